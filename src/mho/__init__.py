@@ -1,0 +1,48 @@
+"""mho: learning on memristors, from write-once to lifelong.
+
+    hw  = mho.Hardware(device=mho.devices.get("hfo2-1t1r"), dac_bits=8, adc_bits=8)
+    net = mho.convert(model, hw, chips=32)
+    acc = mho.evaluate(net, loader)             # (chips,)
+    mho.tune(net, batch, per="column")          # no cell is written
+    rep = mho.ledger(net)                       # integers
+    cost = mho.price(rep, mho.prices.get("hfo2-130nm"))
+"""
+
+from mho import data, nn
+from mho.hardware import Hardware, ledger, price, prices
+from mho.learning.convert import convert, to_digital
+from mho.learning.evaluate import calibrate, evaluate
+from mho.learning.quantizer import quantize
+from mho.learning.rules import IntervalRule, PathImportance
+from mho.learning.tune import tune, untune
+from mho.learning.write import WriteStep, write
+from mho.physics import MultiLevel, OpenLoop, Resistance, Spread, TwoState, Verify, devices
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Hardware",
+    "IntervalRule",
+    "MultiLevel",
+    "OpenLoop",
+    "PathImportance",
+    "Resistance",
+    "Spread",
+    "TwoState",
+    "Verify",
+    "WriteStep",
+    "calibrate",
+    "convert",
+    "data",
+    "devices",
+    "evaluate",
+    "ledger",
+    "nn",
+    "price",
+    "prices",
+    "quantize",
+    "to_digital",
+    "tune",
+    "untune",
+    "write",
+]

@@ -1,0 +1,230 @@
+"""Frozen configuration records: validated when made, exact through TOML and back.
+
+A record states the allowed range of a number in its type, and the unit in the field's docstring:
+
+    class Read(Config):
+        voltage: Annotated[float, Range(above=0.0, most=5.0)] = 0.2
+        \"\"\"Read voltage [V].\"\"\"
+"""
+
+from __future__ import annotations
+
+import math
+import tomllib
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, fields, replace
+from functools import cache
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Self, get_args, get_origin
+
+import tomli_w
+
+from mho.errors import invalid, unknown
+
+
+@dataclass(frozen=True, kw_only=True)
+class Range:
+    """Allowed interval of a number; each bound is optional."""
+
+    least: float | None = None
+    above: float | None = None
+    most: float | None = None
+    below: float | None = None
+
+    def __contains__(self, value: float) -> bool:
+        return (
+            math.isfinite(value)
+            and (self.least is None or value >= self.least)
+            and (self.above is None or value > self.above)
+            and (self.most is None or value <= self.most)
+            and (self.below is None or value < self.below)
+        )
+
+    def __str__(self) -> str:
+        low = "(-inf" if self.least is None else f"[{self.least:g}"
+        low = low if self.above is None else f"({self.above:g}"
+        high = "inf)" if self.most is None else f"{self.most:g}]"
+        high = high if self.below is None else f"{self.below:g})"
+        return f"a finite number in {low}, {high}"
+
+
+@typing.dataclass_transform(frozen_default=True, kw_only_default=True)
+class Config:
+    """Base of every configuration record; each subclass is a frozen, keyword-only dataclass.
+
+    Raises:
+        ValueError: a field has the wrong type, is not finite or lies outside its range; the message
+            names the field, its value and what is allowed.
+    """
+
+    family: ClassVar[str] = ""
+    """Tag written to TOML where a field may hold one of several records."""
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        dataclass(frozen=True, kw_only=True)(cls)
+
+    def __post_init__(self) -> None:
+        for name, hint in _hints(type(self)).items():
+            value = _checked(f"{type(self).__name__}.{name}", getattr(self, name), hint)
+            object.__setattr__(self, name, value)
+
+    def replace(self, **changes: Any) -> Self:
+        """Copy with some fields changed; the copy is validated like the original."""
+        for name in changes:
+            if name not in _hints(type(self)):
+                raise unknown(f"field of {type(self).__name__}", name, _hints(type(self)))
+        return replace(self, **changes)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Nested plain dictionary of the set fields; a field that is None is left out."""
+        out: dict[str, Any] = {"family": self.family} if self.family else {}
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if value is not None:
+                out[field.name] = _plain(value)
+        return out
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Build the record from a nested dictionary; missing fields keep their defaults."""
+        given = {k: v for k, v in data.items() if k != "family"}
+        hints = _hints(cls)
+        for name in given:
+            if name not in hints:
+                raise unknown(f"field of {cls.__name__}", name, hints)
+        for field in fields(cls):
+            required = field.default is MISSING and field.default_factory is MISSING
+            if required and field.name not in given:
+                raise invalid(f"{cls.__name__}.{field.name}", None, "a value; the field is missing")
+        return cls(**given)
+
+    def to_toml(self) -> str:
+        """The record as TOML text; `from_toml` gives back an equal record."""
+        return tomli_w.dumps(self.to_dict())
+
+    @classmethod
+    def from_toml(cls, text: str) -> Self:
+        """Read the record from TOML text."""
+        return cls.from_dict(tomllib.loads(text))
+
+    def merged(self, changes: Mapping[str, Any]) -> Self:
+        """Copy with nested changes laid over it, as a TOML file that names only some fields."""
+        return type(self).from_dict(_merge(self.to_dict(), changes, type(self).__name__))
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Read a TOML file.
+
+    Raises:
+        ValueError: the file is missing or is not TOML; the message names the file and the line.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise invalid("config", str(path), f"a readable TOML file ({error.strerror})") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise invalid("config", str(path), f"a TOML file ({error})") from error
+
+
+@cache
+def _hints(cls: type) -> dict[str, Any]:
+    names = {f.name for f in fields(cls)}
+    return {k: v for k, v in typing.get_type_hints(cls, include_extras=True).items() if k in names}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Config):
+        return value.to_dict()
+    if isinstance(value, tuple):
+        return [_plain(v) for v in value]
+    return value
+
+
+def _merge(base: Any, changes: Any, where: str) -> Any:
+    if not (isinstance(base, dict) and isinstance(changes, Mapping)):
+        return changes
+    if changes.get("family", base.get("family")) != base.get("family"):
+        return dict(changes)
+    out = dict(base)
+    for key, value in changes.items():
+        out[key] = _merge(base.get(key), value, f"{where}.{key}")
+    return out
+
+
+def _checked(name: str, value: Any, hint: Any) -> Any:
+    """Return the value in its declared type, or refuse it naming the field."""
+    if get_origin(hint) is typing.Annotated:
+        base, *marks = get_args(hint)
+        value = _checked(name, value, base)
+        for mark in marks:
+            if isinstance(mark, Range) and value is not None:
+                numbers = value if isinstance(value, tuple) else (value,)
+                if not all(number in mark for number in numbers):
+                    raise invalid(name, value, str(mark))
+        return value
+    if get_origin(hint) in (typing.Union, types.UnionType):
+        return _checked_union(name, value, get_args(hint))
+    if get_origin(hint) is Literal:
+        if value not in get_args(hint):
+            raise invalid(name, value, "one of " + ", ".join(map(repr, get_args(hint))))
+        return value
+    if get_origin(hint) is tuple:
+        return _checked_tuple(name, value, get_args(hint))
+    if isinstance(hint, type) and issubclass(hint, Config):
+        if isinstance(value, Mapping):
+            return hint.from_dict(value)
+        if not isinstance(value, hint):
+            raise invalid(name, value, f"a {hint.__name__}")
+        return value
+    return _checked_plain(name, value, hint)
+
+
+def _checked_plain(name: str, value: Any, hint: type) -> Any:
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    if type(value) is not hint:
+        raise invalid(name, value, f"a value of type {hint.__name__}")
+    if hint is float and not math.isfinite(value):
+        raise invalid(name, value, "a finite number")
+    return value
+
+
+def _checked_union(name: str, value: Any, options: tuple[Any, ...]) -> Any:
+    if value is None and type(None) in options:
+        return None
+    records = [o for o in options if isinstance(o, type) and issubclass(o, Config)]
+    others = [o for o in options if o is not type(None) and o not in records]
+    if isinstance(value, Mapping) and records:
+        by_family = {record.family: record for record in records}
+        tag = value.get("family", "")
+        if tag not in by_family:
+            raise unknown(f"family for {name}", str(tag), by_family)
+        return by_family[tag].from_dict(value)
+    if records and isinstance(value, tuple(records)):
+        return value
+    refusals = []
+    for option in others:
+        try:
+            return _checked(name, value, option)
+        except ValueError as error:
+            refusals.append(error)
+    if len(refusals) == 1:
+        raise refusals[0]
+    allowed = " or ".join(getattr(o, "__name__", str(o)) for o in options)
+    raise invalid(name, value, allowed)
+
+
+def _checked_tuple(name: str, value: Any, items: tuple[Any, ...]) -> tuple[Any, ...]:
+    if not isinstance(value, list | tuple):
+        raise invalid(name, value, "a list")
+    if len(items) == 2 and items[1] is Ellipsis:
+        return tuple(_checked(f"{name}[{i}]", v, items[0]) for i, v in enumerate(value))
+    if len(value) != len(items):
+        raise invalid(name, value, f"a list of {len(items)} values")
+    return tuple(
+        _checked(f"{name}[{i}]", v, hint)
+        for i, (v, hint) in enumerate(zip(value, items, strict=True))
+    )

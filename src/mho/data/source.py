@@ -1,0 +1,161 @@
+"""The data sets: their files, where a copy may lie, and whether it is the right one."""
+
+import gzip
+import hashlib
+import os
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+from mho.data.download import download
+from mho.errors import invalid, unknown
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """One data set: its files and where they come from."""
+
+    title: str
+    files: Mapping[str, str]  # file name without .gz -> SHA-256 of the uncompressed bytes
+    classes: tuple[str, ...]  # class k is called classes[k]
+    url: str  # folder on the data set's public site that holds each file as <file>.gz
+    home: str
+    doi: str
+    licence: str
+
+
+def _files(train_x: str, train_y: str, test_x: str, test_y: str) -> Mapping[str, str]:
+    return MappingProxyType(
+        {
+            "train-images-idx3-ubyte": train_x,
+            "train-labels-idx1-ubyte": train_y,
+            "t10k-images-idx3-ubyte": test_x,
+            "t10k-labels-idx1-ubyte": test_y,
+        }
+    )
+
+
+SOURCES: Mapping[str, Source] = MappingProxyType(
+    {
+        "mnist": Source(
+            title="MNIST handwritten digits",
+            files=_files(
+                "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+                "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+                "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+                "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+            ),
+            classes=tuple("0123456789"),
+            url="https://ossci-datasets.s3.amazonaws.com/mnist/",
+            home="http://yann.lecun.com/exdb/mnist/",
+            doi="10.1109/5.726791",
+            licence="CC BY-SA 3.0",
+        ),
+        "fashion-mnist": Source(
+            title="Fashion-MNIST clothing",
+            files=_files(
+                "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
+                "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
+                "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
+                "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
+            ),
+            classes=(
+                *("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"),
+                *("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
+            ),
+            url="http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
+            home="https://github.com/zalandoresearch/fashion-mnist",
+            doi="10.48550/arXiv.1708.07747",
+            licence="MIT",
+        ),
+    }
+)
+
+
+def _source(dataset: str, file: str) -> Source:
+    if dataset not in SOURCES:
+        raise unknown("dataset", dataset, SOURCES)
+    if file not in SOURCES[dataset].files:
+        raise unknown(f"file of {dataset}", file, SOURCES[dataset].files)
+    return SOURCES[dataset]
+
+
+def _cache() -> Path:
+    root = os.environ.get("XDG_CACHE_HOME")
+    return (Path(root) if root else Path.home() / ".cache") / "mho"
+
+
+def _checkout() -> Path:
+    """Return the repository's own ``datasets`` folder; an installed package has none."""
+    return Path(__file__).resolve().parents[3] / "datasets"
+
+
+def roots() -> tuple[Path, ...]:
+    """Return the folders that are searched, first to last; the last one takes the downloads.
+
+    They are ``$MHO_DATA`` if set, the checkout's ``datasets`` if there is one, and ``mho`` in the
+    user cache. Each holds ``<dataset>/<file>.gz`` or ``<dataset>/<file>``.
+
+    Raises:
+        ValueError: ``$MHO_DATA`` is set and is not a folder.
+    """
+    found = []
+    if named := os.environ.get("MHO_DATA"):
+        if not Path(named).is_dir():
+            raise invalid("$MHO_DATA", named, "an existing folder, or unset")
+        found.append(Path(named))
+    if _checkout().is_dir():
+        found.append(_checkout())
+    return (*found, _cache())
+
+
+def locate(dataset: str, file: str) -> Path:
+    """Return the path of one file of a data set, downloading it if no folder of `roots` has it.
+
+    A file that is already there is not opened: `read_file` is what checks it.
+
+    Raises:
+        ValueError: unknown name, ``$MHO_DATA`` not a folder, or a download with wrong content.
+        FileNotFoundError: no folder has the file and the download failed.
+    """
+    source = _source(dataset, file)
+    searched = roots()
+    for root in searched:
+        for path in (root / dataset / f"{file}.gz", root / dataset / file):
+            if path.is_file():
+                return path
+    url, target = f"{source.url}{file}.gz", searched[-1] / dataset / f"{file}.gz"
+    try:
+        download(url, target, lambda raw: unpack(raw, url, source.files[file], zipped=True))
+    except OSError as err:
+        places = ", ".join(str(root / dataset) for root in searched)
+        raise FileNotFoundError(
+            f"{dataset}: {file}.gz is in none of {places}, and {url} cannot be downloaded ({err}): "
+            f"fetch it elsewhere, put it in DIR/{dataset}/ and set MHO_DATA=DIR"
+        ) from err
+    return target
+
+
+def read_file(path: Path, sha256: str) -> bytes:
+    """Return the uncompressed, checked bytes of a file; a name in ``.gz`` says it is compressed."""
+    return unpack(path.read_bytes(), str(path), sha256, zipped=path.suffix == ".gz")
+
+
+def unpack(raw: bytes, name: str, sha256: str, *, zipped: bool) -> bytes:
+    """Return ``raw``, uncompressed if ``zipped``, once its SHA-256 is known to be right.
+
+    Raises:
+        ValueError: naming ``name``, what was found and what was expected.
+    """
+    if zipped:
+        try:
+            raw = gzip.decompress(raw)
+        except (OSError, EOFError, zlib.error) as err:
+            found = f"{len(raw)} bytes starting 0x{raw[:4].hex()} ({err})"
+            raise ValueError(f"{name}: found {found}, expected a sound gzip file") from err
+    found = hashlib.sha256(raw).hexdigest()
+    if found != sha256:
+        raise ValueError(f"{name}: found SHA-256 {found}, expected {sha256}")
+    return raw

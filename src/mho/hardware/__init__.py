@@ -1,0 +1,23 @@
+"""What a chip does: arrays of cells, how weights sit on them, what happened to them, what it cost."""
+
+from mho.hardware.crossbar import Crossbar
+from mho.hardware.hardware import Hardware
+from mho.hardware.ledger import LayerLedger, Ledger, ledger
+from mho.hardware.mapping import MAPPINGS, Mapping, mapping
+from mho.hardware.prices import Cost, Prices, price
+from mho.hardware.tiling import Tiling
+
+__all__ = [
+    "MAPPINGS",
+    "Cost",
+    "Crossbar",
+    "Hardware",
+    "LayerLedger",
+    "Ledger",
+    "Mapping",
+    "Prices",
+    "Tiling",
+    "ledger",
+    "mapping",
+    "price",
+]

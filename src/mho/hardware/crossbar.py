@@ -1,0 +1,164 @@
+"""The arrays of one layer on one or many chips: what is stored in them and what befell them."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from mho.hardware.hardware import Hardware
+from mho.hardware.streams import ChipNoise
+from mho.hardware.tiling import Tiling
+from mho.physics import Traits
+
+HEALTHY, STUCK_OFF, STUCK_ON, WORN = 0, 1, 2, 3
+"""Values of `Crossbar.fault`."""
+
+UNFORMED = -1
+"""Level of a cell that was never programmed."""
+
+EVENTS = ("writes", "set_pulses", "reset_pulses", "verify_reads")
+"""Columns of `Crossbar.events`."""
+
+
+class Crossbar(nn.Module):
+    """State of the cells that hold one weight matrix; everything per cell is a buffer.
+
+    Buffers, with `cells = (tiles, rows, width)` the cells of one chip:
+        conductance (chips, *cells): float32 [S], 0 if never programmed.
+        level (*cells): int16, target level; the same on all chips; -1 if never programmed.
+        fault (chips, *cells): int8, one of HEALTHY, STUCK_OFF, STUCK_ON, WORN.
+        writes (chips, *cells): int32, programming events.
+        pulses (chips, *cells): int32, programming pulses; what wears a cell.
+        events (chips, 4): int64, totals named by `EVENTS`.
+        trait_* (chips, *cells): float32, device-to-device traits of the cell family.
+        budget (chips, *cells): float32, pulses a cell stands, if endurance spreads.
+
+    Args:
+        tiling: how the matrix is cut into arrays.
+        hardware: the kind of chip.
+        chips: which chips of the seed; chip k is the same whatever else is simulated.
+        seed: identifies this layer's chips.
+    """
+
+    conductance: Tensor
+    level: Tensor
+    fault: Tensor
+    writes: Tensor
+    pulses: Tensor
+    events: Tensor
+
+    def __init__(self, tiling: Tiling, hardware: Hardware, chips: range, seed: int) -> None:
+        super().__init__()
+        self.tiling, self.hardware = tiling, hardware
+        self.chips, self.seed = chips, seed
+        self.vectors = 0
+        """Input vectors applied to each chip."""
+        self.programmings = 0
+        """Programming events so far: the key of the next one's noise."""
+        shape = (len(chips), *tiling.shape)
+        self.register_buffer("conductance", torch.zeros(shape))
+        self.register_buffer("level", torch.full(tiling.shape, UNFORMED, dtype=torch.int16))
+        self.register_buffer("fault", torch.zeros(shape, dtype=torch.int8))
+        self.register_buffer("writes", torch.zeros(shape, dtype=torch.int32))
+        self.register_buffer("pulses", torch.zeros(shape, dtype=torch.int32))
+        self.register_buffer("events", torch.zeros(len(chips), len(EVENTS), dtype=torch.int64))
+        self._trait_names: tuple[str, ...] = ()
+        self._make()
+
+    def _make(self) -> None:
+        """Draw what is fixed when the chips are made: traits, stuck cells, endurance."""
+        cell, shape = self.hardware.device, self.tiling.shape
+        traits = cell.traits(ChipNoise(self.seed, self.chips, ("traits",), shape))
+        self._trait_names = tuple(traits)
+        for name, value in traits.items():
+            self.register_buffer(f"trait_{name}", value)
+        if cell.stuck_off + cell.stuck_on > 0:
+            u = ChipNoise(self.seed, self.chips, ("faults",), shape).uniform()
+            self.fault[u < cell.stuck_off] = STUCK_OFF
+            self.fault[u > 1 - cell.stuck_on] = STUCK_ON
+            low, high = cell.window
+            self.conductance[self.fault == STUCK_OFF] = low
+            self.conductance[self.fault == STUCK_ON] = high
+        if cell.endurance is not None and cell.endurance_spread > 0:
+            z = ChipNoise(self.seed, self.chips, ("endurance",), shape).normal()
+            budget = cell.endurance * torch.exp(cell.endurance_spread * z)
+            self.register_buffer("budget", budget)
+        self._may_fail = cell.stuck_off + cell.stuck_on > 0 or cell.endurance is not None
+
+    def program(self, levels: Tensor) -> None:
+        """Bring all cells of all chips to `levels` (tiles, rows, width); write what differs.
+
+        A level of -1 leaves the cell alone.
+        """
+        levels = levels.to(self.level)
+        cells = ((levels != self.level) & (levels >= 0)).flatten().nonzero().squeeze(1)
+        if cells.numel() == self.level.numel():
+            self._write(slice(None), levels.flatten())
+        elif cells.numel() > 0:
+            self._write(cells, levels.flatten()[cells])
+
+    def write(self, cells: Tensor, levels: Tensor) -> None:
+        """Program the cells at flat positions `cells` (n,) of every chip to `levels` (n,)."""
+        if cells.numel() > 0:
+            self._write(cells, levels)
+
+    def _write(self, cells: Tensor | slice, levels: Tensor) -> None:
+        device = self.hardware.device
+        words = ("program", self.programmings)
+        self.programmings += 1
+        noise = ChipNoise(self.seed, self.chips, words, tuple(levels.shape), levels.device)
+        traits: Traits = {n: self._flat(f"trait_{n}")[:, cells] for n in self._trait_names}
+        done = self.hardware.programming.program(device, levels.expand(1, -1), traits, noise)
+
+        old = self.level.flatten()[cells]
+        conductance, pulses = done.conductance, done.pulses
+        reads = done.reads
+        if self._may_fail:
+            broken = self._flat("fault")[:, cells] != HEALTHY
+            cap = self.hardware.programming.pulses_on_stuck
+            conductance = torch.where(broken, self._flat("conductance")[:, cells], conductance)
+            pulses = torch.where(broken, cap, pulses)
+            reads = torch.where(broken, cap, reads) if self.hardware.programming.verifies else reads
+        up = levels > old.clamp(min=0)
+        self._flat("conductance")[:, cells] = conductance
+        self.level.view(-1)[cells] = levels.to(torch.int16)
+        self._flat("writes")[:, cells] += 1
+        self._flat("pulses")[:, cells] += pulses
+        sets = (pulses * up).sum(1)
+        totals = (levels.numel(), sets, pulses.sum(1) - sets, reads.sum(1))
+        for column, total in enumerate(totals):
+            self.events[:, column] += total
+        if device.endurance is not None:
+            self._wear_out(cells)
+
+    def _wear_out(self, cells: Tensor | slice) -> None:
+        """Let cells whose pulses are spent keep their present value for good."""
+        limit: Tensor | float | None = self.hardware.device.endurance
+        if self.hardware.device.endurance_spread > 0:
+            limit = self._flat("budget")[:, cells]
+        fault = self._flat("fault")
+        now = fault[:, cells]
+        spent = (self._flat("pulses")[:, cells] >= limit) & (now == HEALTHY)
+        fault[:, cells] = torch.where(spent, WORN, now)
+
+    def _flat(self, name: str) -> Tensor:
+        """A per-cell buffer as (chips, cells), sharing its memory."""
+        return self.get_buffer(name).flatten(1)
+
+    def signed(self) -> Tensor:
+        """Signed conductance of every weight (chips, out, in) [S]."""
+        t = self.tiling
+        return t.join(t.mapping.fold(self.conductance, t.cols, self.hardware.device.window))
+
+    def signed_at(self, cells: Tensor) -> Tensor:
+        """Signed conductance (chips, n) [S] of weights whose cells are `cells` (n, terms)."""
+        g = self._flat("conductance")[:, cells]
+        return self.tiling.mapping.combine(g, self.hardware.device.window)
+
+    def get_extra_state(self) -> Tensor:
+        """Scalars that belong to the state: (vectors, programmings, seed)."""
+        return torch.tensor([self.vectors, self.programmings, self.seed], dtype=torch.int64)
+
+    def set_extra_state(self, state: Tensor) -> None:
+        """Take the scalars back."""
+        self.vectors, self.programmings, self.seed = (int(v) for v in state.tolist())

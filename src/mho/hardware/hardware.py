@@ -1,0 +1,50 @@
+"""The description of the chips that a network runs on."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from mho.config import Config, Range
+from mho.hardware.mapping import Mapping, MappingName, mapping
+from mho.physics import MultiLevel, OpenLoop, TwoState, Verify
+
+
+class Hardware(Config):
+    """Cells, arrays and converters: everything that is the same on all chips of a kind."""
+
+    device: TwoState | MultiLevel
+    """The cell; see `mho.devices.get`."""
+    mapping: MappingName = "differential"
+    """How a weight sits on cells."""
+    tile: Annotated[tuple[int, int], Range(least=1, most=65536)] = (128, 128)
+    """Rows (inputs) and cell columns of one array [1]."""
+    programming: OpenLoop | Verify = Verify()
+    """How cells are written."""
+    weight_levels: Annotated[int, Range(least=2)] | None = None
+    """Values that a weight can take [1]; None: as many as the mapping offers."""
+    full_scale: Annotated[float, Range(above=0.0)] | None = None
+    """Weight at the edge of the window, in standard deviations of a layer's weights [1];
+    None: the layer's largest weight."""
+    dac_bits: Annotated[int, Range(least=2, most=16)] | None = None
+    """Resolution of the inputs, sign included [1]; None: exact."""
+    adc_bits: Annotated[int, Range(least=2, most=16)] | None = None
+    """Resolution of the outputs, sign included [1]; None: exact."""
+    adc_per_tile: bool = True
+    """Convert each tile's currents and add digitally; False: the tiles of a column add currents
+    before one converter."""
+    coverage: Annotated[float, Range(above=0.0, most=1.0)] = 1.0
+    """Share of the calibration values that a converter's range covers; the rest saturates [1]."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.cells.check_levels(self.levels, self.device.states)
+
+    @property
+    def cells(self) -> Mapping:
+        """The mapping, as an object."""
+        return mapping(self.mapping)
+
+    @property
+    def levels(self) -> int:
+        """Number of weight levels."""
+        return self.weight_levels or self.cells.weight_levels(self.device.states)

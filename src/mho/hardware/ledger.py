@@ -1,0 +1,167 @@
+"""The ledger: how often each thing happened, counted in integers while it happened."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from mho.errors import invalid
+from mho.hardware.crossbar import EVENTS, STUCK_OFF, STUCK_ON, WORN, Crossbar
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerLedger:
+    """Counts of one layer.
+
+    Tensors of shape (chips,) hold one count a chip; per-cell tensors are (chips, cells), over the
+    cells in use.
+    """
+
+    name: str
+    weights: int
+    """Weights held."""
+    cells: int
+    """Cells in use on one chip, references included."""
+    rows: int
+    """Driven rows, summed over the tiles that share an input: one row a feature."""
+    tiles: tuple[int, int]
+    """Tiles along inputs and outputs."""
+    columns: int
+    """Outputs of the layer."""
+    conversions_per_vector: int
+    """ADC conversions for one input vector; 0 without ADC."""
+    drives_per_vector: int
+    """DAC conversions for one input vector; 0 without DAC."""
+    states: int
+    """Levels of a cell."""
+    endurance: float | None
+    """Pulses a cell stands."""
+    vectors: int
+    """Input vectors applied to each chip."""
+    writes: Tensor
+    """Programming events (chips,)."""
+    set_pulses: Tensor
+    """SET pulses (chips,)."""
+    reset_pulses: Tensor
+    """RESET pulses (chips,)."""
+    verify_reads: Tensor
+    """Verify reads (chips,)."""
+    writes_per_cell: Tensor
+    """Programming events of each cell (chips, cells)."""
+    pulses_per_cell: Tensor
+    """Programming pulses of each cell (chips, cells)."""
+    stuck_off: Tensor
+    """Cells stuck at the lowest conductance (chips,)."""
+    stuck_on: Tensor
+    """Cells stuck at the highest conductance (chips,)."""
+    worn: Tensor
+    """Cells that spent their endurance (chips,)."""
+
+    @property
+    def chips(self) -> int:
+        """Number of chips."""
+        return self.writes.shape[0]
+
+    @property
+    def cell_reads(self) -> int:
+        """Reads of single cells on one chip: every cell takes part in every vector."""
+        return self.vectors * self.cells
+
+    @property
+    def adc_conversions(self) -> int:
+        """ADC conversions on one chip."""
+        return self.vectors * self.conversions_per_vector
+
+    @property
+    def dac_conversions(self) -> int:
+        """DAC conversions on one chip."""
+        return self.vectors * self.drives_per_vector
+
+    def totals(self) -> dict[str, int]:
+        """Counts summed over the chips, as plain integers."""
+        once = {"weights": self.weights, "cells": self.cells, "vectors": self.vectors}
+        reads = {
+            "cell_reads": self.cell_reads,
+            "dac_conversions": self.dac_conversions,
+            "adc_conversions": self.adc_conversions,
+        }
+        counted = (*EVENTS, "stuck_off", "stuck_on", "worn")
+        out = {name: value * self.chips for name, value in (once | reads).items()}
+        return out | {name: int(getattr(self, name).sum()) for name in counted}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ledger:
+    """Counts of all layers of a network."""
+
+    layers: tuple[LayerLedger, ...]
+
+    @property
+    def chips(self) -> int:
+        """Number of chips."""
+        return self.layers[0].chips
+
+    def totals(self) -> dict[str, int]:
+        """Counts summed over layers and chips."""
+        tables = [layer.totals() for layer in self.layers]
+        return {name: sum(table[name] for table in tables) for name in tables[0]}
+
+    def pulses_per_cell(self) -> Tensor:
+        """Programming pulses of every cell in use, all layers: (chips, cells)."""
+        return torch.cat([layer.pulses_per_cell for layer in self.layers], dim=1)
+
+    def writes_per_cell(self) -> Tensor:
+        """Programming events of every cell in use, all layers: (chips, cells)."""
+        return torch.cat([layer.writes_per_cell for layer in self.layers], dim=1)
+
+    def to_dict(self) -> dict[str, object]:
+        """Plain integers for a result file: a row a layer, and the totals."""
+        rows = [{"layer": layer.name, **layer.totals()} for layer in self.layers]
+        return {"chips": self.chips, "layers": rows, "total": self.totals()}
+
+
+def ledger(net: nn.Module) -> Ledger:
+    """Read the counters of every crossbar in a network.
+
+    Raises:
+        ValueError: the network has no memristive layer.
+    """
+    layers = tuple(
+        _layer(name.removesuffix("crossbar").rstrip("."), module)
+        for name, module in net.named_modules()
+        if isinstance(module, Crossbar)
+    )
+    if not layers:
+        raise invalid("net", type(net).__name__, "a network with memristive layers")
+    return Ledger(layers=layers)
+
+
+def _layer(name: str, crossbar: Crossbar) -> LayerLedger:
+    tiling, hardware = crossbar.tiling, crossbar.hardware
+    used = tiling.used().to(crossbar.level.device)
+    fault = crossbar.fault[:, used]
+    tile_rows, _ = tiling.grid
+    converters = tile_rows if hardware.adc_per_tile else 1
+    return LayerLedger(
+        name=name or "layer",
+        weights=tiling.in_features * tiling.out_features,
+        cells=int(used.sum()),
+        rows=tiling.in_features,
+        tiles=tiling.grid,
+        columns=tiling.out_features,
+        conversions_per_vector=converters * tiling.out_features if hardware.adc_bits else 0,
+        drives_per_vector=tiling.in_features if hardware.dac_bits else 0,
+        states=hardware.device.states,
+        endurance=hardware.device.endurance,
+        vectors=crossbar.vectors,
+        **{event: crossbar.events[:, i].clone() for i, event in enumerate(EVENTS)},
+        writes_per_cell=crossbar.writes[:, used],
+        pulses_per_cell=crossbar.pulses[:, used],
+        stuck_off=(fault == STUCK_OFF).sum(1),
+        stuck_on=(fault == STUCK_ON).sum(1),
+        worn=(fault == WORN).sum(1),
+    )
+
+

@@ -1,0 +1,165 @@
+"""Price lists, and what a ledger costs under one: energy, time, lifetime, memory."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Annotated
+
+from mho.config import Config, Range
+from mho.errors import unknown
+from mho.hardware.ledger import Ledger
+
+Energy = Annotated[float, Range(least=0.0)]
+Time = Annotated[float, Range(least=0.0)]
+
+
+class Prices(Config):
+    """What one event costs."""
+
+    set_energy: Energy
+    """Energy of a SET pulse [J]."""
+    reset_energy: Energy
+    """Energy of a RESET pulse [J]."""
+    verify_energy: Energy
+    """Energy of a verify read of one cell, conversion included [J]."""
+    read_energy: Energy
+    """Energy of one cell in one vector read [J]."""
+    dac_energy: Energy = 0.0
+    """Energy of driving one row for one vector [J]."""
+    adc_energy: Energy = 0.0
+    """Energy of one ADC conversion [J]."""
+    pulse_time: Time
+    """Duration of a programming pulse [s]."""
+    verify_time: Time
+    """Duration of a verify read [s]."""
+    read_time: Time
+    """Duration of one vector read, conversion included [s]; the tiles of a layer work together."""
+    hidden_bits: Annotated[int, Range(least=0, most=64)] = 32
+    """Digital bits kept for each weight while it still learns [1]."""
+    doi: str = ""
+    """Where the numbers come from."""
+    note: str = ""
+    """What the source gives and what is chosen here."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cost:
+    """Cost of what a ledger counted; averages over its chips."""
+
+    programming_energy: float
+    """SET, RESET and verify [J]."""
+    read_energy: float
+    """Vector reads with their converters [J]."""
+    energy_per_vector: float
+    """Read energy of one input through all layers [J]; nan if nothing was read."""
+    programming_time_serial: float
+    """All pulses and verify reads one after another [s]."""
+    read_time: float
+    """All vector reads, layer after layer [s]."""
+    lifetime_repeats: float
+    """How often the ledger's programming can be repeated until the first cell dies; inf if none."""
+    array_bytes: float
+    """Information in the cells: log2(levels) bits each [B]."""
+    hidden_bytes: float
+    """Digital weights kept while learning [B]."""
+    float32_bytes: float
+    """The same weights as float32 [B]."""
+
+    def items(self) -> list[dict[str, object]]:
+        """Rows for a result file."""
+        rows = (
+            ("programming energy (per chip)", self.programming_energy, "J"),
+            ("read energy (per chip)", self.read_energy, "J"),
+            ("energy per input", self.energy_per_vector, "J"),
+            ("programming time, cell by cell", self.programming_time_serial, "s"),
+            ("read time", self.read_time, "s"),
+            ("repeats until the first cell dies", self.lifetime_repeats, ""),
+            ("memory in cells", self.array_bytes, "B"),
+            ("memory of hidden weights", self.hidden_bytes, "B"),
+            ("memory as float32", self.float32_bytes, "B"),
+        )
+        return [
+            {"what": what, "value": value if math.isfinite(value) else None, "unit": unit}
+            for what, value, unit in rows
+        ]
+
+
+def price(ledger: Ledger, prices: Prices) -> Cost:
+    """Price a ledger: a pure function, so a changed price never needs a new run."""
+    chips = ledger.chips
+    total = {name: count / chips for name, count in ledger.totals().items()}
+    programming = (
+        total["set_pulses"] * prices.set_energy
+        + total["reset_pulses"] * prices.reset_energy
+        + total["verify_reads"] * prices.verify_energy
+    )
+    reading = (
+        total["cell_reads"] * prices.read_energy
+        + total["dac_conversions"] * prices.dac_energy
+        + total["adc_conversions"] * prices.adc_energy
+    )
+    inputs = ledger.layers[0].vectors
+    pulses = total["set_pulses"] + total["reset_pulses"]
+    return Cost(
+        programming_energy=programming,
+        read_energy=reading,
+        energy_per_vector=reading / inputs if inputs else math.nan,
+        programming_time_serial=pulses * prices.pulse_time
+        + total["verify_reads"] * prices.verify_time,
+        read_time=sum(layer.vectors for layer in ledger.layers) * prices.read_time,
+        lifetime_repeats=_repeats(ledger),
+        array_bytes=sum(layer.cells * math.log2(layer.states) for layer in ledger.layers) / 8,
+        hidden_bytes=total["weights"] * prices.hidden_bits / 8,
+        float32_bytes=total["weights"] * 4.0,
+    )
+
+
+def _repeats(ledger: Ledger) -> float:
+    """Endurance over the most pulses that any cell took."""
+    shares = [
+        layer.endurance / int(layer.pulses_per_cell.max())
+        for layer in ledger.layers
+        if layer.endurance is not None and int(layer.pulses_per_cell.max()) > 0
+    ]
+    return min(shares, default=math.inf)
+
+
+PRICES: dict[str, Prices] = {
+    "hfo2-130nm": Prices(
+        set_energy=1e-12,
+        reset_energy=1e-12,
+        verify_energy=1.72e-12,
+        read_energy=5.5e-14,
+        dac_energy=4.1667e-13,
+        adc_energy=1.667e-12,
+        pulse_time=1e-6,
+        verify_time=1e-7,
+        read_time=1e-7,
+        doi="10.1038/s41928-025-01454-7",
+        note="1 pJ per memristor programming from the source. Converters from ISAAC "
+        "(10.1109/ISCA.2016.12, 32 nm: 8-bit ADC 1.667 pJ, row driver 0.417 pJ). Chosen here: read "
+        "at 0.2 V for 10 ns at 137 uS (55 fJ), verify = one such read and one conversion, times.",
+    ),
+    "neurosim-rram": Prices(
+        set_energy=8.0e-12,
+        reset_energy=8.0e-12,
+        verify_energy=1.69e-12,
+        read_energy=2.5e-14,
+        dac_energy=4.1667e-13,
+        adc_energy=1.667e-12,
+        pulse_time=5e-8,
+        verify_time=1e-8,
+        read_time=1e-8,
+        doi="10.1109/TCAD.2020.3043731",
+        note="Defaults of a simulator, not measurements: write 4 V, 50 ns into R_ON = 100 kohm "
+        "(V^2 t / R = 8 pJ), read 0.5 V, 10 ns into 100 kohm (25 fJ). Converters as in hfo2-130nm.",
+    ),
+}
+
+
+def get(name: str) -> Prices:
+    """The price list of a name."""
+    if name not in PRICES:
+        raise unknown("price list", name, PRICES)
+    return PRICES[name]

@@ -1,0 +1,104 @@
+"""Cutting a weight matrix into arrays of bounded size."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from mho.errors import invalid
+from mho.hardware.mapping import Mapping
+
+
+@dataclass(frozen=True)
+class Tiling:
+    """Balanced cut of a (in_features, out_features) matrix into equal tiles.
+
+    The number of tiles is the smallest that fits; rows and columns are then shared evenly, so that
+    784 inputs on arrays of 128 rows use 7 tiles of 112 rows, none of them half empty.
+    """
+
+    in_features: int
+    out_features: int
+    tile: tuple[int, int]
+    """Rows and cell columns of one physical array."""
+    mapping: Mapping
+
+    def __post_init__(self) -> None:
+        if min(self.in_features, self.out_features) < 1:
+            shape = (self.in_features, self.out_features)
+            raise invalid("weight matrix (in, out)", shape, "at least 1 x 1")
+        if self.mapping.capacity(self.tile[1]) < 1:
+            least = next(n for n in range(1, 9) if self.mapping.capacity(n) >= 1)
+            raise invalid("Hardware.tile columns", self.tile[1], f"at least {least}")
+
+    @cached_property
+    def grid(self) -> tuple[int, int]:
+        """Tiles along the inputs and along the outputs."""
+        capacity = self.mapping.capacity(self.tile[1])
+        return -(-self.in_features // self.tile[0]), -(-self.out_features // capacity)
+
+    @cached_property
+    def rows(self) -> int:
+        """Rows in use of each tile."""
+        return -(-self.in_features // self.grid[0])
+
+    @cached_property
+    def cols(self) -> int:
+        """Weight columns of each tile."""
+        return -(-self.out_features // self.grid[1])
+
+    @cached_property
+    def width(self) -> int:
+        """Cell columns in use of each tile."""
+        return self.mapping.width(self.cols)
+
+    @property
+    def tiles(self) -> int:
+        """Number of tiles."""
+        return self.grid[0] * self.grid[1]
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(tiles, rows, width): the cells of one chip."""
+        return self.tiles, self.rows, self.width
+
+    def cut(self, matrix: Tensor, fill: float) -> Tensor:
+        """Lay (..., out, in) out as (..., tiles, rows, cols), padded with `fill`."""
+        r, c = self.grid
+        pad = (0, r * self.rows - self.in_features, 0, c * self.cols - self.out_features)
+        padded = torch.nn.functional.pad(matrix, pad, value=fill)
+        parts = padded.unflatten(-1, (r, self.rows)).unflatten(-3, (c, self.cols))
+        # (..., c, cols, r, rows) -> (..., r, c, rows, cols)
+        lead = tuple(range(parts.dim() - 4))
+        n = len(lead)
+        return parts.permute(*lead, n + 2, n, n + 3, n + 1).flatten(n, n + 1).contiguous()
+
+    def join(self, tiles: Tensor) -> Tensor:
+        """Inverse of `cut`: (..., tiles, rows, cols) to (..., out, in)."""
+        r, c = self.grid
+        parts = tiles.unflatten(-3, (r, c))
+        n = parts.dim() - 4
+        # (..., r, c, rows, cols) -> (..., c, cols, r, rows)
+        parts = parts.permute(*range(n), n + 1, n + 3, n, n + 2)
+        joined = parts.flatten(n, n + 1).flatten(n + 1, n + 2)
+        return joined[..., : self.out_features, : self.in_features].contiguous()
+
+    def used(self) -> Tensor:
+        """Boolean (tiles, rows, width): which cells belong to a weight or are its reference."""
+        ones = self.cut(torch.ones(self.out_features, self.in_features), fill=0.0)
+        reach = self.mapping.columns(torch.arange(self.cols), self.cols)
+        out = torch.zeros(self.shape)
+        for term in range(reach.shape[-1]):
+            out.index_add_(-1, reach[:, term], ones)
+        return out > 0
+
+    def cells(self, weights: Tensor) -> Tensor:
+        """Flat cell positions (n, terms) of flat weight positions (n,) in (out, in)."""
+        out, row = weights // self.in_features, weights % self.in_features
+        tile_row, row = row // self.rows, row % self.rows
+        tile_col, col = out // self.cols, out % self.cols
+        line = ((tile_row * self.grid[1] + tile_col) * self.rows + row) * self.width
+        return line.unsqueeze(-1) + self.mapping.columns(col, self.cols)

@@ -1,0 +1,1 @@
+"""What a network does: memristive layers, write steps, update rules, tuning, evaluation."""

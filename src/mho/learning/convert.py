@@ -1,0 +1,135 @@
+"""From a torch network to one on simulated chips, and back."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import parametrize
+
+from mho.errors import invalid
+from mho.hardware import Hardware
+from mho.hardware.streams import key, seed_of
+from mho.learning.layers import ArrayLayer, MemristiveConv2d, MemristiveLinear, memristive_layers
+
+TWINS: dict[type[nn.Module], type[ArrayLayer]] = {
+    nn.Linear: MemristiveLinear,
+    nn.Conv2d: MemristiveConv2d,
+}
+"""Layers that can be converted."""
+
+
+class Chips(nn.Module):
+    """Runs one input through a network on many chips: (batch, ...) to (chips, batch, ...)."""
+
+    def __init__(self, net: nn.Module, chips: int) -> None:
+        super().__init__()
+        self.net, self.chips = net, chips
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Outputs of each chip, chips leading."""
+        batch = x.shape[0]
+        folded = x.expand(self.chips, *x.shape).flatten(0, 1)
+        return self.net(folded).unflatten(0, (self.chips, batch))
+
+
+def convert(
+    model: nn.Module,
+    hardware: Hardware,
+    chips: int | None = None,
+    *,
+    generator: torch.Generator | None = None,
+    first_chip: int = 0,
+    select: Callable[[str, nn.Module], bool] | None = None,
+) -> nn.Module:
+    """Put the weights of a network on simulated chips; the input model is untouched.
+
+    Every `nn.Linear` and `nn.Conv2d` is replaced by its memristive twin; all else is copied. A
+    weight under `quantize` is taken as its eval-mode value.
+
+    Args:
+        model: any network.
+        hardware: the kind of chip.
+        chips: None: one chip, outputs as before; n: n chips, outputs (chips, batch, ...).
+        generator: source of the chips' seed; None: torch's initial seed (read, not consumed).
+        first_chip: number of the first chip, for a Monte Carlo done in parts.
+        select: called with (name, layer); False leaves the layer digital.
+
+    Raises:
+        ValueError: nothing to convert, a grouped convolution, a non-finite weight, chips below 1.
+    """
+    if chips is not None and chips < 1:
+        raise invalid("chips", chips, "None or at least 1")
+    if first_chip < 0:
+        raise invalid("first_chip", first_chip, "at least 0")
+    seed = seed_of(generator)
+    which = range(first_chip, first_chip + (chips or 1))
+
+    def replace(name: str, module: nn.Module) -> nn.Module | None:
+        twin = TWINS.get(_plain_type(module))
+        if twin is None or (select is not None and not select(name, module)):
+            return None
+        was_training = module.training
+        module.eval()
+        try:
+            return twin.adopt(module, hardware, which, key(seed, name))
+        finally:
+            module.train(was_training)
+
+    net = _rebuild(model, replace)
+    memristive_layers(net)
+    return net if chips is None else Chips(net, chips)
+
+
+def to_digital(net: nn.Module, chip: int | None = None) -> nn.Module:
+    """The plain torch network: with the shadow weights, or with those that one chip realizes.
+
+    Args:
+        net: a converted network.
+        chip: None: shadow weights; k: the effective weights, tuned read-out included, of chip k.
+
+    Raises:
+        ValueError: the chip does not exist.
+    """
+    layers = memristive_layers(net)
+    chips = next(iter(layers.values())).chips
+    if chip is not None and not 0 <= chip < chips:
+        raise invalid("chip", chip, f"None or 0 to {chips - 1}")
+
+    def replace(_name: str, module: nn.Module) -> nn.Module | None:
+        if not isinstance(module, MemristiveLinear | MemristiveConv2d):
+            return None
+        weight = module.weight.detach().clone()
+        bias = None if module.bias is None else module.bias.detach().clone()
+        if chip is not None:
+            gain, offset = module.gain[chip], module.offset[chip]
+            weight = (module.effective[chip] * gain.unsqueeze(1)).view_as(weight)
+            if module.tuned:
+                bias = offset.clone() if bias is None else bias + offset
+        plain = module.digital()
+        plain.weight = nn.Parameter(weight)
+        plain.bias = None if bias is None else nn.Parameter(bias)  # type: ignore[assignment]
+        return plain.train(module.training)
+
+    return _rebuild(net.net if isinstance(net, Chips) else net, replace)
+
+
+def _rebuild(
+    model: nn.Module, replace: Callable[[str, nn.Module], nn.Module | None]
+) -> nn.Module:
+    """Deep copy of a network with some modules replaced; shared modules stay shared."""
+    memo: dict[int, object] = {}
+    for name, module in model.named_modules():
+        new = replace(name, module)
+        if new is not None:
+            memo[id(module)] = new
+    return copy.deepcopy(model, memo)  # type: ignore[arg-type]
+
+
+def _plain_type(module: nn.Module) -> type[nn.Module]:
+    """Type of a layer, seen through parametrization."""
+    if parametrize.is_parametrized(module):
+        return type(module).__mro__[1]
+    return type(module)

@@ -1,0 +1,491 @@
+"""Drop-in layers whose weight sits on memristors: `MemristiveLinear`, `MemristiveConv2d`."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Self
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from mho.errors import invalid
+from mho.hardware import Crossbar, Hardware, Tiling
+from mho.hardware.streams import key, seed_of
+from mho.learning.quantizer import level_index, level_value
+
+
+class _Through(torch.autograd.Function):
+    """Use the array's weight in the forward pass, give its gradient to the shadow weight."""
+
+    @staticmethod
+    def forward(ctx: Any, shadow: Tensor, effective: Tensor) -> Tensor:
+        ctx.shape = shadow.shape
+        return effective.view(effective.shape)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
+        (grad,) = grads
+        total = grad[0] if grad.shape[0] == 1 else grad.sum(0)
+        return total.reshape(ctx.shape), None
+
+
+class ArrayLayer(nn.Module):
+    """What the memristive layers share: shadow weight, arrays, converters, read-out.
+
+    The forward pass runs through the programmed conductances; the gradient goes to `weight`, the
+    float shadow, which an ordinary optimizer moves. After it moved, `mho.write(net)` (or a
+    `WriteStep`) must bring the arrays up to date: until then a forward pass raises RuntimeError.
+    (A change through `weight.data` goes unseen.)
+
+    With `chips` above 1 the batch dimension is folded, chip-major: (chips * batch, ...).
+
+    Attributes:
+        weight: the shadow, as in torch.
+        crossbar: the arrays.
+        gain, offset (chips, out_features): digital read-out correction, 1 and 0 if not tuned.
+        target (out, in): weight that the programmed levels stand for.
+        effective (chips, out, in): weight that the arrays realize.
+    """
+
+    weight: nn.Parameter
+    bias: nn.Parameter | None
+    gain: Tensor
+    offset: Tensor
+    target: Tensor
+    effective: Tensor
+
+    def _install(self, hardware: Hardware, chips: range, seed: int) -> None:
+        """Put the present weight on arrays of new chips."""
+        if len(chips) < 1:
+            raise invalid("chips", len(chips), "at least 1")
+        if not torch.isfinite(self.weight).all():
+            raise invalid(f"{type(self).__name__}.weight", "nan or inf", "finite numbers only")
+        matrix = self._matrix()
+        tiling = Tiling(matrix.shape[1], matrix.shape[0], hardware.tile, hardware.cells)
+        self.hardware, self.chips = hardware, len(chips)
+        self.crossbar = Crossbar(tiling, hardware, chips, seed).to(matrix.device)
+        self.full_scale = _full_scale(matrix, hardware.full_scale)
+        self.dac_range: float | None = None
+        self.adc_range: float | None = None
+        self.tuned = False
+        self.calibrating = False
+        out = matrix.shape[0]
+        self.register_buffer("gain", matrix.new_ones(self.chips, out))
+        self.register_buffer("offset", matrix.new_zeros(self.chips, out))
+        self.register_buffer("target", torch.empty_like(matrix), persistent=False)
+        shape = (self.chips, *matrix.shape)
+        self.register_buffer("effective", matrix.new_empty(shape), persistent=False)
+        self._scratch = torch.empty(0)
+        self.register_load_state_dict_post_hook(_after_load)
+        self.program()
+
+    @classmethod
+    def adopt(cls, module: nn.Module, hardware: Hardware, chips: range, seed: int) -> Self:
+        """The memristive twin of a torch layer; the layer is untouched, no global state is used."""
+        raise NotImplementedError
+
+    def _adopt(self, module: nn.Module, hardware: Hardware, chips: range, seed: int) -> Self:
+        """Take over the parameters of a torch layer of the same shape."""
+        self.weight = nn.Parameter(
+            module.weight.detach().clone(),  # type: ignore[union-attr]
+            requires_grad=module.weight.requires_grad or _is_parametrized(module),  # type: ignore[union-attr]
+        )
+        if self.bias is not None:
+            self.bias = nn.Parameter(module.bias.detach().clone())  # type: ignore[union-attr]
+        self.train(module.training)
+        self._install(hardware, chips, seed)
+        return self
+
+    @property
+    def step(self) -> float:
+        """Distance between neighbouring weight levels, in weight units."""
+        return 2 * self.full_scale / (self.hardware.levels - 1)
+
+    @property
+    def scale(self) -> float:
+        """Weight per siemens of signed conductance."""
+        low, high = self.hardware.device.window
+        return self.full_scale / (self.hardware.cells.reach * (high - low))
+
+    def _matrix(self) -> Tensor:
+        """The shadow as (out, in)."""
+        return self.weight.detach().flatten(1)
+
+    # ---------------------------------------------------------------- writing
+
+    def program(self) -> None:
+        """Bring every cell to the level nearest to its shadow weight; only what differs is written."""
+        tiling, n = self.crossbar.tiling, self.hardware.levels
+        index = level_index(self._matrix(), self.full_scale, n)
+        levels = tiling.mapping.levels(tiling.cut(index, 0), n, self.hardware.device.states)
+        used = tiling.used().to(levels.device)
+        self.crossbar.program(torch.where(used, levels, -1))
+        self.refresh()
+
+    @torch.no_grad()
+    def write(self, threshold: float = 0.5) -> int:
+        """Write the weights whose shadow is more than `threshold` steps from the programmed level.
+
+        Half a step is "write when the nearest level changed"; more is hysteresis. Returns the
+        number of weights written.
+        """
+        matrix, n = self._matrix(), self.hardware.levels
+        if self._scratch.shape != matrix.shape or self._scratch.device != matrix.device:
+            self._scratch = torch.empty_like(matrix)
+        torch.clamp(matrix, -self.full_scale, self.full_scale, out=self._scratch)
+        far = self._scratch.sub_(self.target).abs_() > threshold * self.step
+        weights = far.flatten().nonzero().squeeze(1)
+        self._synced = self.weight._version
+        if weights.numel() == 0:
+            return 0
+        crossbar, mapping = self.crossbar, self.hardware.cells
+        cells = crossbar.tiling.cells(weights)
+        index = level_index(matrix.view(-1)[weights], self.full_scale, n)
+        levels = mapping.own(index, n, self.hardware.device.states)
+        own = cells[:, : mapping.cells_per_weight]
+        changed = levels != crossbar.level.view(-1)[own]
+        crossbar.write(own[changed], levels[changed])
+        self.target.view(-1)[weights] = level_value(index, self.full_scale, n)
+        signed = crossbar.signed_at(cells).mul_(self.scale)
+        self.effective.view(self.chips, -1)[:, weights] = signed
+        return weights.numel()
+
+    @torch.no_grad()
+    def refresh(self) -> None:
+        """Fold the conductances into the weights that the forward pass uses."""
+        crossbar, device = self.crossbar, self.hardware.device
+        tiling = crossbar.tiling
+        torch.mul(crossbar.signed(), self.scale, out=self.effective)
+        nominal = device.nominal(crossbar.level)
+        folded = tiling.mapping.fold(nominal, tiling.cols, device.window)
+        torch.mul(tiling.join(folded), self.scale, out=self.target)
+        self._synced = self.weight._version
+
+    def expected(self) -> Tensor:
+        """Weight (out, in) that the levels give on average over chips, spread included."""
+        crossbar, device = self.crossbar, self.hardware.device
+        tiling = crossbar.tiling
+        folded = tiling.mapping.fold(device.mean(crossbar.level), tiling.cols, device.window)
+        return tiling.join(folded) * self.scale
+
+    # ---------------------------------------------------------------- reading
+
+    def _array_weight(self) -> Tensor:
+        """Weight of the arrays (chips, out, in), tied to the shadow's gradient."""
+        if self.weight._version != self._synced:
+            raise RuntimeError(
+                f"{type(self).__name__}: the shadow weight moved and the arrays were not written; "
+                "call mho.write(net), or your WriteStep, after each optimizer.step()"
+            )
+        if torch.is_grad_enabled() and self.weight.requires_grad:
+            return _Through.apply(self.weight, self.effective)  # type: ignore[return-value]
+        return self.effective
+
+    def _dac(self, x: Tensor) -> Tensor:
+        """Inputs as the row drivers give them."""
+        bits = self.hardware.dac_bits
+        if bits is None:
+            return x
+        if self.calibrating:
+            self.dac_range = max(self.dac_range or 0.0, _reach(x, self.hardware.coverage))
+        return _convert(x, bits, self.dac_range, "DAC")
+
+    def _adc(self, y: Tensor) -> Tensor:
+        """Outputs as the converters give them."""
+        bits = self.hardware.adc_bits
+        if bits is None:
+            return y
+        if self.calibrating:
+            self.adc_range = max(self.adc_range or 0.0, _reach(y, self.hardware.coverage))
+        return _convert(y, bits, self.adc_range, "ADC")
+
+    def _read_noise(self, y: Tensor, energy: Tensor) -> Tensor:
+        """Add the noise of one read: y and the inputs' sum of squares, broadcast over outputs."""
+        device = self.hardware.device
+        if device.read_noise == 0.0:
+            return y
+        low, high = device.window
+        cell = device.read_noise * (high - low) * self.scale
+        sigma = (energy.detach() * (cell**2 * self.hardware.cells.read_variance)).sqrt_()
+        generator = torch.Generator(y.device)
+        generator.manual_seed(key(self.crossbar.seed, "read", self.crossbar.vectors))
+        z = torch.empty_like(y, requires_grad=False).normal_(generator=generator)
+        return y + z.mul_(sigma)
+
+    def _product(self, x: Tensor) -> Tensor:
+        """Rows (chips, n, in) through the arrays: (chips, n, out)."""
+        w = self._array_weight()
+        tiling = self.crossbar.tiling
+        tile_rows, rows = tiling.grid[0], tiling.rows
+        self.crossbar.vectors += x.shape[1]
+        if tile_rows == 1 or self.hardware.adc_bits is None or not self.hardware.adc_per_tile:
+            energy = x.detach().square().sum(-1, keepdim=True) if self._noisy else x
+            if x.shape[0] == 1:
+                y = F.linear(x[0], w[0]).unsqueeze(0)
+            else:
+                y = torch.bmm(x, w.transpose(1, 2))
+            return self._adc(self._read_noise(y, energy))
+        short = tile_rows * rows - tiling.in_features
+        if short:
+            x, w = F.pad(x, (0, short)), F.pad(w, (0, short))
+        x = x.unflatten(2, (tile_rows, rows)).transpose(1, 2)
+        w = w.unflatten(2, (tile_rows, rows)).permute(0, 2, 3, 1)
+        energy = x.detach().square().sum(-1, keepdim=True) if self._noisy else x
+        return self._adc(self._read_noise(x @ w, energy)).sum(1)
+
+    @property
+    def _noisy(self) -> bool:
+        return self.hardware.device.read_noise > 0.0
+
+    def _readout(self, y: Tensor) -> Tensor:
+        """Digital gain, offset and bias of outputs (chips * batch, out, ...)."""
+        spatial = (1,) * (y.dim() - 2)
+        if self.tuned:
+            y = y.unflatten(0, (self.chips, -1))
+            shape = (self.chips, 1, -1, *spatial)
+            y = (y * self.gain.view(shape) + self.offset.view(shape)).flatten(0, 1)
+        return y if self.bias is None else y + self.bias.view(-1, *spatial)
+
+    def _fold(self, x: Tensor) -> Tensor:
+        """(chips * n, ...) to (chips, n, ...)."""
+        if x.shape[0] % self.chips:
+            allowed = f"a multiple of the {self.chips} chips (batch folded, chip-major)"
+            raise invalid(f"{type(self).__name__} input rows", x.shape[0], allowed)
+        return x.unflatten(0, (self.chips, -1))
+
+    # ---------------------------------------------------------------- state
+
+    def get_extra_state(self) -> Tensor:
+        """Scalars that belong to the state: full scale, converter ranges (nan: none), tuned."""
+        ranges = [math.nan if r is None else r for r in (self.dac_range, self.adc_range)]
+        return torch.tensor([self.full_scale, *ranges, float(self.tuned)], dtype=torch.float64)
+
+    def set_extra_state(self, state: Tensor) -> None:
+        """Take the scalars back."""
+        full_scale, dac, adc, tuned = state.tolist()
+        self.full_scale, self.tuned = full_scale, bool(tuned)
+        self.dac_range = None if math.isnan(dac) else dac
+        self.adc_range = None if math.isnan(adc) else adc
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Copies and pickles carry whether the arrays are up to date, not torch's counter."""
+        state = self.__dict__.copy()
+        state["_synced"] = self._synced == self.weight._version
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        fresh = state["_synced"]
+        self._synced = self.weight._version if fresh else -1
+
+    def extra_repr(self) -> str:
+        """The usual line, with the cells."""
+        tiles = "x".join(map(str, self.crossbar.tiling.grid))
+        hardware = f"{self.hardware.mapping}, levels={self.hardware.levels}, tiles={tiles}"
+        return f"{super().extra_repr()}, chips={self.chips}, {hardware}"
+
+
+class MemristiveLinear(ArrayLayer, nn.Linear):
+    """`nn.Linear` on memristors: `y = x W^T + b` with W as the arrays hold it.
+
+    Input (..., in_features), output (..., out_features); with chips above 1 the first dimension is
+    (chips * batch), chip-major.
+
+    Args:
+        in_features, out_features, bias: as in torch; the bias stays digital.
+        hardware: the kind of chip.
+        chips: number of chips simulated at once.
+        generator: source of the chips' seed; None: torch's default generator, as for the weight.
+
+    Raises:
+        ValueError: an impossible size, or a batch that the chips do not divide.
+        RuntimeError: the shadow weight moved and the arrays were not written.
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        bias: bool = True,
+        *,
+        hardware: Hardware,
+        chips: int = 1,
+        generator: torch.Generator | None = None,
+    ) -> None:
+        nn.Linear.__init__(self, in_features, out_features, bias)
+        self._install(hardware, range(chips), seed_of(generator or torch.default_generator))
+
+    @classmethod
+    def adopt(cls, module: nn.Module, hardware: Hardware, chips: range, seed: int) -> Self:
+        """The memristive twin of an `nn.Linear`."""
+        assert isinstance(module, nn.Linear)
+        self = cls.__new__(cls)
+        bias = module.bias is not None
+        nn.Linear.__init__(self, module.in_features, module.out_features, bias, device="meta")
+        return self._adopt(module, hardware, chips, seed)
+
+    def digital(self) -> nn.Linear:
+        """A plain `nn.Linear` of the same shape, its parameters yet to be set."""
+        return nn.Linear(self.in_features, self.out_features, self.bias is not None, device="meta")
+
+    def forward(self, input: Tensor) -> Tensor:
+        """(..., in_features) to (..., out_features)."""
+        lead = input.shape[:-1]
+        x = self._dac(input)
+        x = self._fold(x if x.dim() > 1 else x.unsqueeze(0)).flatten(1, -2)
+        y = self._product(x).flatten(0, 1)
+        return self._readout(y).view(*lead, self.out_features)
+
+
+class MemristiveConv2d(ArrayLayer, nn.Conv2d):
+    """`nn.Conv2d` on memristors: each output pixel is one read of the unrolled kernel matrix.
+
+    Input (batch, in_channels, height, width), batch folded chip-major if chips is above 1. The
+    matrix has kernel_h * kernel_w * in_channels rows and out_channels columns.
+
+    Args:
+        as in torch, groups = 1 only; hardware, chips, generator as in `MemristiveLinear`.
+
+    Raises:
+        ValueError, RuntimeError: as `MemristiveLinear`.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int | tuple[int, int],
+        stride: int | tuple[int, int] = 1,
+        padding: str | int | tuple[int, int] = 0,
+        dilation: int | tuple[int, int] = 1,
+        groups: int = 1,
+        bias: bool = True,
+        padding_mode: str = "zeros",
+        *,
+        hardware: Hardware,
+        chips: int = 1,
+        generator: torch.Generator | None = None,
+    ) -> None:
+        _check_groups(groups)
+        geometry = (in_channels, out_channels, kernel_size, stride, padding, dilation, groups)
+        nn.Conv2d.__init__(self, *geometry, bias, padding_mode)  # type: ignore[arg-type]
+        self._install(hardware, range(chips), seed_of(generator or torch.default_generator))
+
+    @classmethod
+    def adopt(cls, module: nn.Module, hardware: Hardware, chips: range, seed: int) -> Self:
+        """The memristive twin of an `nn.Conv2d`."""
+        assert isinstance(module, nn.Conv2d)
+        _check_groups(module.groups)
+        self = cls.__new__(cls)
+        nn.Conv2d.__init__(self, *_geometry(module), device="meta")
+        return self._adopt(module, hardware, chips, seed)
+
+    def digital(self) -> nn.Conv2d:
+        """A plain `nn.Conv2d` of the same shape, its parameters yet to be set."""
+        return nn.Conv2d(*_geometry(self), device="meta")
+
+    def forward(self, input: Tensor) -> Tensor:
+        """(n, in_channels, h, w) to (n, out_channels, h', w')."""
+        if input.dim() == 3:
+            return self.forward(input.unsqueeze(0)).squeeze(0)
+        x = self._padded(self._dac(input))
+        tiled = self.hardware.adc_bits is not None and self.hardware.adc_per_tile
+        if tiled and self.crossbar.tiling.grid[0] > 1:
+            return self._readout(self._unrolled(x))
+        return self._readout(self._direct(x))
+
+    def _padded(self, x: Tensor) -> Tensor:
+        if not any(self._reversed_padding_repeated_twice):
+            return x
+        mode = "constant" if self.padding_mode == "zeros" else self.padding_mode
+        return F.pad(x, self._reversed_padding_repeated_twice, mode=mode)
+
+    def _direct(self, x: Tensor) -> Tensor:
+        """All rows of a column add up before the converter: a convolution, chips as groups."""
+        k = self.chips
+        w = self._array_weight().unflatten(2, self.weight.shape[1:]).flatten(0, 1)
+        x = self._fold(x)
+        batch = x.shape[1]
+        stacked = x[0] if k == 1 else x.transpose(0, 1).flatten(1, 2)
+        y = F.conv2d(stacked, w, None, self.stride, 0, self.dilation, groups=k)
+        self.crossbar.vectors += batch * y.shape[-2] * y.shape[-1]
+        if k > 1:
+            y = y.unflatten(1, (k, -1)).transpose(0, 1).flatten(0, 1)
+        energy = self._patch_energy(x.flatten(0, 1)) if self._noisy else y
+        return self._adc(self._read_noise(y, energy))
+
+    def _patch_energy(self, x: Tensor) -> Tensor:
+        """Sum of squares of each patch (n, 1, h', w')."""
+        square = x.detach().square().sum(1, keepdim=True)
+        ones = square.new_ones(1, 1, *self.kernel_size)
+        return F.conv2d(square, ones, None, self.stride, 0, self.dilation).clamp_(min=0.0)
+
+    def _unrolled(self, x: Tensor) -> Tensor:
+        """Each tile's rows are converted on their own: unroll the patches, then a product."""
+        height, width = (
+            (n - d * (k - 1) - 1) // s + 1
+            for n, d, k, s in zip(
+                x.shape[-2:], self.dilation, self.kernel_size, self.stride, strict=True
+            )
+        )
+        patches = F.unfold(x, self.kernel_size, self.dilation, 0, self.stride).transpose(1, 2)
+        y = self._product(self._fold(patches).flatten(1, 2)).flatten(0, 1)
+        return y.unflatten(0, (x.shape[0], height, width)).movedim(-1, 1)
+
+
+def memristive_layers(net: nn.Module) -> dict[str, ArrayLayer]:
+    """All memristive layers of a network by name, in order.
+
+    Raises:
+        ValueError: there is none.
+    """
+    found = {name: m for name, m in net.named_modules() if isinstance(m, ArrayLayer)}
+    if not found:
+        raise invalid("net", type(net).__name__, "a network with memristive layers; see mho.convert")
+    return found
+
+
+def _after_load(module: nn.Module, _incompatible: object) -> None:
+    assert isinstance(module, ArrayLayer)
+    module.refresh()
+
+
+def _full_scale(matrix: Tensor, deviations: float | None) -> float:
+    """Weight at the edge of the window."""
+    size = matrix.abs().max() if deviations is None else deviations * matrix.std(correction=0)
+    return size.item() or 1.0
+
+
+def _reach(values: Tensor, coverage: float) -> float:
+    """Smallest bound that a share of |values| respects."""
+    size = values.detach().abs().flatten()
+    if coverage == 1.0:
+        return size.max().item()
+    return size.kthvalue(max(1, math.ceil(coverage * size.numel()))).values.item()
+
+
+def _convert(x: Tensor, bits: int, full_scale: float | None, kind: str) -> Tensor:
+    """Round to a symmetric grid of `2^bits - 1` values and saturate; gradient straight through."""
+    if full_scale is None:
+        raise RuntimeError(
+            f"the {kind} has {bits} bits and no range yet: call mho.calibrate(net, batch) first"
+        )
+    most = 2 ** (bits - 1) - 1
+    lsb = full_scale / most or 1.0
+    return torch.fake_quantize_per_tensor_affine(x, lsb, 0, -most, most)
+
+
+def _geometry(conv: nn.Conv2d) -> tuple[Any, ...]:
+    """Positional arguments of `nn.Conv2d`."""
+    shape = (conv.in_channels, conv.out_channels, conv.kernel_size, conv.stride, conv.padding)
+    return (*shape, conv.dilation, conv.groups, conv.bias is not None, conv.padding_mode)
+
+
+def _check_groups(groups: int) -> None:
+    if groups != 1:
+        raise invalid("MemristiveConv2d.groups", groups, "1; a group needs arrays of its own")
+
+
+def _is_parametrized(module: nn.Module) -> bool:
+    return torch.nn.utils.parametrize.is_parametrized(module, "weight")

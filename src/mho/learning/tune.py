@@ -1,0 +1,108 @@
+"""Tuning the read-out after programming: digital gain and offset, no cell is written."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from mho.errors import invalid
+from mho.learning.evaluate import evaluating
+from mho.learning.layers import ArrayLayer, MemristiveConv2d, memristive_layers
+
+Per = Literal["layer", "column"]
+Reference = Literal["target", "expected"]
+
+
+@torch.no_grad()
+def tune(
+    net: nn.Module,
+    batch: Tensor,
+    per: Per = "column",
+    reference: Reference = "target",
+) -> None:
+    """Fit read-out gain and offset of each chip by least squares on a batch of inputs.
+
+    Layer after layer, `a y + b` is fitted to what the layer would give for the same input with its
+    reference weight. Labels are not used. After Lammie et al. (10.1016/j.neucom.2022.02.043), who
+    fit one gain and offset a layer on random inputs.
+
+    Args:
+        net: a converted network, calibrated if its converters have bits.
+        batch: inputs (batch, ...).
+        per: one gain and offset a layer and chip, or one a column and chip.
+        reference: the weight that the levels stand for, or ("expected") its mean over chips,
+            which is what a network trained with `Variation` has adapted to.
+
+    Raises:
+        ValueError: unknown `per` or `reference`.
+    """
+    if per not in ("layer", "column"):
+        raise invalid("tune.per", per, "'layer' or 'column'")
+    if reference not in ("target", "expected"):
+        raise invalid("tune.reference", reference, "'target' or 'expected'")
+
+    def fit(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
+        assert isinstance(layer, ArrayLayer)
+        weight = layer.target if reference == "target" else layer.expected()
+        wanted = _by_column(_apply(layer, inputs[0], weight), layer.chips)
+        seen = output if layer.bias is None else output - _spread_bias(layer, output)
+        gain, offset = _least_squares(_by_column(seen, layer.chips), wanted, per)
+        layer.gain.copy_(gain)
+        layer.offset.copy_(offset)
+        layer.tuned = True
+        return layer._readout(seen)
+
+    layers = memristive_layers(net).values()
+    handles = []
+    for layer in layers:
+        layer.tuned = False
+        handles.append(layer.register_forward_hook(fit))
+    try:
+        with evaluating(net):
+            net(batch)
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def untune(net: nn.Module) -> None:
+    """Back to gain 1 and offset 0."""
+    for layer in memristive_layers(net).values():
+        layer.gain.fill_(1.0)
+        layer.offset.zero_()
+        layer.tuned = False
+
+
+def _apply(layer: ArrayLayer, x: Tensor, weight: Tensor) -> Tensor:
+    """The layer's linear part with another weight (out, in), without bias."""
+    if isinstance(layer, MemristiveConv2d):
+        kernel = weight.view_as(layer.weight)
+        return F.conv2d(layer._padded(x), kernel, None, layer.stride, 0, layer.dilation)
+    return F.linear(x, weight)
+
+
+def _spread_bias(layer: ArrayLayer, y: Tensor) -> Tensor:
+    assert layer.bias is not None
+    return layer.bias.view(-1, *(1,) * (y.dim() - 2)) if y.dim() > 2 else layer.bias
+
+
+def _by_column(y: Tensor, chips: int) -> Tensor:
+    """(chips * batch, out, ...) to (chips, samples, out)."""
+    return y.unflatten(0, (chips, -1)).movedim(2, -1).flatten(1, -2)
+
+
+def _least_squares(seen: Tensor, wanted: Tensor, per: Per) -> tuple[Tensor, Tensor]:
+    """Gain and offset (chips, out) that bring `seen` (chips, n, out) closest to `wanted`."""
+    dims = (1, 2) if per == "layer" else (1,)
+    seen_mean = seen.mean(dims, keepdim=True)
+    wanted_mean = wanted.mean(dims, keepdim=True)
+    seen_dev = seen - seen_mean
+    variance = seen_dev.square().mean(dims, keepdim=True)
+    covariance = (seen_dev * (wanted - wanted_mean)).mean(dims, keepdim=True)
+    gain = torch.where(variance > 0, covariance / variance.clamp(min=1e-30), 1.0)
+    offset = wanted_mean - gain * seen_mean
+    shape = (seen.shape[0], seen.shape[2])
+    return gain.squeeze(1).expand(shape), offset.squeeze(1).expand(shape)

@@ -1,0 +1,87 @@
+"""What every memristive cell answers: its levels, its spread, its defects."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Annotated
+
+from torch import Tensor
+
+from mho.config import Config, Range
+from mho.errors import invalid
+from mho.physics.noise import Noise
+
+Traits = dict[str, Tensor]
+"""What makes one device differ from the next: drawn once when the chip is made, one value a cell."""
+
+
+class Cell(Config, ABC):
+    """One family of cells; all leaves are final, all methods pure.
+
+    A programming event lands at `draw(z, level, traits)` with z standard normal, the cycle-to-cycle
+    part; device-to-device spread enters through the traits alone.
+    """
+
+    read_noise: Annotated[float, Range(least=0.0, most=1.0)] = 0.0
+    """Standard deviation of one read of one cell, as a share of the window [1]."""
+    stuck_off: Annotated[float, Range(least=0.0, most=1.0)] = 0.0
+    """Share of cells made stuck at the lowest conductance [1]."""
+    stuck_on: Annotated[float, Range(least=0.0, most=1.0)] = 0.0
+    """Share of cells made stuck at the highest conductance [1]."""
+    endurance: Annotated[float, Range(least=1.0)] | None = None
+    """Programming pulses after which a cell keeps its value for good [1]; None: never."""
+    endurance_spread: Annotated[float, Range(least=0.0, most=3.0)] = 0.0
+    """Standard deviation of ln(endurance) between devices [1]."""
+    doi: str = ""
+    """Where the numbers come from."""
+    note: str = ""
+    """What the source gives and what is chosen here."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        stuck = self.stuck_on + self.stuck_off
+        if stuck > 1.0:
+            raise invalid(f"{type(self).__name__}.stuck_on + stuck_off", stuck, "at most 1")
+
+    @property
+    @abstractmethod
+    def states(self) -> int:
+        """Number of programmable levels, at least 2."""
+
+    @property
+    @abstractmethod
+    def window(self) -> tuple[float, float]:
+        """Nominal conductance of the lowest and the highest level [S]."""
+
+    @property
+    def step(self) -> float:
+        """Nominal distance between neighbouring levels [S]."""
+        low, high = self.window
+        return (high - low) / (self.states - 1)
+
+    def nominal(self, level: Tensor) -> Tensor:
+        """Conductance that a level stands for [S]; `level` (...) of any number type."""
+        return self.window[0] + self.step * level
+
+    @abstractmethod
+    def traits(self, noise: Noise) -> Traits:
+        """Draw the device-to-device traits of new cells."""
+
+    @abstractmethod
+    def draw(self, z: Tensor, level: Tensor, traits: Traits, *, corrected: bool) -> Tensor:
+        """Conductance after one programming attempt [S], increasing in the normal score z.
+
+        Args:
+            z: (...) standard normal.
+            level: (...) target level.
+            traits: (...) each, of the cells addressed.
+            corrected: the controller has read the cell and allows for what is systematic in it.
+        """
+
+    @abstractmethod
+    def score(self, g: Tensor, level: Tensor, traits: Traits, *, corrected: bool) -> Tensor:
+        """Normal score at which `draw` gives the conductance g [S]; +-inf out of reach."""
+
+    @abstractmethod
+    def mean(self, level: Tensor) -> Tensor:
+        """Expected conductance over devices and cycles [S], open loop, defects left aside."""

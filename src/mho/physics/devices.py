@@ -1,0 +1,111 @@
+"""Published cells as presets: numbers in SI units, a DOI, and what of it is our choice."""
+
+from __future__ import annotations
+
+from mho.errors import unknown
+from mho.physics.multi_level import MultiLevel
+from mho.physics.spread import Spread
+from mho.physics.two_state import Resistance, TwoState
+
+_LAMMIE = (
+    "Convention of the source: each device draws R_ON and R_OFF, sigma(R_OFF) = 2 sigma(R_ON); the "
+    "sigma is swept there, 10 % of R_ON is chosen here."
+)
+
+
+def _lammie(r_on: float, r_off: float) -> TwoState:
+    sigma = 0.1 * r_on
+    return TwoState(
+        r_on=Resistance(mean=r_on, device=Spread(distribution="normal", cov=sigma / r_on)),
+        r_off=Resistance(mean=r_off, device=Spread(distribution="normal", cov=2 * sigma / r_off)),
+        doi="10.1016/j.neucom.2022.02.043",
+        note=_LAMMIE,
+    )
+
+
+DEVICES: dict[str, TwoState | MultiLevel] = {
+    "hfo2-1t1r": MultiLevel(
+        g_min=50e-6,
+        g_max=225e-6,
+        levels=9,
+        sigma=(4.782321e-6, -0.009107),
+        endurance=1e6,
+        doi="10.1109/IRPS46558.2021.9405119",
+        note="4-kbit HfO2 array, program-and-verify (IGVVA-100): window, nine levels and sigma(G) "
+        "from the source. Endurance 1e6 from 10.3389/fnano.2025.1549547, another HfO2 line.",
+    ),
+    "hfo2-1t1r-relaxed": MultiLevel(
+        g_min=50e-6,
+        g_max=225e-6,
+        levels=9,
+        sigma=(22.5e-6,),
+        endurance=1e6,
+        doi="10.1002/aisy.202200145",
+        note="Multi-level HfO2 after relaxation: sigma = 10 % of the largest conductance, the "
+        "figure that users of the source quote; window as in hfo2-1t1r, chosen here.",
+    ),
+    "rram-neurram-1s": MultiLevel(
+        g_min=1e-6,
+        g_max=39.26e-6,
+        levels=16,
+        sigma=(1.053e-6, 0.2374, -1.167e4, 1.536e8),
+        doi="10.1038/s41586-022-04992-8",
+        note="Spread one second after programming, cubic in G, valid up to 39.26 uS. "
+        "g_min = 1 uS and 16 levels are chosen here.",
+    ),
+    "rram-neurram-1day": MultiLevel(
+        g_min=1e-6,
+        g_max=40e-6,
+        levels=16,
+        sigma=(0.701e-6, 22.086 / 40, -50.773e6 / 40**2, 47.095e12 / 40**3, -16.458e18 / 40**4),
+        doi="10.1038/s41586-022-04992-8",
+        note="Spread one day after programming, quartic in G / 40 uS, a fit to the source's "
+        "figures. g_min = 1 uS and 16 levels are chosen here.",
+    ),
+    "cmo-hfox": MultiLevel(
+        g_min=9e-6,
+        g_max=88.2e-6,
+        levels=32,
+        sigma=(0.01121854e-6, 0.01129027),
+        read_noise=0.0022,
+        doi="10.1002/adfm.202504688",
+        note="Conductive-metal-oxide / HfOx, programmed within 2 % acceptance. Read noise 0.17 uS "
+        "(at 50 uS after one second, the source's formula with log10) as a share of the window.",
+    ),
+    "hfo2-weak-reset": TwoState(
+        r_on=Resistance(
+            mean=6988.0,
+            device=Spread(
+                distribution="truncated-normal",
+                cov=381.7 / 6988,
+                lower=6252 / 6988,
+                upper=7897 / 6988,
+            ),
+        ),
+        r_off=Resistance(mean=150e3, device=Spread(distribution="lognormal", cov=0.5)),
+        endurance=1e6,
+        doi="10.48550/arXiv.2107.06064",
+        note="130 nm HfO2. R_ON from the source: N(6988, 381.7) ohm within [6252, 7897] ohm. "
+        "R_OFF lognormal, 150 kohm with 50 % spread, and the endurance are chosen here.",
+    ),
+    "two-state-10k-100k": _lammie(10e3, 100e3),
+    "two-state-200-500": _lammie(200.0, 500.0),
+    "two-state-100-2500": _lammie(100.0, 2500.0),
+    "stanford-pku-states": TwoState(
+        r_on=Resistance(mean=542.0),
+        r_off=Resistance(mean=218_586.0),
+        doi="10.1016/j.neucom.2022.02.043",
+        note="Resistances of the Stanford-PKU model as parametrized by the source, no spread.",
+    ),
+}
+
+
+def get(name: str) -> TwoState | MultiLevel:
+    """The cell of a name.
+
+    Raises:
+        ValueError: the name is unknown; the message suggests the nearest.
+    """
+    if name not in DEVICES:
+        raise unknown("device", name, DEVICES)
+    return DEVICES[name]

@@ -1,0 +1,85 @@
+"""The multi-level cell: n evenly spaced conductances, spread that depends on the conductance."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar
+
+import torch
+from torch import Tensor
+
+from mho.config import Range
+from mho.errors import invalid
+from mho.physics.cell import Cell, Traits
+from mho.physics.noise import Noise
+
+MAX_LEVELS = 4096
+
+
+class MultiLevel(Cell):
+    """Analog cell programmed to one of n levels, evenly spaced from g_min to g_max.
+
+    One attempt lands at `g_level + offset + sigma(g_level) z`, where the offset belongs to the
+    device and `sigma(g) = sum_k sigma[k] g^k`.
+    """
+
+    family: ClassVar[str] = "multi-level"
+
+    g_min: Annotated[float, Range(least=0.0)]
+    """Conductance of level 0 [S]."""
+    g_max: Annotated[float, Range(above=0.0)]
+    """Conductance of the highest level [S]."""
+    levels: Annotated[int, Range(least=2, most=MAX_LEVELS)] = 9
+    """Number of programmable levels [1]."""
+    sigma: tuple[float, ...] = (0.0,)
+    """Cycle-to-cycle spread of an attempt: polynomial in g, coefficient k in [S^(1-k)]."""
+    device_spread: Annotated[float, Range(least=0.0, most=1.0)] = 0.0
+    """Device-to-device spread of the offset, as a share of the window [1]."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.g_min >= self.g_max:
+            raise invalid("MultiLevel.g_min", self.g_min, f"below g_max = {self.g_max:g} S")
+        if not self.sigma:
+            raise invalid("MultiLevel.sigma", self.sigma, "at least one coefficient")
+
+    @property
+    def states(self) -> int:
+        """The number of levels."""
+        return self.levels
+
+    @property
+    def window(self) -> tuple[float, float]:
+        """(g_min, g_max) [S]."""
+        return self.g_min, self.g_max
+
+    def spread(self, g: Tensor) -> Tensor:
+        """Standard deviation of one attempt at conductance g [S], never negative."""
+        total = torch.full_like(g, self.sigma[-1])
+        for coefficient in reversed(self.sigma[:-1]):
+            total = total * g + coefficient
+        return total.clamp_(min=0.0)
+
+    def traits(self, noise: Noise) -> Traits:
+        """Offset of each device [S]."""
+        if self.device_spread == 0.0:
+            return {}
+        return {"offset": self.device_spread * (self.g_max - self.g_min) * noise.normal()}
+
+    def draw(self, z: Tensor, level: Tensor, traits: Traits, *, corrected: bool) -> Tensor:
+        """Where one attempt lands [S]; a conductance is never below 0."""
+        centre = self._centre(level, traits, corrected)
+        spread = self.sigma[0] if len(self.sigma) == 1 else self.spread(self.nominal(level))
+        return (centre + spread * z).clamp_(min=0.0)
+
+    def score(self, g: Tensor, level: Tensor, traits: Traits, *, corrected: bool) -> Tensor:
+        """(g - centre) / sigma."""
+        spread = self.spread(self.nominal(level).to(g.dtype)).clamp_(min=1e-6 * self.step)
+        return (g - self._centre(level, traits, corrected)) / spread
+
+    def mean(self, level: Tensor) -> Tensor:
+        """The nominal conductance: both spreads have mean zero."""
+        return self.nominal(level)
+
+    def _centre(self, level: Tensor, traits: Traits, corrected: bool) -> Tensor:
+        g = self.nominal(level)
+        return g + traits["offset"] if "offset" in traits and not corrected else g

@@ -1,0 +1,103 @@
+"""Programming a set of cells to target levels: one pulse, or program-and-verify."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, NamedTuple
+
+import torch
+from torch import Tensor
+
+from mho.config import Config, Range
+from mho.physics.cell import Cell, Traits
+from mho.physics.noise import Noise
+
+
+class Programmed(NamedTuple):
+    """Outcome of a programming event, one value a cell."""
+
+    conductance: Tensor
+    """Where the cell ended [S]."""
+    pulses: Tensor
+    """Programming pulses spent, int32."""
+    reads: Tensor
+    """Verify reads spent, int32."""
+
+
+class OpenLoop(Config):
+    """One pulse a cell, whatever comes of it."""
+
+    family: ClassVar[str] = "open-loop"
+
+    @property
+    def pulses_on_stuck(self) -> int:
+        """Pulses spent on a cell that does not move."""
+        return 1
+
+    @property
+    def verifies(self) -> bool:
+        """No read follows a pulse."""
+        return False
+
+    def program(self, cell: Cell, level: Tensor, traits: Traits, noise: Noise) -> Programmed:
+        """Program `level` (...) once; all results are (...)."""
+        g = cell.draw(noise.normal(), level, traits, corrected=False)
+        pulses = torch.ones_like(g, dtype=torch.int32)
+        return Programmed(g, pulses, torch.zeros_like(pulses))
+
+
+class Verify(Config):
+    """Program-and-verify: pulse, read, repeat until the read is within tolerance.
+
+    The first attempt carries the device's offset; its read tells the controller, and further
+    attempts are centred on the target. Attempts are independent, so their number is geometric and
+    the accepted value is the attempt's distribution confined to the tolerance: both are drawn in
+    closed form, without a loop. The verify read itself is taken as exact.
+    """
+
+    family: ClassVar[str] = "verify"
+
+    tolerance: Annotated[float, Range(above=0.0, most=10.0)] = 0.5
+    """Accepted distance from the target, in steps between levels [1]."""
+    max_pulses: Annotated[int, Range(least=1, most=10_000)] = 20
+    """Attempts after which the cell is left as it is [1]."""
+
+    @property
+    def pulses_on_stuck(self) -> int:
+        """Pulses spent on a cell that does not move."""
+        return self.max_pulses
+
+    @property
+    def verifies(self) -> bool:
+        """A read follows each pulse."""
+        return True
+
+    def program(self, cell: Cell, level: Tensor, traits: Traits, noise: Noise) -> Programmed:
+        """Program `level` (...) until verified; all results are (...)."""
+        target = cell.nominal(level)
+        tolerance = self.tolerance * cell.step
+        first = cell.draw(noise.normal(), level, traits, corrected=False)
+        retry = (first - target).abs_() > tolerance
+
+        ndtr, ndtri = torch.special.ndtr, torch.special.ndtri
+        low = ndtr(cell.score(target - tolerance, level, traits, corrected=True))
+        high = ndtr(cell.score(target + tolerance, level, traits, corrected=True))
+        accept = (high - low).clamp_(0.0, 1.0)
+        # Geometric number of further attempts; a hopeless cell gives inf, cut at the cap.
+        further = torch.log(noise.uniform()).div_(torch.log1p(-accept.clamp(min=1e-30)))
+        further = further.floor_().add_(1).clamp_(max=float(self.max_pulses))
+        capped = further > self.max_pulses - 1
+        # Position of the final attempt: inside [low, high] if accepted, outside if given up.
+        u = noise.uniform()
+        outside = u * (1 - accept)
+        outside = outside + accept * (outside > low)
+        inside = low + u * accept
+        z = ndtri(torch.where(capped, outside, inside).clamp_(2.0**-25, 1 - 2.0**-24))
+        last = cell.draw(z, level, traits, corrected=True)
+
+        move = retry if self.max_pulses > 1 else torch.zeros_like(retry)
+        pulses = torch.where(move, (further + 1).clamp_(max=float(self.max_pulses)), 1.0)
+        pulses = pulses.to(torch.int32)
+        return Programmed(torch.where(move, last, first), pulses, pulses.clone())
+
+
+Programming = OpenLoop | Verify

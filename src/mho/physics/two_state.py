@@ -1,0 +1,87 @@
+"""The two-state cell: low and high resistance, each with a distribution of its own."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar
+
+import torch
+from torch import Tensor
+
+from mho.config import Config, Range
+from mho.errors import invalid
+from mho.physics.cell import Cell, Traits
+from mho.physics.noise import Noise
+from mho.physics.spread import Spread
+
+
+class Resistance(Config):
+    """One resistance state: `R = mean x (device factor) x (cycle factor)`."""
+
+    mean: Annotated[float, Range(above=0.0)]
+    """Nominal resistance [ohm]."""
+    device: Spread = Spread()
+    """Device-to-device spread, drawn once a device."""
+    cycle: Spread = Spread()
+    """Cycle-to-cycle spread, drawn at each programming event."""
+
+
+class TwoState(Cell):
+    """Binary cell: level 1 is R_ON (low resistance), level 0 is R_OFF.
+
+    LRS close to normal and HRS close to lognormal is what HfO2 1T1R statistics show. Spread acts on
+    the resistance, so the mean conductance is raised by E[1 / factor], about 1 + cov^2.
+    """
+
+    family: ClassVar[str] = "two-state"
+
+    r_on: Resistance
+    """Low-resistance state."""
+    r_off: Resistance
+    """High-resistance state."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.r_on.mean >= self.r_off.mean:
+            raise invalid(
+                "TwoState.r_on.mean", self.r_on.mean, f"below r_off.mean = {self.r_off.mean:g} ohm"
+            )
+
+    @property
+    def states(self) -> int:
+        """Always 2."""
+        return 2
+
+    @property
+    def window(self) -> tuple[float, float]:
+        """(1 / R_OFF, 1 / R_ON) [S]."""
+        return 1 / self.r_off.mean, 1 / self.r_on.mean
+
+    def traits(self, noise: Noise) -> Traits:
+        """Resistances of each device [ohm]; a state without device spread needs none."""
+        pairs = (("r_on", self.r_on), ("r_off", self.r_off))
+        return {
+            name: state.mean * state.device.factor(noise.normal())
+            for name, state in pairs
+            if state.device.cov > 0
+        }
+
+    def draw(self, z: Tensor, level: Tensor, traits: Traits, *, corrected: bool) -> Tensor:
+        """1 / R of the state; a device's own resistance is not for the controller to correct."""
+        on = traits.get("r_on", self.r_on.mean) * self.r_on.cycle.factor(-z)
+        off = traits.get("r_off", self.r_off.mean) * self.r_off.cycle.factor(-z)
+        return 1 / torch.where(level > 0, on, off)
+
+    def score(self, g: Tensor, level: Tensor, traits: Traits, *, corrected: bool) -> Tensor:
+        """Inverse of `draw`."""
+        r = 1 / g.clamp(min=1e-12)
+        on = self.r_on.cycle.score(r / traits.get("r_on", self.r_on.mean))
+        off = self.r_off.cycle.score(r / traits.get("r_off", self.r_off.mean))
+        return -torch.where(level > 0, on, off)
+
+    def mean(self, level: Tensor) -> Tensor:
+        """E[1 / R] = (1 / mean) E[1 / device factor] E[1 / cycle factor]."""
+        on, off = (
+            state.device.mean_inverse() * state.cycle.mean_inverse() / state.mean
+            for state in (self.r_on, self.r_off)
+        )
+        return torch.where(level > 0, on, off)

@@ -1,0 +1,110 @@
+"""How every figure looks: sizes, colours, ticks, legend; matplotlib's globals stay as they are."""
+
+import math
+import textwrap
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from warnings import catch_warnings, filterwarnings
+
+from matplotlib import colormaps, rc_context
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+
+from mho.report.units import number
+
+INK, FAINT = "#222222", "#8a8a8a"
+
+# Okabe and Ito (2008), without the yellow that is too pale for a line on white.
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#444444")
+DASHES = ("-", (0, (5, 2)), (0, (1.5, 1.5)), (0, (6, 2, 1.5, 2)))
+MARKERS = "osD^vPX"
+
+_SETTINGS: dict[Any, Any] = {
+    "font.size": 10.0,
+    "font.family": "DejaVu Sans",
+    "text.parse_math": False,
+    "text.color": INK,
+    "axes.edgecolor": FAINT,
+    "axes.labelcolor": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.unicode_minus": True,
+    "axes.axisbelow": True,
+    "axes.grid": True,
+    "grid.color": "#e4e4e4",
+    "grid.linewidth": 0.7,
+    "xtick.color": FAINT,
+    "ytick.color": FAINT,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "legend.frameon": False,
+    "legend.fontsize": 9.0,
+    "lines.linewidth": 1.8,
+    "lines.markersize": 4.5,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "mho",
+}
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """The settings of a figure, for the time it is built and drawn."""
+    with rc_context(_SETTINGS), catch_warnings():
+        # A name in a script that DejaVu lacks is measured roughly and drawn by the browser.
+        filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)
+        yield
+
+
+def blank(height: float = 3.5) -> tuple[Figure, Axes]:
+    """A figure 5.4 inches wide with one set of axes; narrow, so that a phone can show it."""
+    figure = Figure(figsize=(5.4, height), layout="constrained", facecolor="none")
+    axes = figure.add_subplot()
+    axes.set_facecolor("none")
+    return figure, axes
+
+
+def colours(n: int) -> list[tuple[float, ...] | str]:
+    """n colours: distinct hues, or a ramp for many groups, which follow an order (levels)."""
+    if n > len(PALETTE):
+        ramp = colormaps["viridis"]
+        return [ramp(0.85 * i / (n - 1)) for i in range(n)]
+    return [PALETTE[i % len(PALETTE)] for i in range(n)]
+
+
+def dash(i: int) -> str | tuple[float, tuple[float, ...]]:
+    """The dashing of line i: solid for the first round of the palette, then dashed."""
+    return DASHES[i // len(PALETTE) % len(DASHES)]
+
+
+def set_ticks(axis: Axis, scale: str, *, whole: bool = False) -> None:
+    """Plain decimal tick labels with thin separators, powers of ten where they are far apart."""
+    axis.set_major_formatter(FuncFormatter(lambda value, _: number(value, 6)))
+    if scale == "linear":
+        axis.set_major_locator(MaxNLocator(6, integer=whole, steps=[1, 2, 2.5, 5, 10]))
+        return
+    low, high = axis.get_view_interval()
+    decades = math.log10(high / low) if 0 < low < high else 1.0
+    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if decades < 2 else (1.0,), numticks=8))
+    axis.set_minor_formatter(NullFormatter())
+
+
+def legend_below(figure: Figure, axes: Axes) -> None:
+    """The legend under the axes, where it can hide nothing, in as many columns as fit."""
+    handles, names = axes.get_legend_handles_labels()
+    kept = [(h, textwrap.fill(n, 60)) for h, n in zip(handles, names, strict=True) if n]
+    if not kept:
+        return
+    widest = max(len(line) for _, name in kept for line in name.splitlines()) + 6
+    columns = max(1, min(len(kept), 74 // widest))
+    rows = math.ceil(len(kept) / columns)
+    figure.legend(
+        [handle for handle, _ in kept],
+        [name for _, name in kept],
+        loc="outside lower center",
+        ncols=math.ceil(len(kept) / rows),
+        handlelength=1.8,
+        columnspacing=1.4,
+    )

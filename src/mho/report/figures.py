@@ -1,0 +1,157 @@
+"""Curves, histograms and the claims at a glance, drawn with matplotlib's object interface."""
+
+import math
+import textwrap
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from mho.report.axes import (
+    FAINT,
+    INK,
+    MARKERS,
+    PALETTE,
+    blank,
+    colours,
+    dash,
+    legend_below,
+    set_ticks,
+)
+from mho.report.comparison import Verdict, judge
+from mho.report.schema import Claim, Curve, Histogram
+from mho.report.units import MINUS, axis_unit
+
+
+def draw_curve(curve: Curve) -> Figure:
+    """Lines with a band of one standard deviation, and labelled marks on the x axis."""
+    figure, axes = blank()
+    x_all = np.concatenate([[np.nan], *(each.x for each in curve.series)])
+    y_all = np.concatenate([[np.nan], *(each.y for each in curve.series)])
+    x_unit, x_label = axis_unit(curve.x_label, _size(x_all, curve.x_scale))
+    y_unit, y_label = axis_unit(curve.y_label, _size(y_all, curve.y_scale))
+    axes.set(xscale=curve.x_scale, yscale=curve.y_scale, xlabel=x_label, ylabel=y_label)
+    lines = []
+    for i, series in enumerate(curve.series):
+        x, y = np.array(series.x) / x_unit, np.array(series.y) / y_unit
+        marker = MARKERS[i % len(MARKERS)] if len(x) <= 25 else ""
+        colour = PALETTE[i % len(PALETTE)]
+        axes.plot(x, y, color=colour, ls=dash(i), marker=marker, label=series.name, zorder=3)
+        if series.std is not None:
+            lines.append((x, y, np.array(series.std) / y_unit, colour))
+    floor = axes.get_ylim()[0] if curve.y_scale == "log" else -np.inf
+    for x, y, std, colour in lines:
+        low = np.maximum(y - std, floor)
+        axes.fill_between(x, low, y + std, color=colour, alpha=0.18, lw=0)
+    if curve.y_scale == "log":
+        axes.set_ylim(bottom=floor)
+    _draw_marks(axes, [(x / x_unit, label) for x, label in curve.marks])
+    whole = bool(np.all(np.mod(x_all[np.isfinite(x_all)] / x_unit, 1) == 0))
+    set_ticks(axes.xaxis, curve.x_scale, whole=whole)
+    set_ticks(axes.yaxis, curve.y_scale)
+    legend_below(figure, axes)
+    return figure
+
+
+def draw_histogram(histogram: Histogram) -> Figure:
+    """Overlaid groups; on logarithmic axes the empty bins end at half a count."""
+    figure, axes = blank()
+    edges = [np.array(each.edges) for each in histogram.groups]
+    x_all = np.concatenate([[np.nan], *edges])
+    unit, x_label = axis_unit(histogram.x_label, _size(x_all, histogram.x_scale))
+    axes.set(xscale=histogram.x_scale, yscale=histogram.y_scale)
+    axes.set(xlabel=x_label, ylabel=histogram.y_label)
+    base = 0.5 if histogram.y_scale == "log" else 0.0
+    hues = colours(len(histogram.groups))
+    for i, (group, at) in enumerate(zip(histogram.groups, edges, strict=True)):
+        if histogram.x_scale == "log":
+            at = _positive(at)
+        at, counts = at / unit, np.maximum(group.counts, base)
+        axes.stairs(counts, at, fill=True, color=hues[i], alpha=0.3, baseline=base)
+        axes.stairs(counts, at, color=hues[i], lw=1.4, baseline=base, label=group.name)
+    if edges:
+        axes.set_ylim(bottom=base)
+        axes.margins(x=0.02)
+    axes.grid(visible=False, axis="x")
+    set_ticks(axes.xaxis, histogram.x_scale)
+    set_ticks(axes.yaxis, histogram.y_scale, whole=True)
+    legend_below(figure, axes)
+    return figure
+
+
+def draw_claims(claims: list[Claim]) -> Figure | None:
+    """Ours minus the paper, in percentage points, one row a claim; None for fewer than two."""
+    rows = [
+        (claim, claim.ours - claim.paper)
+        for claim in claims
+        if claim.unit == "%" and claim.ours is not None and claim.paper is not None
+    ]
+    if len(rows) < 2:
+        return None
+    labels = [textwrap.fill(textwrap.shorten(claim.what, 84), 30) for claim, _ in rows]
+    lines = sum(1 + text.count("\n") for text in labels)
+    figure, axes = blank(max(2.8, 0.8 + 0.2 * len(rows) + 0.17 * lines))
+    axes.axvline(0, color=INK, lw=1.2, zorder=2)
+    for at, (claim, gain) in enumerate(rows):
+        short = judge(claim) in (Verdict.SHORT, Verdict.DIFFERS)
+        colour = PALETTE[1] if short else PALETTE[0]
+        axes.errorbar(
+            gain,
+            at,
+            xerr=claim.std,
+            color=colour,
+            marker="v" if short else "o",
+            ms=6.5,
+            capsize=3,
+            mfc="white" if short else colour,
+            zorder=3,
+        )
+    axes.set_yticks(range(len(rows)), labels, fontsize=9.0)
+    axes.set_ylim(len(rows) - 0.5, -0.5)
+    axes.set_xlabel(f"ours {MINUS} paper [percentage points]")
+    axes.margins(x=0.08)
+    axes.tick_params(axis="y", length=0)
+    axes.grid(visible=False, axis="y")
+    axes.spines["left"].set_visible(False)
+    set_ticks(axes.xaxis, "linear")
+    return figure
+
+
+def _draw_marks(axes: Axes, marks: list[tuple[float, str]]) -> None:
+    """Vertical lines, labelled above the axes; labels that would meet go one row up."""
+    shown = [(x, label) for x, label in sorted(marks) if axes.get_xscale() == "linear" or x > 0]
+    for x, _ in shown:
+        axes.axvline(x, color=FAINT, lw=1.0, ls=(0, (3, 2)), zorder=1)
+    ends: list[float] = []
+    to_axes = axes.transData + axes.transAxes.inverted()
+    for x, label in shown:
+        at, width = to_axes.transform((x, 1.0))[0], 0.0135 * len(label) + 0.02
+        start = at - width if at + width > 1.02 else at
+        row = next((i for i, end in enumerate(ends) if end <= start), len(ends))
+        ends[row : row + 1] = [start + width]
+        axes.annotate(
+            label,
+            (x, 1.0),
+            (0, 3 + 12 * row),
+            xycoords=axes.get_xaxis_transform(),
+            textcoords="offset points",
+            ha="right" if start < at else "left",
+            va="bottom",
+            fontsize=8.5,
+            color="#555555",
+        )
+
+
+def _size(values: np.ndarray, scale: str) -> float:
+    """The value that an axis takes its prefix from: the largest, or the middle of the decades."""
+    found = np.abs(values[np.isfinite(values) & (values != 0)])
+    if not found.size:
+        return 0.0
+    return float(np.sqrt(found.min()) * np.sqrt(found.max()) if scale == "log" else found.max())
+
+
+def _positive(edges: np.ndarray) -> np.ndarray:
+    """Edges for a logarithmic axis: what lies at or below zero ends half under the rest."""
+    above = edges[edges > 0]
+    least = float(above.min()) / 2 if above.size else math.ulp(1.0)
+    return np.where(edges > 0, edges, least)

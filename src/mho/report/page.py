@@ -1,0 +1,189 @@
+"""The report: one HTML page without scripts or network access, and its figures as PNG."""
+
+import io
+import os
+import tempfile
+import textwrap
+from dataclasses import dataclass
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+from matplotlib.figure import Figure as Drawing
+
+from mho.errors import invalid
+from mho.report import provenance
+from mho.report.axes import style
+from mho.report.comparison import Comparison, compare, tally
+from mho.report.figures import draw_claims, draw_curve, draw_histogram
+from mho.report.schema import LEDGER_FIELDS, RESERVED_ID, Curve, Histogram, Run, read_run
+from mho.report.svg import inline
+from mho.report.units import count, quantity
+
+# The order of the story, from write-once to lifelong; anything else follows by name.
+_ORDER = ("bmcnn", "siamese", "metaplastic")
+_SIGNS_OF_A_RUN = ("config.toml", "env.json", "metrics.jsonl", "checkpoint.pt")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plot:
+    """A figure ready for the page and for the folder of its run."""
+
+    title: str
+    caption: str
+    svg: Markup
+    png: bytes
+    path: Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Section:
+    """One experiment of the page."""
+
+    anchor: str
+    run: Run
+    rows: list[Comparison]
+    plots: list[Plot]
+    ledger_fields: list[str]
+    provenance: list[tuple[str, str]]
+    command: str
+    date: str
+
+
+def write(directory: Path) -> Path:
+    """Write `directory/report.html` and each run's `figures/*.png`; returns the page's path.
+
+    `directory` is a run folder, or holds run folders as direct children. Everything is read,
+    checked and drawn before the first byte is written, and each file appears whole or not at
+    all. Raises `ValueError` naming file, field and value when a run cannot be read.
+    """
+    directory = Path(directory)
+    folders, unfinished = _run_folders(directory)
+    runs = [read_run(folder) for folder in folders]
+    with style():
+        sections = [_section(run, f"run{i}") for i, run in enumerate(runs, start=1)]
+    html = (
+        _environment()
+        .get_template("page.html.jinja")
+        .render(
+            title=runs[0].title if len(runs) == 1 else "Learning on memristors",
+            sections=sections,
+            unfinished=unfinished,
+            tally=tally([claim for run in runs for claim in run.claims]),
+        )
+    )
+    for plot in (plot for section in sections for plot in section.plots):
+        plot.path.parent.mkdir(exist_ok=True)
+        _replace(plot.path, plot.png)
+    page = directory / "report.html"
+    _replace(page, html.encode())
+    return page
+
+
+def _run_folders(directory: Path) -> tuple[list[Path], list[str]]:
+    """The folders of finished runs in reading order, and the names of the unfinished ones."""
+    if not directory.is_dir():
+        raise invalid("directory", str(directory), "an existing run folder")
+    if (directory / "result.json").exists():
+        return [directory], []
+    rank = {name: i for i, name in enumerate(_ORDER)}
+    children = sorted(
+        (each for each in directory.iterdir() if each.is_dir()),
+        key=lambda each: (rank.get(each.name, len(rank)), each.name),
+    )
+    finished = [each for each in children if (each / "result.json").exists()]
+    if not finished:
+        wanted = "a folder with result.json, or with run folders that have one"
+        raise invalid("directory", str(directory), f"{wanted}; result.json is missing")
+    rest = [each for each in children if each not in finished]
+    return finished, [
+        each.name for each in rest if any((each / sign).exists() for sign in _SIGNS_OF_A_RUN)
+    ]
+
+
+def _section(run: Run, anchor: str) -> Section:
+    ledger = [*run.ledger, *filter(None, [run.ledger_total])]
+    present = list(dict.fromkeys(key for row in ledger for key in row.counts))
+    known = [key for key in LEDGER_FIELDS if key in present]
+    return Section(
+        anchor=anchor,
+        run=run,
+        rows=[compare(claim) for claim in run.claims],
+        plots=_at_a_glance(run, anchor)
+        + [_plot(each, run, anchor) for each in (*run.curves, *run.histograms)],
+        ledger_fields=known + [key for key in present if key not in known],
+        provenance=list(provenance.lines(run)),
+        command=provenance.command(run),
+        date=provenance.date(run),
+    )
+
+
+def _plot(what: Curve | Histogram, run: Run, anchor: str) -> Plot:
+    notes = []
+    if isinstance(what, Curve):
+        drawing, names = draw_curve(what), [each.name for each in what.series]
+        if any(each.std is not None for each in what.series):
+            notes.append("Band: ± one standard deviation.")
+    else:
+        drawing, names = draw_histogram(what), [each.name for each in what.groups]
+        if what.x_scale == "log" and any(each.edges[0] <= 0 for each in what.groups):
+            notes.append("The leftmost bin begins at zero.")
+    kind = "Curves" if isinstance(what, Curve) else "Histogram"
+    description = f"{kind}: {what.title}. {what.y_label} over {what.x_label}; {', '.join(names)}."
+    path = run.folder / "figures" / f"{what.id}.png"
+    return _rendered(drawing, what.title, " ".join(notes), description, f"{anchor}-{what.id}", path)
+
+
+def _at_a_glance(run: Run, anchor: str) -> list[Plot]:
+    """The claims in percent as one figure: how far ours lies from the paper."""
+    drawing = draw_claims(run.claims)
+    if drawing is None:
+        return []
+    title = "Ours against the paper"
+    caption = "Claims in percent. Bar: ± one standard deviation. Open triangle: off the paper."
+    description = f"{title}: the difference in percentage points for each claim of the table."
+    path = run.folder / "figures" / f"{RESERVED_ID}.png"
+    return [_rendered(drawing, title, caption, description, f"{anchor}-{RESERVED_ID}", path)]
+
+
+def _rendered(
+    drawing: Drawing, title: str, caption: str, description: str, name: str, path: Path
+) -> Plot:
+    svg = Markup(inline(drawing, name, description))  # matplotlib escapes every text
+    heading = textwrap.fill(title, 56)
+    drawing.suptitle(heading, x=0.01, ha="left", fontsize="large", fontweight="bold")
+    buffer = io.BytesIO()
+    drawing.savefig(buffer, format="png", dpi=160, facecolor="white")
+    return Plot(title=title, caption=caption, svg=svg, png=buffer.getvalue(), path=path)
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("mho.report", ""),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"count": count, "heading": _heading}
+    environment.globals["quantity"] = quantity
+    return environment
+
+
+def _heading(field: str) -> str:
+    """A counter's name in words: set_pulses -> SET pulses."""
+    upper = {"set": "SET", "reset": "RESET", "adc": "ADC", "dac": "DAC"}
+    return " ".join(upper.get(word, word) for word in field.split("_"))
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Write a file so that a reader sees the old content or the new, never a part."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        os.chmod(name, 0o644)
+        os.replace(name, path)
+    except BaseException:
+        os.unlink(name)
+        raise

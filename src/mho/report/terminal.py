@@ -1,0 +1,53 @@
+"""The claims of one result as a table for the terminal."""
+
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+from rich.text import Text
+
+from mho.report.comparison import Verdict, compare
+from mho.report.node import Node
+from mho.report.schema import read_claims
+
+_NOTHING = "\N{EN DASH}"
+_STYLES = {
+    Verdict.REACHED: "green",
+    Verdict.WITHIN: "cyan",
+    Verdict.SHORT: "bold yellow",
+    Verdict.NO_RESULT: "bold red",
+}
+
+
+def claims_table(result: dict[str, Any]) -> Table:
+    """The paper's numbers beside ours; `result` is the content of a `result.json`.
+
+    Raises `ValueError` naming the field when a claim does not follow the schema.
+    """
+    node = Node("result", result)
+    table = Table(
+        title=Text(node.get("title", "").text()),
+        title_justify="left",
+        title_style="bold",
+        box=SIMPLE_HEAD,
+    )
+    table.add_column("claim", ratio=3)
+    table.add_column("paper", justify="right", no_wrap=True)
+    table.add_column("ours ± std (n)", justify="right", no_wrap=True)
+    table.add_column("unit", no_wrap=True)
+    table.add_column("remark", ratio=4)
+    for row in map(compare, read_claims(node)):
+        ours = f"{row.ours} ± {row.std}" if row.std else row.ours or _NOTHING
+        remark = Text(f"{row.verdict.mark} {row.verdict.words}", _STYLES.get(row.verdict, "dim"))
+        if row.difference and row.verdict is not Verdict.REACHED:
+            remark.append(f" ({row.difference})")
+        if row.claim.note:
+            remark.append(f"\n{row.claim.note}", "dim")
+        table.add_row(
+            Text(row.claim.what),
+            Text(row.paper or _NOTHING),
+            Text(f"{ours} ({row.claim.n})"),
+            Text(row.unit),
+            remark,
+        )
+    return table
