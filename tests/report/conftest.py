@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+import mho.report
+
 CONFIG = 'experiment = "{name}"\nchips = 32\n\n[device]\nr_on = 5e3  # [ohm]\nr_off = 1e6\n'
 
 
@@ -244,6 +246,24 @@ def make_run(folder: Path, name: str, content: dict | None = None) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def one_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of one run, written once and only read."""
+    return mho.report.write(make_run(tmp_path_factory.mktemp("one") / "bmcnn", "bmcnn"))
+
+
+@pytest.fixture(scope="session")
+def many_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of a folder as `mho run all` leaves it, with one run unfinished."""
+    folder = tmp_path_factory.mktemp("many")
+    for name in ("bmcnn", "siamese", "metaplastic"):
+        make_run(folder / name, name)
+    (folder / "wires").mkdir()
+    (folder / "wires" / "config.toml").write_text("chips = 1\n")
+    (folder / "notes").mkdir()
+    return mho.report.write(folder)
+
+
 @pytest.fixture
 def content() -> dict:
     """A fresh result, to be bent by a test."""
@@ -252,9 +272,9 @@ def content() -> dict:
 
 @pytest.fixture
 def run_folder(tmp_path: Path) -> Callable[..., Path]:
-    """Make a run folder below `tmp_path`: `run_folder(content, name="bmcnn", below="")`."""
+    """Make a run folder below `tmp_path`, with the given content or a realistic one."""
 
-    def make(content: dict | None = None, name: str = "bmcnn", below: str = "") -> Path:
-        return make_run(tmp_path / below / name, name, content)
+    def make(content: dict | None = None) -> Path:
+        return make_run(tmp_path / "bmcnn", "bmcnn", content)
 
     return make

@@ -83,7 +83,11 @@ class Crossbar(nn.Module):
             z = ChipNoise(self.seed, self.chips, ("endurance",), shape).normal()
             budget = cell.endurance * torch.exp(cell.endurance_spread * z)
             self.register_buffer("budget", budget)
-        self._may_fail = cell.stuck_off + cell.stuck_on > 0 or cell.endurance is not None
+
+    @property
+    def _may_fail(self) -> bool:
+        cell = self.hardware.device
+        return cell.stuck_off + cell.stuck_on > 0 or cell.endurance is not None
 
     def program(self, levels: Tensor) -> None:
         """Bring all cells of all chips to `levels` (tiles, rows, width); write what differs.
@@ -93,7 +97,7 @@ class Crossbar(nn.Module):
         levels = levels.to(self.level)
         cells = ((levels != self.level) & (levels >= 0)).flatten().nonzero().squeeze(1)
         if cells.numel() == self.level.numel():
-            self._write(slice(None), levels.flatten())
+            self._write(None, levels.flatten())
         elif cells.numel() > 0:
             self._write(cells, levels.flatten()[cells])
 
@@ -102,48 +106,53 @@ class Crossbar(nn.Module):
         if cells.numel() > 0:
             self._write(cells, levels)
 
-    def _write(self, cells: Tensor | slice, levels: Tensor) -> None:
-        device = self.hardware.device
+    def _write(self, cells: Tensor | None, levels: Tensor) -> None:
+        """Program cells (n,), or all of them, to levels (n,); the sparse path is a hot one."""
+        device, scheme = self.hardware.device, self.hardware.programming
         words = ("program", self.programmings)
         self.programmings += 1
         noise = ChipNoise(self.seed, self.chips, words, tuple(levels.shape), levels.device)
-        traits: Traits = {n: self._flat(f"trait_{n}")[:, cells] for n in self._trait_names}
-        done = self.hardware.programming.program(device, levels.expand(1, -1), traits, noise)
-
-        old = self.level.flatten()[cells]
-        conductance, pulses = done.conductance, done.pulses
-        reads = done.reads
+        traits: Traits = {n: self._take(f"trait_{n}", cells) for n in self._trait_names}
+        wanted = levels.unsqueeze(0).expand(len(self.chips), -1)
+        conductance, pulses, reads = scheme.program(device, wanted, traits, noise)
         if self._may_fail:
-            broken = self._flat("fault")[:, cells] != HEALTHY
-            cap = self.hardware.programming.pulses_on_stuck
-            conductance = torch.where(broken, self._flat("conductance")[:, cells], conductance)
-            pulses = torch.where(broken, cap, pulses)
-            reads = torch.where(broken, cap, reads) if self.hardware.programming.verifies else reads
-        up = levels > old.clamp(min=0)
-        self._flat("conductance")[:, cells] = conductance
-        self.level.view(-1)[cells] = levels.to(torch.int16)
-        self._flat("writes")[:, cells] += 1
-        self._flat("pulses")[:, cells] += pulses
-        sets = (pulses * up).sum(1)
-        totals = (levels.numel(), sets, pulses.sum(1) - sets, reads.sum(1))
-        for column, total in enumerate(totals):
-            self.events[:, column] += total
+            broken = self._take("fault", cells) != HEALTHY
+            conductance = torch.where(broken, self._take("conductance", cells), conductance)
+            pulses = pulses.masked_fill(broken, scheme.pulses_on_stuck)
+            reads = pulses if scheme.verifies else reads
+        self._put("conductance", cells, conductance)
+        self._add("writes", cells, torch.ones_like(pulses))
+        self._add("pulses", cells, pulses)
+
+        old = self._take("level", cells, lead=0)
+        sets = pulses * (levels > old.clamp(min=0))
+        counts = (torch.ones_like(pulses), sets, pulses - sets, reads)
+        self.events += torch.stack([count.sum(1) for count in counts], dim=1)
+        self._put("level", cells, levels.to(torch.int16), lead=0)
         if device.endurance is not None:
             self._wear_out(cells)
 
-    def _wear_out(self, cells: Tensor | slice) -> None:
+    def _wear_out(self, cells: Tensor | None) -> None:
         """Let cells whose pulses are spent keep their present value for good."""
         limit: Tensor | float | None = self.hardware.device.endurance
         if self.hardware.device.endurance_spread > 0:
-            limit = self._flat("budget")[:, cells]
-        fault = self._flat("fault")
-        now = fault[:, cells]
-        spent = (self._flat("pulses")[:, cells] >= limit) & (now == HEALTHY)
-        fault[:, cells] = torch.where(spent, WORN, now)
+            limit = self._take("budget", cells)
+        fault = self._take("fault", cells)
+        spent = (self._take("pulses", cells) >= limit) & (fault == HEALTHY)
+        self._put("fault", cells, fault.masked_fill(spent, WORN))
 
-    def _flat(self, name: str) -> Tensor:
-        """A per-cell buffer as (chips, cells), sharing its memory."""
-        return self.get_buffer(name).flatten(1)
+    def _take(self, name: str, cells: Tensor | None, lead: int = 1) -> Tensor:
+        """Values of a per-cell buffer at cells (n,), or all: (chips, n), or (n,) with lead = 0."""
+        flat = self.get_buffer(name).flatten(lead)
+        return flat if cells is None else flat.index_select(lead, cells)
+
+    def _put(self, name: str, cells: Tensor | None, values: Tensor, lead: int = 1) -> None:
+        flat = self.get_buffer(name).flatten(lead)
+        _ = flat.copy_(values) if cells is None else flat.index_copy_(lead, cells, values)
+
+    def _add(self, name: str, cells: Tensor | None, values: Tensor) -> None:
+        flat = self.get_buffer(name).flatten(1)
+        _ = flat.add_(values) if cells is None else flat.index_add_(1, cells, values)
 
     def signed(self) -> Tensor:
         """Signed conductance of every weight (chips, out, in) [S]."""
@@ -152,7 +161,7 @@ class Crossbar(nn.Module):
 
     def signed_at(self, cells: Tensor) -> Tensor:
         """Signed conductance (chips, n) [S] of weights whose cells are `cells` (n, terms)."""
-        g = self._flat("conductance")[:, cells]
+        g = self._take("conductance", cells.flatten()).unflatten(1, cells.shape)
         return self.tiling.mapping.combine(g, self.hardware.device.window)
 
     def get_extra_state(self) -> Tensor:

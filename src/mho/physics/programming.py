@@ -74,30 +74,40 @@ class Verify(Config):
     def program(self, cell: Cell, level: Tensor, traits: Traits, noise: Noise) -> Programmed:
         """Program `level` (...) until verified; all results are (...)."""
         target = cell.nominal(level)
-        tolerance = self.tolerance * cell.step
         first = cell.draw(noise.normal(), level, traits, corrected=False)
-        retry = (first - target).abs_() > tolerance
+        pulses = torch.ones_like(first, dtype=torch.int32)
+        if self.max_pulses > 1:
+            missed = (first - target).abs_() > self.tolerance * cell.step
+            again = missed.flatten().nonzero().squeeze(1)
+            if again.numel() > 0:
+                u, v = (noise.uniform().flatten()[again] for _ in range(2))
+                level = level.expand(first.shape).flatten()[again]
+                some = {name: value.flatten()[again] for name, value in traits.items()}
+                last, further = self._again(cell, level, some, u, v)
+                first.view(-1)[again] = last
+                pulses.view(-1)[again] += further
+        return Programmed(first, pulses, pulses)
 
+    def _again(
+        self, cell: Cell, level: Tensor, traits: Traits, u: Tensor, v: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Where cells that missed once end [S], and how many further attempts they took."""
         ndtr, ndtri = torch.special.ndtr, torch.special.ndtri
+        target, tolerance = cell.nominal(level), self.tolerance * cell.step
         low = ndtr(cell.score(target - tolerance, level, traits, corrected=True))
         high = ndtr(cell.score(target + tolerance, level, traits, corrected=True))
         accept = (high - low).clamp_(0.0, 1.0)
-        # Geometric number of further attempts; a hopeless cell gives inf, cut at the cap.
-        further = torch.log(noise.uniform()).div_(torch.log1p(-accept.clamp(min=1e-30)))
-        further = further.floor_().add_(1).clamp_(max=float(self.max_pulses))
-        capped = further > self.max_pulses - 1
-        # Position of the final attempt: inside [low, high] if accepted, outside if given up.
-        u = noise.uniform()
-        outside = u * (1 - accept)
+        # Geometric number of attempts; a hopeless cell gives inf, cut at the cap.
+        further = u.log_().div_(torch.log1p(-accept.clamp(min=1e-30))).floor_().add_(1)
+        given_up = further > self.max_pulses - 1
+        # The final attempt's place in its distribution: inside [low, high], or outside of it.
+        outside = v * (1 - accept)
         outside = outside + accept * (outside > low)
-        inside = low + u * accept
-        z = ndtri(torch.where(capped, outside, inside).clamp_(2.0**-25, 1 - 2.0**-24))
-        last = cell.draw(z, level, traits, corrected=True)
-
-        move = retry if self.max_pulses > 1 else torch.zeros_like(retry)
-        pulses = torch.where(move, (further + 1).clamp_(max=float(self.max_pulses)), 1.0)
-        pulses = pulses.to(torch.int32)
-        return Programmed(torch.where(move, last, first), pulses, pulses.clone())
+        place = torch.where(given_up, outside, low + v * accept)
+        last = cell.draw(
+            ndtri(place.clamp_(2.0**-25, 1 - 2.0**-24)), level, traits, corrected=True
+        )
+        return last, further.clamp_(max=float(self.max_pulses - 1)).to(torch.int32)
 
 
 Programming = OpenLoop | Verify

@@ -81,7 +81,8 @@ def dash(i: int) -> str | tuple[float, tuple[float, ...]]:
 
 def set_ticks(axis: Axis, scale: str, *, whole: bool = False) -> None:
     """Plain decimal tick labels with thin separators, powers of ten where they are far apart."""
-    axis.set_major_formatter(FuncFormatter(lambda value, _: number(value, 6)))
+    top = 9 if scale == "linear" else 6
+    axis.set_major_formatter(FuncFormatter(lambda value, _: number(value, 6, top=top)))
     if scale == "linear":
         axis.set_major_locator(MaxNLocator(6, integer=whole, steps=[1, 2, 2.5, 5, 10]))
         return
@@ -89,6 +90,11 @@ def set_ticks(axis: Axis, scale: str, *, whole: bool = False) -> None:
     decades = math.log10(high / low) if 0 < low < high else 1.0
     axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if decades < 2 else (1.0,), numticks=8))
     axis.set_minor_formatter(NullFormatter())
+
+
+def grow(figure: Figure, height: float) -> None:
+    """Make the figure taller by `height` inches, so that what is added takes nothing away."""
+    figure.set_figheight(figure.get_figheight() + max(0.0, height))
 
 
 def legend_below(figure: Figure, axes: Axes) -> None:
@@ -100,6 +106,8 @@ def legend_below(figure: Figure, axes: Axes) -> None:
     widest = max(len(line) for _, name in kept for line in name.splitlines()) + 6
     columns = max(1, min(len(kept), 74 // widest))
     rows = math.ceil(len(kept) / columns)
+    lines = rows * max(1 + name.count("\n") for _, name in kept)
+    grow(figure, 0.19 * (lines - 2))
     figure.legend(
         [handle for handle, _ in kept],
         [name for _, name in kept],

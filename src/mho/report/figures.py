@@ -15,6 +15,7 @@ from mho.report.axes import (
     blank,
     colours,
     dash,
+    grow,
     legend_below,
     set_ticks,
 )
@@ -30,7 +31,8 @@ def draw_curve(curve: Curve) -> Figure:
     y_all = np.concatenate([[np.nan], *(each.y for each in curve.series)])
     x_unit, x_label = axis_unit(curve.x_label, _size(x_all, curve.x_scale))
     y_unit, y_label = axis_unit(curve.y_label, _size(y_all, curve.y_scale))
-    axes.set(xscale=curve.x_scale, yscale=curve.y_scale, xlabel=x_label, ylabel=y_label)
+    axes.set(xscale=curve.x_scale, yscale=curve.y_scale)
+    axes.set(xlabel=textwrap.fill(x_label, 56), ylabel=textwrap.fill(y_label, 36))
     lines = []
     for i, series in enumerate(curve.series):
         x, y = np.array(series.x) / x_unit, np.array(series.y) / y_unit
@@ -45,7 +47,7 @@ def draw_curve(curve: Curve) -> Figure:
         axes.fill_between(x, low, y + std, color=colour, alpha=0.18, lw=0)
     if curve.y_scale == "log":
         axes.set_ylim(bottom=floor)
-    _draw_marks(axes, [(x / x_unit, label) for x, label in curve.marks])
+    _draw_marks(figure, axes, [(x / x_unit, label) for x, label in curve.marks])
     whole = bool(np.all(np.mod(x_all[np.isfinite(x_all)] / x_unit, 1) == 0))
     set_ticks(axes.xaxis, curve.x_scale, whole=whole)
     set_ticks(axes.yaxis, curve.y_scale)
@@ -60,7 +62,7 @@ def draw_histogram(histogram: Histogram) -> Figure:
     x_all = np.concatenate([[np.nan], *edges])
     unit, x_label = axis_unit(histogram.x_label, _size(x_all, histogram.x_scale))
     axes.set(xscale=histogram.x_scale, yscale=histogram.y_scale)
-    axes.set(xlabel=x_label, ylabel=histogram.y_label)
+    axes.set(xlabel=textwrap.fill(x_label, 56), ylabel=textwrap.fill(histogram.y_label, 36))
     base = 0.5 if histogram.y_scale == "log" else 0.0
     hues = colours(len(histogram.groups))
     for i, (group, at) in enumerate(zip(histogram.groups, edges, strict=True)):
@@ -117,14 +119,16 @@ def draw_claims(claims: list[Claim]) -> Figure | None:
     return figure
 
 
-def _draw_marks(axes: Axes, marks: list[tuple[float, str]]) -> None:
+def _draw_marks(figure: Figure, axes: Axes, marks: list[tuple[float, str]]) -> None:
     """Vertical lines, labelled above the axes; labels that would meet go one row up."""
     shown = [(x, label) for x, label in sorted(marks) if axes.get_xscale() == "linear" or x > 0]
     for x, _ in shown:
         axes.axvline(x, color=FAINT, lw=1.0, ls=(0, (3, 2)), zorder=1)
     ends: list[float] = []
+    axes.get_xlim()  # settles the automatic limits
     to_axes = axes.transData + axes.transAxes.inverted()
-    for x, label in shown:
+    for x, name in shown:
+        label = textwrap.shorten(name, 32, placeholder=" …")
         at, width = to_axes.transform((x, 1.0))[0], 0.0135 * len(label) + 0.02
         start = at - width if at + width > 1.02 else at
         row = next((i for i, end in enumerate(ends) if end <= start), len(ends))
@@ -140,6 +144,7 @@ def _draw_marks(axes: Axes, marks: list[tuple[float, str]]) -> None:
             fontsize=8.5,
             color="#555555",
         )
+    grow(figure, 0.17 * (len(ends) - 2))
 
 
 def _size(values: np.ndarray, scale: str) -> float:

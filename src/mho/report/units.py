@@ -49,12 +49,15 @@ def quantity(value: float, unit: str) -> str:
     return f"{number(value / factor, 3)}{NBSP}{label}"
 
 
-def number(value: float, digits: int = 4) -> str:
-    """`value` to `digits` significant digits, trailing zeros dropped: 12 345.6 -> 12 350."""
+def number(value: float, digits: int = 4, *, top: int = 9) -> str:
+    """`value` to `digits` significant digits, trailing zeros dropped: 12 345.6 -> 12 350.
+
+    Below 1e-4 and from 10**`top` on it is a power of ten: 10⁻⁷.
+    """
     if value == 0:
         return "0"
     exponent = _exponent(value, digits)
-    if not -4 <= exponent < 9:
+    if not -4 <= exponent < top:
         mantissa, _, power = f"{value:.{digits - 1}e}".partition("e")
         if "." in mantissa:
             mantissa = mantissa.rstrip("0").rstrip(".")
