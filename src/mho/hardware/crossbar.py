@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
 from mho.hardware.hardware import Hardware
-from mho.hardware.streams import ChipNoise
+from mho.hardware.streams import ChipNoise, JoinedNoise
 from mho.hardware.tiling import Tiling
-from mho.physics import Traits
+from mho.physics import Programmed, Traits
 
 HEALTHY, STUCK_OFF, STUCK_ON, WORN = 0, 1, 2, 3
 """Values of `Crossbar.fault`."""
 
 UNFORMED = -1
 """Level of a cell that was never programmed."""
-
-EVENTS = ("writes", "set_pulses", "reset_pulses", "verify_reads")
-"""Columns of `Crossbar.events`."""
 
 
 class Crossbar(nn.Module):
@@ -29,7 +29,7 @@ class Crossbar(nn.Module):
         fault (chips, *cells): int8, one of HEALTHY, STUCK_OFF, STUCK_ON, WORN.
         writes (chips, *cells): int32, programming events.
         pulses (chips, *cells): int32, programming pulses; what wears a cell.
-        events (chips, 4): int64, totals named by `EVENTS`.
+        set_pulses (chips,): int64, pulses that raised a conductance; all others were RESET.
         trait_* (chips, *cells): float32, device-to-device traits of the cell family.
         budget (chips, *cells): float32, pulses a cell stands, if endurance spreads.
 
@@ -45,7 +45,7 @@ class Crossbar(nn.Module):
     fault: Tensor
     writes: Tensor
     pulses: Tensor
-    events: Tensor
+    set_pulses: Tensor
 
     def __init__(self, tiling: Tiling, hardware: Hardware, chips: range, seed: int) -> None:
         super().__init__()
@@ -61,9 +61,11 @@ class Crossbar(nn.Module):
         self.register_buffer("fault", torch.zeros(shape, dtype=torch.int8))
         self.register_buffer("writes", torch.zeros(shape, dtype=torch.int32))
         self.register_buffer("pulses", torch.zeros(shape, dtype=torch.int32))
-        self.register_buffer("events", torch.zeros(len(chips), len(EVENTS), dtype=torch.int64))
+        self.register_buffer("set_pulses", torch.zeros(len(chips), dtype=torch.int64))
         self._trait_names: tuple[str, ...] = ()
         self._make()
+        self._survey()
+        self.register_load_state_dict_post_hook(lambda module, _: module._survey())
 
     def _make(self) -> None:
         """Draw what is fixed when the chips are made: traits, stuck cells, endurance."""
@@ -84,10 +86,23 @@ class Crossbar(nn.Module):
             budget = cell.endurance * torch.exp(cell.endurance_spread * z)
             self.register_buffer("budget", budget)
 
-    @property
-    def _may_fail(self) -> bool:
-        cell = self.hardware.device
-        return cell.stuck_off + cell.stuck_on > 0 or cell.endurance is not None
+    def _survey(self) -> None:
+        """Look once at what would be dear to look at in every write: faults and the least margin.
+
+        `_margin` bounds from below the pulses that the weakest healthy cell still stands.
+        """
+        self._broken = bool((self.fault != HEALTHY).any())
+        self._margin = math.inf
+        if self.hardware.device.endurance is not None:
+            left = self._endurance() - self.pulses
+            healthy = left[self.fault == HEALTHY]
+            self._margin = healthy.min().item() if healthy.numel() else math.inf
+
+    def _endurance(self) -> Tensor | float:
+        """Pulses that the cells stand."""
+        if self.hardware.device.endurance_spread > 0:
+            return self.get_buffer("budget")
+        return self.hardware.device.endurance or math.inf
 
     def program(self, levels: Tensor) -> None:
         """Bring all cells of all chips to `levels` (tiles, rows, width); write what differs.
@@ -103,43 +118,44 @@ class Crossbar(nn.Module):
 
     def write(self, cells: Tensor, levels: Tensor) -> None:
         """Program the cells at flat positions `cells` (n,) of every chip to `levels` (n,)."""
-        if cells.numel() > 0:
-            self._write(cells, levels)
+        write_together([(self, cells, levels)])
 
     def _write(self, cells: Tensor | None, levels: Tensor) -> None:
-        """Program cells (n,), or all of them, to levels (n,); the sparse path is a hot one."""
-        device, scheme = self.hardware.device, self.hardware.programming
+        level, traits, noise = self._request(cells, levels)
+        scheme, device = self.hardware.programming, self.hardware.device
+        self._commit(cells, levels, scheme.program(device, level, traits, noise))
+
+    def _request(self, cells: Tensor | None, levels: Tensor) -> tuple[Tensor, Traits, ChipNoise]:
+        """What the physics needs to program cells (n,), or all: levels and traits (chips, n)."""
         words = ("program", self.programmings)
         self.programmings += 1
         noise = ChipNoise(self.seed, self.chips, words, tuple(levels.shape), levels.device)
-        traits: Traits = {n: self._take(f"trait_{n}", cells) for n in self._trait_names}
-        wanted = levels.unsqueeze(0).expand(len(self.chips), -1)
-        conductance, pulses, reads = scheme.program(device, wanted, traits, noise)
-        if self._may_fail:
+        traits = {name: self._take(f"trait_{name}", cells) for name in self._trait_names}
+        return levels.to(torch.float32).expand(len(self.chips), -1), traits, noise
+
+    def _commit(self, cells: Tensor | None, levels: Tensor, done: Programmed) -> None:
+        """Store the outcome (chips, n) of programming cells (n,), or all, to levels (n,)."""
+        conductance, pulses = done
+        most = self.hardware.programming.most_pulses
+        if self._broken:
             broken = self._take("fault", cells) != HEALTHY
             conductance = torch.where(broken, self._take("conductance", cells), conductance)
-            pulses = pulses.masked_fill(broken, scheme.pulses_on_stuck)
-            reads = pulses if scheme.verifies else reads
+            pulses = pulses.masked_fill(broken, most)
+        old = self._take("level", cells, lead=0)
+        self.set_pulses += (pulses * (levels > old.clamp(min=0))).sum(1)
         self._put("conductance", cells, conductance)
+        self._put("level", cells, levels.to(torch.int16), lead=0)
         self._add("writes", cells, torch.ones_like(pulses))
         self._add("pulses", cells, pulses)
+        self._margin -= most
+        if self._margin <= 0:
+            self._wear_out()
 
-        old = self._take("level", cells, lead=0)
-        sets = pulses * (levels > old.clamp(min=0))
-        counts = (torch.ones_like(pulses), sets, pulses - sets, reads)
-        self.events += torch.stack([count.sum(1) for count in counts], dim=1)
-        self._put("level", cells, levels.to(torch.int16), lead=0)
-        if device.endurance is not None:
-            self._wear_out(cells)
-
-    def _wear_out(self, cells: Tensor | None) -> None:
+    def _wear_out(self) -> None:
         """Let cells whose pulses are spent keep their present value for good."""
-        limit: Tensor | float | None = self.hardware.device.endurance
-        if self.hardware.device.endurance_spread > 0:
-            limit = self._take("budget", cells)
-        fault = self._take("fault", cells)
-        spent = (self._take("pulses", cells) >= limit) & (fault == HEALTHY)
-        self._put("fault", cells, fault.masked_fill(spent, WORN))
+        spent = (self.pulses >= self._endurance()) & (self.fault == HEALTHY)
+        self.fault.masked_fill_(spent, WORN)
+        self._survey()
 
     def _take(self, name: str, cells: Tensor | None, lead: int = 1) -> Tensor:
         """Values of a per-cell buffer at cells (n,), or all: (chips, n), or (n,) with lead = 0."""
@@ -171,3 +187,27 @@ class Crossbar(nn.Module):
     def set_extra_state(self, state: Tensor) -> None:
         """Take the scalars back."""
         self.vectors, self.programmings, self.seed = (int(v) for v in state.tolist())
+
+
+def write_together(requests: Sequence[tuple[Crossbar, Tensor, Tensor]]) -> None:
+    """Write cells (n,) to levels (n,) of several crossbars of one kind in one physical step.
+
+    Same outcome as writing one after another, each with its own noise; the arithmetic of many
+    small events is done once.
+
+    Args:
+        requests: crossbar, flat cell positions, levels; all of the same hardware and chips.
+    """
+    wanted = [request for request in requests if request[1].numel() > 0]
+    if not wanted:
+        return
+    asked = [crossbar._request(cells, levels) for crossbar, cells, levels in wanted]
+    hardware = wanted[0][0].hardware
+    level = torch.cat([level for level, _, _ in asked], dim=1)
+    traits = {name: torch.cat([t[name] for _, t, _ in asked], dim=1) for name in asked[0][1]}
+    noise = JoinedNoise([noise for _, _, noise in asked])
+    done = hardware.programming.program(hardware.device, level, traits, noise)
+    sizes = [cells.numel() for _, cells, _ in wanted]
+    parts = zip(*(value.split(sizes, dim=1) for value in done), strict=True)
+    for (crossbar, cells, levels), part in zip(wanted, parts, strict=True):
+        crossbar._commit(cells, levels, Programmed(*part))

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from mho.errors import invalid
-from mho.hardware.crossbar import EVENTS, STUCK_OFF, STUCK_ON, WORN, Crossbar
+from mho.hardware.crossbar import STUCK_OFF, STUCK_ON, WORN, Crossbar
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,14 +40,10 @@ class LayerLedger:
     """Pulses a cell stands."""
     vectors: int
     """Input vectors applied to each chip."""
-    writes: Tensor
-    """Programming events (chips,)."""
     set_pulses: Tensor
     """SET pulses (chips,)."""
-    reset_pulses: Tensor
-    """RESET pulses (chips,)."""
-    verify_reads: Tensor
-    """Verify reads (chips,)."""
+    verified: bool
+    """Whether a verify read followed each pulse."""
     writes_per_cell: Tensor
     """Programming events of each cell (chips, cells)."""
     pulses_per_cell: Tensor
@@ -62,7 +58,22 @@ class LayerLedger:
     @property
     def chips(self) -> int:
         """Number of chips."""
-        return self.writes.shape[0]
+        return self.set_pulses.shape[0]
+
+    @property
+    def writes(self) -> Tensor:
+        """Programming events (chips,)."""
+        return self.writes_per_cell.sum(1)
+
+    @property
+    def reset_pulses(self) -> Tensor:
+        """RESET pulses (chips,)."""
+        return self.pulses_per_cell.sum(1) - self.set_pulses
+
+    @property
+    def verify_reads(self) -> Tensor:
+        """Verify reads (chips,)."""
+        return self.pulses_per_cell.sum(1) * self.verified
 
     @property
     def cell_reads(self) -> int:
@@ -87,7 +98,8 @@ class LayerLedger:
             "dac_conversions": self.dac_conversions,
             "adc_conversions": self.adc_conversions,
         }
-        counted = (*EVENTS, "stuck_off", "stuck_on", "worn")
+        programming = ("writes", "set_pulses", "reset_pulses", "verify_reads")
+        counted = (*programming, "stuck_off", "stuck_on", "worn")
         out = {name: value * self.chips for name, value in (once | reads).items()}
         return out | {name: int(getattr(self, name).sum()) for name in counted}
 
@@ -156,7 +168,8 @@ def _layer(name: str, crossbar: Crossbar) -> LayerLedger:
         states=hardware.device.states,
         endurance=hardware.device.endurance,
         vectors=crossbar.vectors,
-        **{event: crossbar.events[:, i].clone() for i, event in enumerate(EVENTS)},
+        set_pulses=crossbar.set_pulses.clone(),
+        verified=hardware.programming.verifies,
         writes_per_cell=crossbar.writes[:, used],
         pulses_per_cell=crossbar.pulses[:, used],
         stuck_off=(fault == STUCK_OFF).sum(1),

@@ -7,6 +7,7 @@ the same chip whether 8 or 800 are simulated, on CPU and CUDA, and a resumed run
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -55,10 +56,25 @@ class ChipNoise:
         """Uniform numbers in (0, 1), (chips, *shape)."""
         return open_interval(self._fill(Tensor.uniform_))
 
-    def _fill(self, fill) -> Tensor:
+    def _fill(self, fill: Callable[..., Tensor]) -> Tensor:
         out = torch.empty((len(self._chips), *self._shape))
         for row, chip in zip(out, self._chips, strict=True):
             self._generator.manual_seed(key(self._seed, chip, *self._words, self._draws))
             fill(row, generator=self._generator)
         self._draws += 1
         return out.to(self._device, non_blocking=True)
+
+
+class JoinedNoise:
+    """Several events side by side, each with its own noise: results are (chips, n1 + n2 + ...)."""
+
+    def __init__(self, parts: Sequence[ChipNoise]) -> None:
+        self._parts = parts
+
+    def normal(self) -> Tensor:
+        """Standard normal numbers."""
+        return torch.cat([part.normal() for part in self._parts], dim=1)
+
+    def uniform(self) -> Tensor:
+        """Uniform numbers in (0, 1)."""
+        return torch.cat([part.uniform() for part in self._parts], dim=1)

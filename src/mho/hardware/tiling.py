@@ -97,8 +97,11 @@ class Tiling:
 
     def cells(self, weights: Tensor) -> Tensor:
         """Flat cell positions (n, terms) of flat weight positions (n,) in (out, in)."""
-        out, row = weights // self.in_features, weights % self.in_features
-        tile_row, row = row // self.rows, row % self.rows
-        tile_col, col = out // self.cols, out % self.cols
-        line = ((tile_row * self.grid[1] + tile_col) * self.rows + row) * self.width
-        return line.unsqueeze(-1) + self.mapping.columns(col, self.cols)
+        out = weights.div(self.in_features, rounding_mode="floor")
+        row = weights - out * self.in_features
+        tile_row = row.div(self.rows, rounding_mode="floor")
+        tile_col = out.div(self.cols, rounding_mode="floor")
+        # Row within the tile and column within the tile are what the two divisions left over.
+        line = tile_row * ((self.grid[1] - 1) * self.rows) + tile_col * self.rows + row
+        columns = self.mapping.columns(out - tile_col * self.cols, self.cols)
+        return columns.add_((line * self.width).unsqueeze(-1))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Self
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar, Self
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -13,7 +13,9 @@ from torch import Tensor, nn
 from mho.errors import invalid
 from mho.hardware import Crossbar, Hardware, Tiling
 from mho.hardware.converters import convert, reach
+from mho.hardware.crossbar import write_together
 from mho.hardware.streams import key, seed_of
+from mho.learning.compare import positions_apart
 from mho.learning.quantizer import level_index, level_value
 
 
@@ -28,8 +30,9 @@ class _Through(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
         (grad,) = grads
-        total = grad[0] if grad.shape[0] == 1 else grad.sum(0)
-        return total.reshape(ctx.shape), None
+        chips = grad.numel() // ctx.shape.numel()
+        total = grad if chips == 1 else grad.view(chips, -1).sum(0)
+        return total.view(ctx.shape), None
 
 
 class ArrayLayer(nn.Module):
@@ -49,6 +52,9 @@ class ArrayLayer(nn.Module):
         target (out, in): weight that the programmed levels stand for.
         effective (chips, out, in): weight that the arrays realize.
     """
+
+    column_dim: ClassVar[int]
+    """Dimension of the outputs' columns."""
 
     weight: nn.Parameter
     bias: nn.Parameter | None
@@ -78,7 +84,6 @@ class ArrayLayer(nn.Module):
         self.register_buffer("target", torch.empty_like(matrix), persistent=False)
         shape = (self.chips, *matrix.shape)
         self.register_buffer("effective", matrix.new_empty(shape), persistent=False)
-        self._scratch = torch.empty(0)
         self.register_load_state_dict_post_hook(_after_load)
         self.program()
 
@@ -125,32 +130,36 @@ class ArrayLayer(nn.Module):
         self.crossbar.program(torch.where(used, levels, -1))
         self.refresh()
 
-    @torch.no_grad()
-    def write(self, threshold: float = 0.5) -> int:
-        """Write the weights whose shadow is more than `threshold` steps from the programmed level.
+    def stale(self, threshold: float) -> Tensor:
+        """Flat positions (n,) of weights more than `threshold` steps from their programmed level.
 
-        Half a step is "write when the nearest level changed"; more is hysteresis. Returns the
-        number of weights written.
+        Calling this makes the layer count as written: `write_layers` does the rest.
         """
-        matrix, n = self._matrix(), self.hardware.levels
-        if self._scratch.shape != matrix.shape or self._scratch.device != matrix.device:
-            self._scratch = torch.empty_like(matrix)
-        torch.clamp(matrix, -self.full_scale, self.full_scale, out=self._scratch)
-        weights = _above(self._scratch.sub_(self.target).abs_(), threshold * self.step)
+        bound = threshold * self.step
+        weights = positions_apart(self._matrix(), self.target, self.full_scale, bound)
         self._synced = self.weight._version
-        if weights.numel() == 0:
-            return 0
-        crossbar, mapping = self.crossbar, self.hardware.cells
-        cells = crossbar.tiling.cells(weights)
-        index = level_index(matrix.view(-1)[weights], self.full_scale, n)
-        levels = mapping.own(index, n, self.hardware.device.states)
-        own = cells[:, : mapping.cells_per_weight]
-        changed = levels != crossbar.level.view(-1)[own]
-        crossbar.write(own[changed], levels[changed])
-        self.target.view(-1)[weights] = level_value(index, self.full_scale, n)
-        signed = crossbar.signed_at(cells).mul_(self.scale)
-        self.effective.view(self.chips, -1)[:, weights] = signed
-        return weights.numel()
+        return weights
+
+    def plan(self, weights: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """How to bring weights (n,) to their nearest level.
+
+        Returns the cells (n, terms) that enter them, and of those the positions (k,) to write with
+        their levels (k,); `target` is brought up to date.
+        """
+        n, mapping = self.hardware.levels, self.hardware.cells
+        shadow = self._matrix().view(-1).index_select(0, weights)
+        index = level_index(shadow, self.full_scale, n)
+        self.target.view(-1).index_copy_(0, weights, level_value(index, self.full_scale, n))
+        cells = self.crossbar.tiling.cells(weights)
+        own = cells[:, : mapping.cells_per_weight].flatten()
+        levels = mapping.own(index, n, self.hardware.device.states).flatten()
+        changed = (levels != self.crossbar.level.view(-1).index_select(0, own)).nonzero().view(-1)
+        return cells, own.index_select(0, changed), levels.index_select(0, changed)
+
+    def update(self, weights: Tensor, cells: Tensor) -> None:
+        """Fold the conductances of weights (n,), held by cells (n, terms), into `effective`."""
+        signed = self.crossbar.signed_at(cells).mul_(self.scale)
+        self.effective.view(self.chips, -1).index_copy_(1, weights, signed)
 
     @torch.no_grad()
     def refresh(self) -> None:
@@ -173,15 +182,16 @@ class ArrayLayer(nn.Module):
     # ---------------------------------------------------------------- reading
 
     def _array_weight(self) -> Tensor:
-        """Weight of the arrays (chips, out, in), tied to the shadow's gradient."""
+        """Weight of the arrays, (chips * out, in), tied to the shadow's gradient."""
         if self.weight._version != self._synced:
             raise RuntimeError(
                 f"{type(self).__name__}: the shadow weight moved and the arrays were not written; "
                 "call mho.write(net), or your WriteStep, after each optimizer.step()"
             )
+        stacked = self.effective.flatten(0, 1)
         if torch.is_grad_enabled() and self.weight.requires_grad:
-            return _Through.apply(self.weight, self.effective)  # type: ignore[return-value]
-        return self.effective
+            return _Through.apply(self.weight, stacked)  # type: ignore[return-value]
+        return stacked
 
     def _dac(self, x: Tensor) -> Tensor:
         """Inputs as the row drivers give them."""
@@ -201,52 +211,48 @@ class ArrayLayer(nn.Module):
             self.adc_range = max(self.adc_range or 0.0, reach(y, self.hardware.coverage))
         return convert(y, bits, self.adc_range, "ADC", overwrite=True)
 
-    def _read_noise(self, y: Tensor, energy: Tensor) -> Tensor:
-        """Add the noise of one read: y and the inputs' sum of squares, broadcast over outputs."""
+    def _read_noise(
+        self, y: Tensor, x: Tensor, energy: Callable[[Tensor], Tensor]
+    ) -> Tensor:
+        """Add the noise of one read to y; `energy(x)` is the inputs' sum of squares for each y."""
         device = self.hardware.device
         if device.read_noise == 0.0:
             return y
         low, high = device.window
         cell = device.read_noise * (high - low) * self.scale
-        sigma = (energy.detach() * (cell**2 * self.hardware.cells.read_variance)).sqrt_()
+        sigma = (energy(x.detach()) * (cell**2 * self.hardware.cells.read_variance)).sqrt_()
         generator = torch.Generator(y.device)
         generator.manual_seed(key(self.crossbar.seed, "read", self.crossbar.vectors))
         z = torch.empty_like(y, requires_grad=False).normal_(generator=generator)
         return y + z.mul_(sigma)
 
-    def _product(self, x: Tensor) -> Tensor:
-        """Rows (chips, n, in) through the arrays: (chips, n, out)."""
-        w = self._array_weight()
+    @property
+    def _converts_tiles(self) -> bool:
+        """Whether each of several tiles along the inputs has converters of its own."""
+        several = self.crossbar.tiling.grid[0] > 1
+        return several and self.hardware.adc_bits is not None and self.hardware.adc_per_tile
+
+    def _tiled(self, x: Tensor) -> Tensor:
+        """Rows (chips * n, in) through arrays whose outputs are converted tile by tile."""
         tiling = self.crossbar.tiling
         tile_rows, rows = tiling.grid[0], tiling.rows
-        self.crossbar.vectors += x.shape[1]
-        if tile_rows == 1 or self.hardware.adc_bits is None or not self.hardware.adc_per_tile:
-            energy = x.detach().square().sum(-1, keepdim=True) if self._noisy else x
-            if x.shape[0] == 1:
-                y = F.linear(x[0], w[0]).unsqueeze(0)
-            else:
-                y = torch.bmm(x, w.transpose(1, 2))
-            return self._adc(self._read_noise(y, energy))
+        w = self._array_weight().unflatten(0, (self.chips, -1))
         short = tile_rows * rows - tiling.in_features
         if short:
             x, w = F.pad(x, (0, short)), F.pad(w, (0, short))
-        x = x.unflatten(2, (tile_rows, rows)).transpose(1, 2)
+        x = self._fold(x).unflatten(2, (tile_rows, rows)).transpose(1, 2)
         w = w.unflatten(2, (tile_rows, rows)).permute(0, 2, 3, 1)
-        energy = x.detach().square().sum(-1, keepdim=True) if self._noisy else x
-        return self._adc(self._read_noise(x @ w, energy)).sum(1)
-
-    @property
-    def _noisy(self) -> bool:
-        return self.hardware.device.read_noise > 0.0
+        y = self._read_noise(x @ w, x, _row_energy)
+        return self._adc(y).sum(1).flatten(0, 1)
 
     def _readout(self, y: Tensor) -> Tensor:
-        """Digital gain, offset and bias of outputs (chips * batch, out, ...)."""
-        spatial = (1,) * (y.dim() - 2)
+        """Digital gain, offset and bias of outputs (chips * batch, ...)."""
+        after = (1,) * (-1 - self.column_dim)
         if self.tuned:
             y = y.unflatten(0, (self.chips, -1))
-            shape = (self.chips, 1, -1, *spatial)
+            shape = (self.chips, *(1,) * (y.dim() - 2 - len(after)), -1, *after)
             y = (y * self.gain.view(shape) + self.offset.view(shape)).flatten(0, 1)
-        return y if self.bias is None else y + self.bias.view(-1, *spatial)
+        return y if self.bias is None else y + self.bias.view(-1, *after)
 
     def _fold(self, x: Tensor) -> Tensor:
         """(chips * n, ...) to (chips, n, ...)."""
@@ -304,6 +310,8 @@ class MemristiveLinear(ArrayLayer, nn.Linear):
         RuntimeError: the shadow weight moved and the arrays were not written.
     """
 
+    column_dim = -1
+
     def __init__(
         self,
         in_features: int,
@@ -332,11 +340,18 @@ class MemristiveLinear(ArrayLayer, nn.Linear):
 
     def forward(self, input: Tensor) -> Tensor:
         """(..., in_features) to (..., out_features)."""
-        lead = input.shape[:-1]
         x = self._dac(input)
-        x = self._fold(x if x.dim() > 1 else x.unsqueeze(0)).flatten(1, -2)
-        y = self._product(x).flatten(0, 1)
-        return self._readout(y).view(*lead, self.out_features)
+        self.crossbar.vectors += x.numel() // (self.in_features * self.chips)
+        if self._converts_tiles:
+            y = self._tiled(x.reshape(-1, self.in_features))
+            return self._readout(y.unflatten(0, x.shape[:-1]) if x.dim() != 2 else y)
+        w = self._array_weight()
+        if self.chips == 1:
+            y = F.linear(x, w)
+        else:
+            w = w.unflatten(0, (self.chips, -1)).transpose(1, 2)
+            y = torch.bmm(self._fold(x).flatten(1, -2), w).view(*x.shape[:-1], -1)
+        return self._readout(self._adc(self._read_noise(y, x, _row_energy)))
 
 
 class MemristiveConv2d(ArrayLayer, nn.Conv2d):
@@ -351,6 +366,8 @@ class MemristiveConv2d(ArrayLayer, nn.Conv2d):
     Raises:
         ValueError, RuntimeError: as `MemristiveLinear`.
     """
+
+    column_dim = -3
 
     def __init__(
         self,
@@ -391,10 +408,7 @@ class MemristiveConv2d(ArrayLayer, nn.Conv2d):
         if input.dim() == 3:
             return self.forward(input.unsqueeze(0)).squeeze(0)
         x = self._padded(self._dac(input))
-        tiled = self.hardware.adc_bits is not None and self.hardware.adc_per_tile
-        if tiled and self.crossbar.tiling.grid[0] > 1:
-            return self._readout(self._unrolled(x))
-        return self._readout(self._direct(x))
+        return self._readout(self._unrolled(x) if self._converts_tiles else self._direct(x))
 
     def _padded(self, x: Tensor) -> Tensor:
         if not any(self._reversed_padding_repeated_twice):
@@ -405,7 +419,7 @@ class MemristiveConv2d(ArrayLayer, nn.Conv2d):
     def _direct(self, x: Tensor) -> Tensor:
         """All rows of a column add up before the converter: a convolution, chips as groups."""
         k = self.chips
-        w = self._array_weight().unflatten(2, self.weight.shape[1:]).flatten(0, 1)
+        w = self._array_weight().unflatten(1, self.weight.shape[1:])
         x = self._fold(x)
         batch = x.shape[1]
         stacked = x[0] if k == 1 else x.transpose(0, 1).flatten(1, 2)
@@ -413,12 +427,11 @@ class MemristiveConv2d(ArrayLayer, nn.Conv2d):
         self.crossbar.vectors += batch * y.shape[-2] * y.shape[-1]
         if k > 1:
             y = y.unflatten(1, (k, -1)).transpose(0, 1).flatten(0, 1)
-        energy = self._patch_energy(x.flatten(0, 1)) if self._noisy else y
-        return self._adc(self._read_noise(y, energy))
+        return self._adc(self._read_noise(y, x.flatten(0, 1), self._patch_energy))
 
     def _patch_energy(self, x: Tensor) -> Tensor:
         """Sum of squares of each patch (n, 1, h', w')."""
-        square = x.detach().square().sum(1, keepdim=True)
+        square = x.square().sum(1, keepdim=True)
         ones = square.new_ones(1, 1, *self.kernel_size)
         return F.conv2d(square, ones, None, self.stride, 0, self.dilation).clamp_(min=0.0)
 
@@ -431,8 +444,26 @@ class MemristiveConv2d(ArrayLayer, nn.Conv2d):
             )
         )
         patches = F.unfold(x, self.kernel_size, self.dilation, 0, self.stride).transpose(1, 2)
-        y = self._product(self._fold(patches).flatten(1, 2)).flatten(0, 1)
+        self.crossbar.vectors += patches.shape[0] * patches.shape[1] // self.chips
+        y = self._tiled(patches.flatten(0, 1))
         return y.unflatten(0, (x.shape[0], height, width)).movedim(-1, 1)
+
+
+@torch.no_grad()
+def write_layers(layers: Sequence[ArrayLayer], thresholds: Sequence[float]) -> list[int]:
+    """Write the stale weights of several layers of one kind of hardware; returns how many of each.
+
+    Half a step as threshold is "write when the nearest level changed"; more is hysteresis.
+    """
+    stale = [layer.stale(t) for layer, t in zip(layers, thresholds, strict=True)]
+    work = [(layer, w) for layer, w in zip(layers, stale, strict=True) if w.numel() > 0]
+    plans = [layer.plan(weights) for layer, weights in work]
+    write_together(
+        [(layer.crossbar, own, levels) for (layer, _), (_, own, levels) in zip(work, plans, strict=True)]
+    )
+    for (layer, weights), (cells, _, _) in zip(work, plans, strict=True):
+        layer.update(weights, cells)
+    return [weights.numel() for weights in stale]
 
 
 def memristive_layers(net: nn.Module) -> dict[str, ArrayLayer]:
@@ -447,11 +478,9 @@ def memristive_layers(net: nn.Module) -> dict[str, ArrayLayer]:
     return found
 
 
-def _above(values: Tensor, bound: float) -> Tensor:
-    """Flat positions (n,) of values above a bound."""
-    if values.device.type == "cpu":  # numpy is four times faster at this than torch
-        return torch.from_numpy(np.flatnonzero(values.numpy() > bound))
-    return (values > bound).flatten().nonzero().squeeze(1)
+def _row_energy(x: Tensor) -> Tensor:
+    """Sum of squares of each row (..., 1)."""
+    return x.square().sum(-1, keepdim=True)
 
 
 def _after_load(module: nn.Module, _incompatible: object) -> None:

@@ -47,9 +47,12 @@ def tune(
     def fit(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
         assert isinstance(layer, ArrayLayer)
         weight = layer.target if reference == "target" else layer.expected()
-        wanted = _by_column(_apply(layer, inputs[0], weight), layer.chips)
-        seen = output if layer.bias is None else output - _spread_bias(layer, output)
-        gain, offset = _least_squares(_by_column(seen, layer.chips), wanted, per)
+        wanted = _apply(layer, inputs[0], weight)
+        seen = output
+        if layer.bias is not None:
+            seen = output - layer.bias.view(-1, *(1,) * (-1 - layer.column_dim))
+        columns = (_by_column(y, layer) for y in (seen, wanted))
+        gain, offset = _least_squares(*columns, per)
         layer.gain.copy_(gain)
         layer.offset.copy_(offset)
         layer.tuned = True
@@ -84,14 +87,9 @@ def _apply(layer: ArrayLayer, x: Tensor, weight: Tensor) -> Tensor:
     return F.linear(x, weight)
 
 
-def _spread_bias(layer: ArrayLayer, y: Tensor) -> Tensor:
-    assert layer.bias is not None
-    return layer.bias.view(-1, *(1,) * (y.dim() - 2)) if y.dim() > 2 else layer.bias
-
-
-def _by_column(y: Tensor, chips: int) -> Tensor:
-    """(chips * batch, out, ...) to (chips, samples, out)."""
-    return y.unflatten(0, (chips, -1)).movedim(2, -1).flatten(1, -2)
+def _by_column(y: Tensor, layer: ArrayLayer) -> Tensor:
+    """(chips * batch, ...) to (chips, samples, out)."""
+    return y.unflatten(0, (layer.chips, -1)).movedim(layer.column_dim, -1).flatten(1, -2)
 
 
 def _least_squares(seen: Tensor, wanted: Tensor, per: Per) -> tuple[Tensor, Tensor]:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from mho.errors import invalid, unknown
-from mho.learning.layers import ArrayLayer, memristive_layers
+from mho.learning.layers import ArrayLayer, memristive_layers, write_layers
 from mho.learning.rules import State, Update, UpdateRule
 
 
@@ -59,12 +59,11 @@ class WriteStep:
     @torch.no_grad()
     def __call__(self) -> Written:
         """Apply the rules and write; returns how many weights were written."""
-        count = 0
-        for name, layer in self._layers.items():
-            if self._rules:
+        if self._rules:
+            for name, layer in self._layers.items():
                 self._apply_rules(name, layer)
-            count += layer.write(self._threshold[name])
-        return Written(count, self._size)
+        layers = list(self._layers.values())
+        return Written(sum(write_layers(layers, list(self._threshold.values()))), self._size)
 
     def _apply_rules(self, name: str, layer: ArrayLayer) -> None:
         weight, before = layer.weight, self._before[name]

@@ -54,10 +54,10 @@ class MultiLevel(Cell):
 
     def spread(self, g: Tensor) -> Tensor:
         """Standard deviation of one attempt at conductance g [S], never negative."""
-        total = torch.full_like(g, self.sigma[-1])
-        for coefficient in reversed(self.sigma[:-1]):
+        *lower, total = self.sigma
+        for coefficient in reversed(lower):
             total = total * g + coefficient
-        return total.clamp_(min=0.0)
+        return torch.as_tensor(total, dtype=g.dtype, device=g.device).clamp(min=0.0)
 
     def traits(self, noise: Noise) -> Traits:
         """Offset of each device [S]."""

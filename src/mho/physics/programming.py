@@ -18,9 +18,7 @@ class Programmed(NamedTuple):
     conductance: Tensor
     """Where the cell ended [S]."""
     pulses: Tensor
-    """Programming pulses spent, int32."""
-    reads: Tensor
-    """Verify reads spent, int32."""
+    """Programming pulses spent, int32; a scheme that verifies reads once after each."""
 
 
 class OpenLoop(Config):
@@ -29,8 +27,8 @@ class OpenLoop(Config):
     family: ClassVar[str] = "open-loop"
 
     @property
-    def pulses_on_stuck(self) -> int:
-        """Pulses spent on a cell that does not move."""
+    def most_pulses(self) -> int:
+        """Most pulses that one event spends on a cell; a stuck cell takes them all."""
         return 1
 
     @property
@@ -41,8 +39,7 @@ class OpenLoop(Config):
     def program(self, cell: Cell, level: Tensor, traits: Traits, noise: Noise) -> Programmed:
         """Program `level` (...) once; all results are (...)."""
         g = cell.draw(noise.normal(), level, traits, corrected=False)
-        pulses = torch.ones_like(g, dtype=torch.int32)
-        return Programmed(g, pulses, torch.zeros_like(pulses))
+        return Programmed(g, torch.ones_like(g, dtype=torch.int32))
 
 
 class Verify(Config):
@@ -62,8 +59,8 @@ class Verify(Config):
     """Attempts after which the cell is left as it is [1]."""
 
     @property
-    def pulses_on_stuck(self) -> int:
-        """Pulses spent on a cell that does not move."""
+    def most_pulses(self) -> int:
+        """Most pulses that one event spends on a cell; a stuck cell takes them all."""
         return self.max_pulses
 
     @property
@@ -86,7 +83,7 @@ class Verify(Config):
                 last, further = self._again(cell, level, some, u, v)
                 first.view(-1)[again] = last
                 pulses.view(-1)[again] += further
-        return Programmed(first, pulses, pulses)
+        return Programmed(first, pulses)
 
     def _again(
         self, cell: Cell, level: Tensor, traits: Traits, u: Tensor, v: Tensor
