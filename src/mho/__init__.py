@@ -10,6 +10,7 @@
 
 from mho import data, nn
 from mho.hardware import Hardware, ledger, price, prices
+from mho.learning.batchnorm import refresh_batchnorm
 from mho.learning.convert import convert, to_digital
 from mho.learning.evaluate import calibrate, evaluate
 from mho.learning.quantizer import quantize
@@ -41,6 +42,7 @@ __all__ = [
     "price",
     "prices",
     "quantize",
+    "refresh_batchnorm",
     "to_digital",
     "tune",
     "untune",

@@ -9,13 +9,18 @@ A record states the allowed range of a number in its type, and the unit in the f
 
 from __future__ import annotations
 
+import ast
+import inspect
 import math
+import textwrap
 import tomllib
 import types
 import typing
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields, replace
 from functools import cache
+from itertools import pairwise
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self, get_args, get_origin
 
@@ -35,7 +40,7 @@ class Range:
 
     def __contains__(self, value: float) -> bool:
         return (
-            math.isfinite(value)
+            -math.inf < value < math.inf
             and (self.least is None or value >= self.least)
             and (self.above is None or value > self.above)
             and (self.most is None or value <= self.most)
@@ -78,6 +83,20 @@ class Config:
                 raise unknown(f"field of {type(self).__name__}", name, _hints(type(self)))
         return replace(self, **changes)
 
+    def settings(self, prefix: str = "") -> list[tuple[str, str, str]]:
+        """Every setting as (dotted key, value as TOML would write it, what it is and its unit)."""
+        out = []
+        docs = _field_docs(type(self))
+        for name in _hints(type(self)):
+            value, key = getattr(self, name), f"{prefix}{name}"
+            if isinstance(value, Config):
+                out += [(key, value.family or "-", docs.get(name, ""))]
+                out += value.settings(f"{key}.")
+            else:
+                shown = "none" if value is None else tomli_w.dumps({"v": _plain(value)})[4:].strip()
+                out.append((key, " ".join(shown.split()), docs.get(name, "")))
+        return out
+
     def to_dict(self) -> dict[str, Any]:
         """Nested plain dictionary of the set fields; a field that is None is left out."""
         out: dict[str, Any] = {"family": self.family} if self.family else {}
@@ -91,6 +110,9 @@ class Config:
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
         """Build the record from a nested dictionary; missing fields keep their defaults."""
         given = {k: v for k, v in data.items() if k != "family"}
+        if data.get("family", cls.family) != cls.family:
+            allowed = repr(cls.family) if cls.family else f"none; {cls.__name__} has no families"
+            raise invalid(f"{cls.__name__}.family", data["family"], allowed)
         hints = _hints(cls)
         for name in given:
             if name not in hints:
@@ -133,6 +155,23 @@ def read_toml(path: Path) -> dict[str, Any]:
 def _hints(cls: type) -> dict[str, Any]:
     names = {f.name for f in fields(cls)}
     return {k: v for k, v in typing.get_type_hints(cls, include_extras=True).items() if k in names}
+
+
+@cache
+def _field_docs(cls: type) -> dict[str, str]:
+    """The docstrings under the fields of a class and its bases."""
+    docs: dict[str, str] = {}
+    for base in reversed(cls.__mro__):
+        if base in (object, Config) or not issubclass(base, Config):
+            continue
+        body = ast.parse(textwrap.dedent(inspect.getsource(base))).body[0]
+        assert isinstance(body, ast.ClassDef)
+        for field, after in pairwise(body.body):
+            if not (isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)):
+                continue
+            if isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant):
+                docs[field.target.id] = " ".join(str(after.value.value).split())
+    return docs
 
 
 def _plain(value: Any) -> Any:
@@ -183,8 +222,13 @@ def _checked(name: str, value: Any, hint: Any) -> Any:
 
 
 def _checked_plain(name: str, value: Any, hint: type) -> Any:
-    if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        value = float(value)
+    if isinstance(value, Integral) and not isinstance(value, bool):
+        value = int(value)  # NumPy's integers too
+    if hint is float and isinstance(value, Real) and not isinstance(value, bool):
+        try:
+            value = float(value)
+        except OverflowError:
+            raise invalid(name, value, "a finite number") from None
     if type(value) is not hint:
         raise invalid(name, value, f"a value of type {hint.__name__}")
     if hint is float and not math.isfinite(value):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Self
 
 import torch
 from torch import Tensor, nn
@@ -56,7 +57,7 @@ class Crossbar(nn.Module):
         self.programmings = 0
         """Programming events so far: the key of the next one's noise."""
         shape = (len(chips), *tiling.shape)
-        self.register_buffer("conductance", torch.zeros(shape))
+        self.register_buffer("conductance", torch.zeros(shape, dtype=torch.float32))
         self.register_buffer("level", torch.full(tiling.shape, UNFORMED, dtype=torch.int16))
         self.register_buffer("fault", torch.zeros(shape, dtype=torch.int8))
         self.register_buffer("writes", torch.zeros(shape, dtype=torch.int32))
@@ -65,7 +66,7 @@ class Crossbar(nn.Module):
         self._trait_names: tuple[str, ...] = ()
         self._make()
         self._survey()
-        self.register_load_state_dict_post_hook(lambda module, _: module._survey())
+        self.register_load_state_dict_post_hook(_after_load)
 
     def _make(self) -> None:
         """Draw what is fixed when the chips are made: traits, stuck cells, endurance."""
@@ -157,6 +158,10 @@ class Crossbar(nn.Module):
         self.fault.masked_fill_(spent, WORN)
         self._survey()
 
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        """Follow the network from device to device, but keep the state's precision and layout."""
+        return super()._apply(lambda t: fn(t) if t.is_meta else t.to(fn(t).device), recurse)
+
     def _take(self, name: str, cells: Tensor | None, lead: int = 1) -> Tensor:
         """Values of a per-cell buffer at cells (n,), or all: (chips, n), or (n,) with lead = 0."""
         flat = self.get_buffer(name).flatten(lead)
@@ -190,17 +195,26 @@ class Crossbar(nn.Module):
 
 
 def write_together(requests: Sequence[tuple[Crossbar, Tensor, Tensor]]) -> None:
-    """Write cells (n,) to levels (n,) of several crossbars of one kind in one physical step.
+    """Write cells (n,) to levels (n,) of several crossbars in one physical step.
 
     Same outcome as writing one after another, each with its own noise; the arithmetic of many
-    small events is done once.
+    small events is done once for all crossbars of a kind.
 
     Args:
-        requests: crossbar, flat cell positions, levels; all of the same hardware and chips.
+        requests: crossbar, flat cell positions, levels.
     """
-    wanted = [request for request in requests if request[1].numel() > 0]
-    if not wanted:
-        return
+    kinds: dict[tuple[object, ...], list[tuple[Crossbar, Tensor, Tensor]]] = {}
+    for request in requests:
+        crossbar, cells, _ = request
+        if cells.numel() > 0:
+            kind = (crossbar.hardware, crossbar.chips, crossbar.level.device)
+            kinds.setdefault(kind, []).append(request)
+    for wanted in kinds.values():
+        _write_kind(wanted)
+
+
+def _write_kind(wanted: Sequence[tuple[Crossbar, Tensor, Tensor]]) -> None:
+    """`write_together` for crossbars of the same hardware, chips and device."""
     asked = [crossbar._request(cells, levels) for crossbar, cells, levels in wanted]
     hardware = wanted[0][0].hardware
     level = torch.cat([level for level, _, _ in asked], dim=1)
@@ -211,3 +225,8 @@ def write_together(requests: Sequence[tuple[Crossbar, Tensor, Tensor]]) -> None:
     parts = zip(*(value.split(sizes, dim=1) for value in done), strict=True)
     for (crossbar, cells, levels), part in zip(wanted, parts, strict=True):
         crossbar._commit(cells, levels, Programmed(*part))
+
+
+def _after_load(module: nn.Module, _incompatible: object) -> None:
+    assert isinstance(module, Crossbar)
+    module._survey()

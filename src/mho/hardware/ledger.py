@@ -176,5 +176,3 @@ def _layer(name: str, crossbar: Crossbar) -> LayerLedger:
         stuck_on=(fault == STUCK_ON).sum(1),
         worn=(fault == WORN).sum(1),
     )
-
-

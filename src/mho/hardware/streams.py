@@ -57,7 +57,7 @@ class ChipNoise:
         return open_interval(self._fill(Tensor.uniform_))
 
     def _fill(self, fill: Callable[..., Tensor]) -> Tensor:
-        out = torch.empty((len(self._chips), *self._shape))
+        out = torch.empty((len(self._chips), *self._shape), dtype=torch.float32)
         for row, chip in zip(out, self._chips, strict=True):
             self._generator.manual_seed(key(self._seed, chip, *self._words, self._draws))
             fill(row, generator=self._generator)

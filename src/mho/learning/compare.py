@@ -16,7 +16,7 @@ def positions_apart(w: Tensor, target: Tensor, limit: float, bound: float) -> Te
     Args:
         w, target: contiguous, of the same shape.
     """
-    if w.device.type != "cpu":
+    if w.device.type != "cpu" or w.dtype == torch.bfloat16:
         return (w.clamp(-limit, limit).sub_(target).abs_() > bound).flatten().nonzero().squeeze(1)
     # NumPy compares and collects several times faster than torch does on one core.
     flat, goal = w.view(-1).numpy(), target.view(-1).numpy()

@@ -71,12 +71,14 @@ def convert(
         twin = TWINS.get(_plain_type(module))
         if twin is None or (select is not None and not select(name, module)):
             return None
-        was_training = module.training
+        modes = [(part, part.training) for part in module.modules()]
         module.eval()
         try:
-            return twin.adopt(module, hardware, which, key(seed, name))
+            layer = twin.adopt(module, hardware, which, key(seed, name))
         finally:
-            module.train(was_training)
+            for part, mode in modes:
+                part.training = mode
+        return layer.train(module.training)
 
     net = _rebuild(model, replace)
     memristive_layers(net)
@@ -116,9 +118,7 @@ def to_digital(net: nn.Module, chip: int | None = None) -> nn.Module:
     return _rebuild(net.net if isinstance(net, Chips) else net, replace)
 
 
-def _rebuild(
-    model: nn.Module, replace: Callable[[str, nn.Module], nn.Module | None]
-) -> nn.Module:
+def _rebuild(model: nn.Module, replace: Callable[[str, nn.Module], nn.Module | None]) -> nn.Module:
     """Deep copy of a network with some modules replaced; shared modules stay shared."""
     memo: dict[int, object] = {}
     for name, module in model.named_modules():

@@ -99,7 +99,10 @@ class ArrayLayer(nn.Module):
             requires_grad=module.weight.requires_grad or _is_parametrized(module),  # type: ignore[union-attr]
         )
         if self.bias is not None:
-            self.bias = nn.Parameter(module.bias.detach().clone())  # type: ignore[union-attr]
+            self.bias = nn.Parameter(
+                module.bias.detach().clone(),  # type: ignore[union-attr]
+                requires_grad=module.bias.requires_grad,  # type: ignore[union-attr]
+            )
         self.train(module.training)
         self._install(hardware, chips, seed)
         return self
@@ -129,6 +132,7 @@ class ArrayLayer(nn.Module):
         used = tiling.used().to(levels.device)
         self.crossbar.program(torch.where(used, levels, -1))
         self.refresh()
+        self._synced = self.weight._version
 
     def stale(self, threshold: float) -> Tensor:
         """Flat positions (n,) of weights more than `threshold` steps from their programmed level.
@@ -149,7 +153,8 @@ class ArrayLayer(nn.Module):
         n, mapping = self.hardware.levels, self.hardware.cells
         shadow = self._matrix().view(-1).index_select(0, weights)
         index = level_index(shadow, self.full_scale, n)
-        self.target.view(-1).index_copy_(0, weights, level_value(index, self.full_scale, n))
+        value = level_value(index, self.full_scale, n).to(self.target)
+        self.target.view(-1).index_copy_(0, weights, value)
         cells = self.crossbar.tiling.cells(weights)
         own = cells[:, : mapping.cells_per_weight].flatten()
         levels = mapping.own(index, n, self.hardware.device.states).flatten()
@@ -159,7 +164,7 @@ class ArrayLayer(nn.Module):
     def update(self, weights: Tensor, cells: Tensor) -> None:
         """Fold the conductances of weights (n,), held by cells (n, terms), into `effective`."""
         signed = self.crossbar.signed_at(cells).mul_(self.scale)
-        self.effective.view(self.chips, -1).index_copy_(1, weights, signed)
+        self.effective.view(self.chips, -1).index_copy_(1, weights, signed.to(self.effective))
 
     @torch.no_grad()
     def refresh(self) -> None:
@@ -170,7 +175,6 @@ class ArrayLayer(nn.Module):
         nominal = device.nominal(crossbar.level)
         folded = tiling.mapping.fold(nominal, tiling.cols, device.window)
         torch.mul(tiling.join(folded), self.scale, out=self.target)
-        self._synced = self.weight._version
 
     def expected(self) -> Tensor:
         """Weight (out, in) that the levels give on average over chips, spread included."""
@@ -211,9 +215,7 @@ class ArrayLayer(nn.Module):
             self.adc_range = max(self.adc_range or 0.0, reach(y, self.hardware.coverage))
         return convert(y, bits, self.adc_range, "ADC", overwrite=True)
 
-    def _read_noise(
-        self, y: Tensor, x: Tensor, energy: Callable[[Tensor], Tensor]
-    ) -> Tensor:
+    def _read_noise(self, y: Tensor, x: Tensor, energy: Callable[[Tensor], Tensor]) -> Tensor:
         """Add the noise of one read to y; `energy(x)` is the inputs' sum of squares for each y."""
         device = self.hardware.device
         if device.read_noise == 0.0:
@@ -221,9 +223,11 @@ class ArrayLayer(nn.Module):
         low, high = device.window
         cell = device.read_noise * (high - low) * self.scale
         sigma = (energy(x.detach()) * (cell**2 * self.hardware.cells.read_variance)).sqrt_()
+        seed, vectors = self.crossbar.seed, self.crossbar.vectors
         generator = torch.Generator(y.device)
-        generator.manual_seed(key(self.crossbar.seed, "read", self.crossbar.vectors))
-        z = torch.empty_like(y, requires_grad=False).normal_(generator=generator)
+        z = torch.empty(y.shape, dtype=y.dtype, device=y.device)
+        for row, chip in zip(z.view(self.chips, -1), self.crossbar.chips, strict=True):
+            row.normal_(generator=generator.manual_seed(key(seed, chip, "read", vectors)))
         return y + z.mul_(sigma)
 
     @property
@@ -264,14 +268,16 @@ class ArrayLayer(nn.Module):
     # ---------------------------------------------------------------- state
 
     def get_extra_state(self) -> Tensor:
-        """Scalars that belong to the state: full scale, converter ranges (nan: none), tuned."""
+        """Scalars of the state: full scale, converter ranges (nan: none), tuned, written."""
         ranges = [math.nan if r is None else r for r in (self.dac_range, self.adc_range)]
-        return torch.tensor([self.full_scale, *ranges, float(self.tuned)], dtype=torch.float64)
+        flags = self.tuned, self._synced == self.weight._version
+        return torch.tensor([self.full_scale, *ranges, *flags], dtype=torch.float64)
 
     def set_extra_state(self, state: Tensor) -> None:
         """Take the scalars back."""
-        full_scale, dac, adc, tuned = state.tolist()
+        full_scale, dac, adc, tuned, written = state.tolist()
         self.full_scale, self.tuned = full_scale, bool(tuned)
+        self._synced = self.weight._version if written else -1
         self.dac_range = None if math.isnan(dac) else dac
         self.adc_range = None if math.isnan(adc) else adc
 
@@ -344,7 +350,7 @@ class MemristiveLinear(ArrayLayer, nn.Linear):
         self.crossbar.vectors += x.numel() // (self.in_features * self.chips)
         if self._converts_tiles:
             y = self._tiled(x.reshape(-1, self.in_features))
-            return self._readout(y.unflatten(0, x.shape[:-1]) if x.dim() != 2 else y)
+            return self._readout(y.view(*x.shape[:-1], -1))
         w = self._array_weight()
         if self.chips == 1:
             y = F.linear(x, w)
@@ -422,7 +428,10 @@ class MemristiveConv2d(ArrayLayer, nn.Conv2d):
         w = self._array_weight().unflatten(1, self.weight.shape[1:])
         x = self._fold(x)
         batch = x.shape[1]
-        stacked = x[0] if k == 1 else x.transpose(0, 1).flatten(1, 2)
+        if k == 1:
+            stacked = x[0]
+        else:  # channels last: grouped convolutions run several times faster so
+            stacked = x.permute(1, 3, 4, 0, 2).flatten(3).permute(0, 3, 1, 2)
         y = F.conv2d(stacked, w, None, self.stride, 0, self.dilation, groups=k)
         self.crossbar.vectors += batch * y.shape[-2] * y.shape[-1]
         if k > 1:
@@ -459,7 +468,10 @@ def write_layers(layers: Sequence[ArrayLayer], thresholds: Sequence[float]) -> l
     work = [(layer, w) for layer, w in zip(layers, stale, strict=True) if w.numel() > 0]
     plans = [layer.plan(weights) for layer, weights in work]
     write_together(
-        [(layer.crossbar, own, levels) for (layer, _), (_, own, levels) in zip(work, plans, strict=True)]
+        [
+            (layer.crossbar, own, levels)
+            for (layer, _), (_, own, levels) in zip(work, plans, strict=True)
+        ]
     )
     for (layer, weights), (cells, _, _) in zip(work, plans, strict=True):
         layer.update(weights, cells)
@@ -474,7 +486,9 @@ def memristive_layers(net: nn.Module) -> dict[str, ArrayLayer]:
     """
     found = {name: m for name, m in net.named_modules() if isinstance(m, ArrayLayer)}
     if not found:
-        raise invalid("net", type(net).__name__, "a network with memristive layers; see mho.convert")
+        raise invalid(
+            "net", type(net).__name__, "a network with memristive layers; see mho.convert"
+        )
     return found
 
 

@@ -50,7 +50,7 @@ class Levels(nn.Module):
         scale = self.full_scale or (size.mean() if self.n == 2 else size.max()).clamp(min=1e-12)
         hard = level_value(level_index(w.detach(), scale, self.n), scale, self.n)
         soft = w.clamp(-1.0, 1.0) if self.n == 2 else w.clamp(-scale, scale)
-        return soft + (hard - soft).detach()
+        return hard + (soft - soft.detach())
 
 
 class Variation(nn.Module):
@@ -71,7 +71,7 @@ class Variation(nn.Module):
             return w
         self.step += 1
         drawn = sample(w.detach(), self.hardware, key(self.seed, int(self.step)))
-        return w + (drawn - w).detach()
+        return drawn + (w - w.detach())
 
 
 def sample(w: Tensor, hardware: Hardware, seed: int) -> Tensor:
@@ -79,7 +79,7 @@ def sample(w: Tensor, hardware: Hardware, seed: int) -> Tensor:
     device, cells = hardware.device, hardware.cells
     scale = w.abs().max().clamp(min=1e-12)
     index = level_index(w, scale, hardware.levels)
-    level = cells.levels(index.view(1, -1), hardware.levels, device.states)
+    level = cells.levels(index.reshape(1, -1), hardware.levels, device.states)
     noise = ChipNoise(seed, range(1), ("sample",), tuple(level.shape), level.device)
     g = hardware.programming.program(device, level[None], device.traits(noise), noise).conductance
     low, high = device.window

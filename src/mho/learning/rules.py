@@ -93,13 +93,13 @@ class IntervalRule:
         position = w.div(half).add_(n).div_(2).round_().mul_(2).sub_(n)
         level = position.mul_(half).clamp_(-update.full_scale, update.full_scale)
         away = w - level
-        outside = w.abs() > update.full_scale
+        outside = w.abs() >= update.full_scale
         reach = away.abs().div_(half)
         d = torch.where(outside, 1 + reach, 1 - reach).clamp_(max=self.depth)
         m = 1 - torch.tanh(d.mul_(self.m)).square_()
         if self.direction == "toward-threshold":
             # Outside, the only threshold lies inwards; inside, it lies away from the level.
-            leads = (away * update.delta >= 0) ^ outside
+            leads = torch.where(outside, w * update.delta < 0, away * update.delta >= 0)
             m = torch.where(leads, m, 1.0)
         update.delta.mul_(m)
 
@@ -156,7 +156,8 @@ class PathImportance:
     def consolidate(self, weight: Tensor, state: State) -> None:
         """Turn the path into importance; anchor here; start anew."""
         travelled = (weight - state["start"]).square_()
-        gathered = state["path"].clamp(min=0).div_(travelled + self.floor * travelled.mean())
+        distance = (travelled + self.floor * travelled.mean()).clamp_(min=1e-30)
+        gathered = state["path"].clamp(min=0).div_(distance)
         state["importance"].add_(gathered.div_(gathered.mean().clamp(min=1e-30)))
         state["anchor"].copy_(weight)
         state["start"].copy_(weight)

@@ -58,11 +58,13 @@ def tune(
         layer.tuned = True
         return layer._readout(seen)
 
-    layers = memristive_layers(net).values()
-    handles = []
-    for layer in layers:
+    def untuned(layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        assert isinstance(layer, ArrayLayer)
         layer.tuned = False
-        handles.append(layer.register_forward_hook(fit))
+
+    handles = []
+    for layer in memristive_layers(net).values():
+        handles += layer.register_forward_pre_hook(untuned), layer.register_forward_hook(fit)
     try:
         with evaluating(net):
             net(batch)

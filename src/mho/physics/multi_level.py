@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, ClassVar
 
 import torch
@@ -41,6 +42,8 @@ class MultiLevel(Cell):
             raise invalid("MultiLevel.g_min", self.g_min, f"below g_max = {self.g_max:g} S")
         if not self.sigma:
             raise invalid("MultiLevel.sigma", self.sigma, "at least one coefficient")
+        if len(self.sigma) == 1 and self.sigma[0] < 0:
+            raise invalid("MultiLevel.sigma", self.sigma, "at least 0 where it is constant")
 
     @property
     def states(self) -> int:
@@ -72,13 +75,18 @@ class MultiLevel(Cell):
         return (centre + spread * z).clamp_(min=0.0)
 
     def score(self, g: Tensor, level: Tensor, traits: Traits, *, corrected: bool) -> Tensor:
-        """(g - centre) / sigma."""
+        """(g - centre) / sigma; -inf where g <= 0, for an attempt never lands below 0."""
         spread = self.spread(self.nominal(level).to(g.dtype)).clamp_(min=1e-6 * self.step)
-        return (g - self._centre(level, traits, corrected)) / spread
+        z = (g - self._centre(level, traits, corrected)) / spread
+        return z.masked_fill(g <= 0, -math.inf)
 
     def mean(self, level: Tensor) -> Tensor:
-        """The nominal conductance: both spreads have mean zero."""
-        return self.nominal(level)
+        """Mean of a normal cut at 0: `g Phi(g / s) + s phi(g / s)`, s of both spreads together."""
+        g = self.nominal(level)
+        offset = self.device_spread * (self.g_max - self.g_min)
+        s = self.spread(g).square().add(offset**2).sqrt().clamp_(min=1e-9 * self.step)
+        density = torch.exp(-0.5 * (g / s) ** 2) / math.sqrt(2 * math.pi)
+        return g * torch.special.ndtr(g / s) + s * density
 
     def _centre(self, level: Tensor, traits: Traits, corrected: bool) -> Tensor:
         g = self.nominal(level)

@@ -101,9 +101,7 @@ class Verify(Config):
         outside = v * (1 - accept)
         outside = outside + accept * (outside > low)
         place = torch.where(given_up, outside, low + v * accept)
-        last = cell.draw(
-            ndtri(place.clamp_(2.0**-25, 1 - 2.0**-24)), level, traits, corrected=True
-        )
+        last = cell.draw(ndtri(place.clamp_(2.0**-25, 1 - 2.0**-24)), level, traits, corrected=True)
         return last, further.clamp_(max=float(self.max_pulses - 1)).to(torch.int32)
 
 

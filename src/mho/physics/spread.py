@@ -59,7 +59,7 @@ class Spread(Config):
         return (1 + self.cov * z).clamp_(self.lower, self.upper)
 
     def score(self, factor: Tensor) -> Tensor:
-        """Standard normal score of a factor: the inverse of `factor`."""
+        """Standard normal score of a factor: the inverse of `factor`, +-inf from a limit on."""
         if self.cov == 0.0:
             return torch.where(factor >= 1, math.inf, -math.inf).to(factor.dtype)
         if self.distribution == "lognormal":
@@ -70,7 +70,8 @@ class Spread(Config):
             low, high = self._limits()
             u = (torch.special.ndtr(z) - low) / (high - low)
             z = torch.special.ndtri(u.clamp_(0.0, 1.0))
-        return z
+        z = z.masked_fill(factor <= self.lower, -math.inf)
+        return z.masked_fill(factor >= self.upper, math.inf)
 
     def mean_inverse(self) -> float:
         """Expectation of 1 / factor: the gain that spread in R gives to the mean conductance."""

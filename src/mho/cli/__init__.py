@@ -1,0 +1,26 @@
+"""The command `mho`: exit 0 done, 2 bad input (one line says what), 130 interrupted."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from mho.cli.parse import UsageError, parse
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; returns the exit status."""
+    try:
+        parse(sys.argv[1:] if arguments is None else list(arguments)).run()
+    except (UsageError, ValueError, FileNotFoundError) as error:
+        print(f"mho: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("mho: interrupted; go on with --resume", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        return 0
+    return 0
+
+
+__all__ = ["main"]

@@ -1,0 +1,106 @@
+"""`mho list`: what there is to choose from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Annotated
+
+import tyro
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from mho.errors import unknown
+
+
+@dataclass(frozen=True)
+class List:
+    """Show experiments, devices, datasets or prices, or the settings of one experiment."""
+
+    what: Annotated[str, tyro.conf.Positional]
+    """One of experiments, devices, datasets, prices, or the name of an experiment."""
+
+    def run(self) -> None:
+        """Print a table."""
+        from mho.experiments import EXPERIMENTS
+
+        tables: dict[str, Callable[[], Table]] = {
+            "experiments": _experiments,
+            "devices": _devices,
+            "datasets": _datasets,
+            "prices": _prices,
+            **{name: partial(_settings, name) for name in EXPERIMENTS},
+        }
+        if self.what not in tables:
+            raise unknown("list", self.what, tables)
+        Console().print(tables[self.what]())
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+def _experiments() -> Table:
+    from mho.experiments import EXPERIMENTS
+
+    table = _table("name", "what", "presets")
+    for name, experiment in EXPERIMENTS.items():
+        table.add_row(name, experiment.what, ", ".join(experiment.presets))
+    return table
+
+
+def _settings(name: str) -> Table:
+    from mho import experiments
+
+    table = _table("setting", "quick", "what")
+    for key, value, what in experiments.get(name).preset("quick").settings():
+        table.add_row(key, Text(value), Text(what))
+    return table
+
+
+def _devices() -> Table:
+    from mho.physics import MultiLevel
+    from mho.physics.devices import DEVICES
+
+    table = _table("name", "window [uS]", "levels", "spread", "endurance", "DOI")
+    for name, device in DEVICES.items():
+        low, high = (1e6 * g for g in device.window)
+        if isinstance(device, MultiLevel):
+            ends = [1e6 * device.spread(device.nominal(k)).item() for k in _end_levels(device)]
+            spread = f"{ends[0]:.2g} to {ends[1]:.2g} uS"
+        else:
+            spread = f"R_ON {device.r_on.device.cov:.0%}, R_OFF {device.r_off.device.cov:.0%}"
+        endurance = "-" if device.endurance is None else f"{device.endurance:.0e}"
+        window = f"{low:.3g} to {high:.3g}"
+        table.add_row(name, window, str(device.states), spread, endurance, device.doi)
+    return table
+
+
+def _end_levels(device: object) -> tuple:
+    import torch
+
+    return torch.tensor(0.0), torch.tensor(float(device.states - 1))  # type: ignore[attr-defined]
+
+
+def _datasets() -> Table:
+    from mho.data import SOURCES
+
+    table = _table("name", "what", "licence", "DOI or home")
+    for name, source in SOURCES.items():
+        table.add_row(name, source.title, source.licence, source.doi or source.home)
+    return table
+
+
+def _prices() -> Table:
+    from mho.hardware.prices import PRICES
+
+    table = _table("name", "pulse [J]", "cell read [J]", "ADC [J]", "DOI")
+    for name, p in PRICES.items():
+        numbers = (p.set_energy, p.read_energy, p.adc_energy)
+        table.add_row(name, *(f"{x:.3g}" for x in numbers), p.doi)
+    return table

@@ -1,0 +1,73 @@
+"""Parsing: dataclasses are the commands, tyro writes the help, errors are one line."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Sequence
+from difflib import get_close_matches
+from typing import Annotated
+
+import tyro
+
+from mho.cli.list import List
+from mho.cli.report import Report
+from mho.cli.run import Run
+
+Command = (
+    Annotated[Run, tyro.conf.subcommand("run")]
+    | Annotated[List, tyro.conf.subcommand("list")]
+    | Annotated[Report, tyro.conf.subcommand("report")]
+)
+
+VERBS = ("run", "list", "report")
+
+
+class UsageError(Exception):
+    """The command line cannot be understood."""
+
+
+def parse(arguments: Sequence[str]) -> Run | List | Report:
+    """The command that a command line asks for.
+
+    Raises:
+        UsageError: it cannot be understood; the message is one line.
+        SystemExit: help or the version was asked for.
+    """
+    if list(arguments) == ["--version"]:
+        from mho import __version__
+
+        print(__version__)
+        raise SystemExit(0)
+    if arguments and not arguments[0].startswith("-") and arguments[0] not in VERBS:
+        near = get_close_matches(arguments[0], VERBS, n=1, cutoff=0.4)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        raise UsageError(f"unknown command {arguments[0]!r}: {hint}known are {', '.join(VERBS)}")
+    if not arguments:
+        arguments = ["--help"]
+    complaint = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(complaint):
+            return tyro.cli(
+                Command,  # type: ignore[arg-type]
+                prog="mho",
+                description="Learning on memristors, from write-once to lifelong.",
+                args=list(arguments),
+                config=(tyro.conf.OmitArgPrefixes,),
+            )
+    except SystemExit as stop:
+        if stop.code in (0, None):
+            raise
+        raise UsageError(_one_line(complaint.getvalue())) from None
+
+
+def _one_line(box: str) -> str:
+    """What a boxed complaint says, without the box and without the pages of help after it."""
+    lines = [line.strip("│ \n") for line in box.splitlines()]
+    told: list[str] = []
+    for line in lines:
+        if line.startswith("──") and told:
+            break
+        if line and line[0] not in "╭╰─":
+            told.append(line)
+    return " ".join(told) or "the command line cannot be understood; see mho --help"

@@ -1,0 +1,187 @@
+"""`mho run`: one experiment, or all of them, into a run folder."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shlex
+import sys
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+from rich.console import Console
+
+from mho.errors import invalid, unknown
+
+
+@dataclass(frozen=True)
+class Run:
+    """Run a published system on simulated chips; see mho list experiments."""
+
+    name: Annotated[str, tyro.conf.Positional]
+    """bmcnn, siamese, metaplastic, or all."""
+    preset: str = "quick"
+    """Size of the run: quick (minutes), standard, or paper (hours)."""
+    seed: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
+    """Seed of everything random [1]; the preset's is 0."""
+    chips: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
+    """Simulated chips [1]; else the preset's number."""
+    device: Annotated[str | None, tyro.conf.arg(metavar="STR")] = None
+    """Where to compute: auto, cpu or cuda."""
+    config: Annotated[Path | None, tyro.conf.arg(metavar="FILE.toml")] = None
+    """TOML file with settings that replace the preset's; config.toml of a run folder is one."""
+    set: Annotated[
+        tuple[str, ...], tyro.conf.UseAppendAction, tyro.conf.arg(metavar="KEY=VALUE")
+    ] = ()
+    """One setting, with dots for tables: --set hardware.adc_bits=6; see mho list NAME."""
+    out: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
+    """Run folder; else runs/NAME-PRESET-SEED."""
+    resume: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Continue the run in the folder, if there is one."""
+
+    def run(self) -> None:
+        """Run, print the claims, write the report."""
+        from mho.experiments import EXPERIMENTS
+
+        if self.name not in (*EXPERIMENTS, "all"):
+            raise unknown("experiment", self.name, (*EXPERIMENTS, "all"))
+        names = list(EXPERIMENTS) if self.name == "all" else [self.name]
+        if self.name == "all" and (self.config or self.set):
+            raise invalid("name", "all", "one experiment where --config or --set is given")
+        configs = {name: self._configure(name) for name in names}
+        seed = next(iter(configs.values())).seed
+        out = self.out or Path("runs") / f"{self.name}-{self.preset}-{seed}"
+        folders = {name: out / name if self.name == "all" else out for name in names}
+        if not self.resume:
+            for folder in folders.values():
+                if (folder / "checkpoint.pt").exists() or (folder / "result.json").exists():
+                    allowed = "a new folder, or --resume to continue this run"
+                    raise invalid("out", str(folder), allowed)
+        for name, config in configs.items():
+            _run_one(name, config, folders[name], self.resume)
+        _show(folders, out)
+
+    def _configure(self, name: str) -> Any:
+        """The preset, with a file, then single settings, then options laid over it."""
+        from mho import experiments
+        from mho.config import read_toml
+
+        config = experiments.get(name).preset(self.preset)
+        if self.config is not None:
+            config = config.merged(read_toml(self.config))
+        for setting in self.set:
+            config = config.merged(_setting(setting))
+        options = {"seed": self.seed, "chips": self.chips, "device": self.device}
+        config = config.replace(**{k: v for k, v in options.items() if v is not None})
+        config.torch_device()
+        return config
+
+
+def _setting(text: str) -> dict[str, Any]:
+    """`a.b=value` as nested tables; the value is read as TOML, else as a string."""
+    import tomllib
+
+    key, equals, value = text.partition("=")
+    if not equals or not key:
+        raise invalid("set", text, "key=value, dots between tables")
+    try:
+        parsed = tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        parsed = value
+    for part in reversed(key.split(".")):
+        parsed = {part: parsed}
+    return parsed
+
+
+def _run_one(name: str, config: Any, folder: Path, resume: bool) -> None:
+    import torch
+
+    from mho import experiments
+    from mho.experiments.run import Run as Folder
+    from mho.experiments.run import write_text
+
+    toml = config.to_toml()
+    done = folder / "result.json"
+    if resume and done.exists():
+        if (folder / "config.toml").read_text(encoding="utf-8") != toml:
+            raise invalid("config", str(folder), "the configuration that the run began with")
+        print(f"mho: {name} finished earlier in {folder}", file=sys.stderr)
+        return
+    if config.threads is not None:
+        torch.set_num_threads(config.threads)
+    folder_run = Folder(folder, toml, resume=resume, title=name)
+    write_text(folder / "env.json", json.dumps(_environment(config), indent=1) + "\n")
+    try:
+        with folder_run.interruptible():
+            outcome = experiments.get(name).run(config, folder_run)
+    finally:
+        folder_run.close()
+    about = {"experiment": name, "preset": config.preset, "seed": config.seed}
+    folder_run.finish(about | {"wall_s": round(folder_run.elapsed, 1)} | outcome)
+
+
+def _environment(config: Any) -> dict[str, Any]:
+    """What the run was made with."""
+    import numpy
+    import torch
+
+    import mho
+
+    device = config.torch_device()
+    computer = torch.cuda.get_device_name(device) if device.type == "cuda" else _processor()
+    versions = {
+        "mho": mho.__version__,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "numpy": numpy.__version__,
+    }
+    return {
+        "command": "mho " + shlex.join(sys.argv[1:]),
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "commit": _commit(),
+        "device": f"{device.type}: {computer}",
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "seed": config.seed,
+        "versions": versions,
+    }
+
+
+def _processor() -> str:
+    """Name of the processor, as far as the system tells."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        return next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.machine()
+
+
+def _commit() -> str | None:
+    """Commit of the checkout that this code runs from, with + if it was changed."""
+    import subprocess
+
+    here = Path(__file__).resolve().parent
+    try:
+        git = ("git", "-C", str(here))
+        head = subprocess.run((*git, "rev-parse", "HEAD"), capture_output=True, text=True)
+        dirty = subprocess.run((*git, "status", "--porcelain", "-uno"), capture_output=True)
+    except OSError:
+        return None
+    if head.returncode:
+        return None
+    return head.stdout.strip() + ("+" if dirty.stdout.strip() else "")
+
+
+def _show(folders: dict[str, Path], out: Path) -> None:
+    """Claims on the terminal, then the page."""
+    from mho import report
+
+    console = Console()
+    for folder in folders.values():
+        result = json.loads((folder / "result.json").read_text(encoding="utf-8"))
+        console.print(report.claims_table(result))
+    print(report.write(out))

@@ -1,0 +1,51 @@
+"""The published systems, one readable file each, and what a run of them is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from mho.errors import unknown
+from mho.experiments import bmcnn, metaplastic, siamese
+from mho.experiments.experiment import PRESET_NAMES, ExperimentConfig
+from mho.experiments.run import Run
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """An entry of the table of experiments."""
+
+    name: str
+    what: str
+    presets: dict[str, Any]
+    run: Callable[[Any, Run], dict[str, Any]]
+
+    def preset(self, name: str) -> ExperimentConfig:
+        """The configuration of a preset."""
+        if name not in self.presets:
+            raise unknown(f"preset of {self.name}", name, self.presets)
+        return self.presets[name]
+
+
+EXPERIMENTS = {
+    e.name: e
+    for e in (
+        Experiment("bmcnn", "write once: binarized convolutions under device spread",
+                   bmcnn.PRESETS, bmcnn.run),
+        Experiment("siamese", "write rarely: in-situ training that writes only what must change",
+                   siamese.PRESETS, siamese.run),
+        Experiment("metaplastic", "write for life: two tasks in turn without forgetting",
+                   metaplastic.PRESETS, metaplastic.run),
+    )
+}  # fmt: skip
+
+
+def get(name: str) -> Experiment:
+    """The experiment of a name."""
+    if name not in EXPERIMENTS:
+        raise unknown("experiment", name, EXPERIMENTS)
+    return EXPERIMENTS[name]
+
+
+__all__ = ["EXPERIMENTS", "PRESET_NAMES", "Experiment", "ExperimentConfig", "Run", "get"]

@@ -1,0 +1,121 @@
+"""What the experiments share: settings, seeded models, plain measurements."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+import mho
+from mho.config import Config, Range
+from mho.data import Samples, batches
+from mho.errors import invalid
+
+M = TypeVar("M", bound=nn.Module)
+
+PRESET_NAMES = ("quick", "standard", "paper")
+
+
+class ExperimentConfig(Config):
+    """Settings that every experiment has."""
+
+    family: ClassVar[str] = ""
+
+    preset: Literal["quick", "standard", "paper"] = "quick"
+    """Preset that the settings began from."""
+    seed: Annotated[int, Range(least=0, below=2**31)] = 0
+    """Seed of everything random in the run."""
+    chips: Annotated[int, Range(least=1, most=10_000)] = 1
+    """Simulated chips [1]."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where to compute; auto takes CUDA if it is there."""
+    threads: Annotated[int, Range(least=1, most=256)] | None = None
+    """Threads of torch on the CPU [1]; None: torch's own choice."""
+
+    def torch_device(self) -> torch.device:
+        """The device to compute on.
+
+        Raises:
+            ValueError: CUDA is asked for and is not there.
+        """
+        if self.device == "cuda" and not torch.cuda.is_available():
+            raise invalid("device", self.device, "'cpu' or 'auto': this torch sees no CUDA device")
+        if self.device == "auto":
+            return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        return torch.device(self.device)
+
+
+def seeded(seed: int, make: Callable[[], M]) -> M:
+    """Make a model whose initial weights depend on the seed alone."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return make()
+
+
+def plain_accuracy(
+    net: nn.Module, samples: Samples, device: torch.device, *, flat: bool = True
+) -> float:
+    """Accuracy in [0, 1] of a network without a chip dimension, on flat images or square ones."""
+    images = samples.flat if flat else samples.images
+    pair = (images.to(device), samples.labels.to(device))
+    return mho.evaluate(net, batches(pair, 1000, seed=None))[0].item()
+
+
+class Lap:
+    """Counts and lists that belong to the state of a training."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, list[float]] = {}
+        self.counts: dict[str, int] = {}
+
+    def add(self, name: str, value: int) -> None:
+        """Add to a count."""
+        self.counts[name] = self.counts.get(name, 0) + value
+
+    def take(self, name: str) -> int:
+        """A count, set back to 0."""
+        return self.counts.pop(name, 0)
+
+    def append(self, name: str, value: float) -> None:
+        """Append to a list."""
+        self.rows.setdefault(name, []).append(value)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Both, as plain values."""
+        return {"rows": {k: list(v) for k, v in self.rows.items()}, "counts": dict(self.counts)}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take them back."""
+        self.rows = {k: list(v) for k, v in state["rows"].items()}
+        self.counts = dict(state["counts"])
+
+
+class Feed:
+    """Training batches by step number, over all epochs; the order depends on the seed alone."""
+
+    def __init__(
+        self, images: Tensor, labels: Tensor, batch: int, seed: int, device: torch.device
+    ) -> None:
+        self._data = (images.to(device), labels.to(device))
+        self._batch, self._seed = batch, seed
+        self._epoch, self._batches = 0, batches(self._data, batch, seed=seed)
+        self.epoch_steps = len(self._batches)
+        """Steps in one epoch."""
+
+    def at(self, step: int) -> tuple[Tensor, Tensor]:
+        """Inputs and labels of a step, counted from the start of training."""
+        epoch, at = divmod(step, self.epoch_steps)
+        if epoch != self._epoch:
+            self._epoch = epoch
+            self._batches = batches(self._data, self._batch, seed=self._seed, epoch=epoch)
+        return self._batches.at(at)
+
+    def ends_epoch(self, step: int) -> bool:
+        """Whether a step is the last one of its epoch."""
+        return (step + 1) % self.epoch_steps == 0
+
+    def sample(self, n: int) -> Tensor:
+        """The first n training inputs, for calibration."""
+        return self._data[0][:n]

@@ -1,0 +1,83 @@
+"""Progress on stderr: a live bar on a terminal, a line now and then in a log."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as RichProgress
+
+LINE_EVERY = 10.0
+"""Seconds between lines where there is no terminal."""
+
+
+class Progress:
+    """Progress of one run, shown with rate and time left."""
+
+    def __init__(self, title: str) -> None:
+        self.title = title
+        self._console = Console(stderr=True)
+
+    def note(self, text: str) -> None:
+        """Say something between two bars."""
+        self._console.print(f"[{self.title}] {text}", markup=False, highlight=False)
+
+    @contextmanager
+    def bar(self, what: str, total: int, done: int) -> Iterator[Callable[[int], None]]:
+        """Show progress from `done` to `total`; call the result with the number of steps made."""
+        if self._console.is_terminal:
+            with self._live(what, total, done) as advance:
+                yield advance
+        else:
+            yield self._lines(what, total, done)
+
+    @contextmanager
+    def _live(self, what: str, total: int, done: int) -> Iterator[Callable[[int], None]]:
+        columns = (
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]}"),
+            TimeRemainingColumn(),
+        )
+        with RichProgress(*columns, console=self._console, transient=True) as live:
+            task = live.add_task(f"{self.title} {what}", total=total, completed=done, rate="")
+            began = time.monotonic()
+            state = {"done": 0, "shown": 0.0}
+
+            def advance(n: int) -> None:
+                state["done"] += n
+                now = time.monotonic()
+                if now - state["shown"] > 0.2 or state["done"] + done >= total:
+                    state["shown"] = now
+                    rate = f"{state['done'] / max(now - began, 1e-9):.1f}/s"
+                    live.update(task, completed=done + state["done"], rate=rate)
+
+            yield advance
+
+    def _lines(self, what: str, total: int, done: int) -> Callable[[int], None]:
+        began = last = time.monotonic()
+        made = 0
+
+        def advance(n: int) -> None:
+            nonlocal made, last
+            made += n
+            now = time.monotonic()
+            if now - last >= LINE_EVERY:
+                last = now
+                rate = made / (now - began)
+                left = (total - done - made) / rate
+                text = f"{what} {done + made}/{total}, {rate:.1f}/s, {_clock(left)} left"
+                print(f"[{self.title}] {text}", file=sys.stderr, flush=True)
+
+        return advance
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -1,0 +1,91 @@
+"""Frozen numbers: a change here is a change of every published result, and must be meant.
+
+They say that nothing changed, not that it is right; the contracts say that. Chips are drawn on the
+CPU in float32, so only the last digits may differ between machines.
+"""
+
+import pytest
+import torch
+from torch import nn
+
+import mho
+from mho import Hardware, IntervalRule, OpenLoop, Verify, WriteStep
+
+
+def model() -> nn.Module:
+    """Weights from a formula: no random numbers but those of the chips."""
+    net = nn.Sequential(nn.Conv2d(1, 3, 3), nn.ReLU(), nn.Flatten(), nn.Linear(12, 4))
+    with torch.no_grad():
+        for parameter in net.parameters():
+            wave = torch.arange(parameter.numel(), dtype=torch.float64)
+            parameter.copy_(torch.sin(1.7 * wave + 0.3).view_as(parameter))
+    return net
+
+
+def images() -> torch.Tensor:
+    return torch.cos(0.37 * torch.arange(3 * 16, dtype=torch.float64)).view(3, 1, 4, 4).float()
+
+
+def lived(device: str, **options: object) -> nn.Module:
+    """Two chips of seed 2024 that were read, moved and written five times."""
+    cell = mho.devices.get(device).replace(stuck_off=0.02, endurance=4.0, endurance_spread=0.5)
+    settings = {"device": cell, "tile": (5, 8), "adc_bits": 8, "dac_bits": 8} | options
+    generator = torch.Generator().manual_seed(2024)
+    net = mho.convert(model(), Hardware(**settings), 2, generator=generator)
+    mho.calibrate(net, images())
+    step = WriteStep(net, rules=[IntervalRule(1.0)], threshold=0.6)
+    with torch.no_grad():
+        for event in range(5):
+            for parameter in net.parameters():
+                wave = torch.arange(parameter.numel(), dtype=torch.float64)
+                parameter.add_(0.3 * torch.sin(wave * wave + event).view_as(parameter).float())
+            step()
+    return net
+
+
+CASES = {
+    "hfo2-1t1r": {"programming": Verify(tolerance=0.2)},
+    "two-state-10k-100k": {"programming": OpenLoop(), "mapping": "single"},
+    "cmo-hfox": {"programming": Verify(tolerance=0.4, max_pulses=8), "mapping": "offset"},
+}
+LEDGERS = {
+    "hfo2-1t1r": [746, 2058, 1570, 9, 93, 216],
+    "two-state-10k-100k": [166, 90, 76, 5, 3, 216],
+    "cmo-hfox": [718, 1068, 691, 6, 84, 216],
+}
+CONDUCTANCES = {
+    "hfo2-1t1r": [182.012, 50.4501, 67.8253, 51.1456, 50.625],
+    "two-state-10k-100k": [100.474, 106.242, 10.2855, 120.405, 9.85874],
+    "cmo-hfox": [73.7195, 68.5034, 16.8169, 47.467, 49.9604],
+}
+OUTPUTS = {
+    "hfo2-1t1r": [-0.594, -33.76],
+    "two-state-10k-100k": [-5.774, -37.04],
+    "cmo-hfox": [-5.689, -72.49],
+}
+
+
+@pytest.fixture(scope="module", params=CASES)
+def case(request: pytest.FixtureRequest) -> tuple[str, nn.Module]:
+    return request.param, lived(request.param, **CASES[request.param])
+
+
+def test_counts(case: tuple[str, nn.Module]) -> None:
+    name, net = case
+    total = mho.ledger(net).totals()
+    counted = ("writes", "set_pulses", "reset_pulses", "stuck_off", "worn", "adc_conversions")
+    assert [total[c] for c in counted] == LEDGERS[name]
+
+
+def test_first_conductances(case: tuple[str, nn.Module]) -> None:
+    name, net = case
+    microsiemens = 1e6 * net.net[0].crossbar.conductance.flatten()[:5]
+    assert microsiemens.tolist() == pytest.approx(CONDUCTANCES[name], rel=1e-4)
+
+
+def test_outputs(case: tuple[str, nn.Module]) -> None:
+    name, net = case
+    with torch.no_grad():
+        y = net(images())
+    weights = torch.arange(1, y.numel() + 1).view_as(y)
+    assert [y.sum().item(), (y * weights).sum().item()] == pytest.approx(OUTPUTS[name], abs=0.5)

@@ -1,0 +1,326 @@
+"""Arrays over their life: made once, written rarely, worn always a little more."""
+
+import math
+
+import pytest
+import torch
+from scipy import stats
+from torch import Tensor
+
+from mho import Hardware, MultiLevel, OpenLoop, Verify
+from mho.hardware import MAPPINGS, Crossbar, Tiling, mapping
+from mho.hardware.crossbar import HEALTHY, STUCK_OFF, STUCK_ON, WORN, write_together
+
+PLAIN = MultiLevel(g_min=10e-6, g_max=90e-6, levels=5)
+NOISY = PLAIN.replace(sigma=(12e-6,), device_spread=0.05)
+BROKEN = NOISY.replace(stuck_off=0.1, stuck_on=0.05)
+FRAIL = BROKEN.replace(endurance=12.0, endurance_spread=0.4)
+BUFFERS = {"conductance", "level", "fault", "writes", "pulses", "set_pulses", "_extra_state"}
+
+
+def crossbar(
+    device: MultiLevel = NOISY,
+    *,
+    chips: range = range(2),
+    seed: int = 5,
+    shape: tuple[int, int] = (11, 7),
+    programming: OpenLoop | Verify | None = None,
+    name: str = "differential",
+) -> Crossbar:
+    hardware = Hardware(
+        device=device, mapping=name, tile=(4, 8), programming=programming or Verify(tolerance=0.3)
+    )
+    return Crossbar(Tiling(*shape, hardware.tile, mapping(name)), hardware, chips, seed)
+
+
+def random_levels(xb: Crossbar, generator: torch.Generator) -> Tensor:
+    return torch.randint(xb.hardware.device.states, xb.tiling.shape, generator=generator)
+
+
+def some_cells(xb: Crossbar, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Distinct cells, each with a level that it does not have."""
+    cells = torch.randperm(xb.level.numel(), generator=generator)[:n]
+    levels = (xb.level.flatten()[cells].long() + 1) % xb.hardware.device.states
+    return cells, levels
+
+
+def history(xb: Crossbar, generator: torch.Generator, events: int = 6) -> None:
+    """A life: one full programming, then sparse writes."""
+    xb.program(random_levels(xb, generator))
+    for n in range(1, events):
+        xb.write(*some_cells(xb, 5 * n, generator))
+
+
+def assert_same(one: Crossbar, two: Crossbar, chip: int | None = None) -> None:
+    """Same state; with `chip`, the only chip of `two` is that chip of `one`."""
+    mine, theirs = one.state_dict(), two.state_dict()
+    assert mine.keys() == theirs.keys()
+    for name, value in mine.items():
+        if chip is not None and name not in ("level", "_extra_state"):
+            value = value[[chip]]
+        assert torch.equal(value, theirs[name]), name
+
+
+@pytest.mark.parametrize("name", MAPPINGS)
+@pytest.mark.parametrize("device", [PLAIN, NOISY, FRAIL], ids=["plain", "noisy", "frail"])
+def test_chip_k_is_the_same_chip_whatever_else_is_simulated(device: MultiLevel, name: str) -> None:
+    many = crossbar(device, chips=range(6), name=name)
+    history(many, torch.Generator().manual_seed(1))
+    for k in (0, 3, 5):
+        alone = crossbar(device, chips=range(k, k + 1), name=name)
+        history(alone, torch.Generator().manual_seed(1))
+        assert_same(many, alone, chip=k)
+
+
+def test_chips_seeds_and_events_differ() -> None:
+    one, other = crossbar(seed=5), crossbar(seed=6)
+    for xb in (one, other):
+        xb.program(torch.full(xb.tiling.shape, 2))
+    assert not torch.equal(one.trait_offset[0], one.trait_offset[1])
+    assert not torch.equal(one.conductance[0], one.conductance[1])
+    assert not torch.equal(one.conductance, other.conductance)
+    before = one.conductance.clone()
+    one.program(torch.full(one.tiling.shape, 3))
+    one.program(torch.full(one.tiling.shape, 2))
+    assert (one.conductance != before).double().mean() > 0.99
+
+
+def test_writes_counted_are_cells_changed(generator: torch.Generator) -> None:
+    xb = crossbar()
+    first = random_levels(xb, generator)
+    xb.program(first)
+    assert (xb.writes == 1).all()
+    second = torch.where(torch.rand(first.shape, generator=generator) < 0.3, first.roll(1), first)
+    changed = (second != first).expand_as(xb.writes)
+    before = xb.writes.clone(), xb.pulses.clone(), xb.conductance.clone()
+    xb.program(second)
+    assert torch.equal(xb.writes - before[0], changed.int())
+    assert ((xb.pulses - before[1]) > 0).eq(changed).all()
+    assert torch.equal(xb.conductance[~changed], before[2][~changed])
+    assert torch.equal(xb.level, second.short())
+    xb.program(second)  # nothing differs: nothing happens
+    assert int((xb.writes - before[0]).sum()) == int(changed.sum())
+
+
+def test_a_level_of_minus_one_leaves_the_cell_alone(generator: torch.Generator) -> None:
+    xb = crossbar()
+    levels = random_levels(xb, generator)
+    levels[:, 0] = -1
+    xb.program(levels)
+    assert (xb.level[:, 0] == -1).all()
+    assert (xb.conductance[:, :, 0] == 0).all()
+    assert (xb.writes[:, :, 0] == 0).all()
+    assert (xb.writes[:, :, 1:] == 1).all()
+
+
+@pytest.mark.parametrize("device", [NOISY, FRAIL], ids=["noisy", "frail"])
+def test_wear_only_grows(device: MultiLevel, generator: torch.Generator) -> None:
+    xb = crossbar(device)
+    names = ("writes", "pulses", "set_pulses")
+    xb.program(random_levels(xb, generator))
+    for _ in range(25):
+        before = {name: xb.get_buffer(name).clone() for name in names}
+        fault = xb.fault.clone()
+        xb.write(*some_cells(xb, 30, generator))
+        assert all((xb.get_buffer(name) >= before[name]).all() for name in names)
+        assert torch.equal(xb.fault[fault != HEALTHY], fault[fault != HEALTHY])
+        assert (xb.pulses >= xb.writes).all()
+    assert (xb.fault == WORN).any() == (device is FRAIL)
+
+
+def test_set_pulses_are_those_that_raise_a_level(generator: torch.Generator) -> None:
+    xb = crossbar(programming=OpenLoop())
+    first = random_levels(xb, generator)
+    xb.program(first)
+    expected = int((first > 0).sum())  # a new cell rests at the lowest level
+    for n in (3, 40, 17):
+        cells, levels = some_cells(xb, n, generator)
+        expected += int((levels > xb.level.flatten()[cells]).sum())
+        xb.write(cells, levels)
+    assert xb.set_pulses.tolist() == [expected, expected]
+
+
+def test_set_pulses_count_every_attempt() -> None:
+    xb = crossbar(programming=Verify(tolerance=0.1))
+    xb.program(torch.full(xb.tiling.shape, 2))
+    assert (xb.pulses > 1).any()
+    up = xb.pulses.flatten(1).sum(1)
+    assert torch.equal(xb.set_pulses, up)
+    xb.program(torch.full(xb.tiling.shape, 1))
+    assert torch.equal(xb.set_pulses, up)
+
+
+def test_stuck_cells_never_move(generator: torch.Generator) -> None:
+    xb = crossbar(BROKEN, chips=range(40))
+    low, high = BROKEN.window
+    stuck = {STUCK_OFF: low, STUCK_ON: high}
+    n = xb.fault.numel()
+    for fault, share in ((STUCK_OFF, 0.1), (STUCK_ON, 0.05)):
+        counted = int((xb.fault == fault).sum())
+        assert abs(counted - share * n) < 5 * math.sqrt(n * share * (1 - share))
+    fault = xb.fault.clone()
+    for _ in range(4):
+        xb.program(random_levels(xb, generator))
+        for kind, g in stuck.items():
+            assert torch.equal(
+                xb.conductance[fault == kind], torch.full((), g).expand(int((fault == kind).sum()))
+            )
+    assert torch.equal(xb.fault, fault)
+    # Every write to a stuck cell spends all the pulses that the scheme allows.
+    most = xb.hardware.programming.most_pulses
+    assert torch.equal(xb.pulses[fault != 0], most * xb.writes[fault != 0])
+
+
+@pytest.mark.parametrize("spread", [0.0, 0.5])
+def test_a_cell_freezes_when_its_endurance_is_spent(
+    spread: float, generator: torch.Generator
+) -> None:
+    device = NOISY.replace(endurance=30.0, endurance_spread=spread)
+    xb = crossbar(device, programming=Verify(tolerance=0.3, max_pulses=5))
+    stands = xb.budget if spread else torch.full(xb.pulses.shape, 30.0)
+    assert (stands.std() > 1) == (spread > 0)
+    frozen = torch.zeros(xb.pulses.shape, dtype=torch.bool)
+    kept = torch.zeros(xb.pulses.shape)
+    for _ in range(25):
+        alive = xb.conductance.clone()
+        xb.write(*some_cells(xb, xb.level.numel() // 2, generator))
+        assert torch.equal(xb.conductance[frozen], kept[frozen])
+        spent = xb.pulses >= stands
+        assert torch.equal(xb.fault == WORN, spent)
+        new = spent & ~frozen
+        kept[new] = xb.conductance[new]
+        frozen = spent
+        assert not torch.equal(xb.conductance[~frozen], alive[~frozen]) or frozen.all()
+    assert int(frozen.sum()) > 0
+
+
+def test_endurance_spreads_as_a_lognormal() -> None:
+    device = PLAIN.replace(endurance=1e5, endurance_spread=0.5)
+    xb = crossbar(device, chips=range(30))
+    score = (xb.budget / 1e5).log().flatten() / 0.5
+    assert stats.kstest(score.numpy(), "norm").pvalue > 1e-3
+
+
+@pytest.mark.parametrize("programming", [OpenLoop(), Verify(tolerance=0.2)], ids=["open", "verify"])
+def test_sparse_and_dense_writes_land_alike(
+    programming: OpenLoop | Verify, generator: torch.Generator
+) -> None:
+    dense, sparse = (
+        crossbar(chips=range(60), seed=seed, programming=programming) for seed in (1, 2)
+    )
+    target = random_levels(dense, generator)
+    dense.program(target)
+    sparse.program((target + 1) % 5)
+    order = torch.randperm(target.numel(), generator=generator)
+    for cells in order.split(7):
+        sparse.write(cells, target.flatten()[cells])
+    assert torch.equal(dense.level, sparse.level)
+    for level in range(5):
+        there = target == level
+        ours, theirs = (xb.conductance[:, there].flatten().numpy() for xb in (dense, sparse))
+        assert stats.ks_2samp(ours, theirs).pvalue > 1e-3
+    once = sparse.writes == 2
+    assert once.all()
+
+
+def test_cells_not_addressed_stay_bit_identical(generator: torch.Generator) -> None:
+    xb = crossbar(BROKEN)
+    xb.program(random_levels(xb, generator))
+    cells, levels = some_cells(xb, 13, generator)
+    names = ("conductance", "fault", "writes", "pulses")
+    before = {name: xb.get_buffer(name).clone() for name in names}
+    xb.write(cells, levels)
+    others = torch.ones(xb.level.numel(), dtype=torch.bool)
+    others[cells] = False
+    for name in names:
+        now = xb.get_buffer(name).flatten(1)[:, others]
+        assert torch.equal(now, before[name].flatten(1)[:, others]), name
+
+
+def fleet(device: MultiLevel) -> list[Crossbar]:
+    sizes = ((11, 7), (3, 2), (9, 9))
+    return [crossbar(device, seed=k, shape=shape) for k, shape in enumerate(sizes)]
+
+
+@pytest.mark.parametrize("device", [PLAIN, NOISY, FRAIL], ids=["plain", "noisy", "frail"])
+def test_writing_together_is_writing_one_after_another(device: MultiLevel) -> None:
+    together, apart = fleet(device), fleet(device)
+    for crossbars in (together, apart):
+        generator = torch.Generator().manual_seed(3)
+        for xb in crossbars:
+            xb.program(random_levels(xb, generator))
+        for round_ in range(8):
+            wanted = [(xb, *some_cells(xb, 8 * (k != round_ % 3), generator))
+                      for k, xb in enumerate(crossbars)]  # fmt: skip
+            if crossbars is together:
+                write_together(wanted)
+            else:
+                for xb, cells, levels in wanted:
+                    xb.write(cells, levels)
+    for one, other in zip(together, apart, strict=True):
+        assert_same(one, other)
+    write_together([])
+
+
+def test_chips_of_different_kinds_can_be_written_together(generator: torch.Generator) -> None:
+    def pair() -> list[Crossbar]:
+        coarse = crossbar(NOISY.replace(g_max=50e-6), seed=1, programming=OpenLoop())
+        return [coarse, crossbar(NOISY, seed=2), crossbar(NOISY, seed=3, chips=range(3))]
+
+    together, apart = pair(), pair()
+    wanted = [some_cells(xb, 9, generator) for xb in together]
+    write_together([(xb, *want) for xb, want in zip(together, wanted, strict=True)])
+    for xb, want in zip(apart, wanted, strict=True):
+        xb.write(*want)
+    for one, other in zip(together, apart, strict=True):
+        assert_same(one, other)
+
+
+def test_state_comes_back_with_counters_and_faults() -> None:
+    one, two = crossbar(FRAIL, seed=5), crossbar(FRAIL, seed=6)
+    generator = torch.Generator().manual_seed(2)
+    history(one, generator, events=12)
+    one.vectors = 77
+    assert (one.fault == WORN).any()
+    two.load_state_dict(one.state_dict())
+    assert_same(one, two)
+    assert (two.seed, two.vectors, two.programmings) == (5, 77, one.programmings)
+    for xb in (one, two):  # and they live on alike: same noise, same endurance
+        history(xb, torch.Generator().manual_seed(4), events=12)
+    assert_same(one, two)
+
+
+def test_the_keys_of_the_state_are_frozen() -> None:
+    assert set(crossbar(PLAIN).state_dict()) == BUFFERS
+    assert set(crossbar(FRAIL).state_dict()) == BUFFERS | {"trait_offset", "budget"}
+
+
+def test_signed_conductance_is_the_same_dense_and_sparse(generator: torch.Generator) -> None:
+    for name in MAPPINGS:
+        xb = crossbar(name=name)
+        history(xb, generator)
+        weights = torch.randperm(77, generator=generator)[:20]
+        sparse = xb.signed_at(xb.tiling.cells(weights))
+        assert torch.equal(sparse, xb.signed().flatten(1)[:, weights])
+
+
+def test_state_keeps_its_precision_and_layout_when_the_network_is_cast() -> None:
+    one, other = crossbar(FRAIL), crossbar(FRAIL)
+    one = one.to(torch.float64).half().to(memory_format=torch.channels_last)
+    for xb in (one, other):
+        history(xb, torch.Generator().manual_seed(6))
+    assert one.conductance.dtype == torch.float32
+    assert_same(one, other)
+    assert crossbar().to("meta").conductance.is_meta
+
+
+def test_the_default_dtype_changes_no_chip() -> None:
+    one = crossbar(FRAIL)
+    history(one, torch.Generator().manual_seed(7))
+    torch.set_default_dtype(torch.float64)
+    try:
+        other = crossbar(FRAIL)
+        history(other, torch.Generator().manual_seed(7))
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert_same(one, other)

@@ -1,0 +1,36 @@
+"""The description of a chip refuses what cannot be built."""
+
+import pytest
+
+from mho import Hardware, devices
+
+CELL = devices.get("hfo2-1t1r")
+
+
+@pytest.mark.parametrize(("name", "levels"), [("differential", 17), ("offset", 9), ("single", 9)])
+def test_a_weight_has_as_many_levels_as_the_mapping_offers(name: str, levels: int) -> None:
+    assert Hardware(device=CELL, mapping=name).levels == levels
+    assert Hardware(device=CELL, mapping=name, weight_levels=5).levels == 5
+    assert Hardware(device=CELL, mapping=name).cells.weight_levels(9) == levels
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("weight_levels", 4, r"weight_levels = 4: allowed is one of 2, 3, 5, 9, 17$"),
+        ("weight_levels", 1, r"weight_levels = 1: allowed is .*\[2, inf\)"),
+        ("dac_bits", 1, r"dac_bits = 1: allowed is .*\[2, 16\]"),
+        ("adc_bits", 17, r"adc_bits = 17: allowed is .*\[2, 16\]"),
+        ("tile", (0, 8), r"tile = \(0, 8\): allowed is .*\[1, 65536\]"),
+        ("tile", (8,), r"tile = \(8,\): allowed is a list of 2 values"),
+        ("tile", (8, 8.5), r"tile\[1\] = 8.5: allowed is a value of type int"),
+        ("coverage", 0.0, r"coverage = 0.0: allowed is .*\(0, 1\]"),
+        ("full_scale", -1.0, r"full_scale = -1.0: allowed is .*\(0, inf\)"),
+        ("mapping", "bridge", r"mapping = 'bridge': allowed is one of 'differential', 'offset'"),
+        ("device", 3, r"device = 3: allowed is TwoState or MultiLevel"),
+        ("programming", "verify", r"programming = 'verify': allowed is OpenLoop or Verify"),
+    ],
+)
+def test_what_cannot_be_built_is_refused(field: str, value: object, message: str) -> None:
+    with pytest.raises(ValueError, match=rf"Hardware\.{message}"):
+        Hardware(**{"device": CELL, field: value})

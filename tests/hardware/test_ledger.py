@@ -1,0 +1,115 @@
+"""The ledger's integers against counting by hand."""
+
+import pytest
+import torch
+from torch import nn
+
+import mho
+from mho import Hardware, MultiLevel, OpenLoop, Verify
+
+DEVICE = MultiLevel(
+    g_min=10e-6, g_max=90e-6, levels=5, sigma=(12e-6,), stuck_off=0.05, stuck_on=0.05
+)
+
+
+class Counting(nn.Module):
+    """A small network with a convolution, on tiles that do not divide it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(2, 5, 3)
+        self.head = nn.Linear(5 * 4 * 4, 3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.head(self.conv(x).relu().flatten(1))
+
+
+def network(generator: torch.Generator, chips: int = 3, **options: object) -> nn.Module:
+    settings = {"device": DEVICE, "tile": (7, 8), "programming": Verify(tolerance=0.3)} | options
+    return mho.convert(Counting(), Hardware(**settings), chips, generator=generator)
+
+
+def test_totals_are_what_counting_by_hand_gives(generator: torch.Generator) -> None:
+    net = network(generator, dac_bits=8, adc_bits=8)
+    x = torch.randn(4, 2, 6, 6, generator=generator)
+    mho.calibrate(net, x)
+    net(x[:3])
+    with torch.no_grad():
+        for p in net.parameters():
+            p.add_(0.1 * torch.randn(p.shape, generator=generator))
+    mho.write(net)
+    net(x)
+    book = mho.ledger(net)
+    conv, head = net.net.conv.crossbar, net.net.head.crossbar
+    vectors = {"net.conv": (4 + 3 + 4) * 16, "net.head": 4 + 3 + 4}
+    weights = {"net.conv": 18 * 5, "net.head": 80 * 3}
+    tiles = {"net.conv": 3, "net.head": 12}  # along the inputs
+    rows = {"net.conv": 18, "net.head": 80}
+    columns = {"net.conv": 5, "net.head": 3}
+    for layer, xb in zip(book.layers, (conv, head), strict=True):
+        name = layer.name
+        cells = 2 * weights[name]
+        assert layer.weights == weights[name]
+        assert layer.cells == cells
+        assert layer.tiles[0] == tiles[name]
+        assert layer.vectors == vectors[name]
+        assert layer.cell_reads == vectors[name] * cells
+        assert layer.adc_conversions == vectors[name] * tiles[name] * columns[name]
+        assert layer.dac_conversions == vectors[name] * rows[name]
+        assert layer.writes_per_cell.shape == layer.pulses_per_cell.shape == (3, cells)
+        assert layer.writes.tolist() == xb.writes.flatten(1).sum(1).tolist()
+        assert torch.equal(layer.verify_reads, xb.pulses.flatten(1).sum(1))
+        assert torch.equal(layer.set_pulses + layer.reset_pulses, layer.pulses_per_cell.sum(1))
+        used = xb.level >= 0
+        assert layer.stuck_off.tolist() == (xb.fault[:, used] == 1).sum(1).tolist()
+        assert layer.stuck_on.tolist() == (xb.fault[:, used] == 2).sum(1).tolist()
+    total = book.totals()
+    assert all(type(count) is int for count in total.values())
+    assert total["weights"] == 3 * (90 + 240)
+    assert total["vectors"] == 3 * sum(vectors.values())
+    assert total["writes"] == int(conv.writes.sum() + head.writes.sum())
+    assert total["set_pulses"] + total["reset_pulses"] == int(conv.pulses.sum() + head.pulses.sum())
+    assert book.pulses_per_cell().sum() == total["verify_reads"]
+    assert book.writes_per_cell().shape == (3, 2 * (90 + 240))
+    table = book.to_dict()
+    assert table["total"] == total
+    assert [row["layer"] for row in table["layers"]] == ["net.conv", "net.head"]
+    assert sum(row["writes"] for row in table["layers"]) == total["writes"]
+
+
+def test_what_is_not_there_is_not_counted(generator: torch.Generator) -> None:
+    net = network(generator, programming=OpenLoop())
+    net(torch.randn(2, 2, 6, 6, generator=generator))
+    total = mho.ledger(net).totals()
+    assert total["verify_reads"] == total["adc_conversions"] == total["dac_conversions"] == 0
+    assert total["writes"] == total["set_pulses"] + total["reset_pulses"] == 3 * 660
+
+
+def test_one_converter_for_all_tiles_of_a_column(generator: torch.Generator) -> None:
+    net = network(generator, adc_bits=8, adc_per_tile=False)
+    mho.calibrate(net, torch.randn(2, 2, 6, 6, generator=generator))
+    conv, head = mho.ledger(net).layers
+    assert (conv.conversions_per_vector, head.conversions_per_vector) == (5, 3)
+
+
+def test_references_are_cells_in_use(generator: torch.Generator) -> None:
+    conv, head = mho.ledger(network(generator, mapping="offset")).layers
+    assert conv.cells == 18 * (5 + 2)
+    assert head.cells == 80 * (3 + 2)
+
+
+def test_a_ledger_does_not_change_when_the_chip_lives_on(generator: torch.Generator) -> None:
+    net = network(generator)
+    book = mho.ledger(net)
+    before = book.totals()
+    with torch.no_grad():
+        for p in net.parameters():
+            p.neg_()
+    mho.write(net)
+    assert book.totals() == before
+    assert mho.ledger(net).totals()["writes"] > before["writes"]
+
+
+def test_a_network_without_arrays_is_refused() -> None:
+    with pytest.raises(ValueError, match="net = 'Linear': allowed is a network with memristive"):
+        mho.ledger(nn.Linear(2, 2))

@@ -1,0 +1,113 @@
+"""Costs are pure functions of counts and prices."""
+
+import dataclasses
+import math
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+import mho
+from mho.hardware import LayerLedger, Ledger, Prices
+
+FREE = {
+    name: 0.0
+    for name in (
+        "set_energy",
+        "reset_energy",
+        "verify_energy",
+        "read_energy",
+        "dac_energy",
+        "adc_energy",
+        "pulse_time",
+        "verify_time",
+        "read_time",
+    )
+}
+
+
+def layer(endurance: float | None = 1e4, vectors: int = 10) -> LayerLedger:
+    """Two chips of a 2 x 2 layer on eight 5-level cells."""
+    pulses = torch.tensor([[1, 2, 3, 4, 5, 6, 7, 8], [2, 2, 2, 2, 2, 2, 2, 2]])
+    return LayerLedger(
+        name="layer", weights=4, cells=8, rows=2, tiles=(1, 1), columns=2, states=5,
+        conversions_per_vector=2, drives_per_vector=2, endurance=endurance, vectors=vectors,
+        set_pulses=torch.tensor([30, 10]), verified=True, writes_per_cell=torch.ones(2, 8),
+        pulses_per_cell=pulses, stuck_off=torch.zeros(2), stuck_on=torch.zeros(2),
+        worn=torch.zeros(2),
+    )  # fmt: skip
+
+
+def cost(changes: dict[str, float], *layers: LayerLedger) -> mho.hardware.Cost:
+    return mho.price(Ledger(layers=layers or (layer(),)), Prices(**(FREE | changes)))
+
+
+@pytest.mark.parametrize(
+    ("price", "field", "expected"),
+    [
+        ("set_energy", "programming_energy", 20),  # (30 + 10) / 2 chips
+        ("reset_energy", "programming_energy", 6),  # (36 + 16 - 40) / 2
+        ("verify_energy", "programming_energy", 26),
+        ("read_energy", "read_energy", 80),  # 10 vectors x 8 cells
+        ("dac_energy", "read_energy", 20),
+        ("adc_energy", "read_energy", 20),
+        ("adc_energy", "energy_per_vector", 2),
+        ("pulse_time", "programming_time_serial", 26),
+        ("verify_time", "programming_time_serial", 26),
+        ("read_time", "read_time", 10),
+    ],
+)
+def test_each_price_meets_its_count(price: str, field: str, expected: float) -> None:
+    assert getattr(cost({price: 3.0}), field) == 3 * expected
+    others = dataclasses.asdict(cost({price: 3.0}))
+    free = dataclasses.asdict(cost({}))
+    counted = {name for name in others if others[name] != free[name]}
+    assert counted <= {field, "energy_per_vector", "read_energy"}
+
+
+prices_ = st.fixed_dictionaries({name: st.floats(0, 1e-3) for name in FREE})
+
+
+@given(prices_, prices_, st.floats(0, 100))
+def test_costs_are_linear_in_prices(a: dict, b: dict, factor: float) -> None:
+    mixed = cost({name: factor * a[name] + b[name] for name in FREE})
+    one, two = cost(a), cost(b)
+    for name in ("programming_energy", "read_energy", "programming_time_serial", "read_time"):
+        expected = factor * getattr(one, name) + getattr(two, name)
+        assert getattr(mixed, name) == pytest.approx(expected, rel=1e-9)
+
+
+def test_lifetime_is_set_by_the_busiest_cell_of_the_weakest_layer() -> None:
+    assert cost({}, layer(1e4)).lifetime_repeats == 1e4 / 8
+    assert cost({}, layer(1e4), layer(1e3)).lifetime_repeats == 1e3 / 8
+    assert cost({}, layer(None)).lifetime_repeats == math.inf
+
+
+def test_memory_counts_bits() -> None:
+    memory = cost({})
+    assert memory.array_bytes == pytest.approx(8 * math.log2(5) / 8)
+    assert memory.hidden_bytes == 4 * 32 / 8
+    assert memory.float32_bytes == 16
+    assert cost({"hidden_bits": 8}).hidden_bytes == 4
+    assert cost({}, layer(), layer()).float32_bytes == 32
+
+
+def test_nothing_read_has_no_energy_per_vector() -> None:
+    unread = cost({"read_energy": 1.0}, layer(vectors=0))
+    assert math.isnan(unread.energy_per_vector)
+    rows = {row["what"]: row["value"] for row in unread.items()}
+    assert rows["energy per input"] is None
+    assert rows["read energy (per chip)"] == 0
+
+
+@pytest.mark.parametrize("name", mho.prices.PRICES)
+def test_price_lists_name_their_source(name: str) -> None:
+    entry = mho.prices.get(name)
+    assert entry.doi.startswith("10.")
+    assert entry.set_energy > 0
+
+
+def test_an_unknown_price_list_suggests_the_nearest() -> None:
+    with pytest.raises(ValueError, match="unknown price list 'hfo2-130': did you mean 'hfo2-130nm"):
+        mho.prices.get("hfo2-130")

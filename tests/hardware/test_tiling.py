@@ -1,0 +1,80 @@
+"""Cutting a matrix into tiles loses nothing, and a weight's cells are where the cut puts them."""
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mho.hardware import MAPPINGS, Tiling, mapping
+
+sizes = st.integers(1, 40) | st.sampled_from([1, 2, 31, 37, 97, 128, 129])
+tilings = st.builds(
+    Tiling,
+    in_features=sizes,
+    out_features=sizes,
+    tile=st.tuples(st.integers(1, 40), st.integers(3, 40)),
+    mapping=st.sampled_from(list(MAPPINGS.values())),
+)
+
+
+@given(tilings, st.sampled_from([(), (2,), (2, 3)]))
+def test_cut_and_join_lose_nothing(tiling: Tiling, lead: tuple[int, ...]) -> None:
+    shape = (*lead, tiling.out_features, tiling.in_features)
+    matrix = 1.0 + torch.arange(torch.Size(shape).numel(), dtype=torch.float32).view(shape)
+    tiles = tiling.cut(matrix, fill=-1.0)
+    assert tiles.shape == (*lead, tiling.tiles, tiling.rows, tiling.cols)
+    assert torch.equal(tiling.join(tiles), matrix)
+    assert int((tiles > 0).sum()) == matrix.numel()  # everything else is padding
+    assert tiles.is_contiguous()
+
+
+@given(tilings)
+def test_tiles_are_few_balanced_and_fit(tiling: Tiling) -> None:
+    (rows, cols), (r, c) = tiling.tile, tiling.grid
+    capacity = tiling.mapping.capacity(cols)
+    assert tiling.rows <= rows
+    assert tiling.width <= cols
+    assert (r - 1) * rows < tiling.in_features <= r * rows
+    assert (c - 1) * capacity < tiling.out_features <= c * capacity
+    # As even as whole numbers allow: one row or column less would not hold the matrix.
+    assert (tiling.rows - 1) * r < tiling.in_features <= tiling.rows * r
+    assert (tiling.cols - 1) * c < tiling.out_features <= tiling.cols * c
+
+
+@given(tilings)
+def test_cells_of_a_weight_are_where_the_cut_puts_them(tiling: Tiling) -> None:
+    number = torch.arange(tiling.in_features * tiling.out_features)
+    cells = tiling.cells(number)
+    # Lay the weights' numbers out as the programming does, and look them up at the cells.
+    tiles = tiling.cut(number.view(tiling.out_features, tiling.in_features), -1)
+    line, column = cells[:, 0] // tiling.width, cells[:, 0] % tiling.width
+    per_weight = tiling.mapping.cells_per_weight
+    assert torch.equal(tiles.flatten(0, 1)[line, column // per_weight], number)
+    # The further terms are on the same row of the same tile, in the mapping's columns.
+    assert torch.equal(cells // tiling.width, line.unsqueeze(1).expand_as(cells))
+    expected = tiling.mapping.columns(column // per_weight, tiling.cols)
+    assert torch.equal(cells % tiling.width, expected)
+
+
+@given(tilings)
+def test_cells_in_use_are_those_that_a_weight_names(tiling: Tiling) -> None:
+    named = torch.zeros(torch.Size(tiling.shape).numel(), dtype=torch.bool)
+    named[tiling.cells(torch.arange(tiling.in_features * tiling.out_features))] = True
+    assert torch.equal(tiling.used().flatten(), named)
+
+
+def test_an_image_sits_on_full_tiles() -> None:
+    tiling = Tiling(784, 10, (128, 128), mapping("differential"))
+    assert (tiling.grid, tiling.rows, tiling.cols, tiling.width) == ((7, 1), 112, 10, 20)
+
+
+@pytest.mark.parametrize(("name", "cols", "least"), [("differential", 1, 2), ("offset", 2, 3)])
+def test_a_tile_that_holds_no_weight_is_refused(name: str, cols: int, least: int) -> None:
+    with pytest.raises(ValueError, match=f"tile columns = {cols}: allowed is at least {least}"):
+        Tiling(4, 4, (8, cols), mapping(name))
+    assert Tiling(4, 4, (8, least), mapping(name)).cols == 1
+
+
+def test_an_empty_matrix_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"\(in, out\) = \(0, 3\): allowed is at least 1 x 1"):
+        Tiling(0, 3, (8, 8), mapping("single"))

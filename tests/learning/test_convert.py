@@ -1,0 +1,242 @@
+"""Conversion gives a new network and touches nothing else."""
+
+import copy
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import mho
+from mho import Hardware, MultiLevel, Verify
+from mho.learning.layers import memristive_layers
+from mho.nn import Chips, Levels, MemristiveConv2d, MemristiveLinear, Variation
+
+IDEAL = MultiLevel(g_min=1e-6, g_max=1e-4, levels=4096)
+REAL = MultiLevel(g_min=10e-6, g_max=90e-6, levels=9, sigma=(4e-6,), stuck_on=0.02)
+
+
+def hardware(device: MultiLevel = REAL, **options: object) -> Hardware:
+    return Hardware(**{"device": device, "tile": (16, 16), "programming": Verify()} | options)
+
+
+class Block(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(2, 4, 3, padding=1)
+        self.norm = nn.BatchNorm2d(4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.norm(self.conv(x)).relu()
+
+
+class Net(nn.Module):
+    """Nested, with batch normalization, dropout and a layer used twice."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.block = Block()
+        self.body = nn.Sequential(nn.Flatten(), nn.Dropout(0.5), nn.Linear(64, 8), nn.ReLU())
+        self.twice = nn.Linear(8, 8)
+        self.again = self.twice
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.body(self.block(x))
+        return self.again(self.twice(x).relu())
+
+
+@pytest.fixture
+def model(generator: torch.Generator) -> Net:
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        net = Net()
+        net(torch.randn(16, 2, 4, 4, generator=generator))  # running statistics of its own
+    return net.eval()
+
+
+@pytest.fixture
+def batch(generator: torch.Generator) -> Tensor:
+    return torch.randn(6, 2, 4, 4, generator=generator)
+
+
+def snapshot(model: nn.Module) -> dict[str, Tensor]:
+    return {name: value.clone() for name, value in model.state_dict().items()}
+
+
+def test_a_network_on_ideal_cells_computes_as_before(model: Net, batch: Tensor) -> None:
+    net = mho.convert(model, hardware(IDEAL))
+    torch.testing.assert_close(net(batch), model(batch), rtol=0, atol=2e-3)
+    chips = mho.convert(model, hardware(IDEAL), 3)
+    assert isinstance(chips, Chips)
+    torch.testing.assert_close(chips(batch), model(batch).expand(3, -1, -1), rtol=0, atol=2e-3)
+
+
+@pytest.mark.parametrize("training", [False, True])
+def test_the_model_and_all_global_state_stay_untouched(
+    model: Net, training: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model.train(training)
+    model.body[1].train(not training)
+    before, modes = snapshot(model), [m.training for m in model.modules()]
+    types = [type(m) for m in model.modules()]
+    versions = [p._version for p in model.parameters()]
+    state = (torch.get_rng_state(), torch.get_default_dtype(), torch.get_num_threads())
+    grad = torch.is_grad_enabled()
+    net = mho.convert(model, hardware(), 2)
+    mho.to_digital(net)
+    mho.to_digital(net, 1)
+    assert torch.equal(torch.get_rng_state(), state[0])
+    assert (torch.get_default_dtype(), torch.get_num_threads()) == state[1:]
+    assert torch.is_grad_enabled() == grad
+    assert capsys.readouterr() == ("", "")
+    assert [type(m) for m in model.modules()] == types
+    assert [m.training for m in model.modules()] == modes
+    assert [m.training for m in net.net.body] == [m.training for m in model.body]
+    assert net.net.twice.training == training
+    after = snapshot(model)
+    assert all(torch.equal(after[name], value) for name, value in before.items())
+    assert [p._version for p in model.parameters()] == versions
+    with torch.no_grad():  # and nothing is shared
+        for p in net.parameters():
+            p.zero_()
+    assert all(torch.equal(v, before[n]) for n, v in model.state_dict().items())
+
+
+def test_layers_become_their_twins_and_the_rest_is_copied(model: Net) -> None:
+    net = mho.convert(model, hardware())
+    assert type(net) is Net
+    assert type(net.block.conv) is MemristiveConv2d
+    assert type(net.body[2]) is MemristiveLinear
+    assert net.twice is net.again  # what was shared stays shared
+    assert net.block.norm is not model.block.norm
+    assert torch.equal(net.block.norm.running_var, model.block.norm.running_var)
+    assert list(memristive_layers(net)) == ["block.conv", "body.2", "twice"]
+
+
+def test_a_single_layer_is_a_network() -> None:
+    plain = nn.Linear(4, 3)
+    layer = mho.convert(plain, hardware())
+    assert type(layer) is MemristiveLinear
+    assert torch.equal(layer.weight, plain.weight)
+
+
+def test_select_leaves_layers_digital(model: Net) -> None:
+    net = mho.convert(model, hardware(), select=lambda name, layer: name.startswith("body"))
+    assert list(memristive_layers(net)) == ["body.2"]
+    assert type(net.block.conv) is nn.Conv2d
+
+
+def test_seeds_make_chips(model: Net, batch: Tensor) -> None:
+    def outputs(seed: int, **options: int) -> Tensor:
+        generator = torch.Generator().manual_seed(seed)
+        return mho.convert(model, hardware(), generator=generator, **options)(batch)
+
+    ten = outputs(1, chips=10)
+    assert torch.equal(ten, outputs(1, chips=10))
+    assert not torch.equal(ten, outputs(2, chips=10))
+    torch.testing.assert_close(ten[4:7], outputs(1, chips=3, first_chip=4), atol=1e-5, rtol=0)
+    assert len({tuple(chip.flatten().tolist()) for chip in ten}) == 10
+    torch.manual_seed(5)
+    default = mho.convert(model, hardware())(batch)
+    torch.manual_seed(5)
+    assert torch.equal(default, mho.convert(model, hardware())(batch))
+
+
+def test_equal_layers_get_chips_of_their_own() -> None:
+    plain = nn.Linear(8, 8)
+    net = mho.convert(nn.Sequential(plain, copy.deepcopy(plain)), hardware())
+    assert torch.equal(net[0].weight, net[1].weight)
+    assert not torch.equal(net[0].effective, net[1].effective)
+
+
+def test_frozen_parameters_stay_frozen() -> None:
+    plain = nn.Linear(4, 3)
+    plain.weight.requires_grad_(False)
+    plain.bias.requires_grad_(False)
+    layer = mho.convert(plain, hardware())
+    assert not layer.weight.requires_grad
+    assert not layer.bias.requires_grad
+
+
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize("kind", ["linear", "conv"])
+def test_binary_weights_come_out_exactly_two_valued(kind: str, training: bool) -> None:
+    plain = nn.Linear(20, 9) if kind == "linear" else nn.Conv2d(3, 5, 3)
+    hw = hardware(weight_levels=2)
+    mho.quantize(plain, Levels(2), Variation(hw))
+    plain.train(training)
+    net = mho.convert(plain, hw)
+    plain.eval()
+    size = plain.parametrizations.weight.original.detach().abs().mean().item()
+    assert net.weight.unique().tolist() == pytest.approx([-size, size])
+    assert net.target.unique().numel() == 2
+    torch.testing.assert_close(net.target.view_as(plain.weight), plain.weight, rtol=1e-6, atol=0)
+    assert net.weight.requires_grad
+    assert plain.parametrizations.weight[1].step == 0  # no variation was drawn
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"chips": 0}, "chips = 0: allowed is None or at least 1"),
+        ({"chips": -2}, "chips = -2: allowed is None or at least 1"),
+        ({"first_chip": -1}, "first_chip = -1: allowed is at least 0"),
+        ({"select": lambda name, layer: False}, "net = 'Net': allowed is a network with memr"),
+    ],
+)
+def test_impossible_conversions_are_refused(model: Net, options: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        mho.convert(model, hardware(), **options)
+
+
+def test_impossible_layers_are_refused() -> None:
+    broken = nn.Linear(2, 2)
+    nn.init.constant_(broken.weight, torch.nan)
+    for model, message in (
+        (nn.ReLU(), "net = 'ReLU': allowed is"),
+        (nn.Conv2d(4, 4, 3, groups=2), "MemristiveConv2d.groups = 2: allowed is 1"),
+        (broken, "MemristiveLinear.weight = 'nan or inf': allowed is finite"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            mho.convert(model, hardware())
+
+
+# ------------------------------------------------------------------ and back
+
+
+def test_the_shadow_comes_back_exactly(model: Net, batch: Tensor) -> None:
+    for net in (mho.convert(model, hardware()), mho.convert(model, hardware(), 4)):
+        plain = mho.to_digital(net)
+        assert type(plain) is Net
+        assert plain.state_dict().keys() == model.state_dict().keys()
+        for name, value in model.state_dict().items():
+            assert torch.equal(plain.state_dict()[name], value), name
+        assert torch.equal(plain(batch), model(batch))
+        assert plain.twice is plain.again
+        assert [type(m) for m in plain.modules()] == [type(m) for m in model.modules()]
+
+
+@pytest.mark.parametrize("tuned", [False, True])
+def test_the_effective_weights_of_a_chip_compute_as_the_chip(
+    model: Net, batch: Tensor, tuned: bool, generator: torch.Generator
+) -> None:
+    del model.again
+    model.again = nn.Linear(8, 3, bias=False)
+    net = mho.convert(model, hardware(), 3, generator=generator)
+    if tuned:
+        mho.tune(net, torch.randn(40, 2, 4, 4, generator=generator))
+    y = net(batch)
+    for k in range(3):
+        plain = mho.to_digital(net, k)
+        assert not memristive_layers_in(plain)
+        torch.testing.assert_close(plain(batch), y[k], rtol=0, atol=1e-5)
+    assert torch.equal(net(batch), y)
+
+
+def memristive_layers_in(net: nn.Module) -> list[nn.Module]:
+    return [m for m in net.modules() if isinstance(m, MemristiveLinear | MemristiveConv2d)]
+
+
+@pytest.mark.parametrize("chip", [3, -1])
+def test_a_chip_that_does_not_exist_is_refused(model: Net, chip: int) -> None:
+    with pytest.raises(ValueError, match=f"chip = {chip}: allowed is None or 0 to 2"):
+        mho.to_digital(mho.convert(model, hardware(), 3), chip)

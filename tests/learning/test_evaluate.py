@@ -1,0 +1,115 @@
+"""Accuracy of each chip, and the ranges of converters."""
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import mho
+from mho import Hardware, MultiLevel
+
+DEVICE = MultiLevel(g_min=10e-6, g_max=90e-6, levels=5, sigma=(15e-6,))
+HARDWARE = Hardware(device=DEVICE, tile=(8, 8), programming=mho.OpenLoop())
+
+
+@pytest.fixture
+def model() -> nn.Module:
+    with torch.random.fork_rng():
+        torch.manual_seed(2)
+        return nn.Sequential(nn.Linear(10, 12), nn.ReLU(), nn.Dropout(0.9), nn.Linear(12, 4))
+
+
+@pytest.fixture
+def loader(generator: torch.Generator) -> list[tuple[Tensor, Tensor]]:
+    sizes = (7, 5, 1)
+    return [
+        (torch.randn(n, 10, generator=generator), torch.randint(4, (n,), generator=generator))
+        for n in sizes
+    ]
+
+
+def test_accuracy_is_the_share_of_right_answers(
+    model: nn.Module, loader: list, generator: torch.Generator
+) -> None:
+    net = mho.convert(model, HARDWARE, 5, generator=generator)
+    accuracy = mho.evaluate(net, loader)
+    net.eval()
+    x, y = (torch.cat(part) for part in zip(*loader, strict=True))
+    right = [
+        [int(row.argmax()) == int(t) for row, t in zip(chip, y, strict=True)] for chip in net(x)
+    ]
+    assert accuracy.dtype == torch.float64
+    assert accuracy.tolist() == [sum(chip) / 13 for chip in right]
+    assert accuracy.unique().numel() > 1
+
+
+def test_a_network_without_chips_has_one_accuracy(model: nn.Module, loader: list) -> None:
+    model.eval()
+    hits = sum(int((model(x).argmax(1) == y).sum()) for x, y in loader)
+    assert mho.evaluate(model, loader).tolist() == [hits / 13]
+    assert mho.evaluate(mho.convert(model, HARDWARE), loader).shape == (1,)
+
+
+def test_modes_and_gradients_are_left_as_they_were(model: nn.Module, loader: list) -> None:
+    net = mho.convert(model, HARDWARE, 2)
+    net.train()
+    net.net[2].eval()
+    modes = [m.training for m in net.modules()]
+    mho.evaluate(net, loader)
+    assert [m.training for m in net.modules()] == modes
+    assert torch.is_grad_enabled()
+    with pytest.raises(RuntimeError, match="11"):
+        mho.evaluate(net, [(torch.zeros(2, 11), torch.zeros(2))])
+    assert [m.training for m in net.modules()] == modes
+
+
+def test_an_empty_loader_is_refused(model: nn.Module) -> None:
+    with pytest.raises(ValueError, match="loader = 'no batch': allowed is at least one labelled"):
+        mho.evaluate(mho.convert(model, HARDWARE), [])
+
+
+@pytest.mark.parametrize("bits", [{"dac_bits": 6}, {"adc_bits": 6}])
+def test_converters_without_range_name_the_remedy(
+    model: nn.Module, loader: list, bits: dict[str, int]
+) -> None:
+    net = mho.convert(model, HARDWARE.replace(**bits), 2)
+    with pytest.raises(RuntimeError, match=r"6 bits and no range yet: call mho\.calibrate\(net, b"):
+        net(loader[0][0])
+    mho.calibrate(net, loader[0][0])
+    assert net(loader[0][0]).shape == (2, 7, 4)
+
+
+def test_evaluate_calibrates_on_its_first_batch(model: nn.Module, loader: list) -> None:
+    hw = HARDWARE.replace(dac_bits=6, adc_bits=6)
+    one, two = mho.convert(model, hw, 2), mho.convert(model, hw, 2)
+    mho.calibrate(two, loader[0][0])
+    assert torch.equal(mho.evaluate(one, loader), mho.evaluate(two, loader))
+    for a, b in zip((one.net[0], one.net[3]), (two.net[0], two.net[3]), strict=True):
+        assert (a.dac_range, a.adc_range) == (b.dac_range, b.adc_range)
+
+
+def test_calibration_covers_what_was_seen(model: nn.Module, generator: torch.Generator) -> None:
+    x = torch.randn(64, 10, generator=generator)
+    hw = HARDWARE.replace(dac_bits=8, adc_bits=8, tile=(64, 64))
+    net = mho.convert(model, hw, 2)
+    mho.calibrate(net, x)
+    first = net.net[0]
+    assert first.dac_range == x.abs().max().item()
+    exact = mho.convert(model, HARDWARE.replace(tile=(64, 64)), 2).net[0]
+    seen = exact(x.repeat(2, 1)) - exact.bias
+    assert first.adc_range == pytest.approx(seen.abs().max().item(), rel=0.02)
+    wide = first.dac_range
+    mho.calibrate(net, 0.5 * x)  # forgets the former range
+    assert first.dac_range == pytest.approx(0.5 * wide)
+    part = mho.convert(model, hw.replace(coverage=0.9), 2)
+    mho.calibrate(part, x)
+    inside = (x.abs() <= part.net[0].dac_range).double().mean().item()
+    assert inside == pytest.approx(0.9, abs=0.002)
+
+
+def test_calibration_writes_no_cell(model: nn.Module, loader: list) -> None:
+    net = mho.convert(model, HARDWARE.replace(adc_bits=8), 2)
+    before = mho.ledger(net).totals()
+    mho.calibrate(net, loader[0][0])
+    after = mho.ledger(net).totals()
+    assert after["writes"] == before["writes"]
+    assert after["vectors"] == before["vectors"] + 2 * 2 * 7  # but reads are reads

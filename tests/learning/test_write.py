@@ -1,0 +1,260 @@
+"""The write step: which weights it writes, what it reports, and what it leaves behind."""
+
+import copy
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import mho
+from mho import Hardware, IntervalRule, MultiLevel, PathImportance, Verify, WriteStep
+from mho.hardware import MAPPINGS
+from mho.learning.compare import positions_apart
+from mho.learning.layers import memristive_layers
+from mho.learning.quantizer import level_index
+
+DEVICE = MultiLevel(
+    g_min=10e-6, g_max=90e-6, levels=5, sigma=(6e-6,), device_spread=0.03, stuck_off=0.03
+)
+every_mapping = pytest.mark.parametrize("name", MAPPINGS)
+
+
+def network(name: str = "differential", chips: int = 2, **options: object) -> nn.Module:
+    with torch.random.fork_rng():
+        torch.manual_seed(5)
+        model = nn.Sequential(
+            nn.Conv2d(2, 3, 3), nn.Flatten(), nn.Linear(48, 7), nn.ReLU(), nn.Linear(7, 4)
+        )
+    settings = {"device": DEVICE, "tile": (9, 6), "mapping": name, "programming": Verify()}
+    hw = Hardware(**(settings | options))
+    return mho.convert(model, hw, chips, generator=torch.Generator().manual_seed(6))
+
+
+def move(net: nn.Module, size: float, generator: torch.Generator) -> None:
+    """One optimizer step of random direction, in steps between levels."""
+    with torch.no_grad():
+        for layer in memristive_layers(net).values():
+            noise = torch.randn(layer.weight.shape, generator=generator)
+            layer.weight.add_(noise, alpha=size * layer.step)
+
+
+def indices(net: nn.Module) -> list[Tensor]:
+    """Level index of every weight, as the programmed levels stand for."""
+    layers = memristive_layers(net).values()
+    return [level_index(x.target, x.full_scale, x.hardware.levels) for x in layers]
+
+
+@every_mapping
+def test_what_is_reported_is_what_changed(name: str, generator: torch.Generator) -> None:
+    net = network(name)
+    sizes = sum(layer.weight.numel() for layer in memristive_layers(net).values())
+    for size in (0.1, 0.5, 2.0):
+        before, book = indices(net), mho.ledger(net)
+        move(net, size, generator)
+        written = mho.write(net)
+        changed = sum(int((a != b).sum()) for a, b in zip(before, indices(net), strict=True))
+        assert written == (changed, sizes)
+        assert 0 < changed < sizes
+        cells = mho.ledger(net).writes_per_cell() - book.writes_per_cell()
+        own = memristive_layers(net)["net.0"].hardware.cells.cells_per_weight
+        assert 2 * changed <= int(cells.sum()) <= 2 * own * changed  # on two chips
+        # The shadow is now at its nearest level, everywhere.
+        for layer, index in zip(memristive_layers(net).values(), indices(net), strict=True):
+            nearest = level_index(layer._matrix(), layer.full_scale, layer.hardware.levels)
+            assert torch.equal(index, nearest)
+
+
+@every_mapping
+def test_the_cells_written_are_those_whose_level_changed(
+    name: str, generator: torch.Generator
+) -> None:
+    net = network(name)
+    layers = memristive_layers(net).values()
+    level = [layer.crossbar.level.clone() for layer in layers]
+    writes = [layer.crossbar.writes.clone() for layer in layers]
+    move(net, 0.7, generator)
+    mho.write(net)
+    for layer, old, count in zip(layers, level, writes, strict=True):
+        changed = (layer.crossbar.level != old).int()
+        assert changed.any()
+        assert torch.equal(layer.crossbar.writes - count, changed.expand_as(count))
+
+
+@every_mapping
+def test_sparse_writes_leave_what_a_refresh_would(name: str, generator: torch.Generator) -> None:
+    net = network(name)
+    for _ in range(4):
+        move(net, 0.4, generator)
+        mho.write(net)
+    for layer in memristive_layers(net).values():
+        effective, target = layer.effective.clone(), layer.target.clone()
+        layer.refresh()
+        assert torch.equal(layer.effective, effective)
+        torch.testing.assert_close(layer.target, target, rtol=0, atol=1e-6 * layer.full_scale)
+
+
+def test_nothing_moved_nothing_written(generator: torch.Generator) -> None:
+    net = network()
+    move(net, 1.0, generator)
+    mho.write(net)
+    state = copy.deepcopy(net.state_dict())
+    assert mho.write(net).weights == 0
+    for name, value in net.state_dict().items():
+        torch.testing.assert_close(value, state[name], rtol=0, atol=0, equal_nan=True)
+
+
+def test_a_wider_threshold_writes_fewer(generator: torch.Generator) -> None:
+    counts = []
+    for threshold in (0.5, 0.65, 0.9, 1.5, 100.0):
+        net, total = network(), 0
+        own = torch.Generator().manual_seed(8)
+        for _ in range(10):
+            move(net, 0.15, own)
+            total += mho.write(net, threshold).weights
+        counts.append(total)
+    assert counts == sorted(counts, reverse=True)
+    assert counts[0] > counts[1] > counts[2] > counts[3]
+    assert counts[-1] == 0
+
+
+def test_hysteresis_leaves_weights_that_stay_near(generator: torch.Generator) -> None:
+    net = network()
+    move(net, 0.4, generator)
+    layers = memristive_layers(net).values()
+    targets = [layer.target.clone() for layer in layers]
+    mho.write(net, 0.8)
+    for layer, target in zip(layers, targets, strict=True):
+        clipped = layer._matrix().clamp(-layer.full_scale, layer.full_scale)
+        far = (clipped - target).abs() > 0.8 * layer.step
+        assert torch.equal(layer.target != target, far)
+        assert ((clipped - layer.target).abs() <= 0.8001 * layer.step).all()
+
+
+def test_thresholds_by_layer(generator: torch.Generator) -> None:
+    net = network()
+    before = indices(net)
+    step = WriteStep(net, threshold={"net.2": 0.5, "": 1000.0})
+    move(net, 1.0, generator)
+    step()
+    same = [torch.equal(a, b) for a, b in zip(before, indices(net), strict=True)]
+    assert same == [True, False, True]
+
+
+@pytest.mark.parametrize("threshold", [0.49, -1.0, float("nan"), {"net.0": 0.4}])
+def test_a_threshold_below_half_a_step_is_refused(threshold: float | dict) -> None:
+    with pytest.raises(ValueError, match=r"WriteStep\.threshold\['.*'\] = .*: allowed is at least"):
+        WriteStep(network(), threshold=threshold)
+
+
+def test_an_unknown_layer_suggests_the_nearest() -> None:
+    with pytest.raises(ValueError, match="unknown layer 'net.22': did you mean 'net.2'"):
+        WriteStep(network(), threshold={"net.22": 0.6})
+    with pytest.raises(ValueError, match="net = 'Linear': allowed is a network with memristive"):
+        WriteStep(nn.Linear(2, 2))
+
+
+# ------------------------------------------------------------------ with rules
+
+
+class Halve:
+    """A rule that a test can check by hand."""
+
+    def __init__(self) -> None:
+        self.tasks = 0
+
+    def init(self, weight: Tensor) -> dict[str, Tensor]:
+        return {"seen": torch.zeros_like(weight)}
+
+    def apply(self, update: mho.learning.rules.Update, state: dict[str, Tensor]) -> None:
+        state["seen"].add_(update.delta)
+        update.delta.mul_(0.5)
+
+    def consolidate(self, weight: Tensor, state: dict[str, Tensor]) -> None:
+        self.tasks += 1
+
+
+def test_rules_see_the_optimizers_movement_and_change_it(generator: torch.Generator) -> None:
+    net = network()
+    rule = Halve()
+    step = WriteStep(net, rules=[rule, rule])
+    layers = memristive_layers(net)
+    start = {name: layer.weight.detach().clone() for name, layer in layers.items()}
+    move(net, 2.0, generator)
+    moved = {name: layer.weight.detach() - start[name] for name, layer in layers.items()}
+    step()
+    for name, layer in layers.items():
+        expected = start[name] + 0.25 * moved[name]
+        torch.testing.assert_close(layer.weight.detach(), expected, rtol=0, atol=1e-6)
+        first, second = step.state_dict()[name]
+        torch.testing.assert_close(first["seen"], moved[name])
+        torch.testing.assert_close(second["seen"], 0.5 * moved[name])
+    net(torch.zeros(1, 2, 6, 6))  # the arrays are up to date
+    step.consolidate()
+    assert rule.tasks == 2 * len(layers)
+
+
+def train(net: nn.Module, step: WriteStep, rounds: int, seed: int) -> list[int]:
+    own = torch.Generator().manual_seed(seed)
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.5)
+    counts = []
+    for _ in range(rounds):
+        x = torch.randn(8, 2, 6, 6, generator=own)
+        optimizer.zero_grad()
+        (net(x) - 1).square().mean().backward()
+        optimizer.step()
+        counts.append(step().weights)
+    return counts
+
+
+def rules() -> list[mho.learning.rules.UpdateRule]:
+    return [IntervalRule(1.0), PathImportance(0.5, 0.01)]
+
+
+def test_the_rules_state_comes_back() -> None:
+    net = network()
+    step = WriteStep(net, rules=rules(), threshold=0.6)
+    train(net, step, 3, seed=1)
+    step.consolidate()
+    train(net, step, 2, seed=2)
+    saved = copy.deepcopy((net.state_dict(), step.state_dict()))
+    future = train(net, step, 4, seed=3)
+
+    again = network()
+    resumed = WriteStep(again, rules=rules(), threshold=0.6)
+    again.load_state_dict(saved[0])
+    resumed.load_state_dict(saved[1])
+    assert train(again, resumed, 4, seed=3) == future
+    assert sum(future) > 0
+    x = torch.ones(2, 2, 6, 6)
+    assert torch.equal(again(x), net(x))
+
+
+def test_the_state_of_other_layers_is_refused() -> None:
+    step = WriteStep(network(), rules=rules())
+    with pytest.raises(ValueError, match=r"WriteStep state = \['a'\]: allowed is layers \['net"):
+        step.load_state_dict({"a": []})
+
+
+def test_metaplastic_rules_write_less() -> None:
+    plain, metaplastic = network(), network()
+    free = train(plain, WriteStep(plain), 12, seed=4)
+    bound = train(metaplastic, WriteStep(metaplastic, rules=[IntervalRule(2.0)]), 12, seed=4)
+    assert 0 < sum(bound) < sum(free)
+
+
+# ------------------------------------------------------------------ finding what moved
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+def test_positions_apart_are_those_of_a_plain_comparison(
+    dtype: torch.dtype, generator: torch.Generator
+) -> None:
+    w = torch.randn(300, 700, generator=generator).to(dtype)  # several blocks, the last one short
+    target = (w.float() + 0.1 * torch.randn(w.shape, generator=generator)).to(dtype)
+    kept = w.clone(), target.clone()
+    found = positions_apart(w, target, 1.5, 0.15)
+    expected = (w.clamp(-1.5, 1.5) - target).abs() > 0.15
+    assert torch.equal(found, expected.flatten().nonzero().squeeze(1))
+    assert found.dtype == torch.int64
+    assert torch.equal(w, kept[0])
+    assert torch.equal(target, kept[1])

@@ -1,0 +1,51 @@
+"""Imports go one way: physics <- hardware <- learning <- experiments, cli, report."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import mho
+
+SOURCE = Path(mho.__file__).parent
+ORDER = ("physics", "hardware", "learning")
+EVERYWHERE = {"config", "errors"}
+ALLOWED: dict[str, set[str]] = {
+    "config": {"errors"},
+    "errors": set(),
+    "data": {"errors"},
+    "report": {"errors"},
+    "physics": set(),
+    "hardware": {"physics"},
+    "learning": {"physics", "hardware"},
+}
+"""What a part may import besides itself, config and errors; parts not named stand at the top."""
+
+
+def parts_imported(file: Path) -> set[str]:
+    """Parts of mho (`physics`, `config`, ...) that a file imports, at any depth of its code."""
+    found = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{file}: relative import"
+            names = [alias.name for alias in node.names]
+            found |= {f"mho.{name}" for name in names} if node.module == "mho" else {node.module}
+    return {name.split(".")[1] for name in found if name and name.startswith("mho.")}
+
+
+@pytest.mark.parametrize("part", ALLOWED)
+def test_a_part_imports_only_to_its_left(part: str) -> None:
+    files = [SOURCE / f"{part}.py"] if (SOURCE / f"{part}.py").exists() else []
+    files += sorted((SOURCE / part).rglob("*.py"))
+    assert files
+    shared = EVERYWHERE if part in ORDER else set()
+    for file in files:
+        beyond = parts_imported(file) - ALLOWED[part] - shared - {part}
+        assert not beyond, f"{file.relative_to(SOURCE)} imports {sorted(beyond)}"
+
+
+def test_imports_are_seen() -> None:
+    assert parts_imported(SOURCE / "hardware" / "crossbar.py") >= {"hardware", "physics"}
+    assert "physics" in parts_imported(SOURCE / "physics" / "__init__.py")

@@ -1,0 +1,247 @@
+"""Configuration: exact through TOML, and every refusal names field, value and what is allowed."""
+
+import math
+from pathlib import Path
+from typing import Annotated, ClassVar
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mho import (
+    Hardware,
+    MultiLevel,
+    OpenLoop,
+    Resistance,
+    Spread,
+    TwoState,
+    Verify,
+    devices,
+    prices,
+)
+from mho.config import Config, Range, read_toml
+from mho.hardware import Prices
+
+finite = st.floats(allow_nan=False, allow_infinity=False)
+
+
+class Leaf(Config):
+    size: Annotated[int, Range(least=1, most=9)] = 3
+    share: Annotated[float, Range(above=0.0, below=1.0)] = 0.5
+
+
+class Red(Config):
+    family: ClassVar[str] = "red"
+    depth: float = 1.0
+
+
+class Blue(Config):
+    family: ClassVar[str] = "blue"
+    depth: float = 2.0
+    shade: int = 0
+
+
+class Tree(Config):
+    leaf: Leaf = Leaf()
+    paint: Red | Blue = Red()
+    lengths: tuple[float, ...] = (1.0,)
+    label: str = ""
+    spare: Annotated[float, Range(least=0.0)] | None = None
+    on: bool = False
+
+
+# ------------------------------------------------------------------ TOML round trip
+
+
+@pytest.mark.parametrize("name", devices.DEVICES)
+def test_every_preset_cell_survives_toml(name: str) -> None:
+    cell = devices.get(name)
+    assert type(cell).from_toml(cell.to_toml()) == cell
+    hardware = Hardware(device=cell, mapping="offset", programming=OpenLoop(), adc_bits=6)
+    assert Hardware.from_toml(hardware.to_toml()) == hardware
+
+
+@pytest.mark.parametrize("name", prices.PRICES)
+def test_every_price_list_survives_toml(name: str) -> None:
+    entry = prices.get(name)
+    assert Prices.from_toml(entry.to_toml()) == entry
+
+
+spreads = st.builds(
+    Spread,
+    distribution=st.sampled_from(["normal", "truncated-normal", "lognormal"]),
+    cov=st.floats(0, 10),
+    lower=st.floats(0.001, 0.999),
+    upper=st.floats(1.001, 1e6),
+)
+resistances = st.builds(Resistance, mean=st.floats(1, 1e4), device=spreads, cycle=spreads)
+defects = {
+    "read_noise": st.floats(0, 1),
+    "stuck_on": st.floats(0, 0.5),
+    "stuck_off": st.floats(0, 0.5),
+    "endurance": st.none() | st.floats(1, 1e12),
+    "note": st.text(max_size=20),
+}
+cells = st.builds(
+    TwoState,
+    r_on=resistances,
+    r_off=resistances.map(lambda r: r.replace(mean=2e4 * r.mean)),
+    **defects,
+) | st.builds(
+    MultiLevel,
+    g_min=st.floats(0, 1e-5),
+    g_max=st.floats(2e-5, 1e-3),
+    levels=st.integers(2, 4096),
+    sigma=st.lists(finite, min_size=2, max_size=4).map(tuple),
+    device_spread=st.floats(0, 1),
+    **defects,
+)
+hardwares = st.builds(
+    Hardware,
+    device=cells,
+    mapping=st.sampled_from(["differential", "offset", "single"]),
+    tile=st.tuples(st.integers(1, 65536), st.integers(1, 65536)),
+    programming=st.builds(OpenLoop)
+    | st.builds(Verify, tolerance=st.floats(0.01, 10), max_pulses=st.integers(1, 10_000)),
+    weight_levels=st.none() | st.just(2),
+    full_scale=st.none() | st.floats(0.1, 100),
+    dac_bits=st.none() | st.integers(2, 16),
+    adc_per_tile=st.booleans(),
+    coverage=st.floats(0.01, 1),
+).filter(lambda h: h.weight_levels is None or h.cells.weight_levels(h.device.states) > 1)
+
+
+@given(hardwares)
+def test_any_hardware_survives_toml(hardware: Hardware) -> None:
+    again = Hardware.from_toml(hardware.to_toml())
+    assert again == hardware
+    assert again.to_toml() == hardware.to_toml()
+    assert hash(again) == hash(hardware)
+
+
+def test_toml_fills_in_defaults_and_turns_lists_into_tuples() -> None:
+    tree = Tree.from_toml("lengths = [1, 2.5]\n[paint]\nfamily = 'blue'\n[leaf]\nsize = 4\n")
+    assert tree == Tree(lengths=(1.0, 2.5), paint=Blue(), leaf=Leaf(size=4))
+    assert tree.lengths == (1.0, 2.5)
+    assert "spare" not in tree.to_toml()
+
+
+# ------------------------------------------------------------------ refusals
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Leaf(size=0), r"Leaf\.size = 0: allowed is a finite number in \[1, 9\]"),
+        (lambda: Leaf(size=10), r"Leaf\.size = 10: allowed is a finite number in \[1, 9\]"),
+        (lambda: Leaf(size=2.0), r"Leaf\.size = 2\.0: allowed is a value of type int"),
+        (lambda: Leaf(size=True), r"Leaf\.size = True: allowed is a value of type int"),
+        (lambda: Leaf(size="3"), r"Leaf\.size = '3': allowed is a value of type int"),
+        (lambda: Leaf(share=0), r"Leaf\.share = 0\.0: allowed is a finite number in \(0, 1\)"),
+        (lambda: Leaf(share=1.0), r"Leaf\.share = 1\.0: allowed is a finite number in \(0, 1\)"),
+        (lambda: Leaf(share=math.nan), r"Leaf\.share = nan: allowed is a finite number"),
+        (lambda: Leaf(share=math.inf), r"Leaf\.share = inf: allowed is a finite number"),
+        (lambda: Leaf(share=10**400), r"Leaf\.share = 10+: allowed is a finite number"),
+        (lambda: Leaf(size=10**400), r"Leaf\.size = 10+: allowed is a finite number"),
+        (lambda: Tree(spare=-1), r"Tree\.spare = -1\.0: allowed is .*\[0, inf\)"),
+        (lambda: Tree(spare="x"), r"Tree\.spare = 'x': allowed is a value of type float"),
+        (lambda: Tree(lengths=3), r"Tree\.lengths = 3: allowed is a list"),
+        (lambda: Tree(lengths=(1.0, "a")), r"Tree\.lengths\[1\] = 'a': allowed is .*float"),
+        (lambda: Tree(lengths=(math.nan,)), r"Tree\.lengths\[0\] = nan: allowed is a finite"),
+        (lambda: Tree(on=1), r"Tree\.on = 1: allowed is a value of type bool"),
+        (lambda: Tree(label=1), r"Tree\.label = 1: allowed is a value of type str"),
+        (lambda: Tree(leaf=Red()), r"Tree\.leaf = Red\(.*: allowed is a Leaf"),
+        (lambda: Tree(paint=Leaf()), r"Tree\.paint = Leaf\(.*: allowed is Red or Blue"),
+        (lambda: Leaf.from_toml("sise = 3"), "unknown field of Leaf 'sise': did you mean 'size'"),
+        (lambda: Leaf().replace(shares=0.1), "unknown field of Leaf 'shares': .* 'share'"),
+        (
+            lambda: Tree.from_toml("[paint]\nfamily = 'blu'"),
+            r"unknown family for Tree\.paint 'blu': did you mean 'blue'",
+        ),
+        (lambda: Tree.from_toml("[paint]\ndepth = 1.0"), r"unknown family for Tree\.paint ''"),
+        (lambda: Leaf.from_toml("family = 'oak'"), "family = 'oak': allowed is"),
+        (lambda: Red.from_toml("family = 'blue'"), "family = 'blue': allowed is 'red'"),
+        (lambda: Resistance.from_toml(""), r"Resistance\.mean = None: allowed is a value; the"),
+    ],
+)
+def test_a_refusal_names_field_value_and_what_is_allowed(make: object, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+@given(finite)
+def test_a_range_is_what_it_says(value: float) -> None:
+    assert (value in Range(least=-1.0, below=2.0)) == (-1 <= value < 2)
+    assert (value in Range(above=-1.0, most=2.0)) == (-1 < value <= 2)
+    assert value in Range()
+    assert str(Range(least=0, below=2)) == "a finite number in [0, 2)"
+    assert str(Range(above=0.5)) == "a finite number in (0.5, inf)"
+    assert str(Range(most=1)) == "a finite number in (-inf, 1]"
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_no_range_holds_what_is_not_finite(value: float) -> None:
+    assert value not in Range()
+
+
+def test_numbers_from_numpy_are_numbers() -> None:
+    leaf = Leaf(size=np.int64(4), share=np.float32(0.25))
+    assert leaf == Leaf(size=4, share=0.25)
+    assert (type(leaf.size), type(leaf.share)) == (int, float)
+    assert Leaf.from_toml(leaf.to_toml()) == leaf
+
+
+# ------------------------------------------------------------------ merging
+
+
+def test_merged_lays_nested_changes_over_a_record() -> None:
+    tree = Tree(leaf=Leaf(size=5), paint=Blue(shade=7), label="kept")
+    merged = tree.merged({"leaf": {"share": 0.25}, "paint": {"depth": 9.0}})
+    assert merged == Tree(
+        leaf=Leaf(size=5, share=0.25), paint=Blue(shade=7, depth=9.0), label="kept"
+    )
+    assert tree.leaf.share == 0.5
+    assert tree.merged({}) == tree
+
+
+def test_merging_another_family_starts_afresh() -> None:
+    tree = Tree(paint=Blue(shade=7, depth=9.0))
+    assert tree.merged({"paint": {"family": "red"}}).paint == Red()
+    assert tree.merged({"paint": {"family": "blue"}}).paint == Blue(shade=7, depth=9.0)
+
+
+def test_merged_validates() -> None:
+    with pytest.raises(ValueError, match="unknown field of Leaf 'siz': did you mean 'size'"):
+        Tree().merged({"leaf": {"siz": 3}})
+    with pytest.raises(ValueError, match=r"Leaf\.size = 99"):
+        Tree().merged({"leaf": {"size": 99}})
+
+
+def test_records_are_frozen_and_keyword_only() -> None:
+    with pytest.raises(AttributeError):
+        Leaf().size = 4  # type: ignore[misc]
+    with pytest.raises(TypeError):
+        Leaf(4)  # type: ignore[call-arg]
+
+
+# ------------------------------------------------------------------ files
+
+
+def test_a_file_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "tree.toml"
+    path.write_text("label = 'ä'\n", encoding="utf-8")
+    assert read_toml(path) == {"label": "ä"}
+
+
+@pytest.mark.parametrize("content", [b"label = \n", b"a = 1\na = 2\n", b"label = '\xff'\n"])
+def test_a_file_that_is_not_toml_is_named(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "tree.toml"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"config = '.*tree\.toml': allowed is a TOML file \("):
+        read_toml(path)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"config = '.*none\.toml': allowed is a readable TOML"):
+        read_toml(tmp_path / "none.toml")
