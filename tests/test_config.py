@@ -1,6 +1,7 @@
 """Configuration: exact through TOML, and every refusal names field, value and what is allowed."""
 
 import math
+import re
 from pathlib import Path
 from typing import Annotated, ClassVar
 
@@ -223,6 +224,39 @@ def test_records_are_frozen_and_keyword_only() -> None:
         Leaf().size = 4  # type: ignore[misc]
     with pytest.raises(TypeError):
         Leaf(4)  # type: ignore[call-arg]
+
+
+# ------------------------------------------------------------------ settings, explained
+
+
+class Explained(Config):
+    size: Annotated[float, Range(above=0.0)] = 2.0
+    """Size of it
+    [m]."""
+    leaf: Leaf = Leaf()
+    """The leaf."""
+    spare: int | None = None
+    name: str = "a"
+    """Its name."""
+
+
+def test_settings_are_listed_with_value_and_docstring() -> None:
+    assert Explained(name="b").settings() == [
+        ("size", "2.0", "Size of it [m]."),
+        ("leaf", "-", "The leaf."),
+        ("leaf.size", "3", ""),
+        ("leaf.share", "0.5", ""),
+        ("spare", "none", ""),
+        ("name", '"b"', "Its name."),
+    ]
+
+
+def test_every_number_says_its_unit() -> None:
+    records = [Hardware(device=cell) for cell in devices.DEVICES.values()]
+    for record in (*records, *prices.PRICES.values()):
+        for key, value, doc in record.settings():
+            if re.match(r"-?\[?\s*[0-9]", value):
+                assert re.search(r"\[[^\]]+\]", doc), f"{key} = {value}: {doc}"
 
 
 # ------------------------------------------------------------------ files

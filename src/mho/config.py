@@ -64,6 +64,8 @@ class Config:
             names the field, its value and what is allowed.
     """
 
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
     family: ClassVar[str] = ""
     """Tag written to TOML where a field may hold one of several records."""
 

@@ -4,14 +4,18 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 
-def invalid(field: str, value: object, allowed: str) -> ValueError:
-    """Build the error for a value outside its range: names the field, the value, what is allowed."""
-    return ValueError(f"{field} = {value!r}: allowed is {allowed}")
+class InvalidInput(ValueError):
+    """What a user gave is not usable; the message is one line that says what and why."""
 
 
-def unknown(kind: str, name: str, known: Iterable[str]) -> ValueError:
+def invalid(field: str, value: object, allowed: str) -> InvalidInput:
+    """Build the error for a value outside its range: names field, value and what is allowed."""
+    return InvalidInput(f"{field} = {value!r}: allowed is {allowed}")
+
+
+def unknown(kind: str, name: str, known: Iterable[str]) -> InvalidInput:
     """Build the error for a name that does not exist: suggests the nearest, lists all."""
     names = sorted(known)
     near = get_close_matches(name, names, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]!r}? " if near else ""
-    return ValueError(f"unknown {kind} {name!r}: {hint}known are {', '.join(names)}")
+    return InvalidInput(f"unknown {kind} {name!r}: {hint}known are {', '.join(names)}")

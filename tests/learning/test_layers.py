@@ -249,12 +249,16 @@ def test_a_forgotten_write_is_an_error(which: str, generator: torch.Generator) -
     net(x)
 
 
-def test_loading_only_a_shadow_weight_is_a_forgotten_write(generator: torch.Generator) -> None:
+@pytest.mark.parametrize("how", ["load", "assign", "replace"])
+def test_a_new_shadow_weight_is_a_forgotten_write(how: str, generator: torch.Generator) -> None:
     make, shape = LAYERS["linear"]
     net, x = twin(make, hardware()), torch.randn(shape, generator=generator)
     other = built(make)
     nn.init.normal_(other.weight, generator=generator)
-    net.load_state_dict(other.state_dict(), strict=False)
+    if how == "replace":
+        net.weight = nn.Parameter(other.weight.detach())
+    else:
+        net.load_state_dict(other.state_dict(), strict=False, assign=how == "assign")
     with pytest.raises(RuntimeError, match="arrays were not written"):
         net(x)
     mho.write(net)
@@ -482,7 +486,7 @@ def test_layers_are_made_as_torchs(generator: torch.Generator) -> None:
 
 
 def test_impossible_layers_are_refused() -> None:
-    with pytest.raises(ValueError, match="MemristiveConv2d.groups = 2: allowed is 1"):
+    with pytest.raises(ValueError, match=r"MemristiveConv2d\.groups = 2: allowed is 1"):
         mho.nn.MemristiveConv2d(4, 4, 3, groups=2, hardware=hardware())
     with pytest.raises(ValueError, match="chips = 0: allowed is at least 1"):
         mho.nn.MemristiveLinear(4, 4, hardware=hardware(), chips=0)

@@ -1,6 +1,7 @@
 """Update rules against their equations, written out once more the slow way."""
 
 import math
+from itertools import pairwise
 
 import pytest
 import torch
@@ -63,7 +64,7 @@ def test_many_levels_give_the_written_equation(
         distance = abs(value - nearest) / (step / 2)
         outside = abs(value) > full_scale
         d = min(1 + distance if outside else 1 - distance, depth)
-        thresholds = [(a + b) / 2 for a, b in zip(grid, grid[1:], strict=False)]
+        thresholds = [(a + b) / 2 for a, b in pairwise(grid)]
         goal = min(thresholds, key=lambda t: abs(t - value))
         towards = (goal - value) * move > 0
         expected.append(move * (1 - math.tanh(m * d) ** 2) if towards else move)
@@ -157,8 +158,8 @@ def test_the_pull_leads_to_the_anchor_and_never_past_it(importance: float) -> No
     rule = PathImportance(0.0, 0.2)
     w = torch.tensor([3.0, -2.0])
     state = rule.init(torch.tensor([1.0, 1.0]))
-    state["importance"].fill_(importance)
-    share = 0.2 * importance / (1 + 0.2 * importance)
+    state["importance"].copy_(torch.tensor([importance, 0.5]))
+    share = 0.2 * state["importance"] / (1 + 0.2 * state["importance"])
     distance = w - 1.0
     for _ in range(300):
         u = Update(before=w, delta=torch.zeros(2), gradient=None, step=1.0, full_scale=1.0)

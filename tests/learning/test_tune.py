@@ -155,9 +155,9 @@ def test_a_layer_used_twice_is_tuned_for_its_last_use(generator: torch.Generator
 
 def test_unknown_choices_are_refused() -> None:
     net = made(HARDWARE["analog"], chips=1)
-    with pytest.raises(ValueError, match="tune.per = 'row': allowed is 'layer' or 'column'"):
+    with pytest.raises(ValueError, match=r"tune\.per = 'row': allowed is 'layer' or 'column'"):
         mho.tune(net, images(6), per="row")
-    with pytest.raises(ValueError, match="tune.reference = 'mean': allowed is 'target' or 'exp"):
+    with pytest.raises(ValueError, match=r"tune\.reference = 'mean': allowed is 'target' or 'exp"):
         mho.tune(net, images(6), reference="mean")
     with pytest.raises(ValueError, match="net = 'Linear'"):
         mho.tune(nn.Linear(2, 2), torch.zeros(1, 2))

@@ -147,7 +147,7 @@ def test_a_threshold_below_half_a_step_is_refused(threshold: float | dict) -> No
 
 
 def test_an_unknown_layer_suggests_the_nearest() -> None:
-    with pytest.raises(ValueError, match="unknown layer 'net.22': did you mean 'net.2'"):
+    with pytest.raises(ValueError, match=r"unknown layer 'net\.22': did you mean 'net\.2'"):
         WriteStep(network(), threshold={"net.22": 0.6})
     with pytest.raises(ValueError, match="net = 'Linear': allowed is a network with memristive"):
         WriteStep(nn.Linear(2, 2))

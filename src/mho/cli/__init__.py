@@ -5,14 +5,15 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from mho.cli.parse import UsageError, parse
+from mho.cli.commands import UsageError, parse
+from mho.errors import InvalidInput
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit status."""
     try:
         parse(sys.argv[1:] if arguments is None else list(arguments)).run()
-    except (UsageError, ValueError, FileNotFoundError) as error:
+    except (UsageError, InvalidInput, FileNotFoundError) as error:
         print(f"mho: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

@@ -115,13 +115,13 @@ def _run_one(name: str, config: Any, folder: Path, resume: bool) -> None:
         torch.set_num_threads(config.threads)
     folder_run = Folder(folder, toml, resume=resume, title=name)
     write_text(folder / "env.json", json.dumps(_environment(config), indent=1) + "\n")
+    about = {"experiment": name, "preset": config.preset, "seed": config.seed}
     try:
         with folder_run.interruptible():
             outcome = experiments.get(name).run(config, folder_run)
+        folder_run.finish(about | {"wall_s": round(folder_run.elapsed, 1)} | outcome)
     finally:
         folder_run.close()
-    about = {"experiment": name, "preset": config.preset, "seed": config.seed}
-    folder_run.finish(about | {"wall_s": round(folder_run.elapsed, 1)} | outcome)
 
 
 def _environment(config: Any) -> dict[str, Any]:

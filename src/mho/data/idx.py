@@ -8,6 +8,8 @@ import math
 
 import numpy as np
 
+from mho.errors import InvalidInput
+
 # element-type byte -> big-endian NumPy type
 DTYPES = {
     0x08: np.dtype(">u1"),
@@ -21,8 +23,8 @@ _HEADER = 4  # [bytes] before the dimensions
 _DIM = np.dtype(">u4")
 
 
-def _corrupt(name: str, what: str, found: object, expected: object) -> ValueError:
-    return ValueError(f"{name}: not a sound IDX file: {what} is {found}, expected {expected}")
+def _corrupt(name: str, what: str, found: object, expected: object) -> InvalidInput:
+    return InvalidInput(f"{name}: not a sound IDX file: {what} is {found}, expected {expected}")
 
 
 def read_idx(data: bytes, name: str) -> np.ndarray:

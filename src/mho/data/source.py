@@ -10,7 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from mho.data.download import download
-from mho.errors import invalid, unknown
+from mho.errors import InvalidInput, invalid, unknown
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,8 +154,8 @@ def unpack(raw: bytes, name: str, sha256: str, *, zipped: bool) -> bytes:
             raw = gzip.decompress(raw)
         except (OSError, EOFError, zlib.error) as err:
             found = f"{len(raw)} bytes starting 0x{raw[:4].hex()} ({err})"
-            raise ValueError(f"{name}: found {found}, expected a sound gzip file") from err
+            raise InvalidInput(f"{name}: found {found}, expected a sound gzip file") from err
     found = hashlib.sha256(raw).hexdigest()
     if found != sha256:
-        raise ValueError(f"{name}: found SHA-256 {found}, expected {sha256}")
+        raise InvalidInput(f"{name}: found SHA-256 {found}, expected {sha256}")
     return raw

@@ -1,4 +1,4 @@
-"""What a chip does: arrays of cells, how weights sit on them, what happened to them, what it cost."""
+"""What a chip does: arrays of cells, how weights sit on them, what befell them, what it cost."""
 
 from mho.hardware.crossbar import Crossbar
 from mho.hardware.hardware import Hardware

@@ -1,7 +1,7 @@
 """Random numbers keyed by what they are for, so that no simulation order can change them.
 
 Each draw is seeded by (seed, chip, purpose, event): there is no generator state to carry, chip 7 is
-the same chip whether 8 or 800 are simulated, on CPU and CUDA, and a resumed run needs only counters.
+the same chip whether 8 or 800 are simulated, on CPU and CUDA, and resuming needs only counters.
 """
 
 from __future__ import annotations

@@ -19,6 +19,7 @@ class ChipBatchNorm(nn.Module):
     since `reset`; eval mode uses that average.
     """
 
+    momentum: float | None = None
     mean: Tensor
     variance: Tensor
     batches: Tensor
@@ -77,12 +78,12 @@ def refresh_batchnorm(net: nn.Module, inputs: Iterable[Tensor]) -> None:
             for name, child in list(parent.named_children()):
                 if isinstance(child, _BatchNorm):
                     fresh = ChipBatchNorm(child, chips).to(next(net.parameters()).device)
-                    setattr(parent, name, fresh)
+                    setattr(parent, name, fresh.train(child.training))
     norms = [m for m in net.modules() if isinstance(m, ChipBatchNorm | _BatchNorm)]
     if not norms:
         raise invalid("net", type(net).__name__, "a network with batch normalization")
     seen = 0
-    momenta = [getattr(norm, "momentum", None) for norm in norms]
+    momenta = [norm.momentum for norm in norms]
     with evaluating(net):
         for norm in norms:
             norm.train()

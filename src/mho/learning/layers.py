@@ -56,8 +56,8 @@ class ArrayLayer(nn.Module):
     column_dim: ClassVar[int]
     """Dimension of the outputs' columns."""
 
-    weight: nn.Parameter
-    bias: nn.Parameter | None
+    weight: Tensor
+    bias: Tensor | None
     gain: Tensor
     offset: Tensor
     target: Tensor
@@ -125,14 +125,14 @@ class ArrayLayer(nn.Module):
     # ---------------------------------------------------------------- writing
 
     def program(self) -> None:
-        """Bring every cell to the level nearest to its shadow weight; only what differs is written."""
+        """Bring every cell to the level nearest to its shadow weight; write only what differs."""
         tiling, n = self.crossbar.tiling, self.hardware.levels
         index = level_index(self._matrix(), self.full_scale, n)
         levels = tiling.mapping.levels(tiling.cut(index, 0), n, self.hardware.device.states)
         used = tiling.used().to(levels.device)
         self.crossbar.program(torch.where(used, levels, -1))
         self.refresh()
-        self._synced = self.weight._version
+        self._mark_written()
 
     def stale(self, threshold: float) -> Tensor:
         """Flat positions (n,) of weights more than `threshold` steps from their programmed level.
@@ -141,7 +141,7 @@ class ArrayLayer(nn.Module):
         """
         bound = threshold * self.step
         weights = positions_apart(self._matrix(), self.target, self.full_scale, bound)
-        self._synced = self.weight._version
+        self._mark_written()
         return weights
 
     def plan(self, weights: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -183,11 +183,21 @@ class ArrayLayer(nn.Module):
         folded = tiling.mapping.fold(device.mean(crossbar.level), tiling.cols, device.window)
         return tiling.join(folded) * self.scale
 
+    def _mark_written(self, written: bool = True) -> None:
+        """Remember the shadow as it is now, which torch's counter tells from any later one."""
+        self._synced = (self.weight, self.weight._version if written else -1)
+
+    @property
+    def _written(self) -> bool:
+        """Whether the shadow is still the one that was written."""
+        weight, version = self._synced
+        return weight is self.weight and version == weight._version
+
     # ---------------------------------------------------------------- reading
 
     def _array_weight(self) -> Tensor:
         """Weight of the arrays, (chips * out, in), tied to the shadow's gradient."""
-        if self.weight._version != self._synced:
+        if not self._written:
             raise RuntimeError(
                 f"{type(self).__name__}: the shadow weight moved and the arrays were not written; "
                 "call mho.write(net), or your WriteStep, after each optimizer.step()"
@@ -270,27 +280,26 @@ class ArrayLayer(nn.Module):
     def get_extra_state(self) -> Tensor:
         """Scalars of the state: full scale, converter ranges (nan: none), tuned, written."""
         ranges = [math.nan if r is None else r for r in (self.dac_range, self.adc_range)]
-        flags = self.tuned, self._synced == self.weight._version
+        flags = self.tuned, self._written
         return torch.tensor([self.full_scale, *ranges, *flags], dtype=torch.float64)
 
     def set_extra_state(self, state: Tensor) -> None:
         """Take the scalars back."""
         full_scale, dac, adc, tuned, written = state.tolist()
         self.full_scale, self.tuned = full_scale, bool(tuned)
-        self._synced = self.weight._version if written else -1
+        self._mark_written(bool(written))
         self.dac_range = None if math.isnan(dac) else dac
         self.adc_range = None if math.isnan(adc) else adc
 
     def __getstate__(self) -> dict[str, Any]:
         """Copies and pickles carry whether the arrays are up to date, not torch's counter."""
         state = self.__dict__.copy()
-        state["_synced"] = self._synced == self.weight._version
+        state["_synced"] = self._written
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
-        fresh = state["_synced"]
-        self._synced = self.weight._version if fresh else -1
+        self._mark_written(state["_synced"])
 
     def extra_repr(self) -> str:
         """The usual line, with the cells."""
@@ -428,10 +437,8 @@ class MemristiveConv2d(ArrayLayer, nn.Conv2d):
         w = self._array_weight().unflatten(1, self.weight.shape[1:])
         x = self._fold(x)
         batch = x.shape[1]
-        if k == 1:
-            stacked = x[0]
-        else:  # channels last: grouped convolutions run several times faster so
-            stacked = x.permute(1, 3, 4, 0, 2).flatten(3).permute(0, 3, 1, 2)
+        # Channels last: grouped convolutions run several times faster so.
+        stacked = x[0] if k == 1 else x.permute(1, 3, 4, 0, 2).flatten(3).permute(0, 3, 1, 2)
         y = F.conv2d(stacked, w, None, self.stride, 0, self.dilation, groups=k)
         self.crossbar.vectors += batch * y.shape[-2] * y.shape[-1]
         if k > 1:
@@ -460,7 +467,7 @@ class MemristiveConv2d(ArrayLayer, nn.Conv2d):
 
 @torch.no_grad()
 def write_layers(layers: Sequence[ArrayLayer], thresholds: Sequence[float]) -> list[int]:
-    """Write the stale weights of several layers of one kind of hardware; returns how many of each.
+    """Write the stale weights of several layers in one physical step; returns how many of each.
 
     Half a step as threshold is "write when the nearest level changed"; more is hysteresis.
     """

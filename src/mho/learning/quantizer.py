@@ -45,9 +45,15 @@ class Levels(nn.Module):
         self.n, self.full_scale = n, full_scale
 
     def forward(self, w: Tensor) -> Tensor:
-        """Quantized weight, same shape; the gradient is 1 inside the full scale, 0 outside."""
+        """Quantized weight, same shape; the gradient is 1 inside the full scale, 0 outside.
+
+        With two levels it is 1 where |w| <= 1, as in binarized networks.
+        """
         size = w.detach().abs()
-        scale = self.full_scale or (size.mean() if self.n == 2 else size.max()).clamp(min=1e-12)
+        if self.full_scale is not None:
+            scale = size.new_tensor(self.full_scale)
+        else:
+            scale = (size.mean() if self.n == 2 else size.max()).clamp(min=1e-12)
         hard = level_value(level_index(w.detach(), scale, self.n), scale, self.n)
         soft = w.clamp(-1.0, 1.0) if self.n == 2 else w.clamp(-scale, scale)
         return hard + (soft - soft.detach())

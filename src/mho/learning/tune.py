@@ -51,8 +51,7 @@ def tune(
         seen = output
         if layer.bias is not None:
             seen = output - layer.bias.view(-1, *(1,) * (-1 - layer.column_dim))
-        columns = (_by_column(y, layer) for y in (seen, wanted))
-        gain, offset = _least_squares(*columns, per)
+        gain, offset = _least_squares(_by_column(seen, layer), _by_column(wanted, layer), per)
         layer.gain.copy_(gain)
         layer.offset.copy_(offset)
         layer.tuned = True

@@ -12,7 +12,7 @@ from mho.errors import invalid
 from mho.physics.noise import Noise
 
 Traits = dict[str, Tensor]
-"""What makes one device differ from the next: drawn once when the chip is made, one value a cell."""
+"""What makes one device differ from the next: drawn when the chip is made, one value a cell."""
 
 
 class Cell(Config, ABC):

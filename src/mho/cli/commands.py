@@ -10,7 +10,7 @@ from typing import Annotated
 
 import tyro
 
-from mho.cli.list import List
+from mho.cli.catalogue import List
 from mho.cli.report import Report
 from mho.cli.run import Run
 

@@ -1,0 +1,180 @@
+"""The command as a user meets it: its surface, its refusals, its exit codes, its endurance."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from mho.cli import main
+
+TINY = (
+    "--set", "per_class=100", "--set", "epochs=2", "--set", "hidden=16",
+    "--set", "threads=1", "--chips", "1", "--device", "cpu",
+)  # fmt: skip
+
+
+def lines(text: str) -> list[str]:
+    return [line for line in text.splitlines() if line.strip()]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["rnu"], "did you mean 'run'?"),
+        (["run", "bmcn"], "did you mean 'bmcnn'?"),
+        (["run", "siamese", "--preset", "quik"], "did you mean 'quick'?"),
+        (["run", "siamese", "--chips", "0"], "SiameseConfig.chips = 0: allowed is"),
+        (["run", "siamese", "--chips", "many"], "--chips"),
+        (["run", "siamese", "--seed", "-1"], "SiameseConfig.seed = -1: allowed is"),
+        (["run", "siamese", "--sed", "1"], "--sed"),
+        (["run", "siamese", "--set", "hardware.adc_bts=4"], "did you mean 'adc_bits'?"),
+        (["run", "siamese", "--set", "hardware.device.levels=0"], "MultiLevel.levels = 0"),
+        (["run", "siamese", "--set", "hardware.device.g_min=nan"], "MultiLevel.g_min = nan"),
+        (["run", "siamese", "--set", "hardware.device.g_min=1.0"], "below g_max"),
+        (["run", "bmcnn", "--set", "r_on=1e6"], "below r_off.mean"),
+        (["run", "siamese", "--set", "epochs"], "key=value"),
+        (["run", "siamese", "--set", "prices=gold"], "unknown price list"),
+        (["run", "metaplastic", "--set", 'tasks=["cifar"]'], "unknown task"),
+        (["run", "siamese", "--config", "missing.toml"], "config = 'missing.toml'"),
+        (["run", "siamese", "--device", "tpu"], "SiameseConfig.device = 'tpu'"),
+        (["run", "all", "--set", "epochs=1"], "one experiment"),
+        (["list", "devises"], "did you mean 'devices'?"),
+        (["report", "missing"], "missing"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_2(
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str], tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    assert main(arguments) == 2
+    captured = capsys.readouterr()
+    assert len(lines(captured.err)) == 1
+    assert captured.err.startswith("mho: ")
+    assert said in captured.err
+    assert list(tmp_path.iterdir()) == [], "nothing is written"
+
+
+def test_bad_toml_names_the_file_and_the_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bad = tmp_path / "bad.toml"
+    bad.write_text("epochs = 1\nrate = = 2\n")
+    assert main(["run", "siamese", "--config", str(bad), "--out", str(tmp_path / "r")]) == 2
+    assert "bad.toml" in (said := capsys.readouterr().err)
+    assert "line 2" in said
+
+
+@pytest.mark.parametrize("what", ["experiments", "devices", "datasets", "prices", "siamese"])
+def test_list(what: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["list", what]) == 0
+    assert len(lines(capsys.readouterr().out)) > 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--help"], ["run", "list", "report"]),
+        (
+            ["run", "--help"],
+            ["--preset", "--seed", "--chips", "--device", "--config", "--set", "--out", "--resume",
+             "default: quick"],
+        ),
+    ],
+)  # fmt: skip
+def test_the_surface_is_frozen(
+    arguments: list[str], words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(arguments)
+    assert stop.value.code == 0
+    said = capsys.readouterr().out
+    assert [word for word in words if word not in said] == []
+
+
+def test_settings_say_their_units(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["list", "bmcnn"]) == 0
+    said = capsys.readouterr().out
+    assert "[ohm]" in said
+    assert "10000.0" in said
+
+
+def test_a_run_leaves_the_folder_it_promises(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "r"
+    assert main(["run", "siamese", *TINY, "--out", str(folder)]) == 0
+    names = {p.name for p in folder.iterdir()}
+    expected = {"config.toml", "env.json", "metrics.jsonl", "checkpoint.pt", "result.json"}
+    assert expected | {"report.html", "figures"} <= names
+    result = json.loads((folder / "result.json").read_text())
+    assert {"experiment", "preset", "seed", "wall_s", "claims", "ledger", "cost"} <= set(result)
+    for claim in result["claims"]:
+        assert {"id", "what", "paper", "ours", "std", "n", "unit"} <= set(claim)
+    environment = json.loads((folder / "env.json").read_text())
+    expected = {"versions", "commit", "device", "threads", "seed", "command", "date"}
+    assert expected <= set(environment)
+    assert "mlp_gone" not in capsys.readouterr().err
+
+    assert main(["run", "siamese", *TINY, "--out", str(folder)]) == 2
+    assert "--resume" in capsys.readouterr().err
+    assert main(["run", "siamese", *TINY, "--out", str(folder), "--resume"]) == 0
+    assert "finished earlier" in capsys.readouterr().err
+
+    again = tmp_path / "again"
+    config = ["--config", str(folder / "config.toml"), "--out", str(again)]
+    assert main(["run", "siamese", *config]) == 0
+    same = json.loads((again / "result.json").read_text())
+    assert {**same, "wall_s": 0} == {**result, "wall_s": 0}
+
+
+def start(folder: Path, *more: str) -> subprocess.Popen[bytes]:
+    """The command in a process of its own, saving at every step."""
+    code = (
+        "import mho.experiments.run as r, mho.cli, sys; r.SAVE_EVERY = 0.0; "
+        "sys.exit(mho.cli.main(sys.argv[1:]))"
+    )
+    arguments = ("run", "siamese", *TINY, "--out", str(folder), *more)
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(
+        [sys.executable, "-c", code, *arguments], stderr=subprocess.PIPE, stdout=subprocess.PIPE,
+        env=environment,
+    )  # fmt: skip
+
+
+def wait_for_a_step(folder: Path, process: subprocess.Popen[bytes]) -> None:
+    """Until training has begun."""
+    metrics = folder / "metrics.jsonl"
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and process.poll() is None:
+        if metrics.exists() and metrics.stat().st_size > 0:
+            return
+        time.sleep(0.02)
+    pytest.fail(f"no step was made: {process.communicate()[1].decode()}")
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+def test_killed_or_interrupted_it_resumes_to_the_same_result(tmp_path: Path, how: int) -> None:
+    broken, whole = tmp_path / "broken", tmp_path / "whole"
+    process = start(broken)
+    wait_for_a_step(broken, process)
+    process.send_signal(how)
+    _, said = process.communicate(timeout=120)
+    assert process.returncode == (130 if how == signal.SIGINT else -how)
+    if how == signal.SIGINT:
+        assert b"--resume" in said
+    assert not (broken / "result.json").exists()
+
+    for folder, more in ((broken, ("--resume",)), (whole, ())):
+        process = start(folder, *more)
+        _, said = process.communicate(timeout=300)
+        assert process.returncode == 0, said.decode()
+    results = [json.loads((f / "result.json").read_text()) for f in (broken, whole)]
+    assert {**results[0], "wall_s": 0} == {**results[1], "wall_s": 0}
+    metrics = [(f / "metrics.jsonl").read_text() for f in (broken, whole)]
+    assert metrics[0] == metrics[1]

@@ -1,0 +1,138 @@
+"""Each system learns, keeps its own rules, and reports in the agreed form."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mho import experiments
+from mho.experiments.run import Run
+from mho.report.schema import read_run
+
+TINY: dict[str, dict[str, Any]] = {
+    "bmcnn": {
+        "chips": 2,
+        "per_class": 120,
+        "test_per_class": 5,
+        "epochs": 4,
+        "channels": (4, 8),
+        "hidden": 16,
+        "cov": (0.0, 0.5),
+        "calibration": 50,
+    },
+    "siamese": {"chips": 1, "per_class": 100, "epochs": 2, "hidden": 16},
+    "metaplastic": {"per_class": 200, "epochs": 4, "hidden": (32, 32)},
+}
+
+
+@pytest.fixture(scope="module", params=sorted(TINY))
+def outcome(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    experiment = experiments.get(request.param)
+    config = experiment.preset("quick").replace(device="cpu", **TINY[request.param])
+    folder = tmp_path_factory.mktemp(request.param)
+    run = Run(folder, config.to_toml(), resume=False, title="test")
+    result = experiment.run(config, run)
+    about = {"experiment": request.param, "preset": "quick", "seed": 0, "wall_s": 1.0}
+    run.finish(about | result)
+    run.close()
+    return request.param, config, result, folder
+
+
+def claims(result: dict[str, Any]) -> dict[str, float]:
+    return {c["id"]: c["ours"] for c in result["claims"]}
+
+
+def test_the_result_is_what_the_report_reads(outcome: Any) -> None:
+    _, _, _, folder = outcome
+    read_run(folder)
+
+
+def test_claims_are_there_and_finite(outcome: Any) -> None:
+    name, _, result, _ = outcome
+    expected = {
+        "bmcnn": {"ideal_accuracy", "cov50_best_accuracy", "cov50_worst_chip"},
+        "siamese": {
+            "mlp_float_accuracy",
+            "mlp_accuracy",
+            "mlp_gone",
+            "mlp_sparse_accuracy",
+            "mlp_sparse_gone",
+            "mlp_first_epoch_accuracy",
+            "mlp_first_epoch_gone",
+            "mlp_max_writes_per_cell",
+        },
+        "metaplastic": {
+            "mnist_after_both",
+            "fashion_after_both",
+            "mnist_software",
+            "fashion_software",
+            "cell_ratio",
+            "memory_ratio_with_hidden",
+            "endurance_share_max",
+        },
+    }[name]
+    assert expected <= set(claims(result))
+
+
+def test_it_learns_something(outcome: Any) -> None:
+    name, _, result, _ = outcome
+    best = {
+        "bmcnn": "ideal_accuracy",
+        "siamese": "mlp_accuracy",
+        "metaplastic": "fashion_none",
+    }[name]
+    assert claims(result)[best] > 40.0
+
+
+def test_the_ledger_agrees_with_itself(outcome: Any) -> None:
+    name, config, result, _ = outcome
+    rows, total = result["ledger"]["layers"], result["ledger"]["total"]
+    for entry, value in total.items():
+        assert value == sum(row[entry] for row in rows)
+    assert total["set_pulses"] + total["reset_pulses"] >= total["writes"] > 0
+    if name == "bmcnn":
+        assert total["writes"] == total["cells"], "write once: one event a cell"
+    elif name == "siamese":
+        assert total["writes"] > total["cells"]
+
+
+def test_sparser_policies_write_less() -> None:
+    from mho.experiments.siamese import _gone
+
+    outcome = {"written": [10, 0], "weights": 100, "steps_per_epoch": 10}
+    assert _gone(outcome) == pytest.approx(99.5)
+    assert _gone(outcome, 1) == pytest.approx(99.0)
+
+
+def test_no_choice_is_made_on_the_test_set() -> None:
+    from mho.experiments.bmcnn import _best
+
+    points = [
+        {"cov": 0.5, "validation": [90.0], "test": [10.0], "training": "plain"},
+        {"cov": 0.5, "validation": [80.0], "test": [99.0], "training": "aware"},
+    ]
+    assert _best({"points": points}, 0.5)["training"] == "plain"
+
+
+@pytest.mark.parametrize("name", sorted(TINY))
+@pytest.mark.parametrize("preset", experiments.PRESET_NAMES)
+def test_presets_round_trip_through_toml(name: str, preset: str) -> None:
+    config = experiments.get(name).preset(preset)
+    assert type(config).from_toml(config.to_toml()) == config
+    documented = [key for key, _, what in config.settings() if not what]
+    assert documented == [], "every setting says what it is"
+
+
+def test_unknown_names_suggest_the_nearest() -> None:
+    with pytest.raises(ValueError, match="did you mean 'siamese'"):
+        experiments.get("siames")
+    with pytest.raises(ValueError, match="did you mean 'quick'"):
+        experiments.get("bmcnn").preset("quik")
+
+
+def test_resuming_a_finished_run_gives_the_same_result(outcome: Any, tmp_path: Path) -> None:
+    name, config, result, folder = outcome
+    run = Run(folder, config.to_toml(), resume=True, title="test")
+    again = experiments.get(name).run(config, run)
+    run.close()
+    assert again["claims"] == result["claims"]

@@ -1,0 +1,101 @@
+"""Refreshed batch normalization: each chip its own statistics, nothing written."""
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import mho
+from mho import Hardware, MultiLevel
+from mho.nn import ChipBatchNorm
+
+DEVICE = MultiLevel(g_min=10e-6, g_max=90e-6, levels=5, sigma=(12e-6,))
+HARDWARE = Hardware(device=DEVICE, tile=(16, 16), programming=mho.OpenLoop())
+
+
+@pytest.fixture
+def model() -> nn.Module:
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        net = nn.Sequential(
+            nn.Conv2d(2, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(),
+            nn.Linear(64, 5), nn.BatchNorm1d(5, affine=False),
+        )  # fmt: skip
+        nn.init.normal_(net[1].weight)
+        nn.init.normal_(net[1].bias)
+    return net.eval()
+
+
+@pytest.fixture
+def batches(generator: torch.Generator) -> list[Tensor]:
+    return [torch.randn(20, 2, 6, 6, generator=generator) for _ in range(3)]
+
+
+def test_each_chip_is_normalized_as_if_alone(model: nn.Module, batches: list[Tensor]) -> None:
+    def refreshed(**options: int) -> nn.Module:
+        generator = torch.Generator().manual_seed(2)
+        net = mho.convert(model, HARDWARE, generator=generator, **options)
+        mho.refresh_batchnorm(net, batches)
+        return net.eval()
+
+    y = refreshed(chips=3)(batches[0])
+    for k in range(3):
+        alone = refreshed(first_chip=k)(batches[0])
+        # torch's running variance is the unbiased one.
+        torch.testing.assert_close(y[k], alone, rtol=0.05, atol=0.05)
+    assert (y[0] - y[1]).abs().max() > 0.2
+
+
+def test_outputs_have_the_statistics_asked_for(model: nn.Module, batches: list[Tensor]) -> None:
+    net = mho.convert(model, HARDWARE, 3)
+    whole = torch.cat(batches)
+    mho.refresh_batchnorm(net, [whole])
+    net.eval()
+    y = net(whole)
+    torch.testing.assert_close(y.mean(1), torch.zeros(3, 5), rtol=0, atol=1e-4)
+    torch.testing.assert_close(y.var(1, correction=0), torch.ones(3, 5), rtol=1e-3, atol=0)
+
+
+def test_statistics_are_averaged_over_batches_and_start_anew(
+    model: nn.Module, batches: list[Tensor]
+) -> None:
+    net = mho.convert(model, HARDWARE, 2)
+    mho.refresh_batchnorm(net, batches)
+    norm = net.net[1]
+    assert isinstance(norm, ChipBatchNorm)
+    with torch.no_grad():
+        seen = [net.net[0](x.repeat(2, 1, 1, 1)).unflatten(0, (2, -1)) for x in batches]
+    means = torch.stack([s.mean((1, 3, 4)) for s in seen]).mean(0)
+    torch.testing.assert_close(norm.mean, means, rtol=1e-4, atol=1e-5)
+    once = norm.mean.clone()
+    mho.refresh_batchnorm(net, batches)
+    torch.testing.assert_close(norm.mean, once)
+
+
+@pytest.mark.parametrize("training", [False, True])
+def test_modes_momenta_and_cells_are_left_as_they_were(
+    model: nn.Module, batches: list[Tensor], training: bool
+) -> None:
+    one = mho.convert(model, HARDWARE).train(training)
+    many = mho.convert(model, HARDWARE, 2).train(training)
+    writes = mho.ledger(many).totals()["writes"]
+    for net in (one, many):
+        mho.refresh_batchnorm(net, iter(batches))
+        assert all(m.training == training for m in net.modules())
+    assert one[1].momentum == 0.1
+    assert mho.ledger(many).totals()["writes"] == writes
+
+
+def test_gradients_reach_the_shadow_through_it(model: nn.Module, batches: list[Tensor]) -> None:
+    net = mho.convert(model, HARDWARE, 2)
+    mho.refresh_batchnorm(net, batches)
+    net.train()
+    net(batches[0]).square().sum().backward()
+    assert net.net[0].weight.grad.abs().max() > 0
+    assert net.net[1].weight.grad.abs().max() > 0
+
+
+def test_there_must_be_something_to_refresh(model: nn.Module, batches: list[Tensor]) -> None:
+    with pytest.raises(ValueError, match="net = 'Linear': allowed is a network with batch norm"):
+        mho.refresh_batchnorm(nn.Linear(2, 2), batches)
+    with pytest.raises(ValueError, match="inputs = 'no batch': allowed is at least one batch"):
+        mho.refresh_batchnorm(model, [])
