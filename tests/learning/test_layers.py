@@ -383,6 +383,23 @@ def test_casting_a_network_keeps_its_chips(
     assert net(x.to(dtype)).dtype == dtype
 
 
+@pytest.mark.parametrize("replaces", [False, True])
+def test_a_cast_is_no_movement(replaces: bool) -> None:
+    net = twin(LAYERS["linear"][0], hardware())
+    torch.__future__.set_overwrite_module_params_on_conversion(replaces)
+    try:
+        net(torch.zeros(1, 23))
+        net = net.double()
+        net(torch.zeros(1, 23).double())
+        with torch.no_grad():
+            net.weight.neg_()
+        net = net.float()
+    finally:
+        torch.__future__.set_overwrite_module_params_on_conversion(False)
+    with pytest.raises(RuntimeError, match="arrays were not written"):
+        net(torch.zeros(1, 23))
+
+
 def test_a_network_in_double_precision_converts(generator: torch.Generator) -> None:
     make, shape = LAYERS["linear"]
     plain = built(make).double()

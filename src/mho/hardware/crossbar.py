@@ -162,17 +162,23 @@ class Crossbar(nn.Module):
         """Follow the network from device to device, but keep the state's precision and layout."""
         return super()._apply(lambda t: fn(t) if t.is_meta else t.to(fn(t).device), recurse)
 
+    def _cells(self, name: str) -> Tensor:
+        """A per-cell buffer; `get_buffer` without its search through submodules."""
+        buffer = self._buffers[name]
+        assert buffer is not None
+        return buffer
+
     def _take(self, name: str, cells: Tensor | None, lead: int = 1) -> Tensor:
         """Values of a per-cell buffer at cells (n,), or all: (chips, n), or (n,) with lead = 0."""
-        flat = self.get_buffer(name).flatten(lead)
+        flat = self._cells(name).flatten(lead)
         return flat if cells is None else flat.index_select(lead, cells)
 
     def _put(self, name: str, cells: Tensor | None, values: Tensor, lead: int = 1) -> None:
-        flat = self.get_buffer(name).flatten(lead)
+        flat = self._cells(name).flatten(lead)
         _ = flat.copy_(values) if cells is None else flat.index_copy_(lead, cells, values)
 
     def _add(self, name: str, cells: Tensor | None, values: Tensor) -> None:
-        flat = self.get_buffer(name).flatten(1)
+        flat = self._cells(name).flatten(1)
         _ = flat.add_(values) if cells is None else flat.index_add_(1, cells, values)
 
     def signed(self) -> Tensor:
@@ -207,7 +213,7 @@ def write_together(requests: Sequence[tuple[Crossbar, Tensor, Tensor]]) -> None:
     for request in requests:
         crossbar, cells, _ = request
         if cells.numel() > 0:
-            kind = (crossbar.hardware, crossbar.chips, crossbar.level.device)
+            kind = (id(crossbar.hardware), crossbar.chips, crossbar.level.device)
             kinds.setdefault(kind, []).append(request)
     for wanted in kinds.values():
         _write_kind(wanted)

@@ -183,6 +183,13 @@ class ArrayLayer(nn.Module):
         folded = tiling.mapping.fold(device.mean(crossbar.level), tiling.cols, device.window)
         return tiling.join(folded) * self.scale
 
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        """A cast or a move is no movement of the shadow, even where torch replaces the tensor."""
+        written = self._written
+        super()._apply(fn, recurse)
+        self._mark_written(written)
+        return self
+
     def _mark_written(self, written: bool = True) -> None:
         """Remember the shadow as it is now, which torch's counter tells from any later one."""
         self._synced = (self.weight, self.weight._version if written else -1)
