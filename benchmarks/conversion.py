@@ -9,10 +9,10 @@ from __future__ import annotations
 import resource
 
 import torch
-from timing import seconds
 from torch import nn
 
 import mho
+from timing import seconds
 
 
 def resnet18_layers() -> nn.Sequential:

@@ -9,10 +9,10 @@ from __future__ import annotations
 import argparse
 
 import torch
-from timing import in_turn, seconds
 from torch import Tensor, nn
 
 import mho
+from timing import in_turn, seconds
 
 WIDTHS = (784, 512, 512, 10)
 

@@ -10,11 +10,11 @@ import argparse
 
 import torch
 import torch.nn.functional as F
-from inference import network
-from timing import in_turn
 from torch import Tensor, nn
 
 import mho
+from inference import network
+from timing import in_turn
 
 
 def epoch(net: nn.Module, write: mho.WriteStep | None, x: Tensor, y: Tensor, rate: float) -> int:

@@ -52,7 +52,7 @@ def cost(changes: dict[str, float], *layers: LayerLedger) -> mho.hardware.Cost:
         ("read_energy", "read_energy", 80),  # 10 vectors x 8 cells
         ("dac_energy", "read_energy", 20),
         ("adc_energy", "read_energy", 20),
-        ("adc_energy", "energy_per_vector", 2),
+        ("adc_energy", "energy_per_input", 2),
         ("pulse_time", "programming_time_serial", 26),
         ("verify_time", "programming_time_serial", 26),
         ("read_time", "read_time", 10),
@@ -63,7 +63,7 @@ def test_each_price_meets_its_count(price: str, field: str, expected: float) -> 
     others = dataclasses.asdict(cost({price: 3.0}))
     free = dataclasses.asdict(cost({}))
     counted = {name for name in others if others[name] != free[name]}
-    assert counted <= {field, "energy_per_vector", "read_energy"}
+    assert counted <= {field, "energy_per_input", "read_energy"}
 
 
 prices_ = st.fixed_dictionaries({name: st.floats(0, 1e-3) for name in FREE})
@@ -93,9 +93,9 @@ def test_memory_counts_bits() -> None:
     assert cost({}, layer(), layer()).float32_bytes == 32
 
 
-def test_nothing_read_has_no_energy_per_vector() -> None:
+def test_nothing_read_has_no_energy_per_input() -> None:
     unread = cost({"read_energy": 1.0}, layer(vectors=0))
-    assert math.isnan(unread.energy_per_vector)
+    assert math.isnan(unread.energy_per_input)
     rows = {row["what"]: row["value"] for row in unread.items()}
     assert rows["energy per input"] is None
     assert rows["read energy (per chip)"] == 0

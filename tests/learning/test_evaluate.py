@@ -84,7 +84,7 @@ def test_evaluate_calibrates_on_its_first_batch(model: nn.Module, loader: list) 
     mho.calibrate(two, loader[0][0])
     assert torch.equal(mho.evaluate(one, loader), mho.evaluate(two, loader))
     for a, b in zip((one.net[0], one.net[3]), (two.net[0], two.net[3]), strict=True):
-        assert (a.dac_range, a.adc_range) == (b.dac_range, b.adc_range)
+        assert (a.dac.ranges, a.adc.ranges) == (b.dac.ranges, b.adc.ranges)
 
 
 def test_calibration_covers_what_was_seen(model: nn.Module, generator: torch.Generator) -> None:
@@ -93,16 +93,17 @@ def test_calibration_covers_what_was_seen(model: nn.Module, generator: torch.Gen
     net = mho.convert(model, hw, 2)
     mho.calibrate(net, x)
     first = net.net[0]
-    assert first.dac_range == x.abs().max().item()
+    assert first.dac.ranges == (x.abs().max().item(),) * 2
     exact = mho.convert(model, HARDWARE.replace(tile=(64, 64)), 2).net[0]
     seen = exact(x.repeat(2, 1)) - exact.bias
-    assert first.adc_range == pytest.approx(seen.abs().max().item(), rel=0.02)
-    wide = first.dac_range
+    by_chip = seen.unflatten(0, (2, -1)).abs().amax((1, 2)).tolist()
+    assert first.adc.ranges == pytest.approx(by_chip, rel=0.02)
+    wide = first.dac.ranges[0]
     mho.calibrate(net, 0.5 * x)  # forgets the former range
-    assert first.dac_range == pytest.approx(0.5 * wide)
+    assert first.dac.ranges[0] == pytest.approx(0.5 * wide)
     part = mho.convert(model, hw.replace(coverage=0.9), 2)
     mho.calibrate(part, x)
-    inside = (x.abs() <= part.net[0].dac_range).double().mean().item()
+    inside = (x.abs() <= part.net[0].dac.ranges[0]).double().mean().item()
     assert inside == pytest.approx(0.9, abs=0.002)
 
 

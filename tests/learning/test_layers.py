@@ -13,7 +13,7 @@ from torch import Tensor, nn
 import mho
 from mho import Hardware, MultiLevel, OpenLoop, Verify
 from mho.hardware import MAPPINGS
-from mho.learning.layers import ArrayLayer
+from mho.learning.layer import ArrayLayer
 
 FINE = MultiLevel(g_min=1e-6, g_max=1e-4, levels=4096)
 """No spread, and levels so fine that a weight fits almost exactly."""
@@ -95,8 +95,8 @@ def test_ideal_cells_give_torchs_layer(
     layer = layer_of(net)
     most = 2**11 - 1
     tiles = layer.crossbar.tiling.grid[0] if adc_per_tile else 1
-    of_dac = layer.target.abs().sum(1).max() * layer.dac_range / most / 2
-    of_adc = tiles * layer.adc_range / most / 2
+    of_dac = layer.target.abs().sum(1).max() * layer.dac.ranges[0] / most / 2
+    of_adc = tiles * layer.adc.ranges[0] / most / 2
     error = (net(x) - wanted).abs().max()
     assert error <= 1.01 * (of_dac + of_adc) + 2e-5
     assert error > 0.01 * of_adc  # they do convert
@@ -112,7 +112,7 @@ def test_tiles_with_converters_of_their_own_add_up(
     per_tile = twin(make, hardware(mapping=name, adc_bits=16), 2)
     mho.calibrate(per_tile, x)
     layer = layer_of(per_tile)
-    bound = layer.crossbar.tiling.grid[0] * layer.adc_range / 32767
+    bound = layer.crossbar.tiling.grid[0] * max(layer.adc.ranges) / 32767
     torch.testing.assert_close(per_tile(x), exact(x), rtol=0, atol=0.51 * bound + 1e-5)
 
 
@@ -147,7 +147,7 @@ def test_many_chips_are_the_chips_one_by_one(
     alone = [twin(make, hw, first_chip=k) for k in range(4)]
     part = twin(make, hw, 2, first_chip=2)
     for net in (many, *alone, part):
-        layer_of(net).adc_range = 40.0  # the same converters for all
+        layer_of(net).adc.ranges = (40.0,) * layer_of(net).chips
     lsb = 1.1 * 40.0 / 32767 * layer_of(many).crossbar.tiling.grid[0] if options else 0.0
     for _ in range(2):
         y = many(x)
@@ -221,7 +221,7 @@ def test_inputs_without_a_batch_are_torchs(bits: int | None, generator: torch.Ge
     for which in ("linear", "conv"):
         make, shape = LAYERS[which]
         net, x = twin(make, hardware(adc_bits=bits)), torch.randn(shape, generator=generator)
-        layer_of(net).adc_range = 10.0
+        layer_of(net).adc.ranges = (10.0,)
         assert net(x[0]).shape == built(make)(x[0]).shape
         torch.testing.assert_close(net(x[0]), net(x)[0], rtol=0, atol=0.5)
 
@@ -465,7 +465,7 @@ def test_read_noise_per_tile_adds_up_over_tiles(generator: torch.Generator) -> N
     net = twin(LAYERS["linear"][0], hardware(device, adc_bits=16))
     layer = layer_of(net)
     assert layer._converts_tiles
-    layer.adc_range = 20.0
+    layer.adc.ranges = (20.0,)
     x = torch.randn(5, 23, generator=generator)
     with torch.no_grad():
         reads = torch.stack([net(x) for _ in range(800)])

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 import mho
 from mho import Hardware, MultiLevel, Resistance, Spread, TwoState
-from mho.learning.layers import memristive_layers
+from mho.learning.layer import memristive_layers
 
 ANALOG = MultiLevel(g_min=10e-6, g_max=90e-6, levels=9, sigma=(5e-6,), device_spread=0.08)
 BINARY = TwoState(

@@ -10,7 +10,7 @@ import mho
 from mho import Hardware, IntervalRule, MultiLevel, PathImportance, Verify, WriteStep
 from mho.hardware import MAPPINGS
 from mho.learning.compare import positions_apart
-from mho.learning.layers import memristive_layers
+from mho.learning.layer import memristive_layers
 from mho.learning.quantizer import level_index
 
 DEVICE = MultiLevel(

@@ -24,7 +24,7 @@ from mho.experiments.result import claim, curve, level_groups, mean_std, series,
 from mho.experiments.run import Run
 from mho.hardware import prices
 from mho.hardware.streams import key
-from mho.learning.layers import memristive_layers
+from mho.learning.layer import memristive_layers
 
 
 class BmcnnConfig(ExperimentConfig):
@@ -59,7 +59,7 @@ class BmcnnConfig(ExperimentConfig):
     mean [1]."""
     aware_cov: Annotated[float, Range(least=0.0, most=10.0)] = 0.5
     """Spread drawn in variation-aware training [1]."""
-    calibration: Annotated[int, Range(least=1, most=50_000)] = 500
+    calibration: Annotated[int, Range(least=1, most=50_000)] = 200
     """Unlabelled training images that the mitigations see [1]."""
     prices: str = "hfo2-130nm"
     """Price list."""

@@ -24,7 +24,7 @@ from mho.experiments.result import claim, curve, level_groups, series, wear_hist
 from mho.experiments.run import Run
 from mho.hardware import prices
 from mho.hardware.streams import key
-from mho.learning.layers import memristive_layers
+from mho.learning.layer import memristive_layers
 from mho.learning.rules import UpdateRule
 
 BINARIZED_CELLS = 784 * 4096 + 4096 * 4096 + 4096 * 10
@@ -323,4 +323,3 @@ def _result(config: MetaplasticConfig, outcomes: dict[str, list[dict[str, Any]]]
 def _bits(weights: int, cells: int, bits_per_cell: int, hidden: int = 16) -> int:
     """Bits of a system: hidden state of each weight and its cells."""
     return weights * hidden + cells * bits_per_cell
-

@@ -22,7 +22,7 @@ from mho.experiments.result import claim, curve, level_groups, series, wear_hist
 from mho.experiments.run import Run
 from mho.hardware import prices
 from mho.hardware.streams import key
-from mho.learning.layers import memristive_layers
+from mho.learning.layer import memristive_layers
 
 
 class SiameseConfig(ExperimentConfig):
@@ -106,8 +106,12 @@ def train(config: SiameseConfig, run: Run, policy: str, chip: int) -> dict[str, 
     validation = mho.data.load("mnist", "validation")
     test = mho.data.load("mnist", "test")
     seed = key(config.seed, "siamese", chip)
-    model = seeded(seed, lambda: nn.Sequential(nn.Linear(784, config.hidden), nn.ReLU(),
-                                               nn.Linear(config.hidden, 10)))
+    model = seeded(
+        seed,
+        lambda: nn.Sequential(
+            nn.Linear(784, config.hidden), nn.ReLU(), nn.Linear(config.hidden, 10)
+        ),
+    )
     model = model.to(config.torch_device())
     feed = Feed(train_set.flat, train_set.labels, config.batch, seed, config.torch_device())
 
@@ -184,7 +188,9 @@ def _account(net: nn.Module, config: SiameseConfig) -> dict[str, Any]:
 def _gone(outcome: dict[str, Any], epochs: int | None = None) -> float:
     """Percent of weight-steps without a write; the denominator is weights x steps."""
     written = outcome["written"][:epochs]
-    return 100 * (1 - sum(written) / (outcome["weights"] * outcome["steps_per_epoch"] * len(written)))
+    return 100 * (
+        1 - sum(written) / (outcome["weights"] * outcome["steps_per_epoch"] * len(written))
+    )
 
 
 def _result(config: SiameseConfig, outcomes: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
@@ -192,8 +198,10 @@ def _result(config: SiameseConfig, outcomes: dict[str, list[dict[str, Any]]]) ->
     weights, steps = best[0]["weights"], best[0]["steps_per_epoch"]
     denominator = f"of {weights:,} weights x {steps:,} steps an epoch"
     per_weight = [sum(o["written"]) / o["weights"] for o in sparse]
-    times = [a["programming_energy"] / b["programming_energy"]
-             for a, b in zip(change, sparse, strict=True)]
+    times = [
+        a["programming_energy"] / b["programming_energy"]
+        for a, b in zip(change, sparse, strict=True)
+    ]
     claims = [
         claim("mlp_float_accuracy", "MLP in float, same epochs",
               [o["test"] for o in outcomes["float"]], "%"),

@@ -1,4 +1,4 @@
-"""Converters between digital numbers and currents: a symmetric grid with a range."""
+"""Converters between digital numbers and currents: a symmetric grid with a range for each chip."""
 
 from __future__ import annotations
 
@@ -9,56 +9,93 @@ import torch
 from torch import Tensor
 
 
-def reach(values: Tensor, coverage: float) -> float:
-    """Smallest bound that a share `coverage` of |values| respects."""
-    size = values.detach().abs().flatten()
-    if coverage == 1.0:
-        return size.max().item()
-    return size.kthvalue(max(1, math.ceil(coverage * size.numel()))).values.item()
+class Converter:
+    """The DACs or ADCs of one layer: all alike on a chip, each chip with a range of its own.
 
-
-def convert(
-    x: Tensor, bits: int, full_scale: float | None, kind: str, *, overwrite: bool = False
-) -> Tensor:
-    """Round to `2^bits - 1` even values in [-full_scale, full_scale], saturating beyond.
-
-    The gradient passes straight through, and is 0 where the converter saturates.
+    Values are rounded to `2^bits - 1` even steps in [-range, range] and saturate beyond. The
+    gradient passes straight through, and is 0 where the converter saturates.
 
     Args:
-        x: any shape.
-        bits: resolution, sign included.
-        full_scale: largest value; None: not calibrated yet.
-        kind: name for the error.
-        overwrite: x is not needed any more (honoured where no gradient is recorded).
-
-    Raises:
-        RuntimeError: there is no range yet.
+        kind: name for errors.
+        bits: resolution, sign included; None: an exact converter.
+        coverage: share of the magnitudes seen in calibration that the range covers.
+        chips: number of chips.
     """
-    if full_scale is None:
-        raise RuntimeError(
-            f"the {kind} has {bits} bits and no range yet: call mho.calibrate(net, batch) first"
-        )
-    most = 2 ** (bits - 1) - 1
-    lsb = full_scale / most or 1.0
+
+    def __init__(self, kind: str, bits: int | None, coverage: float, chips: int) -> None:
+        self.kind, self.bits, self.coverage, self.chips = kind, bits, coverage, chips
+        self.ranges: tuple[float, ...] | None = None
+        """Largest value of each chip; None: not calibrated yet."""
+        self.calibrating = False
+
+    @property
+    def ready(self) -> bool:
+        """Whether it can convert."""
+        return self.bits is None or self.ranges is not None
+
+    def __call__(self, x: Tensor, *, overwrite: bool = False) -> Tensor:
+        """Convert x (chips * n, ...); `overwrite` says that x is not needed any more.
+
+        Raises:
+            RuntimeError: there is no range yet.
+        """
+        if self.bits is None:
+            return x
+        if self.calibrating:
+            self._widen(x)
+        if self.ranges is None:
+            raise RuntimeError(
+                f"the {self.kind} has {self.bits} bits and no range yet: "
+                "call mho.calibrate(net, batch) first"
+            )
+        most = 2 ** (self.bits - 1) - 1
+        steps = [full_scale / most or 1.0 for full_scale in self.ranges]
+        if self.chips == 1:
+            return convert(x, steps[0], most, overwrite)
+        folded = x.unflatten(0, (self.chips, -1))
+        lsb = folded.new_tensor(steps).view(-1, *(1,) * (folded.dim() - 1))
+        return convert(folded, lsb, most, overwrite).flatten(0, 1)
+
+    def _widen(self, x: Tensor) -> None:
+        """Let each chip's range cover what it sees."""
+        rows = x.detach().reshape(self.chips, -1) if self.chips > 1 else x.detach().view(1, -1)
+        size = rows.abs()
+        if self.coverage == 1.0:
+            seen = size.amax(1)
+        else:
+            seen = size.kthvalue(max(1, math.ceil(self.coverage * size.shape[1])), dim=1).values
+        before = self.ranges or (0.0,) * self.chips
+        self.ranges = tuple(max(a, b) for a, b in zip(before, seen.tolist(), strict=True))
+
+    def state(self) -> list[float]:
+        """Ranges as numbers, nan if there are none."""
+        return list(self.ranges or (math.nan,) * self.chips)
+
+    def load(self, state: list[float]) -> None:
+        """Take the ranges back."""
+        self.ranges = None if any(map(math.isnan, state)) else tuple(state)
+
+
+def convert(x: Tensor, lsb: float | Tensor, most: int, overwrite: bool = False) -> Tensor:
+    """Round to multiples of `lsb` (broadcast against x), at most `most` of them to either side."""
     if torch.is_grad_enabled() and x.requires_grad:
         return _StraightThrough.apply(x, lsb, most)  # type: ignore[return-value]
     return _round(x.mul_(1 / lsb) if overwrite else x.mul(1 / lsb), lsb, most)
 
 
-def _round(codes: Tensor, lsb: float, most: int) -> Tensor:
+def _round(codes: Tensor, lsb: float | Tensor, most: int) -> Tensor:
     """In place, pass by pass: faster than a fused operator that also makes a mask."""
     return codes.round_().clamp_(-most, most).mul_(lsb)
 
 
 class _StraightThrough(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor, lsb: float, most: int) -> Tensor:
-        out = _round(x.mul(1 / lsb), lsb, most)
-        ctx.save_for_backward(out)
-        ctx.limit = (most - 0.5) * lsb
-        return out
+    def forward(ctx: Any, x: Tensor, lsb: float | Tensor, most: int) -> Tensor:
+        ctx.save_for_backward(x)
+        ctx.limit = (most + 0.5) * lsb
+        return _round(x.mul(1 / lsb), lsb, most)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
-        (out,) = ctx.saved_tensors
-        return grads[0] * (out.abs() < ctx.limit), None, None
+        (x,) = ctx.saved_tensors
+        return grads[0] * (x.abs() <= ctx.limit), None, None

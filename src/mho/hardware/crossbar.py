@@ -52,6 +52,8 @@ class Crossbar(nn.Module):
         super().__init__()
         self.tiling, self.hardware = tiling, hardware
         self.chips, self.seed = chips, seed
+        self.inputs = 0
+        """Inputs that the network saw: items of a batch, on each chip."""
         self.vectors = 0
         """Input vectors applied to each chip."""
         self.programmings = 0
@@ -192,12 +194,14 @@ class Crossbar(nn.Module):
         return self.tiling.mapping.combine(g, self.hardware.device.window)
 
     def get_extra_state(self) -> Tensor:
-        """Scalars that belong to the state: (vectors, programmings, seed)."""
-        return torch.tensor([self.vectors, self.programmings, self.seed], dtype=torch.int64)
+        """Scalars of the state: inputs, vectors, programmings, seed, first chip."""
+        counts = [self.inputs, self.vectors, self.programmings, self.seed, self.chips.start]
+        return torch.tensor(counts, dtype=torch.int64)
 
     def set_extra_state(self, state: Tensor) -> None:
         """Take the scalars back."""
-        self.vectors, self.programmings, self.seed = (int(v) for v in state.tolist())
+        self.inputs, self.vectors, self.programmings, self.seed, first = map(int, state.tolist())
+        self.chips = range(first, first + len(self.chips))
 
 
 def write_together(requests: Sequence[tuple[Crossbar, Tensor, Tensor]]) -> None:

@@ -38,8 +38,10 @@ class LayerLedger:
     """Levels of a cell."""
     endurance: float | None
     """Pulses a cell stands."""
+    inputs: int
+    """Items of a batch that each chip saw."""
     vectors: int
-    """Input vectors applied to each chip."""
+    """Input vectors applied to each chip: several an input in a convolution."""
     set_pulses: Tensor
     """SET pulses (chips,)."""
     verified: bool
@@ -167,6 +169,7 @@ def _layer(name: str, crossbar: Crossbar) -> LayerLedger:
         drives_per_vector=tiling.in_features if hardware.dac_bits else 0,
         states=hardware.device.states,
         endurance=hardware.device.endurance,
+        inputs=crossbar.inputs,
         vectors=crossbar.vectors,
         set_pulses=crossbar.set_pulses.clone(),
         verified=hardware.programming.verifies,

@@ -51,7 +51,7 @@ class Cost:
     """SET, RESET and verify [J]."""
     read_energy: float
     """Vector reads with their converters [J]."""
-    energy_per_vector: float
+    energy_per_input: float
     """Read energy of one input through all layers [J]; nan if nothing was read."""
     programming_time_serial: float
     """All pulses and verify reads one after another [s]."""
@@ -71,7 +71,7 @@ class Cost:
         rows = (
             ("programming energy (per chip)", self.programming_energy, "J"),
             ("read energy (per chip)", self.read_energy, "J"),
-            ("energy per input", self.energy_per_vector, "J"),
+            ("energy per input", self.energy_per_input, "J"),
             ("programming time, cell by cell", self.programming_time_serial, "s"),
             ("read time", self.read_time, "s"),
             ("repeats until the first cell dies", self.lifetime_repeats, ""),
@@ -99,12 +99,12 @@ def price(ledger: Ledger, prices: Prices) -> Cost:
         + total["dac_conversions"] * prices.dac_energy
         + total["adc_conversions"] * prices.adc_energy
     )
-    inputs = ledger.layers[0].vectors
+    inputs = ledger.layers[0].inputs
     pulses = total["set_pulses"] + total["reset_pulses"]
     return Cost(
         programming_energy=programming,
         read_energy=reading,
-        energy_per_vector=reading / inputs if inputs else math.nan,
+        energy_per_input=reading / inputs if inputs else math.nan,
         programming_time_serial=pulses * prices.pulse_time
         + total["verify_reads"] * prices.verify_time,
         read_time=sum(layer.vectors for layer in ledger.layers) * prices.read_time,

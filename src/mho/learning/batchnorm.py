@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable
 
 import torch
@@ -9,7 +10,8 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from mho.errors import invalid
-from mho.learning.evaluate import chip_count, evaluating
+from mho.learning.chips import chip_count
+from mho.learning.evaluate import evaluating
 
 
 class ChipBatchNorm(nn.Module):
@@ -26,7 +28,7 @@ class ChipBatchNorm(nn.Module):
 
     def __init__(self, norm: _BatchNorm, chips: int) -> None:
         super().__init__()
-        self.chips, self.eps = chips, norm.eps
+        self.chips, self.eps, self.kind = chips, norm.eps, type(norm)
         self.weight, self.bias = norm.weight, norm.bias
         self.register_buffer("mean", torch.zeros(chips, norm.num_features))
         self.register_buffer("variance", torch.ones(chips, norm.num_features))
@@ -34,6 +36,17 @@ class ChipBatchNorm(nn.Module):
         if norm.running_mean is not None and norm.running_var is not None:
             self.mean.copy_(norm.running_mean)
             self.variance.copy_(norm.running_var)
+
+    def of_chip(self, chip: int) -> _BatchNorm:
+        """Torch's own batch normalization with the statistics of one chip."""
+        channels = self.mean.shape[1]
+        norm = self.kind(channels, eps=self.eps, affine=self.weight is not None)
+        norm.load_state_dict(
+            {"running_mean": self.mean[chip], "running_var": self.variance[chip]}, strict=False
+        )
+        if self.weight is not None:
+            norm.weight, norm.bias = copy.deepcopy(self.weight), copy.deepcopy(self.bias)
+        return norm.to(self.mean.device).train(self.training)
 
     def reset(self) -> None:
         """Forget the statistics."""

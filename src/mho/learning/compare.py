@@ -11,13 +11,14 @@ _BLOCK = 1 << 16
 
 
 def positions_apart(w: Tensor, target: Tensor, limit: float, bound: float) -> Tensor:
-    """Flat positions (n,) where `|clip(w, -limit, limit) - target| > bound`, int64.
+    """Flat positions (n,) where `|clip(w, -limit, limit) - target| > bound`, int64; nan counts too.
 
     Args:
         w, target: contiguous, of the same shape.
     """
     if w.device.type != "cpu" or w.dtype == torch.bfloat16:
-        return (w.clamp(-limit, limit).sub_(target).abs_() > bound).flatten().nonzero().squeeze(1)
+        near = w.clamp(-limit, limit).sub_(target).abs_() <= bound
+        return (~near).flatten().nonzero().squeeze(1)
     # NumPy compares and collects several times faster than torch does on one core.
     flat, goal = w.view(-1).numpy(), target.view(-1).numpy()
     apart = np.empty(flat.size, dtype=bool)
@@ -28,5 +29,6 @@ def positions_apart(w: Tensor, target: Tensor, limit: float, bound: float) -> Te
         np.clip(flat[part], -limit, limit, out=distance)
         np.subtract(distance, goal[part], out=distance)
         np.abs(distance, out=distance)
-        np.greater(distance, bound, out=apart[part])
+        np.less_equal(distance, bound, out=apart[part])
+    np.logical_not(apart, out=apart)
     return torch.from_numpy(np.flatnonzero(apart))

@@ -6,33 +6,23 @@ import copy
 from collections.abc import Callable
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.nn.utils import parametrize
 
 from mho.errors import invalid
 from mho.hardware import Hardware
 from mho.hardware.streams import key, seed_of
-from mho.learning.layers import ArrayLayer, MemristiveConv2d, MemristiveLinear, memristive_layers
+from mho.learning.batchnorm import ChipBatchNorm
+from mho.learning.chips import Chips
+from mho.learning.conv import MemristiveConv2d
+from mho.learning.layer import ArrayLayer, memristive_layers
+from mho.learning.linear import MemristiveLinear
 
 TWINS: dict[type[nn.Module], type[ArrayLayer]] = {
     nn.Linear: MemristiveLinear,
     nn.Conv2d: MemristiveConv2d,
 }
 """Layers that can be converted."""
-
-
-class Chips(nn.Module):
-    """Runs one input through a network on many chips: (batch, ...) to (chips, batch, ...)."""
-
-    def __init__(self, net: nn.Module, chips: int) -> None:
-        super().__init__()
-        self.net, self.chips = net, chips
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Outputs of each chip, chips leading."""
-        batch = x.shape[0]
-        folded = x.expand(self.chips, *x.shape).flatten(0, 1)
-        return self.net(folded).unflatten(0, (self.chips, batch))
 
 
 def convert(
@@ -64,6 +54,8 @@ def convert(
         raise invalid("chips", chips, "None or at least 1")
     if first_chip < 0:
         raise invalid("first_chip", first_chip, "at least 0")
+    if any(isinstance(m, ArrayLayer | Chips) for m in model.modules()):
+        raise invalid("model", type(model).__name__, "a network that is not converted yet")
     seed = seed_of(generator)
     which = range(first_chip, first_chip + (chips or 1))
 
@@ -101,6 +93,10 @@ def to_digital(net: nn.Module, chip: int | None = None) -> nn.Module:
         raise invalid("chip", chip, f"None or 0 to {chips - 1}")
 
     def replace(_name: str, module: nn.Module) -> nn.Module | None:
+        if isinstance(module, ChipBatchNorm):
+            if chip is None:
+                raise invalid("chip", chip, "a number: batch normalization is each chip's own")
+            return module.of_chip(chip)
         if not isinstance(module, MemristiveLinear | MemristiveConv2d):
             return None
         weight = module.weight.detach().clone()

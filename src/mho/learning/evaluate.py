@@ -9,8 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from mho.errors import invalid
-from mho.learning.convert import Chips
-from mho.learning.layers import ArrayLayer, memristive_layers
+from mho.learning.layer import ArrayLayer, memristive_layers
 
 
 @torch.no_grad()
@@ -22,12 +21,13 @@ def calibrate(net: nn.Module, batch: Tensor) -> None:
     layers = memristive_layers(net).values()
     with evaluating(net):
         for layer in layers:
-            layer.calibrating, layer.dac_range, layer.adc_range = True, None, None
+            for converter in (layer.dac, layer.adc):
+                converter.calibrating, converter.ranges = True, None
         try:
             net(batch)
         finally:
             for layer in layers:
-                layer.calibrating = False
+                layer.dac.calibrating = layer.adc.calibrating = False
 
 
 @torch.no_grad()
@@ -73,15 +73,6 @@ def evaluating(net: nn.Module) -> Iterator[None]:
             module.training = mode
 
 
-def chip_count(net: nn.Module) -> int:
-    """Chips that a network is simulated on; 1 if it is not."""
-    return net.chips if isinstance(net, Chips) else 1
-
-
 def _uncalibrated(net: nn.Module) -> bool:
-    layers = [m for m in net.modules() if isinstance(m, ArrayLayer)]
-    return any(
-        (layer.hardware.dac_bits is not None and layer.dac_range is None)
-        or (layer.hardware.adc_bits is not None and layer.adc_range is None)
-        for layer in layers
-    )
+    layers = (m for m in net.modules() if isinstance(m, ArrayLayer))
+    return any(not (layer.dac.ready and layer.adc.ready) for layer in layers)

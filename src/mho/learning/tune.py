@@ -9,8 +9,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mho.errors import invalid
+from mho.learning.conv import MemristiveConv2d
 from mho.learning.evaluate import evaluating
-from mho.learning.layers import ArrayLayer, MemristiveConv2d, memristive_layers
+from mho.learning.layer import ArrayLayer, memristive_layers
 
 Per = Literal["layer", "column"]
 Reference = Literal["target", "expected"]

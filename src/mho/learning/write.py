@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from mho.errors import invalid, unknown
-from mho.learning.layers import ArrayLayer, memristive_layers, write_layers
+from mho.hardware.crossbar import write_together
+from mho.learning.layer import ArrayLayer, memristive_layers
 from mho.learning.rules import State, Update, UpdateRule
 
 
@@ -105,6 +106,26 @@ class WriteStep:
 def write(net: nn.Module, threshold: float = 0.5) -> Written:
     """Write every weight whose nearest level changed: the plain write step, without rules."""
     return WriteStep(net, threshold=threshold)()
+
+
+@torch.no_grad()
+def write_layers(layers: Sequence[ArrayLayer], thresholds: Sequence[float]) -> list[int]:
+    """Write the stale weights of several layers in one physical step; returns how many of each.
+
+    Half a step as threshold is "write when the nearest level changed"; more is hysteresis.
+    """
+    stale = [layer.stale(t) for layer, t in zip(layers, thresholds, strict=True)]
+    work = [(layer, w) for layer, w in zip(layers, stale, strict=True) if w.numel() > 0]
+    plans = [layer.plan(weights) for layer, weights in work]
+    write_together(
+        [
+            (layer.crossbar, own, levels)
+            for (layer, _), (_, own, levels) in zip(work, plans, strict=True)
+        ]
+    )
+    for (layer, weights), (cells, _, _) in zip(work, plans, strict=True):
+        layer.update(weights, cells)
+    return [weights.numel() for weights in stale]
 
 
 def _per_layer(

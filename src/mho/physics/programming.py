@@ -36,6 +36,10 @@ class OpenLoop(Config):
         """No read follows a pulse."""
         return False
 
+    def mean(self, cell: Cell, level: Tensor) -> Tensor:
+        """Expected conductance of cells programmed to `level` (...) [S]."""
+        return cell.mean(level)
+
     def program(self, cell: Cell, level: Tensor, traits: Traits, noise: Noise) -> Programmed:
         """Program `level` (...) once; all results are (...)."""
         g = cell.draw(noise.normal(), level, traits, corrected=False)
@@ -67,6 +71,10 @@ class Verify(Config):
     def verifies(self) -> bool:
         """A read follows each pulse."""
         return True
+
+    def mean(self, cell: Cell, level: Tensor) -> Tensor:
+        """Expected conductance of cells programmed to `level` (...) [S]: the verified target."""
+        return cell.nominal(level)
 
     def program(self, cell: Cell, level: Tensor, traits: Traits, noise: Noise) -> Programmed:
         """Program `level` (...) until verified; all results are (...)."""

@@ -1,9 +1,8 @@
-"""Drop-in layers whose weight sits on memristors: `MemristiveLinear`, `MemristiveConv2d`."""
+"""What memristive layers share: a shadow weight, the arrays that hold it, converters, read-out."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, ClassVar, Self
 
 import torch
@@ -12,9 +11,8 @@ from torch import Tensor, nn
 
 from mho.errors import invalid
 from mho.hardware import Crossbar, Hardware, Tiling
-from mho.hardware.converters import convert, reach
-from mho.hardware.crossbar import write_together
-from mho.hardware.streams import key, seed_of
+from mho.hardware.converters import Converter
+from mho.hardware.streams import key
 from mho.learning.compare import positions_apart
 from mho.learning.quantizer import level_index, level_value
 
@@ -74,10 +72,9 @@ class ArrayLayer(nn.Module):
         self.hardware, self.chips = hardware, len(chips)
         self.crossbar = Crossbar(tiling, hardware, chips, seed).to(matrix.device)
         self.full_scale = _full_scale(matrix, hardware.full_scale)
-        self.dac_range: float | None = None
-        self.adc_range: float | None = None
+        self.dac = Converter("DAC", hardware.dac_bits, hardware.coverage, self.chips)
+        self.adc = Converter("ADC", hardware.adc_bits, hardware.coverage, self.chips)
         self.tuned = False
-        self.calibrating = False
         out = matrix.shape[0]
         self.register_buffer("gain", matrix.new_ones(self.chips, out))
         self.register_buffer("offset", matrix.new_zeros(self.chips, out))
@@ -152,6 +149,8 @@ class ArrayLayer(nn.Module):
         """
         n, mapping = self.hardware.levels, self.hardware.cells
         shadow = self._matrix().view(-1).index_select(0, weights)
+        if not torch.isfinite(shadow).all():
+            raise invalid(f"{type(self).__name__}.weight", "nan or inf", "finite numbers only")
         index = level_index(shadow, self.full_scale, n)
         value = level_value(index, self.full_scale, n).to(self.target)
         self.target.view(-1).index_copy_(0, weights, value)
@@ -180,7 +179,8 @@ class ArrayLayer(nn.Module):
         """Weight (out, in) that the levels give on average over chips, spread included."""
         crossbar, device = self.crossbar, self.hardware.device
         tiling = crossbar.tiling
-        folded = tiling.mapping.fold(device.mean(crossbar.level), tiling.cols, device.window)
+        mean = self.hardware.programming.mean(device, crossbar.level)
+        folded = tiling.mapping.fold(mean, tiling.cols, device.window)
         return tiling.join(folded) * self.scale
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
@@ -214,24 +214,6 @@ class ArrayLayer(nn.Module):
             return _Through.apply(self.weight, stacked)  # type: ignore[return-value]
         return stacked
 
-    def _dac(self, x: Tensor) -> Tensor:
-        """Inputs as the row drivers give them."""
-        bits = self.hardware.dac_bits
-        if bits is None:
-            return x
-        if self.calibrating:
-            self.dac_range = max(self.dac_range or 0.0, reach(x, self.hardware.coverage))
-        return convert(x, bits, self.dac_range, "DAC")
-
-    def _adc(self, y: Tensor) -> Tensor:
-        """Outputs as the converters give them."""
-        bits = self.hardware.adc_bits
-        if bits is None:
-            return y
-        if self.calibrating:
-            self.adc_range = max(self.adc_range or 0.0, reach(y, self.hardware.coverage))
-        return convert(y, bits, self.adc_range, "ADC", overwrite=True)
-
     def _read_noise(self, y: Tensor, x: Tensor, energy: Callable[[Tensor], Tensor]) -> Tensor:
         """Add the noise of one read to y; `energy(x)` is the inputs' sum of squares for each y."""
         device = self.hardware.device
@@ -253,6 +235,11 @@ class ArrayLayer(nn.Module):
         several = self.crossbar.tiling.grid[0] > 1
         return several and self.hardware.adc_bits is not None and self.hardware.adc_per_tile
 
+    def _count(self, x: Tensor, vectors: int) -> None:
+        """Count a forward pass of inputs x (chips * batch, ...) that reads `vectors` vectors."""
+        self.crossbar.inputs += x.shape[0] // self.chips if x.dim() > 1 else 1
+        self.crossbar.vectors += vectors // self.chips
+
     def _tiled(self, x: Tensor) -> Tensor:
         """Rows (chips * n, in) through arrays whose outputs are converted tile by tile."""
         tiling = self.crossbar.tiling
@@ -263,8 +250,8 @@ class ArrayLayer(nn.Module):
             x, w = F.pad(x, (0, short)), F.pad(w, (0, short))
         x = self._fold(x).unflatten(2, (tile_rows, rows)).transpose(1, 2)
         w = w.unflatten(2, (tile_rows, rows)).permute(0, 2, 3, 1)
-        y = self._read_noise(x @ w, x, _row_energy)
-        return self._adc(y).sum(1).flatten(0, 1)
+        y = self._read_noise(x @ w, x, row_energy)
+        return self.adc(y, overwrite=True).sum(1).flatten(0, 1)
 
     def _readout(self, y: Tensor) -> Tensor:
         """Digital gain, offset and bias of outputs (chips * batch, ...)."""
@@ -285,18 +272,17 @@ class ArrayLayer(nn.Module):
     # ---------------------------------------------------------------- state
 
     def get_extra_state(self) -> Tensor:
-        """Scalars of the state: full scale, converter ranges (nan: none), tuned, written."""
-        ranges = [math.nan if r is None else r for r in (self.dac_range, self.adc_range)]
-        flags = self.tuned, self._written
-        return torch.tensor([self.full_scale, *ranges, *flags], dtype=torch.float64)
+        """Scalars of the state: full scale, tuned, written, DAC and ADC ranges (nan: none)."""
+        scalars = [self.full_scale, float(self.tuned), float(self._written)]
+        return torch.tensor([*scalars, *self.dac.state(), *self.adc.state()], dtype=torch.float64)
 
     def set_extra_state(self, state: Tensor) -> None:
         """Take the scalars back."""
-        full_scale, dac, adc, tuned, written = state.tolist()
-        self.full_scale, self.tuned = full_scale, bool(tuned)
+        self.full_scale, tuned, written, *ranges = state.tolist()
+        self.tuned = bool(tuned)
         self._mark_written(bool(written))
-        self.dac_range = None if math.isnan(dac) else dac
-        self.adc_range = None if math.isnan(adc) else adc
+        self.dac.load(ranges[: self.chips])
+        self.adc.load(ranges[self.chips :])
 
     def __getstate__(self) -> dict[str, Any]:
         """Copies and pickles carry whether the arrays are up to date, not torch's counter."""
@@ -315,183 +301,6 @@ class ArrayLayer(nn.Module):
         return f"{super().extra_repr()}, chips={self.chips}, {hardware}"
 
 
-class MemristiveLinear(ArrayLayer, nn.Linear):
-    """`nn.Linear` on memristors: `y = x W^T + b` with W as the arrays hold it.
-
-    Input (..., in_features), output (..., out_features); with chips above 1 the first dimension is
-    (chips * batch), chip-major.
-
-    Args:
-        in_features, out_features, bias: as in torch; the bias stays digital.
-        hardware: the kind of chip.
-        chips: number of chips simulated at once.
-        generator: source of the chips' seed; None: torch's default generator, as for the weight.
-
-    Raises:
-        ValueError: an impossible size, or a batch that the chips do not divide.
-        RuntimeError: the shadow weight moved and the arrays were not written.
-    """
-
-    column_dim = -1
-
-    def __init__(
-        self,
-        in_features: int,
-        out_features: int,
-        bias: bool = True,
-        *,
-        hardware: Hardware,
-        chips: int = 1,
-        generator: torch.Generator | None = None,
-    ) -> None:
-        nn.Linear.__init__(self, in_features, out_features, bias)
-        self._install(hardware, range(chips), seed_of(generator or torch.default_generator))
-
-    @classmethod
-    def adopt(cls, module: nn.Module, hardware: Hardware, chips: range, seed: int) -> Self:
-        """The memristive twin of an `nn.Linear`."""
-        assert isinstance(module, nn.Linear)
-        self = cls.__new__(cls)
-        bias = module.bias is not None
-        nn.Linear.__init__(self, module.in_features, module.out_features, bias, device="meta")
-        return self._adopt(module, hardware, chips, seed)
-
-    def digital(self) -> nn.Linear:
-        """A plain `nn.Linear` of the same shape, its parameters yet to be set."""
-        return nn.Linear(self.in_features, self.out_features, self.bias is not None, device="meta")
-
-    def forward(self, input: Tensor) -> Tensor:
-        """(..., in_features) to (..., out_features)."""
-        x = self._dac(input)
-        self.crossbar.vectors += x.numel() // (self.in_features * self.chips)
-        if self._converts_tiles:
-            y = self._tiled(x.reshape(-1, self.in_features))
-            return self._readout(y.view(*x.shape[:-1], -1))
-        w = self._array_weight()
-        if self.chips == 1:
-            y = F.linear(x, w)
-        else:
-            w = w.unflatten(0, (self.chips, -1)).transpose(1, 2)
-            y = torch.bmm(self._fold(x).flatten(1, -2), w).view(*x.shape[:-1], -1)
-        return self._readout(self._adc(self._read_noise(y, x, _row_energy)))
-
-
-class MemristiveConv2d(ArrayLayer, nn.Conv2d):
-    """`nn.Conv2d` on memristors: each output pixel is one read of the unrolled kernel matrix.
-
-    Input (batch, in_channels, height, width), batch folded chip-major if chips is above 1. The
-    matrix has kernel_h * kernel_w * in_channels rows and out_channels columns.
-
-    Args:
-        as in torch, groups = 1 only; hardware, chips, generator as in `MemristiveLinear`.
-
-    Raises:
-        ValueError, RuntimeError: as `MemristiveLinear`.
-    """
-
-    column_dim = -3
-
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: int | tuple[int, int],
-        stride: int | tuple[int, int] = 1,
-        padding: str | int | tuple[int, int] = 0,
-        dilation: int | tuple[int, int] = 1,
-        groups: int = 1,
-        bias: bool = True,
-        padding_mode: str = "zeros",
-        *,
-        hardware: Hardware,
-        chips: int = 1,
-        generator: torch.Generator | None = None,
-    ) -> None:
-        _check_groups(groups)
-        geometry = (in_channels, out_channels, kernel_size, stride, padding, dilation, groups)
-        nn.Conv2d.__init__(self, *geometry, bias, padding_mode)  # type: ignore[arg-type]
-        self._install(hardware, range(chips), seed_of(generator or torch.default_generator))
-
-    @classmethod
-    def adopt(cls, module: nn.Module, hardware: Hardware, chips: range, seed: int) -> Self:
-        """The memristive twin of an `nn.Conv2d`."""
-        assert isinstance(module, nn.Conv2d)
-        _check_groups(module.groups)
-        self = cls.__new__(cls)
-        nn.Conv2d.__init__(self, *_geometry(module), device="meta")
-        return self._adopt(module, hardware, chips, seed)
-
-    def digital(self) -> nn.Conv2d:
-        """A plain `nn.Conv2d` of the same shape, its parameters yet to be set."""
-        return nn.Conv2d(*_geometry(self), device="meta")
-
-    def forward(self, input: Tensor) -> Tensor:
-        """(n, in_channels, h, w) to (n, out_channels, h', w')."""
-        if input.dim() == 3:
-            return self.forward(input.unsqueeze(0)).squeeze(0)
-        x = self._padded(self._dac(input))
-        return self._readout(self._unrolled(x) if self._converts_tiles else self._direct(x))
-
-    def _padded(self, x: Tensor) -> Tensor:
-        if not any(self._reversed_padding_repeated_twice):
-            return x
-        mode = "constant" if self.padding_mode == "zeros" else self.padding_mode
-        return F.pad(x, self._reversed_padding_repeated_twice, mode=mode)
-
-    def _direct(self, x: Tensor) -> Tensor:
-        """All rows of a column add up before the converter: a convolution, chips as groups."""
-        k = self.chips
-        w = self._array_weight().unflatten(1, self.weight.shape[1:])
-        x = self._fold(x)
-        batch = x.shape[1]
-        # Channels last: grouped convolutions run several times faster so.
-        stacked = x[0] if k == 1 else x.permute(1, 3, 4, 0, 2).flatten(3).permute(0, 3, 1, 2)
-        y = F.conv2d(stacked, w, None, self.stride, 0, self.dilation, groups=k)
-        self.crossbar.vectors += batch * y.shape[-2] * y.shape[-1]
-        if k > 1:
-            y = y.unflatten(1, (k, -1)).transpose(0, 1).flatten(0, 1)
-        return self._adc(self._read_noise(y, x.flatten(0, 1), self._patch_energy))
-
-    def _patch_energy(self, x: Tensor) -> Tensor:
-        """Sum of squares of each patch (n, 1, h', w')."""
-        square = x.square().sum(1, keepdim=True)
-        ones = square.new_ones(1, 1, *self.kernel_size)
-        return F.conv2d(square, ones, None, self.stride, 0, self.dilation).clamp_(min=0.0)
-
-    def _unrolled(self, x: Tensor) -> Tensor:
-        """Each tile's rows are converted on their own: unroll the patches, then a product."""
-        height, width = (
-            (n - d * (k - 1) - 1) // s + 1
-            for n, d, k, s in zip(
-                x.shape[-2:], self.dilation, self.kernel_size, self.stride, strict=True
-            )
-        )
-        patches = F.unfold(x, self.kernel_size, self.dilation, 0, self.stride).transpose(1, 2)
-        self.crossbar.vectors += patches.shape[0] * patches.shape[1] // self.chips
-        y = self._tiled(patches.flatten(0, 1))
-        return y.unflatten(0, (x.shape[0], height, width)).movedim(-1, 1)
-
-
-@torch.no_grad()
-def write_layers(layers: Sequence[ArrayLayer], thresholds: Sequence[float]) -> list[int]:
-    """Write the stale weights of several layers in one physical step; returns how many of each.
-
-    Half a step as threshold is "write when the nearest level changed"; more is hysteresis.
-    """
-    stale = [layer.stale(t) for layer, t in zip(layers, thresholds, strict=True)]
-    work = [(layer, w) for layer, w in zip(layers, stale, strict=True) if w.numel() > 0]
-    plans = [layer.plan(weights) for layer, weights in work]
-    write_together(
-        [
-            (layer.crossbar, own, levels)
-            for (layer, _), (_, own, levels) in zip(work, plans, strict=True)
-        ]
-    )
-    for (layer, weights), (cells, _, _) in zip(work, plans, strict=True):
-        layer.update(weights, cells)
-    return [weights.numel() for weights in stale]
-
-
 def memristive_layers(net: nn.Module) -> dict[str, ArrayLayer]:
     """All memristive layers of a network by name, in order.
 
@@ -506,7 +315,7 @@ def memristive_layers(net: nn.Module) -> dict[str, ArrayLayer]:
     return found
 
 
-def _row_energy(x: Tensor) -> Tensor:
+def row_energy(x: Tensor) -> Tensor:
     """Sum of squares of each row (..., 1)."""
     return x.square().sum(-1, keepdim=True)
 
@@ -520,17 +329,6 @@ def _full_scale(matrix: Tensor, deviations: float | None) -> float:
     """Weight at the edge of the window."""
     size = matrix.abs().max() if deviations is None else deviations * matrix.std(correction=0)
     return size.item() or 1.0
-
-
-def _geometry(conv: nn.Conv2d) -> tuple[Any, ...]:
-    """Positional arguments of `nn.Conv2d`."""
-    shape = (conv.in_channels, conv.out_channels, conv.kernel_size, conv.stride, conv.padding)
-    return (*shape, conv.dilation, conv.groups, conv.bias is not None, conv.padding_mode)
-
-
-def _check_groups(groups: int) -> None:
-    if groups != 1:
-        raise invalid("MemristiveConv2d.groups", groups, "1; a group needs arrays of its own")
 
 
 def _is_parametrized(module: nn.Module) -> bool:

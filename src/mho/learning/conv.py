@@ -1,0 +1,121 @@
+"""The drop-in convolution."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from mho.errors import invalid
+from mho.hardware import Hardware
+from mho.hardware.streams import seed_of
+from mho.learning.layer import ArrayLayer
+
+
+class MemristiveConv2d(ArrayLayer, nn.Conv2d):
+    """`nn.Conv2d` on memristors: each output pixel is one read of the unrolled kernel matrix.
+
+    Input (batch, in_channels, height, width), batch folded chip-major if chips is above 1. The
+    matrix has kernel_h * kernel_w * in_channels rows and out_channels columns.
+
+    Args:
+        as in torch, groups = 1 only; hardware, chips, generator as in `MemristiveLinear`.
+
+    Raises:
+        ValueError, RuntimeError: as `MemristiveLinear`.
+    """
+
+    column_dim = -3
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int | tuple[int, int],
+        stride: int | tuple[int, int] = 1,
+        padding: str | int | tuple[int, int] = 0,
+        dilation: int | tuple[int, int] = 1,
+        groups: int = 1,
+        bias: bool = True,
+        padding_mode: str = "zeros",
+        *,
+        hardware: Hardware,
+        chips: int = 1,
+        generator: torch.Generator | None = None,
+    ) -> None:
+        _check_groups(groups)
+        geometry = (in_channels, out_channels, kernel_size, stride, padding, dilation, groups)
+        nn.Conv2d.__init__(self, *geometry, bias, padding_mode)  # type: ignore[arg-type]
+        self._install(hardware, range(chips), seed_of(generator or torch.default_generator))
+
+    @classmethod
+    def adopt(cls, module: nn.Module, hardware: Hardware, chips: range, seed: int) -> Self:
+        """The memristive twin of an `nn.Conv2d`."""
+        assert isinstance(module, nn.Conv2d)
+        _check_groups(module.groups)
+        self = cls.__new__(cls)
+        nn.Conv2d.__init__(self, *_geometry(module), device="meta")
+        return self._adopt(module, hardware, chips, seed)
+
+    def digital(self) -> nn.Conv2d:
+        """A plain `nn.Conv2d` of the same shape, its parameters yet to be set."""
+        return nn.Conv2d(*_geometry(self), device="meta")
+
+    def forward(self, input: Tensor) -> Tensor:
+        """(n, in_channels, h, w) to (n, out_channels, h', w')."""
+        if input.dim() == 3:
+            return self.forward(input.unsqueeze(0)).squeeze(0)
+        x = self._padded(self.dac(input))
+        return self._readout(self._unrolled(x) if self._converts_tiles else self._direct(x))
+
+    def _padded(self, x: Tensor) -> Tensor:
+        if not any(self._reversed_padding_repeated_twice):
+            return x
+        mode = "constant" if self.padding_mode == "zeros" else self.padding_mode
+        return F.pad(x, self._reversed_padding_repeated_twice, mode=mode)
+
+    def _direct(self, x: Tensor) -> Tensor:
+        """All rows of a column add up before the converter: a convolution, chips as groups."""
+        k = self.chips
+        w = self._array_weight().unflatten(1, self.weight.shape[1:])
+        x = self._fold(x)
+        # Channels last: grouped convolutions run several times faster so.
+        stacked = x[0] if k == 1 else x.permute(1, 3, 4, 0, 2).flatten(3).permute(0, 3, 1, 2)
+        y = F.conv2d(stacked, w, None, self.stride, 0, self.dilation, groups=k)
+        if k > 1:
+            y = y.permute(0, 2, 3, 1).unflatten(3, (k, -1))
+            y = y.permute(3, 0, 1, 2, 4).flatten(0, 1).permute(0, 3, 1, 2)
+        self._count(y, y.numel() // self.out_channels)
+        return self.adc(self._read_noise(y, x.flatten(0, 1), self._patch_energy), overwrite=True)
+
+    def _patch_energy(self, x: Tensor) -> Tensor:
+        """Sum of squares of each patch (n, 1, h', w')."""
+        square = x.square().sum(1, keepdim=True)
+        ones = square.new_ones(1, 1, *self.kernel_size)
+        return F.conv2d(square, ones, None, self.stride, 0, self.dilation).clamp_(min=0.0)
+
+    def _unrolled(self, x: Tensor) -> Tensor:
+        """Each tile's rows are converted on their own: unroll the patches, then a product."""
+        height, width = (
+            (n - d * (k - 1) - 1) // s + 1
+            for n, d, k, s in zip(
+                x.shape[-2:], self.dilation, self.kernel_size, self.stride, strict=True
+            )
+        )
+        patches = F.unfold(x, self.kernel_size, self.dilation, 0, self.stride).transpose(1, 2)
+        self._count(x, patches.shape[0] * patches.shape[1])
+        y = self._tiled(patches.flatten(0, 1))
+        return y.unflatten(0, (x.shape[0], height, width)).movedim(-1, 1)
+
+
+def _geometry(conv: nn.Conv2d) -> tuple[Any, ...]:
+    """Positional arguments of `nn.Conv2d`."""
+    shape = (conv.in_channels, conv.out_channels, conv.kernel_size, conv.stride, conv.padding)
+    return (*shape, conv.dilation, conv.groups, conv.bias is not None, conv.padding_mode)
+
+
+def _check_groups(groups: int) -> None:
+    if groups != 1:
+        raise invalid("MemristiveConv2d.groups", groups, "1; a group needs arrays of its own")

@@ -1,0 +1,74 @@
+"""The drop-in linear layer."""
+
+from __future__ import annotations
+
+from typing import Self
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from mho.hardware import Hardware
+from mho.hardware.streams import seed_of
+from mho.learning.layer import ArrayLayer, row_energy
+
+
+class MemristiveLinear(ArrayLayer, nn.Linear):
+    """`nn.Linear` on memristors: `y = x W^T + b` with W as the arrays hold it.
+
+    Input (..., in_features), output (..., out_features); with chips above 1 the first dimension is
+    (chips * batch), chip-major.
+
+    Args:
+        in_features, out_features, bias: as in torch; the bias stays digital.
+        hardware: the kind of chip.
+        chips: number of chips simulated at once.
+        generator: source of the chips' seed; None: torch's default generator, as for the weight.
+
+    Raises:
+        ValueError: an impossible size, or a batch that the chips do not divide.
+        RuntimeError: the shadow weight moved and the arrays were not written.
+    """
+
+    column_dim = -1
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        bias: bool = True,
+        *,
+        hardware: Hardware,
+        chips: int = 1,
+        generator: torch.Generator | None = None,
+    ) -> None:
+        nn.Linear.__init__(self, in_features, out_features, bias)
+        self._install(hardware, range(chips), seed_of(generator or torch.default_generator))
+
+    @classmethod
+    def adopt(cls, module: nn.Module, hardware: Hardware, chips: range, seed: int) -> Self:
+        """The memristive twin of an `nn.Linear`."""
+        assert isinstance(module, nn.Linear)
+        self = cls.__new__(cls)
+        bias = module.bias is not None
+        nn.Linear.__init__(self, module.in_features, module.out_features, bias, device="meta")
+        return self._adopt(module, hardware, chips, seed)
+
+    def digital(self) -> nn.Linear:
+        """A plain `nn.Linear` of the same shape, its parameters yet to be set."""
+        return nn.Linear(self.in_features, self.out_features, self.bias is not None, device="meta")
+
+    def forward(self, input: Tensor) -> Tensor:
+        """(..., in_features) to (..., out_features)."""
+        x = self.dac(input)
+        self._count(x, x.numel() // self.in_features)
+        if self._converts_tiles:
+            y = self._tiled(x.reshape(-1, self.in_features))
+            return self._readout(y.view(*x.shape[:-1], -1))
+        w = self._array_weight()
+        if self.chips == 1:
+            y = F.linear(x, w)
+        else:
+            w = w.unflatten(0, (self.chips, -1)).transpose(1, 2)
+            y = torch.bmm(self._fold(x).flatten(1, -2), w).view(*x.shape[:-1], -1)
+        return self._readout(self.adc(self._read_noise(y, x, row_energy), overwrite=True))
