@@ -7,6 +7,7 @@ Run: python benchmarks/inference.py [--chips 32] [--rounds 3]
 from __future__ import annotations
 
 import argparse
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -21,7 +22,7 @@ def network() -> nn.Sequential:
     """The perceptron."""
     torch.manual_seed(0)
     layers: list[nn.Module] = []
-    for before, after in zip(WIDTHS, WIDTHS[1:], strict=False):
+    for before, after in pairwise(WIDTHS):
         layers += [nn.Linear(before, after, bias=False), nn.ReLU()]
     return nn.Sequential(*layers[:-1])
 
@@ -59,18 +60,18 @@ def main() -> None:
     print(f"{'':26}{'chips':>6}{'convert [s]':>13}{'floor [s]':>11}{'ours [s]':>10}{'ratio':>7}")
     for chips in (1, options.chips):
         weights = [
-            [torch.randn(out, n) / n**0.5 for n, out in zip(WIDTHS, WIDTHS[1:], strict=False)]
+            [torch.randn(out, n) / n**0.5 for n, out in pairwise(WIDTHS)]
             for _ in range(chips)
         ]
         rounds = options.rounds if chips > 1 else 3 * options.rounds
         for kind, settings in kinds.items():
             hardware = mho.Hardware(device=device, **settings)
             mho.convert(model, hardware, chips=1)
-            convert = seconds(lambda h=hardware: mho.convert(model, h, chips=chips))
+            convert = seconds(lambda h=hardware, k=chips: mho.convert(model, h, chips=k))
             net = mho.convert(model, hardware, chips=chips)
             mho.calibrate(net, x[:200])
             floor, ours, ratio = in_turn(
-                lambda: plain(weights, x, options.batch),
+                lambda w=weights: plain(w, x, options.batch),
                 lambda n=net: simulated(n, x, options.batch),
                 rounds,
             )

@@ -51,7 +51,11 @@ def main() -> None:
         hardware = mho.Hardware(device=device, programming=programming, full_scale=8.0)
         counts: list[int] = []
 
-        def ours(hardware: mho.Hardware = hardware, threshold: float = threshold) -> None:
+        def ours(
+            hardware: mho.Hardware = hardware,
+            threshold: float = threshold,
+            counts: list[int] = counts,
+        ) -> None:
             net = mho.convert(network(), hardware)
             counts.append(epoch(net, mho.WriteStep(net, threshold=threshold), x, y, 0.05))
 

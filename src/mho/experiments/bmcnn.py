@@ -178,8 +178,8 @@ def on_chips(
     inputs = mho.data.load("mnist", "train", per_class=-(-config.calibration // 10)).images
     inputs = inputs[: config.calibration].to(device)
     if mitigation in ("layer", "column"):
-        reference = "expected" if kind == "aware" else "target"
-        mho.tune(chips, inputs, per=mitigation, reference=reference)
+        trained_on = config.hardware(config.aware_cov) if kind == "aware" else None
+        mho.tune(chips, inputs, per=mitigation, trained_on=trained_on)
     elif mitigation == "batch norm":
         mho.refresh_batchnorm(chips, [inputs])
     # Some 200 images at a time, all chips counted, stay in the processor's cache.

@@ -9,6 +9,7 @@ rule (our reading of the paper's) stands a second synapse-local rule, path impor
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Annotated, Any, ClassVar, Literal
 
 import torch
@@ -173,7 +174,7 @@ def _network(hidden: tuple[int, ...]) -> nn.Sequential:
     """Perceptron with batch normalization after every layer and saturating activations."""
     layers: list[nn.Module] = []
     widths = (784, *hidden, 10)
-    for before, after in zip(widths, widths[1:], strict=False):
+    for before, after in pairwise(widths):
         linear = nn.Linear(before, after, bias=False)
         nn.init.normal_(linear.weight, std=1 / 3)
         layers += [linear, nn.BatchNorm1d(after, eps=0.01), nn.Hardtanh()]
@@ -256,7 +257,8 @@ def _result(config: MetaplasticConfig, outcomes: dict[str, list[dict[str, Any]]]
         for number, task in enumerate(config.tasks):
             claims.append(
                 claim(f"{short[task]}_{slug}", f"{task} after all tasks, {name}",
-                      [o["test"][number] for o in rows], "%", paper=PAPER[task],
+                      [o["test"][number] for o in rows], "%",
+                      paper=None if name == "no metaplasticity" else PAPER[task],
                       note="batch normalization by task, as the ancestor does")
             )  # fmt: skip
     claims += [

@@ -58,8 +58,7 @@ class Converter:
 
     def _widen(self, x: Tensor) -> None:
         """Let each chip's range cover what it sees."""
-        rows = x.detach().reshape(self.chips, -1) if self.chips > 1 else x.detach().view(1, -1)
-        size = rows.abs()
+        size = x.detach().reshape(self.chips, -1).abs()
         if self.coverage == 1.0:
             seen = size.amax(1)
         else:

@@ -46,7 +46,7 @@ class ChipBatchNorm(nn.Module):
         )
         if self.weight is not None:
             norm.weight, norm.bias = copy.deepcopy(self.weight), copy.deepcopy(self.bias)
-        return norm.to(self.mean.device).train(self.training)
+        return norm.to(self.mean).train(self.training)
 
     def reset(self) -> None:
         """Forget the statistics."""

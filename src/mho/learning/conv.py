@@ -67,7 +67,7 @@ class MemristiveConv2d(ArrayLayer, nn.Conv2d):
         """(n, in_channels, h, w) to (n, out_channels, h', w')."""
         if input.dim() == 3:
             return self.forward(input.unsqueeze(0)).squeeze(0)
-        x = self._padded(self.dac(input))
+        x = self._padded(self._drive(input))
         return self._readout(self._unrolled(x) if self._converts_tiles else self._direct(x))
 
     def _padded(self, x: Tensor) -> Tensor:

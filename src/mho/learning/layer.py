@@ -129,16 +129,17 @@ class ArrayLayer(nn.Module):
         used = tiling.used().to(levels.device)
         self.crossbar.program(torch.where(used, levels, -1))
         self.refresh()
-        self._mark_written()
+        self.mark_written()
 
     def stale(self, threshold: float) -> Tensor:
         """Flat positions (n,) of weights more than `threshold` steps from their programmed level.
 
-        Calling this makes the layer count as written: `write_layers` does the rest.
+        Changes nothing: `write_layers` does the rest.
         """
-        bound = threshold * self.step
-        weights = positions_apart(self._matrix(), self.target, self.full_scale, bound)
-        self._mark_written()
+        shadow, bound = self._matrix(), threshold * self.step
+        weights = positions_apart(shadow, self.target, self.full_scale, bound)
+        if not torch.isfinite(shadow.view(-1).index_select(0, weights)).all():
+            raise invalid(f"{type(self).__name__}.weight", "nan or inf", "finite numbers only")
         return weights
 
     def plan(self, weights: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -149,8 +150,6 @@ class ArrayLayer(nn.Module):
         """
         n, mapping = self.hardware.levels, self.hardware.cells
         shadow = self._matrix().view(-1).index_select(0, weights)
-        if not torch.isfinite(shadow).all():
-            raise invalid(f"{type(self).__name__}.weight", "nan or inf", "finite numbers only")
         index = level_index(shadow, self.full_scale, n)
         value = level_value(index, self.full_scale, n).to(self.target)
         self.target.view(-1).index_copy_(0, weights, value)
@@ -175,22 +174,24 @@ class ArrayLayer(nn.Module):
         folded = tiling.mapping.fold(nominal, tiling.cols, device.window)
         torch.mul(tiling.join(folded), self.scale, out=self.target)
 
-    def expected(self) -> Tensor:
-        """Weight (out, in) that the levels give on average over chips, spread included."""
-        crossbar, device = self.crossbar, self.hardware.device
-        tiling = crossbar.tiling
-        mean = self.hardware.programming.mean(device, crossbar.level)
-        folded = tiling.mapping.fold(mean, tiling.cols, device.window)
+    def expected(self, hardware: Hardware | None = None) -> Tensor:
+        """Weight (out, in) that the levels give on average over chips, spread included.
+
+        `hardware` may be another kind of chip, of the same mapping, levels and window.
+        """
+        hardware, tiling = hardware or self.hardware, self.crossbar.tiling
+        mean = hardware.programming.mean(hardware.device, self.crossbar.level)
+        folded = tiling.mapping.fold(mean, tiling.cols, self.hardware.device.window)
         return tiling.join(folded) * self.scale
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
         """A cast or a move is no movement of the shadow, even where torch replaces the tensor."""
         written = self._written
         super()._apply(fn, recurse)
-        self._mark_written(written)
+        self.mark_written(written)
         return self
 
-    def _mark_written(self, written: bool = True) -> None:
+    def mark_written(self, written: bool = True) -> None:
         """Remember the shadow as it is now, which torch's counter tells from any later one."""
         self._synced = (self.weight, self.weight._version if written else -1)
 
@@ -262,11 +263,15 @@ class ArrayLayer(nn.Module):
             y = (y * self.gain.view(shape) + self.offset.view(shape)).flatten(0, 1)
         return y if self.bias is None else y + self.bias.view(-1, *after)
 
-    def _fold(self, x: Tensor) -> Tensor:
-        """(chips * n, ...) to (chips, n, ...)."""
+    def _drive(self, x: Tensor) -> Tensor:
+        """Inputs (chips * batch, ...) as the DACs apply them."""
         if x.shape[0] % self.chips:
             allowed = f"a multiple of the {self.chips} chips (batch folded, chip-major)"
             raise invalid(f"{type(self).__name__} input rows", x.shape[0], allowed)
+        return self.dac(x)
+
+    def _fold(self, x: Tensor) -> Tensor:
+        """(chips * n, ...) to (chips, n, ...)."""
         return x.unflatten(0, (self.chips, -1))
 
     # ---------------------------------------------------------------- state
@@ -280,7 +285,7 @@ class ArrayLayer(nn.Module):
         """Take the scalars back."""
         self.full_scale, tuned, written, *ranges = state.tolist()
         self.tuned = bool(tuned)
-        self._mark_written(bool(written))
+        self.mark_written(bool(written))
         self.dac.load(ranges[: self.chips])
         self.adc.load(ranges[self.chips :])
 
@@ -292,7 +297,7 @@ class ArrayLayer(nn.Module):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
-        self._mark_written(state["_synced"])
+        self.mark_written(state["_synced"])
 
     def extra_repr(self) -> str:
         """The usual line, with the cells."""

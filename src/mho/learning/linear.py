@@ -60,7 +60,7 @@ class MemristiveLinear(ArrayLayer, nn.Linear):
 
     def forward(self, input: Tensor) -> Tensor:
         """(..., in_features) to (..., out_features)."""
-        x = self.dac(input)
+        x = self._drive(input)
         self._count(x, x.numel() // self.in_features)
         if self._converts_tiles:
             y = self._tiled(x.reshape(-1, self.in_features))

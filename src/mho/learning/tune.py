@@ -9,12 +9,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mho.errors import invalid
+from mho.hardware import Hardware
 from mho.learning.conv import MemristiveConv2d
 from mho.learning.evaluate import evaluating
 from mho.learning.layer import ArrayLayer, memristive_layers
 
 Per = Literal["layer", "column"]
-Reference = Literal["target", "expected"]
 
 
 @torch.no_grad()
@@ -22,32 +22,30 @@ def tune(
     net: nn.Module,
     batch: Tensor,
     per: Per = "column",
-    reference: Reference = "target",
+    trained_on: Hardware | None = None,
 ) -> None:
     """Fit read-out gain and offset of each chip by least squares on a batch of inputs.
 
-    Layer after layer, `a y + b` is fitted to what the layer would give for the same input with its
-    reference weight. Labels are not used. After Lammie et al. (10.1016/j.neucom.2022.02.043), who
-    fit one gain and offset a layer on random inputs.
+    Layer after layer, `a y + b` is fitted to what the layer would give for the same input with the
+    weight that its levels stand for. Labels are not used. After Lammie et al.
+    (10.1016/j.neucom.2022.02.043), who fit one gain and offset a layer on random inputs.
 
     Args:
         net: a converted network, calibrated if its converters have bits.
         batch: inputs (batch, ...).
         per: one gain and offset a layer and chip, or one a column and chip.
-        reference: the weight that the levels stand for, or ("expected") its mean over chips,
-            which is what a network trained with `Variation` has adapted to.
+        trained_on: the chips whose spread `Variation` drew in training, if it did: the fit then
+            aims at their mean response, to which the network has adapted.
 
     Raises:
-        ValueError: unknown `per` or `reference`.
+        ValueError: unknown `per`.
     """
     if per not in ("layer", "column"):
         raise invalid("tune.per", per, "'layer' or 'column'")
-    if reference not in ("target", "expected"):
-        raise invalid("tune.reference", reference, "'target' or 'expected'")
 
     def fit(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
         assert isinstance(layer, ArrayLayer)
-        weight = layer.target if reference == "target" else layer.expected()
+        weight = layer.target if trained_on is None else layer.expected(trained_on)
         wanted = _apply(layer, inputs[0], weight)
         seen = output
         if layer.bias is not None:

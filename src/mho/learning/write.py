@@ -113,6 +113,9 @@ def write_layers(layers: Sequence[ArrayLayer], thresholds: Sequence[float]) -> l
     """Write the stale weights of several layers in one physical step; returns how many of each.
 
     Half a step as threshold is "write when the nearest level changed"; more is hysteresis.
+
+    Raises:
+        ValueError: a shadow weight is not finite; then nothing is written.
     """
     stale = [layer.stale(t) for layer, t in zip(layers, thresholds, strict=True)]
     work = [(layer, w) for layer, w in zip(layers, stale, strict=True) if w.numel() > 0]
@@ -125,6 +128,8 @@ def write_layers(layers: Sequence[ArrayLayer], thresholds: Sequence[float]) -> l
     )
     for (layer, weights), (cells, _, _) in zip(work, plans, strict=True):
         layer.update(weights, cells)
+    for layer in layers:
+        layer.mark_written()
     return [weights.numel() for weights in stale]
 
 

@@ -1,0 +1,143 @@
+"""Writes the README's claims table and picture from the committed results.
+
+Run: python docs/claims.py [results/quick]
+
+The table stands between two markers in README.md; the picture is docs/quick.png. A test holds the
+README to what this writes.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+ROOT = Path(__file__).resolve().parent.parent
+MARKERS = ("<!-- claims: written by docs/claims.py -->\n", "<!-- end of claims -->\n")
+EXPERIMENTS = ("bmcnn", "siamese", "metaplastic")
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7")
+
+SHOWN = {
+    "bmcnn": (
+        "ideal_accuracy",
+        "cov50_raw_accuracy",
+        "cov50_best_accuracy",
+        "cov50_worst_chip",
+        "cov100_best_accuracy",
+        "cov100_worst_chip",
+    ),
+    "siamese": (
+        "mlp_float_accuracy",
+        "mlp_accuracy",
+        "mlp_gone",
+        "mlp_first_epoch_gone",
+        "mlp_sparse_accuracy",
+        "mlp_sparse_gone",
+        "mlp_max_writes_per_cell",
+    ),
+    "metaplastic": (
+        "mnist_after_both",
+        "fashion_after_both",
+        "mnist_software",
+        "fashion_software",
+        "mnist_no_oracle",
+        "cell_ratio",
+        "endurance_share_max",
+    ),
+}
+"""Claims that the README shows; the report shows all of them."""
+
+
+def results(folder: Path) -> dict[str, dict[str, Any]]:
+    """Result of each experiment."""
+    return {
+        name: json.loads((folder / name / "result.json").read_text(encoding="utf-8"))
+        for name in EXPERIMENTS
+    }
+
+
+def table(folder: Path) -> str:
+    """The claims as Markdown."""
+    lines = ["| system | claim | paper | ours | n | command |", "|---|---|---|---|---|---|"]
+    for name, result in results(folder).items():
+        command = json.loads((folder / name / "env.json").read_text(encoding="utf-8"))["command"]
+        claims = {claim["id"]: claim for claim in result["claims"]}
+        for id in SHOWN[name]:
+            claim = claims[id]
+            paper = "-" if claim["paper"] is None else f"{claim['paper']:g} {claim['unit']}"
+            ours = _number(claim["ours"], claim["std"], claim["unit"])
+            cells = (name, claim["what"], paper.strip(), ours, str(claim["n"]), f"`{command}`")
+            lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def readme(text: str, folder: Path) -> str:
+    """README text with the table of a folder."""
+    before, rest = text.split(MARKERS[0])
+    _, after = rest.split(MARKERS[1])
+    return f"{before}{MARKERS[0]}{table(folder)}{MARKERS[1]}{after}"
+
+
+def picture(folder: Path) -> Figure:
+    """Three panels: one system each."""
+    data = results(folder)
+    figure = Figure(figsize=(12, 3.6), layout="constrained")
+    FigureCanvasAgg(figure)
+    once, rarely, life = figure.subplots(1, 3)
+
+    curves = {c["id"]: c for c in data["bmcnn"]["curves"]}
+    _lines(once, curves["spread_aware"]["series"])
+    once.set(title="Write once", xlabel="device spread [%]", ylabel="MNIST accuracy [%]")
+
+    curves = {c["id"]: c for c in data["siamese"]["curves"]}
+    for colour, series in zip(COLOURS, curves["frontier"]["series"], strict=False):
+        rarely.plot(series["x"], series["y"], "o", color=colour, label=series["name"])
+    rarely.set(title="Write rarely", xlabel="writes per weight, whole training", xscale="log")
+
+    curves = {c["id"]: c for c in data["metaplastic"]["curves"]}
+    for colour, series in zip(COLOURS, curves["frontier"]["series"], strict=False):
+        life.plot(series["x"], series["y"], "o", color=colour, label=series["name"])
+    life.plot([97], [86], "k*", markersize=11, label="paper")
+    life.set(
+        title="Write for life", xlabel="MNIST after both [%]", ylabel="Fashion-MNIST after both [%]"
+    )
+    for axes in (once, rarely, life):
+        axes.legend(frameon=False, fontsize="small")
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.grid(alpha=0.25)
+    return figure
+
+
+def _lines(axes: Axes, rows: list[dict[str, Any]]) -> None:
+    for colour, series in zip(COLOURS, rows, strict=False):
+        axes.plot(series["x"], series["y"], "o-", color=colour, label=series["name"])
+        if series["std"]:
+            low = [y - s for y, s in zip(series["y"], series["std"], strict=True)]
+            high = [y + s for y, s in zip(series["y"], series["std"], strict=True)]
+            axes.fill_between(series["x"], low, high, color=colour, alpha=0.15, linewidth=0)
+
+
+def _number(value: float, std: float | None, unit: str) -> str:
+    """A number with its spread, two digits beyond what matters."""
+    digits = 3 if abs(value) > 99.5 and unit == "%" and value < 100 else 2
+    digits = 0 if value == round(value) else digits
+    digits = 4 if abs(value) < 0.5 and value else digits
+    spread = "" if std is None else f" ± {std:.{max(digits, 1)}f}"
+    return f"{value:.{digits}f}{spread} {unit}".strip()
+
+
+def main() -> None:
+    """Rewrite README.md and docs/quick.png."""
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "results" / "quick"
+    path = ROOT / "README.md"
+    path.write_text(readme(path.read_text(encoding="utf-8"), folder), encoding="utf-8")
+    picture(folder).savefig(ROOT / "docs" / "quick.png", dpi=110)
+
+
+if __name__ == "__main__":
+    main()
