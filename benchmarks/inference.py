@@ -60,8 +60,7 @@ def main() -> None:
     print(f"{'':26}{'chips':>6}{'convert [s]':>13}{'floor [s]':>11}{'ours [s]':>10}{'ratio':>7}")
     for chips in (1, options.chips):
         weights = [
-            [torch.randn(out, n) / n**0.5 for n, out in pairwise(WIDTHS)]
-            for _ in range(chips)
+            [torch.randn(out, n) / n**0.5 for n, out in pairwise(WIDTHS)] for _ in range(chips)
         ]
         rounds = options.rounds if chips > 1 else 3 * options.rounds
         for kind, settings in kinds.items():

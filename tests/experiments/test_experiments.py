@@ -85,7 +85,7 @@ def test_it_learns_something(outcome: Any) -> None:
 
 
 def test_the_ledger_agrees_with_itself(outcome: Any) -> None:
-    name, config, result, _ = outcome
+    name, _, result, _ = outcome
     rows, total = result["ledger"]["layers"], result["ledger"]["total"]
     for entry, value in total.items():
         assert value == sum(row[entry] for row in rows)

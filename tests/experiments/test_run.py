@@ -96,11 +96,15 @@ def test_the_checkpoint_is_public_and_loads_without_pickle(tmp_path: Path) -> No
 def test_ctrl_c_stops_at_the_next_step_with_a_checkpoint(tmp_path: Path) -> None:
     run = make(tmp_path / "r")
     seen = []
-    with run.interruptible(), pytest.raises(KeyboardInterrupt):
+
+    def work() -> None:
         for step in run.steps("train", 100, {"net": nn.Linear(2, 2)}):
             seen.append(step)
             if step == 3:
                 signal.raise_signal(signal.SIGINT)
+
+    with run.interruptible(), pytest.raises(KeyboardInterrupt):
+        work()
     run.close()
     assert seen == [0, 1, 2, 3]
     state = torch.load(tmp_path / "r/checkpoint.pt", weights_only=True)
@@ -109,11 +113,19 @@ def test_ctrl_c_stops_at_the_next_step_with_a_checkpoint(tmp_path: Path) -> None
 
 def test_a_second_ctrl_c_stops_at_once(tmp_path: Path) -> None:
     run = make(tmp_path / "r")
-    with run.interruptible(), pytest.raises(KeyboardInterrupt):
+    reached = []
+
+    def work() -> None:
         signal.raise_signal(signal.SIGINT)
+        reached.append("first")
         signal.raise_signal(signal.SIGINT)
         time.sleep(5)
+        reached.append("second")
+
+    with run.interruptible(), pytest.raises(KeyboardInterrupt):
+        work()
     run.close()
+    assert reached == ["first"]
 
 
 def test_a_folder_in_use_is_refused_unless_resumed(tmp_path: Path) -> None:
@@ -140,7 +152,7 @@ def test_a_damaged_checkpoint_is_refused_and_left_alone(tmp_path: Path, damage: 
     else:
         torch.save(torch.load(path, weights_only=True) | {"format": 0}, path)
     before = path.read_bytes()
-    with pytest.raises(ValueError, match="checkpoint = .*delete the folder"):
+    with pytest.raises(ValueError, match=r"checkpoint = .*delete the folder"):
         make(tmp_path / "r", resume=True)
     assert path.read_bytes() == before
 
@@ -148,9 +160,14 @@ def test_a_damaged_checkpoint_is_refused_and_left_alone(tmp_path: Path, damage: 
 def test_replacing_leaves_the_old_file_if_writing_fails(tmp_path: Path) -> None:
     target = tmp_path / "x"
     run_module.write_text(target, "old")
-    with pytest.raises(Stop), run_module.replacing(target) as temporary:
-        temporary.write_text("half")
-        raise Stop
+
+    def work() -> None:
+        with run_module.replacing(target) as temporary:
+            temporary.write_text("half")
+            raise Stop
+
+    with pytest.raises(Stop):
+        work()
     assert target.read_text() == "old"
     assert [p.name for p in tmp_path.iterdir()] == ["x"]
 

@@ -7,6 +7,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import nn
 
 import mho
 from mho.hardware import LayerLedger, Ledger, Prices
@@ -27,12 +28,15 @@ FREE = {
 }
 
 
-def layer(endurance: float | None = 1e4, vectors: int = 10) -> LayerLedger:
-    """Two chips of a 2 x 2 layer on eight 5-level cells."""
+def layer(
+    endurance: float | None = 1e4, vectors: int = 10, inputs: int | None = None
+) -> LayerLedger:
+    """Two chips of a 2 x 2 layer on eight 5-level cells; one vector an input if not told."""
     pulses = torch.tensor([[1, 2, 3, 4, 5, 6, 7, 8], [2, 2, 2, 2, 2, 2, 2, 2]])
     return LayerLedger(
         name="layer", weights=4, cells=8, rows=2, tiles=(1, 1), columns=2, states=5,
         conversions_per_vector=2, drives_per_vector=2, endurance=endurance, vectors=vectors,
+        inputs=vectors if inputs is None else inputs,
         set_pulses=torch.tensor([30, 10]), verified=True, writes_per_cell=torch.ones(2, 8),
         pulses_per_cell=pulses, stuck_off=torch.zeros(2), stuck_on=torch.zeros(2),
         worn=torch.zeros(2),
@@ -99,6 +103,45 @@ def test_nothing_read_has_no_energy_per_input() -> None:
     rows = {row["what"]: row["value"] for row in unread.items()}
     assert rows["energy per input"] is None
     assert rows["read energy (per chip)"] == 0
+
+
+def test_energy_per_input_is_that_of_all_layers_over_the_inputs_of_the_first() -> None:
+    # A convolution that reads 16 vectors an input, then a layer that reads one.
+    several = cost({"adc_energy": 3.0}, layer(vectors=80, inputs=5), layer(vectors=5))
+    assert several.read_energy == 3 * 2 * (80 + 5)
+    assert several.energy_per_input == 3 * 2 * (16 + 1)
+
+
+@pytest.mark.parametrize("adc_per_tile", [True, False])
+@pytest.mark.parametrize("chips", [None, 3])
+def test_energy_per_input_of_a_small_network_is_what_going_through_it_costs(
+    chips: int | None, adc_per_tile: bool, generator: torch.Generator
+) -> None:
+    model = nn.Sequential(
+        nn.Conv2d(2, 5, 3, padding=1), nn.Conv2d(5, 3, 2, stride=2), nn.Flatten(), nn.Linear(27, 4)
+    )
+    device = mho.MultiLevel(g_min=10e-6, g_max=90e-6, levels=5)
+    bits = {"dac_bits": 8, "adc_bits": 8, "adc_per_tile": adc_per_tile}
+    hw = mho.Hardware(device=device, tile=(7, 8), **bits)
+    net = mho.convert(model, hw, chips, generator=generator)
+    mho.calibrate(net, torch.randn(4, 2, 6, 6, generator=generator))
+    net(torch.randn(3, 2, 6, 6, generator=generator))
+    net(torch.randn(1, 2, 6, 6, generator=generator))
+    entry = Prices(**(FREE | {"read_energy": 2.0, "dac_energy": 30.0, "adc_energy": 500.0}))
+
+    expected = 0.0
+    for pixels, rows, columns in ((36, 2 * 9, 5), (9, 5 * 4, 3), (1, 27, 4)):
+        for _ in range(pixels):
+            expected += 30.0 * rows
+            for start in range(0, rows, 7):
+                expected += 2.0 * 2 * columns * len(range(start, min(start + 7, rows)))
+                expected += 500.0 * columns * (adc_per_tile or start == 0)
+    book = mho.ledger(net)
+    assert [layer.inputs for layer in book.layers] == [8, 8, 8]
+    assert [layer.vectors for layer in book.layers] == [8 * 36, 8 * 9, 8]
+    paid = mho.price(book, entry)
+    assert paid.energy_per_input == pytest.approx(expected, rel=1e-12)
+    assert paid.read_energy == pytest.approx(8 * expected, rel=1e-12)
 
 
 @pytest.mark.parametrize("name", mho.prices.PRICES)

@@ -94,6 +94,29 @@ def test_gradients_reach_the_shadow_through_it(model: nn.Module, batches: list[T
     assert net.net[1].weight.grad.abs().max() > 0
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_the_plain_network_of_a_chip_has_its_statistics(
+    model: nn.Module, batches: list[Tensor], dtype: torch.dtype
+) -> None:
+    batches = [x.to(dtype) for x in batches]
+    net = mho.convert(model.to(dtype), HARDWARE, 3)
+    mho.refresh_batchnorm(net, batches)
+    y = net(batches[0])
+    for k in range(3):
+        plain = mho.to_digital(net, k)
+        assert [type(m) for m in plain.modules()] == [type(m) for m in model.modules()]
+        assert plain.state_dict().keys() == model.state_dict().keys()
+        torch.testing.assert_close(plain(batches[0]), y[k], rtol=0, atol=2e-5)
+        others = [(plain(batches[0]) - y[j]).abs().max() for j in range(3) if j != k]
+        assert min(others) > 0.2
+    with torch.no_grad():  # nothing is shared
+        for tensor in plain.state_dict().values():
+            tensor.zero_()
+    assert torch.equal(net(batches[0]), y)
+    with pytest.raises(ValueError, match="chip = None: allowed is a number: batch normalization"):
+        mho.to_digital(net)
+
+
 def test_there_must_be_something_to_refresh(model: nn.Module, batches: list[Tensor]) -> None:
     with pytest.raises(ValueError, match="net = 'Linear': allowed is a network with batch norm"):
         mho.refresh_batchnorm(nn.Linear(2, 2), batches)

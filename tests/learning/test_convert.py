@@ -200,6 +200,17 @@ def test_impossible_layers_are_refused() -> None:
             mho.convert(model, hardware())
 
 
+@pytest.mark.parametrize("chips", [None, 3])
+def test_what_is_converted_is_not_converted_again(model: Net, chips: int | None) -> None:
+    net = mho.convert(model, hardware(), chips)
+    own = nn.Sequential(nn.Linear(3, 4), MemristiveLinear(4, 2, hardware=hardware()))
+    for converted in (net, nn.Sequential(net, nn.Linear(8, 2)), own):
+        kind = type(converted).__name__
+        with pytest.raises(ValueError, match=f"model = '{kind}': allowed is a network that is not"):
+            mho.convert(converted, hardware(), chips)
+    assert len(memristive_layers(mho.convert(mho.to_digital(net), hardware(), chips))) == 3
+
+
 # ------------------------------------------------------------------ and back
 
 

@@ -107,6 +107,32 @@ def test_calibration_covers_what_was_seen(model: nn.Module, generator: torch.Gen
     assert inside == pytest.approx(0.9, abs=0.002)
 
 
+def test_a_chip_calibrates_as_if_alone(
+    model: nn.Module, loader: list, generator: torch.Generator
+) -> None:
+    x = torch.randn(64, 10, generator=generator)
+    hw = HARDWARE.replace(dac_bits=8, adc_bits=8)
+
+    def calibrated(chips: int, first_chip: int) -> nn.Module:
+        seeded = torch.Generator().manual_seed(3)
+        net = mho.convert(model, hw, chips, generator=seeded, first_chip=first_chip)
+        mho.calibrate(net, x)
+        return net
+
+    many = calibrated(4, 0)
+    accuracy = mho.evaluate(many, loader)
+    for k in range(4):
+        alone = calibrated(1, k)
+        for n in (0, 3):
+            for mine, theirs in (
+                (alone.net[n].dac, many.net[n].dac),
+                (alone.net[n].adc, many.net[n].adc),
+            ):  # at most one code of the layer before away
+                assert mine.ranges == pytest.approx(theirs.ranges[k : k + 1], rel=0.01)
+        assert mho.evaluate(alone, loader).item() == accuracy[k]
+    assert max(many.net[3].dac.ranges) > 1.05 * min(many.net[3].dac.ranges)
+
+
 def test_calibration_writes_no_cell(model: nn.Module, loader: list) -> None:
     net = mho.convert(model, HARDWARE.replace(adc_bits=8), 2)
     before = mho.ledger(net).totals()

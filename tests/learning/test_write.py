@@ -153,6 +153,42 @@ def test_an_unknown_layer_suggests_the_nearest() -> None:
         WriteStep(nn.Linear(2, 2))
 
 
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), float("-inf")])
+def test_a_weight_that_is_not_finite_is_refused_and_nothing_is_written(
+    bad: float, generator: torch.Generator
+) -> None:
+    net, good = network(), network()
+    move(net, 1.0, generator)
+    last = memristive_layers(net)["net.4"]
+    with torch.no_grad():
+        for p, q in zip(good.parameters(), net.parameters(), strict=True):
+            p.copy_(q)
+        place = int((last.target * (-1 if bad < 0 else 1)).argmax())
+        last.weight.view(-1)[place] = bad  # an infinite one even where its level is the outermost
+    before = copy.deepcopy(net.state_dict())
+    targets = [layer.target.clone() for layer in memristive_layers(net).values()]
+    for _ in range(2):
+        with pytest.raises(
+            ValueError, match=r"MemristiveLinear\.weight = 'nan or inf': allowed is"
+        ):
+            mho.write(net)
+    for name, value in net.state_dict().items():
+        torch.testing.assert_close(value, before[name], rtol=0, atol=0, equal_nan=True)
+    for layer, target in zip(memristive_layers(net).values(), targets, strict=True):
+        assert torch.equal(layer.target, target)
+    with pytest.raises(RuntimeError, match="arrays were not written"):
+        net(torch.zeros(1, 2, 6, 6))
+    # Once it is mended, the step that was refused is made in full.
+    with torch.no_grad():
+        last.weight.copy_(memristive_layers(good)["net.4"].weight)
+    assert mho.write(net) == mho.write(good)
+    for one, other in zip(
+        memristive_layers(net).values(), memristive_layers(good).values(), strict=True
+    ):
+        assert torch.equal(one.effective, other.effective)
+        assert torch.equal(one.target, other.target)
+
+
 # ------------------------------------------------------------------ with rules
 
 
@@ -252,9 +288,29 @@ def test_positions_apart_are_those_of_a_plain_comparison(
     w = torch.randn(300, 700, generator=generator).to(dtype)  # several blocks, the last one short
     target = (w.float() + 0.1 * torch.randn(w.shape, generator=generator)).to(dtype)
     kept = w.clone(), target.clone()
-    found = positions_apart(w, target, 1.5, 0.15)
-    expected = (w.clamp(-1.5, 1.5) - target).abs() > 0.15
+    found = positions_apart(w, target, 0.15)
+    expected = (w - target).abs() > 0.15
     assert torch.equal(found, expected.flatten().nonzero().squeeze(1))
     assert found.dtype == torch.int64
+    for bound in (0.15, 1e9):  # nan is apart from everything, however near the rest is
+        w.view(-1)[7], w.view(-1)[-1] = torch.nan, torch.nan
+        away = ~((w - target).abs() <= bound)
+        assert torch.equal(positions_apart(w, target, bound), away.flatten().nonzero()[:, 0])
+        assert away.view(-1)[7]
+        assert away.view(-1)[-1]
+    w.view(-1)[7], w.view(-1)[-1] = kept[0].view(-1)[7], kept[0].view(-1)[-1]
     assert torch.equal(w, kept[0])
     assert torch.equal(target, kept[1])
+
+
+def test_a_shadow_beyond_the_full_scale_is_written_once(generator: torch.Generator) -> None:
+    """It stays far from its level, but that level stays the nearest: nothing more to write."""
+    net = network()
+    layer = next(iter(memristive_layers(net).values()))
+    with torch.no_grad():
+        layer.weight.view(-1)[:5] = 4.0 * layer.full_scale
+    assert 0 < mho.write(net).weights <= 5
+    with torch.no_grad():
+        layer.weight.view(-1)[:5] = 5.0 * layer.full_scale
+    assert mho.write(net).weights == 0
+    assert layer.target.view(-1)[:5].tolist() == pytest.approx([layer.full_scale] * 5)

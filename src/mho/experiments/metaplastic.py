@@ -56,7 +56,7 @@ class MetaplasticConfig(ExperimentConfig):
     """Strength of the interval rule; the paper finds 2 to 4 useful [1]."""
     damping: Annotated[float, Range(least=0.0)] = 30.0
     """Damping by path importance [1]."""
-    pull: Annotated[float, Range(least=0.0)] = 3e-3
+    pull: Annotated[float, Range(least=0.0)] = 2e-3
     """Pull to the anchor, for a synapse of mean importance, in each step [1]."""
     threshold: Annotated[float, Range(least=0.5)] = 0.5
     """Distance at which a weight is written, in steps between levels [1]."""
@@ -84,7 +84,7 @@ class MetaplasticConfig(ExperimentConfig):
 
 
 PRESETS = {
-    "quick": MetaplasticConfig(preset="quick", epochs=3),
+    "quick": MetaplasticConfig(preset="quick", epochs=4),
     "standard": MetaplasticConfig(preset="standard", chips=5, epochs=15),
     "paper": MetaplasticConfig(preset="paper", chips=5, epochs=50),
 }
@@ -135,9 +135,10 @@ def learn(
         optimizer = torch.optim.Adam(net.parameters(), config.rate)
         total = feed.epoch_steps * config.epochs
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, total)
-        state = {"net": net, "optimizer": optimizer, "schedule": schedule, "write": write}
+        state = {"net": net, "optimizer": optimizer, "schedule": schedule, "write": write,
+                 "history": history}  # fmt: skip
         net.train()
-        for step in run.steps(f"task {number + 1}, {task}", total, state | {"history": history}):
+        for step in run.steps(f"task {number + 1}, {task}", total, state):
             if step % config.calibrate_every == 0:
                 mho.calibrate(net, feed.sample(1000))
             x, y = feed.at(step)

@@ -90,7 +90,7 @@ def refresh_batchnorm(net: nn.Module, inputs: Iterable[Tensor]) -> None:
         for parent in list(net.modules()):
             for name, child in list(parent.named_children()):
                 if isinstance(child, _BatchNorm):
-                    fresh = ChipBatchNorm(child, chips).to(next(net.parameters()).device)
+                    fresh = ChipBatchNorm(child, chips).to(next(net.parameters()))
                     setattr(parent, name, fresh.train(child.training))
     norms = [m for m in net.modules() if isinstance(m, ChipBatchNorm | _BatchNorm)]
     if not norms:

@@ -6,29 +6,28 @@ import numpy as np
 import torch
 from torch import Tensor
 
-_BLOCK = 1 << 16
+_BLOCK = 1 << 15
 """Weights compared at a time, so that intermediate values stay in the processor's cache."""
 
 
-def positions_apart(w: Tensor, target: Tensor, limit: float, bound: float) -> Tensor:
-    """Flat positions (n,) where `|clip(w, -limit, limit) - target| > bound`, int64; nan counts too.
+def positions_apart(w: Tensor, target: Tensor, bound: float) -> Tensor:
+    """Flat positions (n,) where `|w - target| > bound`, int64; nan counts too.
 
     Args:
         w, target: contiguous, of the same shape.
     """
     if w.device.type != "cpu" or w.dtype == torch.bfloat16:
-        near = w.clamp(-limit, limit).sub_(target).abs_() <= bound
+        near = (w - target).abs_() <= bound
         return (~near).flatten().nonzero().squeeze(1)
     # NumPy compares and collects several times faster than torch does on one core.
     flat, goal = w.view(-1).numpy(), target.view(-1).numpy()
-    apart = np.empty(flat.size, dtype=bool)
+    near = np.empty(flat.size, dtype=bool)
     buffer = np.empty(min(_BLOCK, flat.size), dtype=flat.dtype)
     for start in range(0, flat.size, _BLOCK):
         part = slice(start, start + _BLOCK)
-        distance = buffer[: apart[part].size]
-        np.clip(flat[part], -limit, limit, out=distance)
-        np.subtract(distance, goal[part], out=distance)
+        distance = buffer[: near[part].size]
+        np.subtract(flat[part], goal[part], out=distance)
         np.abs(distance, out=distance)
-        np.less_equal(distance, bound, out=apart[part])
-    np.logical_not(apart, out=apart)
-    return torch.from_numpy(np.flatnonzero(apart))
+        np.less_equal(distance, bound, out=near[part])
+    np.logical_not(near, out=near)
+    return torch.from_numpy(np.flatnonzero(near))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 import torch
 import torch.nn.functional as F
@@ -31,6 +31,19 @@ class _Through(torch.autograd.Function):
         chips = grad.numel() // ctx.shape.numel()
         total = grad if chips == 1 else grad.view(chips, -1).sum(0)
         return total.view(ctx.shape), None
+
+
+class Plan(NamedTuple):
+    """What a write step will do to one layer."""
+
+    weights: Tensor
+    """Flat positions (n,) of the weights to write."""
+    cells: Tensor
+    """Flat positions (n, terms) of the cells that enter them."""
+    write: Tensor
+    """Flat positions (k,) of the cells that change."""
+    levels: Tensor
+    """Their new levels (k,)."""
 
 
 class ArrayLayer(nn.Module):
@@ -134,30 +147,34 @@ class ArrayLayer(nn.Module):
     def stale(self, threshold: float) -> Tensor:
         """Flat positions (n,) of weights more than `threshold` steps from their programmed level.
 
-        Changes nothing: `write_layers` does the rest.
+        Beyond the full scale a shadow may be that far and its level still be the nearest.
+
+        Raises:
+            ValueError: a shadow weight is not finite.
         """
-        shadow, bound = self._matrix(), threshold * self.step
-        weights = positions_apart(shadow, self.target, self.full_scale, bound)
-        if not torch.isfinite(shadow.view(-1).index_select(0, weights)).all():
+        matrix = self._matrix()
+        weights = positions_apart(matrix, self.target, threshold * self.step)
+        if not torch.isfinite(matrix.view(-1).index_select(0, weights)).all():
             raise invalid(f"{type(self).__name__}.weight", "nan or inf", "finite numbers only")
         return weights
 
-    def plan(self, weights: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """How to bring weights (n,) to their nearest level.
-
-        Returns the cells (n, terms) that enter them, and of those the positions (k,) to write with
-        their levels (k,); `target` is brought up to date.
-        """
-        n, mapping = self.hardware.levels, self.hardware.cells
-        shadow = self._matrix().view(-1).index_select(0, weights)
+    def plan(self, stale: Tensor) -> Plan:
+        """How to bring stale weights (n,) to their nearest level; brings `target` up to date."""
+        n, mapping, crossbar = self.hardware.levels, self.hardware.cells, self.crossbar
+        shadow = self._matrix().view(-1).index_select(0, stale)
         index = level_index(shadow, self.full_scale, n)
+        cells = crossbar.tiling.cells(stale)
+        own = cells[:, : mapping.cells_per_weight]
+        levels = mapping.own(index, n, self.hardware.device.states)
+        present = crossbar.level.view(-1).index_select(0, own.flatten()).view_as(own)
+        changed = levels != present
+        moved = changed.any(1).nonzero().view(-1)
+        write = own[changed], levels[changed]
+        if moved.numel() < stale.numel():
+            stale, index, cells = (t.index_select(0, moved) for t in (stale, index, cells))
         value = level_value(index, self.full_scale, n).to(self.target)
-        self.target.view(-1).index_copy_(0, weights, value)
-        cells = self.crossbar.tiling.cells(weights)
-        own = cells[:, : mapping.cells_per_weight].flatten()
-        levels = mapping.own(index, n, self.hardware.device.states).flatten()
-        changed = (levels != self.crossbar.level.view(-1).index_select(0, own)).nonzero().view(-1)
-        return cells, own.index_select(0, changed), levels.index_select(0, changed)
+        self.target.view(-1).index_copy_(0, stale, value)
+        return Plan(stale, cells, *write)
 
     def update(self, weights: Tensor, cells: Tensor) -> None:
         """Fold the conductances of weights (n,), held by cells (n, terms), into `effective`."""

@@ -118,19 +118,14 @@ def write_layers(layers: Sequence[ArrayLayer], thresholds: Sequence[float]) -> l
         ValueError: a shadow weight is not finite; then nothing is written.
     """
     stale = [layer.stale(t) for layer, t in zip(layers, thresholds, strict=True)]
-    work = [(layer, w) for layer, w in zip(layers, stale, strict=True) if w.numel() > 0]
-    plans = [layer.plan(weights) for layer, weights in work]
-    write_together(
-        [
-            (layer.crossbar, own, levels)
-            for (layer, _), (_, own, levels) in zip(work, plans, strict=True)
-        ]
-    )
-    for (layer, weights), (cells, _, _) in zip(work, plans, strict=True):
-        layer.update(weights, cells)
+    plans = [layer.plan(weights) for layer, weights in zip(layers, stale, strict=True)]
+    work = [(layer, plan) for layer, plan in zip(layers, plans, strict=True) if len(plan.weights)]
+    write_together([(layer.crossbar, plan.write, plan.levels) for layer, plan in work])
+    for layer, plan in work:
+        layer.update(plan.weights, plan.cells)
     for layer in layers:
         layer.mark_written()
-    return [weights.numel() for weights in stale]
+    return [len(plan.weights) for plan in plans]
 
 
 def _per_layer(

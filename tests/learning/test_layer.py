@@ -157,6 +157,38 @@ def test_many_chips_are_the_chips_one_by_one(
     assert (y[0] - y[1]).abs().max() > 1e-3
 
 
+@pytest.mark.parametrize("adc_per_tile", [True, False])
+@pytest.mark.parametrize("read_noise", [0.0, 0.05])
+@every_layer
+def test_a_calibrated_chip_is_the_same_alone_or_among_many(
+    make: Make,
+    shape: tuple[int, ...],
+    read_noise: float,
+    adc_per_tile: bool,
+    generator: torch.Generator,
+) -> None:
+    bits = {"dac_bits": 8, "adc_bits": 8, "adc_per_tile": adc_per_tile}
+    hw = hardware(REAL.replace(read_noise=read_noise), **bits)
+    batch, x = torch.randn(2, *shape, generator=generator)
+    many = twin(make, hw, 5)
+    mho.calibrate(many, batch)
+    y, together = many(x), layer_of(many)
+    assert together.adc.ranges is not None
+    assert len(set(together.adc.ranges)) > 1  # ranges of their own, not one for all
+    tiles = together.crossbar.tiling.grid[0] if adc_per_tile else 1
+    for first, n in ((0, 1), (3, 1), (4, 1), (1, 3)):
+        net = twin(make, hw, None if n == 1 else n, first_chip=first)
+        mho.calibrate(net, batch)
+        part, own = slice(first, first + n), layer_of(net)
+        assert own.dac.ranges == (together.dac.ranges or ())[part]
+        assert own.adc.ranges == pytest.approx(together.adc.ranges[part], rel=1e-5)
+        away = (net(x).view_as(y[part]) - y[part]).abs()
+        # A value on the border of two codes may fall either way, which must stay rare.
+        lsb = max(together.adc.ranges[part]) / 127
+        assert away.max() <= 1.01 * tiles * lsb
+        assert (away < 1e-4).double().mean() >= 0.99
+
+
 @every_layer
 def test_permuting_chips_permutes_results(
     make: Make, shape: tuple[int, ...], generator: torch.Generator
@@ -214,6 +246,23 @@ def test_the_folded_batch_must_divide_by_the_chips() -> None:
     with pytest.raises(ValueError, match="input rows = 7: allowed is a multiple of the 3 chips"):
         layer(torch.zeros(7, 4))
     assert layer(torch.zeros(6, 4)).shape == (6, 2)
+
+
+@pytest.mark.parametrize("bits", [None, 8])
+def test_a_batch_that_does_not_divide_is_refused_before_it_is_converted(bits: int | None) -> None:
+    hw = hardware(dac_bits=bits)
+    layers = {
+        mho.nn.MemristiveLinear(4, 2, hardware=hw, chips=3): (4,),
+        mho.nn.MemristiveConv2d(2, 2, 3, hardware=hw, chips=3): (2, 4, 4),
+    }
+    for layer, shape in layers.items():
+        layer.dac.ranges = (1.0,) * 3
+        for calibrating in (False, True):
+            layer.dac.calibrating = calibrating
+            with pytest.raises(ValueError, match="input rows = 7: allowed is a multiple of the 3"):
+                layer(torch.zeros(7, *shape))
+        assert layer.dac.ranges == (1.0,) * 3
+        assert layer.crossbar.inputs == layer.crossbar.vectors == 0
 
 
 @pytest.mark.parametrize("bits", [None, 8])
@@ -347,6 +396,27 @@ def test_a_checkpoint_brings_everything_back(which: str, generator: torch.Genera
     assert torch.equal(other(x), net(x))
 
 
+@pytest.mark.parametrize("chips", [None, 2])
+def test_a_checkpoint_says_which_chips_it_is_of(
+    chips: int | None, generator: torch.Generator
+) -> None:
+    make, shape = LAYERS["linear"]
+    hw = hardware(REAL.replace(read_noise=0.05), adc_bits=8, dac_bits=8)
+    net, other = twin(make, hw, chips, first_chip=3), twin(make, hw, chips)
+    x = torch.randn(shape, generator=generator)
+    mho.calibrate(net, x)
+    other.load_state_dict(net.state_dict())
+    assert layer_of(other).crossbar.chips == range(3, 3 + (chips or 1))
+    assert layer_of(other).adc.ranges == layer_of(net).adc.ranges
+    for _ in range(2):  # writes and reads go on with the noise of these chips
+        for each in (net, other):
+            with torch.no_grad():
+                layer_of(each).weight.neg_()
+            assert mho.write(each).weights > 0
+        assert torch.equal(layer_of(other).effective, layer_of(net).effective)
+        assert torch.equal(other(x), net(x))
+
+
 def test_the_keys_of_a_layers_state_are_frozen() -> None:
     layer = twin(LAYERS["linear"][0], hardware())
     crossbar = ("conductance", "level", "fault", "writes", "pulses", "set_pulses", "trait_offset")
@@ -418,6 +488,28 @@ def test_channels_last_is_only_a_layout(generator: torch.Generator) -> None:
             layer_of(net).weight.neg_()
         mho.write(net)
     torch.testing.assert_close(one(x), other(x.to(memory_format=torch.channels_last)))
+
+
+@pytest.mark.parametrize("chips", [None, 2])
+@pytest.mark.parametrize("adc_per_tile", [True, False])
+def test_converters_take_any_layout(
+    chips: int | None, adc_per_tile: bool, generator: torch.Generator
+) -> None:
+    hw = hardware(dac_bits=8, adc_bits=8, adc_per_tile=adc_per_tile)
+    conv = torch.randn(LAYERS["conv"][1], generator=generator)
+    linear = torch.randn(LAYERS["linear"][1], generator=generator)
+    for which, x, other in (
+        ("conv", conv, conv.to(memory_format=torch.channels_last)),
+        ("linear", linear, linear.T.contiguous().T),
+    ):
+        assert not other.is_contiguous()
+        one, two = (twin(LAYERS[which][0], hw, chips) for _ in range(2))
+        mho.calibrate(one, x)
+        mho.calibrate(two, other)
+        assert layer_of(one).dac.ranges == layer_of(two).dac.ranges
+        assert layer_of(one).adc.ranges == pytest.approx(layer_of(two).adc.ranges, rel=1e-5)
+        away = (one(x) - two(other)).abs()
+        assert (away < 1e-4).double().mean() >= 0.99
 
 
 def test_train_and_eval_change_nothing_but_the_flag(generator: torch.Generator) -> None:
