@@ -147,16 +147,20 @@ class ArrayLayer(nn.Module):
     def stale(self, threshold: float) -> Tensor:
         """Flat positions (n,) of weights more than `threshold` steps from their programmed level.
 
-        Beyond the full scale a shadow may be that far and its level still be the nearest.
-
         Raises:
             ValueError: a shadow weight is not finite.
         """
-        matrix = self._matrix()
-        weights = positions_apart(matrix, self.target, threshold * self.step)
-        if not torch.isfinite(matrix.view(-1).index_select(0, weights)).all():
+        matrix, bound = self._matrix(), threshold * self.step
+        weights = positions_apart(matrix, self.target, bound)
+        if weights.numel() == 0:
+            return weights
+        shadow = matrix.view(-1).index_select(0, weights)
+        if not torch.isfinite(shadow).all():
             raise invalid(f"{type(self).__name__}.weight", "nan or inf", "finite numbers only")
-        return weights
+        # Beyond the full scale a shadow counts as standing at its edge.
+        shadow.clamp_(-self.full_scale, self.full_scale)
+        apart = (shadow - self.target.view(-1).index_select(0, weights)).abs_() > bound
+        return weights[apart]
 
     def plan(self, stale: Tensor) -> Plan:
         """How to bring stale weights (n,) to their nearest level; brings `target` up to date."""

@@ -74,7 +74,7 @@ class Verify(Config):
 
     def mean(self, cell: Cell, level: Tensor) -> Tensor:
         """Expected conductance of cells programmed to `level` (...) [S]: the verified target."""
-        return cell.nominal(level)
+        return cell.mean(level) if self.max_pulses == 1 else cell.nominal(level)
 
     def program(self, cell: Cell, level: Tensor, traits: Traits, noise: Noise) -> Programmed:
         """Program `level` (...) until verified; all results are (...)."""
