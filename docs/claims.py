@@ -63,17 +63,20 @@ def results(folder: Path) -> dict[str, dict[str, Any]]:
 
 def table(folder: Path) -> str:
     """The claims as Markdown."""
-    lines = ["| system | claim | paper | ours | n | command |", "|---|---|---|---|---|---|"]
+    lines = ["| system | claim | paper | ours | n |", "|---|---|---|---|---|"]
+    commands = []
     for name, result in results(folder).items():
-        command = json.loads((folder / name / "env.json").read_text(encoding="utf-8"))["command"]
+        environment = json.loads((folder / name / "env.json").read_text(encoding="utf-8"))
+        commands.append(f"`{environment['command']}`")
         claims = {claim["id"]: claim for claim in result["claims"]}
         for id in SHOWN[name]:
             claim = claims[id]
             paper = "-" if claim["paper"] is None else f"{claim['paper']:g} {claim['unit']}"
             ours = _number(claim["ours"], claim["std"], claim["unit"])
-            cells = (name, claim["what"], paper.strip(), ours, str(claim["n"]), f"`{command}`")
+            cells = (name, claim["what"], paper.strip(), ours, str(claim["n"]))
             lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines) + "\n"
+    made = ", ".join(dict.fromkeys(commands))
+    return "\n".join(lines) + f"\n\nAll of it from {made}.\n"
 
 
 def readme(text: str, folder: Path) -> str:
