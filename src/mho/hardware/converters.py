@@ -33,8 +33,8 @@ class Converter:
         """Whether it can convert."""
         return self.bits is None or self.ranges is not None
 
-    def __call__(self, x: Tensor, *, overwrite: bool = False) -> Tensor:
-        """Convert x (chips * n, ...); `overwrite` says that x is not needed any more.
+    def __call__(self, x: Tensor, *, overwrite: bool = False, chips: slice = slice(None)) -> Tensor:
+        """Convert x (chips * n, ...), of all chips or some; `overwrite`: x is not needed any more.
 
         Raises:
             RuntimeError: there is no range yet.
@@ -49,10 +49,10 @@ class Converter:
                 "call mho.calibrate(net, batch) first"
             )
         most = 2 ** (self.bits - 1) - 1
-        steps = [full_scale / most or 1.0 for full_scale in self.ranges]
-        if self.chips == 1:
+        steps = [full_scale / most or 1.0 for full_scale in self.ranges[chips]]
+        if len(steps) == 1:
             return convert(x, steps[0], most, overwrite)
-        folded = x.unflatten(0, (self.chips, -1))
+        folded = x.unflatten(0, (len(steps), -1))
         lsb = folded.new_tensor(steps).view(-1, *(1,) * (folded.dim() - 1))
         return convert(folded, lsb, most, overwrite).flatten(0, 1)
 

@@ -16,6 +16,12 @@ from mho.hardware.streams import key
 from mho.learning.compare import positions_apart
 from mho.learning.quantizer import level_index, level_value
 
+_CACHED = 1 << 21
+"""Outputs of tiles that are converted in one go."""
+
+ALL = slice(None)
+"""All chips."""
+
 
 class _Through(torch.autograd.Function):
     """Use the array's weight in the forward pass, give its gradient to the shadow weight."""
@@ -236,8 +242,10 @@ class ArrayLayer(nn.Module):
             return _Through.apply(self.weight, stacked)  # type: ignore[return-value]
         return stacked
 
-    def _read_noise(self, y: Tensor, x: Tensor, energy: Callable[[Tensor], Tensor]) -> Tensor:
-        """Add the noise of one read to y; `energy(x)` is the inputs' sum of squares for each y."""
+    def _read_noise(
+        self, y: Tensor, x: Tensor, energy: Callable[[Tensor], Tensor], chips: slice = ALL
+    ) -> Tensor:
+        """Add the noise of one read to y, of some chips; `energy(x)`: each y's inputs squared."""
         device = self.hardware.device
         if device.read_noise == 0.0:
             return y
@@ -247,7 +255,8 @@ class ArrayLayer(nn.Module):
         seed, vectors = self.crossbar.seed, self.crossbar.vectors
         generator = torch.Generator(y.device)
         z = torch.empty(y.shape, dtype=y.dtype, device=y.device)
-        for row, chip in zip(z.view(self.chips, -1), self.crossbar.chips, strict=True):
+        which = self.crossbar.chips[chips]
+        for row, chip in zip(z.view(len(which), -1), which, strict=True):
             row.normal_(generator=generator.manual_seed(key(seed, chip, "read", vectors)))
         return y + z.mul_(sigma)
 
@@ -272,8 +281,16 @@ class ArrayLayer(nn.Module):
             x, w = F.pad(x, (0, short)), F.pad(w, (0, short))
         x = self._fold(x).unflatten(2, (tile_rows, rows)).transpose(1, 2)
         w = w.unflatten(2, (tile_rows, rows)).permute(0, 2, 3, 1)
-        y = self._read_noise(x @ w, x, row_energy)
-        return self.adc(y, overwrite=True).sum(1).flatten(0, 1)
+        # On a CPU a few chips at a time, so that what the converters pass over stays in the cache.
+        together = self.chips
+        if x.device.type == "cpu" and not torch.is_grad_enabled() and not self.adc.calibrating:
+            together = max(1, _CACHED // (tile_rows * x.shape[2] * tiling.out_features))
+        parts = []
+        for first in range(0, self.chips, together):
+            chips = slice(first, first + together)
+            y = self._read_noise(x[chips] @ w[chips], x[chips], row_energy, chips)
+            parts.append(self.adc(y, overwrite=True, chips=chips).sum(1))
+        return torch.cat(parts).flatten(0, 1)
 
     def _readout(self, y: Tensor) -> Tensor:
         """Digital gain, offset and bias of outputs (chips * batch, ...)."""
