@@ -96,12 +96,21 @@ class Tiling:
         return out > 0
 
     def cells(self, weights: Tensor) -> Tensor:
-        """Flat cell positions (n, terms) of flat weight positions (n,) in (out, in)."""
-        out = weights.div(self.in_features, rounding_mode="floor")
-        row = weights - out * self.in_features
-        tile_row = row.div(self.rows, rounding_mode="floor")
-        tile_col = out.div(self.cols, rounding_mode="floor")
-        # Row within the tile and column within the tile are what the two divisions left over.
-        line = tile_row * ((self.grid[1] - 1) * self.rows) + tile_col * self.rows + row
-        columns = self.mapping.columns(out - tile_col * self.cols, self.cols)
-        return columns.add_((line * self.width).unsqueeze(-1))
+        """Flat cell positions (n, terms) of flat weight positions (n,) in (out, in), int64."""
+        if self._table.device != weights.device:
+            object.__setattr__(self, "_table", self._table.to(weights.device))
+        return self._table.index_select(0, weights).long()
+
+    @cached_property
+    def _table(self) -> Tensor:
+        """Cell positions of all weights (out * in, terms), made when cells are first written."""
+        out = torch.arange(self.out_features).unsqueeze(1)
+        row = torch.arange(self.in_features)
+        tile_row, tile_col = row // self.rows, out // self.cols
+        line = (tile_row * self.grid[1] + tile_col) * self.rows + row % self.rows
+        columns = self.mapping.columns(out % self.cols, self.cols)
+        return (columns + (line * self.width).unsqueeze(-1)).flatten(0, 1).to(torch.int32)
+
+    def __getstate__(self) -> dict[str, object]:
+        """Copies and pickles make the table anew."""
+        return {k: v for k, v in self.__dict__.items() if k != "_table"}

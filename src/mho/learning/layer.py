@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, ClassVar, NamedTuple, Self
 
@@ -150,41 +151,41 @@ class ArrayLayer(nn.Module):
         self.refresh()
         self.mark_written()
 
-    def stale(self, threshold: float) -> Tensor:
-        """Flat positions (n,) of weights more than `threshold` steps from their programmed level.
+    def stale(self, threshold: float) -> tuple[Tensor, Tensor]:
+        """Flat positions (n,) and shadows (n,) of weights more than `threshold` steps from their
+        programmed level.
 
         Raises:
             ValueError: a shadow weight is not finite.
         """
         matrix, bound = self._matrix(), threshold * self.step
         weights = positions_apart(matrix, self.target, bound)
-        if weights.numel() == 0:
-            return weights
         shadow = matrix.view(-1).index_select(0, weights)
-        if not torch.isfinite(shadow).all():
+        most = shadow.abs().max().item() if len(weights) else 0.0
+        if not math.isfinite(most):
             raise invalid(f"{type(self).__name__}.weight", "nan or inf", "finite numbers only")
-        # Beyond the full scale a shadow counts as standing at its edge.
-        shadow.clamp_(-self.full_scale, self.full_scale)
-        apart = (shadow - self.target.view(-1).index_select(0, weights)).abs_() > bound
-        return weights[apart]
+        if most > self.full_scale:  # beyond the edge a shadow counts as standing at it
+            edge = shadow.clamp(-self.full_scale, self.full_scale)
+            apart = (edge - self.target.view(-1).index_select(0, weights)).abs_() > bound
+            weights, shadow = weights[apart], shadow[apart]
+        return weights, shadow
 
-    def plan(self, stale: Tensor) -> Plan:
+    def plan(self, weights: Tensor, shadow: Tensor) -> Plan:
         """How to bring stale weights (n,) to their nearest level; brings `target` up to date."""
         n, mapping, crossbar = self.hardware.levels, self.hardware.cells, self.crossbar
-        shadow = self._matrix().view(-1).index_select(0, stale)
         index = level_index(shadow, self.full_scale, n)
-        cells = crossbar.tiling.cells(stale)
+        cells = crossbar.tiling.cells(weights)
         own = cells[:, : mapping.cells_per_weight]
         levels = mapping.own(index, n, self.hardware.device.states)
         present = crossbar.level.view(-1).index_select(0, own.flatten()).view_as(own)
         changed = levels != present
-        moved = changed.any(1).nonzero().view(-1)
         write = own[changed], levels[changed]
-        if moved.numel() < stale.numel():
-            stale, index, cells = (t.index_select(0, moved) for t in (stale, index, cells))
+        moved = changed.any(1).nonzero().view(-1)
+        if len(moved) < len(weights):
+            weights, index, cells = (t.index_select(0, moved) for t in (weights, index, cells))
         value = level_value(index, self.full_scale, n).to(self.target)
-        self.target.view(-1).index_copy_(0, stale, value)
-        return Plan(stale, cells, *write)
+        self.target.view(-1).index_copy_(0, weights, value)
+        return Plan(weights, cells, *write)
 
     def update(self, weights: Tensor, cells: Tensor) -> None:
         """Fold the conductances of weights (n,), held by cells (n, terms), into `effective`."""

@@ -64,7 +64,7 @@ class WriteStep:
             for name, layer in self._layers.items():
                 self._apply_rules(name, layer)
         layers = list(self._layers.values())
-        return Written(sum(write_layers(layers, list(self._threshold.values()))), self._size)
+        return Written(write_layers(layers, list(self._threshold.values())), self._size)
 
     def _apply_rules(self, name: str, layer: ArrayLayer) -> None:
         weight, before = layer.weight, self._before[name]
@@ -109,8 +109,8 @@ def write(net: nn.Module, threshold: float = 0.5) -> Written:
 
 
 @torch.no_grad()
-def write_layers(layers: Sequence[ArrayLayer], thresholds: Sequence[float]) -> list[int]:
-    """Write the stale weights of several layers in one physical step; returns how many of each.
+def write_layers(layers: Sequence[ArrayLayer], thresholds: Sequence[float]) -> int:
+    """Write the stale weights of several layers in one physical step; returns how many.
 
     Half a step as threshold is "write when the nearest level changed"; more is hysteresis.
 
@@ -118,14 +118,13 @@ def write_layers(layers: Sequence[ArrayLayer], thresholds: Sequence[float]) -> l
         ValueError: a shadow weight is not finite; then nothing is written.
     """
     stale = [layer.stale(t) for layer, t in zip(layers, thresholds, strict=True)]
-    plans = [layer.plan(weights) for layer, weights in zip(layers, stale, strict=True)]
-    work = [(layer, plan) for layer, plan in zip(layers, plans, strict=True) if len(plan.weights)]
+    work = [(a, a.plan(*s)) for a, s in zip(layers, stale, strict=True) if len(s[0])]
     write_together([(layer.crossbar, plan.write, plan.levels) for layer, plan in work])
     for layer, plan in work:
         layer.update(plan.weights, plan.cells)
     for layer in layers:
         layer.mark_written()
-    return [len(plan.weights) for plan in plans]
+    return sum(len(plan.weights) for _, plan in work)
 
 
 def _per_layer(
