@@ -314,3 +314,24 @@ def test_a_shadow_beyond_the_full_scale_is_written_once(generator: torch.Generat
         layer.weight.view(-1)[:5] = 5.0 * layer.full_scale
     assert mho.write(net).weights == 0
     assert layer.target.view(-1)[:5].tolist() == pytest.approx([layer.full_scale] * 5)
+
+
+def test_a_nan_reaches_no_rule(generator: torch.Generator) -> None:
+    net = network()
+    step = WriteStep(net, rules=[PathImportance(damping=1.0, pull=0.1)])
+    train(net, step, 3, seed=1)
+    layers = list(memristive_layers(net).values())
+    before = {n: [{k: v.clone() for k, v in s.items()} for s in states]
+              for n, states in step.state_dict().items()}  # fmt: skip
+    kept = layers[-1].weight.detach().clone()
+    with torch.no_grad():
+        layers[-1].weight.view(-1)[0] = torch.nan
+    with pytest.raises(ValueError, match="finite numbers only"):
+        step()
+    for name, states in step.state_dict().items():
+        for now, then in zip(states, before[name], strict=True):
+            assert all(torch.equal(now[k], then[k]) for k in then)
+    with torch.no_grad():
+        layers[-1].weight.copy_(kept)
+    step()
+    assert torch.isfinite(torch.cat([a.weight.flatten() for a in layers])).all()

@@ -44,7 +44,7 @@ class Stateful(Protocol):
         """State as tensors and plain values."""
         ...
 
-    def load_state_dict(self, state_dict: Any) -> Any:
+    def load_state_dict(self, state_dict: Any, /) -> Any:
         """Take the state back."""
         ...
 

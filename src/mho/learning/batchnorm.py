@@ -29,6 +29,7 @@ class ChipBatchNorm(nn.Module):
     def __init__(self, norm: _BatchNorm, chips: int) -> None:
         super().__init__()
         self.chips, self.eps, self.kind = chips, norm.eps, type(norm)
+        self.momentum = norm.momentum
         self.weight, self.bias = norm.weight, norm.bias
         self.register_buffer("mean", torch.zeros(chips, norm.num_features))
         self.register_buffer("variance", torch.ones(chips, norm.num_features))
@@ -40,7 +41,8 @@ class ChipBatchNorm(nn.Module):
     def of_chip(self, chip: int) -> _BatchNorm:
         """Torch's own batch normalization with the statistics of one chip."""
         channels = self.mean.shape[1]
-        norm = self.kind(channels, eps=self.eps, affine=self.weight is not None)
+        affine = self.weight is not None
+        norm = self.kind(channels, eps=self.eps, momentum=self.momentum, affine=affine)
         norm.load_state_dict(
             {"running_mean": self.mean[chip], "running_var": self.variance[chip]}, strict=False
         )

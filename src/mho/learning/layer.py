@@ -85,8 +85,7 @@ class ArrayLayer(nn.Module):
         """Put the present weight on arrays of new chips."""
         if len(chips) < 1:
             raise invalid("chips", len(chips), "at least 1")
-        if not torch.isfinite(self.weight).all():
-            raise invalid(f"{type(self).__name__}.weight", "nan or inf", "finite numbers only")
+        self.check_finite()
         matrix = self._matrix()
         tiling = Tiling(matrix.shape[1], matrix.shape[0], hardware.tile, hardware.cells)
         self.hardware, self.chips = hardware, len(chips)
@@ -151,6 +150,11 @@ class ArrayLayer(nn.Module):
         self.refresh()
         self.mark_written()
 
+    def check_finite(self) -> None:
+        """Refuse a shadow weight with nan or inf in it."""
+        if not torch.isfinite(self.weight).all():
+            raise invalid(f"{type(self).__name__}.weight", "nan or inf", "finite numbers only")
+
     def stale(self, threshold: float) -> tuple[Tensor, Tensor]:
         """Flat positions (n,) and shadows (n,) of weights more than `threshold` steps from their
         programmed level.
@@ -163,7 +167,7 @@ class ArrayLayer(nn.Module):
         shadow = matrix.view(-1).index_select(0, weights)
         most = shadow.abs().max().item() if len(weights) else 0.0
         if not math.isfinite(most):
-            raise invalid(f"{type(self).__name__}.weight", "nan or inf", "finite numbers only")
+            self.check_finite()
         if most > self.full_scale:  # beyond the edge a shadow counts as standing at it
             edge = shadow.clamp(-self.full_scale, self.full_scale)
             apart = (edge - self.target.view(-1).index_select(0, weights)).abs_() > bound

@@ -59,8 +59,14 @@ class WriteStep:
 
     @torch.no_grad()
     def __call__(self) -> Written:
-        """Apply the rules and write; returns how many weights were written."""
+        """Apply the rules and write; returns how many weights were written.
+
+        Raises:
+            ValueError: a shadow weight is not finite; then no rule is applied, nothing is written.
+        """
         if self._rules:
+            for layer in self._layers.values():
+                layer.check_finite()
             for name, layer in self._layers.items():
                 self._apply_rules(name, layer)
         layers = list(self._layers.values())
