@@ -20,11 +20,9 @@ from mho.config import Range
 from mho.data import Samples
 from mho.errors import invalid
 from mho.experiments.experiment import ExperimentConfig, Feed, Lap, plain_accuracy, seeded
-from mho.experiments.result import claim, curve, level_groups, mean_std, series, wear_histogram
+from mho.experiments.result import account, account_blocks, claim, curve, mean_std, series
 from mho.experiments.run import Run
-from mho.hardware import prices
 from mho.hardware.streams import key
-from mho.learning.layer import memristive_layers
 
 
 class BmcnnConfig(ExperimentConfig):
@@ -61,12 +59,9 @@ class BmcnnConfig(ExperimentConfig):
     """Spread drawn in variation-aware training [1]."""
     calibration: Annotated[int, Range(least=1, most=50_000)] = 200
     """Unlabelled training images that the mitigations see [1]."""
-    prices: str = "hfo2-130nm"
-    """Price list."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        prices.get(self.prices)
         if not self.cov or min(self.cov) < 0 or max(self.cov) > 10:
             raise invalid("BmcnnConfig.cov", self.cov, "one or more numbers in [0, 10]")
         self.hardware(0.0)
@@ -223,18 +218,7 @@ def _account(config: BmcnnConfig, net: nn.Module, number: int) -> dict[str, Any]
     chips = _mapped(config, net, number, config.aware_cov)
     image = mho.data.load("mnist", "validation", per_class=1).images[:1]
     chips(image.to(config.torch_device()))
-    ledger = mho.ledger(chips)
-    cost = mho.price(ledger, prices.get(config.prices))
-    layer = list(memristive_layers(chips).values())[-1]
-    used = layer.crossbar.tiling.used()
-    level = layer.crossbar.level.cpu()[used].repeat(config.chips)
-    conductance = layer.crossbar.conductance.cpu()[:, used].flatten()
-    return {
-        "ledger": ledger.to_dict(),
-        "cost": cost.items(),
-        "wear": wear_histogram(ledger),
-        "levels": level_groups(level, conductance, 2),
-    }
+    return account(chips, config.prices, layer=-1)
 
 
 def _point(outcome: dict[str, Any], training: str, cov: float, mitigation: str) -> dict[str, Any]:
@@ -289,7 +273,6 @@ def _result(config: BmcnnConfig, outcomes: list[dict[str, Any]]) -> dict[str, An
               [line(training, mitigation) for mitigation in MITIGATIONS])
         for training in TRAININGS
     ]  # fmt: skip
-    chip = outcomes[0]
     tests = (config.test_per_class or 0) * 10 or 10_000
     return {
         "title": "Write once: variation-aware binarized convolutions",
@@ -300,13 +283,9 @@ def _result(config: BmcnnConfig, outcomes: list[dict[str, Any]]) -> dict[str, An
         "reconstruction: the paper's sizes, resistances and accuracies are not known.",
         "claims": claims,
         "curves": curves,
-        "histograms": [
-            {"id": "levels",
-             "title": f"Conductance by state, second convolution, {config.aware_cov:.0%} spread",
-             "x_label": "conductance [S]", "x_scale": "linear", "y_scale": "log",
-             "groups": chip["levels"]},
-            chip["wear"],
-        ],
-        "ledger": chip["ledger"],
-        "cost": {"prices": config.prices, "items": chip["cost"]},
+        **account_blocks(
+            outcomes[0],
+            f"Conductance by state, second convolution, {config.aware_cov:.0%} spread",
+            y_scale="log",
+        ),
     }  # fmt: skip

@@ -12,6 +12,7 @@ import mho
 from mho.config import Config, Range
 from mho.data import Samples, batches
 from mho.errors import invalid
+from mho.hardware import prices as price_lists
 
 M = TypeVar("M", bound=nn.Module)
 
@@ -33,6 +34,12 @@ class ExperimentConfig(Config):
     """Where to compute; auto takes CUDA if it is there."""
     threads: Annotated[int, Range(least=1, most=256)] | None = None
     """Threads of torch on the CPU [1]; None: torch's own choice."""
+    prices: str = "hfo2-130nm"
+    """Price list; see mho list prices."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        price_lists.get(self.prices)
 
     def torch_device(self) -> torch.device:
         """The device to compute on.

@@ -21,11 +21,9 @@ from mho.config import Range
 from mho.data import Samples
 from mho.errors import unknown
 from mho.experiments.experiment import ExperimentConfig, Feed, Lap, plain_accuracy, seeded
-from mho.experiments.result import claim, curve, level_groups, series, wear_histogram
+from mho.experiments.result import account, account_blocks, claim, curve, series
 from mho.experiments.run import Run
-from mho.hardware import prices
 from mho.hardware.streams import key
-from mho.learning.layer import memristive_layers
 from mho.learning.rules import UpdateRule
 
 BINARIZED_CELLS = 784 * 4096 + 4096 * 4096 + 4096 * 10
@@ -72,12 +70,9 @@ class MetaplasticConfig(ExperimentConfig):
         adc_per_tile=False,
     )
     """The chips."""
-    prices: str = "hfo2-130nm"
-    """Price list."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        prices.get(self.prices)
         for task in self.tasks:
             if task not in mho.data.SOURCES:
                 raise unknown("task", task, mho.data.SOURCES)
@@ -168,7 +163,7 @@ def learn(
         "validation": _validation(history),
         "written": history.rows["written"],
     }
-    return outcome | _account(net, config)
+    return outcome | account(net, config.prices)
 
 
 def _network(hidden: tuple[int, ...]) -> nn.Sequential:
@@ -224,28 +219,6 @@ def _validation(history: Lap) -> list[list[float]]:
     return [rows for name, rows in history.rows.items() if name.startswith("task ")]
 
 
-def _account(net: nn.Module, config: MetaplasticConfig) -> dict[str, Any]:
-    """Ledger, cost and histograms of a trained network."""
-    ledger = mho.ledger(net)
-    cost = mho.price(ledger, prices.get(config.prices))
-    layer = next(iter(memristive_layers(net).values()))
-    used = layer.crossbar.tiling.used()
-    level, conductance = layer.crossbar.level.cpu()[used], layer.crossbar.conductance.cpu()[0][used]
-    pulses = ledger.pulses_per_cell().double()
-    endurance = config.hardware.device.endurance
-    return {
-        "cells": sum(layer.cells for layer in ledger.layers),
-        "weights": sum(layer.weights for layer in ledger.layers),
-        "max_pulses": int(pulses.max()),
-        "mean_pulses": pulses.mean().item(),
-        "endurance_share": None if endurance is None else 100 * pulses.max().item() / endurance,
-        "ledger": ledger.to_dict(),
-        "cost": cost.items(),
-        "wear": wear_histogram(ledger),
-        "levels": level_groups(level, conductance, config.hardware.device.states),
-    }
-
-
 def _result(config: MetaplasticConfig, outcomes: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
     ours, software = outcomes["path importance"], outcomes["software baseline"]
     first, last = config.tasks[0], config.tasks[-1]
@@ -275,11 +248,11 @@ def _result(config: MetaplasticConfig, outcomes: dict[str, list[dict[str, Any]]]
         claim("max_pulses", "most pulses on any cell over all tasks",
               [float(o["max_pulses"]) for o in ours], "", better="lower"),
     ]  # fmt: skip
-    if ours[0]["endurance_share"] is not None:
+    if (endurance := config.hardware.device.endurance) is not None:
         claims.append(
             claim("endurance_share_max", "endurance used by the busiest cell",
-                  [o["endurance_share"] for o in ours], "%", better="lower",
-                  note=f"of {config.hardware.device.endurance:g} pulses")
+                  [100 * o["max_pulses"] / endurance for o in ours], "%", better="lower",
+                  note=f"of {endurance:g} pulses")
         )  # fmt: skip
     epochs = list(range(1, len(ours[0]["written"]) + 1))
     marks = [
@@ -302,7 +275,6 @@ def _result(config: MetaplasticConfig, outcomes: dict[str, list[dict[str, Any]]]
     curves.append(curve("frontier", "After all tasks: first against last", f"{first} [%]",
                         f"{last} [%]", frontier))  # fmt: skip
     widths = "-".join(map(str, (784, *config.hidden, 10)))
-    chip = ours[0]
     return {
         "title": "Write for life: metaplastic multi-level network",
         "summary": f"A {widths} network learns {', then '.join(config.tasks)} through simulated "
@@ -312,14 +284,7 @@ def _result(config: MetaplasticConfig, outcomes: dict[str, list[dict[str, Any]]]
         "beside the paper's interval rule as we read it.",
         "claims": claims,
         "curves": curves,
-        "histograms": [
-            {"id": "levels", "title": "Conductance by programmed level, first layer",
-             "x_label": "conductance [S]", "x_scale": "linear", "y_scale": "linear",
-             "groups": chip["levels"]},
-            chip["wear"],
-        ],
-        "ledger": chip["ledger"],
-        "cost": {"prices": config.prices, "items": chip["cost"]},
+        **account_blocks(ours[0], "Conductance by programmed level, first layer"),
     }  # fmt: skip
 
 

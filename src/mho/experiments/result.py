@@ -1,4 +1,4 @@
-"""The pieces of a `result.json`: claims, curves, histograms."""
+"""The pieces of a `result.json`: claims, curves, and the account of what the chips did."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from mho.hardware import Cost, Ledger
+from mho.hardware import Ledger, ledger, price
+from mho.hardware import prices as price_lists
+from mho.learning.layer import memristive_layers
 
 Better = Literal["higher", "lower", "neither"]
 
@@ -71,48 +73,63 @@ def histogram(values: Tensor, edges: Sequence[float] | Tensor, name: str) -> dic
     return {"name": name, "edges": bins.tolist(), "counts": counts.long().tolist()}
 
 
-def level_groups(level: Tensor, conductance: Tensor, states: int, bins: int = 80) -> list[Any]:
-    """Histogram of conductance [S] for each programmed level; cells as flat tensors."""
-    top = conductance.max().item() * 1.02
-    edges = torch.linspace(0, top, bins + 1, dtype=torch.float64)
+def account(net: nn.Module, prices: str, layer: int = 0) -> dict[str, Any]:
+    """What a network's chips did and cost, as plain values, and the histograms of one layer."""
+    counts = ledger(net)
+    cost = price(counts, price_lists.get(prices))
+    crossbar = list(memristive_layers(net).values())[layer].crossbar
+    used = crossbar.tiling.used()
+    conductance = crossbar.conductance.cpu()[:, used]
+    level = crossbar.level.cpu()[used].expand(conductance.shape)
+    pulses = counts.pulses_per_cell().double()
+    return {
+        "cells": sum(row.cells for row in counts.layers),
+        "weights": sum(row.weights for row in counts.layers),
+        "max_writes": int(counts.writes_per_cell().max()),
+        "max_pulses": int(pulses.max()),
+        "mean_pulses": pulses.mean().item(),
+        "programming_energy": cost.programming_energy,
+        "ledger": counts.to_dict(),
+        "cost": {"prices": prices, "items": cost.items()},
+        "levels": _level_groups(level, conductance, crossbar.hardware.device.states),
+        "wear": _wear_histogram(counts),
+    }
+
+
+def account_blocks(
+    accounted: dict[str, Any], title: str, y_scale: str = "linear"
+) -> dict[str, Any]:
+    """The histograms, ledger and cost of a result; `title` says which cells are shown by level."""
+    levels = {"id": "levels", "title": title, "x_label": "conductance [S]", "x_scale": "linear"}
+    return {
+        "histograms": [
+            levels | {"y_scale": y_scale, "groups": accounted["levels"]},
+            accounted["wear"],
+        ],
+        "ledger": accounted["ledger"],
+        "cost": accounted["cost"],
+    }
+
+
+def _level_groups(level: Tensor, conductance: Tensor, states: int, bins: int = 80) -> list[Any]:
+    """Histogram of conductance [S] for each programmed level; both of the same shape."""
+    edges = torch.linspace(0, conductance.max().item() * 1.02, bins + 1, dtype=torch.float64)
     shown = range(states) if states <= 16 else range(0, states, -(-states // 16))
     return [histogram(conductance[level == k], edges, f"level {k}") for k in shown]
 
 
-def wear_histogram(ledger: Ledger, title: str = "Programming pulses per cell") -> dict[str, Any]:
+def _wear_histogram(counts: Ledger) -> dict[str, Any]:
     """How often cells were pulsed, all layers and chips."""
-    pulses = ledger.pulses_per_cell()
+    pulses = counts.pulses_per_cell()
     top = max(int(pulses.max()), 1)
     edges = torch.linspace(-0.5, top + 0.5, min(top + 1, 60) + 1, dtype=torch.float64)
+    cells = sum(row.cells for row in counts.layers)
+    name = f"{cells:,} cells, {counts.chips} chip" + "s" * (counts.chips > 1)
     return {
         "id": "wear",
-        "title": title,
+        "title": "Programming pulses per cell",
         "x_label": "programming pulses",
         "x_scale": "linear",
         "y_scale": "log",
-        "groups": [histogram(pulses, edges, layer_title(ledger))],
+        "groups": [histogram(pulses, edges, name)],
     }
-
-
-def layer_title(ledger: Ledger) -> str:
-    """What the cells of a ledger are, for a legend."""
-    chips = f"{ledger.chips} chip" + "s" * (ledger.chips > 1)
-    return f"{sum(layer.cells for layer in ledger.layers):,} cells, {chips}"
-
-
-def cost_rows(prices: str, cost: Cost) -> dict[str, Any]:
-    """Cost block of a result."""
-    return {"prices": prices, "items": cost.items()}
-
-
-__all__ = [
-    "claim",
-    "cost_rows",
-    "curve",
-    "histogram",
-    "layer_title",
-    "level_groups",
-    "mean_std",
-    "series",
-    "wear_histogram",
-]

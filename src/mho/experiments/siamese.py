@@ -18,11 +18,9 @@ from torch import nn
 import mho
 from mho.config import Range
 from mho.experiments.experiment import ExperimentConfig, Feed, Lap, plain_accuracy, seeded
-from mho.experiments.result import claim, curve, level_groups, series, wear_histogram
+from mho.experiments.result import account, account_blocks, claim, curve, series
 from mho.experiments.run import Run
-from mho.hardware import prices
 from mho.hardware.streams import key
-from mho.learning.layer import memristive_layers
 
 
 class SiameseConfig(ExperimentConfig):
@@ -71,12 +69,6 @@ class SiameseConfig(ExperimentConfig):
         adc_per_tile=False,
     )
     """The chips."""
-    prices: str = "hfo2-130nm"
-    """Price list."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        prices.get(self.prices)
 
 
 PRESETS = {
@@ -156,7 +148,7 @@ def train(config: SiameseConfig, run: Run, policy: str, chip: int) -> dict[str, 
         "weights": weights,
         "steps_per_epoch": feed.epoch_steps,
     }
-    return outcome | _account(net, config) if in_situ else outcome
+    return outcome | account(net, config.prices) if in_situ else outcome
 
 
 def _threshold(config: SiameseConfig, policy: str) -> dict[str, float]:
@@ -164,25 +156,6 @@ def _threshold(config: SiameseConfig, policy: str) -> dict[str, float]:
     if policy == "sparse":
         return {"": config.sparse, "2": max(config.sparse / 3, 0.5)}
     return {"": config.hysteresis if policy == "hysteresis" else 0.5}
-
-
-def _account(net: nn.Module, config: SiameseConfig) -> dict[str, Any]:
-    """Ledger, cost and histograms of a trained network."""
-    ledger = mho.ledger(net)
-    cost = mho.price(ledger, prices.get(config.prices))
-    layer = next(iter(memristive_layers(net).values()))
-    used = layer.crossbar.tiling.used()
-    level, conductance = layer.crossbar.level.cpu()[used], layer.crossbar.conductance.cpu()[0][used]
-    states = config.hardware.device.states
-    return {
-        "ledger": ledger.to_dict(),
-        "cost": cost.items(),
-        "max_writes": int(ledger.writes_per_cell().max()),
-        "mean_writes": ledger.writes_per_cell().double().mean().item(),
-        "programming_energy": cost.programming_energy,
-        "wear": wear_histogram(ledger),
-        "levels": level_groups(level, conductance, states),
-    }
 
 
 def _gone(outcome: dict[str, Any], epochs: int | None = None) -> float:
@@ -253,7 +226,6 @@ def _result(config: SiameseConfig, outcomes: dict[str, list[dict[str, Any]]]) ->
         }
         for policy in POLICIES[1:]
     ]
-    chip = best[0]
     return {
         "title": "Write rarely: Siamese in-situ training",
         "summary": f"A 784-{config.hidden}-10 network trained through {config.chips} simulated "
@@ -268,12 +240,5 @@ def _result(config: SiameseConfig, outcomes: dict[str, list[dict[str, Any]]]) ->
             curve("frontier", "Test accuracy against writes", "writes per weight",
                    "accuracy [%]", frontier, x_scale="log"),
         ],
-        "histograms": [
-            {"id": "levels", "title": "Conductance by programmed level, first layer",
-             "x_label": "conductance [S]", "x_scale": "linear", "y_scale": "linear",
-             "groups": chip["levels"]},
-            chip["wear"],
-        ],
-        "ledger": chip["ledger"],
-        "cost": {"prices": config.prices, "items": chip["cost"]},
+        **account_blocks(best[0], "Conductance by programmed level, first layer"),
     }  # fmt: skip
