@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 
@@ -33,7 +34,9 @@ class Converter:
         """Whether it can convert."""
         return self.bits is None or self.ranges is not None
 
-    def __call__(self, x: Tensor, *, overwrite: bool = False, chips: slice = slice(None)) -> Tensor:
+    def __call__(
+        self, x: Float[Tensor, "*n"], *, overwrite: bool = False, chips: slice = slice(None)
+    ) -> Float[Tensor, "*n"]:
         """Convert x (chips * n, ...), of all chips or some; `overwrite`: x is not needed any more.
 
         Raises:
@@ -75,7 +78,12 @@ class Converter:
         self.ranges = None if any(map(math.isnan, state)) else tuple(state)
 
 
-def convert(x: Tensor, lsb: float | Tensor, most: int, overwrite: bool = False) -> Tensor:
+def convert(
+    x: Float[Tensor, "*n"],
+    lsb: float | Float[Tensor, "*_"],
+    most: int,
+    overwrite: bool = False,
+) -> Float[Tensor, "*n"]:
     """Round to multiples of `lsb` (broadcast against x), at most `most` of them to either side."""
     if torch.is_grad_enabled() and x.requires_grad:
         return _StraightThrough.apply(x, lsb, most)  # type: ignore[return-value]

@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from typing import Literal
 
 import torch
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from mho.errors import invalid, unknown
@@ -38,23 +39,34 @@ class Mapping(ABC):
         """Largest number of weight levels that cells with `states` levels can hold."""
 
     @abstractmethod
-    def levels(self, index: Tensor, weight_levels: int, states: int) -> Tensor:
+    def levels(
+        self, index: Int[Tensor, "*lead rows cols"], weight_levels: int, states: int
+    ) -> Int[Tensor, "*lead rows width"]:
         """Cell levels (..., rows, width) of weight indices (..., rows, cols); both integer."""
 
     @abstractmethod
-    def own(self, index: Tensor, weight_levels: int, states: int) -> Tensor:
+    def own(
+        self, index: Int[Tensor, "*n"], weight_levels: int, states: int
+    ) -> Int[Tensor, "*n {self.cells_per_weight}"]:
         """Levels of a weight's own cells (..., cells_per_weight) of weight indices (...)."""
 
     @abstractmethod
-    def columns(self, col: Tensor, cols: int) -> Tensor:
+    def columns(self, col: Int[Tensor, "*n"], cols: int) -> Int[Tensor, "*n terms"]:
         """Cell columns (..., terms) that enter weight column `col` (...), its own cells first."""
 
     @abstractmethod
-    def combine(self, g: Tensor, window: tuple[float, float]) -> Tensor:
+    def combine(
+        self, g: Float[Tensor, "*n terms"], window: tuple[float, float]
+    ) -> Float[Tensor, "*n"]:
         """Signed conductance (...) [S] of the cells (..., terms) named by `columns`."""
 
     @abstractmethod
-    def fold(self, g: Tensor, cols: int, window: tuple[float, float]) -> Tensor:
+    def fold(
+        self,
+        g: Float[Tensor, "*lead rows {self.width(cols)}"],
+        cols: int,
+        window: tuple[float, float],
+    ) -> Float[Tensor, "*lead rows {cols}"]:
         """Signed conductances (..., rows, cols) [S] of cells (..., rows, width) [S]."""
 
     def check_levels(self, weight_levels: int, states: int) -> None:
@@ -85,24 +97,35 @@ class Differential(Mapping):
         """2 L - 1: both signs of L - 1 levels, and zero."""
         return 2 * states - 1
 
-    def levels(self, index: Tensor, weight_levels: int, states: int) -> Tensor:
+    def levels(
+        self, index: Int[Tensor, "*lead rows cols"], weight_levels: int, states: int
+    ) -> Int[Tensor, "*lead rows width"]:
         """G+ and G- interleaved along the row."""
         return self.own(index, weight_levels, states).flatten(-2)
 
-    def own(self, index: Tensor, weight_levels: int, states: int) -> Tensor:
+    def own(
+        self, index: Int[Tensor, "*n"], weight_levels: int, states: int
+    ) -> Int[Tensor, "*n {self.cells_per_weight}"]:
         """(max(v, 0), max(-v, 0)) with v = 2 k - (n - 1), in cell levels."""
         v = (2 * index - (weight_levels - 1)) * (states - 1) // (weight_levels - 1)
         return torch.stack((v, -v), dim=-1).clamp_(min=0)
 
-    def columns(self, col: Tensor, cols: int) -> Tensor:
+    def columns(self, col: Int[Tensor, "*n"], cols: int) -> Int[Tensor, "*n terms"]:
         """The pair's two columns."""
         return torch.stack((2 * col, 2 * col + 1), dim=-1)
 
-    def combine(self, g: Tensor, window: tuple[float, float]) -> Tensor:
+    def combine(
+        self, g: Float[Tensor, "*n terms"], window: tuple[float, float]
+    ) -> Float[Tensor, "*n"]:
         """G+ - G-."""
         return g[..., 0] - g[..., 1]
 
-    def fold(self, g: Tensor, cols: int, window: tuple[float, float]) -> Tensor:
+    def fold(
+        self,
+        g: Float[Tensor, "*lead rows {self.width(cols)}"],
+        cols: int,
+        window: tuple[float, float],
+    ) -> Float[Tensor, "*lead rows {cols}"]:
         """G+ - G-."""
         return g[..., 0::2] - g[..., 1::2]
 
@@ -130,25 +153,36 @@ class Offset(Mapping):
         """One weight level a cell level."""
         return states
 
-    def levels(self, index: Tensor, weight_levels: int, states: int) -> Tensor:
+    def levels(
+        self, index: Int[Tensor, "*lead rows cols"], weight_levels: int, states: int
+    ) -> Int[Tensor, "*lead rows width"]:
         """The cells, then the two references."""
         low, high = (states - 1) // 2, states // 2
         reference = index.new_tensor([low, high]).expand(*index.shape[:-1], 2)
         return torch.cat((index * (states - 1) // (weight_levels - 1), reference), dim=-1)
 
-    def own(self, index: Tensor, weight_levels: int, states: int) -> Tensor:
+    def own(
+        self, index: Int[Tensor, "*n"], weight_levels: int, states: int
+    ) -> Int[Tensor, "*n {self.cells_per_weight}"]:
         """The weight index, in cell levels."""
         return (index * (states - 1) // (weight_levels - 1)).unsqueeze(-1)
 
-    def columns(self, col: Tensor, cols: int) -> Tensor:
+    def columns(self, col: Int[Tensor, "*n"], cols: int) -> Int[Tensor, "*n terms"]:
         """The cell and the two references."""
         return torch.stack((col, torch.full_like(col, cols), torch.full_like(col, cols + 1)), -1)
 
-    def combine(self, g: Tensor, window: tuple[float, float]) -> Tensor:
+    def combine(
+        self, g: Float[Tensor, "*n terms"], window: tuple[float, float]
+    ) -> Float[Tensor, "*n"]:
         """G - (G_ref1 + G_ref2) / 2."""
         return g[..., 0] - 0.5 * (g[..., 1] + g[..., 2])
 
-    def fold(self, g: Tensor, cols: int, window: tuple[float, float]) -> Tensor:
+    def fold(
+        self,
+        g: Float[Tensor, "*lead rows {self.width(cols)}"],
+        cols: int,
+        window: tuple[float, float],
+    ) -> Float[Tensor, "*lead rows {cols}"]:
         """G - (G_ref1 + G_ref2) / 2."""
         return g[..., :cols] - g[..., cols:].mean(-1, keepdim=True)
 
@@ -172,23 +206,34 @@ class Single(Mapping):
         """One weight level a cell level."""
         return states
 
-    def levels(self, index: Tensor, weight_levels: int, states: int) -> Tensor:
+    def levels(
+        self, index: Int[Tensor, "*lead rows cols"], weight_levels: int, states: int
+    ) -> Int[Tensor, "*lead rows width"]:
         """The weight index, in cell levels."""
         return index * (states - 1) // (weight_levels - 1)
 
-    def own(self, index: Tensor, weight_levels: int, states: int) -> Tensor:
+    def own(
+        self, index: Int[Tensor, "*n"], weight_levels: int, states: int
+    ) -> Int[Tensor, "*n {self.cells_per_weight}"]:
         """The weight index, in cell levels."""
-        return self.levels(index, weight_levels, states).unsqueeze(-1)
+        return (index * (states - 1) // (weight_levels - 1)).unsqueeze(-1)
 
-    def columns(self, col: Tensor, cols: int) -> Tensor:
+    def columns(self, col: Int[Tensor, "*n"], cols: int) -> Int[Tensor, "*n terms"]:
         """The cell's column."""
         return col.unsqueeze(-1)
 
-    def combine(self, g: Tensor, window: tuple[float, float]) -> Tensor:
+    def combine(
+        self, g: Float[Tensor, "*n terms"], window: tuple[float, float]
+    ) -> Float[Tensor, "*n"]:
         """G - (G_min + G_max) / 2."""
         return g[..., 0] - 0.5 * sum(window)
 
-    def fold(self, g: Tensor, cols: int, window: tuple[float, float]) -> Tensor:
+    def fold(
+        self,
+        g: Float[Tensor, "*lead rows {self.width(cols)}"],
+        cols: int,
+        window: tuple[float, float],
+    ) -> Float[Tensor, "*lead rows {cols}"]:
         """G - (G_min + G_max) / 2."""
         return g - 0.5 * sum(window)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import torch
+from jaxtyping import Bool, Int, Int64, Shaped
 from torch import Tensor
 
 from mho.errors import invalid
@@ -65,7 +66,9 @@ class Tiling:
         """(tiles, rows, width): the cells of one chip."""
         return self.tiles, self.rows, self.width
 
-    def cut(self, matrix: Tensor, fill: float) -> Tensor:
+    def cut(
+        self, matrix: Shaped[Tensor, "*lead {self.out_features} {self.in_features}"], fill: float
+    ) -> Shaped[Tensor, "*lead {self.tiles} {self.rows} {self.cols}"]:
         """Lay (..., out, in) out as (..., tiles, rows, cols), padded with `fill`."""
         r, c = self.grid
         pad = (0, r * self.rows - self.in_features, 0, c * self.cols - self.out_features)
@@ -76,7 +79,9 @@ class Tiling:
         n = len(lead)
         return parts.permute(*lead, n + 2, n, n + 3, n + 1).flatten(n, n + 1).contiguous()
 
-    def join(self, tiles: Tensor) -> Tensor:
+    def join(
+        self, tiles: Shaped[Tensor, "*lead {self.tiles} {self.rows} {self.cols}"]
+    ) -> Shaped[Tensor, "*lead {self.out_features} {self.in_features}"]:
         """Inverse of `cut`: (..., tiles, rows, cols) to (..., out, in)."""
         r, c = self.grid
         parts = tiles.unflatten(-3, (r, c))
@@ -86,7 +91,7 @@ class Tiling:
         joined = parts.flatten(n, n + 1).flatten(n + 1, n + 2)
         return joined[..., : self.out_features, : self.in_features].contiguous()
 
-    def used(self) -> Tensor:
+    def used(self) -> Bool[Tensor, "{self.tiles} {self.rows} {self.width}"]:
         """Boolean (tiles, rows, width): which cells belong to a weight or are its reference."""
         ones = self.cut(torch.ones(self.out_features, self.in_features), fill=0.0)
         reach = self.mapping.columns(torch.arange(self.cols), self.cols)
@@ -95,7 +100,7 @@ class Tiling:
             out.index_add_(-1, reach[:, term], ones)
         return out > 0
 
-    def cells(self, weights: Tensor) -> Tensor:
+    def cells(self, weights: Int[Tensor, " n"]) -> Int64[Tensor, "n terms"]:
         """Flat cell positions (n, terms) of flat weight positions (n,) in (out, in), int64."""
         if self._table.device != weights.device:
             object.__setattr__(self, "_table", self._table.to(weights.device))

@@ -6,6 +6,7 @@ import copy
 from collections.abc import Iterable
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
@@ -54,7 +55,7 @@ class ChipBatchNorm(nn.Module):
         """Forget the statistics."""
         self.batches.zero_()
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Float[Tensor, "n channels *size"]) -> Float[Tensor, "n channels *size"]:
         """(chips * batch, channels, ...), same shape out."""
         y = x.unflatten(0, (self.chips, -1))
         mean, variance = self.mean, self.variance

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from jaxtyping import Shaped
 from torch import Tensor, nn
 
 
@@ -12,7 +13,7 @@ class Chips(nn.Module):
         super().__init__()
         self.net, self.chips = net, chips
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Shaped[Tensor, "batch ..."]) -> Shaped[Tensor, "{self.chips} batch ..."]:
         """Outputs of each chip, chips leading."""
         batch = x.shape[0]
         folded = x.expand(self.chips, *x.shape).flatten(0, 1)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from jaxtyping import Float, Int64
 from torch import Tensor
 
 _BLOCK = 1 << 15
 """Weights compared at a time, so that intermediate values stay in the processor's cache."""
 
 
-def positions_apart(w: Tensor, target: Tensor, bound: float) -> Tensor:
+def positions_apart(
+    w: Float[Tensor, "*n"], target: Float[Tensor, "*n"], bound: float
+) -> Int64[Tensor, " found"]:
     """Flat positions (n,) where `|w - target| > bound`, int64; nan counts too.
 
     Args:

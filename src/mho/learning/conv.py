@@ -6,6 +6,7 @@ from typing import Any, Self
 
 import torch
 import torch.nn.functional as F
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from mho.errors import invalid
@@ -63,7 +64,9 @@ class MemristiveConv2d(ArrayLayer, nn.Conv2d):
         """A plain `nn.Conv2d` of the same shape, its parameters yet to be set."""
         return nn.Conv2d(*_geometry(self), device="meta")
 
-    def forward(self, input: Tensor) -> Tensor:
+    def forward(
+        self, input: Float[Tensor, "*n {self.in_channels} height width"]
+    ) -> Float[Tensor, "*n {self.out_channels} height_out width_out"]:
         """(n, in_channels, h, w) to (n, out_channels, h', w')."""
         if input.dim() == 3:
             return self.forward(input.unsqueeze(0)).squeeze(0)

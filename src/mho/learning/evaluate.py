@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 import torch
+from jaxtyping import Float64, Int64, Shaped
 from torch import Tensor, nn
 
 from mho.errors import invalid
@@ -13,7 +14,7 @@ from mho.learning.layer import ArrayLayer, memristive_layers
 
 
 @torch.no_grad()
-def calibrate(net: nn.Module, batch: Tensor) -> None:
+def calibrate(net: nn.Module, batch: Shaped[Tensor, "batch ..."]) -> None:
     """Set the ranges of all converters from one batch of inputs (batch, ...); nothing is written.
 
     Each range covers the share `hardware.coverage` of the magnitudes seen, layer after layer.
@@ -31,7 +32,10 @@ def calibrate(net: nn.Module, batch: Tensor) -> None:
 
 
 @torch.no_grad()
-def evaluate(net: nn.Module, loader: Iterable[tuple[Tensor, Tensor]]) -> Tensor:
+def evaluate(
+    net: nn.Module,
+    loader: Iterable[tuple[Shaped[Tensor, "_ ..."], Int64[Tensor, " _"]]],
+) -> Float64[Tensor, " chips"]:
     """Accuracy of each chip on a set of labelled batches.
 
     Args:

@@ -6,6 +6,7 @@ from typing import Self
 
 import torch
 import torch.nn.functional as F
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from mho.hardware import Hardware
@@ -58,7 +59,9 @@ class MemristiveLinear(ArrayLayer, nn.Linear):
         """A plain `nn.Linear` of the same shape, its parameters yet to be set."""
         return nn.Linear(self.in_features, self.out_features, self.bias is not None, device="meta")
 
-    def forward(self, input: Tensor) -> Tensor:
+    def forward(
+        self, input: Float[Tensor, "*n {self.in_features}"]
+    ) -> Float[Tensor, "*n {self.out_features}"]:
         """(..., in_features) to (..., out_features)."""
         x = self._drive(input)
         self._count(x, x.numel() // self.in_features)

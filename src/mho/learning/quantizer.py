@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from jaxtyping import Float, Int, Int64
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
@@ -11,7 +12,9 @@ from mho.hardware import Hardware
 from mho.hardware.streams import ChipNoise, key
 
 
-def level_index(w: Tensor, full_scale: float | Tensor, n: int) -> Tensor:
+def level_index(
+    w: Float[Tensor, "*n"], full_scale: float | Float[Tensor, ""], n: int
+) -> Int64[Tensor, "*n"]:
     """Index 0 .. n - 1 of the level nearest to w, int64; levels are even in [-full_scale, +].
 
     Two levels give the sign; a weight of exactly 0 goes to the positive level then.
@@ -20,7 +23,9 @@ def level_index(w: Tensor, full_scale: float | Tensor, n: int) -> Tensor:
     return k.clamp_(0, n - 1).long()
 
 
-def level_value(index: Tensor, full_scale: float | Tensor, n: int) -> Tensor:
+def level_value(
+    index: Int[Tensor, "*n"], full_scale: float | Float[Tensor, ""], n: int
+) -> Float[Tensor, "*n"]:
     """Weight that a level stands for: `(2 k / (n - 1) - 1) full_scale`."""
     return (index * (2 / (n - 1)) - 1) * full_scale
 
@@ -44,7 +49,7 @@ class Levels(nn.Module):
             raise invalid("Levels.full_scale", full_scale, "above 0")
         self.n, self.full_scale = n, full_scale
 
-    def forward(self, w: Tensor) -> Tensor:
+    def forward(self, w: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:
         """Quantized weight, same shape; the gradient is 1 inside the full scale, 0 outside.
 
         With two levels it is 1 where |w| <= 1, as in binarized networks.
@@ -71,7 +76,7 @@ class Variation(nn.Module):
         self.hardware, self.seed = hardware, seed
         self.register_buffer("step", torch.zeros((), dtype=torch.int64))
 
-    def forward(self, w: Tensor) -> Tensor:
+    def forward(self, w: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:
         """Weight as one chip would hold it; straight-through gradient."""
         if not self.training:
             return w
@@ -80,7 +85,7 @@ class Variation(nn.Module):
         return drawn + (w - w.detach())
 
 
-def sample(w: Tensor, hardware: Hardware, seed: int) -> Tensor:
+def sample(w: Float[Tensor, "*n"], hardware: Hardware, seed: int) -> Float[Tensor, "*n"]:
     """One chip's version of a weight (any shape): quantized, mapped, programmed once, read back."""
     device, cells = hardware.device, hardware.cells
     scale = w.abs().max().clamp(min=1e-12)

@@ -6,6 +6,7 @@ from typing import Literal
 
 import torch
 import torch.nn.functional as F
+from jaxtyping import Shaped
 from torch import Tensor, nn
 
 from mho.errors import invalid
@@ -20,7 +21,7 @@ Per = Literal["layer", "column"]
 @torch.no_grad()
 def tune(
     net: nn.Module,
-    batch: Tensor,
+    batch: Shaped[Tensor, "batch ..."],
     per: Per = "column",
     trained_on: Hardware | None = None,
 ) -> None:

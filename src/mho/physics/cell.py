@@ -5,13 +5,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Annotated
 
+from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from mho.config import Config, Range
 from mho.errors import invalid
 from mho.physics.noise import Noise
 
-Traits = dict[str, Tensor]
+Traits = dict[str, Float[Tensor, "*#n"]]
 """What makes one device differ from the next: drawn when the chip is made, one value a cell."""
 
 
@@ -59,7 +60,7 @@ class Cell(Config, ABC):
         low, high = self.window
         return (high - low) / (self.states - 1)
 
-    def nominal(self, level: Tensor) -> Tensor:
+    def nominal(self, level: Shaped[Tensor, "*n"]) -> Float[Tensor, "*n"]:
         """Conductance that a level stands for [S]; `level` (...) of any number type."""
         return self.window[0] + self.step * level
 
@@ -68,7 +69,14 @@ class Cell(Config, ABC):
         """Draw the device-to-device traits of new cells."""
 
     @abstractmethod
-    def draw(self, z: Tensor, level: Tensor, traits: Traits, *, corrected: bool) -> Tensor:
+    def draw(
+        self,
+        z: Float[Tensor, "*#n"],
+        level: Shaped[Tensor, "*#n"],
+        traits: Traits,
+        *,
+        corrected: bool,
+    ) -> Float[Tensor, "*#n"]:
         """Conductance after one programming attempt [S], increasing in the normal score z.
 
         Args:
@@ -79,9 +87,16 @@ class Cell(Config, ABC):
         """
 
     @abstractmethod
-    def score(self, g: Tensor, level: Tensor, traits: Traits, *, corrected: bool) -> Tensor:
+    def score(
+        self,
+        g: Float[Tensor, "*#n"],
+        level: Shaped[Tensor, "*#n"],
+        traits: Traits,
+        *,
+        corrected: bool,
+    ) -> Float[Tensor, "*#n"]:
         """Normal score at which `draw` gives the conductance g [S]; +-inf out of reach."""
 
     @abstractmethod
-    def mean(self, level: Tensor) -> Tensor:
+    def mean(self, level: Shaped[Tensor, "*n"]) -> Float[Tensor, "*n"]:
         """Expected conductance over devices and cycles [S], open loop, defects left aside."""

@@ -6,6 +6,7 @@ import math
 from typing import Annotated, ClassVar
 
 import torch
+from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from mho.config import Range
@@ -55,7 +56,7 @@ class MultiLevel(Cell):
         """(g_min, g_max) [S]."""
         return self.g_min, self.g_max
 
-    def spread(self, g: Tensor) -> Tensor:
+    def spread(self, g: Float[Tensor, "*n"]) -> Float[Tensor, "*_"]:
         """Standard deviation of one attempt at conductance g [S], never negative."""
         *lower, total = self.sigma
         for coefficient in reversed(lower):
@@ -68,19 +69,33 @@ class MultiLevel(Cell):
             return {}
         return {"offset": self.device_spread * (self.g_max - self.g_min) * noise.normal()}
 
-    def draw(self, z: Tensor, level: Tensor, traits: Traits, *, corrected: bool) -> Tensor:
+    def draw(
+        self,
+        z: Float[Tensor, "*#n"],
+        level: Shaped[Tensor, "*#n"],
+        traits: Traits,
+        *,
+        corrected: bool,
+    ) -> Float[Tensor, "*#n"]:
         """Where one attempt lands [S]; a conductance is never below 0."""
         centre = self._centre(level, traits, corrected)
         spread = self.sigma[0] if len(self.sigma) == 1 else self.spread(self.nominal(level))
         return (centre + spread * z).clamp_(min=0.0)
 
-    def score(self, g: Tensor, level: Tensor, traits: Traits, *, corrected: bool) -> Tensor:
+    def score(
+        self,
+        g: Float[Tensor, "*#n"],
+        level: Shaped[Tensor, "*#n"],
+        traits: Traits,
+        *,
+        corrected: bool,
+    ) -> Float[Tensor, "*#n"]:
         """(g - centre) / sigma; -inf where g <= 0, for an attempt never lands below 0."""
         spread = self.spread(self.nominal(level).to(g.dtype)).clamp_(min=1e-6 * self.step)
         z = (g - self._centre(level, traits, corrected)) / spread
         return z.masked_fill(g <= 0, -math.inf)
 
-    def mean(self, level: Tensor) -> Tensor:
+    def mean(self, level: Shaped[Tensor, "*n"]) -> Float[Tensor, "*n"]:
         """Mean of a normal cut at 0: `g Phi(g / s) + s phi(g / s)`, s of both spreads together."""
         g = self.nominal(level)
         offset = self.device_spread * (self.g_max - self.g_min)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, ClassVar, NamedTuple
 
 import torch
+from jaxtyping import Float, Int32, Shaped
 from torch import Tensor
 
 from mho.config import Config, Range
@@ -15,9 +16,9 @@ from mho.physics.noise import Noise
 class Programmed(NamedTuple):
     """Outcome of a programming event, one value a cell."""
 
-    conductance: Tensor
+    conductance: Float[Tensor, "*n"]
     """Where the cell ended [S]."""
-    pulses: Tensor
+    pulses: Int32[Tensor, "*n"]
     """Programming pulses spent, int32; a scheme that verifies reads once after each."""
 
 
@@ -36,11 +37,13 @@ class OpenLoop(Config):
         """No read follows a pulse."""
         return False
 
-    def mean(self, cell: Cell, level: Tensor) -> Tensor:
+    def mean(self, cell: Cell, level: Shaped[Tensor, "*n"]) -> Float[Tensor, "*n"]:
         """Expected conductance of cells programmed to `level` (...) [S]."""
         return cell.mean(level)
 
-    def program(self, cell: Cell, level: Tensor, traits: Traits, noise: Noise) -> Programmed:
+    def program(
+        self, cell: Cell, level: Shaped[Tensor, "*#n"], traits: Traits, noise: Noise
+    ) -> Programmed:
         """Program `level` (...) once; all results are (...)."""
         g = cell.draw(noise.normal(), level, traits, corrected=False)
         return Programmed(g, torch.ones_like(g, dtype=torch.int32))
@@ -72,11 +75,13 @@ class Verify(Config):
         """A read follows each pulse."""
         return True
 
-    def mean(self, cell: Cell, level: Tensor) -> Tensor:
+    def mean(self, cell: Cell, level: Shaped[Tensor, "*n"]) -> Float[Tensor, "*n"]:
         """Expected conductance of cells programmed to `level` (...) [S]: the verified target."""
         return cell.mean(level) if self.max_pulses == 1 else cell.nominal(level)
 
-    def program(self, cell: Cell, level: Tensor, traits: Traits, noise: Noise) -> Programmed:
+    def program(
+        self, cell: Cell, level: Shaped[Tensor, "*#n"], traits: Traits, noise: Noise
+    ) -> Programmed:
         """Program `level` (...) until verified; all results are (...)."""
         target = cell.nominal(level)
         first = cell.draw(noise.normal(), level, traits, corrected=False)
@@ -94,8 +99,13 @@ class Verify(Config):
         return Programmed(first, pulses)
 
     def _again(
-        self, cell: Cell, level: Tensor, traits: Traits, u: Tensor, v: Tensor
-    ) -> tuple[Tensor, Tensor]:
+        self,
+        cell: Cell,
+        level: Shaped[Tensor, " n"],
+        traits: Traits,
+        u: Float[Tensor, " n"],
+        v: Float[Tensor, " n"],
+    ) -> tuple[Float[Tensor, " n"], Int32[Tensor, " n"]]:
         """Where cells that missed once end [S], and how many further attempts they took."""
         ndtr, ndtri = torch.special.ndtr, torch.special.ndtri
         target, tolerance = cell.nominal(level), self.tolerance * cell.step

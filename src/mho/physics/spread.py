@@ -10,6 +10,7 @@ import math
 from typing import Annotated, Literal
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from mho.config import Config, Range
@@ -45,7 +46,7 @@ class Spread(Config):
         if self.distribution != "lognormal" and self.lower == 0.0:
             raise invalid("Spread.lower", self.lower, f"above 0 for a {self.distribution} spread")
 
-    def factor(self, z: Tensor) -> Tensor:
+    def factor(self, z: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:
         """Factor of the standard normal score z, increasing in z."""
         if self.cov == 0.0:
             return torch.ones_like(z)
@@ -58,7 +59,7 @@ class Spread(Config):
             z = torch.special.ndtri(u.clamp_(2.0**-25, 1 - 2.0**-24))
         return (1 + self.cov * z).clamp_(self.lower, self.upper)
 
-    def score(self, factor: Tensor) -> Tensor:
+    def score(self, factor: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:
         """Standard normal score of a factor: the inverse of `factor`, +-inf from a limit on."""
         if self.cov == 0.0:
             return torch.where(factor >= 1, math.inf, -math.inf).to(factor.dtype)

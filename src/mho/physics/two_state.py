@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, ClassVar
 
 import torch
+from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from mho.config import Config, Range
@@ -65,20 +66,34 @@ class TwoState(Cell):
             if state.device.cov > 0
         }
 
-    def draw(self, z: Tensor, level: Tensor, traits: Traits, *, corrected: bool) -> Tensor:
+    def draw(
+        self,
+        z: Float[Tensor, "*#n"],
+        level: Shaped[Tensor, "*#n"],
+        traits: Traits,
+        *,
+        corrected: bool,
+    ) -> Float[Tensor, "*#n"]:
         """1 / R of the state; a device's own resistance is not for the controller to correct."""
         on = traits.get("r_on", self.r_on.mean) * self.r_on.cycle.factor(-z)
         off = traits.get("r_off", self.r_off.mean) * self.r_off.cycle.factor(-z)
         return 1 / torch.where(level > 0, on, off)
 
-    def score(self, g: Tensor, level: Tensor, traits: Traits, *, corrected: bool) -> Tensor:
+    def score(
+        self,
+        g: Float[Tensor, "*#n"],
+        level: Shaped[Tensor, "*#n"],
+        traits: Traits,
+        *,
+        corrected: bool,
+    ) -> Float[Tensor, "*#n"]:
         """Inverse of `draw`."""
         r = 1 / g.clamp(min=1e-12)
         on = self.r_on.cycle.score(r / traits.get("r_on", self.r_on.mean))
         off = self.r_off.cycle.score(r / traits.get("r_off", self.r_off.mean))
         return -torch.where(level > 0, on, off)
 
-    def mean(self, level: Tensor) -> Tensor:
+    def mean(self, level: Shaped[Tensor, "*n"]) -> Float[Tensor, "*n"]:
         """E[1 / R] = (1 / mean) E[1 / device factor] E[1 / cycle factor]."""
         on, off = (
             state.device.mean_inverse() * state.cycle.mean_inverse() / state.mean
