@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from mho.cli import main
+from mho.data import locate
 
 TINY = (
     "--set", "per_class=100", "--set", "epochs=2", "--set", "hidden=16",
@@ -40,6 +41,7 @@ def lines(text: str) -> list[str]:
         (["run", "siamese", "--set", "epochs"], "key=value"),
         (["run", "siamese", "--set", "prices=gold"], "unknown price list"),
         (["run", "metaplastic", "--set", 'tasks=["cifar"]'], "unknown task"),
+        (["run", "metaplastic", "--set", "tasks=[]"], "at least one data set"),
         (["run", "siamese", "--config", "missing.toml"], "config = 'missing.toml'"),
         (["run", "siamese", "--device", "tpu"], "SiameseConfig.device = 'tpu'"),
         (["run", "all", "--set", "epochs=1"], "one experiment"),
@@ -68,6 +70,21 @@ def test_bad_toml_names_the_file_and_the_line(
     assert main(["run", "siamese", "--config", str(bad), "--out", str(tmp_path / "r")]) == 2
     assert "bad.toml" in (said := capsys.readouterr().err)
     assert "line 2" in said
+
+
+def test_corrupt_data_is_refused_before_anything_is_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = locate("mnist", "t10k-images-idx3-ubyte")
+    bad = tmp_path / "data" / "mnist"
+    bad.mkdir(parents=True)
+    (bad / whole.name).write_bytes(whole.read_bytes()[:100_000])
+    monkeypatch.setenv("MHO_DATA", str(tmp_path / "data"))
+    assert main(["run", "siamese", *TINY, "--out", str(tmp_path / "r")]) == 2
+    said = capsys.readouterr().err
+    assert len(lines(said)) == 1
+    assert whole.name in said
+    assert not (tmp_path / "r").exists()
 
 
 @pytest.mark.parametrize("what", ["experiments", "devices", "datasets", "prices", "siamese"])

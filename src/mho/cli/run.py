@@ -7,6 +7,7 @@ import os
 import platform
 import shlex
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -61,6 +62,7 @@ class Run:
                 if (folder / "checkpoint.pt").exists() or (folder / "result.json").exists():
                     allowed = "a new folder, or --resume to continue this run"
                     raise invalid("out", str(folder), allowed)
+        _check_data(configs.values())
         for name, config in configs.items():
             _run_one(name, config, folders[name], self.resume)
         _show(folders, out)
@@ -79,6 +81,15 @@ class Run:
         config = config.replace(**{k: v for k, v in options.items() if v is not None})
         config.torch_device()
         return config
+
+
+def _check_data(configs: Iterable[Any]) -> None:
+    """Read the data once, whole and checked, before anything is written."""
+    from mho import data
+
+    for name in dict.fromkeys(name for config in configs for name in config.datasets):
+        for split in ("train+validation", "test"):
+            data.load(name, split)
 
 
 def _setting(text: str) -> dict[str, Any]:

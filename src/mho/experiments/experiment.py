@@ -41,6 +41,11 @@ class ExperimentConfig(Config):
         super().__post_init__()
         price_lists.get(self.prices)
 
+    @property
+    def datasets(self) -> tuple[str, ...]:
+        """Data sets that the run needs."""
+        return ("mnist",)
+
     def torch_device(self) -> torch.device:
         """The device to compute on.
 

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 import mho
 from mho.config import Range
 from mho.data import Samples
-from mho.errors import unknown
+from mho.errors import invalid, unknown
 from mho.experiments.experiment import ExperimentConfig, Feed, Lap, plain_accuracy, seeded
 from mho.experiments.result import account, account_blocks, claim, curve, series
 from mho.experiments.run import Run
@@ -73,9 +73,16 @@ class MetaplasticConfig(ExperimentConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if not self.tasks:
+            raise invalid("MetaplasticConfig.tasks", self.tasks, "at least one data set")
         for task in self.tasks:
             if task not in mho.data.SOURCES:
                 raise unknown("task", task, mho.data.SOURCES)
+
+    @property
+    def datasets(self) -> tuple[str, ...]:
+        """The tasks."""
+        return self.tasks
 
 
 PRESETS = {
