@@ -95,19 +95,26 @@ def picture(folder: Path) -> Figure:
 
     curves = {c["id"]: c for c in data["bmcnn"]["curves"]}
     _lines(once, curves["spread_aware"]["series"])
-    once.set(title="Write once", xlabel="device spread [%]", ylabel="MNIST accuracy [%]")
+    once.set(title="Write once: repairs of an aware network", xlabel="device spread [%]")
+    once.set(ylabel="MNIST accuracy [%]")
 
     curves = {c["id"]: c for c in data["siamese"]["curves"]}
     for colour, series in zip(COLOURS, curves["frontier"]["series"], strict=False):
         rarely.plot(series["x"], series["y"], "o", color=colour, label=series["name"])
-    rarely.set(title="Write rarely", xlabel="writes per weight, whole training", xscale="log")
+    rarely.set(
+        title="Write rarely: MNIST accuracy [%]",
+        xlabel="writes per weight, whole training",
+        xscale="log",
+    )
 
     curves = {c["id"]: c for c in data["metaplastic"]["curves"]}
     for colour, series in zip(COLOURS, curves["frontier"]["series"], strict=False):
         life.plot(series["x"], series["y"], "o", color=colour, label=series["name"])
     life.plot([97], [86], "k*", markersize=11, label="paper")
     life.set(
-        title="Write for life", xlabel="MNIST after both [%]", ylabel="Fashion-MNIST after both [%]"
+        title="Write for life: two tasks",
+        xlabel="MNIST after both [%]",
+        ylabel="Fashion-MNIST after both [%]",
     )
     for axes in (once, rarely, life):
         axes.legend(frameon=False, fontsize="small")
