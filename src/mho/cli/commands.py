@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import io
 from collections.abc import Sequence
-from difflib import get_close_matches
 from typing import Annotated
 
 import tyro
@@ -13,6 +12,7 @@ import tyro
 from mho.cli.catalogue import List
 from mho.cli.report import Report
 from mho.cli.run import Run
+from mho.errors import unknown
 
 Command = (
     Annotated[Run, tyro.conf.subcommand("run")]
@@ -31,7 +31,7 @@ def parse(arguments: Sequence[str]) -> Run | List | Report:
     """The command that a command line asks for.
 
     Raises:
-        UsageError: it cannot be understood; the message is one line.
+        UsageError, ValueError: it cannot be understood; the message is one line.
         SystemExit: help or the version was asked for.
     """
     if list(arguments) == ["--version"]:
@@ -40,9 +40,7 @@ def parse(arguments: Sequence[str]) -> Run | List | Report:
         print(__version__)
         raise SystemExit(0)
     if arguments and not arguments[0].startswith("-") and arguments[0] not in VERBS:
-        near = get_close_matches(arguments[0], VERBS, n=1, cutoff=0.4)
-        hint = f"did you mean {near[0]!r}? " if near else ""
-        raise UsageError(f"unknown command {arguments[0]!r}: {hint}known are {', '.join(VERBS)}")
+        raise unknown("command", arguments[0], VERBS)
     if not arguments:
         arguments = ["--help"]
     complaint = io.StringIO()

@@ -19,7 +19,7 @@ import mho
 from mho.config import Range
 from mho.data import Samples
 from mho.errors import invalid
-from mho.experiments.experiment import ExperimentConfig, Feed, Lap, plain_accuracy, seeded
+from mho.experiments.experiment import ExperimentConfig, Feed, plain_accuracy, seeded
 from mho.experiments.result import account, account_blocks, claim, curve, mean_std, series
 from mho.experiments.run import Run
 from mho.hardware.streams import key
@@ -133,7 +133,7 @@ def train(config: BmcnnConfig, run: Run, number: int, kind: str) -> nn.Module:
     """Train one binarized network offline; aware: under spread redrawn at each step."""
     device = config.torch_device()
     seed = key(config.seed, "bmcnn", number)
-    net = seeded(seed, lambda: _network(config)).to(device)
+    net = seeded(seed, lambda: _network(config))
     for layer in net.modules():
         if isinstance(layer, nn.Conv2d):
             steps: list[nn.Module] = [mho.nn.Levels(2)]
@@ -148,8 +148,7 @@ def train(config: BmcnnConfig, run: Run, number: int, kind: str) -> nn.Module:
     total = feed.epoch_steps * config.epochs
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, total)
     validation = mho.data.load("mnist", "validation")
-    history = Lap()
-    state = {"net": net, "optimizer": optimizer, "schedule": schedule, "history": history}
+    state = {"net": net, "optimizer": optimizer, "schedule": schedule}
     for step in run.steps(f"train {kind}", total, state):
         net.train()
         x, y = feed.at(step)

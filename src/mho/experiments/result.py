@@ -81,13 +81,11 @@ def account(net: nn.Module, prices: str, layer: int = 0) -> dict[str, Any]:
     used = crossbar.tiling.used()
     conductance = crossbar.conductance.cpu()[:, used]
     level = crossbar.level.cpu()[used].expand(conductance.shape)
-    pulses = counts.pulses_per_cell().double()
     return {
         "cells": sum(row.cells for row in counts.layers),
         "weights": sum(row.weights for row in counts.layers),
         "max_writes": int(counts.writes_per_cell().max()),
-        "max_pulses": int(pulses.max()),
-        "mean_pulses": pulses.mean().item(),
+        "max_pulses": int(counts.pulses_per_cell().max()),
         "programming_energy": cost.programming_energy,
         "ledger": counts.to_dict(),
         "cost": {"prices": prices, "items": cost.items()},

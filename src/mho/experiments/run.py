@@ -184,24 +184,20 @@ class Run:
         self._save()
 
     def _save(self) -> None:
-        self._metrics_flush()
+        self._metrics.flush()
+        os.fsync(self._metrics.fileno())
         values = (
             FORMAT,
             self._config,
             json.dumps(self._outcomes),
             self._stages,
-            self._metrics.tell() if hasattr(self, "_metrics") else 0,
+            self._metrics.tell(),
             self.elapsed,
         )
         target = self.directory / "checkpoint.pt"
         with replacing(target) as temporary:
             torch.save(dict(zip(CHECKPOINT_KEYS, values, strict=True)), temporary)
         self._saved = time.monotonic()
-
-    def _metrics_flush(self) -> None:
-        if hasattr(self, "_metrics"):
-            self._metrics.flush()
-            os.fsync(self._metrics.fileno())
 
     def _load(self, path: Path) -> int:
         """Take over a checkpoint; returns the valid length of `metrics.jsonl`."""
