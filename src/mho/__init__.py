@@ -9,13 +9,16 @@ cost = mho.price(rep, mho.prices.get("hfo2-130nm"))
 """
 
 from mho import data, nn
-from mho.hardware import Hardware, ledger, price, prices
+from mho.hardware import Hardware, Placement, ledger, price, prices
 from mho.learning.batchnorm import refresh_batchnorm
 from mho.learning.convert import convert, to_digital
-from mho.learning.evaluate import calibrate, evaluate
+from mho.learning.evaluate import calibrate, confusion, evaluate
+from mho.learning.fixed_point import fixed_point, formats
 from mho.learning.quantizer import quantize
+from mho.learning.refit import refit
 from mho.learning.rules import IntervalRule, PathImportance
-from mho.learning.tune import tune, untune
+from mho.learning.tune import correct, tune, untune
+from mho.learning.virtual import expect_batchnorm
 from mho.learning.write import WriteStep, write
 from mho.physics import MultiLevel, OpenLoop, Resistance, Spread, TwoState, Verify, devices
 
@@ -27,21 +30,28 @@ __all__ = [
     "MultiLevel",
     "OpenLoop",
     "PathImportance",
+    "Placement",
     "Resistance",
     "Spread",
     "TwoState",
     "Verify",
     "WriteStep",
     "calibrate",
+    "confusion",
     "convert",
+    "correct",
     "data",
     "devices",
     "evaluate",
+    "expect_batchnorm",
+    "fixed_point",
+    "formats",
     "ledger",
     "nn",
     "price",
     "prices",
     "quantize",
+    "refit",
     "refresh_batchnorm",
     "to_digital",
     "tune",

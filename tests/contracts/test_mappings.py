@@ -1,4 +1,4 @@
-"""Every mapping against every property: on ideal cells a weight level is exact."""
+"""Every mapping, and copies of it, against every property: on ideal cells a level is exact."""
 
 from fractions import Fraction
 
@@ -6,12 +6,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from mho.hardware import MAPPINGS, Mapping, mapping
+from mho import Hardware
+from mho.hardware import MAPPINGS, Copies, Crossbar, Mapping, Tiling, mapping
 from mho.physics import MultiLevel
 
 STATES = (2, 3, 4, 9, 16, 33)
+COPIES = (1, 2, 3)
+MEMBERS = MAPPINGS | {f"{n} x{k}": Copies(m, k) for n, m in MAPPINGS.items() for k in COPIES[1:]}
 
-every_mapping = pytest.mark.parametrize("cells", MAPPINGS.values(), ids=MAPPINGS.keys())
+every_mapping = pytest.mark.parametrize("cells", MEMBERS.values(), ids=MEMBERS.keys())
 every_states = pytest.mark.parametrize("states", STATES)
 
 
@@ -73,6 +76,51 @@ def test_combine_is_fold_for_single_weights(cells: Mapping, generator: torch.Gen
 def test_no_two_weights_share_an_own_cell(cells: Mapping) -> None:
     own = cells.columns(torch.arange(9), 9)[:, : cells.cells_per_weight].flatten()
     assert own.unique().numel() == own.numel()
+
+
+@every_states
+@every_mapping
+def test_flipping_its_own_cells_negates_a_weight(
+    cells: Mapping, states: int, generator: torch.Generator
+) -> None:
+    if cells.flip is None:
+        return
+    n, own = cells.weight_levels(states), cells.cells_per_weight
+    index, flip = torch.arange(n), list(cells.flip)
+    assert sorted(flip) == list(range(own))
+    negated = cells.own(n - 1 - index, n, states)
+    assert torch.equal(negated[:, flip], cells.own(index, n, states))
+    g = torch.rand(5, cells.columns(index, n).shape[1], generator=generator)
+    flipped = torch.cat((g[:, :own][:, flip], g[:, own:]), dim=1)
+    assert torch.equal(cells.combine(flipped, (0.0, 1.0)), -cells.combine(g, (0.0, 1.0)))
+
+
+@pytest.mark.parametrize("name", MAPPINGS)
+def test_only_pairs_can_be_flipped(name: str) -> None:
+    assert (mapping(name).flip is not None) == (name == "differential")
+    assert (Copies(mapping(name), 2).flip is not None) == (name == "differential")
+
+
+@pytest.mark.parametrize("copies", COPIES)
+@pytest.mark.parametrize("name", MAPPINGS)
+def test_incremental_writes_give_what_full_programming_gives(
+    name: str, copies: int, generator: torch.Generator
+) -> None:
+    cell = MultiLevel(g_min=7e-6, g_max=93e-6, levels=5)
+    hardware = Hardware(device=cell, mapping=name, copies=copies, tile=(4, 13))
+    tiling, n = Tiling(11, 7, hardware.tile, hardware.cells), hardware.levels
+    before, after = torch.randint(n, (2, 7, 11), generator=generator)
+    full, incremental = (Crossbar(tiling, hardware, range(2), seed=3) for _ in range(2))
+    for xb, index in ((full, after), (incremental, before)):
+        xb.program(tiling.mapping.levels(tiling.cut(index, 0), n, cell.states))
+    changed = (after != before).flatten().nonzero().squeeze(1)
+    cells = tiling.cells(changed)[:, : tiling.mapping.cells_per_weight]
+    levels = tiling.mapping.own(after.flatten()[changed], n, cell.states)
+    incremental.write(cells.flatten(), levels.flatten())
+    assert torch.equal(incremental.level, full.level)
+    assert torch.equal(incremental.conductance, full.conductance)
+    sparse = incremental.signed_at(tiling.cells(torch.arange(77)))
+    assert torch.equal(sparse, full.signed().flatten(1))
 
 
 @every_mapping

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from mho import experiments
+from mho.experiments.bmcnn.config import STUDIES, Architecture
 from mho.experiments.run import Run
 from mho.report.schema import read_run
 
@@ -14,11 +15,15 @@ TINY: dict[str, dict[str, Any]] = {
         "chips": 2,
         "per_class": 120,
         "test_per_class": 5,
+        "sweep_per_class": 3,
+        "study_per_class": 2,
         "epochs": 4,
-        "channels": (4, 8),
-        "hidden": 16,
+        "study_epochs": 1,
+        "architecture": Architecture(channels=(4, 8), hidden=(16,)),
         "cov": (0.0, 0.5),
+        "headline_cov": (0.5,),
         "calibration": 50,
+        "studies": STUDIES,
     },
     "siamese": {"chips": 1, "per_class": 100, "epochs": 2, "hidden": 16},
     "metaplastic": {"per_class": 200, "epochs": 4, "hidden": (32, 32)},
@@ -50,7 +55,7 @@ def test_the_result_is_what_the_report_reads(outcome: Any) -> None:
 def test_claims_are_there_and_finite(outcome: Any) -> None:
     name, _, result, _ = outcome
     expected = {
-        "bmcnn": {"ideal_accuracy", "cov50_best_accuracy", "cov50_worst_chip"},
+        "bmcnn": {"ideal_accuracy", "cov50_best_accuracy", "cov50_worst_chip", "cov50_yield"},
         "siamese": {
             "mlp_float_accuracy",
             "mlp_accuracy",
@@ -105,13 +110,25 @@ def test_sparser_policies_write_less() -> None:
 
 
 def test_no_choice_is_made_on_the_test_set() -> None:
-    from mho.experiments.bmcnn import _best
+    """Held-out images choose what is run on test images; further cells or writes never win."""
+    from mho.experiments.bmcnn import BmcnnConfig, claimed
+    from mho.experiments.bmcnn.points import Point
 
-    points = [
-        {"cov": 0.5, "validation": [90.0], "test": [10.0], "training": "plain"},
-        {"cov": 0.5, "validation": [80.0], "test": [99.0], "training": "aware"},
+    held_out = [
+        Point(training, name, 0.5, 0.5)._asdict() | {"accuracy": [accuracy, accuracy]}
+        for training, name, accuracy in (
+            ("plain", "none", 60.0), ("plain", "batch norm", 90.0), ("aware", "batch norm", 89.0),
+            ("aware", "batch norm + labels", 88.0), ("plain", "batch norm + labels", 87.0),
+            ("aware", "2 copies + batch norm", 99.0), ("aware", "placement + batch norm", 98.0),
+        )
+    ]  # fmt: skip
+    held_out += [Point("aware", "batch norm", 1.0, 1.0)._asdict() | {"accuracy": [100.0]}]
+    assert claimed(BmcnnConfig(), held_out, 0.5) == [
+        Point("plain", "none", 0.5, 0.5),
+        Point("plain", "layer", 0.5, 0.5),
+        Point("plain", "batch norm", 0.5, 0.5),
+        Point("aware", "batch norm + labels", 0.5, 0.5),
     ]
-    assert _best({"points": points}, 0.5)["training"] == "plain"
 
 
 @pytest.mark.parametrize("name", sorted(TINY))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mho import Hardware, devices
+from mho import Hardware, Placement, devices
 
 CELL = devices.get("hfo2-1t1r")
 
@@ -26,6 +26,9 @@ def test_a_weight_has_as_many_levels_as_the_mapping_offers(name: str, levels: in
         ("tile", (8, 8.5), r"tile\[1\] = 8.5: allowed is a value of type int"),
         ("coverage", 0.0, r"coverage = 0.0: allowed is .*\(0, 1\]"),
         ("full_scale", -1.0, r"full_scale = -1.0: allowed is .*\(0, inf\)"),
+        ("copies", 0, r"copies = 0: allowed is .*\[1, 64\]"),
+        ("copies", 65, r"copies = 65: allowed is .*\[1, 64\]"),
+        ("placement", True, r"placement = True: allowed is Placement or NoneType"),
         ("mapping", "bridge", r"mapping = 'bridge': allowed is one of 'differential', 'offset'"),
         ("device", 3, r"device = 3: allowed is TwoState or MultiLevel"),
         ("programming", "verify", r"programming = 'verify': allowed is OpenLoop or Verify"),
@@ -34,3 +37,25 @@ def test_a_weight_has_as_many_levels_as_the_mapping_offers(name: str, levels: in
 def test_what_cannot_be_built_is_refused(field: str, value: object, message: str) -> None:
     with pytest.raises(ValueError, match=rf"Hardware\.{message}"):
         Hardware(**{"device": CELL, field: value})
+
+
+def test_copies_hold_the_same_levels_on_more_cells() -> None:
+    one, three = Hardware(device=CELL), Hardware(device=CELL, copies=3)
+    assert three.levels == one.levels
+    assert three.cells.cells_per_weight == 3 * one.cells.cells_per_weight
+    assert three.cells.read_variance == one.cells.read_variance / 3
+
+
+@pytest.mark.parametrize("placement", [None, Placement(), Placement(rows=False, rounds=7)])
+def test_copies_and_placement_survive_toml(placement: Placement | None) -> None:
+    hardware = Hardware(device=CELL, copies=2, placement=placement)
+    assert Hardware.from_toml(hardware.to_toml()) == hardware
+    assert ("placement" in hardware.to_toml()) == (placement is not None)
+    assert Hardware(device=CELL).merged({"placement": {"rounds": 3}}).placement == Placement(
+        rounds=3
+    )
+
+
+def test_rounds_have_a_range() -> None:
+    with pytest.raises(ValueError, match=r"Placement\.rounds = 21: allowed is .*\[1, 20\]"):
+        Placement(rounds=21)

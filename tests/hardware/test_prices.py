@@ -37,7 +37,8 @@ def layer(
         name="layer", weights=4, cells=8, rows=2, tiles=(1, 1), columns=2, states=5,
         conversions_per_vector=2, drives_per_vector=2, endurance=endurance, vectors=vectors,
         inputs=vectors if inputs is None else inputs,
-        set_pulses=torch.tensor([30, 10]), verified=True, writes_per_cell=torch.ones(2, 8),
+        set_pulses=torch.tensor([30, 10]), verified=True, surveys=0,
+        writes_per_cell=torch.ones(2, 8),
         pulses_per_cell=pulses, stuck_off=torch.zeros(2), stuck_on=torch.zeros(2),
         worn=torch.zeros(2),
     )  # fmt: skip

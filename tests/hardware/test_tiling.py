@@ -5,15 +5,16 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mho.hardware import MAPPINGS, Tiling, mapping
+from mho.hardware import MAPPINGS, Copies, Tiling, mapping
 
 sizes = st.integers(1, 40) | st.sampled_from([1, 2, 31, 37, 97, 128, 129])
 tilings = st.builds(
     Tiling,
     in_features=sizes,
     out_features=sizes,
-    tile=st.tuples(st.integers(1, 40), st.integers(3, 40)),
-    mapping=st.sampled_from(list(MAPPINGS.values())),
+    tile=st.tuples(st.integers(1, 40), st.integers(9, 40)),
+    mapping=st.builds(Copies, st.sampled_from(list(MAPPINGS.values())), st.integers(1, 3))
+    | st.sampled_from(list(MAPPINGS.values())),
 )
 
 
@@ -48,12 +49,13 @@ def test_cells_of_a_weight_are_where_the_cut_puts_them(tiling: Tiling) -> None:
     # Lay the weights' numbers out as the programming does, and look them up at the cells.
     tiles = tiling.cut(number.view(tiling.out_features, tiling.in_features), -1)
     line, column = cells[:, 0] // tiling.width, cells[:, 0] % tiling.width
-    per_weight = tiling.mapping.cells_per_weight
-    assert torch.equal(tiles.flatten(0, 1)[line, column // per_weight], number)
+    columns = tiling.mapping.columns(torch.arange(tiling.cols), tiling.cols)
+    weight = torch.empty(tiling.width, dtype=torch.int64)  # weight column of an own cell
+    weight[columns[:, 0]] = torch.arange(tiling.cols)
+    assert torch.equal(tiles.flatten(0, 1)[line, weight[column]], number)
     # The further terms are on the same row of the same tile, in the mapping's columns.
     assert torch.equal(cells // tiling.width, line.unsqueeze(1).expand_as(cells))
-    expected = tiling.mapping.columns(column // per_weight, tiling.cols)
-    assert torch.equal(cells % tiling.width, expected)
+    assert torch.equal(cells % tiling.width, columns[weight[column]])
 
 
 @given(tilings)
@@ -68,11 +70,18 @@ def test_an_image_sits_on_full_tiles() -> None:
     assert (tiling.grid, tiling.rows, tiling.cols, tiling.width) == ((7, 1), 112, 10, 20)
 
 
-@pytest.mark.parametrize(("name", "cols", "least"), [("differential", 1, 2), ("offset", 2, 3)])
-def test_a_tile_that_holds_no_weight_is_refused(name: str, cols: int, least: int) -> None:
-    with pytest.raises(ValueError, match=f"tile columns = {cols}: allowed is at least {least}"):
-        Tiling(4, 4, (8, cols), mapping(name))
-    assert Tiling(4, 4, (8, least), mapping(name)).cols == 1
+@pytest.mark.parametrize(
+    ("name", "copies", "least"),
+    [("differential", 1, 2), ("offset", 1, 3), ("single", 64, 64), ("offset", 5, 15)],
+)
+def test_a_tile_that_holds_no_weight_is_refused(name: str, copies: int, least: int) -> None:
+    cells = Copies(mapping(name), copies)
+    message = (
+        rf"Hardware\.tile columns = {least - 1}: allowed is at least {least}, the cells of one"
+    )
+    with pytest.raises(ValueError, match=message):
+        Tiling(4, 4, (8, least - 1), cells)
+    assert Tiling(4, 4, (8, least), cells).cols == 1
 
 
 def test_an_empty_matrix_is_refused() -> None:

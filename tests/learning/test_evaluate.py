@@ -140,3 +140,22 @@ def test_calibration_writes_no_cell(model: nn.Module, loader: list) -> None:
     after = mho.ledger(net).totals()
     assert after["writes"] == before["writes"]
     assert after["vectors"] == before["vectors"] + 2 * 2 * 7  # but reads are reads
+
+
+def test_confusion_counts_every_answer_once(
+    model: nn.Module, loader: list, generator: torch.Generator
+) -> None:
+    net = mho.convert(model, HARDWARE, 5, generator=generator).eval()
+    counts = mho.confusion(net, loader)
+    assert counts.shape == (5, 4, 4)
+    x, y = (torch.cat(part) for part in zip(*loader, strict=True))
+    wanted = torch.zeros(5, 4, 4, dtype=torch.int64)
+    for chip, row in enumerate(net(x)):
+        for answer, true in zip(row.argmax(1), y, strict=True):
+            wanted[chip, true, answer] += 1
+    assert torch.equal(counts, wanted)
+    right = counts.diagonal(dim1=1, dim2=2).sum(1) / counts.sum((1, 2))
+    torch.testing.assert_close(right.double(), mho.evaluate(net, loader), rtol=1e-6, atol=0)
+    assert mho.confusion(model.eval(), loader).shape == (1, 4, 4)
+    with pytest.raises(ValueError, match="at least one labelled batch"):
+        mho.confusion(model, [])

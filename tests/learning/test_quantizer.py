@@ -8,7 +8,8 @@ from torch import Tensor, nn
 
 import mho
 from mho import Hardware, MultiLevel, OpenLoop, Resistance, Spread, TwoState, Verify
-from mho.learning.quantizer import Levels, Variation, level_index, level_value, sample
+from mho.learning.quantizer import Levels, level_index, level_value
+from mho.learning.variation import Variation, WeightPool
 
 BINARY = Hardware(
     device=TwoState(
@@ -141,14 +142,15 @@ def test_global_randomness_is_left_alone() -> None:
 def test_a_sample_is_distributed_as_the_weight_of_a_chip(
     hardware: Hardware, generator: torch.Generator
 ) -> None:
-    """Mean and spread of `sample` agree with those of many converted chips."""
+    """Mean and spread agree with those of many converted chips."""
+    pool = WeightPool(hardware, seed=5)
     plain = nn.Linear(6, 5, bias=False)
     with torch.no_grad():
         plain.weight.copy_(torch.rand(5, 6, generator=generator) * 2 - 1)
         plain.weight[0, 0] = 1.0
     n = 1500
     chips = mho.convert(plain, hardware, n, generator=generator).net.effective
-    drawn = torch.stack([sample(plain.weight.detach(), hardware, seed) for seed in range(n)])
+    drawn = torch.stack([pool.sample(plain.weight.detach(), seed) for seed in range(n)])
     error = 5 * ((chips.var(0) + drawn.var(0)) / n).sqrt()
     assert ((chips.mean(0) - drawn.mean(0)).abs() <= error).all()
     ratio = drawn.var(0).mean() / chips.var(0).mean()
@@ -157,6 +159,41 @@ def test_a_sample_is_distributed_as_the_weight_of_a_chip(
 
 def test_a_sample_follows_any_memory_layout(generator: torch.Generator) -> None:
     w: Tensor = torch.randn(4, 3, 2, 2, generator=generator)
-    plain = sample(w, ANALOG, 3)
-    other = sample(w.to(memory_format=torch.channels_last), ANALOG, 3)
+    pool = WeightPool(ANALOG, seed=5)
+    plain = pool.sample(w, 3)
+    other = pool.sample(w.to(memory_format=torch.channels_last), 3)
     assert torch.equal(plain, other)
+
+
+# ------------------------------------------------------------------ binarization
+
+
+def test_stochastic_signs_come_as_often_as_their_chance() -> None:
+    w = torch.tensor([-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0]).requires_grad_()
+    sign = mho.nn.StochasticSign(seed=3)
+    drawn = torch.stack([sign(w) for _ in range(4000)])
+    size = w.detach().abs().mean()
+    torch.testing.assert_close(drawn.detach().abs(), size.expand_as(drawn))
+    chance = (drawn > 0).double().mean(0)
+    expected = ((w.detach().double() + 1) / 2).clamp(0, 1)
+    assert (chance - expected).abs().max() < 0.04
+    assert torch.equal(chance[[0, 1, 5, 6]], expected[[0, 1, 5, 6]])
+    drawn[0].sum().backward()
+    assert torch.equal(w.grad, (w.detach().abs() <= 1).float())
+
+
+def test_stochastic_signs_are_plain_signs_in_eval_mode() -> None:
+    w, sign = torch.randn(40), mho.nn.StochasticSign(width=0.3).eval()
+    assert torch.equal(sign(w), Levels(2)(w))
+    with pytest.raises(ValueError, match=r"StochasticSign\.width = 0: allowed is above 0"):
+        mho.nn.StochasticSign(width=0)
+
+
+def test_a_binary_activation_is_a_sign_with_a_gradient() -> None:
+    x = torch.tensor([-3.0, -0.5, 0.0, 0.5, 3.0]).requires_grad_()
+    y = mho.nn.Sign()(x)
+    assert y.tolist() == [-1, -1, 1, 1, 1]
+    y.sum().backward()
+    assert x.grad.tolist() == [0, 1, 1, 1, 0]
+    with torch.no_grad():
+        assert torch.equal(mho.nn.Sign()(x), y)

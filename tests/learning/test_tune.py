@@ -159,3 +159,55 @@ def test_unknown_choices_are_refused() -> None:
         mho.tune(net, images(6), per="row")
     with pytest.raises(ValueError, match="net = 'Linear'"):
         mho.tune(nn.Linear(2, 2), torch.zeros(1, 2))
+
+
+def test_moments_give_each_column_the_wanted_mean_and_spread() -> None:
+    net, x = made(HARDWARE["binary"]), images(6)
+    wanted = reference(net, "target")
+    mho.tune(net, x, per="column", method="moments")
+    first = next(iter(memristive_layers(net).values()))
+    with torch.no_grad():
+        seen = first(x.expand(6, *x.shape).flatten(0, 1)).unflatten(0, (6, -1))
+        goal = wanted[0](x)
+    dims = (1, 3, 4)
+    torch.testing.assert_close(
+        seen.mean(dims), goal.mean((0, 2, 3)).expand(6, -1), rtol=1e-3, atol=1e-3
+    )
+    torch.testing.assert_close(
+        seen.std(dims), goal.std((0, 2, 3)).expand(6, -1), rtol=1e-2, atol=1e-3
+    )
+
+
+def test_least_squares_shrinks_where_moments_do_not() -> None:
+    """Regression dilution: the noisier a column, the smaller its least-squares gain."""
+    least, moments = made(HARDWARE["binary"]), made(HARDWARE["binary"])
+    mho.tune(least, images(6), per="column")
+    mho.tune(moments, images(6), per="column", method="moments")
+    pairs = zip(memristive_layers(least).values(), memristive_layers(moments).values(), strict=True)
+    first, second = next(iter(pairs))
+    assert (first.gain < second.gain).all()
+
+
+def test_the_closed_form_gain_undoes_the_mean_of_the_spread() -> None:
+    """Over many chips the corrected weights are the wanted ones on average."""
+    cell = TwoState(
+        r_on=Resistance(mean=10e3, device=Spread(cov=0.5)),
+        r_off=Resistance(mean=60e3, device=Spread(cov=0.5)),
+    )
+    hw = Hardware(device=cell, programming=mho.OpenLoop(), weight_levels=2)
+    net = made(hw, chips=400)
+    mho.correct(net)
+    for layer in memristive_layers(net).values():
+        realized = (layer.effective * layer.gain.unsqueeze(2)).mean(0)
+        ratio = (realized * layer.target).sum() / layer.target.square().sum()
+        assert ratio.item() == pytest.approx(1.0, abs=0.02)
+        assert layer.gain.unique().item() == pytest.approx(1 / 1.25, rel=1e-3)
+        assert not layer.offset.any()
+    mho.correct(net, trained_on=hw)
+    for layer in memristive_layers(net).values():
+        assert layer.gain.unique().item() == pytest.approx(1.0)
+
+
+def test_unknown_methods_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"tune\.method = 'mean': allowed is 'least-squares'"):
+        mho.tune(made(HARDWARE["analog"], chips=1), images(6), method="mean")

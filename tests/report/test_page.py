@@ -55,7 +55,7 @@ def test_one_run(one_page: Path) -> None:
     assert one_page == folder / "report.html"
     page = read(one_page)
     assert page.tags["h1"] == 1
-    assert page.tags["svg"] == page.tags["figure"] == page.tags["figcaption"] == 6
+    assert page.tags["svg"] == page.tags["figure"] == page.tags["figcaption"] == 7
     assert page.tags["script"] == 0
     for words in (
         "falls short of the paper",
@@ -76,12 +76,29 @@ def test_one_run(one_page: Path) -> None:
     assert pngs == [
         "accuracy.png",
         "claims.png",
+        "confusion.png",
         "levels.png",
         "tasks.png",
         "wear.png",
         "wires.png",
     ]
     assert all(each.read_bytes()[:4] == b"\x89PNG" for each in (folder / "figures").iterdir())
+
+
+def test_tables_stand_after_the_claims_and_maps_between_curves_and_histograms(
+    one_page: Path,
+) -> None:
+    text = read(one_page).text
+    order = (
+        "numbers beside ours; n counts",
+        "What each mitigation brings",
+        "Figures",
+        "Largest error of a column current",
+        "Which digit is taken for which",
+        "Conductance after program-and-verify",
+    )
+    found = [text.index(each) for each in order]
+    assert found == sorted(found)
 
 
 def test_many_runs_in_the_order_of_the_story(many_page: Path) -> None:
@@ -130,11 +147,16 @@ def test_hostile_text_stays_text(run_folder: Callable[..., Path], content: dict)
     content |= {"title": HOSTILE, "summary": HOSTILE, "experiment": HOSTILE, "preset": HOSTILE}
     content["claims"][0] |= {"what": HOSTILE, "note": HOSTILE, "unit": HOSTILE, "id": HOSTILE}
     content["claims"][1]["what"] = HOSTILE
-    for figure in (*content["curves"], *content["histograms"]):
+    for figure in (*content["curves"], *content["histograms"], *content["maps"]):
         figure |= {"title": HOSTILE, "x_label": HOSTILE, "y_label": HOSTILE}
     content["curves"][0]["series"][0]["name"] = HOSTILE
     content["curves"][0]["marks"][0]["label"] = HOSTILE
     content["histograms"][0]["groups"][0]["name"] = HOSTILE
+    content["maps"][0]["value_label"] = HOSTILE
+    content["maps"][0]["x"][0] = content["maps"][0]["y"][0] = HOSTILE
+    table = content["tables"][0]
+    table |= {"title": HOSTILE, "note": HOSTILE, "columns": [{"name": HOSTILE, "unit": HOSTILE}]}
+    table["rows"] = [[HOSTILE], [1e-6]]
     content["ledger"]["layers"][0] |= {"layer": HOSTILE, HOSTILE: 3}
     content["cost"]["items"][0] |= {"what": HOSTILE, "unit": HOSTILE}
     content["cost"]["prices"] = HOSTILE
@@ -180,10 +202,13 @@ def test_gaps_and_empty_parts_are_drawn(run_folder: Callable[..., Path], content
             "groups": [{"name": "all", "edges": [0, 1, 10], "counts": [0, 0]}],
         },
     ]
+    content["maps"] = []
+    content["tables"] = [{"id": "none", "title": "t", "columns": [{"name": "a"}], "rows": []}]
     content["ledger"] = {"layers": [], "total": {}}
     content["cost"] = {"prices": "", "items": []}
     page = read(mho.report.write(run_folder(content)))
     assert "no result" in page.text
+    assert "no rows" in page.text
     assert page.tags["svg"] == 5
     assert "The leftmost bin begins at zero." in page.text
 

@@ -10,6 +10,7 @@ from typing import Annotated
 import tyro
 
 from mho.cli.catalogue import List
+from mho.cli.pool import Pool
 from mho.cli.report import Report
 from mho.cli.run import Run
 from mho.errors import unknown
@@ -18,16 +19,17 @@ Command = (
     Annotated[Run, tyro.conf.subcommand("run")]
     | Annotated[List, tyro.conf.subcommand("list")]
     | Annotated[Report, tyro.conf.subcommand("report")]
+    | Annotated[Pool, tyro.conf.subcommand("pool")]
 )
 
-VERBS = ("run", "list", "report")
+VERBS = ("run", "list", "report", "pool")
 
 
 class UsageError(Exception):
     """The command line cannot be understood."""
 
 
-def parse(arguments: Sequence[str]) -> Run | List | Report:
+def parse(arguments: Sequence[str]) -> Run | List | Report | Pool:
     """The command that a command line asks for.
 
     Raises:

@@ -126,7 +126,10 @@ def _run_one(name: str, config: Any, folder: Path, resume: bool) -> None:
     if config.threads is not None:
         torch.set_num_threads(config.threads)
     folder_run = Folder(folder, toml, resume=resume, title=name)
-    write_text(folder / "env.json", json.dumps(_environment(config), indent=1) + "\n")
+    write_text(
+        folder / "env.json",
+        json.dumps(environment(config.torch_device(), config.seed), indent=1) + "\n",
+    )
     about = {"experiment": name, "preset": config.preset, "seed": config.seed}
     try:
         with folder_run.interruptible():
@@ -136,14 +139,14 @@ def _run_one(name: str, config: Any, folder: Path, resume: bool) -> None:
         folder_run.close()
 
 
-def _environment(config: Any) -> dict[str, Any]:
-    """What the run was made with."""
+def environment(device: Any, seed: int) -> dict[str, Any]:
+    """What a result was made with, on a torch device or its name."""
     import numpy
     import torch
 
     import mho
 
-    device = config.torch_device()
+    device = torch.device(device)
     computer = torch.cuda.get_device_name(device) if device.type == "cuda" else _processor()
     versions = {
         "mho": mho.__version__,
@@ -158,7 +161,7 @@ def _environment(config: Any) -> dict[str, Any]:
         "device": f"{device.type}: {computer}",
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
-        "seed": config.seed,
+        "seed": seed,
         "versions": versions,
     }
 

@@ -2,6 +2,7 @@
 
 from mho.data.batches import Batches, batches
 from mho.data.idx import read_idx
+from mho.data.shift import shifted
 from mho.data.source import SOURCES, Source, locate
 from mho.data.splits import SPLITS, Samples, load
 
@@ -15,4 +16,5 @@ __all__ = [
     "load",
     "locate",
     "read_idx",
+    "shifted",
 ]

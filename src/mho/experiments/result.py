@@ -13,6 +13,8 @@ from mho.hardware import prices as price_lists
 from mho.learning.layer import memristive_layers
 
 Better = Literal["higher", "lower", "neither"]
+Pooled = Literal["mean", "lowest", "highest"]
+"""What becomes of a claim's values, within a run and over seeds."""
 
 
 def claim(
@@ -24,11 +26,17 @@ def claim(
     paper: float | None = None,
     better: Better = "higher",
     note: str = "",
+    pooled: Pooled = "mean",
 ) -> dict[str, Any]:
-    """One row of the claims table: mean and standard deviation of `values`, the paper's beside."""
+    """One row of the claims table: mean and standard deviation of `values`, the paper's beside.
+
+    `pooled` may ask for their lowest or highest value instead.
+    """
     mean, std = mean_std(values)
+    if pooled != "mean":
+        mean, std = (min if pooled == "lowest" else max)(values), None
     row = {"id": id, "what": what, "paper": paper, "ours": mean, "std": std, "n": len(values)}
-    return row | {"unit": unit, "better": better, "note": note}
+    return row | {"unit": unit, "better": better, "note": note, "pooled": pooled}
 
 
 def mean_std(values: Sequence[float]) -> tuple[float, float | None]:
@@ -64,6 +72,18 @@ def curve(
     labels = {"id": id, "title": title, "x_label": x_label, "y_label": y_label}
     scales = {"x_scale": x_scale, "y_scale": y_scale}
     return labels | scales | {"series": list(rows), "marks": list(marks)}
+
+
+def table(
+    id: str,
+    title: str,
+    columns: Sequence[tuple[str, str]],
+    rows: Sequence[Sequence[Any]],
+    note: str = "",
+) -> dict[str, Any]:
+    """A table; columns are (name, unit), cells text, numbers, None, or mean and std."""
+    heads = [{"name": name, "unit": unit} for name, unit in columns]
+    return {"id": id, "title": title, "note": note, "columns": heads, "rows": list(rows)}
 
 
 def histogram(values: Tensor, edges: Sequence[float] | Tensor, name: str) -> dict[str, Any]:

@@ -15,7 +15,7 @@ import math
 import os
 import signal
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -95,7 +95,8 @@ class Run:
     def once(self, key: str, work: Callable[[], T]) -> T:
         """Do a piece of work unless its outcome is known; the outcome is kept.
 
-        Stages begun inside are dropped from the checkpoint when it is done.
+        It is saved at once, or within seconds if the piece is part of another one. Stages begun
+        inside are dropped from the checkpoint when it is done.
         """
         name = "/".join([*self._path, key])
         if name not in self._outcomes:
@@ -109,15 +110,25 @@ class Run:
             for inner in inside:
                 self._stages.pop(inner, None)
                 self._outcomes.pop(inner, None)
-            self._save()
-            self._check()
+            due = time.monotonic() - self._saved > SAVE_EVERY
+            if due or self._stop or not self._path:
+                self._save()
+                self._check()
         return self._outcomes[name]
 
-    def steps(self, key: str, total: int, state: Mapping[str, Stateful]) -> Iterator[int]:
+    def steps(
+        self,
+        key: str,
+        total: int,
+        state: Mapping[str, Stateful],
+        *,
+        keep: Sequence[str] | None = None,
+    ) -> Iterator[int]:
         """Count training steps 0 .. total - 1, from where the checkpoint stands.
 
         `state` is loaded at the start, in its order, if the checkpoint knows this stage, and saved
-        every few seconds, at the end, and when the user interrupts.
+        every few seconds, at the end, and when the user interrupts. Of a finished stage only the
+        parts named in `keep` stay in the checkpoint; None: all.
         """
         name = "/".join([*self._path, key])
         first = 0
@@ -125,7 +136,8 @@ class Run:
             stage = self._stages[name]
             first = stage["step"]
             for part, item in state.items():
-                item.load_state_dict(stage["state"][part])
+                if part in stage["state"]:
+                    item.load_state_dict(stage["state"][part])
         with self.progress.bar(name, total, first) as advance:
             for step in range(first, total):
                 yield step
@@ -134,7 +146,7 @@ class Run:
                     self._keep(name, step + 1, state)
                     self._check()
         if first < total:
-            self._keep(name, total, state)
+            self._keep(name, total, {k: v for k, v in state.items() if keep is None or k in keep})
 
     def watch(self, key: str, items: Iterable[T], total: int) -> Iterator[T]:
         """Pass items on under a progress bar, stopping between two if the user interrupts."""

@@ -4,17 +4,21 @@ from mho.hardware.crossbar import Crossbar
 from mho.hardware.hardware import Hardware
 from mho.hardware.ledger import LayerLedger, Ledger, ledger
 from mho.hardware.mapping import MAPPINGS, Mapping, mapping
+from mho.hardware.placement import Placement
 from mho.hardware.prices import Cost, Prices, price
+from mho.hardware.redundancy import Copies
 from mho.hardware.tiling import Tiling
 
 __all__ = [
     "MAPPINGS",
+    "Copies",
     "Cost",
     "Crossbar",
     "Hardware",
     "LayerLedger",
     "Ledger",
     "Mapping",
+    "Placement",
     "Prices",
     "Tiling",
     "ledger",

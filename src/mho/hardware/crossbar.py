@@ -9,6 +9,7 @@ from typing import Self
 import torch
 from torch import Tensor, nn
 
+from mho.hardware.assignment import sources
 from mho.hardware.hardware import Hardware
 from mho.hardware.streams import ChipNoise, JoinedNoise
 from mho.hardware.tiling import Tiling
@@ -34,6 +35,8 @@ class Crossbar(nn.Module):
         trait_* (chips, *cells): float32, device-to-device traits of the cell family.
         budget (chips, *cells): float32, pulses a cell stands, if endurance spreads.
 
+    Positions are those of the weights: `place` orders each chip's devices over them, once.
+
     Args:
         tiling: how the matrix is cut into arrays.
         hardware: the kind of chip.
@@ -58,6 +61,8 @@ class Crossbar(nn.Module):
         """Input vectors applied to each chip."""
         self.programmings = 0
         """Programming events so far: the key of the next one's noise."""
+        self.surveys = 0
+        """Reads of every cell, those of padding included, before placement."""
         shape = (len(chips), *tiling.shape)
         self.register_buffer("conductance", torch.zeros(shape, dtype=torch.float32))
         self.register_buffer("level", torch.full(tiling.shape, UNFORMED, dtype=torch.int16))
@@ -67,7 +72,7 @@ class Crossbar(nn.Module):
         self.register_buffer("set_pulses", torch.zeros(len(chips), dtype=torch.int64))
         self._trait_names: tuple[str, ...] = ()
         self._make()
-        self._survey()
+        self._look()
         self.register_load_state_dict_post_hook(_after_load)
 
     def _make(self) -> None:
@@ -89,7 +94,7 @@ class Crossbar(nn.Module):
             budget = cell.endurance * torch.exp(cell.endurance_spread * z)
             self.register_buffer("budget", budget)
 
-    def _survey(self) -> None:
+    def _look(self) -> None:
         """Look once at what would be dear to look at in every write: faults and the least margin.
 
         `_margin` bounds from below the pulses that the weakest healthy cell still stands.
@@ -106,6 +111,26 @@ class Crossbar(nn.Module):
         if self.hardware.device.endurance_spread > 0:
             return self.get_buffer("budget")
         return self.hardware.device.endurance or math.inf
+
+    def place(self, index: Tensor) -> None:
+        """Order each chip's devices for weight levels (tiles, rows, cols), -1 where there is none.
+
+        Does nothing without `Hardware.placement`, or once any cell was programmed.
+        """
+        placement = self.hardware.placement
+        if placement is None or bool((self.level != UNFORMED).any()):
+            return
+        high, low = (self._surveyed(level) for level in (self.hardware.device.states - 1, 0))
+        source = sources(low, high, index, self.tiling, self.hardware, placement).flatten(1)
+        for buffer in self.buffers():
+            if buffer.dim() == self.conductance.dim():  # each chip's own, cell by cell
+                buffer.copy_(buffer.flatten(1).gather(1, source).view_as(buffer))
+
+    def _surveyed(self, level: int) -> Tensor:
+        """Conductance (chips, *cells) [S] read from all cells after writing them to `level`."""
+        self.program(torch.full_like(self.level, level))
+        self.surveys += 1
+        return self.conductance.clone()
 
     def program(self, levels: Tensor) -> None:
         """Bring all cells of all chips to `levels` (tiles, rows, width); write what differs.
@@ -158,7 +183,7 @@ class Crossbar(nn.Module):
         """Let cells whose pulses are spent keep their present value for good."""
         spent = (self.pulses >= self._endurance()) & (self.fault == HEALTHY)
         self.fault.masked_fill_(spent, WORN)
-        self._survey()
+        self._look()
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
         """Follow the network from device to device, but keep the state's precision and layout."""
@@ -194,14 +219,16 @@ class Crossbar(nn.Module):
         return self.tiling.mapping.combine(g, self.hardware.device.window)
 
     def get_extra_state(self) -> Tensor:
-        """Scalars of the state: inputs, vectors, programmings, seed, first chip."""
+        """Scalars of the state: inputs, vectors, programmings, seed, first chip, surveys."""
         counts = [self.inputs, self.vectors, self.programmings, self.seed, self.chips.start]
-        return torch.tensor(counts, dtype=torch.int64)
+        return torch.tensor([*counts, self.surveys], dtype=torch.int64)
 
     def set_extra_state(self, state: Tensor) -> None:
-        """Take the scalars back."""
-        self.inputs, self.vectors, self.programmings, self.seed, first = map(int, state.tolist())
+        """Take the scalars back; states written before there were surveys lack their number."""
+        counts = map(int, state.tolist())
+        self.inputs, self.vectors, self.programmings, self.seed, first, *surveys = counts
         self.chips = range(first, first + len(self.chips))
+        self.surveys = sum(surveys)
 
 
 def write_together(requests: Sequence[tuple[Crossbar, Tensor, Tensor]]) -> None:
@@ -239,4 +266,4 @@ def _write_kind(wanted: Sequence[tuple[Crossbar, Tensor, Tensor]]) -> None:
 
 def _after_load(module: nn.Module, _incompatible: object) -> None:
     assert isinstance(module, Crossbar)
-    module._survey()
+    module._look()

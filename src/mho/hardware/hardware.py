@@ -6,6 +6,8 @@ from typing import Annotated
 
 from mho.config import Config, Range
 from mho.hardware.mapping import Mapping, MappingName, mapping
+from mho.hardware.placement import Placement
+from mho.hardware.redundancy import Copies
 from mho.physics import MultiLevel, OpenLoop, TwoState, Verify
 
 
@@ -16,6 +18,11 @@ class Hardware(Config):
     """The cell; see `mho.devices.get`."""
     mapping: MappingName = "differential"
     """How a weight sits on cells."""
+    copies: Annotated[int, Range(least=1, most=64)] = 1
+    """Cells (or pairs) that hold each weight side by side, their currents averaged [1]."""
+    placement: Placement | None = None
+    """How weights are fitted to the cells of each chip before they are first written; None: they
+    are not, and nothing is surveyed."""
     tile: Annotated[tuple[int, int], Range(least=1, most=65536)] = (128, 128)
     """Rows (inputs) and cell columns of one array [1]."""
     programming: OpenLoop | Verify = Verify()
@@ -41,8 +48,9 @@ class Hardware(Config):
 
     @property
     def cells(self) -> Mapping:
-        """The mapping, as an object."""
-        return mapping(self.mapping)
+        """The mapping, as an object, copies included."""
+        base = mapping(self.mapping)
+        return base if self.copies == 1 else Copies(base, self.copies)
 
     @property
     def levels(self) -> int:

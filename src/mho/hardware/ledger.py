@@ -16,7 +16,7 @@ class LayerLedger:
     """Counts of one layer.
 
     Tensors of shape (chips,) hold one count a chip; per-cell tensors are (chips, cells), over the
-    cells in use.
+    cells in use, and over the cells of padding too where these were surveyed.
     """
 
     name: str
@@ -46,6 +46,8 @@ class LayerLedger:
     """SET pulses (chips,)."""
     verified: bool
     """Whether a verify read followed each pulse."""
+    surveys: int
+    """Reads of every cell, those of padding included, before placement."""
     writes_per_cell: Tensor
     """Programming events of each cell (chips, cells)."""
     pulses_per_cell: Tensor
@@ -74,8 +76,9 @@ class LayerLedger:
 
     @property
     def verify_reads(self) -> Tensor:
-        """Verify reads (chips,)."""
-        return self.pulses_per_cell.sum(1) * self.verified
+        """Verify reads (chips,), and reads of single cells in surveys."""
+        surveyed = self.surveys * self.pulses_per_cell.shape[1]
+        return self.pulses_per_cell.sum(1) * self.verified + surveyed
 
     @property
     def cell_reads(self) -> int:
@@ -155,6 +158,7 @@ def ledger(net: nn.Module) -> Ledger:
 def _layer(name: str, crossbar: Crossbar) -> LayerLedger:
     tiling, hardware = crossbar.tiling, crossbar.hardware
     used = tiling.used().to(crossbar.level.device)
+    written = used if crossbar.surveys == 0 else torch.ones_like(used)
     fault = crossbar.fault[:, used]
     tile_rows, _ = tiling.grid
     converters = tile_rows if hardware.adc_per_tile else 1
@@ -173,8 +177,9 @@ def _layer(name: str, crossbar: Crossbar) -> LayerLedger:
         vectors=crossbar.vectors,
         set_pulses=crossbar.set_pulses.clone(),
         verified=hardware.programming.verifies,
-        writes_per_cell=crossbar.writes[:, used],
-        pulses_per_cell=crossbar.pulses[:, used],
+        surveys=crossbar.surveys,
+        writes_per_cell=crossbar.writes[:, written],
+        pulses_per_cell=crossbar.pulses[:, written],
         stuck_off=(fault == STUCK_OFF).sum(1),
         stuck_on=(fault == STUCK_ON).sum(1),
         worn=(fault == WORN).sum(1),

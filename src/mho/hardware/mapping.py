@@ -25,6 +25,8 @@ class Mapping(ABC):
     """Signed conductance at full scale, in units of the window."""
     read_variance: float
     """Variance of a weight's signed conductance per variance of one cell."""
+    flip: tuple[int, ...] | None = None
+    """Order of a weight's own cells that negates the weight; None: there is none."""
 
     @abstractmethod
     def width(self, cols: int) -> int:
@@ -84,6 +86,7 @@ class Differential(Mapping):
     cells_per_weight = 2
     reach = 1.0
     read_variance = 2.0
+    flip = (1, 0)
 
     def width(self, cols: int) -> int:
         """Two cells a weight."""

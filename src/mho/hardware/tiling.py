@@ -32,8 +32,8 @@ class Tiling:
             shape = (self.in_features, self.out_features)
             raise invalid("weight matrix (in, out)", shape, "at least 1 x 1")
         if self.mapping.capacity(self.tile[1]) < 1:
-            least = next(n for n in range(1, 9) if self.mapping.capacity(n) >= 1)
-            raise invalid("Hardware.tile columns", self.tile[1], f"at least {least}")
+            allowed = f"at least {self.mapping.width(1)}, the cells of one weight"
+            raise invalid("Hardware.tile columns", self.tile[1], allowed)
 
     @cached_property
     def grid(self) -> tuple[int, int]:

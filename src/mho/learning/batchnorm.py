@@ -11,17 +11,30 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from mho.errors import invalid
+from mho.learning.arithmetic import FixedPointArithmetic
 from mho.learning.chips import chip_count
 from mho.learning.evaluate import evaluating
+from mho.learning.surgery import swap
 
 
 class ChipBatchNorm(nn.Module):
     """Batch normalization with statistics of each chip's own; batch folded, chip-major.
 
     Train mode normalizes with the batch's statistics and keeps their average over all batches seen
-    since `reset`; eval mode uses that average.
+    since `reset`; eval mode uses that average. With one chip the batch may hold items of any number
+    of chips: all then share the statistics.
+
+    Args:
+        norm: what every chip starts from; its affine parameters are taken over.
+        chips: number of chips.
+
+    Attributes:
+        mean, variance: (chips, channels).
+        weight, bias: (channels,), or None.
+        arithmetic: how it computes, if not in floating point.
     """
 
+    arithmetic: FixedPointArithmetic | None
     momentum: float | None = None
     mean: Tensor
     variance: Tensor
@@ -38,6 +51,12 @@ class ChipBatchNorm(nn.Module):
         if norm.running_mean is not None and norm.running_var is not None:
             self.mean.copy_(norm.running_mean)
             self.variance.copy_(norm.running_var)
+        self.arithmetic = None
+
+    def spread(self, chips: int) -> None:
+        """Give each of several chips what the only one so far has."""
+        self.chips = chips
+        self.mean, self.variance = self.mean.repeat(chips, 1), self.variance.repeat(chips, 1)
 
     def of_chip(self, chip: int) -> _BatchNorm:
         """Torch's own batch normalization with the statistics of one chip."""
@@ -55,6 +74,20 @@ class ChipBatchNorm(nn.Module):
         """Forget the statistics."""
         self.batches.zero_()
 
+    def constants(self) -> dict[str, Tensor]:
+        """Numbers that the digital unit keeps: in eval mode, `y = scale x + shift`."""
+        scale, shift = self._folded(self.mean, self.variance)
+        return {"scale": scale, "shift": shift}
+
+    def _folded(self, mean: Tensor, variance: Tensor) -> tuple[Tensor, Tensor]:
+        """Scale and shift, each (chips, channels)."""
+        scale = torch.rsqrt(variance + self.eps)
+        shift = -mean * scale
+        if self.weight is not None:
+            scale = scale * self.weight
+            shift = shift * self.weight + self.bias
+        return scale, shift
+
     def forward(self, x: Float[Tensor, "n channels *size"]) -> Float[Tensor, "n channels *size"]:
         """(chips * batch, channels, ...), same shape out."""
         y = x.unflatten(0, (self.chips, -1))
@@ -65,13 +98,12 @@ class ChipBatchNorm(nn.Module):
             self.batches += 1
             self.mean += (mean.detach() - self.mean) / self.batches
             self.variance += (variance.detach() - self.variance) / self.batches
-        scale = torch.rsqrt(variance + self.eps)
-        shift = -mean * scale
-        if self.weight is not None:
-            scale = scale * self.weight
-            shift = shift * self.weight + self.bias
+        scale, shift = self._folded(mean, variance)
+        if self.arithmetic is not None:
+            scale, shift = self.arithmetic.constant(scale), self.arithmetic.constant(shift)
         shape = (self.chips, 1, -1, *(1,) * (y.dim() - 3))
-        return (y * scale.view(shape) + shift.view(shape)).flatten(0, 1)
+        y = (y * scale.view(shape) + shift.view(shape)).flatten(0, 1)
+        return y if self.arithmetic is None else self.arithmetic.result(y)
 
 
 @torch.no_grad()
@@ -79,10 +111,11 @@ def refresh_batchnorm(net: nn.Module, inputs: Iterable[Tensor]) -> None:
     """Re-estimate the statistics of every batch normalization, for each chip on its own.
 
     The cheapest strong repair after programming (Joshi et al. 2020 call it AdaBS): no labels, no
-    writes; a few hundred inputs suffice. Other layers stay in eval mode meanwhile.
+    writes; a few hundred inputs suffice. Other layers stay in eval mode meanwhile. In fixed point
+    the format of scale and shift follows the new statistics; that of the results stays.
 
     Args:
-        net: a network, converted or not.
+        net: a network, converted or not; in fixed point or not.
         inputs: batches of inputs (batch, ...); each is run once.
 
     Raises:
@@ -90,11 +123,12 @@ def refresh_batchnorm(net: nn.Module, inputs: Iterable[Tensor]) -> None:
     """
     chips = chip_count(net)
     if chips > 1:
-        for parent in list(net.modules()):
-            for name, child in list(parent.named_children()):
-                if isinstance(child, _BatchNorm):
-                    fresh = ChipBatchNorm(child, chips).to(next(net.parameters()))
-                    setattr(parent, name, fresh.train(child.training))
+        for norm in list(net.modules()):
+            if isinstance(norm, _BatchNorm):
+                fresh = ChipBatchNorm(norm, chips).to(next(net.parameters()))
+                swap(net, norm, fresh.train(norm.training))
+            elif isinstance(norm, ChipBatchNorm) and norm.chips == 1:
+                norm.spread(chips)
     norms = [m for m in net.modules() if isinstance(m, ChipBatchNorm | _BatchNorm)]
     if not norms:
         raise invalid("net", type(net).__name__, "a network with batch normalization")

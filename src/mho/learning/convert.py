@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 
 import torch
 from torch import nn
-from torch.nn.utils import parametrize
 
 from mho.errors import invalid
 from mho.hardware import Hardware
 from mho.hardware.streams import key, seed_of
+from mho.learning.arithmetic import FixedPointArithmetic
 from mho.learning.batchnorm import ChipBatchNorm
+from mho.learning.chip_linear import ChipLinear
 from mho.learning.chips import Chips
 from mho.learning.conv import MemristiveConv2d
 from mho.learning.layer import ArrayLayer, memristive_layers
 from mho.learning.linear import MemristiveLinear
+from mho.learning.surgery import plain_type, rebuild
 
 TWINS: dict[type[nn.Module], type[ArrayLayer]] = {
     nn.Linear: MemristiveLinear,
@@ -60,7 +61,7 @@ def convert(
     which = range(first_chip, first_chip + (chips or 1))
 
     def replace(name: str, module: nn.Module) -> nn.Module | None:
-        twin = TWINS.get(_plain_type(module))
+        twin = TWINS.get(plain_type(module))
         if twin is None or (select is not None and not select(name, module)):
             return None
         modes = [(part, part.training) for part in module.modules()]
@@ -72,7 +73,7 @@ def convert(
                 part.training = mode
         return layer.train(module.training)
 
-    net = _rebuild(model, replace)
+    net = rebuild(model, replace)
     memristive_layers(net)
     return net if chips is None else Chips(net, chips)
 
@@ -85,17 +86,22 @@ def to_digital(net: nn.Module, chip: int | None = None) -> nn.Module:
         chip: None: shadow weights; k: the effective weights, tuned read-out included, of chip k.
 
     Raises:
-        ValueError: the chip does not exist.
+        ValueError: the chip does not exist, or the network computes in fixed point, which no layer
+            of torch's does.
     """
     layers = memristive_layers(net)
+    if any(isinstance(m, FixedPointArithmetic) for m in net.modules()):
+        raise invalid("net", "in fixed point", "the network that mho.fixed_point was given")
     chips = next(iter(layers.values())).chips
     if chip is not None and not 0 <= chip < chips:
         raise invalid("chip", chip, f"None or 0 to {chips - 1}")
 
     def replace(_name: str, module: nn.Module) -> nn.Module | None:
-        if isinstance(module, ChipBatchNorm):
+        if isinstance(module, ChipBatchNorm | ChipLinear):
             if chip is None:
-                raise invalid("chip", chip, "a number: batch normalization is each chip's own")
+                norm = isinstance(module, ChipBatchNorm)
+                part = "batch normalization" if norm else "a refitted layer"
+                raise invalid("chip", chip, f"a number: {part} is each chip's own")
             return module.of_chip(chip)
         if not isinstance(module, MemristiveLinear | MemristiveConv2d):
             return None
@@ -111,21 +117,4 @@ def to_digital(net: nn.Module, chip: int | None = None) -> nn.Module:
         plain.bias = None if bias is None else nn.Parameter(bias)  # type: ignore[assignment]
         return plain.train(module.training)
 
-    return _rebuild(net.net if isinstance(net, Chips) else net, replace)
-
-
-def _rebuild(model: nn.Module, replace: Callable[[str, nn.Module], nn.Module | None]) -> nn.Module:
-    """Deep copy of a network with some modules replaced; shared modules stay shared."""
-    memo: dict[int, object] = {}
-    for name, module in model.named_modules():
-        new = replace(name, module)
-        if new is not None:
-            memo[id(module)] = new
-    return copy.deepcopy(model, memo)  # type: ignore[arg-type]
-
-
-def _plain_type(module: nn.Module) -> type[nn.Module]:
-    """Type of a layer, seen through parametrization."""
-    if parametrize.is_parametrized(module):
-        return type(module).__mro__[1]
-    return type(module)
+    return rebuild(net.net if isinstance(net, Chips) else net, replace)

@@ -50,19 +50,35 @@ def evaluate(
     Raises:
         ValueError: the loader is empty.
     """
-    right: Tensor | int = 0
-    count = 0
+    counts = confusion(net, loader)
+    return counts.diagonal(dim1=1, dim2=2).sum(1).double() / counts.sum((1, 2))
+
+
+@torch.no_grad()
+def confusion(
+    net: nn.Module,
+    loader: Iterable[tuple[Shaped[Tensor, "_ ..."], Int64[Tensor, " _"]]],
+) -> Int64[Tensor, "chips classes classes"]:
+    """How often each chip took class i for class j: counts (chips, true class, answer).
+
+    Arguments and errors as in `evaluate`, whose accuracy is the diagonal's share.
+    """
+    counts: Tensor | None = None
     with evaluating(net):
         for x, y in loader:
-            if count == 0 and _uncalibrated(net):
+            if counts is None and _uncalibrated(net):
                 calibrate(net, x)
             logits = net(x)
-            hits = (logits.argmax(-1) == y).sum(-1)
-            right = right + hits
-            count += y.shape[0]
-    if count == 0:
+            answer = logits.argmax(-1)
+            answer = answer.view(-1, y.shape[0])
+            chips, classes = answer.shape[0], logits.shape[-1]
+            at = (torch.arange(chips, device=y.device).unsqueeze(1) * classes + y) * classes
+            seen = torch.bincount((at + answer).flatten(), minlength=chips * classes**2)
+            seen = seen.view(chips, classes, classes)
+            counts = seen if counts is None else counts + seen
+    if counts is None:
         raise invalid("loader", "no batch", "at least one labelled batch")
-    return torch.atleast_1d(torch.as_tensor(right)).double() / count
+    return counts
 
 
 @contextmanager

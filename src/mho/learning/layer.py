@@ -143,8 +143,9 @@ class ArrayLayer(nn.Module):
     def program(self) -> None:
         """Bring every cell to the level nearest to its shadow weight; write only what differs."""
         tiling, n = self.crossbar.tiling, self.hardware.levels
-        index = level_index(self._matrix(), self.full_scale, n)
-        levels = tiling.mapping.levels(tiling.cut(index, 0), n, self.hardware.device.states)
+        index = tiling.cut(level_index(self._matrix(), self.full_scale, n), -1)
+        self.crossbar.place(index)
+        levels = tiling.mapping.levels(index.clamp(min=0), n, self.hardware.device.states)
         used = tiling.used().to(levels.device)
         self.crossbar.program(torch.where(used, levels, -1))
         self.refresh()

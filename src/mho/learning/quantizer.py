@@ -8,8 +8,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from mho.errors import invalid
-from mho.hardware import Hardware
-from mho.hardware.streams import ChipNoise, key
+from mho.hardware.streams import key
 
 
 def level_index(
@@ -64,38 +63,48 @@ class Levels(nn.Module):
         return hard + (soft - soft.detach())
 
 
-class Variation(nn.Module):
-    """Adds the spread of cells that will hold the weight, redrawn at each training step.
+class StochasticSign(nn.Module):
+    """Two levels drawn at random in train mode, the sign in eval mode; for use as `Levels(2)`.
 
-    Placed after `Levels`, it turns training variation-aware: in train mode the weight that the
-    forward pass sees is one that a chip with these cells could have, in eval mode it is untouched.
+    `P(+1) = clip((w / width + 1) / 2, 0, 1)`, redrawn at each forward pass, with a straight-through
+    gradient (Courbariaux et al. 2015, arXiv:1511.00363, eq. 2 and 3, where width is 1).
+
+    Args:
+        width: |weight| from which the sign is certain.
+        seed: of the draws, which depend on it and on the number of passes alone.
     """
 
-    def __init__(self, hardware: Hardware, seed: int = 0) -> None:
+    def __init__(self, width: float = 1.0, seed: int = 0) -> None:
         super().__init__()
-        self.hardware, self.seed = hardware, seed
+        if not width > 0:
+            raise invalid("StochasticSign.width", width, "above 0")
+        self.width, self.seed = width, seed
+        self.sign = Levels(2)
         self.register_buffer("step", torch.zeros((), dtype=torch.int64))
 
     def forward(self, w: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:
-        """Weight as one chip would hold it; straight-through gradient."""
+        """Binary weight, same shape."""
         if not self.training:
-            return w
+            return self.sign(w)
         self.step += 1
-        drawn = sample(w.detach(), self.hardware, key(self.seed, int(self.step)))
-        return drawn + (w - w.detach())
+        generator = torch.Generator().manual_seed(key(self.seed, "sign", int(self.step)))
+        chance = torch.rand(w.shape, generator=generator).to(w.device)
+        raised = (w.detach() / self.width + 1) / 2 > chance
+        scale = w.detach().abs().mean().clamp(min=1e-12)
+        soft = w.clamp(-1.0, 1.0)
+        return torch.where(raised, scale, -scale) + (soft - soft.detach())
 
 
-def sample(w: Float[Tensor, "*n"], hardware: Hardware, seed: int) -> Float[Tensor, "*n"]:
-    """One chip's version of a weight (any shape): quantized, mapped, programmed once, read back."""
-    device, cells = hardware.device, hardware.cells
-    scale = w.abs().max().clamp(min=1e-12)
-    index = level_index(w, scale, hardware.levels)
-    level = cells.levels(index.reshape(1, -1), hardware.levels, device.states)
-    noise = ChipNoise(seed, range(1), ("sample",), tuple(level.shape), level.device)
-    g = hardware.programming.program(device, level[None], device.traits(noise), noise).conductance
-    low, high = device.window
-    signed = cells.fold(g, index.numel(), device.window)
-    return signed.view_as(w) * (scale / (cells.reach * (high - low)))
+class Sign(nn.Module):
+    """Binary activation: +1 from 0 on, else -1; the gradient is 1 where |x| <= 1, 0 elsewhere."""
+
+    def forward(self, x: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:
+        """Signs, same shape."""
+        hard = torch.where(x.detach() >= 0, 1.0, -1.0).to(x.dtype)
+        if not (torch.is_grad_enabled() and x.requires_grad):
+            return hard
+        soft = x.clamp(-1.0, 1.0)
+        return hard + (soft - soft.detach())
 
 
 def quantize(layer: nn.Module, *steps: nn.Module) -> nn.Module:

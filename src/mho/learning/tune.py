@@ -16,6 +16,7 @@ from mho.learning.evaluate import evaluating
 from mho.learning.layer import ArrayLayer, memristive_layers
 
 Per = Literal["layer", "column"]
+Method = Literal["least-squares", "moments"]
 
 
 @torch.no_grad()
@@ -24,12 +25,17 @@ def tune(
     batch: Shaped[Tensor, "batch ..."],
     per: Per = "column",
     trained_on: Hardware | None = None,
+    method: Method = "least-squares",
 ) -> None:
-    """Fit read-out gain and offset of each chip by least squares on a batch of inputs.
+    """Fit read-out gain and offset of each chip on a batch of inputs.
 
     Layer after layer, `a y + b` is fitted to what the layer would give for the same input with the
     weight that its levels stand for. Labels are not used. After Lammie et al.
     (10.1016/j.neucom.2022.02.043), who fit one gain and offset a layer on random inputs.
+
+    Least squares shrinks the gain where y is noisy (regression dilution): what follows the layer
+    then sees outputs of less than the usual size. `"moments"` gives them the wanted mean and
+    standard deviation instead.
 
     Args:
         net: a converted network, calibrated if its converters have bits.
@@ -37,12 +43,15 @@ def tune(
         per: one gain and offset a layer and chip, or one a column and chip.
         trained_on: the chips whose spread `Variation` drew in training, if it did: the fit then
             aims at their mean response, to which the network has adapted.
+        method: least squares, or equal mean and standard deviation.
 
     Raises:
-        ValueError: unknown `per`.
+        ValueError: unknown `per` or `method`.
     """
     if per not in ("layer", "column"):
         raise invalid("tune.per", per, "'layer' or 'column'")
+    if method not in ("least-squares", "moments"):
+        raise invalid("tune.method", method, "'least-squares' or 'moments'")
 
     def fit(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
         assert isinstance(layer, ArrayLayer)
@@ -51,10 +60,8 @@ def tune(
         seen = output
         if layer.bias is not None:
             seen = output - layer.bias.view(-1, *(1,) * (-1 - layer.column_dim))
-        gain, offset = _least_squares(_by_column(seen, layer), _by_column(wanted, layer), per)
-        layer.gain.copy_(gain)
-        layer.offset.copy_(offset)
-        layer.tuned = True
+        gain, offset = _fitted(_by_column(seen, layer), _by_column(wanted, layer), per, method)
+        _set(layer, gain, offset)
         return layer._readout(seen)
 
     def untuned(layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
@@ -72,12 +79,39 @@ def tune(
             handle.remove()
 
 
+@torch.no_grad()
+def correct(net: nn.Module, trained_on: Hardware | None = None) -> None:
+    """Set one read-out gain a layer from the known spread alone: no chip is measured.
+
+    Spread in R raises the mean conductance, `E[1 / R] > 1 / E[R]`. The gain is the least-squares
+    factor from the mean weight of the chips, `layer.expected()`, to the wanted one; the offset is
+    0. What differs from device to device stays.
+
+    Args:
+        net: a converted network.
+        trained_on: as in `tune`: the wanted weight is then the mean one of those chips.
+    """
+    for layer in memristive_layers(net).values():
+        wanted = layer.target if trained_on is None else layer.expected(trained_on)
+        mean = layer.expected()
+        energy = mean.square().sum()
+        gain = torch.where(energy > 0, (wanted * mean).sum() / energy.clamp(min=1e-30), 1.0)
+        _set(layer, gain, torch.zeros_like(gain))
+
+
 def untune(net: nn.Module) -> None:
     """Back to gain 1 and offset 0."""
     for layer in memristive_layers(net).values():
         layer.gain.fill_(1.0)
         layer.offset.zero_()
         layer.tuned = False
+
+
+def _set(layer: ArrayLayer, gain: Tensor, offset: Tensor) -> None:
+    """Read-out correction of a layer, each broadcast to (chips, out)."""
+    layer.gain.copy_(gain.expand_as(layer.gain))
+    layer.offset.copy_(offset.expand_as(layer.offset))
+    layer.tuned = True
 
 
 def _apply(layer: ArrayLayer, x: Tensor, weight: Tensor) -> Tensor:
@@ -93,15 +127,18 @@ def _by_column(y: Tensor, layer: ArrayLayer) -> Tensor:
     return y.unflatten(0, (layer.chips, -1)).movedim(layer.column_dim, -1).flatten(1, -2)
 
 
-def _least_squares(seen: Tensor, wanted: Tensor, per: Per) -> tuple[Tensor, Tensor]:
-    """Gain and offset (chips, out) that bring `seen` (chips, n, out) closest to `wanted`."""
+def _fitted(seen: Tensor, wanted: Tensor, per: Per, method: Method) -> tuple[Tensor, Tensor]:
+    """Gain and offset (chips, out) that bring `seen` (chips, n, out) to `wanted`."""
     dims = (1, 2) if per == "layer" else (1,)
     seen_mean = seen.mean(dims, keepdim=True)
     wanted_mean = wanted.mean(dims, keepdim=True)
-    seen_dev = seen - seen_mean
+    seen_dev, wanted_dev = seen - seen_mean, wanted - wanted_mean
     variance = seen_dev.square().mean(dims, keepdim=True)
-    covariance = (seen_dev * (wanted - wanted_mean)).mean(dims, keepdim=True)
-    gain = torch.where(variance > 0, covariance / variance.clamp(min=1e-30), 1.0)
+    if method == "moments":
+        ratio = (wanted_dev.square().mean(dims, keepdim=True) / variance.clamp(min=1e-30)).sqrt()
+    else:
+        ratio = (seen_dev * wanted_dev).mean(dims, keepdim=True) / variance.clamp(min=1e-30)
+    gain = torch.where(variance > 0, ratio, 1.0)
     offset = wanted_mean - gain * seen_mean
     shape = (seen.shape[0], seen.shape[2])
     return gain.squeeze(1).expand(shape), offset.squeeze(1).expand(shape)

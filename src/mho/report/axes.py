@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 from warnings import catch_warnings, filterwarnings
 
+import numpy as np
 from matplotlib import colormaps, rc_context
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
@@ -44,6 +45,7 @@ _SETTINGS: dict[Any, Any] = {
     "legend.fontsize": 9.0,
     "lines.linewidth": 1.8,
     "lines.markersize": 4.5,
+    "hatch.linewidth": 0.6,
     "svg.fonttype": "none",
     "svg.hashsalt": "mho",
 }
@@ -77,6 +79,14 @@ def colours(n: int) -> list[tuple[float, ...] | str]:
 def dash(i: int) -> str | tuple[float, tuple[float, ...]]:
     """The dashing of line i: solid for the first round of the palette, then dashed."""
     return DASHES[i // len(PALETTE) % len(DASHES)]
+
+
+def typical(values: np.ndarray, scale: str) -> float:
+    """The value that an axis takes its prefix from: the largest, or the middle of the decades."""
+    found = np.abs(values[np.isfinite(values) & (values != 0)])
+    if not found.size:
+        return 0.0
+    return float(np.sqrt(found.min()) * np.sqrt(found.max()) if scale == "log" else found.max())
 
 
 def set_ticks(axis: Axis, scale: str, *, whole: bool = False) -> None:

@@ -18,9 +18,11 @@ from mho.report.axes import (
     grow,
     legend_below,
     set_ticks,
+    typical,
 )
 from mho.report.comparison import Verdict, judge
-from mho.report.schema import Claim, Curve, Histogram
+from mho.report.schema import Claim
+from mho.report.schema_figures import Curve, Histogram
 from mho.report.units import MINUS, axis_unit
 
 
@@ -29,8 +31,8 @@ def draw_curve(curve: Curve) -> Figure:
     figure, axes = blank()
     x_all = np.concatenate([[np.nan], *(each.x for each in curve.series)])
     y_all = np.concatenate([[np.nan], *(each.y for each in curve.series)])
-    x_unit, x_label = axis_unit(curve.x_label, _size(x_all, curve.x_scale))
-    y_unit, y_label = axis_unit(curve.y_label, _size(y_all, curve.y_scale))
+    x_unit, x_label = axis_unit(curve.x_label, typical(x_all, curve.x_scale))
+    y_unit, y_label = axis_unit(curve.y_label, typical(y_all, curve.y_scale))
     axes.set(xscale=curve.x_scale, yscale=curve.y_scale)
     axes.set(xlabel=textwrap.fill(x_label, 56), ylabel=textwrap.fill(y_label, 36))
     lines = []
@@ -60,7 +62,7 @@ def draw_histogram(histogram: Histogram) -> Figure:
     figure, axes = blank()
     edges = [np.array(each.edges) for each in histogram.groups]
     x_all = np.concatenate([[np.nan], *edges])
-    unit, x_label = axis_unit(histogram.x_label, _size(x_all, histogram.x_scale))
+    unit, x_label = axis_unit(histogram.x_label, typical(x_all, histogram.x_scale))
     axes.set(xscale=histogram.x_scale, yscale=histogram.y_scale)
     axes.set(xlabel=textwrap.fill(x_label, 56), ylabel=textwrap.fill(histogram.y_label, 36))
     base = 0.5 if histogram.y_scale == "log" else 0.0
@@ -145,14 +147,6 @@ def _draw_marks(figure: Figure, axes: Axes, marks: list[tuple[float, str]]) -> N
             color="#555555",
         )
     grow(figure, 0.17 * (len(ends) - 2))
-
-
-def _size(values: np.ndarray, scale: str) -> float:
-    """The value that an axis takes its prefix from: the largest, or the middle of the decades."""
-    found = np.abs(values[np.isfinite(values) & (values != 0)])
-    if not found.size:
-        return 0.0
-    return float(np.sqrt(found.min()) * np.sqrt(found.max()) if scale == "log" else found.max())
 
 
 def _positive(edges: np.ndarray) -> np.ndarray:

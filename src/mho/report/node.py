@@ -10,6 +10,7 @@ from typing import Any
 
 from mho.errors import invalid
 
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 _MISSING = object()
 
@@ -72,6 +73,18 @@ class Node:
             raise self.error("a string")
         return clean(self.value)
 
+    def identifier(self, reserved: str = "") -> str:
+        """Text that can name a file and a place in the page, other than `reserved`."""
+        if not _ID.fullmatch(self.text()) or self.value.lower() == reserved:
+            other = f", other than {reserved!r}" if reserved else ""
+            raise self.error(f"at most 80 letters, digits, '.', '_' and '-'{other}")
+        return self.value
+
+    def boolean(self) -> bool:
+        if not isinstance(self.value, bool):
+            raise self.error("true or false")
+        return self.value
+
     def integer(self) -> int:
         if isinstance(self.value, bool) or not isinstance(self.value, int):
             raise self.error("an integer")
@@ -87,6 +100,12 @@ class Node:
 
     def optional_number(self) -> float | None:
         return None if self.value is None else self.number()
+
+    def optional_std(self) -> float | None:
+        found = self.optional_number()
+        if found is not None and found < 0:
+            raise self.error("at least 0, or null")
+        return found
 
     def numbers(self) -> list[float]:
         """A list of numbers, with NaN for null."""

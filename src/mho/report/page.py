@@ -4,6 +4,7 @@ import io
 import os
 import tempfile
 import textwrap
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,11 +14,14 @@ from matplotlib.figure import Figure as Drawing
 
 from mho.errors import invalid
 from mho.report import provenance
-from mho.report.axes import style
+from mho.report.axes import grow, style
 from mho.report.comparison import Comparison, compare, tally
 from mho.report.figures import draw_claims, draw_curve, draw_histogram
-from mho.report.schema import LEDGER_FIELDS, RESERVED_ID, Curve, Histogram, Run, read_run
+from mho.report.maps import draw_map, in_words, notes_on
+from mho.report.schema import LEDGER_FIELDS, Run, read_run
+from mho.report.schema_figures import RESERVED_ID, Curve, Group, Histogram, Map, Series
 from mho.report.svg import inline
+from mho.report.tables import PrintedTable, print_table
 from mho.report.units import count, quantity
 
 # The order of the story, from write-once to lifelong; anything else follows by name.
@@ -43,6 +47,7 @@ class Section:
     anchor: str
     run: Run
     rows: list[Comparison]
+    tables: list[PrintedTable]
     plots: list[Plot]
     ledger_fields: list[str]
     provenance: list[tuple[str, str]]
@@ -109,8 +114,8 @@ def _section(run: Run, anchor: str) -> Section:
         anchor=anchor,
         run=run,
         rows=[compare(claim) for claim in run.claims],
-        plots=_at_a_glance(run, anchor)
-        + [_plot(each, run, anchor) for each in (*run.curves, *run.histograms)],
+        tables=[print_table(table) for table in run.tables],
+        plots=_at_a_glance(run, anchor) + [_plot(each, run, anchor) for each in run.figures],
         ledger_fields=known + [key for key in present if key not in known],
         provenance=list(provenance.lines(run)),
         command=provenance.command(run),
@@ -118,20 +123,26 @@ def _section(run: Run, anchor: str) -> Section:
     )
 
 
-def _plot(what: Curve | Histogram, run: Run, anchor: str) -> Plot:
-    notes = []
-    if isinstance(what, Curve):
-        drawing, names = draw_curve(what), [each.name for each in what.series]
+def _plot(what: Curve | Map | Histogram, run: Run, anchor: str) -> Plot:
+    if isinstance(what, Map):
+        drawing, kind, holds, notes = draw_map(what), "Map", in_words(what), notes_on(what)
+    elif isinstance(what, Curve):
+        drawing, kind, notes = draw_curve(what), "Curves", []
+        holds = f"{what.y_label} over {what.x_label}; {_names(what.series)}"
         if any(each.std is not None for each in what.series):
             notes.append("Band: ± one standard deviation.")
     else:
-        drawing, names = draw_histogram(what), [each.name for each in what.groups]
+        drawing, kind, notes = draw_histogram(what), "Histogram", []
+        holds = f"{what.y_label} over {what.x_label}; {_names(what.groups)}"
         if what.x_scale == "log" and any(each.edges[0] <= 0 for each in what.groups):
             notes.append("The leftmost bin begins at zero.")
-    kind = "Curves" if isinstance(what, Curve) else "Histogram"
-    description = f"{kind}: {what.title}. {what.y_label} over {what.x_label}; {', '.join(names)}."
+    description = f"{kind}: {what.title}. {holds}."
     path = run.folder / "figures" / f"{what.id}.png"
     return _rendered(drawing, what.title, " ".join(notes), description, f"{anchor}-{what.id}", path)
+
+
+def _names(parts: Sequence[Series | Group]) -> str:
+    return ", ".join(each.name for each in parts)
 
 
 def _at_a_glance(run: Run, anchor: str) -> list[Plot]:
@@ -151,6 +162,7 @@ def _rendered(
 ) -> Plot:
     svg = Markup(inline(drawing, name, description))  # matplotlib escapes every text
     heading = textwrap.fill(title, 56)
+    grow(drawing, 0.26 * (1 + heading.count("\n")))
     drawing.suptitle(heading, x=0.01, ha="left", fontsize="large", fontweight="bold")
     buffer = io.BytesIO()
     drawing.savefig(buffer, format="png", dpi=160, facecolor="white")

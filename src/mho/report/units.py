@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Iterable
 
 MINUS = "\N{MINUS SIGN}"
 TIMES = "\N{MULTIPLICATION SIGN}"
@@ -85,6 +86,12 @@ def count(value: float) -> str:
 def decimals_for(value: float, digits: int) -> int:
     """Decimals that show `digits` significant digits of `value`, between 0 and 9."""
     return 2 if value == 0 else min(9, max(0, digits - 1 - _exponent(value, digits)))
+
+
+def decimals_needed(values: Iterable[float], most: int) -> int:
+    """The decimals, at most `most`, that leave out no digit but a zero of any value."""
+    tails = (fixed(each, most).partition(".")[2].rstrip("0") for each in values)
+    return max(map(len, tails), default=0)
 
 
 def axis_unit(label: str, largest: float) -> tuple[float, str]:

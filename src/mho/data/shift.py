@@ -1,0 +1,34 @@
+"""Small random shifts of training images."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from mho.errors import invalid
+
+
+def shifted(
+    images: Float[Tensor, "n channels height width"], pixels: int, generator: torch.Generator
+) -> Float[Tensor, "n channels height width"]:
+    """Move each image by up to `pixels` in both directions, zeros coming in at the edges.
+
+    Args:
+        images: ``(n, channels, height, width)``, any device.
+        pixels: Largest shift; 0 gives the images back.
+        generator: Source of the shifts, on the CPU.
+
+    Raises:
+        ValueError: a negative shift.
+    """
+    if pixels < 0:
+        raise invalid("pixels", pixels, "an integer of 0 or more")
+    if pixels == 0:
+        return images
+    n, _, height, width = images.shape
+    padded = torch.nn.functional.pad(images, (pixels,) * 4)
+    start = torch.randint(2 * pixels + 1, (2, n), generator=generator).to(images.device)
+    rows = start[0].unsqueeze(1) + torch.arange(height, device=images.device)
+    columns = start[1].unsqueeze(1) + torch.arange(width, device=images.device)
+    which = torch.arange(n, device=images.device).view(n, 1, 1)
+    moved = padded.permute(0, 2, 3, 1)[which, rows.unsqueeze(2), columns.unsqueeze(1)]
+    return moved.permute(0, 3, 1, 2).contiguous()

@@ -1,0 +1,120 @@
+"""Write once: binarized networks on R_ON / R_OFF pairs, trained offline, never rewritten.
+
+A reconstruction of Lammie et al., "Variation-aware Binarized Memristive Networks" (ICECS 2019,
+10.1109/ICECS46596.2019.8964998). Convolutions have binary weights on differential pairs of
+two-state cells whose resistances spread; all else is digital. The network is trained once, mapped
+to many chips, and the read-out is repaired without writing a cell. Sizes, resistances and
+accuracies are not in the text we could read: the former are settings, the latter ours.
+
+config: settings. network: what is trained. mitigation: what can be done about spread. points: one
+Monte Carlo. studies: which points. result: the figures and claims made of them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+import mho
+from mho.experiments.bmcnn.config import PRESETS, Architecture, BmcnnConfig
+from mho.experiments.bmcnn.mitigation import mitigation
+from mho.experiments.bmcnn.network import TRAININGS, train
+from mho.experiments.bmcnn.points import Bench, Point
+from mho.experiments.bmcnn.result import result
+from mho.experiments.bmcnn.studies import STUDY, compared, networks
+from mho.experiments.experiment import plain_accuracy
+from mho.experiments.result import account, mean_std
+from mho.experiments.run import Run
+
+__all__ = ["PRESETS", "Architecture", "BmcnnConfig", "run"]
+
+
+def run(config: BmcnnConfig, run: Run) -> dict[str, Any]:
+    """Train, map to chips of growing spread, repair, test; returns the result."""
+    outcomes = [
+        run.once(f"training {n}", lambda n=n: train_and_map(config, run, n))
+        for n in range(config.trainings)
+    ]
+    return result(config, outcomes)
+
+
+def train_and_map(config: BmcnnConfig, run: Run, number: int) -> dict[str, Any]:
+    """One network trained both ways, on all chips; choices on held-out images, claims on test."""
+    nets = {
+        kind: train(config, config.architecture, run, kind=kind, number=number,
+                    epochs=config.epochs, name=f"train {kind}")
+        for kind in TRAININGS
+    }  # fmt: skip
+    bench = Bench(config, run, number, config.architecture, nets)
+    held_out = mho.data.load("mnist", "validation", per_class=config.sweep_per_class)
+    outcome: dict[str, Any] = {"held_out": bench.measure(compared(config), held_out, "held out")}
+    test = mho.data.load("mnist", "test", per_class=config.test_per_class)
+    device = config.torch_device()
+    outcome["ideal"] = run.once(
+        "ideal", lambda: 100 * plain_accuracy(nets["plain"], test, device, flat=False)
+    )
+    outcome["test"] = {
+        str(cov): bench.measure(claimed(config, outcome["held_out"], cov), test, "test")
+        for cov in config.headline_cov
+    }
+    if number == 0:
+        outcome |= _details(bench, outcome, test)
+    return outcome
+
+
+def claimed(config: BmcnnConfig, held_out: list[dict[str, Any]], cov: float) -> list[Point]:
+    """Points of a spread that are run on the test images.
+
+    Raw; tuned as the descendant of the source does; the best on the held-out images without labels
+    and with them, among the mitigations that write each cell once and need no further cells.
+    """
+
+    def best(label_free: bool) -> Point:
+        rows = []
+        for row in held_out:
+            choice = mitigation(row["mitigation"])
+            once = choice.copies == 1 and "placement" not in choice.parts
+            if row["cov_on"] == cov and once and choice.label_free == label_free:
+                rows.append(row)
+        row = max(rows, key=lambda row: mean_std(row["accuracy"])[0])
+        return Point(**{k: v for k, v in row.items() if k != "accuracy"})
+
+    names = [mitigation(m) for m in (*config.mitigations, *config.further)]
+    points = [Point("plain", m, cov, cov) for m in ("none", "layer")]
+    points += [best(free) for free in (True, False) if any(m.label_free == free for m in names)]
+    return points
+
+
+def _details(bench: Bench, outcome: dict[str, Any], test: mho.data.Samples) -> dict[str, Any]:
+    """What is looked at on one training alone: studies, costs, the worst chip, the account."""
+    config, run = bench.config, bench.run
+    images = mho.data.load("mnist", "validation", per_class=config.study_per_class)
+    rows: dict[str, Any] = {
+        study: bench.measure(STUDY[study](config), images, study)
+        for study in config.studies
+        if study in STUDY
+    }
+    if "networks" in config.studies:
+        rows["networks"] = networks(config, run, images)
+    headline = config.headline_cov[-1]
+    best = Point(**{k: v for k, v in outcome["test"][str(headline)][2].items() if k != "accuracy"})
+    efforts = {
+        name: vars(bench.effort(Point("aware", name, headline, headline)))
+        for name in (*config.mitigations, *config.further)
+    }
+    return {
+        "studies": rows,
+        "efforts": efforts,
+        "confusion": run.once("confusion", lambda: bench.confusion(best, test)),
+        **_account(bench),
+    }
+
+
+def _account(bench: Bench) -> dict[str, Any]:
+    """Ledger, cost and histograms of mapping once and reading one image, at the first claim."""
+    cov = bench.config.headline_cov[0]
+    chips = bench.chips(Point("plain", "none", cov, cov))
+    with torch.no_grad():
+        chips(bench.inputs[:1])
+    return account(chips, bench.config.prices, layer=-1)

@@ -1,0 +1,172 @@
+"""Settings of the write-once experiment, and its presets."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+import mho
+from mho.config import Config, Range
+from mho.errors import invalid
+from mho.experiments.bmcnn.mitigation import mitigation
+from mho.experiments.experiment import ExperimentConfig
+from mho.physics.spread import Distribution
+
+DOI = "10.1109/ICECS46596.2019.8964998"
+
+Shares = tuple[float, ...]
+Study = Literal["alone", "maps", "stuck", "ratio", "bits", "copies", "networks"]
+STUDIES: tuple[Study, ...] = ("alone", "maps", "stuck", "ratio", "bits", "copies", "networks")
+
+
+class Architecture(Config):
+    """A network whose convolutions, or dense layers, have binary weights on arrays."""
+
+    network: Literal["cnn", "mlp"] = "cnn"
+    """Two convolutions and a dense classifier, or dense layers alone."""
+    channels: Annotated[tuple[int, int], Range(least=1, most=4096)] = (32, 64)
+    """Channels of the two convolutions [1]."""
+    kernel: Annotated[int, Range(least=1, most=15)] = 5
+    """Side of the convolutions' kernels, odd [1]."""
+    pool: bool = False
+    """Halve the image by max pooling; False: by a stride of 2, which reads the arrays less."""
+    hidden: Annotated[tuple[int, ...], Range(least=1, most=65536)] = (256,)
+    """Units of the dense layers before the output [1]."""
+    classifier: Literal["float", "fixed", "binary"] = "float"
+    """What follows the arrays: float32, fixed point, or binary weights on arrays as well."""
+    bits: Annotated[int, Range(least=2, most=32)] = 8
+    """Bits of fixed-point parameters and activations, sign included [1]."""
+    activation: Literal["relu", "sign"] = "relu"
+    """Weights alone are binary, or the activations too."""
+    stochastic: bool = False
+    """Draw the binary weights at random in training."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.kernel % 2 == 0:
+            raise invalid("Architecture.kernel", self.kernel, "an odd number")
+        if not self.hidden:
+            raise invalid("Architecture.hidden", self.hidden, "at least one layer")
+
+
+class BmcnnConfig(ExperimentConfig):
+    """Settings of `mho run bmcnn`."""
+
+    family: ClassVar[str] = "bmcnn"
+
+    architecture: Architecture = Architecture()
+    """The network of all studies but that of architectures."""
+    trainings: Annotated[int, Range(least=1)] = 1
+    """Networks trained, each mapped to all chips [1]."""
+    per_class: Annotated[int, Range(least=1, most=4921)] | None = None
+    """Training images of each class [1]; None: all 55,000 of the training split."""
+    test_per_class: Annotated[int, Range(least=1, most=892)] | None = None
+    """Test images of each class [1]; None: all 10,000 of the test set."""
+    sweep_per_class: Annotated[int, Range(least=1, most=500)] = 100
+    """Held-out images of each class on which the mitigations are compared and chosen [1]."""
+    study_per_class: Annotated[int, Range(least=1, most=500)] = 50
+    """Held-out images of each class in the further studies [1]."""
+    epochs: Annotated[int, Range(least=1)] = 10
+    """Passes over the training images [1]."""
+    study_epochs: Annotated[int, Range(least=1)] = 3
+    """The same for the networks of the study of architectures [1]."""
+    batch: Annotated[int, Range(least=1)] = 100
+    """Images in a training step [1]."""
+    rate: Annotated[float, Range(above=0.0)] = 4e-3
+    """Learning rate of Adam at the start; it falls to 0 along a cosine [1]."""
+    shift: Annotated[int, Range(least=0, most=8)] = 1
+    """Pixels by which training images are moved at random in both directions [1]."""
+    r_on: Annotated[float, Range(above=0.0)] = 10e3
+    """Mean low resistance [ohm]."""
+    r_off: Annotated[float, Range(above=0.0)] = 100e3
+    """Mean high resistance [ohm]."""
+    on_distribution: Distribution = "truncated-normal"
+    """Shape of the spread of R_ON."""
+    off_distribution: Distribution = "lognormal"
+    """Shape of the spread of R_OFF."""
+    truncation: Annotated[float, Range(above=0.0, below=1.0)] = 0.1
+    """Smallest resistance as a share of its mean, for the two normal shapes; sets the tail of the
+    conductance [1]."""
+    cov: Annotated[Shares, Range(least=0.0, most=10.0)] = (0.0, 0.1, 0.25, 0.5, 0.75, 1.0)
+    """Spread between devices at which chips are made, standard deviation over mean [1]."""
+    headline_cov: Annotated[Shares, Range(least=0.0, most=10.0)] = (0.5, 1.0)
+    """Those of them that are claimed, on test images [1]."""
+    aware_cov: Annotated[float, Range(least=0.0, most=10.0)] = 1.0
+    """Spread of both resistances drawn in variation-aware training [1]."""
+    calibration: Annotated[int, Range(least=1, most=50_000)] = 500
+    """Training images that the mitigations see [1]."""
+    pull: Annotated[float, Range(least=0.0)] = 0.01
+    """Weight of staying at the old classifier when it is refitted [1]."""
+    mitigations: tuple[str, ...] = (
+        "none", "layer", "column", "expected batch norm", "batch norm", "batch norm + labels",
+    )  # fmt: skip
+    """Compared at every spread; parts are joined with ' + ', see the parts in the docs."""
+    further: tuple[str, ...] = (
+        "gain", "column moments", "batch norm + distilled", "placement + batch norm",
+        "2 copies + batch norm", "placement + 2 copies + batch norm + distilled",
+    )  # fmt: skip
+    """Compared at the claimed spreads alone."""
+    studies: tuple[Study, ...] = STUDIES
+    """Further studies, on the first training."""
+    yield_from: Annotated[float, Range(least=0.0, most=100.0)] = 90.0
+    """Accuracy at which the curves of yield begin [%]."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.cov:
+            raise invalid("BmcnnConfig.cov", self.cov, "one or more numbers in [0, 10]")
+        if not self.headline_cov or not set(self.headline_cov) <= set(self.cov):
+            raise invalid("BmcnnConfig.headline_cov", self.headline_cov, f"some of {self.cov}")
+        if not self.mitigations:
+            raise invalid("BmcnnConfig.mitigations", self.mitigations, "at least one")
+        for name in (*self.mitigations, *self.further):
+            mitigation(name)
+        self.hardware(0.0, 0.0)
+
+    def hardware(
+        self,
+        cov_on: float,
+        cov_off: float,
+        *,
+        r_on: float | None = None,
+        r_off: float | None = None,
+        stuck: float = 0.0,
+    ) -> mho.Hardware:
+        """Chips whose devices spread by so much, half of the `stuck` cells in either state."""
+        on = mho.Spread(distribution=self.on_distribution, cov=cov_on, lower=self.truncation)
+        off = mho.Spread(distribution=self.off_distribution, cov=cov_off, lower=self.truncation)
+        device = mho.TwoState(
+            r_on=mho.Resistance(mean=r_on or self.r_on, device=on),
+            r_off=mho.Resistance(mean=r_off or self.r_off, device=off),
+            stuck_on=stuck / 2,
+            stuck_off=stuck / 2,
+            doi=DOI,
+            note="The source's resistances are not known; these are chosen.",
+        )
+        return chips_of(device)
+
+    @property
+    def aware(self) -> mho.Hardware:
+        """The chips that variation-aware training draws."""
+        return self.hardware(self.aware_cov, self.aware_cov)
+
+
+def chips_of(device: mho.TwoState) -> mho.Hardware:
+    """Arrays of a two-state cell: written once, one pulse and one verify read a cell."""
+    return mho.Hardware(device=device, programming=mho.Verify(max_pulses=1), weight_levels=2)
+
+
+PRESETS = {
+    "quick": BmcnnConfig(
+        preset="quick", architecture=Architecture(channels=(16, 32), hidden=(128,)),
+        chips=10, epochs=4,
+        per_class=2000, test_per_class=100, sweep_per_class=30, study_per_class=20,
+        cov=(0.0, 0.25, 0.5, 1.0), calibration=200, studies=("alone", "stuck"),
+        further=("batch norm + distilled", "2 copies + batch norm"),
+    ),
+    "standard": BmcnnConfig(preset="standard", chips=30, trainings=3),
+    "paper": BmcnnConfig(
+        preset="paper", architecture=Architecture(pool=True, hidden=(512,)), chips=100,
+        trainings=5, epochs=50, study_epochs=20, sweep_per_class=500, study_per_class=500,
+        cov=(0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0),
+    ),
+}  # fmt: skip

@@ -1,0 +1,182 @@
+"""What can be done about spread without reprogramming: parts that compose in any order.
+
+A mitigation is named by its parts, joined with " + ": `"placement + 2 copies + batch norm"`.
+Some parts act before the network is mapped, some afterwards on the chips as they are.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+import mho
+from mho.errors import invalid, unknown
+
+REFIT_STEPS = 50
+"""Steps of a refit, at most."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """What a part may use."""
+
+    inputs: Tensor
+    """Calibration images (n, 1, 28, 28)."""
+    labels: Tensor
+    """Their labels (n,); only parts in `LABELLED` may look."""
+    teacher: Tensor
+    """Class probabilities (n, 10) that the network trained without spread gives them."""
+    trained_on: mho.Hardware | None
+    """Chips drawn in training, if any."""
+    pull: float
+    """Weight of staying at the old classifier."""
+
+
+def _tune(per: str, method: str) -> Callable[[nn.Module, Known], None]:
+    return lambda net, known: mho.tune(
+        net, known.inputs, per=per, method=method, trained_on=known.trained_on  # type: ignore[arg-type]
+    )  # fmt: skip
+
+
+def _refit(net: nn.Module, known: Known, targets: Tensor) -> None:
+    mho.refit(net, known.inputs, targets, pull=known.pull, steps=REFIT_STEPS)
+
+
+AFTER: dict[str, Callable[[nn.Module, Known], None]] = {
+    "gain": lambda net, known: mho.correct(net, known.trained_on),
+    "layer": _tune("layer", "least-squares"),
+    "column": _tune("column", "least-squares"),
+    "layer moments": _tune("layer", "moments"),
+    "column moments": _tune("column", "moments"),
+    "batch norm": lambda net, known: mho.refresh_batchnorm(net, known.inputs.split(100)),
+    "distilled": lambda net, known: _refit(net, known, known.teacher),
+    "labels": lambda net, known: _refit(net, known, known.labels),
+}
+"""Parts that act on mapped chips, in the order of the name; no cell is written."""
+
+BEFORE = ("none", "expected batch norm", "placement", "2 copies")
+"""Parts that act before mapping; any number of copies may stand there."""
+
+LABELLED = ("labels",)
+"""Parts that use labels."""
+
+MEASURING = tuple(name for name in AFTER if name != "gain")
+"""Parts that measure each chip with the calibration images."""
+
+
+@dataclass(frozen=True)
+class Mitigation:
+    """A choice of parts."""
+
+    name: str
+    parts: tuple[str, ...]
+    copies: int
+
+    @property
+    def label_free(self) -> bool:
+        """Whether no labelled image is used."""
+        return not set(self.parts) & set(LABELLED)
+
+    @property
+    def measures(self) -> bool:
+        """Whether it needs calibration images on each chip."""
+        return bool(set(self.parts) & set(MEASURING))
+
+    def hardware(self, hardware: mho.Hardware) -> mho.Hardware:
+        """The kind of chip with what is done at mapping time."""
+        placement = mho.Placement() if "placement" in self.parts else None
+        return hardware.replace(copies=self.copies, placement=placement)
+
+    def apply(self, net: nn.Module, known: Known) -> None:
+        """Repair mapped chips."""
+        for part in self.parts:
+            if part in AFTER:
+                AFTER[part](net, known)
+
+
+def mitigation(name: str) -> Mitigation:
+    """The mitigation of a name.
+
+    Raises:
+        ValueError: a part is unknown, or stands there twice.
+    """
+    parts = tuple(name.split(" + "))
+    copies = 1
+    for part in parts:
+        number = re.fullmatch(r"([1-9]\d?) copies", part)
+        if number:
+            copies = int(number[1])
+        elif part not in AFTER and part not in BEFORE:
+            raise unknown("mitigation", part, (*BEFORE, *AFTER))
+    if len(set(parts)) < len(parts):
+        raise invalid("mitigation", name, "each part once")
+    return Mitigation(name, parts, copies)
+
+
+@dataclass(frozen=True)
+class Effort:
+    """What a mitigation costs beyond mapping the network once and running it."""
+
+    images: int
+    """Calibration images run on each chip."""
+    operations: int
+    """Digital multiply-adds a chip, once; an inference needs none beyond the network's own, as
+    gain, offset and normalization fold into the one scale and shift that is there already."""
+    stored: int
+    """Digital numbers kept for each chip."""
+    writes: float
+    """Programming events a cell."""
+    cells: int
+    """Cells for each cell of the plain mapping."""
+
+
+def effort(choice: Mitigation, net: nn.Module, images: int) -> Effort:
+    """Count what a mitigation costs a chip.
+
+    Args:
+        choice: the mitigation.
+        net: a network mapped with it, which has seen inputs since.
+        images: calibration images that there were.
+    """
+    counts = mho.ledger(net)
+    arrays = [m for m in net.modules() if isinstance(m, mho.nn.ArrayLayer)]
+    norms = [m for m in net.modules() if isinstance(m, mho.nn.ChipBatchNorm)]
+    classifiers = [m for m in net.modules() if isinstance(m, mho.nn.ChipLinear)]
+    columns = [layer.columns for layer in counts.layers]
+    reads = [layer.vectors // max(1, layer.inputs) for layer in counts.layers]
+    products = sum(n * row.weights for n, row in zip(reads, counts.layers, strict=True))
+    outputs = sum(n * c for n, c in zip(reads, columns, strict=True))
+    cells = sum(row.cells for row in counts.layers)
+    refit = sum(p[0].numel() for m in classifiers for p in m.parameters())
+    tiles = [layer.crossbar.tiling for layer in arrays]
+    rounds = mho.Placement().rounds
+    per_part = {
+        "gain": (3 * sum(row.weights for row in counts.layers), len(arrays)),
+        "layer": (images * (products + 4 * outputs), 2 * len(arrays)),
+        "column": (images * (products + 4 * outputs), 2 * sum(columns)),
+        "batch norm": (images * 2 * outputs, 2 * sum(n.mean.shape[1] for n in norms)),
+        "distilled": (images * REFIT_STEPS * 3 * refit, refit),
+        "labels": (images * REFIT_STEPS * 3 * refit, refit),
+        "placement": (
+            rounds * sum(2 * t.tiles * t.rows * t.cols * (t.rows + t.cols) for t in tiles),
+            sum(t.grid[0] * t.rows + 2 * t.grid[1] * t.cols for t in tiles),
+        ),
+    }
+    spent = [per_part.get(part.removesuffix(" moments"), (0, 0)) for part in choice.parts]
+    return Effort(
+        images=images if choice.measures else 0,
+        operations=sum(operations for operations, _ in spent),
+        stored=sum(stored for _, stored in spent),
+        writes=counts.totals()["writes"] / (counts.chips * cells),
+        cells=choice.copies,
+    )
+
+
+def probabilities(net: nn.Module, inputs: Tensor) -> Tensor:
+    """Class probabilities (n, 10) of a digital network."""
+    with torch.no_grad():
+        return torch.cat([net(x).softmax(-1) for x in inputs.split(500)])

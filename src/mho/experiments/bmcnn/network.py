@@ -1,0 +1,100 @@
+"""The binarized networks, and their training with and without spread."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+import mho
+from mho.experiments.bmcnn.config import Architecture, BmcnnConfig
+from mho.experiments.experiment import Feed, plain_accuracy, seeded
+from mho.experiments.run import Run
+from mho.hardware.streams import key
+
+TRAININGS = ("plain", "aware")
+"""Without spread, and under spread redrawn at each step."""
+
+
+def network(architecture: Architecture) -> nn.Sequential:
+    """A network of named layers: conv1, norm1, ..., dense1, ..., output."""
+    activation = {"relu": nn.ReLU, "sign": mho.nn.Sign}[architecture.activation]
+    parts: OrderedDict[str, nn.Module] = OrderedDict()
+    width = 784
+    if architecture.network == "cnn":
+        wide, stride = 1, 1 if architecture.pool else 2
+        for i, channels in enumerate(architecture.channels, start=1):
+            kernel = architecture.kernel
+            parts[f"conv{i}"] = nn.Conv2d(
+                wide, channels, kernel, stride, padding=kernel // 2, bias=False
+            )
+            if architecture.pool:
+                parts[f"pool{i}"] = nn.MaxPool2d(2)
+            parts[f"norm{i}"] = nn.BatchNorm2d(channels)
+            parts[f"activation{i}"] = activation()
+            wide = channels
+        width = wide * 49
+    parts["flatten"] = nn.Flatten()
+    for i, units in enumerate(architecture.hidden, start=1):
+        parts[f"dense{i}"] = nn.Linear(width, units, bias=False)
+        parts[f"dense_norm{i}"] = nn.BatchNorm1d(units)
+        parts[f"dense_activation{i}"] = activation()
+        width = units
+    binary = architecture.classifier == "binary"
+    parts["output"] = nn.Linear(width, 10, bias=not binary)
+    if binary:
+        parts["output_norm"] = nn.BatchNorm1d(10)
+    return nn.Sequential(parts)
+
+
+def on_arrays(architecture: Architecture) -> Callable[[str, nn.Module], bool]:
+    """Which layers have binary weights on arrays; for `mho.convert`."""
+    kinds = ["conv"] if architecture.network == "cnn" else ["dense"]
+    if architecture.classifier == "binary":
+        kinds += ["dense", "output"]
+    return lambda name, layer: (
+        isinstance(layer, nn.Conv2d | nn.Linear) and name.startswith(tuple(kinds))
+    )
+
+
+def train(
+    config: BmcnnConfig, architecture: Architecture, run: Run, *, kind: str, number: int,
+    epochs: int, name: str,
+) -> nn.Module:  # fmt: skip
+    """Train one binarized network offline; resumable under `name`."""
+    device = config.torch_device()
+    seed = key(config.seed, "bmcnn", number)
+    net = seeded(seed, lambda: network(architecture))
+    select = on_arrays(architecture)
+    for part, layer in list(net.named_children()):
+        if not select(part, layer):
+            continue
+        sign = mho.nn.StochasticSign(seed=key(seed, part, "sign"))
+        steps: list[nn.Module] = [sign if architecture.stochastic else mho.nn.Levels(2)]
+        if kind == "aware":
+            steps.append(mho.nn.Variation(config.aware, key(seed, part)))
+        mho.quantize(layer, *steps)
+    net.to(device)
+    samples = mho.data.load("mnist", "train", per_class=config.per_class)
+    feed = Feed(samples.images, samples.labels, config.batch, seed, device)
+    optimizer = torch.optim.Adam(net.parameters(), config.rate)
+    total = feed.epoch_steps * epochs
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, total)
+    validation = mho.data.load("mnist", "validation", per_class=config.sweep_per_class)
+    generator = torch.Generator()
+    state = {"net": net, "optimizer": optimizer, "schedule": schedule}
+    for step in run.steps(name, total, state, keep=("net",)):
+        net.train()
+        x, y = feed.at(step)
+        x = mho.data.shifted(x, config.shift, generator.manual_seed(key(seed, "shift", step)))
+        optimizer.zero_grad()
+        F.cross_entropy(net(x), y).backward()
+        optimizer.step()
+        schedule.step()
+        if feed.ends_epoch(step):
+            accuracy = 100 * plain_accuracy(net, validation, device, flat=False)
+            run.log(step=step + 1, training=name, validation=accuracy)
+    return net.eval()

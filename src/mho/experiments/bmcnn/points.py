@@ -1,0 +1,136 @@
+"""One point of a study: a network on many chips of a kind, repaired, and how well it does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+import mho
+from mho.data import Samples
+from mho.experiments.bmcnn.config import Architecture, BmcnnConfig
+from mho.experiments.bmcnn.mitigation import Effort, Known, effort, mitigation, probabilities
+from mho.experiments.bmcnn.network import on_arrays
+from mho.experiments.run import Run
+from mho.hardware.streams import key
+
+
+class Point(NamedTuple):
+    """What distinguishes one Monte Carlo from another."""
+
+    training: str
+    """plain or aware."""
+    mitigation: str
+    cov_on: float
+    cov_off: float
+    r_on: float | None = None
+    """Mean low resistance [ohm]; None: the configuration's."""
+    r_off: float | None = None
+    """Mean high resistance [ohm]; None: the configuration's."""
+    stuck: float = 0.0
+    """Share of stuck cells, half of them in either state."""
+    bits: int | None = None
+    """Bits of the digital parts; None: float32."""
+
+    @property
+    def name(self) -> str:
+        """Unique among points, readable in a progress bar."""
+        given = {k: v for k, v in self._asdict().items() if v is not None}
+        return ", ".join(str(v) if isinstance(v, str) else f"{k} {v:g}" for k, v in given.items())
+
+
+@dataclass
+class Bench:
+    """Trained networks, their chips and the images to test them with."""
+
+    config: BmcnnConfig
+    run: Run
+    number: int
+    """Which training."""
+    architecture: Architecture
+    nets: dict[str, nn.Module]
+    """By kind of training; "plain" is the teacher."""
+    inputs: Tensor = field(init=False)
+    labels: Tensor = field(init=False)
+    teacher: Tensor = field(init=False)
+
+    def __post_init__(self) -> None:
+        device = self.config.torch_device()
+        n = self.config.calibration
+        known = mho.data.load("mnist", "train", per_class=-(-n // 10))
+        self.inputs, self.labels = known.images[:n].to(device), known.labels[:n].to(device)
+        self.teacher = probabilities(self.nets["plain"], self.inputs)
+
+    def measure(self, points: list[Point], samples: Samples, label: str) -> list[dict[str, Any]]:
+        """Accuracy [%] of every chip at each point: rows with the point's fields."""
+        rows = []
+        for point in points:
+            found = self.run.once(
+                f"{label}: {point.name}", lambda p=point: self.accuracy(p, samples)
+            )
+            rows.append(point._asdict() | {"accuracy": found})
+        return rows
+
+    def accuracy(self, point: Point, samples: Samples) -> list[float]:
+        """Accuracy [%] of every chip."""
+        chips = self.chips(point)
+        found = (100 * mho.evaluate(chips, self._loader(point, samples))).tolist()
+        mean, worst = sum(found) / len(found), min(found)
+        self.run.log(**point._asdict(), samples=samples.name, mean=mean, worst=worst)
+        return found
+
+    def confusion(self, point: Point, samples: Samples) -> list[list[int]]:
+        """Counts (true class, answer) of the worst chip."""
+        counts = mho.confusion(self.chips(point), self._loader(point, samples))
+        worst = counts.diagonal(dim1=1, dim2=2).sum(1).argmin()
+        return counts[worst].tolist()
+
+    def effort(self, point: Point) -> Effort:
+        """What the point's mitigation costs."""
+        chips = self.chips(point)
+        with torch.no_grad():
+            chips(self.inputs[:1])
+        return effort(mitigation(point.mitigation), chips, len(self.inputs))
+
+    def hardware(self, point: Point) -> mho.Hardware:
+        """The kind of chip of a point."""
+        kind = self.config.hardware(
+            point.cov_on, point.cov_off, r_on=point.r_on, r_off=point.r_off, stuck=point.stuck
+        )
+        return mitigation(point.mitigation).hardware(kind)
+
+    def chips(self, point: Point) -> nn.Module:
+        """The network mapped once to all chips, and repaired.
+
+        Chip k of a training is made of the same random numbers at all points.
+        """
+        config, hardware = self.config, self.hardware(point)
+        choice = mitigation(point.mitigation)
+        net, select = self.nets[point.training], on_arrays(self.architecture)
+        if "expected batch norm" in choice.parts:
+            net = mho.expect_batchnorm(
+                net, hardware, self.inputs.split(100),
+                generator=self._generator("simulated chips"), select=select,
+            )  # fmt: skip
+        chips = mho.convert(
+            net, hardware, config.chips, generator=self._generator("chips"), select=select
+        )
+        trained_on = config.aware if point.training == "aware" else None
+        known = Known(self.inputs, self.labels, self.teacher, trained_on, config.pull)
+        choice.apply(chips.eval(), known)
+        fixed = self.architecture.classifier == "fixed"
+        bits = point.bits or (self.architecture.bits if fixed else None)
+        return chips if bits is None else mho.fixed_point(chips, bits, self.inputs[:100])
+
+    def _generator(self, purpose: str) -> torch.Generator:
+        return torch.Generator().manual_seed(key(self.config.seed, purpose, self.number))
+
+    def _loader(self, point: Point, samples: Samples) -> Any:
+        """Batches small enough that, all chips counted, they stay in the processor's cache."""
+        device = self.config.torch_device()
+        batch = max(1, 200 // self.config.chips) if device.type == "cpu" else 1000
+        pair = (samples.images.to(device), samples.labels.to(device))
+        loader = mho.data.batches(pair, batch, seed=None)
+        return self.run.watch(point.name, loader, len(loader))

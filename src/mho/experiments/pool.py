@@ -1,0 +1,130 @@
+"""Several runs of one configuration, other seeds, as one result."""
+
+from __future__ import annotations
+
+import json
+import math
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from mho.errors import invalid
+
+EXTREMES = {"lowest": min, "highest": max}
+"""How a claim that says so is pooled; all others are means."""
+
+
+def pool(folders: Sequence[Path]) -> dict[str, Any]:
+    """Pool finished runs into one result.
+
+    Claims: mean and standard deviation over all that the runs counted, which is exact; a claim of
+    a lowest or highest value keeps it. Curves: mean, and the deviation within and between runs at
+    equal numbers. Maps: mean. All else is that of the first run.
+
+    Raises:
+        ValueError: fewer than two runs, one that is not finished, one of another configuration, or
+            the same seed twice; the message names the folder.
+    """
+    if len(folders) < 2:
+        raise invalid("runs", [str(f) for f in folders], "at least two run folders")
+    results = [_result(folder) for folder in folders]
+    settings = [_settings(folder) for folder in folders]
+    for folder, given in zip(folders, settings, strict=True):
+        if given != settings[0]:
+            differing = sorted(k for k in given | settings[0] if given.get(k) != settings[0].get(k))
+            same = f"the configuration of {folders[0]} but for the seed; {differing} differ"
+            raise invalid("run", str(folder), same)
+    seeds = [r["seed"] for r in results]
+    if len(set(seeds)) < len(seeds):
+        raise invalid("seeds", seeds, "each seed once")
+    first = results[0]
+    claims = [_claim(same) for same in _matched(results, "claims")]
+    return first | {
+        "summary": f"{first.get('summary', '')} Pooled over the seeds {_listed(seeds)}; tables, "
+        f"histograms, ledger and cost are those of seed {seeds[0]}.",
+        "seeds": seeds,
+        "wall_s": round(sum(r["wall_s"] for r in results), 1),
+        "claims": claims,
+        "curves": [_curve(same) for same in _matched(results, "curves")],
+        "maps": [_map(same) for same in _matched(results, "maps")],
+    }
+
+
+def _result(folder: Path) -> dict[str, Any]:
+    try:
+        return json.loads((folder / "result.json").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise invalid("run", str(folder), "a finished run, with result.json") from None
+    except ValueError as error:
+        raise invalid("run", str(folder), f"a readable result.json ({error})") from error
+
+
+def _settings(folder: Path) -> dict[str, Any]:
+    """The configuration without the seed and what changes no number."""
+    try:
+        given = tomllib.loads((folder / "config.toml").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise invalid("run", str(folder), f"a readable config.toml ({error})") from error
+    return {k: v for k, v in given.items() if k not in ("seed", "threads", "device")}
+
+
+def _matched(results: Sequence[dict[str, Any]], block: str) -> list[list[dict[str, Any]]]:
+    """Entries of a block that all results have, matched by id, in the order of the first."""
+    by_id = [{entry["id"]: entry for entry in r.get(block, [])} for r in results]
+    return [[entries[id] for entries in by_id] for id in by_id[0] if all(id in e for e in by_id)]
+
+
+def _claim(same: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    first = same[0]
+    notes = "; ".join(dict.fromkeys(c["note"] for c in same if c.get("note")))
+    n = sum(c["n"] for c in same)
+    if first.get("pooled", "mean") in EXTREMES:
+        ours = EXTREMES[first["pooled"]](c["ours"] for c in same)
+        return first | {"ours": ours, "std": None, "n": n, "note": notes}
+    mean = sum(c["n"] * c["ours"] for c in same) / n
+    within = sum((c["n"] - 1) * (c["std"] or 0.0) ** 2 for c in same)
+    between = sum(c["n"] * (c["ours"] - mean) ** 2 for c in same)
+    return first | {
+        "ours": mean, "std": math.sqrt((within + between) / (n - 1)), "n": n, "note": notes,
+    }  # fmt: skip
+
+
+def _curve(same: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    lines = []
+    for first in same[0]["series"]:
+        twins = [next((s for s in c["series"] if s["name"] == first["name"]), None) for c in same]
+        rows = [t for t in twins if t is not None and t["x"] == first["x"]]
+        if len(rows) < len(same):
+            lines.append(first)
+            continue
+        y = [_mean(values) for values in zip(*(r["y"] for r in rows), strict=True)]
+        std = None
+        if all(r["std"] is not None for r in rows):
+            std = [
+                math.sqrt(fmean(s**2 + (value - mean) ** 2 for value, s in zip(v, d, strict=True)))
+                for mean, v, d in zip(
+                    y, zip(*(r["y"] for r in rows), strict=True),
+                    zip(*(r["std"] for r in rows), strict=True), strict=True,
+                )
+            ]  # fmt: skip
+        lines.append(first | {"y": y, "std": std})
+    return same[0] | {"series": lines}
+
+
+def _map(same: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    if any((m["x"], m["y"]) != (same[0]["x"], same[0]["y"]) for m in same):
+        return same[0]
+    rows = zip(*(m["values"] for m in same), strict=True)
+    values = [[_mean(cells) for cells in zip(*row, strict=True)] for row in rows]
+    return same[0] | {"values": values}
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    found = [v for v in values if v is not None]
+    return fmean(found) if len(found) == len(values) else None
+
+
+def _listed(seeds: Sequence[int]) -> str:
+    return ", ".join(map(str, seeds))

@@ -1,0 +1,39 @@
+"""Exchanging modules of a network, in a copy or in place."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+
+from torch import nn
+from torch.nn.utils import parametrize
+
+
+def rebuild(model: nn.Module, replace: Callable[[str, nn.Module], nn.Module | None]) -> nn.Module:
+    """Deep copy of a network with some modules replaced; shared modules stay shared.
+
+    Args:
+        model: any network.
+        replace: called with (name, module); gives the new module, or None to copy the old one.
+    """
+    memo: dict[int, object] = {}
+    for name, module in model.named_modules():
+        new = replace(name, module)
+        if new is not None:
+            memo[id(module)] = new
+    return copy.deepcopy(model, memo)  # type: ignore[arg-type]
+
+
+def swap(net: nn.Module, old: nn.Module, new: nn.Module) -> None:
+    """Put one module in the place of another, wherever in the network that is used."""
+    for parent in list(net.modules()):
+        for name, child in parent._modules.items():
+            if child is old:
+                parent._modules[name] = new
+
+
+def plain_type(module: nn.Module) -> type[nn.Module]:
+    """Type of a layer, seen through parametrization."""
+    if parametrize.is_parametrized(module):
+        return type(module).__mro__[1]
+    return type(module)

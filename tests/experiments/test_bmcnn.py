@@ -1,0 +1,118 @@
+"""Write once: the family of networks, mitigations that compose, figures that say what was run."""
+
+import pytest
+import torch
+from torch import nn
+
+import mho
+from mho.experiments.bmcnn.config import PRESETS, Architecture, BmcnnConfig
+from mho.experiments.bmcnn.mitigation import AFTER, Known, effort, mitigation
+from mho.experiments.bmcnn.network import network, on_arrays
+from mho.experiments.bmcnn.studies import STUDY, compared, variants
+
+SMALL = Architecture(channels=(3, 4), hidden=(6,))
+
+
+@pytest.mark.parametrize("architecture", variants(SMALL).values(), ids=variants(SMALL).keys())
+@pytest.mark.parametrize("pool", [False, True])
+def test_every_architecture_classifies(architecture: Architecture, pool: bool) -> None:
+    architecture = architecture.replace(pool=pool)
+    net = network(architecture).eval()
+    assert net(torch.rand(5, 1, 28, 28)).shape == (5, 10)
+    names = [n for n, m in net.named_children() if on_arrays(architecture)(n, m)]
+    if architecture.network == "mlp":
+        assert names == ["dense1", "dense2", "output"]
+    elif architecture.classifier == "binary":
+        assert names == ["conv1", "conv2", "dense1", "output"]
+    else:
+        assert names == ["conv1", "conv2"]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"architecture": {"kernel": 4}}, r"Architecture\.kernel = 4: allowed is an odd number"),
+        ({"architecture": {"hidden": []}}, r"Architecture\.hidden"),
+        ({"architecture": {"bits": 1}}, r"Architecture\.bits = 1"),
+        ({"headline_cov": [0.3]}, r"BmcnnConfig\.headline_cov"),
+        ({"cov": []}, r"BmcnnConfig\.cov"),
+        ({"cov": [-0.1]}, r"BmcnnConfig\.cov"),
+        ({"r_on": 1e6}, "below r_off.mean"),
+        ({"mitigations": []}, r"BmcnnConfig\.mitigations"),
+        ({"mitigations": ["batch nrm"]}, "did you mean 'batch norm'"),
+        ({"further": ["layer + layer"]}, "each part once"),
+        ({"studies": ["map"]}, r"BmcnnConfig\.studies"),
+    ],
+)
+def test_impossible_settings_are_refused(change: dict, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        PRESETS["quick"].merged(change)
+
+
+def test_the_name_of_a_mitigation_is_its_parts() -> None:
+    choice = mitigation("placement + 3 copies + column moments + labels")
+    assert choice.parts == ("placement", "3 copies", "column moments", "labels")
+    assert choice.copies == 3
+    assert not choice.label_free
+    assert choice.measures
+    hardware = choice.hardware(BmcnnConfig().hardware(0.5, 0.5))
+    assert hardware.copies == 3
+    assert hardware.placement == mho.Placement()
+    free = mitigation("expected batch norm + gain")
+    assert free.label_free
+    assert not free.measures
+
+
+def mapped(hardware: mho.Hardware) -> tuple[nn.Module, Known]:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        net = network(SMALL).eval()
+    generator = torch.Generator().manual_seed(1)
+    x = torch.rand(40, 1, 28, 28, generator=generator)
+    labels = torch.randint(10, (40,), generator=generator)
+    known = Known(x, labels, torch.full((40, 10), 0.1), None, 0.1)
+    chips = mho.convert(net, hardware, 3, generator=generator, select=on_arrays(SMALL))
+    return chips.eval(), known
+
+
+@pytest.mark.parametrize("name", AFTER)
+def test_no_repair_writes_a_cell(name: str) -> None:
+    chips, known = mapped(BmcnnConfig().hardware(0.5, 0.5))
+    with torch.no_grad():
+        before, after = chips(known.inputs), None
+        mitigation(name).apply(chips, known)
+        after = chips(known.inputs)
+    assert not torch.allclose(before, after)
+    counts = mho.ledger(chips)
+    assert counts.totals()["writes"] == counts.totals()["cells"]
+    assert counts.totals()["verify_reads"] == counts.totals()["cells"]
+
+
+def test_the_effort_counts_what_a_mitigation_stores() -> None:
+    hardware = BmcnnConfig().hardware(0.5, 0.5)
+
+    def of(name: str) -> dict[str, float]:
+        choice = mitigation(name)
+        chips, known = mapped(choice.hardware(hardware))
+        choice.apply(chips, known)
+        return vars(effort(choice, chips, 40))
+
+    assert of("none") == {"images": 0, "operations": 0, "stored": 0, "writes": 1.0, "cells": 1}
+    assert of("gain")["images"] == 0
+    assert of("layer")["stored"] == 4
+    assert of("column")["stored"] == 2 * (3 + 4)
+    assert of("batch norm")["stored"] == 2 * (3 + 4 + 6)
+    assert of("batch norm + labels")["stored"] == 2 * (3 + 4 + 6) + 10 * 7
+    assert of("layer")["images"] == 40
+    assert of("layer")["operations"] > of("batch norm")["operations"] > 0
+    assert of("placement")["writes"] > 2
+    assert of("2 copies + batch norm")["cells"] == 2
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_points_of_a_study_differ_in_name(preset: str) -> None:
+    config = PRESETS[preset]
+    for points in (compared(config), *(study(config) for study in STUDY.values())):
+        names = [point.name for point in points]
+        assert len(set(names)) == len(names)
+        assert len(points) > 0

@@ -1,0 +1,93 @@
+"""Runs of several seeds, pooled, say what one run over all of them would have said."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from mho.cli import main
+from mho.experiments.pool import pool
+from mho.experiments.result import claim, curve, series
+from mho.report.schema import read_run
+
+VALUES = {0: [97.0, 98.0, 99.0], 1: [96.0, 98.5], 5: [95.0, 95.5, 96.0, 99.5]}
+
+
+def result(seed: int) -> dict[str, Any]:
+    values = VALUES[seed]
+    return {
+        "experiment": "bmcnn", "preset": "quick", "seed": seed, "wall_s": 2.0, "title": "t",
+        "claims": [
+            claim("mean", "mean accuracy", values, "%", note=f"seed {seed}"),
+            claim("worst", "worst", values, "%", pooled="lowest"),
+            claim("most", "most", values, "", pooled="highest"),
+        ],
+        "curves": [curve("c", "t", "x", "y", [
+            series("line", [1, 2], [values, values]), series(f"only {seed}", [1], [values]),
+        ])],
+        "maps": [{
+            "id": "m", "title": "t", "x_label": "x", "y_label": "y", "value_label": "v",
+            "x": [1, 2], "y": ["a"], "values": [[float(seed), None]],
+        }],
+    }  # fmt: skip
+
+
+def folders(path: Path, config: dict[int, str] | None = None) -> list[Path]:
+    made = []
+    for seed in VALUES:
+        folder = path / f"seed{seed}"
+        folder.mkdir()
+        (folder / "result.json").write_text(json.dumps(result(seed)))
+        text = (config or {}).get(seed, "epochs = 3\n")
+        (folder / "config.toml").write_text(f"seed = {seed}\n{text}")
+        made.append(folder)
+    return made
+
+
+def test_claims_are_those_of_all_values_together(tmp_path: Path) -> None:
+    pooled = {c["id"]: c for c in pool(folders(tmp_path))["claims"]}
+    every = torch.tensor([v for values in VALUES.values() for v in values], dtype=torch.float64)
+    assert pooled["mean"]["ours"] == pytest.approx(every.mean().item())
+    assert pooled["mean"]["std"] == pytest.approx(every.std().item())
+    assert pooled["mean"]["n"] == pooled["worst"]["n"] == 9
+    assert pooled["mean"]["note"] == "seed 0; seed 1; seed 5"
+    assert pooled["worst"]["ours"] == 95.0
+    assert pooled["most"]["ours"] == 99.5
+    assert pooled["worst"]["std"] is None
+
+
+def test_curves_and_maps_are_means(tmp_path: Path) -> None:
+    both = pool(folders(tmp_path))
+    line, alone = both["curves"][0]["series"]
+    means = [sum(v) / len(v) for v in VALUES.values()]
+    assert line["y"] == pytest.approx([sum(means) / 3] * 2)
+    assert min(line["std"]) > 0
+    assert alone["name"] == "only 0"
+    assert both["maps"][0]["values"] == [[2.0, None]]
+    assert both["seeds"] == [0, 1, 5]
+
+
+def test_the_command_writes_a_folder_that_the_report_reads(tmp_path: Path) -> None:
+    runs = [str(f) for f in folders(tmp_path)]
+    out = tmp_path / "pooled"
+    assert main(["pool", *runs, "--out", str(out)]) == 0
+    assert read_run(out).claims[0].n == 9
+    assert (out / "report.html").exists()
+    assert main(["pool", *runs, "--out", str(out)]) == 2
+
+
+def test_what_does_not_belong_together_is_refused(tmp_path: Path) -> None:
+    runs = folders(tmp_path, {1: "epochs = 4\n"})
+    with pytest.raises(ValueError, match=r"seed1.*\['epochs'\] differ"):
+        pool(runs)
+    with pytest.raises(ValueError, match="at least two"):
+        pool(runs[:1])
+    with pytest.raises(ValueError, match="each seed once"):
+        pool([runs[0], runs[0]])
+    with pytest.raises(ValueError, match="a finished run"):
+        pool([runs[0], tmp_path / "nowhere"])
+    (runs[2] / "result.json").write_text("{")
+    with pytest.raises(ValueError, match=r"a readable result\.json"):
+        pool([runs[0], runs[2]])
