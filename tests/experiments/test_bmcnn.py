@@ -6,7 +6,7 @@ from torch import nn
 
 import mho
 from mho.experiments.bmcnn.config import PRESETS, Architecture, BmcnnConfig
-from mho.experiments.bmcnn.mitigation import AFTER, Known, effort, mitigation
+from mho.experiments.bmcnn.mitigation import PARTS, Known, effort, mitigation
 from mho.experiments.bmcnn.network import network, on_arrays
 from mho.experiments.bmcnn.studies import STUDY, compared, variants
 
@@ -41,6 +41,7 @@ def test_every_architecture_classifies(architecture: Architecture, pool: bool) -
         ({"mitigations": []}, r"BmcnnConfig\.mitigations"),
         ({"mitigations": ["batch nrm"]}, "did you mean 'batch norm'"),
         ({"further": ["layer + layer"]}, "each part once"),
+        ({"further": ["2 copies + 3 copies"]}, "each part once"),
         ({"studies": ["map"]}, r"BmcnnConfig\.studies"),
     ],
 )
@@ -75,7 +76,7 @@ def mapped(hardware: mho.Hardware) -> tuple[nn.Module, Known]:
     return chips.eval(), known
 
 
-@pytest.mark.parametrize("name", AFTER)
+@pytest.mark.parametrize("name", [name for name, part in PARTS.items() if part.act])
 def test_no_repair_writes_a_cell(name: str) -> None:
     chips, known = mapped(BmcnnConfig().hardware(0.5, 0.5))
     with torch.no_grad():

@@ -17,10 +17,10 @@ from mho.errors import unknown
 
 @dataclass(frozen=True)
 class List:
-    """Show experiments, devices, datasets or prices, or the settings of one experiment."""
+    """Show experiments, devices, datasets, prices or mitigations, or an experiment's settings."""
 
     what: Annotated[str, tyro.conf.Positional]
-    """One of experiments, devices, datasets, prices, or the name of an experiment."""
+    """One of experiments, devices, datasets, prices, mitigations, or the name of an experiment."""
 
     def run(self) -> None:
         """Print a table."""
@@ -31,6 +31,7 @@ class List:
             "devices": _devices,
             "datasets": _datasets,
             "prices": _prices,
+            "mitigations": _mitigations,
             **{name: partial(_settings, name) for name in EXPERIMENTS},
         }
         if self.what not in tables:
@@ -51,6 +52,17 @@ def _experiments() -> Table:
     table = _table("name", "what", "presets")
     for name, experiment in EXPERIMENTS.items():
         table.add_row(name, experiment.what, ", ".join(experiment.presets))
+    return table
+
+
+def _mitigations() -> Table:
+    from mho.experiments.bmcnn.mitigation import PARTS
+
+    table = _table("part", "when", "calibration images", "labels", "what")
+    for name, part in PARTS.items():
+        when = "before mapping" if part.act is None else "on mapped chips"
+        uses = ("yes" if each else "no" for each in (part.measures, part.labels))
+        table.add_row(name, when, *uses, part.what)
     return table
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 
 import torch
-from jaxtyping import Float, Shaped
+from jaxtyping import Shaped
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
@@ -100,7 +100,7 @@ def _digital_parts(net: nn.Module) -> dict[str, nn.Module]:
 
     def computes(module: nn.Module) -> bool:
         if isinstance(module, ArrayLayer):
-            return bool(_constants(module)) or hasattr(module, "arithmetic")
+            return bool(_constants(module)) or module.arithmetic is not None
         return isinstance(module, ChipLinear | ChipBatchNorm)
 
     return {name: module for name, module in net.named_modules() if computes(module)}
@@ -121,18 +121,8 @@ def _equipped(module: nn.Module, bits: int) -> FixedPointArithmetic:
     if isinstance(module, ArrayLayer):
         for tensor in _constants(module).values():
             tensor.copy_(arithmetic.constant(tensor))
-        if not hasattr(module, "arithmetic"):
-            module.register_forward_hook(_rounded)
     module.arithmetic = arithmetic
     return arithmetic
-
-
-def _rounded(
-    layer: nn.Module, _inputs: tuple[Tensor, ...], output: Float[Tensor, "*n"]
-) -> Float[Tensor, "*n"]:
-    """Forward hook of a memristive layer: what its read-out gives, rounded."""
-    assert isinstance(layer.arithmetic, FixedPointArithmetic)
-    return layer.arithmetic.result(output)
 
 
 def _refuse_other_parts(net: nn.Module) -> None:

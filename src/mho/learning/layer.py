@@ -14,6 +14,7 @@ from mho.errors import invalid
 from mho.hardware import Crossbar, Hardware, Tiling
 from mho.hardware.converters import Converter
 from mho.hardware.streams import key
+from mho.learning.arithmetic import FixedPointArithmetic
 from mho.learning.compare import positions_apart
 from mho.learning.quantizer import level_index, level_value
 
@@ -69,6 +70,7 @@ class ArrayLayer(nn.Module):
         gain, offset (chips, out_features): digital read-out correction, 1 and 0 if not tuned.
         target (out, in): weight that the programmed levels stand for.
         effective (chips, out, in): weight that the arrays realize.
+        arithmetic: how the read-out computes, if not in floating point; see `mho.fixed_point`.
     """
 
     column_dim: ClassVar[int]
@@ -80,6 +82,7 @@ class ArrayLayer(nn.Module):
     offset: Tensor
     target: Tensor
     effective: Tensor
+    arithmetic: FixedPointArithmetic | None
 
     def _install(self, hardware: Hardware, chips: range, seed: int) -> None:
         """Put the present weight on arrays of new chips."""
@@ -93,7 +96,7 @@ class ArrayLayer(nn.Module):
         self.full_scale = _full_scale(matrix, hardware.full_scale)
         self.dac = Converter("DAC", hardware.dac_bits, hardware.coverage, self.chips)
         self.adc = Converter("ADC", hardware.adc_bits, hardware.coverage, self.chips)
-        self.tuned = False
+        self.tuned, self.arithmetic = False, None
         out = matrix.shape[0]
         self.register_buffer("gain", matrix.new_ones(self.chips, out))
         self.register_buffer("offset", matrix.new_zeros(self.chips, out))
@@ -305,7 +308,8 @@ class ArrayLayer(nn.Module):
             y = y.unflatten(0, (self.chips, -1))
             shape = (self.chips, *(1,) * (y.dim() - 2 - len(after)), -1, *after)
             y = (y * self.gain.view(shape) + self.offset.view(shape)).flatten(0, 1)
-        return y if self.bias is None else y + self.bias.view(-1, *after)
+        y = y if self.bias is None else y + self.bias.view(-1, *after)
+        return y if self.arithmetic is None else self.arithmetic.result(y)
 
     def _drive(self, x: Tensor) -> Tensor:
         """Inputs (chips * batch, ...) as the DACs apply them."""

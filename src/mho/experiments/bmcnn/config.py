@@ -99,10 +99,12 @@ class BmcnnConfig(ExperimentConfig):
     mitigations: tuple[str, ...] = (
         "none", "layer", "column", "expected batch norm", "batch norm", "batch norm + labels",
     )  # fmt: skip
-    """Compared at every spread; parts are joined with ' + ', see the parts in the docs."""
+    """Compared at every spread; parts are joined with ' + ', see mho list
+    mitigations."""
     further: tuple[str, ...] = (
-        "gain", "column moments", "batch norm + distilled", "placement + batch norm",
-        "2 copies + batch norm", "placement + 2 copies + batch norm + distilled",
+        "gain", "column moments", "batch norm + distilled", "2 copies + batch norm",
+        "placement", "placement + expected batch norm", "placement + batch norm",
+        "placement + 2 copies + batch norm",
     )  # fmt: skip
     """Compared at the claimed spreads alone."""
     studies: tuple[Study, ...] = STUDIES

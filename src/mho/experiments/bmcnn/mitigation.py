@@ -27,7 +27,7 @@ class Known:
     inputs: Tensor
     """Calibration images (n, 1, 28, 28)."""
     labels: Tensor
-    """Their labels (n,); only parts in `LABELLED` may look."""
+    """Their labels (n,); only parts with `labels` may look."""
     teacher: Tensor
     """Class probabilities (n, 10) that the network trained without spread gives them."""
     trained_on: mho.Hardware | None
@@ -36,7 +36,23 @@ class Known:
     """Weight of staying at the old classifier."""
 
 
-def _tune(per: str, method: str) -> Callable[[nn.Module, Known], None]:
+Act = Callable[[nn.Module, Known], None]
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of a mitigation."""
+
+    what: str
+    act: Act | None = None
+    """What it does to mapped chips; None: it acts before mapping."""
+    measures: bool = False
+    """Whether each chip runs the calibration images."""
+    labels: bool = False
+    """Whether their labels are used."""
+
+
+def _tune(per: str, method: str) -> Act:
     return lambda net, known: mho.tune(
         net, known.inputs, per=per, method=method, trained_on=known.trained_on  # type: ignore[arg-type]
     )  # fmt: skip
@@ -46,26 +62,43 @@ def _refit(net: nn.Module, known: Known, targets: Tensor) -> None:
     mho.refit(net, known.inputs, targets, pull=known.pull, steps=REFIT_STEPS)
 
 
-AFTER: dict[str, Callable[[nn.Module, Known], None]] = {
-    "gain": lambda net, known: mho.correct(net, known.trained_on),
-    "layer": _tune("layer", "least-squares"),
-    "column": _tune("column", "least-squares"),
-    "layer moments": _tune("layer", "moments"),
-    "column moments": _tune("column", "moments"),
-    "batch norm": lambda net, known: mho.refresh_batchnorm(net, known.inputs.split(100)),
-    "distilled": lambda net, known: _refit(net, known, known.teacher),
-    "labels": lambda net, known: _refit(net, known, known.labels),
-}
-"""Parts that act on mapped chips, in the order of the name; no cell is written."""
-
-BEFORE = ("none", "expected batch norm", "placement", "2 copies")
-"""Parts that act before mapping; any number of copies may stand there."""
-
-LABELLED = ("labels",)
-"""Parts that use labels."""
-
-MEASURING = tuple(name for name in AFTER if name != "gain")
-"""Parts that measure each chip with the calibration images."""
+PARTS: dict[str, Part] = {
+    "none": Part("nothing"),
+    "placement": Part("rows, columns and polarity chosen from a survey of each chip's cells"),
+    "2 copies": Part("each weight on two pairs, their currents averaged; any number may stand"),
+    "expected batch norm": Part(
+        "statistics that simulated chips of the known spread show on average"
+    ),
+    "gain": Part(
+        "one gain a layer, in closed form from the known spread",
+        lambda net, known: mho.correct(net, known.trained_on),
+    ),
+    "layer": Part("least squares, one gain and offset a layer", _tune("layer", "least-squares"),
+                  measures=True),
+    "column": Part("least squares, a gain and offset a column", _tune("column", "least-squares"),
+                   measures=True),
+    "layer moments": Part("the wanted mean and deviation, a layer", _tune("layer", "moments"),
+                          measures=True),
+    "column moments": Part("the wanted mean and deviation, a column", _tune("column", "moments"),
+                           measures=True),
+    "batch norm": Part(
+        "batch normalization refreshed on each chip",
+        lambda net, known: mho.refresh_batchnorm(net, known.inputs.split(100)),
+        measures=True,
+    ),
+    "distilled": Part(
+        "last classifier layer refitted to the answers of the network without spread",
+        lambda net, known: _refit(net, known, known.teacher),
+        measures=True,
+    ),
+    "labels": Part(
+        "last classifier layer refitted to labels",
+        lambda net, known: _refit(net, known, known.labels),
+        measures=True,
+        labels=True,
+    ),
+}  # fmt: skip
+"""All parts; those that act on mapped chips do so in the order of the name, and write no cell."""
 
 
 @dataclass(frozen=True)
@@ -79,12 +112,12 @@ class Mitigation:
     @property
     def label_free(self) -> bool:
         """Whether no labelled image is used."""
-        return not set(self.parts) & set(LABELLED)
+        return not any(_part(part).labels for part in self.parts)
 
     @property
     def measures(self) -> bool:
         """Whether it needs calibration images on each chip."""
-        return bool(set(self.parts) & set(MEASURING))
+        return any(_part(part).measures for part in self.parts)
 
     def hardware(self, hardware: mho.Hardware) -> mho.Hardware:
         """The kind of chip with what is done at mapping time."""
@@ -94,8 +127,9 @@ class Mitigation:
     def apply(self, net: nn.Module, known: Known) -> None:
         """Repair mapped chips."""
         for part in self.parts:
-            if part in AFTER:
-                AFTER[part](net, known)
+            act = _part(part).act
+            if act is not None:
+                act(net, known)
 
 
 def mitigation(name: str) -> Mitigation:
@@ -105,16 +139,22 @@ def mitigation(name: str) -> Mitigation:
         ValueError: a part is unknown, or stands there twice.
     """
     parts = tuple(name.split(" + "))
-    copies = 1
+    copies = [int(found[1]) for part in parts if (found := _COPIES.fullmatch(part))]
     for part in parts:
-        number = re.fullmatch(r"([1-9]\d?) copies", part)
-        if number:
-            copies = int(number[1])
-        elif part not in AFTER and part not in BEFORE:
-            raise unknown("mitigation", part, (*BEFORE, *AFTER))
-    if len(set(parts)) < len(parts):
+        _part(part)
+    if len(set(parts)) < len(parts) or len(copies) > 1:
         raise invalid("mitigation", name, "each part once")
-    return Mitigation(name, parts, copies)
+    return Mitigation(name, parts, copies[0] if copies else 1)
+
+
+_COPIES = re.compile(r"([1-9]\d?) copies")
+
+
+def _part(name: str) -> Part:
+    known = "2 copies" if _COPIES.fullmatch(name) else name
+    if known not in PARTS:
+        raise unknown("mitigation", name, PARTS)
+    return PARTS[known]
 
 
 @dataclass(frozen=True)
