@@ -71,7 +71,7 @@ def mapped(hardware: mho.Hardware) -> tuple[nn.Module, Known]:
     generator = torch.Generator().manual_seed(1)
     x = torch.rand(40, 1, 28, 28, generator=generator)
     labels = torch.randint(10, (40,), generator=generator)
-    known = Known(x, labels, torch.full((40, 10), 0.1), None, 0.1)
+    known = Known(x, labels, torch.full((40, 10), 0.1), None, 0.1, 20)
     chips = mho.convert(net, hardware, 3, generator=generator, select=on_arrays(SMALL))
     return chips.eval(), known
 
@@ -113,7 +113,11 @@ def test_the_effort_counts_what_a_mitigation_stores() -> None:
 @pytest.mark.parametrize("preset", PRESETS)
 def test_points_of_a_study_differ_in_name(preset: str) -> None:
     config = PRESETS[preset]
-    for points in (compared(config), *(study(config) for study in STUDY.values())):
+    for points in (
+        compared(config, 0),
+        compared(config, 1),
+        *(study(config) for study in STUDY.values()),
+    ):
         names = [point.name for point in points]
         assert len(set(names)) == len(names)
         assert len(points) > 0

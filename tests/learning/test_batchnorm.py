@@ -55,7 +55,7 @@ def test_outputs_have_the_statistics_asked_for(model: nn.Module, batches: list[T
     torch.testing.assert_close(y.var(1, correction=0), torch.ones(3, 5), rtol=1e-3, atol=0)
 
 
-def test_statistics_are_averaged_over_batches_and_start_anew(
+def test_statistics_are_pooled_over_batches_and_start_anew(
     model: nn.Module, batches: list[Tensor]
 ) -> None:
     net = mho.convert(model, HARDWARE, 2)
@@ -66,6 +66,8 @@ def test_statistics_are_averaged_over_batches_and_start_anew(
         seen = [net.net[0](x.repeat(2, 1, 1, 1)).unflatten(0, (2, -1)) for x in batches]
     means = torch.stack([s.mean((1, 3, 4)) for s in seen]).mean(0)
     torch.testing.assert_close(norm.mean, means, rtol=1e-4, atol=1e-5)
+    together = torch.cat(seen, dim=1).var((1, 3, 4), correction=0)
+    torch.testing.assert_close(norm.variance, together, rtol=1e-4, atol=1e-5)
     once = norm.mean.clone()
     mho.refresh_batchnorm(net, batches)
     torch.testing.assert_close(norm.mean, once)

@@ -20,9 +20,10 @@ from mho.learning.surgery import swap
 class ChipBatchNorm(nn.Module):
     """Batch normalization with statistics of each chip's own; batch folded, chip-major.
 
-    Train mode normalizes with the batch's statistics and keeps their average over all batches seen
-    since `reset`; eval mode uses that average. With one chip the batch may hold items of any number
-    of chips: all then share the statistics.
+    Train mode normalizes with the batch's statistics and pools them over all batches seen since
+    `reset`: batches of one size give the mean and variance of all items together. Eval mode uses
+    what was pooled. With one chip the batch may hold items of any number of chips: all then share
+    the statistics.
 
     Args:
         norm: what every chip starts from; its affine parameters are taken over.
@@ -74,6 +75,13 @@ class ChipBatchNorm(nn.Module):
         """Forget the statistics."""
         self.batches.zero_()
 
+    def _note(self, mean: Tensor, variance: Tensor) -> None:
+        """Pool a batch's statistics with those seen before."""
+        self.batches += 1
+        n, beyond = self.batches, mean - self.mean
+        self.mean += beyond / n
+        self.variance += (variance - self.variance) / n + beyond.square() * (n - 1) / n**2
+
     def constants(self) -> dict[str, Tensor]:
         """Numbers that the digital unit keeps: in eval mode, `y = scale x + shift`."""
         scale, shift = self._folded(self.mean, self.variance)
@@ -95,9 +103,7 @@ class ChipBatchNorm(nn.Module):
         if self.training:
             over = (1, *range(3, y.dim()))
             mean, variance = y.mean(over), y.var(over, correction=0)
-            self.batches += 1
-            self.mean += (mean.detach() - self.mean) / self.batches
-            self.variance += (variance.detach() - self.variance) / self.batches
+            self._note(mean.detach(), variance.detach())
         scale, shift = self._folded(mean, variance)
         if self.arithmetic is not None:
             scale, shift = self.arithmetic.constant(scale), self.arithmetic.constant(shift)
@@ -116,7 +122,8 @@ def refresh_batchnorm(net: nn.Module, inputs: Iterable[Tensor]) -> None:
 
     Args:
         net: a network, converted or not; in fixed point or not.
-        inputs: batches of inputs (batch, ...); each is run once.
+        inputs: batches of inputs (batch, ...), of one size; each is run once. On a CPU small ones
+            are faster: some 500 inputs, counted over all chips.
 
     Raises:
         ValueError: there is no batch, or no batch normalization.

@@ -13,12 +13,10 @@ from mho.errors import invalid
 from mho.learning.arithmetic import FixedPointArithmetic, largest
 from mho.learning.batchnorm import ChipBatchNorm
 from mho.learning.chip_linear import ChipLinear
+from mho.learning.chips import at_once, chip_count
 from mho.learning.evaluate import evaluating
 from mho.learning.layer import ArrayLayer
 from mho.learning.surgery import plain_type, rebuild
-
-_AT_ONCE = 100
-"""Inputs that go through all chips together."""
 
 
 @torch.no_grad()
@@ -56,7 +54,7 @@ def fixed_point(net: nn.Module, bits: int, inputs: Shaped[Tensor, "batch ..."]) 
     for arithmetic in parts.values():
         arithmetic.observing = True
     with evaluating(fresh):
-        for batch in inputs.split(_AT_ONCE):
+        for batch in inputs.split(at_once(chip_count(fresh), inputs.device)):
             fresh(batch)
     for name, arithmetic in parts.items():
         if arithmetic.seen is None:

@@ -11,12 +11,10 @@ from torch import Tensor, nn
 
 from mho.errors import invalid
 from mho.learning.chip_linear import ChipLinear
-from mho.learning.chips import chip_count
+from mho.learning.chips import at_once, chip_count
 from mho.learning.evaluate import evaluating
 from mho.learning.surgery import plain_type, swap
 
-_AT_ONCE = 100
-"""Inputs that go through the arrays of all chips together."""
 _FLAT = 1e-8
 """Largest slope of the objective at which the fit ends."""
 
@@ -125,7 +123,7 @@ def _features(
     parts = []
     try:
         with evaluating(net):
-            for batch in inputs.split(_AT_ONCE):
+            for batch in inputs.split(at_once(chips, inputs.device)):
                 seen.clear()
                 output = net(batch)
                 for x, _ in seen:

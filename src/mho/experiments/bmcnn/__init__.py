@@ -12,13 +12,14 @@ Monte Carlo. studies: which points. result: the figures and claims made of them.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
 
 import mho
 from mho.experiments.bmcnn.config import PRESETS, Architecture, BmcnnConfig
-from mho.experiments.bmcnn.mitigation import mitigation
+from mho.experiments.bmcnn.mitigation import Mitigation, mitigation
 from mho.experiments.bmcnn.network import TRAININGS, train
 from mho.experiments.bmcnn.points import Bench, Point
 from mho.experiments.bmcnn.result import result
@@ -48,14 +49,19 @@ def train_and_map(config: BmcnnConfig, run: Run, number: int) -> dict[str, Any]:
     }  # fmt: skip
     bench = Bench(config, run, number, config.architecture, nets)
     held_out = mho.data.load("mnist", "validation", per_class=config.sweep_per_class)
-    outcome: dict[str, Any] = {"held_out": bench.measure(compared(config), held_out, "held out")}
+    outcome: dict[str, Any] = {
+        "held_out": bench.measure(compared(config, number), held_out, "held out")
+    }
     test = mho.data.load("mnist", "test", per_class=config.test_per_class)
     device = config.torch_device()
     outcome["ideal"] = run.once(
         "ideal", lambda: 100 * plain_accuracy(nets["plain"], test, device, flat=False)
     )
     outcome["test"] = {
-        str(cov): bench.measure(claimed(config, outcome["held_out"], cov), test, "test")
+        str(cov): {
+            name: bench.measure([point], test, "test")[0]
+            for name, point in claimed(config, outcome["held_out"], cov).items()
+        }
         for cov in config.headline_cov
     }
     if number == 0:
@@ -63,27 +69,29 @@ def train_and_map(config: BmcnnConfig, run: Run, number: int) -> dict[str, Any]:
     return outcome
 
 
-def claimed(config: BmcnnConfig, held_out: list[dict[str, Any]], cov: float) -> list[Point]:
-    """Points of a spread that are run on the test images.
+def claimed(config: BmcnnConfig, held_out: list[dict[str, Any]], cov: float) -> dict[str, Point]:
+    """Points of a spread that are run on the test images: the best on the held-out ones.
 
-    Raw; tuned as the descendant of the source does; the best on the held-out images without labels
-    and with them, among the mitigations that write each cell once and need no further cells.
+    "free" and "labelled": without and with labels, each cell written once and no more cells than
+    one pair a weight. "any": without labels, at whatever cost; where that was measured.
     """
 
-    def best(label_free: bool) -> Point:
-        rows = []
-        for row in held_out:
-            choice = mitigation(row["mitigation"])
-            once = choice.copies == 1 and "placement" not in choice.parts
-            if row["cov_on"] == cov and once and choice.label_free == label_free:
-                rows.append(row)
+    def best(wanted: Callable[[Mitigation], bool]) -> Point | None:
+        rows = [r for r in held_out if r["cov_on"] == cov and wanted(mitigation(r["mitigation"]))]
+        if not rows:
+            return None
         row = max(rows, key=lambda row: mean_std(row["accuracy"])[0])
         return Point(**{k: v for k, v in row.items() if k != "accuracy"})
 
-    names = [mitigation(m) for m in (*config.mitigations, *config.further)]
-    points = [Point("plain", m, cov, cov) for m in ("none", "layer")]
-    points += [best(free) for free in (True, False) if any(m.label_free == free for m in names)]
-    return points
+    def candidate(choice: Mitigation) -> bool:
+        return choice.once and choice.name in config.mitigations
+
+    points = {
+        "free": best(lambda choice: candidate(choice) and choice.label_free),
+        "labelled": best(lambda choice: candidate(choice) and not choice.label_free),
+        "any": best(lambda choice: not choice.once and choice.label_free),
+    }
+    return {name: point for name, point in points.items() if point is not None}
 
 
 def _details(bench: Bench, outcome: dict[str, Any], test: mho.data.Samples) -> dict[str, Any]:
@@ -98,7 +106,7 @@ def _details(bench: Bench, outcome: dict[str, Any], test: mho.data.Samples) -> d
     if "networks" in config.studies:
         rows["networks"] = networks(config, run, images)
     headline = config.headline_cov[-1]
-    best = Point(**{k: v for k, v in outcome["test"][str(headline)][2].items() if k != "accuracy"})
+    best = claimed(config, outcome["held_out"], headline)["free"]
     efforts = {
         name: vars(bench.effort(Point("aware", name, headline, headline)))
         for name in (*config.mitigations, *config.further)

@@ -34,6 +34,8 @@ class Known:
     """Chips drawn in training, if any."""
     pull: float
     """Weight of staying at the old classifier."""
+    together: int
+    """Images that are run at once."""
 
 
 Act = Callable[[nn.Module, Known], None]
@@ -83,7 +85,7 @@ PARTS: dict[str, Part] = {
                            measures=True),
     "batch norm": Part(
         "batch normalization refreshed on each chip",
-        lambda net, known: mho.refresh_batchnorm(net, known.inputs.split(100)),
+        lambda net, known: mho.refresh_batchnorm(net, known.inputs.split(known.together)),
         measures=True,
     ),
     "distilled": Part(
@@ -113,6 +115,11 @@ class Mitigation:
     def label_free(self) -> bool:
         """Whether no labelled image is used."""
         return not any(_part(part).labels for part in self.parts)
+
+    @property
+    def once(self) -> bool:
+        """Whether each cell is written once, and there are no more cells than for one copy."""
+        return self.copies == 1 and "placement" not in self.parts
 
     @property
     def measures(self) -> bool:

@@ -72,8 +72,10 @@ def train(
     for part, layer in list(net.named_children()):
         if not select(part, layer):
             continue
-        sign = mho.nn.StochasticSign(seed=key(seed, part, "sign"))
-        steps: list[nn.Module] = [sign if architecture.stochastic else mho.nn.Levels(2)]
+        steps: list[nn.Module] = [mho.nn.Levels(2)]
+        if architecture.stochastic:  # at first, all chances are equally frequent
+            width = layer.weight.detach().abs().max().item()  # type: ignore[operator]
+            steps = [mho.nn.StochasticSign(width, key(seed, part, "sign"))]
         if kind == "aware":
             steps.append(mho.nn.Variation(config.aware, key(seed, part)))
         mho.quantize(layer, *steps)
@@ -97,4 +99,6 @@ def train(
         if feed.ends_epoch(step):
             accuracy = 100 * plain_accuracy(net, validation, device, flat=False)
             run.log(step=step + 1, training=name, validation=accuracy)
+    if architecture.stochastic:  # the signs that stay give other statistics than those drawn
+        mho.refresh_batchnorm(net, feed.sample(5000).split(500))
     return net.eval()

@@ -15,6 +15,7 @@ from mho.experiments.bmcnn.mitigation import Effort, Known, effort, mitigation, 
 from mho.experiments.bmcnn.network import on_arrays
 from mho.experiments.run import Run
 from mho.hardware.streams import key
+from mho.learning.chips import at_once
 
 
 class Point(NamedTuple):
@@ -111,26 +112,31 @@ class Bench:
         net, select = self.nets[point.training], on_arrays(self.architecture)
         if "expected batch norm" in choice.parts:
             net = mho.expect_batchnorm(
-                net, hardware, self.inputs.split(100),
+                net, hardware, self.inputs.split(self._together),
                 generator=self._generator("simulated chips"), select=select,
             )  # fmt: skip
         chips = mho.convert(
             net, hardware, config.chips, generator=self._generator("chips"), select=select
         )
         trained_on = config.aware if point.training == "aware" else None
-        known = Known(self.inputs, self.labels, self.teacher, trained_on, config.pull)
+        known = Known(
+            self.inputs, self.labels, self.teacher, trained_on, config.pull, self._together
+        )
         choice.apply(chips.eval(), known)
         fixed = self.architecture.classifier == "fixed"
         bits = point.bits or (self.architecture.bits if fixed else None)
         return chips if bits is None else mho.fixed_point(chips, bits, self.inputs[:100])
 
+    @property
+    def _together(self) -> int:
+        """Images that are run at once."""
+        return at_once(self.config.chips, self.inputs.device)
+
     def _generator(self, purpose: str) -> torch.Generator:
         return torch.Generator().manual_seed(key(self.config.seed, purpose, self.number))
 
     def _loader(self, point: Point, samples: Samples) -> Any:
-        """Batches small enough that, all chips counted, they stay in the processor's cache."""
-        device = self.config.torch_device()
-        batch = max(1, 200 // self.config.chips) if device.type == "cpu" else 1000
+        device = self.inputs.device
         pair = (samples.images.to(device), samples.labels.to(device))
-        loader = mho.data.batches(pair, batch, seed=None)
+        loader = mho.data.batches(pair, self._together, seed=None)
         return self.run.watch(point.name, loader, len(loader))

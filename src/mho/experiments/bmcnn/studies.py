@@ -10,7 +10,6 @@ from mho.data import Samples
 from mho.experiments.bmcnn.config import Architecture, BmcnnConfig
 from mho.experiments.bmcnn.network import TRAININGS, train
 from mho.experiments.bmcnn.points import Bench, Point
-from mho.experiments.experiment import plain_accuracy
 from mho.experiments.run import Run
 
 STUCK = (0.0, 0.005, 0.01, 0.02, 0.05, 0.1)
@@ -19,17 +18,17 @@ BITS = (3, 4, 5, 6, 8, 12, 16)
 COPIES = (1, 2, 4, 8)
 PAIRS = ((200.0, 500.0), (100.0, 2500.0), (10e3, 100e3))
 """Resistances of the source's descendants [ohm]."""
-SIGMAS = (0.1, 0.2, 0.3, 0.4, 0.5)
+SIGMAS = (0.1, 0.3, 0.5)
 """Standard deviation of R_ON over its mean; that of R_OFF is twice as many ohms."""
 
 
-def compared(config: BmcnnConfig) -> list[Point]:
-    """All mitigations, both trainings, spread in both resistances."""
+def compared(config: BmcnnConfig, number: int) -> list[Point]:
+    """Mitigations on both trainings, spread in both resistances; in full on the first network."""
     points = []
     for training in TRAININGS:
-        for cov in config.cov:
+        for cov in config.cov if number == 0 else config.headline_cov:
             names = config.mitigations
-            if cov in config.headline_cov:
+            if number == 0 and cov in config.headline_cov:
                 names += config.further
             points += [Point(training, name, cov, cov) for name in names]
     return points
@@ -37,19 +36,20 @@ def compared(config: BmcnnConfig) -> list[Point]:
 
 def alone(config: BmcnnConfig) -> list[Point]:
     """Spread in R_ON alone, then in R_OFF alone."""
-    names = [n for n in ("none", "layer", "column", "batch norm") if n in config.mitigations]
+    names = [n for n in ("none", "layer", "batch norm") if n in config.mitigations]
     spreads = [(c, 0.0) for c in config.cov] + [(0.0, c) for c in config.cov if c > 0]
     return [Point(kind, name, *cov) for kind in TRAININGS for name in names for cov in spreads]
 
 
 def maps(config: BmcnnConfig) -> list[Point]:
     """Every spread of R_ON with every one of R_OFF, and every ratio with every spread."""
-    both = [(on, off) for on in config.cov for off in config.cov]
+    both = [(on, off) for on in config.map_cov for off in config.map_cov]
     points = [Point("aware", "batch norm", *cov) for cov in both]
     for ratio in RATIOS:
         r_off = ratio * config.r_on
         points += [
-            Point("aware", "batch norm", c, c, r_on=config.r_on, r_off=r_off) for c in config.cov
+            Point("aware", "batch norm", c, c, r_on=config.r_on, r_off=r_off)
+            for c in config.map_cov
         ]
     return points
 
@@ -113,7 +113,6 @@ def variants(base: Architecture) -> dict[str, Architecture]:
 
 def networks(config: BmcnnConfig, run: Run, images: Samples) -> list[dict[str, Any]]:
     """Each architecture: without spread, and at each claimed one, raw and best."""
-    device = config.torch_device()
     trained: dict[Architecture, dict[str, Any]] = {}
     rows = []
     for name, architecture in variants(config.architecture).items():
@@ -132,10 +131,6 @@ def networks(config: BmcnnConfig, run: Run, images: Samples) -> list[dict[str, A
         points = [Point("plain", "none", 0.0, 0.0)]
         for cov in config.headline_cov:
             points += [Point("plain", "none", cov, cov), Point("aware", "batch norm", cov, cov)]
-        ideal = run.once(
-            f"{name}, ideal",
-            lambda n=nets["plain"]: 100 * plain_accuracy(n, images, device, flat=False),
-        )
         chips = bench.chips(points[0])
         chips(bench.inputs[:1])
         cells = sum(layer.cells for layer in mho.ledger(chips).layers)
@@ -143,7 +138,7 @@ def networks(config: BmcnnConfig, run: Run, images: Samples) -> list[dict[str, A
         digital = sum(p.numel() for p in nets["plain"].parameters()) - on_arrays
         rows.append({
             "name": name, "cells": cells, "on_arrays": on_arrays, "digital": digital,
-            "fixed": architecture.classifier == "fixed", "ideal": ideal,
+            "fixed": architecture.classifier == "fixed",
             "points": bench.measure(points, images, name),
         })  # fmt: skip
     return rows
