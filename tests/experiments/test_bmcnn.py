@@ -121,3 +121,20 @@ def test_points_of_a_study_differ_in_name(preset: str) -> None:
         names = [point.name for point in points]
         assert len(set(names)) == len(names)
         assert len(points) > 0
+
+
+def test_the_descendants_convention_is_normal_and_clamped_at_one_ohm() -> None:
+    config = BmcnnConfig()
+    device = config.hardware(0.5, 0.4, r_on=200.0, r_off=500.0, shape="clamped").device
+    for state, cov in ((device.r_on, 0.5), (device.r_off, 0.4)):
+        assert state.device.distribution == "normal"
+        assert state.device.cov == cov
+        assert state.mean * state.device.lower == pytest.approx(1.0)
+    own = config.hardware(0.5, 0.4).device
+    assert own.r_on.device.distribution == "truncated-normal"
+    assert own.r_off.device.distribution == "lognormal"
+    pairs = STUDY["pairs"](config)
+    assert all(
+        p.cov_off * p.r_off == pytest.approx(2 * p.cov_on * p.r_on) and p.shape == "clamped"
+        for p in pairs
+    )

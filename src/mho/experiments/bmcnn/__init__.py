@@ -114,15 +114,16 @@ def _details(bench: Bench, outcome: dict[str, Any], test: mho.data.Samples) -> d
     return {
         "studies": rows,
         "efforts": efforts,
+        "formats": run.once("formats", lambda: bench.formats(best)),
         "confusion": run.once("confusion", lambda: bench.confusion(best, test)),
         **_account(bench),
     }
 
 
 def _account(bench: Bench) -> dict[str, Any]:
-    """Ledger, cost and histograms of mapping once and reading one image, at the first claim."""
-    cov = bench.config.headline_cov[0]
-    chips = bench.chips(Point("plain", "none", cov, cov))
+    """Ledger, cost and histograms of mapping once, setting the converters, reading an image."""
+    cov, bits = bench.config.headline_cov[0], bench.config.converter_bits
+    chips = bench.chips(Point("plain", "none", cov, cov, converter_bits=bits))
     with torch.no_grad():
         chips(bench.inputs[:1])
     return account(chips, bench.config.prices, layer=-1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, get_args
 
 import mho
 from mho.config import Config, Range
@@ -14,8 +14,11 @@ from mho.physics.spread import Distribution
 DOI = "10.1109/ICECS46596.2019.8964998"
 
 Shares = tuple[float, ...]
-Study = Literal["alone", "maps", "stuck", "ratio", "bits", "copies", "networks"]
-STUDIES: tuple[Study, ...] = ("alone", "maps", "stuck", "ratio", "bits", "copies", "networks")
+Shape = Distribution | Literal["clamped"]
+Study = Literal[
+    "alone", "maps", "shapes", "stuck", "pairs", "bits", "converters", "copies", "networks"
+]  # fmt: skip
+STUDIES: tuple[Study, ...] = get_args(Study)
 
 
 class Architecture(Config):
@@ -111,6 +114,9 @@ class BmcnnConfig(ExperimentConfig):
     """Compared at the claimed spreads on the first training alone."""
     studies: tuple[Study, ...] = STUDIES
     """Further studies, on the first training."""
+    converter_bits: Annotated[int, Range(least=2, most=16)] = 8
+    """Bits of the DACs and ADCs whose energy is accounted [1]; accuracies are those of exact ones
+    but for the study of converters."""
     yield_from: Annotated[float, Range(least=0.0, most=100.0)] = 90.0
     """Accuracy at which the curves of yield begin [%]."""
 
@@ -136,11 +142,23 @@ class BmcnnConfig(ExperimentConfig):
         *,
         r_on: float | None = None,
         r_off: float | None = None,
+        shape: Shape | None = None,
         stuck: float = 0.0,
     ) -> mho.Hardware:
-        """Chips whose devices spread by so much, half of the `stuck` cells in either state."""
-        on = mho.Spread(distribution=self.on_distribution, cov=cov_on, lower=self.truncation)
-        off = mho.Spread(distribution=self.off_distribution, cov=cov_off, lower=self.truncation)
+        """Chips whose devices spread by so much, half of the `stuck` cells in either state.
+
+        `shape` of both spreads instead of the configuration's own; "clamped" is the convention of
+        the source's descendants: normal, and what is below 1 ohm is set to 1 ohm.
+        """
+        shapes = (self.on_distribution, self.off_distribution) if shape is None else (shape,) * 2
+        on, off = (
+            mho.Spread(distribution="normal", cov=cov, lower=1 / mean)
+            if each == "clamped"
+            else mho.Spread(distribution=each, cov=cov, lower=self.truncation)
+            for each, cov, mean in zip(
+                shapes, (cov_on, cov_off), (r_on or self.r_on, r_off or self.r_off), strict=True
+            )
+        )
         device = mho.TwoState(
             r_on=mho.Resistance(mean=r_on or self.r_on, device=on),
             r_off=mho.Resistance(mean=r_off or self.r_off, device=off),

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 import mho
 from mho.data import Samples
-from mho.experiments.bmcnn.config import Architecture, BmcnnConfig
+from mho.experiments.bmcnn.config import Architecture, BmcnnConfig, Shape
 from mho.experiments.bmcnn.mitigation import Effort, Known, effort, mitigation, probabilities
 from mho.experiments.bmcnn.network import on_arrays
 from mho.experiments.run import Run
@@ -32,8 +32,12 @@ class Point(NamedTuple):
     """Mean high resistance [ohm]; None: the configuration's."""
     stuck: float = 0.0
     """Share of stuck cells, half of them in either state."""
+    shape: Shape | None = None
+    """Shape of both spreads; None: the configuration's."""
     bits: int | None = None
     """Bits of the digital parts; None: float32."""
+    converter_bits: int | None = None
+    """Bits of DACs and ADCs, of each tile its own; None: exact."""
 
     @property
     def name(self) -> str:
@@ -88,6 +92,10 @@ class Bench:
         worst = counts.diagonal(dim1=1, dim2=2).sum(1).argmin()
         return counts[worst].tolist()
 
+    def formats(self, point: Point) -> dict[str, str]:
+        """Formats of the digital tensors in fixed point, by name."""
+        return mho.formats(self.chips(point._replace(bits=self.architecture.bits)))
+
     def effort(self, point: Point) -> Effort:
         """What the point's mitigation costs."""
         chips = self.chips(point)
@@ -98,8 +106,11 @@ class Bench:
     def hardware(self, point: Point) -> mho.Hardware:
         """The kind of chip of a point."""
         kind = self.config.hardware(
-            point.cov_on, point.cov_off, r_on=point.r_on, r_off=point.r_off, stuck=point.stuck
-        )
+            point.cov_on, point.cov_off, r_on=point.r_on, r_off=point.r_off, shape=point.shape,
+            stuck=point.stuck,
+        )  # fmt: skip
+        bits = point.converter_bits
+        kind = kind.replace(dac_bits=bits, adc_bits=bits)
         return mitigation(point.mitigation).hardware(kind)
 
     def chips(self, point: Point) -> nn.Module:
@@ -122,6 +133,8 @@ class Bench:
         known = Known(
             self.inputs, self.labels, self.teacher, trained_on, config.pull, self._together
         )
+        if point.converter_bits is not None:
+            mho.calibrate(chips, self.inputs[: self._together])
         choice.apply(chips.eval(), known)
         fixed = self.architecture.classifier == "fixed"
         bits = point.bits or (self.architecture.bits if fixed else None)

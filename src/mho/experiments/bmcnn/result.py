@@ -27,10 +27,11 @@ def result(config: BmcnnConfig, outcomes: list[dict[str, Any]]) -> dict[str, Any
     curves = [_both(config, held_out, kind) for kind in TRAININGS]
     curves += figures.get("alone", [])
     curves += [_yield(config, outcomes, cov) for cov in config.headline_cov]
-    curves += [c for name in ("stuck", "ratio", "bits", "copies") for c in figures.get(name, [])]
+    curves += [c for name in STUDIED for c in figures.get(name, [])]
     tables = [_mitigations(config, held_out, first["efforts"])]
     if "networks" in studies:
         tables += [_networks(config, studies["networks"])]
+    tables.append(_formats(config, first["formats"]))
     claims = [
         claim("ideal_accuracy", "binarized network, no spread", [o["ideal"] for o in outcomes],
               "%", note="the paper's accuracies are not in any text we could read"),
@@ -161,7 +162,18 @@ def _stuck(rows: list[Row]) -> list[dict[str, Any]]:
     return [curve("stuck", "Stuck cells, no spread", "share of stuck cells [%]", ACCURACY, lines)]
 
 
-def _ratio(rows: list[Row]) -> list[dict[str, Any]]:
+def _shapes(rows: list[Row]) -> list[dict[str, Any]]:
+    curves = []
+    for training in TRAININGS:
+        shown = [r for r in rows if r["training"] == training]
+        name = f"{training} training, {shown[0]['mitigation']}"
+        lines = _lines(shown, lambda r: r["shape"], lambda r: 100 * r["cov_on"])
+        title = f"Shape of both spreads, {name}"
+        curves.append(curve(f"shapes_{training}", title, SPREAD, ACCURACY, lines))
+    return curves
+
+
+def _pairs(rows: list[Row]) -> list[dict[str, Any]]:
     curves = []
     for (on, off), group in groupby(
         sorted(rows, key=lambda r: r["r_on"]), lambda r: (r["r_on"], r["r_off"])
@@ -171,7 +183,8 @@ def _ratio(rows: list[Row]) -> list[dict[str, Any]]:
             shown, lambda r: f"{r['training']}, {r['mitigation']}", lambda r: 100 * r["cov_on"]
         )
         curves.append(curve(
-            f"pair_{on:g}_{off:g}", f"{on:g} and {off:g} ohm, sigma(R_OFF) = 2 sigma(R_ON)",
+            f"pair_{on:g}_{off:g}",
+            f"{on:g} and {off:g} ohm, both normal, sigma(R_OFF) = 2 sigma(R_ON)",
             "sigma(R_ON) over mean [%]", ACCURACY, lines,
         ))  # fmt: skip
     return curves
@@ -181,6 +194,12 @@ def _bits(rows: list[Row]) -> list[dict[str, Any]]:
     lines = _lines(rows, lambda r: f"{r['cov_on']:.0%} spread", lambda r: r["bits"])
     title = "Fixed-point classifier and batch normalization"
     return [curve("bits", title, "bits, sign included", ACCURACY, lines)]
+
+
+def _converters(rows: list[Row]) -> list[dict[str, Any]]:
+    lines = _lines(rows, lambda r: f"{r['cov_on']:.0%} spread", lambda r: r["converter_bits"])
+    title = "DACs and ADCs, one for each tile"
+    return [curve("converters", title, "bits, sign included", ACCURACY, lines)]
 
 
 def _copies(rows: list[Row]) -> list[dict[str, Any]]:
@@ -315,6 +334,18 @@ def _networks(config: BmcnnConfig, networks: list[dict[str, Any]]) -> dict[str, 
     return table("networks", "The hybrid family", columns, body, note)
 
 
+def _formats(config: BmcnnConfig, formats: dict[str, str]) -> dict[str, Any]:
+    names = [name.removeprefix("net.").rpartition(".") for name in formats]
+    body = [
+        [part, what, format]
+        for (part, _, what), format in zip(names, formats.values(), strict=True)
+    ]
+    columns = [("part", ""), ("tensor", ""), ("format", "")]
+    title = f"Formats of {config.architecture.bits}-bit fixed point"
+    note = "Qm.n: sign, m integer and n fraction bits, chosen for each tensor; one of all chips."
+    return table("formats", title, columns, body, note)
+
+
 def _pooled(rows: Sequence[Row], training: str, name: str, cov: float) -> list[float]:
     """Accuracy of all chips of all trainings at a point."""
     wanted = (training, name, cov)
@@ -332,7 +363,10 @@ def _cell(values: Sequence[float]) -> dict[str, float | None]:
 
 
 FIGURES: dict[str, Callable[[list[Row]], list[dict[str, Any]]]] = {
-    "alone": _alone, "maps": _maps, "stuck": _stuck, "ratio": _ratio, "bits": _bits,
-    "copies": _copies,
+    "alone": _alone, "maps": _maps, "shapes": _shapes, "stuck": _stuck, "pairs": _pairs,
+    "bits": _bits, "converters": _converters, "copies": _copies,
 }  # fmt: skip
 """What is drawn of each study."""
+
+STUDIED = ("shapes", "stuck", "pairs", "bits", "converters", "copies")
+"""Curves that follow those of yield, in this order."""

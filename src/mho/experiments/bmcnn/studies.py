@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args
 
 import mho
 from mho.data import Samples
@@ -11,10 +11,12 @@ from mho.experiments.bmcnn.config import Architecture, BmcnnConfig
 from mho.experiments.bmcnn.network import TRAININGS, train
 from mho.experiments.bmcnn.points import Bench, Point
 from mho.experiments.run import Run
+from mho.physics.spread import Distribution
 
 STUCK = (0.0, 0.005, 0.01, 0.02, 0.05, 0.1)
 RATIOS = (2.5, 5.0, 10.0, 100.0, 1000.0)
 BITS = (3, 4, 5, 6, 8, 12, 16)
+CONVERTER_BITS = (4, 5, 6, 8)
 COPIES = (1, 2, 4, 8)
 PAIRS = ((200.0, 500.0), (100.0, 2500.0), (10e3, 100e3))
 """Resistances of the source's descendants [ohm]."""
@@ -63,11 +65,21 @@ def stuck(config: BmcnnConfig) -> list[Point]:
     return [Point(*choice, 0.0, 0.0, stuck=share) for choice in choices for share in STUCK]
 
 
-def ratio(config: BmcnnConfig) -> list[Point]:
-    """The convention of the source's descendants: sigma(R_OFF) = 2 sigma(R_ON)."""
+def shapes(config: BmcnnConfig) -> list[Point]:
+    """The shape of the spread of both resistances."""
+    return [
+        Point(*choice, cov, cov, shape=shape)
+        for choice in (("plain", "none"), ("aware", "batch norm"))
+        for shape in get_args(Distribution)
+        for cov in config.map_cov
+    ]
+
+
+def pairs(config: BmcnnConfig) -> list[Point]:
+    """The convention of the source's descendants: sigma(R_OFF) = 2 sigma(R_ON), both normal."""
     choices = [("plain", "none"), ("plain", "layer"), ("aware", "batch norm")]
     return [
-        Point(*choice, sigma, 2 * sigma * on / off, r_on=on, r_off=off)
+        Point(*choice, sigma, 2 * sigma * on / off, r_on=on, r_off=off, shape="clamped")
         for choice in choices
         for on, off in PAIRS
         for sigma in SIGMAS
@@ -83,6 +95,15 @@ def bits(config: BmcnnConfig) -> list[Point]:
     ]
 
 
+def converters(config: BmcnnConfig) -> list[Point]:
+    """Resolution of DACs and ADCs."""
+    return [
+        Point("aware", "batch norm", cov, cov, converter_bits=n)
+        for cov in (0.0, *config.headline_cov)
+        for n in CONVERTER_BITS
+    ]
+
+
 def copies(config: BmcnnConfig) -> list[Point]:
     """Cells that share a weight."""
     names = ["batch norm", *(f"{n} copies + batch norm" for n in COPIES[1:])]
@@ -95,7 +116,8 @@ def copies(config: BmcnnConfig) -> list[Point]:
 
 
 STUDY: dict[str, Callable[[BmcnnConfig], list[Point]]] = {
-    "alone": alone, "maps": maps, "stuck": stuck, "ratio": ratio, "bits": bits, "copies": copies,
+    "alone": alone, "maps": maps, "shapes": shapes, "stuck": stuck, "pairs": pairs, "bits": bits,
+    "converters": converters, "copies": copies,
 }  # fmt: skip
 
 
