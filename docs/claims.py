@@ -1,15 +1,14 @@
 """Writes the README's claims table and picture from the committed results.
 
-Run: python docs/claims.py [results/quick]
+Run: python docs/claims.py
 
-The table stands between two markers in README.md; the picture is docs/quick.png. A test holds the
-README to what this writes.
+Each system is shown with its largest committed run. The table stands between two markers in
+README.md; the picture is docs/claims.png. A test holds the README to what this writes.
 """
 
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -18,18 +17,30 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 ROOT = Path(__file__).resolve().parent.parent
+RESULTS = ROOT / "results"
 MARKERS = ("<!-- claims: written by docs/claims.py -->\n", "<!-- end of claims -->\n")
 EXPERIMENTS = ("bmcnn", "siamese", "metaplastic")
+REPAIRS = (
+    ("plain", "none", "plain training"),
+    ("plain", "layer", "tuned, a gain and offset a layer"),
+    ("plain", "batch norm", "batch norm refreshed"),
+    ("aware", "batch norm", "the same, variation-aware training"),
+)
+"""Curves of the first panel: training, mitigation, label."""
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7")
 
 SHOWN = {
     "bmcnn": (
         "ideal_accuracy",
         "cov50_raw_accuracy",
+        "cov50_tuned_layer_accuracy",
         "cov50_best_accuracy",
         "cov50_worst_chip",
+        "cov100_raw_accuracy",
         "cov100_best_accuracy",
         "cov100_worst_chip",
+        "cov100_any_accuracy",
+        "cov100_any_worst_chip",
     ),
     "siamese": (
         "mlp_float_accuracy",
@@ -53,50 +64,56 @@ SHOWN = {
 """Claims that the README shows; the report shows all of them."""
 
 
-def results(folder: Path) -> dict[str, dict[str, Any]]:
-    """Result of each experiment."""
-    return {
-        name: json.loads((folder / name / "result.json").read_text(encoding="utf-8"))
-        for name in EXPERIMENTS
-    }
+def folder_of(name: str) -> Path:
+    """The largest committed run of an experiment."""
+    folders = [RESULTS / name / preset for preset in ("paper", "standard")]
+    folders.append(RESULTS / "quick" / name)
+    return next(folder for folder in folders if (folder / "result.json").exists())
 
 
-def table(folder: Path) -> str:
+def read(name: str, file: str) -> dict[str, Any]:
+    """A JSON file of that run."""
+    return json.loads((folder_of(name) / file).read_text(encoding="utf-8"))
+
+
+def table() -> str:
     """The claims as Markdown."""
     lines = ["| system | claim | paper | ours | n |", "|---|---|---|---|---|"]
-    commands = []
-    for name, result in results(folder).items():
-        environment = json.loads((folder / name / "env.json").read_text(encoding="utf-8"))
-        commands.append(f"`{environment['command']}`")
-        claims = {claim["id"]: claim for claim in result["claims"]}
+    commands: dict[str, list[str]] = {}
+    for name in EXPERIMENTS:
+        commands.setdefault(read(name, "env.json")["command"], []).append(name)
+        claims = {claim["id"]: claim for claim in read(name, "result.json")["claims"]}
         for id in SHOWN[name]:
             claim = claims[id]
             paper = "-" if claim["paper"] is None else f"{claim['paper']:g} {claim['unit']}"
             ours = _number(claim["ours"], claim["std"], claim["unit"])
             cells = (name, claim["what"], paper.strip(), ours, str(claim["n"]))
             lines.append("| " + " | ".join(cells) + " |")
-    made = ", ".join(dict.fromkeys(commands))
-    return "\n".join(lines) + f"\n\nAll of it from {made}.\n"
+    made = "; ".join(f"{', '.join(names)} from `{made}`" for made, names in commands.items())
+    return "\n".join(lines) + f"\n\nMade by: {made}.\n"
 
 
-def readme(text: str, folder: Path) -> str:
-    """README text with the table of a folder."""
+def readme(text: str) -> str:
+    """README text with the present table."""
     before, rest = text.split(MARKERS[0])
     _, after = rest.split(MARKERS[1])
-    return f"{before}{MARKERS[0]}{table(folder)}{MARKERS[1]}{after}"
+    return f"{before}{MARKERS[0]}{table()}{MARKERS[1]}{after}"
 
 
-def picture(folder: Path) -> Figure:
+def picture() -> Figure:
     """Three panels: one system each."""
-    data = results(folder)
+    data = {name: read(name, "result.json") for name in EXPERIMENTS}
     figure = Figure(figsize=(12, 3.6), layout="constrained")
     FigureCanvasAgg(figure)
     once, rarely, life = figure.subplots(1, 3)
 
     curves = {c["id"]: c for c in data["bmcnn"]["curves"]}
-    _lines(once, curves["spread_aware"]["series"])
-    once.set(title="Write once: repairs of an aware network", xlabel="device spread [%]")
-    once.set(ylabel="MNIST accuracy [%]")
+    lines = []
+    for training, mitigation, label in REPAIRS:
+        rows = curves[f"both_{training}"]["series"]
+        lines.append(next(r for r in rows if r["name"] == mitigation) | {"name": label})
+    _lines(once, lines)
+    once.set(title="Write once: MNIST accuracy [%]", xlabel="spread of R_ON and R_OFF [%]")
 
     curves = {c["id"]: c for c in data["siamese"]["curves"]}
     for colour, series in zip(COLOURS, curves["frontier"]["series"], strict=False):
@@ -142,11 +159,10 @@ def _number(value: float, std: float | None, unit: str) -> str:
 
 
 def main() -> None:
-    """Rewrite README.md and docs/quick.png."""
-    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "results" / "quick"
+    """Rewrite README.md and docs/claims.png."""
     path = ROOT / "README.md"
-    path.write_text(readme(path.read_text(encoding="utf-8"), folder), encoding="utf-8")
-    picture(folder).savefig(ROOT / "docs" / "quick.png", dpi=110)
+    path.write_text(readme(path.read_text(encoding="utf-8")), encoding="utf-8")
+    picture().savefig(ROOT / "docs" / "claims.png", dpi=110)
 
 
 if __name__ == "__main__":

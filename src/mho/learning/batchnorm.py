@@ -102,7 +102,7 @@ class ChipBatchNorm(nn.Module):
         mean, variance = self.mean, self.variance
         if self.training:
             over = (1, *range(3, y.dim()))
-            mean, variance = y.mean(over), y.var(over, correction=0)
+            variance, mean = torch.var_mean(y, over, correction=0)
             self._note(mean.detach(), variance.detach())
         scale, shift = self._folded(mean, variance)
         if self.arithmetic is not None:

@@ -56,11 +56,15 @@ def tune(
     def fit(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
         assert isinstance(layer, ArrayLayer)
         weight = layer.target if trained_on is None else layer.expected(trained_on)
-        wanted = _apply(layer, inputs[0], weight)
         seen = output
         if layer.bias is not None:
             seen = output - layer.bias.view(-1, *(1,) * (-1 - layer.column_dim))
-        gain, offset = _fitted(_by_column(seen, layer), _by_column(wanted, layer), per, method)
+        # Chip by chip, so that what the fit passes over stays in a processor's cache.
+        fits = [
+            _fitted(_by_column(y, layer), _by_column(_apply(layer, x, weight), layer), per, method)
+            for x, y in zip(inputs[0].chunk(layer.chips), seen.chunk(layer.chips), strict=True)
+        ]
+        gain, offset = (torch.stack(parts) for parts in zip(*fits, strict=True))
         _set(layer, gain, offset)
         return layer._readout(seen)
 
@@ -123,15 +127,14 @@ def _apply(layer: ArrayLayer, x: Tensor, weight: Tensor) -> Tensor:
 
 
 def _by_column(y: Tensor, layer: ArrayLayer) -> Tensor:
-    """(chips * batch, ...) to (chips, samples, out)."""
-    return y.unflatten(0, (layer.chips, -1)).movedim(layer.column_dim, -1).flatten(1, -2)
+    """Outputs (batch, ...) of one chip as (samples, out)."""
+    return y.movedim(layer.column_dim, -1).flatten(0, -2)
 
 
 def _fitted(seen: Tensor, wanted: Tensor, per: Per, method: Method) -> tuple[Tensor, Tensor]:
-    """Gain and offset (chips, out) that bring `seen` (chips, n, out) to `wanted`."""
-    dims = (1, 2) if per == "layer" else (1,)
-    seen_mean = seen.mean(dims, keepdim=True)
-    wanted_mean = wanted.mean(dims, keepdim=True)
+    """Gain and offset (out,) that bring `seen` (samples, out) of one chip to `wanted`."""
+    dims = (0, 1) if per == "layer" else (0,)
+    seen_mean, wanted_mean = seen.mean(dims, keepdim=True), wanted.mean(dims, keepdim=True)
     seen_dev, wanted_dev = seen - seen_mean, wanted - wanted_mean
     variance = seen_dev.square().mean(dims, keepdim=True)
     if method == "moments":
@@ -140,5 +143,5 @@ def _fitted(seen: Tensor, wanted: Tensor, per: Per, method: Method) -> tuple[Ten
         ratio = (seen_dev * wanted_dev).mean(dims, keepdim=True) / variance.clamp(min=1e-30)
     gain = torch.where(variance > 0, ratio, 1.0)
     offset = wanted_mean - gain * seen_mean
-    shape = (seen.shape[0], seen.shape[2])
-    return gain.squeeze(1).expand(shape), offset.squeeze(1).expand(shape)
+    out = seen.shape[1]
+    return gain.squeeze(0).expand(out), offset.squeeze(0).expand(out)

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 import mho
 from mho.errors import invalid, unknown
 
-REFIT_STEPS = 50
+REFIT_STEPS = 20
 """Steps of a refit, at most."""
 
 

@@ -13,11 +13,11 @@ from mho.experiments.bmcnn.points import Bench, Point
 from mho.experiments.run import Run
 from mho.physics.spread import Distribution
 
-STUCK = (0.0, 0.005, 0.01, 0.02, 0.05, 0.1)
+STUCK = (0.0, 0.01, 0.02, 0.05, 0.1)
 RATIOS = (2.5, 5.0, 10.0, 100.0, 1000.0)
-BITS = (3, 4, 5, 6, 8, 12, 16)
+BITS = (4, 5, 6, 8, 12)
 CONVERTER_BITS = (4, 5, 6, 8)
-COPIES = (1, 2, 4, 8)
+COPIES = (1, 2, 4)
 PAIRS = ((200.0, 500.0), (100.0, 2500.0), (10e3, 100e3))
 """Resistances of the source's descendants [ohm]."""
 SIGMAS = (0.1, 0.3, 0.5)
@@ -39,7 +39,7 @@ def compared(config: BmcnnConfig, number: int) -> list[Point]:
 def alone(config: BmcnnConfig) -> list[Point]:
     """Spread in R_ON alone, then in R_OFF alone."""
     names = [n for n in ("none", "layer", "batch norm") if n in config.mitigations]
-    spreads = [(c, 0.0) for c in config.cov] + [(0.0, c) for c in config.cov if c > 0]
+    spreads = [(c, 0.0) for c in config.map_cov] + [(0.0, c) for c in config.map_cov if c > 0]
     return [Point(kind, name, *cov) for kind in TRAININGS for name in names for cov in spreads]
 
 
@@ -72,6 +72,7 @@ def shapes(config: BmcnnConfig) -> list[Point]:
         for choice in (("plain", "none"), ("aware", "batch norm"))
         for shape in get_args(Distribution)
         for cov in config.map_cov
+        if cov > 0
     ]
 
 
