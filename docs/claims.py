@@ -39,8 +39,8 @@ SHOWN = {
         "cov100_raw_accuracy",
         "cov100_best_accuracy",
         "cov100_worst_chip",
-        "cov100_any_accuracy",
-        "cov100_any_worst_chip",
+        "cov100_more_accuracy",
+        "cov100_more_worst_chip",
     ),
     "siamese": (
         "mlp_float_accuracy",
@@ -113,7 +113,9 @@ def picture() -> Figure:
         rows = curves[f"both_{training}"]["series"]
         lines.append(next(r for r in rows if r["name"] == mitigation) | {"name": label})
     _lines(once, lines)
-    once.set(title="Write once: MNIST accuracy [%]", xlabel="spread of R_ON and R_OFF [%]")
+    once.set(
+        title="Write once: accuracy, held-out images [%]", xlabel="spread of R_ON and R_OFF [%]"
+    )
 
     curves = {c["id"]: c for c in data["siamese"]["curves"]}
     for colour, series in zip(COLOURS, curves["frontier"]["series"], strict=False):

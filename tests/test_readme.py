@@ -27,7 +27,7 @@ def test_the_example_runs_and_prints_what_it_says() -> None:
     blocks = re.findall(r"```python\n(>>> .*?)```", README, flags=re.DOTALL)
     assert blocks
     with torch.random.fork_rng():
-        result = _run(blocks[0])
+        result = _run("\n".join(blocks))
     assert result.attempted > 5
     assert result.failed == 0
 

@@ -87,7 +87,10 @@ def test_corrupt_data_is_refused_before_anything_is_written(
     assert not (tmp_path / "r").exists()
 
 
-@pytest.mark.parametrize("what", ["experiments", "devices", "datasets", "prices", "siamese"])
+@pytest.mark.parametrize(
+    "what",
+    ["experiments", "devices", "datasets", "prices", "mitigations", "siamese", "metaplastic"],
+)
 def test_list(what: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["list", what]) == 0
     assert len(lines(capsys.readouterr().out)) > 2

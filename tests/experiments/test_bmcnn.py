@@ -1,14 +1,22 @@
 """Write once: the family of networks, mitigations that compose, figures that say what was run."""
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 import torch
 from torch import nn
 
 import mho
+from mho import experiments
+from mho.experiments import run as run_module
 from mho.experiments.bmcnn.config import PRESETS, Architecture, BmcnnConfig
 from mho.experiments.bmcnn.mitigation import PARTS, Known, effort, mitigation
 from mho.experiments.bmcnn.network import network, on_arrays
+from mho.experiments.bmcnn.points import Bench, Point
 from mho.experiments.bmcnn.studies import STUDY, compared, variants
+from mho.experiments.run import Run
+from mho.report.schema import read_run
 
 SMALL = Architecture(channels=(3, 4), hidden=(6,))
 
@@ -36,6 +44,14 @@ def test_every_architecture_classifies(architecture: Architecture, pool: bool) -
         ({"architecture": {"bits": 1}}, r"Architecture\.bits = 1"),
         ({"headline_cov": [0.3]}, r"BmcnnConfig\.headline_cov"),
         ({"cov": []}, r"BmcnnConfig\.cov"),
+        ({"cov": [0.0, 0.5, 0.5, 1.0]}, "each value once"),
+        ({"cov": [0.5, 0.501], "headline_cov": [0.5, 0.501]}, "different whole percents"),
+        ({"map_cov": [0.0]}, r"BmcnnConfig\.map_cov"),
+        ({"further": ["none"]}, "each name once"),
+        ({"further": ["65 copies"]}, r"Hardware\.copies = 65"),
+        ({"architecture": {"classifier": "binary"}}, "architecture.classifier is 'binary'"),
+        ({"per_class": 10, "batch": 99}, r"BmcnnConfig\.batch = 99"),
+        ({"calibration": 49_211}, r"BmcnnConfig\.calibration"),
         ({"cov": [-0.1]}, r"BmcnnConfig\.cov"),
         ({"r_on": 1e6}, "below r_off.mean"),
         ({"mitigations": []}, r"BmcnnConfig\.mitigations"),
@@ -138,3 +154,66 @@ def test_the_descendants_convention_is_normal_and_clamped_at_one_ohm() -> None:
         p.cov_off * p.r_off == pytest.approx(2 * p.cov_on * p.r_on) and p.shape == "clamped"
         for p in pairs
     )
+
+
+TINY = PRESETS["quick"].replace(
+    architecture=SMALL, chips=2, device="cpu", per_class=60, test_per_class=3, sweep_per_class=2,
+    study_per_class=1, epochs=1, study_epochs=1, cov=(0.0, 0.5), headline_cov=(0.5,),
+    calibration=30, studies=(), further=(), mitigations=("none", "batch norm"),
+)  # fmt: skip
+
+
+def finished(config: BmcnnConfig, folder: Path) -> dict[str, Any]:
+    run = Run(folder, config.to_toml(), resume=True, title="test")
+    try:
+        result = experiments.get("bmcnn").run(config, run)
+        run.finish({"experiment": "bmcnn", "preset": "quick", "seed": 0, "wall_s": 1.0} | result)
+    finally:
+        run.close()
+    read_run(folder)
+    return result
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"chips": 1, "mitigations": ("none", "batch norm + labels"), "further": ("gain",)},
+        {"architecture": SMALL.replace(classifier="binary", activation="sign")},
+        {"architecture": SMALL.replace(classifier="fixed"), "further": ("distilled",)},
+        {"architecture": SMALL.replace(network="mlp"), "trainings": 2},
+        {"architecture": SMALL.replace(stochastic=True, pool=True)},
+        {"mitigations": ("none",), "cov": (0.5,)},
+    ],
+    ids=["one chip", "binary", "fixed", "mlp", "stochastic", "one mitigation"],
+)
+def test_every_setting_runs_to_a_result_that_the_report_reads(
+    change: dict[str, Any], tmp_path: Path
+) -> None:
+    result = finished(TINY.replace(**change), tmp_path)
+    claims = {c["id"]: c for c in result["claims"]}
+    chips = change.get("chips", TINY.chips) * change.get("trainings", 1)
+    assert claims["cov50_best_accuracy"]["n"] == chips
+    assert claims["cov50_worst_chip"]["ours"] <= claims["cov50_best_accuracy"]["ours"]
+
+
+def test_a_broken_run_resumes_to_the_result_of_an_unbroken_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = TINY.replace(studies=("stuck",))
+    whole = finished(config, tmp_path / "whole")
+    monkeypatch.setattr(run_module, "SAVE_EVERY", 0.0)
+    accuracy, calls = Bench.accuracy, []
+
+    def dying(self: Bench, point: Point, samples: Any) -> list[float]:
+        calls.append(point)
+        if len(calls) in (3, 9):
+            raise KeyboardInterrupt
+        return accuracy(self, point, samples)
+
+    monkeypatch.setattr(Bench, "accuracy", dying)
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            finished(config, tmp_path / "broken")
+    assert finished(config, tmp_path / "broken") == whole
+    lines = [(tmp_path / name / "metrics.jsonl").read_text() for name in ("whole", "broken")]
+    assert lines[0] == lines[1]

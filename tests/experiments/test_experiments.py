@@ -126,7 +126,7 @@ def test_no_choice_is_made_on_the_test_set() -> None:
     assert claimed(BmcnnConfig(), held_out, 0.5) == {
         "free": Point("plain", "batch norm", 0.5, 0.5),
         "labelled": Point("aware", "batch norm + labels", 0.5, 0.5),
-        "any": Point("aware", "2 copies + batch norm", 0.5, 0.5),
+        "more": Point("aware", "2 copies + batch norm", 0.5, 0.5),
     }
 
 

@@ -42,6 +42,9 @@ def folders(path: Path, config: dict[int, str] | None = None) -> list[Path]:
         (folder / "result.json").write_text(json.dumps(result(seed)))
         text = (config or {}).get(seed, "epochs = 3\n")
         (folder / "config.toml").write_text(f"seed = {seed}\n{text}")
+        (folder / "env.json").write_text(
+            json.dumps({"device": "cuda: x", "command": f"run {seed}"})
+        )
         made.append(folder)
     return made
 
@@ -63,8 +66,11 @@ def test_curves_and_maps_are_means(tmp_path: Path) -> None:
     line, alone = both["curves"][0]["series"]
     means = [sum(v) / len(v) for v in VALUES.values()]
     assert line["y"] == pytest.approx([sum(means) / 3] * 2)
-    assert min(line["std"]) > 0
+    stds = [torch.tensor(v).std().item() for v in VALUES.values()]
+    between = sum((m - sum(means) / 3) ** 2 for m in means) / 3
+    assert line["std"] == pytest.approx([(sum(s**2 for s in stds) / 3 + between) ** 0.5] * 2)
     assert alone["name"] == "only 0"
+    assert "line 'only 0' of 't'" in both["summary"]
     assert both["maps"][0]["values"] == [[2.0, None]]
     assert both["seeds"] == [0, 1, 5]
 
@@ -75,6 +81,9 @@ def test_the_command_writes_a_folder_that_the_report_reads(tmp_path: Path) -> No
     assert main(["pool", *runs, "--out", str(out)]) == 0
     assert read_run(out).claims[0].n == 9
     assert (out / "report.html").exists()
+    about = json.loads((out / "env.json").read_text())
+    assert [run["command"] for run in about["runs"]] == ["run 0", "run 1", "run 5"]
+    assert about["device"] == "cuda: x"
     assert main(["pool", *runs, "--out", str(out)]) == 2
 
 

@@ -34,7 +34,9 @@ class Pool:
             raise invalid("out", str(self.out), "a folder without result.json")
         self.out.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(self.runs[0] / "config.toml", self.out / "config.toml")
-        about = environment("cpu", result["seed"])
+        made = [json.loads((run / "env.json").read_text(encoding="utf-8")) for run in self.runs]
+        about = environment("cpu", result["seed"]) | {"runs": made}
+        about |= {k: made[0][k] for k in ("device", "threads", "cores") if k in made[0]}
         write_text(self.out / "env.json", json.dumps(about, indent=1) + "\n")
         write_text(self.out / "result.json", json.dumps(result, indent=1) + "\n")
         print(report.write(self.out))

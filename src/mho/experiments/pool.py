@@ -21,7 +21,8 @@ def pool(folders: Sequence[Path]) -> dict[str, Any]:
 
     Claims: mean and standard deviation over all that the runs counted, which is exact; a claim of
     a lowest or highest value keeps it. Curves: mean, and the deviation within and between runs at
-    equal numbers. Maps: mean. All else is that of the first run.
+    equal numbers; a line whose x differ between runs is the first's. Maps: mean, but for one with
+    `"pooled": "first"`. All else is that of the first run.
 
     Raises:
         ValueError: fewer than two runs, one that is not finished, one of another configuration, or
@@ -41,14 +42,22 @@ def pool(folders: Sequence[Path]) -> dict[str, Any]:
         raise invalid("seeds", seeds, "each seed once")
     first = results[0]
     claims = [_claim(same) for same in _matched(results, "claims")]
+    maps = [_map(same) for same in _matched(results, "maps")]
+    kept = [f"map '{m['title']}'" for m in maps if m.get("pooled") == "first"]
+    kept += [
+        f"line '{line['name']}' of '{same[0]['title']}'"
+        for same in _matched(results, "curves")
+        for line in same[0]["series"]
+        if len(_twins(line, same)) < len(same)
+    ]
     return first | {
-        "summary": f"{first.get('summary', '')} Pooled over the seeds {_listed(seeds)}; tables, "
-        f"histograms, ledger and cost are those of seed {seeds[0]}.",
+        "summary": f"{first.get('summary', '')} Pooled over the seeds {_listed(seeds)}. Of seed "
+        f"{seeds[0]} alone are tables, histograms, ledger, cost{_listed(kept, ', ')}.",
         "seeds": seeds,
         "wall_s": round(sum(r["wall_s"] for r in results), 1),
         "claims": claims,
         "curves": [_curve(same) for same in _matched(results, "curves")],
-        "maps": [_map(same) for same in _matched(results, "maps")],
+        "maps": maps,
     }
 
 
@@ -94,8 +103,7 @@ def _claim(same: Sequence[dict[str, Any]]) -> dict[str, Any]:
 def _curve(same: Sequence[dict[str, Any]]) -> dict[str, Any]:
     lines = []
     for first in same[0]["series"]:
-        twins = [next((s for s in c["series"] if s["name"] == first["name"]), None) for c in same]
-        rows = [t for t in twins if t is not None and t["x"] == first["x"]]
+        rows = _twins(first, same)
         if len(rows) < len(same):
             lines.append(first)
             continue
@@ -113,9 +121,17 @@ def _curve(same: Sequence[dict[str, Any]]) -> dict[str, Any]:
     return same[0] | {"series": lines}
 
 
+def _twins(line: dict[str, Any], same: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The line of the same name and x in each run's curve, where there is one."""
+    key = (line["name"], line["x"])
+    found = ([s for s in c["series"] if (s["name"], s["x"]) == key] for c in same)
+    return [lines[0] for lines in found if lines]
+
+
 def _map(same: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    if any((m["x"], m["y"]) != (same[0]["x"], same[0]["y"]) for m in same):
-        return same[0]
+    axes = (same[0]["x"], same[0]["y"])
+    if same[0].get("pooled") == "first" or any((m["x"], m["y"]) != axes for m in same):
+        return same[0] | {"pooled": "first"}
     rows = zip(*(m["values"] for m in same), strict=True)
     values = [[_mean(cells) for cells in zip(*row, strict=True)] for row in rows]
     return same[0] | {"values": values}
@@ -126,5 +142,5 @@ def _mean(values: Sequence[float | None]) -> float | None:
     return fmean(found) if len(found) == len(values) else None
 
 
-def _listed(seeds: Sequence[int]) -> str:
-    return ", ".join(map(str, seeds))
+def _listed(values: Sequence[object], before: str = "") -> str:
+    return before * bool(values) + ", ".join(map(str, values))

@@ -20,10 +20,9 @@ from mho.learning.surgery import swap
 class ChipBatchNorm(nn.Module):
     """Batch normalization with statistics of each chip's own; batch folded, chip-major.
 
-    Train mode normalizes with the batch's statistics and pools them over all batches seen since
-    `reset`: batches of one size give the mean and variance of all items together. Eval mode uses
-    what was pooled. With one chip the batch may hold items of any number of chips: all then share
-    the statistics.
+    Train mode normalizes with the batch's statistics and pools them, over all batches seen since
+    `reset`, to the mean and variance of all items together. Eval mode uses what was pooled. With
+    one chip the batch may hold items of any number of chips: all then share the statistics.
 
     Args:
         norm: what every chip starts from; its affine parameters are taken over.
@@ -39,7 +38,7 @@ class ChipBatchNorm(nn.Module):
     momentum: float | None = None
     mean: Tensor
     variance: Tensor
-    batches: Tensor
+    items: Tensor
 
     def __init__(self, norm: _BatchNorm, chips: int) -> None:
         super().__init__()
@@ -48,7 +47,7 @@ class ChipBatchNorm(nn.Module):
         self.weight, self.bias = norm.weight, norm.bias
         self.register_buffer("mean", torch.zeros(chips, norm.num_features))
         self.register_buffer("variance", torch.ones(chips, norm.num_features))
-        self.register_buffer("batches", torch.zeros((), dtype=torch.int64))
+        self.register_buffer("items", torch.zeros((), dtype=torch.int64))
         if norm.running_mean is not None and norm.running_var is not None:
             self.mean.copy_(norm.running_mean)
             self.variance.copy_(norm.running_var)
@@ -73,14 +72,14 @@ class ChipBatchNorm(nn.Module):
 
     def reset(self) -> None:
         """Forget the statistics."""
-        self.batches.zero_()
+        self.items.zero_()
 
-    def _note(self, mean: Tensor, variance: Tensor) -> None:
+    def _note(self, mean: Tensor, variance: Tensor, items: int) -> None:
         """Pool a batch's statistics with those seen before."""
-        self.batches += 1
-        n, beyond = self.batches, mean - self.mean
-        self.mean += beyond / n
-        self.variance += (variance - self.variance) / n + beyond.square() * (n - 1) / n**2
+        self.items += items
+        share, beyond = items / self.items, mean - self.mean
+        self.mean += share * beyond
+        self.variance += share * (variance - self.variance + (1 - share) * beyond.square())
 
     def constants(self) -> dict[str, Tensor]:
         """Numbers that the digital unit keeps: in eval mode, `y = scale x + shift`."""
@@ -103,7 +102,7 @@ class ChipBatchNorm(nn.Module):
         if self.training:
             over = (1, *range(3, y.dim()))
             variance, mean = torch.var_mean(y, over, correction=0)
-            self._note(mean.detach(), variance.detach())
+            self._note(mean.detach(), variance.detach(), y.shape[1])
         scale, shift = self._folded(mean, variance)
         if self.arithmetic is not None:
             scale, shift = self.arithmetic.constant(scale), self.arithmetic.constant(shift)
@@ -122,8 +121,9 @@ def refresh_batchnorm(net: nn.Module, inputs: Iterable[Tensor]) -> None:
 
     Args:
         net: a network, converted or not; in fixed point or not.
-        inputs: batches of inputs (batch, ...), of one size; each is run once. On a CPU small ones
-            are faster: some 500 inputs, counted over all chips.
+        inputs: batches of inputs (batch, ...); each is run once. On a CPU small ones are faster:
+            some 500 inputs, counted over all chips. A network of one chip keeps torch's own batch
+            normalization, which averages the statistics of the batches.
 
     Raises:
         ValueError: there is no batch, or no batch normalization.

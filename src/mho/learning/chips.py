@@ -22,8 +22,8 @@ class Chips(nn.Module):
 
 
 def at_once(chips: int, device: torch.device) -> int:
-    """Inputs that are best run together on so many chips: on a CPU, what stays in its caches."""
-    return max(1, 500 // chips) if device.type == "cpu" else 1000
+    """Inputs that are best run together on so many chips: what a CPU's caches, a GPU, can hold."""
+    return max(1, (500 if device.type == "cpu" else 30_000) // chips)
 
 
 def chip_count(net: nn.Module) -> int:

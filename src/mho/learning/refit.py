@@ -33,7 +33,7 @@ def refit(
 
         mean cross-entropy(W) + pull / 2 ||W - W0||^2
 
-    over the inputs, a convex problem, by L-BFGS on all chips at once. No chip's mean cross-entropy
+    over the inputs, a convex problem, by L-BFGS, each chip for itself. No chip's mean cross-entropy
     rises. The layer becomes a `ChipLinear`; the arrays are read and not written. Class
     probabilities of the digital network make it free of labels (distillation, Hinton et al. 2015,
     arXiv:1503.02531).
@@ -81,20 +81,30 @@ def _fit(
     pull: float,
     steps: int,
 ) -> Float64[Tensor, "chips classes in"]:
-    """The minimum of each chip; `start` where the steps did not suffice to get below it."""
+    """The minimum of each chip, whatever the others; `start` where no step got below it."""
+    chips = zip(x, start, strict=True)
+    return torch.stack([_fit_chip(one, wanted, w, pull, steps) for one, w in chips])
+
+
+def _fit_chip(
+    x: Float64[Tensor, "n in"],
+    wanted: Float64[Tensor, "n classes"],
+    start: Float64[Tensor, "classes in"],
+    pull: float,
+    steps: int,
+) -> Float64[Tensor, "classes in"]:
     move = torch.zeros_like(start, requires_grad=True)
     logits = x @ start.mT
 
-    def objective() -> Float64[Tensor, " chips"]:
+    def objective() -> Float64[Tensor, ""]:
         log_p = (logits + x @ move.mT).log_softmax(-1)
-        cross_entropy = -(wanted * log_p).sum(-1).mean(-1)
-        return cross_entropy + pull / 2 * move.square().sum((1, 2))
+        return -(wanted * log_p).sum(-1).mean() + pull / 2 * move.square().sum()
 
     def closure() -> float:
         optimizer.zero_grad()
-        total = objective().sum()
-        total.backward()
-        return total.item()
+        loss = objective()
+        loss.backward()
+        return loss.item()
 
     optimizer = torch.optim.LBFGS(
         [move], max_iter=steps, max_eval=2 * steps, tolerance_grad=_FLAT, tolerance_change=0.0,
@@ -105,8 +115,7 @@ def _fit(
     with torch.enable_grad():
         optimizer.step(closure)
     with torch.no_grad():
-        better = (objective() <= before).view(-1, 1, 1)
-        return torch.where(better, start + move, start)
+        return start + move if objective() <= before else start
 
 
 @torch.no_grad()

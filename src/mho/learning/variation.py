@@ -19,6 +19,7 @@ class Variation(nn.Module):
 
     Placed after `Levels`, it turns training variation-aware: in train mode each forward pass sees
     another chip, in eval mode the weight is untouched. The gradient passes straight through.
+    Defects and placement are left aside.
 
     Args:
         hardware: the kind of chip.

@@ -12,6 +12,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from mho.hardware import Hardware
 from mho.learning.batchnorm import ChipBatchNorm, refresh_batchnorm
 from mho.learning.convert import convert
+from mho.learning.evaluate import calibrate
 
 
 @torch.no_grad()
@@ -32,7 +33,7 @@ def expect_batchnorm(
     Args:
         model: a network that is not converted; it is left untouched.
         hardware: the kind of chip.
-        inputs: batches of inputs (batch, ...).
+        inputs: batches of inputs (batch, ...), of one size; the first sets ranges of converters.
         chips: simulated chips to average over, at least 2.
         generator, select: as in `convert`.
 
@@ -43,7 +44,10 @@ def expect_batchnorm(
         ValueError: there is no batch, or no batch normalization, or nothing to convert.
     """
     virtual = convert(model, hardware, max(chips, 2), generator=generator, select=select)
-    refresh_batchnorm(virtual, inputs)
+    batches = list(inputs)
+    if batches and (hardware.dac_bits or hardware.adc_bits):
+        calibrate(virtual, batches[0])
+    refresh_batchnorm(virtual, batches)
     out = copy.deepcopy(model)
     for name, norm in virtual.get_submodule("net").named_modules():
         if isinstance(norm, ChipBatchNorm):

@@ -58,13 +58,19 @@ class TwoState(Cell):
         return 1 / self.r_off.mean, 1 / self.r_on.mean
 
     def traits(self, noise: Noise) -> Traits:
-        """Resistances of each device [ohm]; a state without device spread needs none."""
-        pairs = (("r_on", self.r_on), ("r_off", self.r_off))
-        return {
-            name: state.mean * state.device.factor(noise.normal())
-            for name, state in pairs
-            if state.device.cov > 0
-        }
+        """Resistances of each device [ohm]; a state without device spread needs none.
+
+        What R_OFF draws does not depend on whether R_ON spreads.
+        """
+        on, off = self.r_on, self.r_off
+        traits = {}
+        if on.device.cov > 0 or off.device.cov > 0:
+            z = noise.normal()
+            if on.device.cov > 0:
+                traits["r_on"] = on.mean * on.device.factor(z)
+        if off.device.cov > 0:
+            traits["r_off"] = off.mean * off.device.factor(noise.normal())
+        return traits
 
     def draw(
         self,

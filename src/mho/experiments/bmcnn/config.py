@@ -72,7 +72,7 @@ class BmcnnConfig(ExperimentConfig):
     """Passes over the training images [1]."""
     study_epochs: Annotated[int, Range(least=1)] = 2
     """The same for the networks of the study of architectures [1]."""
-    batch: Annotated[int, Range(least=1)] = 100
+    batch: Annotated[int, Range(least=2)] = 100
     """Images in a training step [1]."""
     rate: Annotated[float, Range(above=0.0)] = 4e-3
     """Learning rate of Adam at the start; it falls to 0 along a cosine [1]."""
@@ -94,10 +94,10 @@ class BmcnnConfig(ExperimentConfig):
     headline_cov: Annotated[Shares, Range(least=0.0, most=10.0)] = (0.5, 1.0)
     """Those of them that are claimed, on test images [1]."""
     map_cov: Annotated[Shares, Range(least=0.0, most=10.0)] = (0.0, 0.25, 0.5, 1.0)
-    """Spreads on the maps [1]."""
+    """Spreads on the maps and in the studies of one resistance and of shapes [1]."""
     aware_cov: Annotated[float, Range(least=0.0, most=10.0)] = 1.0
     """Spread of both resistances drawn in variation-aware training [1]."""
-    calibration: Annotated[int, Range(least=1, most=50_000)] = 250
+    calibration: Annotated[int, Range(least=1, most=49_210)] = 250
     """Training images that the mitigations see [1]."""
     pull: Annotated[float, Range(least=0.0)] = 0.01
     """Weight of staying at the old classifier when it is refitted [1]."""
@@ -128,12 +128,29 @@ class BmcnnConfig(ExperimentConfig):
             raise invalid("BmcnnConfig.headline_cov", self.headline_cov, f"some of {self.cov}")
         if not self.mitigations:
             raise invalid("BmcnnConfig.mitigations", self.mitigations, "at least one")
-        choices = [mitigation(name) for name in (*self.mitigations, *self.further)]
+        self.hardware(0.0, 0.0)
+        if len({round(100 * c) for c in self.headline_cov}) < len(self.headline_cov):
+            raise invalid("BmcnnConfig.headline_cov", self.headline_cov, "different whole percents")
+        if not self.map_cov or max(self.map_cov) == 0:
+            raise invalid("BmcnnConfig.map_cov", self.map_cov, "at least one number above 0")
+        if (10 * self.per_class if self.per_class else 55_000) % self.batch == 1:
+            raise invalid("BmcnnConfig.batch", self.batch, "one that leaves no single image over")
+        names = (*self.mitigations, *self.further)
+        for field in ("cov", "headline_cov", "map_cov", "studies"):
+            if len(set(getattr(self, field))) < len(getattr(self, field)):
+                raise invalid(f"BmcnnConfig.{field}", getattr(self, field), "each value once")
+        if len(set(names)) < len(names):
+            raise invalid("BmcnnConfig.mitigations and further", names, "each name once")
+        choices = [mitigation(name) for name in names]
+        for choice in choices:
+            choice.hardware(self.aware)
+            if choice.refits and self.architecture.classifier == "binary":
+                allowed = "none that refits the classifier if architecture.classifier is 'binary'"
+                raise invalid("BmcnnConfig.mitigations and further", choice.name, allowed)
         first = choices[: len(self.mitigations)]
         if not any(choice.once and choice.label_free for choice in first):
             allowed = "among others one that needs no labels, writes or cells, such as 'none'"
             raise invalid("BmcnnConfig.mitigations", self.mitigations, allowed)
-        self.hardware(0.0, 0.0)
 
     def hardware(
         self,

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 import mho
 from mho.errors import invalid, unknown
@@ -69,7 +70,7 @@ PARTS: dict[str, Part] = {
     "placement": Part("rows, columns and polarity chosen from a survey of each chip's cells"),
     "2 copies": Part("each weight on two pairs, their currents averaged; any number may stand"),
     "expected batch norm": Part(
-        "statistics that simulated chips of the known spread show on average"
+        "statistics that simulated chips of the known spread show on average; no chip is measured"
     ),
     "gain": Part(
         "one gain a layer, in closed form from the known spread",
@@ -85,7 +86,7 @@ PARTS: dict[str, Part] = {
                            measures=True),
     "batch norm": Part(
         "batch normalization refreshed on each chip",
-        lambda net, known: mho.refresh_batchnorm(net, known.inputs.split(known.together)),
+        lambda net, known: mho.refresh_batchnorm(net, in_parts(known.inputs, known.together)),
         measures=True,
     ),
     "distilled": Part(
@@ -120,6 +121,11 @@ class Mitigation:
     def once(self) -> bool:
         """Whether each cell is written once, and there are no more cells than for one copy."""
         return self.copies == 1 and "placement" not in self.parts
+
+    @property
+    def refits(self) -> bool:
+        """Whether it needs a digital classifier."""
+        return bool({"distilled", "labels"} & set(self.parts))
 
     @property
     def measures(self) -> bool:
@@ -191,21 +197,23 @@ def effort(choice: Mitigation, net: nn.Module, images: int) -> Effort:
     """
     counts = mho.ledger(net)
     arrays = [m for m in net.modules() if isinstance(m, mho.nn.ArrayLayer)]
-    norms = [m for m in net.modules() if isinstance(m, mho.nn.ChipBatchNorm)]
+    norms = [m for m in net.modules() if isinstance(m, mho.nn.ChipBatchNorm | _BatchNorm)]
+    channels = sum(n.mean.shape[1] if isinstance(n, mho.nn.ChipBatchNorm) else n.num_features
+                   for n in norms)  # fmt: skip
     classifiers = [m for m in net.modules() if isinstance(m, mho.nn.ChipLinear)]
     columns = [layer.columns for layer in counts.layers]
     reads = [layer.vectors // max(1, layer.inputs) for layer in counts.layers]
     products = sum(n * row.weights for n, row in zip(reads, counts.layers, strict=True))
     outputs = sum(n * c for n, c in zip(reads, columns, strict=True))
     cells = sum(row.cells for row in counts.layers)
-    refit = sum(p[0].numel() for m in classifiers for p in m.parameters())
+    refit = sum(p[0].numel() for m in classifiers[-1:] for p in m.parameters())
     tiles = [layer.crossbar.tiling for layer in arrays]
     rounds = mho.Placement().rounds
     per_part = {
         "gain": (3 * sum(row.weights for row in counts.layers), len(arrays)),
         "layer": (images * (products + 4 * outputs), 2 * len(arrays)),
         "column": (images * (products + 4 * outputs), 2 * sum(columns)),
-        "batch norm": (images * 2 * outputs, 2 * sum(n.mean.shape[1] for n in norms)),
+        "batch norm": (images * 2 * outputs, 2 * channels),
         "distilled": (images * REFIT_STEPS * 3 * refit, refit),
         "labels": (images * REFIT_STEPS * 3 * refit, refit),
         "placement": (
@@ -221,6 +229,11 @@ def effort(choice: Mitigation, net: nn.Module, images: int) -> Effort:
         writes=counts.totals()["writes"] / (counts.chips * cells),
         cells=choice.copies,
     )
+
+
+def in_parts(inputs: Tensor, most: int) -> tuple[Tensor, ...]:
+    """Inputs in batches of at most so many, of equal size but for one."""
+    return inputs.tensor_split(-(-len(inputs) // most))
 
 
 def probabilities(net: nn.Module, inputs: Tensor) -> Tensor:

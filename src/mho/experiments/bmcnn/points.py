@@ -11,11 +11,22 @@ from torch import Tensor, nn
 import mho
 from mho.data import Samples
 from mho.experiments.bmcnn.config import Architecture, BmcnnConfig, Shape
-from mho.experiments.bmcnn.mitigation import Effort, Known, effort, mitigation, probabilities
+from mho.experiments.bmcnn.mitigation import (
+    Effort,
+    Known,
+    effort,
+    in_parts,
+    mitigation,
+    probabilities,
+)
 from mho.experiments.bmcnn.network import on_arrays
 from mho.experiments.run import Run
 from mho.hardware.streams import key
 from mho.learning.chips import at_once
+
+
+CONVERTED = 100
+"""Images that set the ranges of converters."""
 
 
 class Point(NamedTuple):
@@ -43,7 +54,7 @@ class Point(NamedTuple):
     def name(self) -> str:
         """Unique among points, readable in a progress bar."""
         given = {k: v for k, v in self._asdict().items() if v is not None}
-        return ", ".join(str(v) if isinstance(v, str) else f"{k} {v:g}" for k, v in given.items())
+        return ", ".join(v if isinstance(v, str) else f"{k} {v!r}" for k, v in given.items())
 
 
 @dataclass
@@ -96,6 +107,15 @@ class Bench:
         """Formats of the digital tensors in fixed point, by name."""
         return mho.formats(self.chips(point._replace(bits=self.architecture.bits)))
 
+    def ideal(self) -> nn.Module:
+        """The network trained without spread, its digital parts as the architecture has them."""
+        net = self.nets["plain"]
+        if self.architecture.classifier != "fixed":
+            return net
+        select = on_arrays(self.architecture)
+        chip = mho.convert(net, self.config.hardware(0.0, 0.0), select=select).eval()
+        return mho.fixed_point(chip, self.architecture.bits, self.inputs[:CONVERTED])
+
     def effort(self, point: Point) -> Effort:
         """What the point's mitigation costs."""
         chips = self.chips(point)
@@ -116,29 +136,34 @@ class Bench:
     def chips(self, point: Point) -> nn.Module:
         """The network mapped once to all chips, and repaired.
 
-        Chip k of a training is made of the same random numbers at all points.
+        Chip k of a training is made of the same random numbers at all points of as many cells.
         """
         config, hardware = self.config, self.hardware(point)
         choice = mitigation(point.mitigation)
         net, select = self.nets[point.training], on_arrays(self.architecture)
         if "expected batch norm" in choice.parts:
             net = mho.expect_batchnorm(
-                net, hardware, self.inputs.split(self._together),
+                net, hardware, in_parts(self.inputs, self._together),
                 generator=self._generator("simulated chips"), select=select,
             )  # fmt: skip
         chips = mho.convert(
             net, hardware, config.chips, generator=self._generator("chips"), select=select
         )
-        trained_on = config.aware if point.training == "aware" else None
+        # After stochastic binarization, batch normalization is that of chips without spread.
+        aware = point.training == "aware" and not self.architecture.stochastic
+        trained_on = config.aware if aware else None
         known = Known(
             self.inputs, self.labels, self.teacher, trained_on, config.pull, self._together
         )
+        chips.eval()
         if point.converter_bits is not None:
-            mho.calibrate(chips, self.inputs[: self._together])
-        choice.apply(chips.eval(), known)
+            mho.calibrate(chips, self.inputs[:CONVERTED])
+        choice.apply(chips, known)
+        if point.converter_bits is not None:  # what follows a repaired layer has another range now
+            mho.calibrate(chips, self.inputs[:CONVERTED])
         fixed = self.architecture.classifier == "fixed"
         bits = point.bits or (self.architecture.bits if fixed else None)
-        return chips if bits is None else mho.fixed_point(chips, bits, self.inputs[:100])
+        return chips if bits is None else mho.fixed_point(chips, bits, self.inputs[:CONVERTED])
 
     @property
     def _together(self) -> int:

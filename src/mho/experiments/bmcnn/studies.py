@@ -124,12 +124,13 @@ STUDY: dict[str, Callable[[BmcnnConfig], list[Point]]] = {
 
 def variants(base: Architecture) -> dict[str, Architecture]:
     """The hybrid family."""
+    cnn = base.replace(network="cnn", classifier="float", stochastic=False)
     return {
-        "binary convolutions, float classifier": base.replace(classifier="float"),
-        "binary convolutions, fixed-point classifier": base.replace(classifier="fixed"),
-        "all weights binary": base.replace(classifier="binary"),
-        "weights and activations binary": base.replace(classifier="binary", activation="sign"),
-        "stochastic binarization": base.replace(stochastic=True),
+        "binary convolutions, float classifier": cnn,
+        "binary convolutions, fixed-point classifier": cnn.replace(classifier="fixed"),
+        "all weights binary": cnn.replace(classifier="binary"),
+        "weights and activations binary": cnn.replace(classifier="binary", activation="sign"),
+        "stochastic binarization": cnn.replace(stochastic=True),
         "binary MLP": Architecture(network="mlp", hidden=(256, 128), classifier="binary"),
     }
 
@@ -154,10 +155,9 @@ def networks(config: BmcnnConfig, run: Run, images: Samples) -> list[dict[str, A
         points = [Point("plain", "none", 0.0, 0.0)]
         for cov in config.headline_cov:
             points += [Point("plain", "none", cov, cov), Point("aware", "batch norm", cov, cov)]
-        chips = bench.chips(points[0])
-        chips(bench.inputs[:1])
-        cells = sum(layer.cells for layer in mho.ledger(chips).layers)
-        on_arrays = sum(layer.weights for layer in mho.ledger(chips).layers)
+        layers = mho.ledger(bench.chips(points[0])).layers
+        cells = sum(layer.cells for layer in layers)
+        on_arrays = sum(layer.weights for layer in layers)
         digital = sum(p.numel() for p in nets["plain"].parameters()) - on_arrays
         rows.append({
             "name": name, "cells": cells, "on_arrays": on_arrays, "digital": digital,
