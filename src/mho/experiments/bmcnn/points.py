@@ -24,7 +24,6 @@ from mho.experiments.run import Run
 from mho.hardware.streams import key
 from mho.learning.chips import at_once
 
-
 CONVERTED = 100
 """Images that set the ranges of converters."""
 
