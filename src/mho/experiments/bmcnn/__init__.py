@@ -7,7 +7,7 @@ to many chips, and the read-out is repaired without writing a cell. Sizes, resis
 accuracies are not in the text we could read: the former are settings, the latter ours.
 
 config: settings. network: what is trained. mitigation: what can be done about spread. points: one
-Monte Carlo. studies: which points. result: the figures and claims made of them.
+Monte Carlo. studies: which points. result, with figures and tables: what is made of them.
 """
 
 from __future__ import annotations

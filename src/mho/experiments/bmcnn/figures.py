@@ -1,0 +1,181 @@
+"""Curves and maps of the studies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from itertools import groupby
+from typing import Any
+
+from mho.experiments.bmcnn.config import BmcnnConfig
+from mho.experiments.bmcnn.mitigation import mitigation
+from mho.experiments.bmcnn.network import TRAININGS
+from mho.experiments.bmcnn.rows import Row, pooled
+from mho.experiments.result import curve, mean_std, series
+
+SPREAD = "spread, standard deviation over mean [%]"
+ACCURACY = "accuracy [%]"
+
+
+def _lines(
+    rows: Iterable[Row], name: Callable[[Row], str], x: Callable[[Row], float]
+) -> list[dict[str, Any]]:
+    """One series for each name, in the order of appearance; chips of equal x are pooled."""
+    groups: dict[str, dict[float, list[float]]] = {}
+    for row in rows:
+        groups.setdefault(name(row), {}).setdefault(x(row), []).extend(row["accuracy"])
+    return [series(label, list(at), list(at.values())) for label, at in groups.items()]
+
+
+def both(config: BmcnnConfig, rows: list[Row], training: str) -> dict[str, Any]:
+    shown = [r for r in rows if r["training"] == training and r["mitigation"] in config.mitigations]
+    return curve(
+        f"both_{training}", f"Spread of R_ON and R_OFF, {training} training", SPREAD, ACCURACY,
+        _lines(shown, lambda r: r["mitigation"], lambda r: 100 * r["cov_on"]),
+    )  # fmt: skip
+
+
+def _alone(rows: list[Row]) -> list[dict[str, Any]]:
+    curves = []
+    for training in TRAININGS:
+        for field, other, title in (("cov_on", "cov_off", "R_ON"), ("cov_off", "cov_on", "R_OFF")):
+            shown = [r for r in rows if r["training"] == training and r[other] == 0.0]
+            lines = _lines(shown, lambda r: r["mitigation"], lambda r, f=field: 100 * r[f])
+            curves.append(curve(
+                f"{field}_{training}", f"Spread of {title} alone, {training} training",
+                SPREAD, ACCURACY, lines,
+            ))  # fmt: skip
+    return curves
+
+
+def _stuck(rows: list[Row]) -> list[dict[str, Any]]:
+    lines = _lines(
+        rows, lambda r: f"{r['training']}, {r['mitigation']}", lambda r: 100 * r["stuck"]
+    )
+    return [curve("stuck", "Stuck cells, no spread", "share of stuck cells [%]", ACCURACY, lines)]
+
+
+def _shapes(rows: list[Row]) -> list[dict[str, Any]]:
+    curves = []
+    for training in TRAININGS:
+        shown = [r for r in rows if r["training"] == training]
+        name = f"{training} training, {shown[0]['mitigation']}"
+        lines = _lines(shown, lambda r: r["shape"], lambda r: 100 * r["cov_on"])
+        title = f"Shape of both spreads, {name}"
+        curves.append(curve(f"shapes_{training}", title, SPREAD, ACCURACY, lines))
+    return curves
+
+
+def _pairs(rows: list[Row]) -> list[dict[str, Any]]:
+    curves = []
+    for (on, off), group in groupby(
+        sorted(rows, key=lambda r: r["r_on"]), lambda r: (r["r_on"], r["r_off"])
+    ):
+        shown = list(group)
+        lines = _lines(
+            shown, lambda r: f"{r['training']}, {r['mitigation']}", lambda r: 100 * r["cov_on"]
+        )
+        curves.append(curve(
+            f"pair_{on:g}_{off:g}",
+            f"{on:g} and {off:g} ohm, both normal, sigma(R_OFF) = 2 sigma(R_ON)",
+            "sigma(R_ON) over mean [%]", ACCURACY, lines,
+        ))  # fmt: skip
+    return curves
+
+
+def _bits(rows: list[Row]) -> list[dict[str, Any]]:
+    lines = _lines(rows, lambda r: f"{r['cov_on']:.0%} spread", lambda r: r["bits"])
+    title = "Fixed-point classifier and batch normalization"
+    return [curve("bits", title, "bits, sign included", ACCURACY, lines)]
+
+
+def _converters(rows: list[Row]) -> list[dict[str, Any]]:
+    lines = _lines(rows, lambda r: f"{r['cov_on']:.0%} spread", lambda r: r["converter_bits"])
+    title = "DACs and ADCs, one for each tile"
+    return [curve("converters", title, "bits, sign included", ACCURACY, lines)]
+
+
+def _copies(rows: list[Row]) -> list[dict[str, Any]]:
+    lines = _lines(
+        rows,
+        lambda r: f"{r['training']}, {r['cov_on']:.0%} spread",
+        lambda r: mitigation(r["mitigation"]).copies,
+    )
+    title = "Redundancy, batch norm refreshed"
+    return [curve("copies", title, "pairs that share a weight", ACCURACY, lines)]
+
+
+def yields(config: BmcnnConfig, outcomes: list[dict[str, Any]], cov: float) -> dict[str, Any]:
+    """Share of chips above an accuracy: the claimed repairs on test images, others held out."""
+    held_out = [row for o in outcomes for row in o["held_out"]]
+    lines = {
+        f"plain, {name}, held-out images": pooled(held_out, "plain", name, cov)
+        for name in ("none", "layer", "batch norm")
+        if name in config.mitigations
+    }
+    titles = {
+        "free": "best without labels",
+        "labelled": "best with labels",
+        "more": "with more writes or cells",
+    }
+    for which, title in titles.items():
+        found = [o["test"][str(cov)].get(which, {"accuracy": []}) for o in outcomes]
+        lines[f"{title}, test images"] = [a for row in found for a in row["accuracy"]]
+    steps = round((100 - config.yield_from) * 10)
+    wanted = [config.yield_from + i / 10 for i in range(steps + 1)]
+    drawn = [
+        series(name, wanted, [[100 * sum(a >= w for a in chips) / len(chips)] for w in wanted])
+        for name, chips in lines.items()
+        if chips
+    ]
+    return curve(
+        f"yield_{round(100 * cov)}", f"Yield at {cov:.0%} spread",
+        "accuracy that a chip must reach [%]", "chips that do [%]", drawn,
+    )  # fmt: skip
+
+
+def _maps(rows: list[Row]) -> list[dict[str, Any]]:
+    spread = [r for r in rows if r["r_off"] is None]
+    by_ratio = [r for r in rows if r["r_off"] is not None]
+    note = "aware training, batch norm refreshed"
+    return [
+        _map("spread_map", f"Spread of each state, {note}", spread,
+             "spread of R_ON [%]", lambda r: 100 * r["cov_on"],
+             "spread of R_OFF [%]", lambda r: 100 * r["cov_off"]),
+        _map("ratio_map", f"Window and spread, {note}", by_ratio,
+             "spread of both [%]", lambda r: 100 * r["cov_on"],
+             "R_OFF / R_ON", lambda r: r["r_off"] / r["r_on"]),
+    ]  # fmt: skip
+
+
+def _map(
+    id: str, title: str, rows: list[Row], x_label: str, x: Callable[[Row], float], y_label: str,
+    y: Callable[[Row], float],
+) -> dict[str, Any]:  # fmt: skip
+    columns, lines = sorted({x(r) for r in rows}), sorted({y(r) for r in rows})
+    at = {(x(r), y(r)): mean_std(r["accuracy"])[0] for r in rows}
+    return {
+        "id": id, "title": title, "x_label": x_label, "y_label": y_label, "value_label": ACCURACY,
+        "x": columns, "y": lines,
+        "values": [[at.get((a, b)) for a in columns] for b in lines],
+    }  # fmt: skip
+
+
+def confusion(config: BmcnnConfig, counts: list[list[int]]) -> dict[str, Any]:
+    digits = [str(k) for k in range(10)]
+    cov = config.headline_cov[-1]
+    return {
+        "id": "confusion", "pooled": "first",
+        "title": f"Worst chip of the first training, {cov:.0%} spread, best label-free repair",
+        "x_label": "answer", "y_label": "digit", "value_label": "test images", "x": digits,
+        "y": digits, "values": counts, "scale": "log",
+    }  # fmt: skip
+
+
+FIGURES: dict[str, Callable[[list[Row]], list[dict[str, Any]]]] = {
+    "alone": _alone, "maps": _maps, "shapes": _shapes, "stuck": _stuck, "pairs": _pairs,
+    "bits": _bits, "converters": _converters, "copies": _copies,
+}  # fmt: skip
+"""What is drawn of each study."""
+
+STUDIED = ("shapes", "stuck", "pairs", "bits", "converters", "copies")
+"""Curves that follow those of yield, in this order."""
