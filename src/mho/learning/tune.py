@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 import torch
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 
 from mho.errors import invalid
 from mho.hardware import Hardware
+from mho.learning.chips import at_once
 from mho.learning.conv import MemristiveConv2d
 from mho.learning.evaluate import evaluating
 from mho.learning.layer import ArrayLayer, memristive_layers
@@ -53,34 +55,14 @@ def tune(
     if method not in ("least-squares", "moments"):
         raise invalid("tune.method", method, "'least-squares' or 'moments'")
 
-    def fit(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
-        assert isinstance(layer, ArrayLayer)
-        weight = layer.target if trained_on is None else layer.expected(trained_on)
-        seen = output
-        if layer.bias is not None:
-            seen = output - layer.bias.view(-1, *(1,) * (-1 - layer.column_dim))
-        # Chip by chip, so that what the fit passes over stays in a processor's cache.
-        fits = [
-            _fitted(_by_column(y, layer), _by_column(_apply(layer, x, weight), layer), per, method)
-            for x, y in zip(inputs[0].chunk(layer.chips), seen.chunk(layer.chips), strict=True)
-        ]
-        gain, offset = (torch.stack(parts) for parts in zip(*fits, strict=True))
-        _set(layer, gain, offset)
-        return layer._readout(seen)
-
-    def untuned(layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-        assert isinstance(layer, ArrayLayer)
-        layer.tuned = False
-
-    handles = []
-    for layer in memristive_layers(net).values():
-        handles += layer.register_forward_pre_hook(untuned), layer.register_forward_hook(fit)
-    try:
-        with evaluating(net):
-            net(batch)
-    finally:
-        for handle in handles:
-            handle.remove()
+    untune(net)
+    with evaluating(net):
+        for layer, uses in _in_order(net, batch[:1]):
+            weight = layer.target if trained_on is None else layer.expected(trained_on)
+            moments = Moments(layer, weight)
+            for x in batch.split(at_once(layer.chips, batch.device)):
+                _run_to(net, x, layer, uses, moments.add)
+            _set(layer, *moments.fit(per, method))
 
 
 @torch.no_grad()
@@ -126,22 +108,106 @@ def _apply(layer: ArrayLayer, x: Tensor, weight: Tensor) -> Tensor:
     return F.linear(x, weight)
 
 
-def _by_column(y: Tensor, layer: ArrayLayer) -> Tensor:
-    """Outputs (batch, ...) of one chip as (samples, out)."""
-    return y.movedim(layer.column_dim, -1).flatten(0, -2)
+class Moments:
+    """Mean, variance and covariance of a layer's outputs, real and wanted, on each chip.
+
+    Pooled over batches, each centred on its own mean, so that nothing cancels. All are
+    (chips, out), float64.
+
+    Args:
+        layer: a layer of mapped chips.
+        weight: what it is to have (out, in).
+    """
+
+    def __init__(self, layer: ArrayLayer, weight: Tensor) -> None:
+        self.layer, self.weight, self.samples = layer, weight, 0
+        zeros = layer.gain.new_zeros(layer.gain.shape, dtype=torch.float64)
+        self.seen, self.wanted = zeros, zeros
+        self.seen_var, self.wanted_var, self.cov = zeros, zeros, zeros
+
+    def add(self, x: Tensor, output: Tensor) -> None:
+        """Note a batch: inputs x and outputs (chips * batch, ...) of the layer, untuned."""
+        layer = self.layer
+        seen, wanted = (self._by_column(y) for y in (output, _apply(layer, x, self.weight)))
+        if layer.bias is not None:
+            seen = seen - layer.bias
+        n = seen.shape[1]
+        self.samples += n
+        share = n / self.samples
+        means = [y.mean(1, keepdim=True) for y in (seen, wanted)]
+        seen, wanted = seen - means[0], wanted - means[1]
+        beyond = [
+            m.squeeze(1) - old for m, old in zip(means, (self.seen, self.wanted), strict=True)
+        ]
+
+        def pooled(old: Tensor, a: Tensor, b: Tensor, far_a: Tensor, far_b: Tensor) -> Tensor:
+            new = torch.linalg.vecdot(a, b, dim=1) / n
+            return old + share * (new - old + (1 - share) * far_a * far_b)
+
+        self.seen_var = pooled(self.seen_var, seen, seen, beyond[0], beyond[0])
+        self.wanted_var = pooled(self.wanted_var, wanted, wanted, beyond[1], beyond[1])
+        self.cov = pooled(self.cov, seen, wanted, *beyond)
+        self.seen, self.wanted = self.seen + share * beyond[0], self.wanted + share * beyond[1]
+
+    def fit(self, per: Per, method: Method) -> tuple[Tensor, Tensor]:
+        """Gain and offset that bring the outputs to the wanted ones, each to (chips, out)."""
+        seen, wanted = self.seen, self.wanted
+        seen_var, wanted_var, cov = self.seen_var, self.wanted_var, self.cov
+        if per == "layer":  # the columns' moments about the mean of all
+            far = [m - m.mean(1, keepdim=True) for m in (seen, wanted)]
+            seen_var = (seen_var + far[0] * far[0]).mean(1, keepdim=True)
+            wanted_var = (wanted_var + far[1] * far[1]).mean(1, keepdim=True)
+            cov = (cov + far[0] * far[1]).mean(1, keepdim=True)
+            seen, wanted = seen.mean(1, keepdim=True), wanted.mean(1, keepdim=True)
+        moments = method == "moments"
+        ratio = (wanted_var / seen_var.clamp(min=1e-60)).sqrt() if moments else cov / seen_var
+        gain = torch.where(seen_var > 0, ratio, 1.0)
+        return gain, wanted - gain * seen
+
+    def _by_column(self, y: Tensor) -> Tensor:
+        """(chips * batch, ...) to (chips, samples, out)."""
+        layer = self.layer
+        return y.unflatten(0, (layer.chips, -1)).movedim(layer.column_dim, -1).flatten(1, -2)
 
 
-def _fitted(seen: Tensor, wanted: Tensor, per: Per, method: Method) -> tuple[Tensor, Tensor]:
-    """Gain and offset (out,) that bring `seen` (samples, out) of one chip to `wanted`."""
-    dims = (0, 1) if per == "layer" else (0,)
-    seen_mean, wanted_mean = seen.mean(dims, keepdim=True), wanted.mean(dims, keepdim=True)
-    seen_dev, wanted_dev = seen - seen_mean, wanted - wanted_mean
-    variance = seen_dev.square().mean(dims, keepdim=True)
-    if method == "moments":
-        ratio = (wanted_dev.square().mean(dims, keepdim=True) / variance.clamp(min=1e-30)).sqrt()
-    else:
-        ratio = (seen_dev * wanted_dev).mean(dims, keepdim=True) / variance.clamp(min=1e-30)
-    gain = torch.where(variance > 0, ratio, 1.0)
-    offset = wanted_mean - gain * seen_mean
-    out = seen.shape[1]
-    return gain.squeeze(0).expand(out), offset.squeeze(0).expand(out)
+class _Reached(Exception):
+    """The forward pass need not go on."""
+
+
+def _in_order(net: nn.Module, x: Tensor) -> list[tuple[ArrayLayer, int]]:
+    """The layers in the order of their last use, and how often a forward pass uses them."""
+    used: dict[ArrayLayer, int] = {}
+
+    def note(layer: nn.Module, _inputs: tuple[Tensor, ...], _output: Tensor) -> None:
+        assert isinstance(layer, ArrayLayer)
+        used[layer] = used.pop(layer, 0) + 1
+
+    handles = [m.register_forward_hook(note) for m in memristive_layers(net).values()]
+    try:
+        net(x)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return list(used.items())
+
+
+def _run_to(
+    net: nn.Module, x: Tensor, layer: ArrayLayer, uses: int, then: Callable[[Tensor, Tensor], None]
+) -> None:
+    """Run the network to the last use of a layer, and hand over its inputs and outputs."""
+    count = 0
+
+    def reached(_layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        nonlocal count
+        count += 1
+        if count == uses:
+            then(inputs[0], output)
+            raise _Reached
+
+    handle = layer.register_forward_hook(reached)
+    try:
+        net(x)
+    except _Reached:
+        pass
+    finally:
+        handle.remove()

@@ -66,9 +66,9 @@ class BmcnnConfig(ExperimentConfig):
     """Test images of each class [1]; None: all 10,000 of the test set."""
     sweep_per_class: Annotated[int, Range(least=1, most=500)] = 50
     """Held-out images of each class on which the mitigations are compared and chosen [1]."""
-    study_per_class: Annotated[int, Range(least=1, most=500)] = 50
+    study_per_class: Annotated[int, Range(least=1, most=500)] = 30
     """Held-out images of each class in the further studies [1]."""
-    epochs: Annotated[int, Range(least=1)] = 8
+    epochs: Annotated[int, Range(least=1)] = 7
     """Passes over the training images [1]."""
     study_epochs: Annotated[int, Range(least=1)] = 2
     """The same for the networks of the study of architectures [1]."""

@@ -91,7 +91,13 @@ def _claims(outcomes: list[dict[str, Any]], cov: float) -> list[dict[str, Any]]:
             "best label-free repair",
             "of those on the curves, each cell written once",
         ),
-        ("labelled", "label", "label_worst", "best repair with labels", "each cell written once"),
+        (
+            "labelled",
+            "label",
+            "label_worst",
+            "best repair with labels",
+            "each cell written once, first training",
+        ),
         (
             "more",
             "more",
