@@ -14,8 +14,10 @@ from mho.learning.batchnorm import refresh_batchnorm
 from mho.learning.convert import convert, to_digital
 from mho.learning.evaluate import calibrate, confusion, evaluate
 from mho.learning.fixed_point import fixed_point, formats
+from mho.learning.policy import Budget, Every
 from mho.learning.quantizer import quantize
 from mho.learning.refit import refit
+from mho.learning.rivals import SignUpdate, StochasticRounding
 from mho.learning.rules import IntervalRule, PathImportance
 from mho.learning.tune import correct, tune, untune
 from mho.learning.virtual import expect_batchnorm
@@ -25,6 +27,8 @@ from mho.physics import MultiLevel, OpenLoop, Resistance, Spread, TwoState, Veri
 __version__ = "0.1.0"
 
 __all__ = [
+    "Budget",
+    "Every",
     "Hardware",
     "IntervalRule",
     "MultiLevel",
@@ -32,7 +36,9 @@ __all__ = [
     "PathImportance",
     "Placement",
     "Resistance",
+    "SignUpdate",
     "Spread",
+    "StochasticRounding",
     "TwoState",
     "Verify",
     "WriteStep",

@@ -44,6 +44,8 @@ class SiameseConfig(ExperimentConfig):
     """Distance at which a weight is written, in steps between levels [1]."""
     sparse: Annotated[float, Range(least=0.5)] = 3.0
     """The same for the sparse policy; its output layer uses a third of it [1]."""
+    budget: Annotated[float, Range(above=0.0)] = 0.2
+    """Writes in an epoch that the budget policy allows, as a share of the weights [1]."""
     calibrate_every: Annotated[int, Range(least=1)] = 100
     """Training steps between two calibrations of the converters [1]."""
     hardware: mho.Hardware = mho.Hardware(
@@ -77,7 +79,9 @@ PRESETS = {
     "paper": SiameseConfig(preset="paper", chips=5, epochs=20),
 }
 
-POLICIES = ("float", "level change", "hysteresis", "sparse")
+POLICIES = (
+    "float", "level change", "hysteresis", "sparse", "every 4th batch", "budget", "probabilistic",
+)  # fmt: skip
 
 
 def run(config: SiameseConfig, run: Run) -> dict[str, Any]:
@@ -116,10 +120,12 @@ def train(config: SiameseConfig, run: Run, policy: str, chip: int) -> dict[str, 
     optimizer = torch.optim.SGD(net.parameters(), config.rate, config.momentum)
     total = feed.epoch_steps * config.epochs
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, total)
-    write = mho.WriteStep(net, threshold=_threshold(config, policy)) if in_situ else None
+    write = _write_step(config, policy, net, feed.epoch_steps, seed) if in_situ else None
     history = Lap()
 
     state = {"net": net, "optimizer": optimizer, "schedule": schedule, "history": history}
+    if write is not None:
+        state["write"] = write
     for step in run.steps("train", total, state):
         if in_situ and step % config.calibrate_every == 0:
             mho.calibrate(net, feed.sample(1000))
@@ -151,11 +157,25 @@ def train(config: SiameseConfig, run: Run, policy: str, chip: int) -> dict[str, 
     return outcome | account(net, config.prices) if in_situ else outcome
 
 
-def _threshold(config: SiameseConfig, policy: str) -> dict[str, float]:
-    """Write threshold by layer; the output layer, 1 % of the weights, is kept finer if sparse."""
-    if policy == "sparse":
-        return {"": config.sparse, "2": max(config.sparse / 3, 0.5)}
-    return {"": config.hysteresis if policy == "hysteresis" else 0.5}
+def _write_step(
+    config: SiameseConfig, policy: str, net: nn.Module, epoch_steps: int, seed: int
+) -> mho.WriteStep:
+    """How each policy writes; the output layer, 1 % of the weights, is kept finer if sparse."""
+    weights = sum(p.numel() for p in net.parameters() if p.dim() > 1)
+    match policy:
+        case "sparse":
+            threshold = {"": config.sparse, "2": max(config.sparse / 3, 0.5)}
+            return mho.WriteStep(net, threshold=threshold)
+        case "hysteresis":
+            return mho.WriteStep(net, threshold=config.hysteresis)
+        case "every 4th batch":
+            return mho.WriteStep(net, threshold=config.hysteresis, policies=[mho.Every(4)])
+        case "budget":
+            budget = mho.Budget(round(config.budget * weights), epoch_steps)
+            return mho.WriteStep(net, threshold=0.5, policies=[budget])
+        case "probabilistic":
+            return mho.WriteStep(net, rules=[mho.StochasticRounding(seed)])
+    return mho.WriteStep(net)
 
 
 def _gone(outcome: dict[str, Any], epochs: int | None = None) -> float:
@@ -196,6 +216,16 @@ def _result(config: SiameseConfig, outcomes: dict[str, list[dict[str, Any]]]) ->
               paper=98.0, note=denominator),
         claim("mlp_sparse_writes_per_weight", "writes per weight in the whole training, sparse",
               per_weight, "", better="lower", note="after the first programming"),
+        *(
+            row
+            for slug in ("budget", "probabilistic")
+            for row in (
+                claim(f"mlp_{slug}_accuracy", f"MLP in situ, {slug} writes",
+                      [o["test"] for o in outcomes[slug]], "%"),
+                claim(f"mlp_{slug}_gone", f"writes gone, {slug}",
+                      [_gone(o) for o in outcomes[slug]], "%", note=denominator),
+            )
+        ),
         claim("mlp_max_writes_per_cell", "most writes on any cell",
               [float(o["max_writes"]) for o in best], "", better="lower",
               pooled="highest"),
