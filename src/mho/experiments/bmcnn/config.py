@@ -68,9 +68,9 @@ class BmcnnConfig(ExperimentConfig):
     """Held-out images of each class on which the mitigations are compared and chosen [1]."""
     study_per_class: Annotated[int, Range(least=1, most=500)] = 30
     """Held-out images of each class in the further studies [1]."""
-    epochs: Annotated[int, Range(least=1)] = 7
+    epochs: Annotated[int, Range(least=1)] = 6
     """Passes over the training images [1]."""
-    study_epochs: Annotated[int, Range(least=1)] = 2
+    study_epochs: Annotated[int, Range(least=1)] = 1
     """The same for the networks of the study of architectures [1]."""
     batch: Annotated[int, Range(least=2)] = 100
     """Images in a training step [1]."""
