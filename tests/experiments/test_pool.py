@@ -100,3 +100,14 @@ def test_what_does_not_belong_together_is_refused(tmp_path: Path) -> None:
     (runs[2] / "result.json").write_text("{")
     with pytest.raises(ValueError, match=r"a readable result\.json"):
         pool([runs[0], runs[2]])
+
+
+def test_a_cut_environment_is_refused_before_anything_is_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runs = folders(tmp_path)
+    (runs[1] / "env.json").write_text('{"device"')
+    out = tmp_path / "pooled"
+    assert main(["pool", *map(str, runs), "--out", str(out)]) == 2
+    assert "a readable env.json" in capsys.readouterr().err
+    assert not out.exists()

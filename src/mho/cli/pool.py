@@ -26,15 +26,15 @@ class Pool:
         """Pool, write the page, say where it is."""
         from mho import report
         from mho.cli.run import environment
-        from mho.experiments.pool import pool
+        from mho.experiments.pool import pool, read
         from mho.experiments.run import write_text
 
         result = pool(self.runs)
+        made = [read(run, "env.json") for run in self.runs]
         if (self.out / "result.json").exists():
             raise invalid("out", str(self.out), "a folder without result.json")
         self.out.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(self.runs[0] / "config.toml", self.out / "config.toml")
-        made = [json.loads((run / "env.json").read_text(encoding="utf-8")) for run in self.runs]
         about = environment("cpu", result["seed"]) | {"runs": made}
         about |= {k: made[0][k] for k in ("device", "threads", "cores") if k in made[0]}
         write_text(self.out / "env.json", json.dumps(about, indent=1) + "\n")

@@ -30,7 +30,7 @@ def pool(folders: Sequence[Path]) -> dict[str, Any]:
     """
     if len(folders) < 2:
         raise invalid("runs", [str(f) for f in folders], "at least two run folders")
-    results = [_result(folder) for folder in folders]
+    results = [read(folder, "result.json") for folder in folders]
     settings = [_settings(folder) for folder in folders]
     for folder, given in zip(folders, settings, strict=True):
         if given != settings[0]:
@@ -61,13 +61,18 @@ def pool(folders: Sequence[Path]) -> dict[str, Any]:
     }
 
 
-def _result(folder: Path) -> dict[str, Any]:
+def read(folder: Path, name: str) -> dict[str, Any]:
+    """A JSON file of a run folder.
+
+    Raises:
+        ValueError: it is missing or cannot be read; the message names the folder.
+    """
     try:
-        return json.loads((folder / "result.json").read_text(encoding="utf-8"))
+        return json.loads((folder / name).read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise invalid("run", str(folder), "a finished run, with result.json") from None
+        raise invalid("run", str(folder), f"a finished run, with {name}") from None
     except ValueError as error:
-        raise invalid("run", str(folder), f"a readable result.json ({error})") from error
+        raise invalid("run", str(folder), f"a readable {name} ({error})") from error
 
 
 def _settings(folder: Path) -> dict[str, Any]:

@@ -120,7 +120,11 @@ def train(config: SiameseConfig, run: Run, policy: str, chip: int) -> dict[str, 
     optimizer = torch.optim.SGD(net.parameters(), config.rate, config.momentum)
     total = feed.epoch_steps * config.epochs
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, total)
-    write = _write_step(config, policy, net, feed.epoch_steps, seed) if in_situ else None
+    weights = sum(p.numel() for p in net.parameters() if p.dim() > 1)
+    write = None
+    if in_situ:
+        budget = mho.Budget(round(config.budget * weights), feed.epoch_steps)
+        write = _write_step(config, policy, net, budget, seed)
     history = Lap()
 
     state = {"net": net, "optimizer": optimizer, "schedule": schedule, "history": history}
@@ -145,7 +149,6 @@ def train(config: SiameseConfig, run: Run, policy: str, chip: int) -> dict[str, 
                 history.append("first", 100 * plain_accuracy(net, test, config.torch_device()))
             run.log(step=step + 1, validation=accuracy, weights_written=written)
 
-    weights = sum(p.numel() for p in net.parameters() if p.dim() > 1)
     outcome = {
         "test": 100 * plain_accuracy(net, test, config.torch_device()),
         "first": history.rows["first"][0],
@@ -158,10 +161,9 @@ def train(config: SiameseConfig, run: Run, policy: str, chip: int) -> dict[str, 
 
 
 def _write_step(
-    config: SiameseConfig, policy: str, net: nn.Module, epoch_steps: int, seed: int
+    config: SiameseConfig, policy: str, net: nn.Module, budget: mho.Budget, seed: int
 ) -> mho.WriteStep:
     """How each policy writes; the output layer, 1 % of the weights, is kept finer if sparse."""
-    weights = sum(p.numel() for p in net.parameters() if p.dim() > 1)
     match policy:
         case "sparse":
             threshold = {"": config.sparse, "2": max(config.sparse / 3, 0.5)}
@@ -171,7 +173,6 @@ def _write_step(
         case "every 4th batch":
             return mho.WriteStep(net, threshold=config.hysteresis, policies=[mho.Every(4)])
         case "budget":
-            budget = mho.Budget(round(config.budget * weights), epoch_steps)
             return mho.WriteStep(net, threshold=0.5, policies=[budget])
         case "probabilistic":
             return mho.WriteStep(net, rules=[mho.StochasticRounding(seed)])

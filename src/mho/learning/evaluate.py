@@ -66,7 +66,7 @@ def confusion(
     counts: Tensor | None = None
     with evaluating(net):
         for x, y in loader:
-            if counts is None and _uncalibrated(net):
+            if counts is None and uncalibrated(net):
                 calibrate(net, x)
             logits = net(x)
             answer = logits.argmax(-1)
@@ -93,6 +93,7 @@ def evaluating(net: nn.Module) -> Iterator[None]:
             module.training = mode
 
 
-def _uncalibrated(net: nn.Module) -> bool:
+def uncalibrated(net: nn.Module) -> bool:
+    """Whether a converter has bits and no range yet."""
     layers = (m for m in net.modules() if isinstance(m, ArrayLayer))
     return any(not (layer.dac.ready and layer.adc.ready) for layer in layers)

@@ -14,8 +14,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from mho.errors import invalid
-
-State = dict[str, Tensor]
+from mho.learning.rules import State
 
 
 class Stale(NamedTuple):

@@ -66,7 +66,8 @@ def refit(
     if own.bias is not None:
         x = F.pad(x, (0, 1), value=1.0)
         start = torch.cat([start, own.bias.detach().double().unsqueeze(2)], dim=2)
-    fitted = _fit(x, wanted.to(x), start, pull, steps)
+    pairs = zip(x, start, strict=True)
+    fitted = torch.stack([_fit(one, wanted.to(x), w, pull, steps) for one, w in pairs])
     with torch.no_grad():
         own.weight.copy_(fitted[..., : own.in_features])
         if own.bias is not None:
@@ -75,24 +76,13 @@ def refit(
 
 
 def _fit(
-    x: Float64[Tensor, "chips n in"],
-    wanted: Float64[Tensor, "n classes"],
-    start: Float64[Tensor, "chips classes in"],
-    pull: float,
-    steps: int,
-) -> Float64[Tensor, "chips classes in"]:
-    """The minimum of each chip, whatever the others; `start` where no step got below it."""
-    chips = zip(x, start, strict=True)
-    return torch.stack([_fit_chip(one, wanted, w, pull, steps) for one, w in chips])
-
-
-def _fit_chip(
     x: Float64[Tensor, "n in"],
     wanted: Float64[Tensor, "n classes"],
     start: Float64[Tensor, "classes in"],
     pull: float,
     steps: int,
 ) -> Float64[Tensor, "classes in"]:
+    """The minimum of one chip; `start` if no step got below it."""
     move = torch.zeros_like(start, requires_grad=True)
     logits = x @ start.mT
 

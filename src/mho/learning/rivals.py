@@ -7,6 +7,7 @@ from torch import Tensor
 
 from mho.errors import invalid
 from mho.hardware.streams import key
+from mho.learning.quantizer import level_index, level_value
 from mho.learning.rules import State, Update
 
 
@@ -78,8 +79,7 @@ class SignUpdate:
 
 def _move(update: Update, steps: Tensor) -> None:
     """Make `delta` lead from the level nearest to the weight by whole steps, within the window."""
-    half, full = update.step / 2, update.full_scale
-    n = round(full / half)
-    level = update.before.div(half).add_(n).div_(2).round_().mul_(2).sub_(n).mul_(half)
-    target = (level.clamp_(-full, full) + steps * update.step).clamp_(-full, full)
-    update.delta.copy_(target - update.before)
+    full = update.full_scale
+    n = round(2 * full / update.step) + 1
+    index = (level_index(update.before, full, n) + steps).clamp_(0, n - 1)
+    update.delta.copy_(level_value(index, full, n) - update.before)

@@ -12,7 +12,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from mho.hardware import Hardware
 from mho.learning.batchnorm import ChipBatchNorm, refresh_batchnorm
 from mho.learning.convert import convert
-from mho.learning.evaluate import calibrate
+from mho.learning.evaluate import calibrate, uncalibrated
 
 
 @torch.no_grad()
@@ -45,7 +45,7 @@ def expect_batchnorm(
     """
     virtual = convert(model, hardware, max(chips, 2), generator=generator, select=select)
     batches = list(inputs)
-    if batches and (hardware.dac_bits or hardware.adc_bits):
+    if batches and uncalibrated(virtual):
         calibrate(virtual, batches[0])
     refresh_batchnorm(virtual, batches)
     out = copy.deepcopy(model)

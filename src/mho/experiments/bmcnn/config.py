@@ -184,17 +184,13 @@ class BmcnnConfig(ExperimentConfig):
             doi=DOI,
             note="The source's resistances are not known; these are chosen.",
         )
-        return chips_of(device)
+        # Written once: one pulse and one verify read a cell.
+        return mho.Hardware(device=device, programming=mho.Verify(max_pulses=1), weight_levels=2)
 
     @property
     def aware(self) -> mho.Hardware:
         """The chips that variation-aware training draws."""
         return self.hardware(self.aware_cov, self.aware_cov)
-
-
-def chips_of(device: mho.TwoState) -> mho.Hardware:
-    """Arrays of a two-state cell: written once, one pulse and one verify read a cell."""
-    return mho.Hardware(device=device, programming=mho.Verify(max_pulses=1), weight_levels=2)
 
 
 PRESETS = {

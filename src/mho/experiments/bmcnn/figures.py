@@ -82,16 +82,14 @@ def _pairs(rows: list[Row]) -> list[dict[str, Any]]:
     return curves
 
 
-def _bits(rows: list[Row]) -> list[dict[str, Any]]:
-    lines = _lines(rows, lambda r: f"{r['cov_on']:.0%} spread", lambda r: r["bits"])
-    title = "Fixed-point classifier and batch normalization"
-    return [curve("bits", title, "bits, sign included", ACCURACY, lines)]
+def _resolution(id: str, title: str, field: str) -> Callable[[list[Row]], list[dict[str, Any]]]:
+    """Accuracy against the bits in a field."""
 
+    def draw(rows: list[Row]) -> list[dict[str, Any]]:
+        lines = _lines(rows, lambda r: f"{r['cov_on']:.0%} spread", lambda r: r[field])
+        return [curve(id, title, "bits, sign included", ACCURACY, lines)]
 
-def _converters(rows: list[Row]) -> list[dict[str, Any]]:
-    lines = _lines(rows, lambda r: f"{r['cov_on']:.0%} spread", lambda r: r["converter_bits"])
-    title = "DACs and ADCs, one for each tile"
-    return [curve("converters", title, "bits, sign included", ACCURACY, lines)]
+    return draw
 
 
 def _copies(rows: list[Row]) -> list[dict[str, Any]]:
@@ -173,7 +171,9 @@ def confusion(config: BmcnnConfig, counts: list[list[int]]) -> dict[str, Any]:
 
 FIGURES: dict[str, Callable[[list[Row]], list[dict[str, Any]]]] = {
     "alone": _alone, "maps": _maps, "shapes": _shapes, "stuck": _stuck, "pairs": _pairs,
-    "bits": _bits, "converters": _converters, "copies": _copies,
+    "bits": _resolution("bits", "Fixed-point classifier and batch normalization", "bits"),
+    "converters": _resolution("converters", "DACs and ADCs, one for each tile", "converter_bits"),
+    "copies": _copies,
 }  # fmt: skip
 """What is drawn of each study."""
 
