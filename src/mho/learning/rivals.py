@@ -81,5 +81,5 @@ def _move(update: Update, steps: Tensor) -> None:
     """Make `delta` lead from the level nearest to the weight by whole steps, within the window."""
     full = update.full_scale
     n = round(2 * full / update.step) + 1
-    index = (level_index(update.before, full, n) + steps).clamp_(0, n - 1)
+    index = (level_index(update.before, full, n) + steps.long()).clamp_(0, n - 1)
     update.delta.copy_(level_value(index, full, n) - update.before)
