@@ -22,7 +22,16 @@ from mho.learning.rules import IntervalRule, PathImportance
 from mho.learning.tune import correct, tune, untune
 from mho.learning.virtual import expect_batchnorm
 from mho.learning.write import WriteStep, write
-from mho.physics import MultiLevel, OpenLoop, Resistance, Spread, TwoState, Verify, devices
+from mho.physics import (
+    MultiLevel,
+    OpenLoop,
+    PulseResponse,
+    Resistance,
+    Spread,
+    TwoState,
+    Verify,
+    devices,
+)
 
 __version__ = "0.1.0"
 
@@ -35,6 +44,7 @@ __all__ = [
     "OpenLoop",
     "PathImportance",
     "Placement",
+    "PulseResponse",
     "Resistance",
     "SignUpdate",
     "Spread",

@@ -30,7 +30,7 @@ def test_a_weight_has_as_many_levels_as_the_mapping_offers(name: str, levels: in
         ("copies", 65, r"copies = 65: allowed is .*\[1, 64\]"),
         ("placement", True, r"placement = True: allowed is Placement or NoneType"),
         ("mapping", "bridge", r"mapping = 'bridge': allowed is one of 'differential', 'offset'"),
-        ("device", 3, r"device = 3: allowed is TwoState or MultiLevel"),
+        ("device", 3, r"device = 3: allowed is TwoState or MultiLevel or PulseResponse"),
         ("programming", "verify", r"programming = 'verify': allowed is OpenLoop or Verify"),
     ],
 )

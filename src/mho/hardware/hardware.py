@@ -8,13 +8,13 @@ from mho.config import Config, Range
 from mho.hardware.mapping import Mapping, MappingName, mapping
 from mho.hardware.placement import Placement
 from mho.hardware.redundancy import Copies
-from mho.physics import MultiLevel, OpenLoop, TwoState, Verify
+from mho.physics import MultiLevel, OpenLoop, PulseResponse, TwoState, Verify
 
 
 class Hardware(Config):
     """Cells, arrays and converters: everything that is the same on all chips of a kind."""
 
-    device: TwoState | MultiLevel
+    device: TwoState | MultiLevel | PulseResponse
     """The cell; see `mho.devices.get`."""
     mapping: MappingName = "differential"
     """How a weight sits on cells."""

@@ -1,24 +1,28 @@
 """What one cell does: pure functions on tensors and frozen records in SI units."""
 
-from mho.physics.cell import Cell, Traits
+from mho.physics.cell import Cell, LandingCell, Traits
 from mho.physics.multi_level import MultiLevel
 from mho.physics.noise import GeneratorNoise, Noise
-from mho.physics.programming import OpenLoop, Programmed, Programming, Verify
+from mho.physics.programming import OpenLoop, Present, Programmed, Programming, Verify
+from mho.physics.pulse_response import PulseResponse
 from mho.physics.spread import Spread
 from mho.physics.two_state import Resistance, TwoState
 
-Device = TwoState | MultiLevel
+Device = TwoState | MultiLevel | PulseResponse
 """Any cell family."""
 
 __all__ = [
     "Cell",
     "Device",
     "GeneratorNoise",
+    "LandingCell",
     "MultiLevel",
     "Noise",
     "OpenLoop",
+    "Present",
     "Programmed",
     "Programming",
+    "PulseResponse",
     "Resistance",
     "Spread",
     "Traits",

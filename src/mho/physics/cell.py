@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from jaxtyping import Float, Shaped
 from torch import Tensor
@@ -19,9 +19,12 @@ Traits = dict[str, Float[Tensor, "*#n"]]
 class Cell(Config, ABC):
     """One family of cells; all leaves are final, all methods pure.
 
-    A programming event lands at `draw(z, level, traits)` with z standard normal, the cycle-to-cycle
-    part; device-to-device spread enters through the traits alone.
+    Where programming ends either depends on the target alone (`LandingCell`) or on what the cell
+    held too (`remembers`); device-to-device spread enters through the traits alone.
     """
+
+    remembers: ClassVar[bool]
+    """Whether programming starts from what the cell holds, which the caller then has to say."""
 
     read_noise: Annotated[float, Range(least=0.0, most=1.0)] = 0.0
     """Standard deviation of one read of one cell, as a share of the window [1]."""
@@ -68,6 +71,29 @@ class Cell(Config, ABC):
     def traits(self, noise: Noise) -> Traits:
         """Draw the device-to-device traits of new cells."""
 
+    @property
+    @abstractmethod
+    def burst(self) -> int:
+        """Most pulses that one attempt spends on a cell."""
+
+    @abstractmethod
+    def mean(self, level: Shaped[Tensor, "*n"]) -> Float[Tensor, "*n"]:
+        """Expected conductance over devices and cycles [S], open loop, defects left aside."""
+
+
+class LandingCell(Cell):
+    """A cell whose every attempt is one pulse that lands afresh, whatever the cell held.
+
+    An attempt lands at `draw(z, level, traits)` with z standard normal, the cycle-to-cycle part.
+    """
+
+    remembers: ClassVar[bool] = False
+
+    @property
+    def burst(self) -> int:
+        """Always 1."""
+        return 1
+
     @abstractmethod
     def draw(
         self,
@@ -96,7 +122,3 @@ class Cell(Config, ABC):
         corrected: bool,
     ) -> Float[Tensor, "*#n"]:
         """Normal score at which `draw` gives the conductance g [S]; +-inf out of reach."""
-
-    @abstractmethod
-    def mean(self, level: Shaped[Tensor, "*n"]) -> Float[Tensor, "*n"]:
-        """Expected conductance over devices and cycles [S], open loop, defects left aside."""

@@ -11,13 +11,13 @@ from torch import Tensor
 
 from mho.config import Range
 from mho.errors import invalid
-from mho.physics.cell import Cell, Traits
+from mho.physics.cell import LandingCell, Traits
 from mho.physics.noise import Noise
 
 MAX_LEVELS = 4096
 
 
-class MultiLevel(Cell):
+class MultiLevel(LandingCell):
     """Analog cell programmed to one of n levels, evenly spaced from g_min to g_max.
 
     One attempt lands at `g_level + offset + sigma(g_level) z`, where the offset belongs to the

@@ -1,4 +1,4 @@
-"""Programming a set of cells to target levels: one pulse, or program-and-verify."""
+"""Programming a set of cells to target levels: open loop, or program-and-verify."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from jaxtyping import Float, Int32, Shaped
 from torch import Tensor
 
 from mho.config import Config, Range
-from mho.physics.cell import Cell, Traits
+from mho.physics.cell import Cell, LandingCell, Traits
 from mho.physics.noise import Noise
+from mho.physics.pulse_response import PulseResponse, Response
 
 
 class Programmed(NamedTuple):
@@ -19,18 +20,35 @@ class Programmed(NamedTuple):
     conductance: Float[Tensor, "*n"]
     """Where the cell ended [S]."""
     pulses: Int32[Tensor, "*n"]
-    """Programming pulses spent, int32; a scheme that verifies reads once after each."""
+    """Programming pulses spent, SET and RESET together, int32."""
+    reads: Int32[Tensor, "*n"]
+    """Verify reads spent, int32."""
+
+
+class Present(NamedTuple):
+    """What cells hold when programming starts; cells that do not remember need none."""
+
+    conductance: Float[Tensor, "*n"]
+    """Where each cell stands [S]."""
+    level: Shaped[Tensor, "*#n"]
+    """Level that the controller believes it holds; 0 if it was never programmed."""
 
 
 class OpenLoop(Config):
-    """One pulse a cell, whatever comes of it."""
+    """Programming without a look at the cell.
+
+    A landing cell gets one pulse, whatever comes of it. A cell that remembers gets a blind burst:
+    the pulses that would take it from the level it is believed to hold to its target.
+    """
 
     family: ClassVar[str] = "open-loop"
 
-    @property
-    def most_pulses(self) -> int:
-        """Most pulses that one event spends on a cell; a stuck cell takes them all."""
-        return 1
+    assumes: Response = "linear"
+    """What the controller takes a pulse response for: even steps, or the nominal curve."""
+
+    def most_pulses(self, cell: Cell) -> int:
+        """Most pulses that one event spends on a cell."""
+        return cell.burst
 
     @property
     def verifies(self) -> bool:
@@ -42,20 +60,44 @@ class OpenLoop(Config):
         return cell.mean(level)
 
     def program(
-        self, cell: Cell, level: Shaped[Tensor, "*#n"], traits: Traits, noise: Noise
+        self,
+        cell: LandingCell | PulseResponse,
+        level: Shaped[Tensor, "*#n"],
+        traits: Traits,
+        noise: Noise,
+        present: Present | None = None,
     ) -> Programmed:
-        """Program `level` (...) once; all results are (...)."""
-        g = cell.draw(noise.normal(), level, traits, corrected=False)
-        return Programmed(g, torch.ones_like(g, dtype=torch.int32))
+        """Program `level` (...) once; all results are (...).
+
+        `present` (...) is for cells that remember; None: they were never programmed.
+        """
+        z = noise.normal()
+        if isinstance(cell, LandingCell):
+            g = cell.draw(z, level, traits, corrected=False)
+            pulses = torch.ones_like(g, dtype=torch.int32)
+        else:
+            present = present or _unformed(cell, z)
+            believed, target = (cell.nominal(x).to(z) for x in (present.level, level))
+            burst = cell.pulses_to(target, believed, self.assumes)
+            g = cell.respond(z, present.conductance, burst, traits)
+            pulses = burst.abs().expand_as(g).clone()
+        return Programmed(g, pulses, torch.zeros_like(pulses))
 
 
 class Verify(Config):
     """Program-and-verify: pulse, read, repeat until the read is within tolerance.
 
-    The first attempt carries the device's offset; its read tells the controller, and further
-    attempts are centred on the target. Attempts are independent, so their number is geometric and
-    the accepted value is the attempt's distribution confined to the tolerance: both are drawn in
-    closed form, without a loop. The verify read itself is taken as exact.
+    On a landing cell the first attempt carries the device's offset; its read tells the controller,
+    and further attempts are centred on the target. Attempts are independent, so their number is
+    geometric and the accepted value is the attempt's distribution confined to the tolerance: both
+    are drawn in closed form, without a loop. A read follows each pulse.
+
+    A cell that remembers is read first: an attempt is a read and, off target, the burst that the
+    nominal curve asks for from there, at least one pulse. Where a burst overshot, that cell's
+    bursts are halved from then on, so that a device of large steps comes to rest too. The burst of
+    the last attempt is not read. The tolerance should not be below half of a step of one pulse.
+
+    The verify read itself is taken as exact.
     """
 
     family: ClassVar[str] = "verify"
@@ -65,14 +107,13 @@ class Verify(Config):
     max_pulses: Annotated[int, Range(least=1, most=10_000)] = 20
     """Attempts after which the cell is left as it is [1]."""
 
-    @property
-    def most_pulses(self) -> int:
-        """Most pulses that one event spends on a cell; a stuck cell takes them all."""
-        return self.max_pulses
+    def most_pulses(self, cell: Cell) -> int:
+        """Most pulses that one event spends on a cell."""
+        return self.max_pulses * cell.burst
 
     @property
     def verifies(self) -> bool:
-        """A read follows each pulse."""
+        """Reads tell whether to go on."""
         return True
 
     def mean(self, cell: Cell, level: Shaped[Tensor, "*n"]) -> Float[Tensor, "*n"]:
@@ -80,9 +121,25 @@ class Verify(Config):
         return cell.mean(level) if self.max_pulses == 1 else cell.nominal(level)
 
     def program(
-        self, cell: Cell, level: Shaped[Tensor, "*#n"], traits: Traits, noise: Noise
+        self,
+        cell: LandingCell | PulseResponse,
+        level: Shaped[Tensor, "*#n"],
+        traits: Traits,
+        noise: Noise,
+        present: Present | None = None,
     ) -> Programmed:
-        """Program `level` (...) until verified; all results are (...)."""
+        """Program `level` (...) until verified; all results are (...).
+
+        `present` (...) is for cells that remember; None: they were never programmed.
+        """
+        if isinstance(cell, LandingCell):
+            return self._landing(cell, level, traits, noise)
+        return self._approach(cell, level, traits, noise, present)
+
+    def _landing(
+        self, cell: LandingCell, level: Shaped[Tensor, "*#n"], traits: Traits, noise: Noise
+    ) -> Programmed:
+        """`program` in closed form."""
         target = cell.nominal(level)
         first = cell.draw(noise.normal(), level, traits, corrected=False)
         pulses = torch.ones_like(first, dtype=torch.int32)
@@ -96,11 +153,11 @@ class Verify(Config):
                 last, further = self._again(cell, level, some, u, v)
                 first.view(-1)[again] = last
                 pulses.view(-1)[again] += further
-        return Programmed(first, pulses)
+        return Programmed(first, pulses, pulses.clone())
 
     def _again(
         self,
-        cell: Cell,
+        cell: LandingCell,
         level: Shaped[Tensor, " n"],
         traits: Traits,
         u: Float[Tensor, " n"],
@@ -121,6 +178,48 @@ class Verify(Config):
         place = torch.where(given_up, outside, low + v * accept)
         last = cell.draw(ndtri(place.clamp_(2.0**-25, 1 - 2.0**-24)), level, traits, corrected=True)
         return last, further.clamp_(max=float(self.max_pulses - 1)).to(torch.int32)
+
+    def _approach(
+        self,
+        cell: PulseResponse,
+        level: Shaped[Tensor, "*#n"],
+        traits: Traits,
+        noise: Noise,
+        present: Present | None,
+    ) -> Programmed:
+        """`program` attempt by attempt, on the cells that are still off target."""
+        z = noise.normal()
+        shape = z.shape
+        present = present or _unformed(cell, z)
+        g = present.conductance.to(z).clamp(*cell.window).expand(shape).flatten().clone()
+        target = cell.nominal(level).to(z).expand(shape).flatten()
+        traits = {name: value.expand(shape).flatten() for name, value in traits.items()}
+        pulses, reads = (torch.zeros_like(g, dtype=torch.int32) for _ in range(2))
+        share, before = torch.ones_like(g), torch.zeros_like(g)
+        cells = torch.arange(g.numel(), device=g.device)
+        for attempt in range(self.max_pulses):
+            reads[cells] += 1
+            error = target[cells] - g[cells]
+            off = error.abs() > self.tolerance * cell.step
+            cells, error = cells[off], error[off]
+            if cells.numel() == 0:
+                break
+            z = noise.normal() if attempt > 0 else z
+            share[cells] *= torch.where(error * before[cells] < 0, 0.5, 1.0)
+            wanted = cell.pulses_to(target[cells], g[cells]).abs() * share[cells]
+            n = wanted.round().clamp(min=1).to(torch.int32)
+            some = {name: value[cells] for name, value in traits.items()}
+            g[cells] = cell.respond(
+                z.flatten()[cells], g[cells], torch.where(error > 0, n, -n), some
+            )
+            pulses[cells] += n
+            before[cells] = error.sign()
+        return Programmed(g.view(shape), pulses.view(shape), reads.view(shape))
+
+
+def _unformed(cell: Cell, z: Float[Tensor, "*n"]) -> Present:
+    """Cells that were never programmed, one for each number of z."""
+    return Present(torch.full_like(z, cell.window[0]), torch.zeros_like(z))
 
 
 Programming = OpenLoop | Verify

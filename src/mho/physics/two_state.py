@@ -10,7 +10,7 @@ from torch import Tensor
 
 from mho.config import Config, Range
 from mho.errors import invalid
-from mho.physics.cell import Cell, Traits
+from mho.physics.cell import LandingCell, Traits
 from mho.physics.noise import Noise
 from mho.physics.spread import Spread
 
@@ -26,7 +26,7 @@ class Resistance(Config):
     """Cycle-to-cycle spread, drawn at each programming event."""
 
 
-class TwoState(Cell):
+class TwoState(LandingCell):
     """Binary cell: level 1 is R_ON (low resistance), level 0 is R_OFF.
 
     LRS close to normal and HRS close to lognormal is what HfO2 1T1R statistics show. Spread acts on
