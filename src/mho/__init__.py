@@ -17,8 +17,9 @@ from mho.learning.fixed_point import fixed_point, formats
 from mho.learning.policy import Budget, Every
 from mho.learning.quantizer import quantize
 from mho.learning.refit import refit
-from mho.learning.rivals import SignUpdate, StochasticRounding
+from mho.learning.rivals import Accumulate, SignUpdate, StochasticRounding, StochasticSparse
 from mho.learning.rules import IntervalRule, PathImportance
+from mho.learning.tiki_taka import TikiTaka, fast_pulses
 from mho.learning.tune import correct, tune, untune
 from mho.learning.virtual import expect_batchnorm
 from mho.learning.write import WriteStep, write
@@ -36,6 +37,7 @@ from mho.physics import (
 __version__ = "0.1.0"
 
 __all__ = [
+    "Accumulate",
     "Budget",
     "Every",
     "Hardware",
@@ -49,6 +51,8 @@ __all__ = [
     "SignUpdate",
     "Spread",
     "StochasticRounding",
+    "StochasticSparse",
+    "TikiTaka",
     "TwoState",
     "Verify",
     "WriteStep",
@@ -60,6 +64,7 @@ __all__ = [
     "devices",
     "evaluate",
     "expect_batchnorm",
+    "fast_pulses",
     "fixed_point",
     "formats",
     "ledger",
