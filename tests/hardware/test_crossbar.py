@@ -15,7 +15,8 @@ PLAIN = MultiLevel(g_min=10e-6, g_max=90e-6, levels=5)
 NOISY = PLAIN.replace(sigma=(12e-6,), device_spread=0.05)
 BROKEN = NOISY.replace(stuck_off=0.1, stuck_on=0.05)
 FRAIL = BROKEN.replace(endurance=12.0, endurance_spread=0.4)
-BUFFERS = {"conductance", "level", "fault", "writes", "pulses", "set_pulses", "_extra_state"}
+BUFFERS = {"conductance", "level", "fault", "writes", "pulses", "_extra_state"}
+BUFFERS |= {"set_pulses", "reads", "row_pulses", "row_reads"}
 
 
 def crossbar(
@@ -170,7 +171,7 @@ def test_stuck_cells_never_move(generator: torch.Generator) -> None:
             )
     assert torch.equal(xb.fault, fault)
     # Every write to a stuck cell spends all the pulses that the scheme allows.
-    most = xb.hardware.programming.most_pulses
+    most = xb.hardware.programming.most_pulses(BROKEN)
     assert torch.equal(xb.pulses[fault != 0], most * xb.writes[fault != 0])
 
 

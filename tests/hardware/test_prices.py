@@ -37,7 +37,8 @@ def layer(
         name="layer", weights=4, cells=8, rows=2, tiles=(1, 1), columns=2, states=5,
         conversions_per_vector=2, drives_per_vector=2, endurance=endurance, vectors=vectors,
         inputs=vectors if inputs is None else inputs,
-        set_pulses=torch.tensor([30, 10]), verified=True, surveys=0,
+        set_pulses=torch.tensor([30, 10]), verify_reads=pulses.sum(1),
+        row_pulses=torch.tensor([12, 4]), row_reads=torch.tensor([14, 6]),
         writes_per_cell=torch.ones(2, 8),
         pulses_per_cell=pulses, stuck_off=torch.zeros(2), stuck_on=torch.zeros(2),
         worn=torch.zeros(2),
@@ -60,6 +61,8 @@ def cost(changes: dict[str, float], *layers: LayerLedger) -> mho.hardware.Cost:
         ("adc_energy", "energy_per_input", 2),
         ("pulse_time", "programming_time_serial", 26),
         ("verify_time", "programming_time_serial", 26),
+        ("pulse_time", "programming_time_rows", 8),  # (12 + 4) / 2
+        ("verify_time", "programming_time_rows", 10),
         ("read_time", "read_time", 10),
     ],
 )
@@ -68,9 +71,11 @@ def test_each_price_meets_its_count(price: str, field: str, expected: float) -> 
     others = dataclasses.asdict(cost({price: 3.0}))
     free = dataclasses.asdict(cost({}))
     counted = {name for name in others if others[name] != free[name]}
-    assert counted <= {field, "energy_per_input", "read_energy"}
+    times = {"programming_time_serial", "programming_time_rows"}
+    assert counted <= {field, "energy_per_input", "read_energy"} | times
 
 
+TIMES = ("programming_time_serial", "programming_time_rows", "read_time")
 prices_ = st.fixed_dictionaries({name: st.floats(0, 1e-3) for name in FREE})
 
 
@@ -78,7 +83,7 @@ prices_ = st.fixed_dictionaries({name: st.floats(0, 1e-3) for name in FREE})
 def test_costs_are_linear_in_prices(a: dict, b: dict, factor: float) -> None:
     mixed = cost({name: factor * a[name] + b[name] for name in FREE})
     one, two = cost(a), cost(b)
-    for name in ("programming_energy", "read_energy", "programming_time_serial", "read_time"):
+    for name in ("programming_energy", "read_energy", *TIMES):
         expected = factor * getattr(one, name) + getattr(two, name)
         assert getattr(mixed, name) == pytest.approx(expected, rel=1e-9)
 

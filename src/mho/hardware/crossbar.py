@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Self
+from typing import NamedTuple, Self
 
 import torch
 from torch import Tensor, nn
@@ -13,13 +13,28 @@ from mho.hardware.assignment import sources
 from mho.hardware.hardware import Hardware
 from mho.hardware.streams import ChipNoise, JoinedNoise
 from mho.hardware.tiling import Tiling
-from mho.physics import Programmed, Traits
+from mho.physics import Present, Programmed, Traits
 
 HEALTHY, STUCK_OFF, STUCK_ON, WORN = 0, 1, 2, 3
 """Values of `Crossbar.fault`."""
 
 UNFORMED = -1
 """Level of a cell that was never programmed."""
+
+
+class _Request(NamedTuple):
+    """Cells to program, and what the physics needs for it."""
+
+    cells: Tensor | None
+    """Flat positions (n,); None: all cells."""
+    level: Tensor
+    """Target levels (n,), float32."""
+    present: Present
+    """What the cells hold: level (n,), and conductance (chips, n) where the physics asks for it."""
+    traits: Traits
+    """Traits of the cells, (chips, n) each."""
+    noise: ChipNoise
+    """Noise of this event."""
 
 
 class Crossbar(nn.Module):
@@ -32,6 +47,10 @@ class Crossbar(nn.Module):
         writes (chips, *cells): int32, programming events.
         pulses (chips, *cells): int32, programming pulses; what wears a cell.
         set_pulses (chips,): int64, pulses that raised a conductance; all others were RESET.
+        reads (chips,): int64, reads of single cells: to verify, to survey, to read back.
+        row_pulses, row_reads (chips,): int64, most pulses (verify reads) on any cell of a row,
+            summed over rows and events: what follows one after another where the cells of a row
+            are programmed at once.
         trait_* (chips, *cells): float32, device-to-device traits of the cell family.
         budget (chips, *cells): float32, pulses a cell stands, if endurance spreads.
 
@@ -50,6 +69,9 @@ class Crossbar(nn.Module):
     writes: Tensor
     pulses: Tensor
     set_pulses: Tensor
+    reads: Tensor
+    row_pulses: Tensor
+    row_reads: Tensor
 
     def __init__(self, tiling: Tiling, hardware: Hardware, chips: range, seed: int) -> None:
         super().__init__()
@@ -69,7 +91,8 @@ class Crossbar(nn.Module):
         self.register_buffer("fault", torch.zeros(shape, dtype=torch.int8))
         self.register_buffer("writes", torch.zeros(shape, dtype=torch.int32))
         self.register_buffer("pulses", torch.zeros(shape, dtype=torch.int32))
-        self.register_buffer("set_pulses", torch.zeros(len(chips), dtype=torch.int64))
+        for count in ("set_pulses", "reads", "row_pulses", "row_reads"):
+            self.register_buffer(count, torch.zeros(len(chips), dtype=torch.int64))
         self._trait_names: tuple[str, ...] = ()
         self._make()
         self._look()
@@ -130,6 +153,7 @@ class Crossbar(nn.Module):
         """Conductance (chips, *cells) [S] read from all cells after writing them to `level`."""
         self.program(torch.full_like(self.level, level))
         self.surveys += 1
+        self.reads += self.level.numel()
         return self.conductance.clone()
 
     def program(self, levels: Tensor) -> None:
@@ -149,35 +173,58 @@ class Crossbar(nn.Module):
         write_together([(self, cells, levels)])
 
     def _write(self, cells: Tensor | None, levels: Tensor) -> None:
-        level, traits, noise = self._request(cells, levels)
+        request = self._request(cells, levels)
         scheme, device = self.hardware.programming, self.hardware.device
-        self._commit(cells, levels, scheme.program(device, level, traits, noise))
+        done = scheme.program(
+            device, request.level, request.traits, request.noise, request.present
+        )
+        self._commit(request, done)
 
-    def _request(self, cells: Tensor | None, levels: Tensor) -> tuple[Tensor, Traits, ChipNoise]:
-        """What the physics needs to program cells (n,), or all: levels and traits (chips, n)."""
+    def _request(self, cells: Tensor | None, levels: Tensor) -> _Request:
+        """What the physics needs to program cells (n,), or all, to levels (n,)."""
         words = ("program", self.programmings)
         self.programmings += 1
         noise = ChipNoise(self.seed, self.chips, words, tuple(levels.shape), levels.device)
         traits = {name: self._take(f"trait_{name}", cells) for name in self._trait_names}
-        return levels.to(torch.float32).expand(len(self.chips), -1), traits, noise
+        level = self._take("level", cells, lead=0).clamp(min=0)
+        remembers = self.hardware.device.remembers
+        held = self._take("conductance", cells) if remembers else level.new_empty(0)
+        return _Request(cells, levels.to(torch.float32), Present(held, level), traits, noise)
 
-    def _commit(self, cells: Tensor | None, levels: Tensor, done: Programmed) -> None:
-        """Store the outcome (chips, n) of programming cells (n,), or all, to levels (n,)."""
-        conductance, pulses = done
-        most = self.hardware.programming.most_pulses
+    def _commit(self, request: _Request, done: Programmed) -> None:
+        """Store the outcome (chips, n) of a request."""
+        cells, level = request.cells, request.level
+        conductance, pulses, reads = done
+        scheme = self.hardware.programming
+        most = scheme.most_pulses(self.hardware.device)
         if self._broken:
             broken = self._take("fault", cells) != HEALTHY
             conductance = torch.where(broken, self._take("conductance", cells), conductance)
-            pulses = pulses.masked_fill(broken, most)
-        old = self._take("level", cells, lead=0)
-        self.set_pulses += (pulses * (levels > old.clamp(min=0))).sum(1)
+            if scheme.verifies:  # the controller goes on to the last attempt
+                pulses = pulses.masked_fill(broken, most)
+                reads = reads.masked_fill(broken, scheme.max_pulses)
+        raised = level > request.present.level
+        self._cells("set_pulses").add_((pulses * raised).sum(1))
+        self._cells("row_pulses").add_(self._most_in_rows(cells, pulses))
+        if scheme.verifies:
+            self._cells("reads").add_(reads.sum(1))
+            self._cells("row_reads").add_(self._most_in_rows(cells, reads))
         self._put("conductance", cells, conductance)
-        self._put("level", cells, levels.to(torch.int16), lead=0)
+        self._put("level", cells, level.to(torch.int16), lead=0)
         self._add("writes", cells, torch.ones_like(pulses))
         self._add("pulses", cells, pulses)
         self._margin -= most
         if self._margin <= 0:
             self._wear_out()
+
+    def _most_in_rows(self, cells: Tensor | None, pulses: Tensor) -> Tensor:
+        """Most pulses or reads (chips, n) on any cell of a row, summed over the rows: (chips,)."""
+        tiles, rows, width = self.tiling.shape
+        if cells is None:
+            return pulses.view(-1, tiles * rows, width).amax(2).sum(1)
+        most = pulses.new_zeros(len(self.chips), tiles * rows)
+        row = (cells // width).expand(pulses.shape)
+        return most.scatter_reduce_(1, row, pulses, "amax").sum(1)
 
     def _wear_out(self) -> None:
         """Let cells whose pulses are spent keep their present value for good."""
@@ -213,6 +260,21 @@ class Crossbar(nn.Module):
         t = self.tiling
         return t.join(t.mapping.fold(self.conductance, t.cols, self.hardware.device.window))
 
+    def read_back(self, cells: Tensor) -> Tensor:
+        """One noisy read of weights whose cells are `cells` (n, terms): (chips, n) [S], signed.
+
+        The noise is that of the read after the latest programming event: the same if repeated.
+        """
+        self._cells("reads").add_(cells.numel())
+        signed, device = self.signed_at(cells), self.hardware.device
+        if device.read_noise == 0.0 or cells.numel() == 0:
+            return signed
+        low, high = device.window
+        words = ("read back", self.programmings)
+        noise = ChipNoise(self.seed, self.chips, words, (len(cells),), cells.device)
+        sigma = device.read_noise * (high - low) * math.sqrt(self.tiling.mapping.read_variance)
+        return signed.add_(noise.normal(), alpha=sigma)
+
     def signed_at(self, cells: Tensor) -> Tensor:
         """Signed conductance (chips, n) [S] of weights whose cells are `cells` (n, terms)."""
         g = self._take("conductance", cells.flatten()).unflatten(1, cells.shape)
@@ -240,28 +302,31 @@ def write_together(requests: Sequence[tuple[Crossbar, Tensor, Tensor]]) -> None:
     Args:
         requests: crossbar, flat cell positions, levels.
     """
-    kinds: dict[tuple[object, ...], list[tuple[Crossbar, Tensor, Tensor]]] = {}
-    for request in requests:
-        crossbar, cells, _ = request
+    kinds: dict[tuple[object, ...], list[tuple[Crossbar, _Request]]] = {}
+    for crossbar, cells, levels in requests:
         if cells.numel() > 0:
-            kind = (id(crossbar.hardware), crossbar.chips, crossbar.level.device)
-            kinds.setdefault(kind, []).append(request)
+            kind = (id(crossbar.hardware), crossbar.chips, cells.device)
+            kinds.setdefault(kind, []).append((crossbar, crossbar._request(cells, levels)))
     for wanted in kinds.values():
         _write_kind(wanted)
 
 
-def _write_kind(wanted: Sequence[tuple[Crossbar, Tensor, Tensor]]) -> None:
-    """`write_together` for crossbars of the same hardware, chips and device."""
-    asked = [crossbar._request(cells, levels) for crossbar, cells, levels in wanted]
+def _write_kind(wanted: Sequence[tuple[Crossbar, _Request]]) -> None:
+    """Carry out requests to crossbars of the same hardware, chips and device."""
+    asked = [request for _, request in wanted]
     hardware = wanted[0][0].hardware
-    level = torch.cat([level for level, _, _ in asked], dim=1)
-    traits = {name: torch.cat([t[name] for _, t, _ in asked], dim=1) for name in asked[0][1]}
-    noise = JoinedNoise([noise for _, _, noise in asked])
-    done = hardware.programming.program(hardware.device, level, traits, noise)
-    sizes = [cells.numel() for _, cells, _ in wanted]
+    level = torch.cat([r.level for r in asked])
+    traits = {name: torch.cat([r.traits[name] for r in asked], 1) for name in asked[0].traits}
+    noise = JoinedNoise([r.noise for r in asked])
+    present = Present(
+        torch.cat([r.present.conductance for r in asked], -1),
+        torch.cat([r.present.level for r in asked]),
+    )
+    done = hardware.programming.program(hardware.device, level, traits, noise, present)
+    sizes = [len(r.level) for r in asked]
     parts = zip(*(value.split(sizes, dim=1) for value in done), strict=True)
-    for (crossbar, cells, levels), part in zip(wanted, parts, strict=True):
-        crossbar._commit(cells, levels, Programmed(*part))
+    for (crossbar, request), part in zip(wanted, parts, strict=True):
+        crossbar._commit(request, Programmed(*part))
 
 
 def _after_load(module: nn.Module, _incompatible: object) -> None:

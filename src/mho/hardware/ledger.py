@@ -44,10 +44,12 @@ class LayerLedger:
     """Input vectors applied to each chip: several an input in a convolution."""
     set_pulses: Tensor
     """SET pulses (chips,)."""
-    verified: bool
-    """Whether a verify read followed each pulse."""
-    surveys: int
-    """Reads of every cell, those of padding included, before placement."""
+    verify_reads: Tensor
+    """Reads of single cells (chips,): to verify, to survey, to read back."""
+    row_pulses: Tensor
+    """Most pulses on any cell of a row, summed over rows and programming events (chips,)."""
+    row_reads: Tensor
+    """The same of verify reads (chips,)."""
     writes_per_cell: Tensor
     """Programming events of each cell (chips, cells)."""
     pulses_per_cell: Tensor
@@ -75,12 +77,6 @@ class LayerLedger:
         return self.pulses_per_cell.sum(1) - self.set_pulses
 
     @property
-    def verify_reads(self) -> Tensor:
-        """Verify reads (chips,), and reads of single cells in surveys."""
-        surveyed = self.surveys * self.pulses_per_cell.shape[1]
-        return self.pulses_per_cell.sum(1) * self.verified + surveyed
-
-    @property
     def cell_reads(self) -> int:
         """Reads of single cells on one chip: every cell takes part in every vector."""
         return self.vectors * self.cells
@@ -104,6 +100,7 @@ class LayerLedger:
             "adc_conversions": self.adc_conversions,
         }
         programming = ("writes", "set_pulses", "reset_pulses", "verify_reads")
+        programming += ("row_pulses", "row_reads")
         counted = (*programming, "stuck_off", "stuck_on", "worn")
         out = {name: value * self.chips for name, value in (once | reads).items()}
         return out | {name: int(getattr(self, name).sum()) for name in counted}
@@ -176,8 +173,9 @@ def _layer(name: str, crossbar: Crossbar) -> LayerLedger:
         inputs=crossbar.inputs,
         vectors=crossbar.vectors,
         set_pulses=crossbar.set_pulses.clone(),
-        verified=hardware.programming.verifies,
-        surveys=crossbar.surveys,
+        verify_reads=crossbar.reads.clone(),
+        row_pulses=crossbar.row_pulses.clone(),
+        row_reads=crossbar.row_reads.clone(),
         writes_per_cell=crossbar.writes[:, written],
         pulses_per_cell=crossbar.pulses[:, written],
         stuck_off=(fault == STUCK_OFF).sum(1),

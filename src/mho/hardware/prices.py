@@ -55,6 +55,8 @@ class Cost:
     """Read energy of one input through all layers [J]; nan if nothing was read."""
     programming_time_serial: float
     """All pulses and verify reads one after another [s]."""
+    programming_time_rows: float
+    """The same with the cells of a row programmed at once, one row after another [s]."""
     read_time: float
     """All vector reads, layer after layer [s]."""
     lifetime_repeats: float
@@ -73,6 +75,7 @@ class Cost:
             ("read energy (per chip)", self.read_energy, "J"),
             ("energy per input", self.energy_per_input, "J"),
             ("programming time, cell by cell", self.programming_time_serial, "s"),
+            ("programming time, row by row", self.programming_time_rows, "s"),
             ("read time", self.read_time, "s"),
             ("repeats until the first cell dies", self.lifetime_repeats, ""),
             ("memory in cells", self.array_bytes, "B"),
@@ -107,6 +110,8 @@ def price(ledger: Ledger, prices: Prices) -> Cost:
         energy_per_input=reading / inputs if inputs else math.nan,
         programming_time_serial=pulses * prices.pulse_time
         + total["verify_reads"] * prices.verify_time,
+        programming_time_rows=total["row_pulses"] * prices.pulse_time
+        + total["row_reads"] * prices.verify_time,
         read_time=sum(layer.vectors for layer in ledger.layers) * prices.read_time,
         lifetime_repeats=_repeats(ledger),
         array_bytes=sum(layer.cells * math.log2(layer.states) for layer in ledger.layers) / 8,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Self
 
 import torch
@@ -70,8 +71,12 @@ class MemristiveConv2d(ArrayLayer, nn.Conv2d):
         """(n, in_channels, h, w) to (n, out_channels, h', w')."""
         if input.dim() == 3:
             return self.forward(input.unsqueeze(0)).squeeze(0)
-        x = self._padded(self._drive(input))
-        return self._readout(self._unrolled(x) if self._converts_tiles else self._direct(x))
+        x = self._drive(input)
+        if self._converts_tiles:
+            return self._readout(self._unrolled(self._padded(x)))
+        if self.padding_mode == "zeros":
+            return self._readout(self._direct(x, self.padding))
+        return self._readout(self._direct(self._padded(x), 0))
 
     def _padded(self, x: Tensor) -> Tensor:
         if not any(self._reversed_padding_repeated_twice):
@@ -79,25 +84,26 @@ class MemristiveConv2d(ArrayLayer, nn.Conv2d):
         mode = "constant" if self.padding_mode == "zeros" else self.padding_mode
         return F.pad(x, self._reversed_padding_repeated_twice, mode=mode)
 
-    def _direct(self, x: Tensor) -> Tensor:
+    def _direct(self, x: Tensor, padding: str | int | tuple[int, ...]) -> Tensor:
         """All rows of a column add up before the converter: a convolution, chips as groups."""
         k = self.chips
         w = self._array_weight().unflatten(1, self.weight.shape[1:])
         x = self._fold(x)
         # Channels last: grouped convolutions run several times faster so.
         stacked = x[0] if k == 1 else x.permute(1, 3, 4, 0, 2).flatten(3).permute(0, 3, 1, 2)
-        y = F.conv2d(stacked, w, None, self.stride, 0, self.dilation, groups=k)
+        y = F.conv2d(stacked, w, None, self.stride, padding, self.dilation, groups=k)
         if k > 1:
             y = y.permute(0, 2, 3, 1).unflatten(3, (k, -1))
             y = y.permute(3, 0, 1, 2, 4).flatten(0, 1).permute(0, 3, 1, 2)
         self._count(y, y.numel() // self.out_channels)
-        return self.adc(self._read_noise(y, x.flatten(0, 1), self._patch_energy), overwrite=True)
+        energy = partial(self._patch_energy, padding=padding)
+        return self.adc(self._read_noise(y, x.flatten(0, 1), energy), overwrite=True)
 
-    def _patch_energy(self, x: Tensor) -> Tensor:
+    def _patch_energy(self, x: Tensor, padding: str | int | tuple[int, ...]) -> Tensor:
         """Sum of squares of each patch (n, 1, h', w')."""
         square = x.square().sum(1, keepdim=True)
         ones = square.new_ones(1, 1, *self.kernel_size)
-        return F.conv2d(square, ones, None, self.stride, 0, self.dilation).clamp_(min=0.0)
+        return F.conv2d(square, ones, None, self.stride, padding, self.dilation).clamp_(min=0.0)
 
     def _unrolled(self, x: Tensor) -> Tensor:
         """Each tile's rows are converted on their own: unroll the patches, then a product."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, Self
 
 import torch
 import torch.nn.functional as F
@@ -16,7 +16,7 @@ from mho.hardware.converters import Converter
 from mho.hardware.streams import key
 from mho.learning.arithmetic import FixedPointArithmetic
 from mho.learning.compare import positions_apart
-from mho.learning.quantizer import level_index, level_value
+from mho.learning.quantizer import level_index
 
 _CACHED = 1 << 21
 """Outputs of tiles that are converted in one go."""
@@ -41,19 +41,6 @@ class _Through(torch.autograd.Function):
         return total.view(ctx.shape), None
 
 
-class Plan(NamedTuple):
-    """What a write step will do to one layer."""
-
-    weights: Tensor
-    """Flat positions (n,) of the weights to write."""
-    cells: Tensor
-    """Flat positions (n, terms) of the cells that enter them."""
-    write: Tensor
-    """Flat positions (k,) of the cells that change."""
-    levels: Tensor
-    """Their new levels (k,)."""
-
-
 class ArrayLayer(nn.Module):
     """What the memristive layers share: shadow weight, arrays, converters, read-out.
 
@@ -70,6 +57,7 @@ class ArrayLayer(nn.Module):
         gain, offset (chips, out_features): digital read-out correction, 1 and 0 if not tuned.
         target (out, in): weight that the programmed levels stand for.
         effective (chips, out, in): weight that the arrays realize.
+        codes (levels, cells_per_weight): levels of a weight's own cells at each of its levels.
         arithmetic: how the read-out computes, if not in floating point; see `mho.fixed_point`.
     """
 
@@ -82,6 +70,7 @@ class ArrayLayer(nn.Module):
     offset: Tensor
     target: Tensor
     effective: Tensor
+    codes: Tensor
     arithmetic: FixedPointArithmetic | None
 
     def _install(self, hardware: Hardware, chips: range, seed: int) -> None:
@@ -101,6 +90,9 @@ class ArrayLayer(nn.Module):
         self.register_buffer("gain", matrix.new_ones(self.chips, out))
         self.register_buffer("offset", matrix.new_zeros(self.chips, out))
         self.register_buffer("target", torch.empty_like(matrix), persistent=False)
+        index = torch.arange(hardware.levels, device=matrix.device)
+        codes = hardware.cells.own(index, hardware.levels, hardware.device.states)
+        self.register_buffer("codes", codes.to(torch.int16), persistent=False)
         shape = (self.chips, *matrix.shape)
         self.register_buffer("effective", matrix.new_empty(shape), persistent=False)
         self.register_load_state_dict_post_hook(_after_load)
@@ -161,12 +153,12 @@ class ArrayLayer(nn.Module):
 
     def stale(self, threshold: float) -> tuple[Tensor, Tensor]:
         """Flat positions (n,) and shadows (n,) of weights more than `threshold` steps from their
-        programmed level.
+        programmed level; 0: of all weights.
 
         Raises:
             ValueError: a shadow weight is not finite.
         """
-        matrix, bound = self._matrix(), threshold * self.step
+        matrix, bound = self._matrix(), threshold * self.step if threshold else -1.0
         weights = positions_apart(matrix, self.target, bound)
         shadow = matrix.view(-1).index_select(0, weights)
         most = shadow.abs().max().item() if len(weights) else 0.0
@@ -178,27 +170,23 @@ class ArrayLayer(nn.Module):
             weights, shadow = weights[apart], shadow[apart]
         return weights, shadow
 
-    def plan(self, weights: Tensor, shadow: Tensor) -> Plan:
-        """How to bring stale weights (n,) to their nearest level; brings `target` up to date."""
-        n, mapping, crossbar = self.hardware.levels, self.hardware.cells, self.crossbar
-        index = level_index(shadow, self.full_scale, n)
-        cells = crossbar.tiling.cells(weights)
-        own = cells[:, : mapping.cells_per_weight]
-        levels = mapping.own(index, n, self.hardware.device.states)
-        present = crossbar.level.view(-1).index_select(0, own.flatten()).view_as(own)
-        changed = levels != present
-        write = own[changed], levels[changed]
-        moved = changed.any(1).nonzero().view(-1)
-        if len(moved) < len(weights):
-            weights, index, cells = (t.index_select(0, moved) for t in (weights, index, cells))
-        value = level_value(index, self.full_scale, n).to(self.target)
-        self.target.view(-1).index_copy_(0, weights, value)
-        return Plan(weights, cells, *write)
+    def update(self, weights: Tensor, cells: Tensor, value: Tensor) -> None:
+        """Fold the conductances of written weights (n,) into `effective`.
 
-    def update(self, weights: Tensor, cells: Tensor) -> None:
-        """Fold the conductances of weights (n,), held by cells (n, terms), into `effective`."""
+        Args:
+            weights: flat positions (n,).
+            cells: flat positions (n, terms) of the cells that enter them.
+            value: what their levels stand for (n,), in shares of the full scale.
+        """
         signed = self.crossbar.signed_at(cells).mul_(self.scale)
         self.effective.view(self.chips, -1).index_copy_(1, weights, signed.to(self.effective))
+        target = value.mul(self.full_scale).to(self.target)
+        self.target.view(-1).index_copy_(0, weights, target)
+
+    def read_back(self, weights: Tensor) -> Tensor:
+        """Weights (n,) of the only chip as one noisy read of their cells gives them; counted."""
+        signed = self.crossbar.read_back(self.crossbar.tiling.cells(weights))
+        return signed.squeeze(0).mul_(self.scale).to(self.target)
 
     @torch.no_grad()
     def refresh(self) -> None:
@@ -254,7 +242,10 @@ class ArrayLayer(nn.Module):
     def _read_noise(
         self, y: Tensor, x: Tensor, energy: Callable[[Tensor], Tensor], chips: slice = ALL
     ) -> Tensor:
-        """Add the noise of one read to y, of some chips; `energy(x)`: each y's inputs squared."""
+        """Add the noise of one read to y, of some chips, in place.
+
+        `energy(x)`: sum of the squared inputs of each y.
+        """
         device = self.hardware.device
         if device.read_noise == 0.0:
             return y
@@ -267,7 +258,7 @@ class ArrayLayer(nn.Module):
         which = self.crossbar.chips[chips]
         for row, chip in zip(z.view(len(which), -1), which, strict=True):
             row.normal_(generator=generator.manual_seed(key(seed, chip, "read", vectors)))
-        return y + z.mul_(sigma)
+        return y.addcmul_(z, sigma)
 
     @property
     def _converts_tiles(self) -> bool:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -117,7 +117,7 @@ class TikiTaka:
         fast.add_(change).clamp_(-1.0, 1.0)
 
 
-def fast_pulses(state: Mapping[str, Sequence[State]]) -> FastPulses:
+def fast_pulses(state: Mapping[str, Any]) -> FastPulses:
     """Pulses that the fast arrays took: of a `WriteStep.state_dict()` whose rules are `TikiTaka`.
 
     The ledger does not see them: the fast arrays are no part of the network.
@@ -125,7 +125,8 @@ def fast_pulses(state: Mapping[str, Sequence[State]]) -> FastPulses:
     Raises:
         ValueError: no rule of the state has a fast array.
     """
-    pulses = [entry["pulses"] for rules in state.values() for entry in rules if "pulses" in entry]
+    chains = state["rules"].values()
+    pulses = [entry["pulses"] for chain in chains for entry in chain if "pulses" in entry]
     if not pulses:
         raise invalid("fast_pulses state", sorted(state), "the state of a WriteStep with TikiTaka")
     return FastPulses(sum(int(p.sum()) for p in pulses), max(int(p.max()) for p in pulses))

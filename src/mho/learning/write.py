@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from mho.errors import invalid, unknown
 from mho.hardware.crossbar import write_together
+from mho.learning.feedback import ReadBack
 from mho.learning.layer import ArrayLayer, memristive_layers
 from mho.learning.policy import Stale, WritePolicy
+from mho.learning.quantizer import level_index, level_value
 from mho.learning.rules import State, Update, UpdateRule
 
 
@@ -25,21 +27,23 @@ class Written(NamedTuple):
 
 
 class WriteStep:
-    """One call after each `optimizer.step()`: update rules, then the write policies.
+    """One call after each `optimizer.step()`: rules, threshold, policies, writes, feedback.
 
         step = WriteStep(net, rules=[IntervalRule(m=3.0)], threshold=0.65)
         loss.backward(); optimizer.step(); step()
 
     The rules see how the optimizer moved each shadow weight and may change that movement; then
     weights more than `threshold` steps away from their programmed level are written, as far as the
-    policies let them.
+    policies let them; then what was written may be read back.
 
     Args:
         net: a network with memristive layers.
         rules: applied in order.
         threshold: in steps between weight levels, at least 0.5 (write when the nearest level
-            changed); one number, or one a layer by name with "" for all others.
+            changed); or 0: closed loop, all cells of every weight are programmed at every step.
+            One number, or one a layer by name with "" for all others.
         policies: applied in order to what the threshold found, such as `Every` and `Budget`.
+        feedback: reads each written weight, on networks of one chip.
     """
 
     def __init__(
@@ -49,19 +53,23 @@ class WriteStep:
         rules: Sequence[UpdateRule] = (),
         threshold: float | Mapping[str, float] = 0.5,
         policies: Sequence[WritePolicy] = (),
+        feedback: ReadBack | None = None,
     ) -> None:
         self._layers = memristive_layers(net)
-        self._policies = tuple(policies)
-        self._policy_states = [policy.init() for policy in self._policies]
-        self._rules = tuple(rules)
+        self._rules, self._policies, self._feedback = tuple(rules), tuple(policies), feedback
         self._threshold = _per_layer(threshold, self._layers)
+        self._rewrite = feedback is not None or 0.0 in self._threshold.values()
         self._size = sum(layer.weight.numel() for layer in self._layers.values())
         self._before: dict[str, Tensor] = {}
         self._states: dict[str, list[State]] = {}
-        if self._rules:
-            for name, layer in self._layers.items():
+        self._policy_states = [policy.init() for policy in self._policies]
+        self._misses: dict[str, Tensor] = {}
+        for name, layer in self._layers.items():
+            if self._rules:
                 self._before[name] = layer.weight.detach().clone()
                 self._states[name] = [rule.init(layer.weight.detach()) for rule in self._rules]
+            if feedback is not None:
+                self._misses[name] = feedback.init(layer)
 
     @torch.no_grad()
     def __call__(self) -> Written:
@@ -77,12 +85,22 @@ class WriteStep:
                 self._apply_rules(name, layer)
         layers = list(self._layers.values())
         stale = find_stale(layers, list(self._threshold.values()))
+        if self._feedback is not None:
+            given = zip(stale, self._misses.values(), strict=True)
+            stale = [self._feedback.wanted(s, misses) for s, misses in given]
         if self._policies:
             found: Sequence[Stale] = [_measured(*s) for s in zip(layers, stale, strict=True)]
             for policy, state in zip(self._policies, self._policy_states, strict=True):
                 found = policy.select(found, state)
             stale = [(s.weights, s.shadow) for s in found]
-        return Written(write_stale(layers, stale), self._size)
+        written = write_stale(layers, stale, rewrite=self._rewrite)
+        if self._feedback is not None:
+            for (name, layer), weights in zip(self._layers.items(), written, strict=True):
+                bound = self._threshold[name] * layer.step
+                self._feedback.after(layer, weights, bound, self._misses[name])
+                if self._rules:
+                    self._before[name].copy_(layer.weight)
+        return Written(sum(map(len, written)), self._size)
 
     def _apply_rules(self, name: str, layer: ArrayLayer) -> None:
         weight, before = layer.weight, self._before[name]
@@ -105,23 +123,30 @@ class WriteStep:
             for rule, state in zip(self._rules, self._states.get(name, []), strict=True):
                 rule.consolidate(layer.weight.detach(), state)
 
-    def state_dict(self) -> dict[str, list[State]]:
-        """State of the rules by layer, and of the policies under "" if there are any."""
-        rules = {name: [dict(s) for s in states] for name, states in self._states.items()}
-        return rules | ({"": [dict(s) for s in self._policy_states]} if self._policies else {})
+    def state_dict(self) -> dict[str, Any]:
+        """Rules: their states by layer. Policies: theirs. Feedback: misses and standing by layer."""
+        return {
+            "rules": {name: [dict(s) for s in states] for name, states in self._states.items()},
+            "policies": [dict(s) for s in self._policy_states],
+            "feedback": {
+                name: {"misses": misses, "target": self._layers[name].target}
+                for name, misses in self._misses.items()
+            },
+        }
 
     @torch.no_grad()
-    def load_state_dict(self, state: Mapping[str, list[State]]) -> None:
-        """Take the rules' state back; the shadow weights must have been loaded before."""
-        known = self._states | ({"": self._policy_states} if self._policies else {})
-        if set(state) != set(known):
-            raise invalid("WriteStep state", sorted(state), f"layers {sorted(known)}")
-        for name, states in state.items():
-            if name in self._before:
-                self._before[name].copy_(self._layers[name].weight)
-            for mine, theirs in zip(known[name], states, strict=True):
-                for entry, value in theirs.items():
-                    mine[entry].copy_(value)
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take the state back; the network's state must have been loaded before.
+
+        Raises:
+            ValueError: the state of other layers, rules or policies.
+        """
+        mine = self.state_dict()
+        if _keys(state) != _keys(mine):
+            raise invalid("WriteStep state", _keys(state), f"the entries {_keys(mine)}")
+        for name, before in self._before.items():
+            before.copy_(self._layers[name].weight)
+        _copy(mine, state)
 
 
 def write(net: nn.Module, threshold: float = 0.5) -> Written:
@@ -134,7 +159,7 @@ def find_stale(
 ) -> list[tuple[Tensor, Tensor]]:
     """Positions and shadows of the weights that are off their level, layer by layer.
 
-    Half a step as threshold is "the nearest level changed"; more is hysteresis.
+    Half a step as threshold is "the nearest level changed"; more is hysteresis; 0 is all weights.
 
     Raises:
         ValueError: a shadow weight is not finite.
@@ -142,19 +167,79 @@ def find_stale(
     return [layer.stale(t) for layer, t in zip(layers, thresholds, strict=True)]
 
 
-@torch.no_grad()
-def write_stale(layers: Sequence[ArrayLayer], stale: Sequence[tuple[Tensor, Tensor]]) -> int:
-    """Write stale weights of several layers in one physical step; returns how many.
+def write_stale(
+    layers: Sequence[ArrayLayer], stale: Sequence[tuple[Tensor, Tensor]], *, rewrite: bool = False
+) -> list[Tensor]:
+    """Bring stale weights to their nearest level, all layers in one physical step.
 
     The arrays then count as up to date, weights that were left out included.
+
+    Args:
+        layers: where the weights are.
+        stale: flat positions (n,) and shadows (n,) of the weights, layer by layer.
+        rewrite: program all cells of a weight none of whose levels changes.
+
+    Returns:
+        Flat positions of the weights of which a cell was programmed, layer by layer.
     """
-    work = [(a, a.plan(*s)) for a, s in zip(layers, stale, strict=True) if len(s[0])]
-    write_together([(layer.crossbar, plan.write, plan.levels) for layer, plan in work])
-    for layer, plan in work:
-        layer.update(plan.weights, plan.cells)
+    written = [weights[:0] for weights, _ in stale]
+    kinds: dict[tuple[object, ...], list[int]] = {}
+    for k, (layer, (weights, _)) in enumerate(zip(layers, stale, strict=True)):
+        if len(weights):
+            kind = (id(layer.hardware), layer.chips, weights.device)
+            kinds.setdefault(kind, []).append(k)
+    for which in kinds.values():
+        plans = _plan([layers[k] for k in which], [stale[k] for k in which], rewrite)
+        write_together([(layers[k].crossbar, *plan.write) for k, plan in zip(which, plans, strict=True)])
+        for k, plan in zip(which, plans, strict=True):
+            layers[k].update(plan.weights, plan.cells, plan.value)
+            written[k] = plan.weights
     for layer in layers:
         layer.mark_written()
-    return sum(len(plan.weights) for _, plan in work)
+    return written
+
+
+class _Plan(NamedTuple):
+    """What a write step does to one layer."""
+
+    weights: Tensor
+    """Flat positions (n,) of the weights to write."""
+    value: Tensor
+    """What they will stand for (n,), in shares of the full scale."""
+    cells: Tensor
+    """Flat positions (n, terms) of the cells that enter them."""
+    write: tuple[Tensor, Tensor]
+    """Flat positions (k,) and new levels (k,) of the cells that change."""
+
+
+def _plan(
+    layers: Sequence[ArrayLayer], stale: Sequence[tuple[Tensor, Tensor]], rewrite: bool
+) -> list[_Plan]:
+    """How to bring stale weights of layers of the same kind to their nearest level."""
+    hardware = layers[0].hardware
+    share = [s.div(layer.full_scale) for layer, (_, s) in zip(layers, stale, strict=True)]
+    index = level_index(torch.cat(share), 1.0, hardware.levels)
+    value = level_value(index, 1.0, hardware.levels)
+    levels = layers[0].codes.index_select(0, index)
+    sizes = [len(weights) for weights, _ in stale]
+    plans = []
+    for layer, (weights, _), value, levels in zip(
+        layers, stale, value.split(sizes), levels.split(sizes), strict=True
+    ):
+        crossbar = layer.crossbar
+        cells = crossbar.tiling.cells(weights)
+        own = cells[:, : levels.shape[1]].flatten()
+        new = levels.flatten()
+        changed = new != crossbar.level.view(-1).index_select(0, own)
+        moved = changed.view(levels.shape).any(1)
+        if rewrite:
+            changed.view(levels.shape).logical_or_(~moved.unsqueeze(1))
+        elif not moved.all():
+            weights, value, cells = weights[moved], value[moved], cells[moved]
+        which = changed.nonzero().view(-1)
+        own, new = own.index_select(0, which), new.index_select(0, which)
+        plans.append(_Plan(weights, value, cells, (own, new)))
+    return plans
 
 
 def _measured(layer: ArrayLayer, stale: tuple[Tensor, Tensor]) -> Stale:
@@ -172,6 +257,23 @@ def _per_layer(
     for name, value in given.items():
         if name and name not in layers:
             raise unknown("layer", name, layers)
-        if not value >= 0.5:
-            raise invalid(f"WriteStep.threshold[{name!r}]", value, "at least 0.5 steps")
+        if not (value == 0 or value >= 0.5):
+            allowed = "at least 0.5 steps, or 0 for all weights at every step"
+            raise invalid(f"WriteStep.threshold[{name!r}]", value, allowed)
     return {name: given.get(name, given.get("", 0.5)) for name in layers}
+
+
+def _keys(state: Any) -> Any:
+    """Nested keys of a state, its tensors left out."""
+    if isinstance(state, Mapping):
+        return {name: _keys(value) for name, value in state.items()}
+    return [_keys(value) for value in state] if isinstance(state, Sequence) else None
+
+
+def _copy(mine: Any, theirs: Any) -> None:
+    """Fill the tensors of a nested state of the same keys."""
+    if isinstance(mine, Tensor):
+        mine.copy_(theirs)
+        return
+    for key in mine if isinstance(mine, Mapping) else range(len(mine)):
+        _copy(mine[key], theirs[key])

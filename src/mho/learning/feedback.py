@@ -1,0 +1,64 @@
+"""Error feedback: reading what was written, and going on from there."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from mho.errors import invalid
+from mho.learning.layer import ArrayLayer
+
+
+class ReadBack:
+    """After each write the controller reads the weight, with read noise, and goes on from that.
+
+    The weight then counts as standing at W_read, not at its level, and the shadow moves there too,
+
+        W <- W + pull (W_read - W).
+
+    With `pull` = 1 the shadow is resynchronised to the array: what the write missed is forgotten,
+    and later gradients see to it. With 0 it stays, so that a weight that landed more than the
+    threshold away is written again at the next step; its cells are then programmed even where
+    their level stays. Tan et al. (10.1007/s11571-024-10069-1) compensate the quantization error;
+    how is not public, this is our reading.
+
+    A weight that misses its level by more than the threshold `retries` times in a row is left alone
+    from then on: its cells are stuck, and would take a write at every step.
+
+    Args:
+        pull: share of the error that the shadow takes over, from 0 to 1.
+        retries: misses in a row after which a weight is given up.
+    """
+
+    def __init__(self, pull: float = 1.0, retries: int = 3) -> None:
+        if not 0 <= pull <= 1:
+            raise invalid("ReadBack.pull", pull, "from 0 to 1")
+        if retries < 1:
+            raise invalid("ReadBack.retries", retries, "at least 1")
+        self.pull, self.retries = pull, retries
+
+    def init(self, layer: ArrayLayer) -> Tensor:
+        """Misses in a row of each weight (out * in,), int16."""
+        if layer.chips != 1:
+            raise invalid("chips", layer.chips, "1 with read-back: each chip misses in its own way")
+        return torch.zeros(layer.target.numel(), dtype=torch.int16, device=layer.target.device)
+
+    def wanted(
+        self, stale: tuple[Tensor, Tensor], misses: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Of stale positions and shadows, those that are not given up."""
+        weights, shadow = stale
+        alive = misses.index_select(0, weights) < self.retries
+        return (weights, shadow) if alive.all() else (weights[alive], shadow[alive])
+
+    def after(self, layer: ArrayLayer, weights: Tensor, bound: float, misses: Tensor) -> None:
+        """Read weights (n,) that were just written; `bound` is the threshold in weight units."""
+        measured = layer.read_back(weights)
+        shadow, target = layer.weight.view(-1), layer.target.view(-1)
+        missed = (measured - target.index_select(0, weights)).abs_() > bound
+        count = misses.index_select(0, weights).add_(1).mul_(missed)
+        misses.index_copy_(0, weights, count)
+        target.index_copy_(0, weights, measured)
+        moved = shadow.index_select(0, weights).lerp_(measured, self.pull)
+        shadow.index_copy_(0, weights, moved)
+        layer.mark_written()
