@@ -3,6 +3,7 @@
 import copy
 import math
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -16,6 +17,12 @@ from mho.learning.rules import State, Update, UpdateRule
 
 STEP, FULL = 0.25, 1.0
 
+
+def tiki_taka(**options: Any) -> mho.TikiTaka:
+    """Fast cells of 100 pulses to a window that is one step wide."""
+    return mho.TikiTaka(**({"granularity": 0.01, "window": 1.0} | options))
+
+
 RIVALS: dict[str, Callable[[], UpdateRule]] = {
     "stochastic rounding": lambda: mho.StochasticRounding(seed=3),
     "sign update": lambda: mho.SignUpdate(0.1),
@@ -23,8 +30,8 @@ RIVALS: dict[str, Callable[[], UpdateRule]] = {
     "accumulate, early": lambda: mho.Accumulate(0.7),
     "accumulate, late": lambda: mho.Accumulate(2.5),
     "stochastic sparse": lambda: mho.StochasticSparse(0.1, seed=3),
-    "tiki-taka": lambda: mho.TikiTaka(gain=0.5, seed=3),
-    "tiki-taka, in phases": lambda: mho.TikiTaka(transfer_every=3, gain=2.0, read_noise=0.01),
+    "tiki-taka": lambda: tiki_taka(gain=0.5, seed=3),
+    "tiki-taka, in phases": lambda: tiki_taka(transfer_every=3, gain=2.0, read_noise=0.01),
 }
 every_rival = pytest.mark.parametrize("name", RIVALS)
 
@@ -321,7 +328,7 @@ def test_many_pulses_at_once_are_many_single_pulses() -> None:
 
 
 def test_pulse_counts_keep_the_mean() -> None:
-    rule, weight = mho.TikiTaka(granularity=0.02), torch.zeros(20_000)
+    rule, weight = tiki_taka(granularity=0.02), torch.zeros(20_000)
     state = rule.init(weight)
     rule.apply(update(weight, torch.full((20_000,), -0.005 * STEP)), state)
     assert state["pulses"].float().mean().item() == pytest.approx(0.25, abs=0.02)
@@ -329,7 +336,7 @@ def test_pulse_counts_keep_the_mean() -> None:
 
 
 def test_random_pulses_decay_to_the_symmetry_point(generator: torch.Generator) -> None:
-    rule, weight = mho.TikiTaka(granularity=0.02), torch.zeros(500)
+    rule, weight = tiki_taka(granularity=0.02), torch.zeros(500)
     state = rule.init(weight)
     state["fast"].copy_(torch.linspace(-0.9, 0.9, 500))
     for _ in range(300):
@@ -342,7 +349,7 @@ def test_random_pulses_decay_to_the_symmetry_point(generator: torch.Generator) -
 def test_a_persistent_movement_is_transferred(generator: torch.Generator) -> None:
     sign = torch.tensor([1.0, -1.0]).repeat(100)
     deltas = 0.02 * STEP * (sign + torch.randn(200, 200, generator=generator))
-    rule, start = mho.TikiTaka(gain=0.05), torch.zeros(200)
+    rule, start = tiki_taka(gain=0.05), torch.zeros(200)
     state = rule.init(start)
     end = walk(rule, state, start, deltas)[-1]
     assert (end * sign >= 3 * STEP).all()
@@ -350,7 +357,7 @@ def test_a_persistent_movement_is_transferred(generator: torch.Generator) -> Non
 
 
 def test_the_weight_moves_at_transfers_alone(generator: torch.Generator) -> None:
-    rule, start = mho.TikiTaka(transfer_every=4, gain=2.0), torch.zeros(200)
+    rule, start = tiki_taka(transfer_every=4, gain=2.0), torch.zeros(200)
     path = torch.stack([start, *walk(rule, rule.init(start), start, movements(generator, (200,)))])
     moved = (path.diff(dim=0) != 0).any(1)
     assert moved.nonzero().flatten().tolist() == [*range(3, 40, 4)]
@@ -359,7 +366,7 @@ def test_the_weight_moves_at_transfers_alone(generator: torch.Generator) -> None
 def test_cycle_noise_spreads_and_keeps_the_mean() -> None:
     ends = []
     for noise in (0.0, 0.5):
-        rule, weight = mho.TikiTaka(granularity=0.01, cycle_noise=noise), torch.zeros(20_000)
+        rule, weight = tiki_taka(cycle_noise=noise), torch.zeros(20_000)
         state = rule.init(weight)
         rule.apply(update(weight, torch.full((20_000,), 0.0401 * STEP)), state)
         ends.append(state["fast"][state["pulses"] == 4])
@@ -371,7 +378,7 @@ def test_cycle_noise_spreads_and_keeps_the_mean() -> None:
 def test_the_wear_of_the_fast_arrays_is_read_from_the_state() -> None:
     model = nn.Sequential(nn.Linear(6, 5), nn.Linear(5, 3))
     net = mho.convert(model, Hardware(device=MultiLevel(g_min=1e-6, g_max=9e-6)))
-    step = WriteStep(net, rules=[mho.TikiTaka()])
+    step = WriteStep(net, rules=[tiki_taka()])
     assert mho.fast_pulses(step.state_dict()) == (0, 0)
     with torch.no_grad():
         for layer in memristive_layers(net).values():

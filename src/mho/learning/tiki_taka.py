@@ -45,7 +45,9 @@ class TikiTaka:
         granularity: movement of one pulse at A = 0, in steps between weight levels.
         window: movement that A = 1 stands for, in steps; at least the granularity.
         transfer_every: training steps from one transfer to the next.
-        gain: share of the fast array's value that a transfer adds to the buffer.
+        gain: share of the fast array's value that a transfer adds to the buffer. What the array
+            holds has passed the learning rate: to let the transfers follow a schedule too, change
+            the attribute between steps.
         cycle_noise: spread of the change by one pulse, relative to it.
         read_noise: spread of one reading of A.
         seed: of the draws, which depend on it and on the number of steps alone.
@@ -53,10 +55,10 @@ class TikiTaka:
 
     def __init__(
         self,
-        granularity: float = 0.01,
-        window: float = 1.0,
+        granularity: float = 0.003,
+        window: float = 0.03,
         transfer_every: int = 1,
-        gain: float = 0.1,
+        gain: float = 0.3,
         cycle_noise: float = 0.3,
         read_noise: float = 0.0,
         seed: int = 0,
