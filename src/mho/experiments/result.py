@@ -1,4 +1,4 @@
-"""The pieces of a `result.json`: claims, curves, and the account of what the chips did."""
+"""The pieces of a `result.json`: claims, figures, tables, and the account of what the chips did."""
 
 from __future__ import annotations
 
@@ -74,6 +74,36 @@ def curve(
     return labels | scales | {"series": list(rows), "marks": list(marks)}
 
 
+def bars(
+    id: str,
+    title: str,
+    value_label: str,
+    categories: Sequence[str],
+    groups: Sequence[dict[str, Any]],
+    *,
+    scale: str = "linear",
+    stacked: bool = False,
+) -> dict[str, Any]:
+    """A bar chart: a row for each category, in it a bar of each group.
+
+    A unit in brackets in `value_label` is that of the values. Stacked bars stand end to end and
+    show their sum: they need a linear scale, values of at least 0 and groups without `std`.
+    """
+    labels = {"id": id, "title": title, "value_label": value_label, "scale": scale}
+    return labels | {"categories": list(categories), "groups": list(groups), "stacked": stacked}
+
+
+def bar_group(name: str, rows: Sequence[Sequence[float]]) -> dict[str, Any]:
+    """Bars of one colour with their spread: `rows` holds each category's repeats, or none."""
+    stats = [mean_std(row) if row else (None, None) for row in rows]
+    spread = all(std is not None for row, (_, std) in zip(rows, stats, strict=True) if row)
+    return {
+        "name": name,
+        "values": [mean for mean, _ in stats],
+        "std": [std for _, std in stats] if spread and any(rows) else None,
+    }
+
+
 def table(
     id: str,
     title: str,
@@ -136,11 +166,17 @@ def _level_groups(level: Tensor, conductance: Tensor, states: int, bins: int = 8
     return [histogram(conductance[level == k], edges, f"level {k}") for k in shown]
 
 
+def whole_edges(top: int, most: int = 60) -> Tensor:
+    """Edges of at most `most` bins of equally many whole numbers, which hold 0 to `top`."""
+    width = -(-(top + 1) // most)
+    bins = -(-(top + 1) // width)
+    return torch.arange(bins + 1, dtype=torch.float64) * width - 0.5
+
+
 def _wear_histogram(counts: Ledger) -> dict[str, Any]:
     """How often cells were pulsed, all layers and chips."""
     pulses = counts.pulses_per_cell()
-    top = max(int(pulses.max()), 1)
-    edges = torch.linspace(-0.5, top + 0.5, min(top + 1, 60) + 1, dtype=torch.float64)
+    edges = whole_edges(max(int(pulses.max()), 1))
     cells = sum(row.cells for row in counts.layers)
     name = f"{cells:,} cells, {counts.chips} chip" + "s" * (counts.chips > 1)
     return {
