@@ -9,7 +9,7 @@ import torch
 
 from mho.cli import main
 from mho.experiments.pool import pool
-from mho.experiments.result import claim, curve, series
+from mho.experiments.result import bar_group, bars, claim, curve, series
 from mho.report.schema import read_run
 
 VALUES = {0: [97.0, 98.0, 99.0], 1: [96.0, 98.5], 5: [95.0, 95.5, 96.0, 99.5]}
@@ -27,6 +27,12 @@ def result(seed: int) -> dict[str, Any]:
         "curves": [curve("c", "t", "x", "y", [
             series("line", [1, 2], [values, values]), series(f"only {seed}", [1], [values]),
         ])],
+        "bars": [
+            bars("b", "both", "energy [J]", ["a", "b"], [
+                bar_group("spread", [values, []]), bar_group("alone", [[seed], [2.0]]),
+            ]),
+            bars("other", "others", "v", [f"seed {seed}"], [bar_group("", [[seed]])]),
+        ],
         "maps": [{
             "id": "m", "title": "t", "x_label": "x", "y_label": "y", "value_label": "v",
             "x": [1, 2], "y": ["a"], "values": [[float(seed), None]],
@@ -73,6 +79,31 @@ def test_curves_and_maps_are_means(tmp_path: Path) -> None:
     assert "line 'only 0' of 't'" in both["summary"]
     assert both["maps"][0]["values"] == [[2.0, None]]
     assert both["seeds"] == [0, 1, 5]
+
+
+def test_bars_are_means_where_their_categories_agree(tmp_path: Path) -> None:
+    pooled = pool(folders(tmp_path))
+    both, other = pooled["bars"]
+    spread, alone = both["groups"]
+    line = pooled["curves"][0]["series"][0]
+    assert spread["values"] == [pytest.approx(line["y"][0]), None]
+    assert spread["std"] == [pytest.approx(line["std"][0]), None]
+    assert alone == {"name": "alone", "values": [2.0, 2.0], "std": None}
+    assert (other["categories"], other["pooled"]) == (["seed 0"], "first")
+    assert "bars 'others'" in pooled["summary"]
+    assert "bars 'both'" not in pooled["summary"]
+
+
+def test_a_line_with_gaps_is_pooled(tmp_path: Path) -> None:
+    runs = folders(tmp_path)
+    for run in runs:
+        content = json.loads((run / "result.json").read_text())
+        line = content["curves"][0]["series"][0]
+        line["y"][1] = line["std"][1] = None
+        (run / "result.json").write_text(json.dumps(content))
+    line = pool(runs)["curves"][0]["series"][0]
+    assert line["y"][1] is line["std"][1] is None
+    assert line["y"][0] > 90
 
 
 def test_the_command_writes_a_folder_that_the_report_reads(tmp_path: Path) -> None:

@@ -21,8 +21,9 @@ def pool(folders: Sequence[Path]) -> dict[str, Any]:
 
     Claims: mean and standard deviation over all that the runs counted, which is exact; a claim of
     a lowest or highest value keeps it. Curves: mean, and the deviation within and between runs at
-    equal numbers; a line whose x differ between runs is the first's. Maps: mean, but for one with
-    `"pooled": "first"`. All else is that of the first run.
+    equal numbers; a line whose x differ between runs is the first's. Bars: as curves; where their
+    categories or groups differ, all of the first's. Maps: mean. A map or bars that say
+    `"pooled": "first"` are the first's, as is all else.
 
     Raises:
         ValueError: fewer than two runs, one that is not finished, one of another configuration, or
@@ -43,7 +44,9 @@ def pool(folders: Sequence[Path]) -> dict[str, Any]:
     first = results[0]
     claims = [_claim(same) for same in _matched(results, "claims")]
     maps = [_map(same) for same in _matched(results, "maps")]
-    kept = [f"map '{m['title']}'" for m in maps if m.get("pooled") == "first"]
+    bars = [_bars(same) for same in _matched(results, "bars")]
+    kept = [f"bars '{b['title']}'" for b in bars if b.get("pooled") == "first"]
+    kept += [f"map '{m['title']}'" for m in maps if m.get("pooled") == "first"]
     kept += [
         f"line '{line['name']}' of '{same[0]['title']}'"
         for same in _matched(results, "curves")
@@ -57,6 +60,7 @@ def pool(folders: Sequence[Path]) -> dict[str, Any]:
         "wall_s": round(sum(r["wall_s"] for r in results), 1),
         "claims": claims,
         "curves": [_curve(same) for same in _matched(results, "curves")],
+        "bars": bars,
         "maps": maps,
     }
 
@@ -112,18 +116,43 @@ def _curve(same: Sequence[dict[str, Any]]) -> dict[str, Any]:
         if len(rows) < len(same):
             lines.append(first)
             continue
-        y = [_mean(values) for values in zip(*(r["y"] for r in rows), strict=True)]
-        std = None
-        if all(r["std"] is not None for r in rows):
-            std = [
-                math.sqrt(fmean(s**2 + (value - mean) ** 2 for value, s in zip(v, d, strict=True)))
-                for mean, v, d in zip(
-                    y, zip(*(r["y"] for r in rows), strict=True),
-                    zip(*(r["std"] for r in rows), strict=True), strict=True,
-                )
-            ]  # fmt: skip
+        y, std = _spread([r["y"] for r in rows], [r["std"] for r in rows])
         lines.append(first | {"y": y, "std": std})
     return same[0] | {"series": lines}
+
+
+def _bars(same: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    kinds = [(b["categories"], [group["name"] for group in b["groups"]]) for b in same]
+    if same[0].get("pooled") == "first" or any(kind != kinds[0] for kind in kinds):
+        return same[0] | {"pooled": "first"}
+    groups = []
+    for rows in zip(*(b["groups"] for b in same), strict=True):
+        values, std = _spread([r["values"] for r in rows], [r.get("std") for r in rows])
+        groups.append(rows[0] | {"values": values, "std": std})
+    return same[0] | {"groups": groups}
+
+
+def _spread(
+    rows: Sequence[Sequence[float | None]], stds: Sequence[Sequence[float | None] | None]
+) -> tuple[list[float | None], list[float | None] | None]:
+    """Mean of each column, and the deviation within and between rows at equal numbers.
+
+    None where a row has none; no deviation at all where a row comes without.
+    """
+    columns = list(zip(*rows, strict=True))
+    means = [_mean(values) for values in columns]
+    given = [std for std in stds if std is not None]
+    if len(given) < len(rows):
+        return means, None
+    within = [
+        _mean([None if s is None else s**2 for s in column]) for column in zip(*given, strict=True)
+    ]
+    return means, [
+        None if mean is None or inside is None else math.sqrt(
+            inside + fmean((value - mean) ** 2 for value in values if value is not None)
+        )
+        for mean, inside, values in zip(means, within, columns, strict=True)
+    ]  # fmt: skip
 
 
 def _twins(line: dict[str, Any], same: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -89,12 +89,15 @@ def typical(values: np.ndarray, scale: str) -> float:
     return float(np.sqrt(found.min()) * np.sqrt(found.max()) if scale == "log" else found.max())
 
 
-def set_ticks(axis: Axis, scale: str, *, whole: bool = False) -> None:
-    """Plain decimal tick labels with thin separators, powers of ten where they are far apart."""
+def set_ticks(axis: Axis, scale: str, *, whole: bool = False, most: int = 6) -> None:
+    """Plain decimal tick labels with thin separators, powers of ten where they are far apart.
+
+    A linear axis has at most `most` of the steps between them.
+    """
     top = 9 if scale == "linear" else 6
     axis.set_major_formatter(FuncFormatter(lambda value, _: number(value, 6, top=top)))
     if scale == "linear":
-        axis.set_major_locator(MaxNLocator(6, integer=whole, steps=[1, 2, 2.5, 5, 10]))
+        axis.set_major_locator(MaxNLocator(most, integer=whole, steps=[1, 2, 2.5, 5, 10]))
         return
     low, high = axis.get_view_interval()
     decades = math.log10(high / low) if 0 < low < high else 1.0

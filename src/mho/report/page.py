@@ -13,13 +13,12 @@ from markupsafe import Markup
 from matplotlib.figure import Figure as Drawing
 
 from mho.errors import invalid
-from mho.report import provenance
+from mho.report import bars, maps, provenance
 from mho.report.axes import grow, style
 from mho.report.comparison import Comparison, compare, tally
 from mho.report.figures import draw_claims, draw_curve, draw_histogram
-from mho.report.maps import draw_map, in_words, notes_on
 from mho.report.schema import LEDGER_FIELDS, Run, read_run
-from mho.report.schema_figures import RESERVED_ID, Curve, Group, Histogram, Map, Series
+from mho.report.schema_figures import RESERVED_ID, Bars, Curve, Group, Histogram, Map, Series
 from mho.report.svg import inline
 from mho.report.tables import PrintedTable, print_table
 from mho.report.units import count, quantity
@@ -123,9 +122,13 @@ def _section(run: Run, anchor: str) -> Section:
     )
 
 
-def _plot(what: Curve | Map | Histogram, run: Run, anchor: str) -> Plot:
+def _plot(what: Curve | Bars | Map | Histogram, run: Run, anchor: str) -> Plot:
     if isinstance(what, Map):
-        drawing, kind, holds, notes = draw_map(what), "Map", in_words(what), notes_on(what)
+        drawing, kind = maps.draw_map(what), "Map"
+        holds, notes = maps.in_words(what), maps.notes_on(what)
+    elif isinstance(what, Bars):
+        drawing, kind = bars.draw_bars(what), "Bars"
+        holds, notes = bars.in_words(what), bars.notes_on(what)
     elif isinstance(what, Curve):
         drawing, kind, notes = draw_curve(what), "Curves", []
         holds = f"{what.y_label} over {what.x_label}; {_names(what.series)}"

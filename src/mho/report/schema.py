@@ -7,9 +7,11 @@ from pathlib import Path
 from mho.errors import invalid
 from mho.report.node import Node, clean
 from mho.report.schema_figures import (
+    Bars,
     Curve,
     Histogram,
     Map,
+    read_bars,
     read_curve,
     read_histogram,
     read_map,
@@ -61,6 +63,7 @@ class Run:
     claims: list[Claim]
     tables: list[Table]
     curves: list[Curve]
+    bars: list[Bars]
     maps: list[Map]
     histograms: list[Histogram]
     ledger: list[LedgerRow]
@@ -71,9 +74,9 @@ class Run:
     env: dict[str, object]
 
     @property
-    def figures(self) -> list[Curve | Map | Histogram]:
+    def figures(self) -> list[Curve | Bars | Map | Histogram]:
         """Every figure in the order of the page."""
-        return [*self.curves, *self.maps, *self.histograms]
+        return [*self.curves, *self.bars, *self.maps, *self.histograms]
 
 
 def read_run(folder: Path) -> Run:
@@ -93,6 +96,7 @@ def read_run(folder: Path) -> Run:
         claims=read_claims(node),
         tables=[read_table(each) for each in node.get("tables", []).items()],
         curves=[read_curve(each) for each in node.get("curves", []).items()],
+        bars=[read_bars(each) for each in node.get("bars", []).items()],
         maps=[read_map(each) for each in node.get("maps", []).items()],
         histograms=[read_histogram(each) for each in node.get("histograms", []).items()],
         ledger=[_ledger_row(each, None) for each in ledger.get("layers", []).items()],

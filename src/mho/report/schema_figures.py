@@ -1,4 +1,4 @@
-"""The figures of a result: curves, maps and histograms as checked, frozen records."""
+"""The figures of a result: curves, bars, maps and histograms as checked, frozen records."""
 
 import math
 from dataclasses import dataclass
@@ -30,17 +30,43 @@ class Group:
 
 
 @dataclass(frozen=True, kw_only=True)
+class BarGroup:
+    """Bars of one colour: a value for each category, NaN where there is none, and a spread."""
+
+    name: str
+    values: list[float]
+    std: list[float] | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Figure:
-    """What every figure has; a `Curve`, a `Map` or a `Histogram` says the rest."""
+    """What every figure has; a `Curve`, `Bars`, a `Map` or a `Histogram` says the rest."""
 
     id: str
     title: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plane(Figure):
+    """A figure with something along both axes."""
+
     x_label: str
     y_label: str
 
 
 @dataclass(frozen=True, kw_only=True)
-class Curve(Figure):
+class Bars(Figure):
+    """A row for each category; in it the bars of all groups below each other, or end to end."""
+
+    value_label: str
+    scale: str
+    categories: list[str]
+    groups: list[BarGroup]
+    stacked: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Curve(Plane):
     x_scale: str
     y_scale: str
     series: list[Series]
@@ -48,7 +74,7 @@ class Curve(Figure):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Map(Figure):
+class Map(Plane):
     """A value for every pair of x and y, NaN where there is none; `values[i]` is the row y[i]."""
 
     value_label: str
@@ -60,7 +86,7 @@ class Map(Figure):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Histogram(Figure):
+class Histogram(Plane):
     x_scale: str
     y_scale: str
     groups: list[Group]
@@ -68,13 +94,33 @@ class Histogram(Figure):
 
 def read_curve(node: Node) -> Curve:
     return Curve(
-        **_figure(node, node.get("y_label")),
+        **_plane(node, node.get("y_label")),
         **_scales(node),
         series=[_series(each) for each in node.get("series").items()],
         marks=[
             (float(each.get("x").number()), each.get("label").text())
             for each in node.get("marks", []).items()
         ],
+    )
+
+
+def read_bars(node: Node) -> Bars:
+    categories = [each.text() for each in node.get("categories").items()]
+    if not categories:
+        raise node.get("categories").error("at least one string")
+    stacked, scale = node.get("stacked", False), node.get("scale", "linear")
+    if stacked.boolean() and scale.choice("linear", "log") == "log":
+        raise scale.error("'linear', as the bars are stacked")
+    groups = list(node.get("groups").items())
+    if not groups:
+        raise node.get("groups").error("at least one group")
+    return Bars(
+        **_figure(node),
+        value_label=node.get("value_label").text(),
+        scale=scale.choice("linear", "log"),
+        categories=categories,
+        groups=[_bar_group(each, len(categories), stacked=stacked.value) for each in groups],
+        stacked=stacked.value,
     )
 
 
@@ -89,7 +135,7 @@ def read_map(node: Node) -> Map:
         if len(found) != len(x):
             raise invalid(row.place, f"{len(found)} values", f"{len(x)} values, as many as x")
     return Map(
-        **_figure(node, node.get("y_label")),
+        **_plane(node, node.get("y_label")),
         value_label=node.get("value_label").text(),
         x=x,
         y=y,
@@ -101,19 +147,18 @@ def read_map(node: Node) -> Map:
 
 def read_histogram(node: Node) -> Histogram:
     return Histogram(
-        **_figure(node, node.get("y_label", "count")),
+        **_plane(node, node.get("y_label", "count")),
         **_scales(node),
         groups=[_group(each) for each in node.get("groups").items()],
     )
 
 
-def _figure(node: Node, y_label: Node) -> dict[str, str]:
-    return {
-        "id": node.get("id").identifier(RESERVED_ID),
-        "title": node.get("title").text(),
-        "x_label": node.get("x_label").text(),
-        "y_label": y_label.text(),
-    }
+def _figure(node: Node) -> dict[str, str]:
+    return {"id": node.get("id").identifier(RESERVED_ID), "title": node.get("title").text()}
+
+
+def _plane(node: Node, y_label: Node) -> dict[str, str]:
+    return _figure(node) | {"x_label": node.get("x_label").text(), "y_label": y_label.text()}
 
 
 def _scales(node: Node) -> dict[str, str]:
@@ -130,6 +175,26 @@ def _categories(node: Node) -> list[float] | list[str]:
     if names and numbers:
         raise node.error("all numbers or all strings")
     return names or numbers
+
+
+def _bar_group(node: Node, n: int, *, stacked: bool) -> BarGroup:
+    values, std = node.get("values"), node.get("std", None)
+    found = values.numbers()
+    spread = None if std.value is None else [each.optional_std() for each in std.items()]
+    for each, numbers in ((values, found), (std, spread)):
+        if numbers is not None and len(numbers) != n:
+            raise invalid(
+                each.place, f"{len(numbers)} values", f"{n} values, as many as categories"
+            )
+    if stacked and spread is not None:
+        raise std.error("null, as the bars are stacked")
+    if stacked and any(each < 0 for each in found):
+        raise values.error("values of at least 0, as the bars are stacked")
+    return BarGroup(
+        name=node.get("name").text(),
+        values=found,
+        std=None if spread is None else std.numbers(),
+    )
 
 
 def _series(node: Node) -> Series:

@@ -94,6 +94,12 @@ def decimals_needed(values: Iterable[float], most: int) -> int:
     return max(map(len, tails), default=0)
 
 
+def unit_of(label: str) -> str:
+    """The SI unit or % that stands in brackets in a label: "energy [J]" -> "J"; else ""."""
+    found = _BRACKETED.search(label)
+    return found.group(2) if found else "%" * ("[%]" in label or "(%)" in label)
+
+
 def axis_unit(label: str, largest: float) -> tuple[float, str]:
     """The factor to divide an axis by, and its label: ("G [S]", 8e-5) -> (1e-6, "G [µS]").
 
