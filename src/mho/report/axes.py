@@ -92,7 +92,7 @@ def typical(values: np.ndarray, scale: str) -> float:
 def set_ticks(axis: Axis, scale: str, *, whole: bool = False, most: int = 6) -> None:
     """Plain decimal tick labels with thin separators, powers of ten where they are far apart.
 
-    A linear axis has at most `most` of the steps between them.
+    A linear axis has at most `most` steps, a logarithmic one two labels more.
     """
     top = 9 if scale == "linear" else 6
     axis.set_major_formatter(FuncFormatter(lambda value, _: number(value, 6, top=top)))
@@ -101,7 +101,8 @@ def set_ticks(axis: Axis, scale: str, *, whole: bool = False, most: int = 6) -> 
         return
     low, high = axis.get_view_interval()
     decades = math.log10(high / low) if 0 < low < high else 1.0
-    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if decades < 2 else (1.0,), numticks=8))
+    subs = (1.0, 2.0, 5.0) if decades < 2 else (1.0,)
+    axis.set_major_locator(LogLocator(subs=subs, numticks=most + 2))
     axis.set_minor_formatter(NullFormatter())
 
 
