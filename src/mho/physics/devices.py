@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 from mho.errors import unknown
 from mho.physics.multi_level import MultiLevel
+from mho.physics.pulse_response import PulseResponse
 from mho.physics.spread import Spread
 from mho.physics.two_state import Resistance, TwoState
 
@@ -23,7 +26,35 @@ def _lammie(r_on: float, r_off: float) -> TwoState:
     )
 
 
-DEVICES: dict[str, TwoState | MultiLevel] = {
+def _soft_bounds() -> PulseResponse:
+    """Soft bounds: a step falls linearly to 0 at the bound that the pulse drives towards."""
+    low, high = -0.75, 1.25
+    step, noise = 0.002, 3.75 * 0.002
+    margin = 0.1 * (high - low)
+    span = high - low - 2 * margin
+    nonlinearity = math.log((span + margin) / margin)
+    pulses = round(nonlinearity * high / step)  # a pulse leaves 1 - step / bound of the way to it
+    return PulseResponse(
+        g_min=10e-6,
+        g_max=30e-6,
+        levels=9,
+        pulses=pulses,
+        nonlinearity=(nonlinearity, nonlinearity),
+        reset_ratio=high / -low,
+        cycle_spread=noise * pulses / span,
+        device_spread=0.3,
+        doi="10.1038/s41467-018-04485-1",
+        note="HfO2 ReRAM of the source in the soft-bounds reading of the IBM analog hardware "
+        "toolkit: a step of 0.002 at weight 0, noise of 3.75 steps a pulse, 30 % between devices, "
+        "bounds -0.75 and 1.25. Converted here: the middle 80 % of that range is the window, which "
+        "gives pulses, non-linearity (ln 9 both ways), the ratio of RESET to SET steps and the "
+        "noise in mean steps. Chosen here: 10 to 30 uS (the source shows results near 20 uS) and "
+        "nine levels. Spread of the bounds between devices and the toolkit's noise of the written "
+        "value are left out.",
+    )
+
+
+DEVICES: dict[str, TwoState | MultiLevel | PulseResponse] = {
     "hfo2-1t1r": MultiLevel(
         g_min=50e-6,
         g_max=225e-6,
@@ -97,10 +128,26 @@ DEVICES: dict[str, TwoState | MultiLevel] = {
         doi="10.1016/j.neucom.2022.02.043",
         note="Resistances of the Stanford-PKU model as parametrized by the source, no spread.",
     ),
+    "hfo2-soft-bounds": _soft_bounds(),
+    "ag-asi": PulseResponse(
+        g_min=3.0769e-9,
+        g_max=38.462e-9,
+        levels=9,
+        pulses=97,
+        nonlinearity=(1 / 0.499181, 1 / 0.200303),
+        reset_ratio=97 / 100,
+        cycle_spread=0.035 * 97,
+        doi="10.1021/nl904092h",
+        note="Ag:a-Si device of the source as MLP NeuroSim 3.0 describes it (DOI "
+        "10.1109/IEDM.2017.8268337): window, 97 SET and 100 RESET pulses, noise of 3.5 % of the "
+        "window a pulse, and non-linearity labels 2.4 and -4.88, whose constants A = 0.499 and "
+        "0.200 of a crossing are 1 / nu here. There noise adds up over a burst, here later pulses "
+        "contract it. Nine levels are chosen here; spread between devices is not given.",
+    ),
 }
 
 
-def get(name: str) -> TwoState | MultiLevel:
+def get(name: str) -> TwoState | MultiLevel | PulseResponse:
     """The cell of a name.
 
     Raises:
