@@ -14,6 +14,7 @@ from mho import (
     Hardware,
     MultiLevel,
     OpenLoop,
+    PulseResponse,
     Resistance,
     Spread,
     TwoState,
@@ -84,26 +85,41 @@ defects = {
     "endurance": st.none() | st.floats(1, 1e12),
     "note": st.text(max_size=20),
 }
-cells = st.builds(
-    TwoState,
-    r_on=resistances,
-    r_off=resistances.map(lambda r: r.replace(mean=2e4 * r.mean)),
-    **defects,
-) | st.builds(
-    MultiLevel,
-    g_min=st.floats(0, 1e-5),
-    g_max=st.floats(2e-5, 1e-3),
-    levels=st.integers(2, 4096),
-    sigma=st.lists(finite, min_size=2, max_size=4).map(tuple),
-    device_spread=st.floats(0, 1),
-    **defects,
+cells = (
+    st.builds(
+        TwoState,
+        r_on=resistances,
+        r_off=resistances.map(lambda r: r.replace(mean=2e4 * r.mean)),
+        **defects,
+    )
+    | st.builds(
+        MultiLevel,
+        g_min=st.floats(0, 1e-5),
+        g_max=st.floats(2e-5, 1e-3),
+        levels=st.integers(2, 4096),
+        sigma=st.lists(finite, min_size=2, max_size=4).map(tuple),
+        device_spread=st.floats(0, 1),
+        **defects,
+    )
+    | st.builds(
+        PulseResponse,
+        g_min=st.floats(0, 1e-5),
+        g_max=st.floats(2e-5, 1e-3),
+        levels=st.integers(2, 16),
+        pulses=st.integers(15, 100_000),
+        nonlinearity=st.tuples(st.floats(0, 10), st.floats(0, 10)),
+        reset_ratio=st.floats(0.1, 10),
+        cycle_spread=st.floats(0, 100),
+        device_spread=st.floats(0, 1),
+        **defects,
+    )
 )
 hardwares = st.builds(
     Hardware,
     device=cells,
     mapping=st.sampled_from(["differential", "offset", "single"]),
     tile=st.tuples(st.integers(1, 65536), st.integers(1, 65536)),
-    programming=st.builds(OpenLoop)
+    programming=st.builds(OpenLoop, assumes=st.sampled_from(["linear", "curve"]))
     | st.builds(Verify, tolerance=st.floats(0.01, 10), max_pulses=st.integers(1, 10_000)),
     weight_levels=st.none() | st.just(2),
     full_scale=st.none() | st.floats(0.1, 100),
