@@ -7,7 +7,7 @@ import torch
 from scipy import stats
 from torch import Tensor
 
-from mho import Hardware, MultiLevel, OpenLoop, Verify
+from mho import Hardware, MultiLevel, OpenLoop, PulseResponse, Verify
 from mho.hardware import MAPPINGS, Crossbar, Tiling, mapping
 from mho.hardware.crossbar import HEALTHY, STUCK_OFF, STUCK_ON, WORN, write_together
 
@@ -15,12 +15,24 @@ PLAIN = MultiLevel(g_min=10e-6, g_max=90e-6, levels=5)
 NOISY = PLAIN.replace(sigma=(12e-6,), device_spread=0.05)
 BROKEN = NOISY.replace(stuck_off=0.1, stuck_on=0.05)
 FRAIL = BROKEN.replace(endurance=12.0, endurance_spread=0.4)
+PULSED = PulseResponse(
+    g_min=10e-6,
+    g_max=90e-6,
+    levels=5,
+    pulses=100,
+    nonlinearity=(2.0, 1.0),
+    cycle_spread=0.5,
+    device_spread=0.2,
+    stuck_off=0.05,
+    endurance=600.0,
+    endurance_spread=0.4,
+)
 BUFFERS = {"conductance", "level", "fault", "writes", "pulses", "_extra_state"}
 BUFFERS |= {"set_pulses", "reads", "row_pulses", "row_reads"}
 
 
 def crossbar(
-    device: MultiLevel = NOISY,
+    device: MultiLevel | PulseResponse = NOISY,
     *,
     chips: range = range(2),
     seed: int = 5,
@@ -66,7 +78,9 @@ def assert_same(one: Crossbar, two: Crossbar, chip: int | None = None) -> None:
 
 
 @pytest.mark.parametrize("name", MAPPINGS)
-@pytest.mark.parametrize("device", [PLAIN, NOISY, FRAIL], ids=["plain", "noisy", "frail"])
+@pytest.mark.parametrize(
+    "device", [PLAIN, NOISY, FRAIL, PULSED], ids=["plain", "noisy", "frail", "pulsed"]
+)
 def test_chip_k_is_the_same_chip_whatever_else_is_simulated(device: MultiLevel, name: str) -> None:
     many = crossbar(device, chips=range(6), name=name)
     history(many, torch.Generator().manual_seed(1))
@@ -246,7 +260,9 @@ def fleet(device: MultiLevel) -> list[Crossbar]:
     return [crossbar(device, seed=k, shape=shape) for k, shape in enumerate(sizes)]
 
 
-@pytest.mark.parametrize("device", [PLAIN, NOISY, FRAIL], ids=["plain", "noisy", "frail"])
+@pytest.mark.parametrize(
+    "device", [PLAIN, NOISY, FRAIL, PULSED], ids=["plain", "noisy", "frail", "pulsed"]
+)
 def test_writing_together_is_writing_one_after_another(device: MultiLevel) -> None:
     together, apart = fleet(device), fleet(device)
     for crossbars in (together, apart):
@@ -338,3 +354,24 @@ def test_the_default_dtype_changes_no_chip() -> None:
     finally:
         torch.set_default_dtype(torch.float32)
     assert_same(one, other)
+
+
+def test_pulses_move_a_cell_from_where_it_stands(generator: torch.Generator) -> None:
+    """Blind bursts along a path end where a hand with the same noise ends."""
+    even = PulseResponse(g_min=10e-6, g_max=90e-6, levels=5, pulses=100)
+    xb = crossbar(even, programming=OpenLoop())
+    path = [random_levels(xb, generator) for _ in range(3)]
+    for levels in path:
+        xb.program(levels)
+    expected = (10e-6 + 20e-6 * path[-1]).expand_as(xb.conductance)
+    torch.testing.assert_close(xb.conductance, expected.float(), rtol=1e-5, atol=0)
+    moves = zip([torch.zeros_like(path[0]), *path[:-1]], path, strict=True)
+    way = sum((25 * (now - then)).abs() for then, now in moves)
+    assert torch.equal(xb.pulses, torch.as_tensor(way).int().expand_as(xb.pulses))
+
+
+def test_a_blind_burst_on_a_stuck_cell_is_no_longer_than_on_any_other() -> None:
+    xb = crossbar(PULSED.replace(stuck_off=0.3, endurance=None), programming=OpenLoop())
+    xb.program(torch.full(xb.tiling.shape, 2))
+    assert (xb.fault == STUCK_OFF).any()
+    assert (xb.pulses == 50).all()
