@@ -13,6 +13,7 @@ from mho.hardware import Hardware, Placement, ledger, price, prices
 from mho.learning.batchnorm import refresh_batchnorm
 from mho.learning.convert import convert, to_digital
 from mho.learning.evaluate import calibrate, confusion, evaluate
+from mho.learning.feedback import ReadBack
 from mho.learning.fixed_point import fixed_point, formats
 from mho.learning.policy import Budget, Every
 from mho.learning.quantizer import quantize
@@ -47,6 +48,7 @@ __all__ = [
     "PathImportance",
     "Placement",
     "PulseResponse",
+    "ReadBack",
     "Resistance",
     "SignUpdate",
     "Spread",

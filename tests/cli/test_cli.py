@@ -89,7 +89,16 @@ def test_corrupt_data_is_refused_before_anything_is_written(
 
 @pytest.mark.parametrize(
     "what",
-    ["experiments", "devices", "datasets", "prices", "mitigations", "siamese", "metaplastic"],
+    [
+        "experiments",
+        "devices",
+        "datasets",
+        "prices",
+        "mitigations",
+        "schemes",
+        "siamese",
+        "metaplastic",
+    ],
 )
 def test_list(what: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["list", what]) == 0

@@ -8,6 +8,8 @@ import pytest
 from mho import experiments
 from mho.experiments.bmcnn.config import STUDIES, Architecture
 from mho.experiments.run import Run
+from mho.experiments.siamese.config import STUDIES as SIAMESE_STUDIES
+from mho.experiments.siamese.schemes import SCHEMES
 from mho.report.schema import read_run
 
 TINY: dict[str, dict[str, Any]] = {
@@ -25,7 +27,20 @@ TINY: dict[str, dict[str, Any]] = {
         "calibration": 50,
         "studies": STUDIES,
     },
-    "siamese": {"chips": 1, "per_class": 100, "epochs": 2, "hidden": 16},
+    "siamese": {
+        "networks": ("mlp", "cnn"),
+        "chips": 1,
+        "per_class": 100,
+        "epochs": 3,
+        "cnn_epochs": 1,
+        "scheme_epochs": 1,
+        "study_epochs": 1,
+        "hidden": 16,
+        "channels": (2, 3),
+        "dense": (8, 8),
+        "schemes": tuple(SCHEMES),
+        "studies": SIAMESE_STUDIES,
+    },
     "metaplastic": {"per_class": 200, "epochs": 4, "hidden": (32, 32)},
 }
 
@@ -65,6 +80,10 @@ def test_claims_are_there_and_finite(outcome: Any) -> None:
             "mlp_first_epoch_accuracy",
             "mlp_first_epoch_gone",
             "mlp_max_writes_per_cell",
+            "mlp_write_ratio",
+            "mlp_closed_loop_energy_gone",
+            "cnn_accuracy",
+            "cnn_gone",
         },
         "metaplastic": {
             "mnist_after_both",
@@ -83,7 +102,7 @@ def test_it_learns_something(outcome: Any) -> None:
     name, _, result, _ = outcome
     best = {
         "bmcnn": "ideal_accuracy",
-        "siamese": "mlp_accuracy",
+        "siamese": "mlp_change_accuracy",
         "metaplastic": "fashion_none",
     }[name]
     assert claims(result)[best] > 40.0
@@ -101,12 +120,21 @@ def test_the_ledger_agrees_with_itself(outcome: Any) -> None:
         assert total["writes"] > total["cells"]
 
 
-def test_sparser_policies_write_less() -> None:
-    from mho.experiments.siamese import _gone
+def test_shares_have_every_weight_at_every_step_as_their_base() -> None:
+    from mho.experiments.siamese.measures import by_epoch, gone, per_weight, quantile
 
-    outcome = {"written": [10, 0], "weights": 100, "steps_per_epoch": 10}
-    assert _gone(outcome) == pytest.approx(99.5)
-    assert _gone(outcome, 1) == pytest.approx(99.0)
+    outcome = {
+        "history": {"written": [10, 0], "pulses": [70, 75]},
+        "start": {"pulses": 50},
+        "weights": 100,
+        "steps_per_epoch": 10,
+        "writes": [[1, 90], [2, 9], [7, 1]],
+    }
+    assert gone(outcome) == pytest.approx(99.5)
+    assert gone(outcome, 1) == pytest.approx(99.0)
+    assert per_weight(outcome) == pytest.approx(0.1)
+    assert by_epoch(outcome, "pulses") == [20, 5]
+    assert [quantile(outcome, share) for share in (0.5, 0.9, 0.99, 1.0)] == [1, 1, 2, 7]
 
 
 def test_no_choice_is_made_on_the_test_set() -> None:

@@ -17,10 +17,11 @@ from mho.errors import unknown
 
 @dataclass(frozen=True)
 class List:
-    """Show experiments, devices, datasets, prices or mitigations, or an experiment's settings."""
+    """Show experiments, devices, datasets, prices, mitigations, schemes, or settings of one."""
 
     what: Annotated[str, tyro.conf.Positional]
-    """One of experiments, devices, datasets, prices, mitigations, or the name of an experiment."""
+    """One of experiments, devices, datasets, prices, mitigations, schemes, or the name of an
+    experiment, whose settings are shown."""
 
     def run(self) -> None:
         """Print a table."""
@@ -32,6 +33,7 @@ class List:
             "datasets": _datasets,
             "prices": _prices,
             "mitigations": _mitigations,
+            "schemes": _schemes,
             **{name: partial(_settings, name) for name in EXPERIMENTS},
         }
         if self.what not in tables:
@@ -63,6 +65,15 @@ def _mitigations() -> Table:
         when = "before mapping" if part.act is None else "on mapped chips"
         uses = ("yes" if each else "no" for each in (part.measures, part.labels))
         table.add_row(name, when, *uses, part.what)
+    return table
+
+
+def _schemes() -> Table:
+    from mho.experiments.siamese.schemes import SCHEMES
+
+    table = _table("scheme", "what is written")
+    for name, scheme in SCHEMES.items():
+        table.add_row(name, scheme.what)
     return table
 
 

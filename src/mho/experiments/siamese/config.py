@@ -1,0 +1,135 @@
+"""Settings of the write-rarely experiment, and its presets."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal, get_args
+
+import mho
+from mho.config import Range
+from mho.errors import invalid, unknown
+from mho.experiments.experiment import ExperimentConfig
+from mho.experiments.siamese.schemes import SCHEMES
+
+Steps = Annotated[tuple[float, float], Range(least=0.5)]
+Network = Literal["mlp", "cnn"]
+Study = Literal["imperfections", "levels", "programming", "pulses", "endurance"]
+STUDIES: tuple[Study, ...] = get_args(Study)
+
+
+class SiameseConfig(ExperimentConfig):
+    """Settings of `mho run siamese`."""
+
+    family: ClassVar[str] = "siamese"
+
+    networks: tuple[Network, ...] = ("mlp", "cnn")
+    """Networks that are claimed: 784-hidden-10, and one of the LeNet class."""
+    hidden: Annotated[int, Range(least=1)] = 128
+    """Units of the hidden layer of the perceptron [1]."""
+    channels: Annotated[tuple[int, int], Range(least=1, most=4096)] = (6, 16)
+    """Channels of the two 5 x 5 convolutions of the CNN [1]."""
+    dense: Annotated[tuple[int, int], Range(least=1, most=65536)] = (120, 84)
+    """Units of the two dense layers after them [1]."""
+    per_class: Annotated[int, Range(least=1, most=4921)] | None = None
+    """Training images of each class [1]; None: all 55,000 of the training split."""
+    epochs: Annotated[int, Range(least=1)] = 20
+    """Passes of the perceptron over the training images [1]."""
+    cnn_epochs: Annotated[int, Range(least=1)] = 10
+    """The same of the CNN [1]."""
+    scheme_epochs: Annotated[int, Range(least=1)] = 5
+    """The same where all schemes are compared [1]."""
+    study_epochs: Annotated[int, Range(least=1)] = 3
+    """The same in the further studies [1]."""
+    batch: Annotated[int, Range(least=1)] = 64
+    """Images in a training step [1]."""
+    rate: Annotated[float, Range(above=0.0)] = 0.05
+    """Learning rate at the start; it falls to 0 along a cosine [1]."""
+    momentum: Annotated[float, Range(least=0.0, below=1.0)] = 0.9
+    """Momentum of SGD, but for the schemes that have none [1]."""
+    shift: Annotated[int, Range(least=0, most=8)] = 1
+    """Pixels by which training images are moved at random in both directions [1]."""
+    backward: Literal["array", "shadow"] = "array"
+    """Which weights carry the error back through a layer: the array's, or the float twin's."""
+    hysteresis: Annotated[float, Range(least=0.5)] = 0.65
+    """Distance at which "hysteresis" writes a weight, in steps between levels [1]."""
+    frugal: Steps = (1.5, 0.65)
+    """The same of "frugal", in large layers and in small ones [1]."""
+    sparse: Steps = (3.0, 1.0)
+    """The same of "sparse" [1]."""
+    cnn_frugal: Steps = (1.0, 0.65)
+    """The same of "frugal" in the CNN [1]."""
+    small: Annotated[int, Range(least=0)] = 5000
+    """Weights below which a layer is small [1]."""
+    every: Annotated[int, Range(least=2)] = 4
+    """Batches between two write phases, or in one gradient, of the schemes that have them [1]."""
+    budget: Annotated[float, Range(above=0.0)] = 0.2
+    """Writes in an epoch that "budget" allows, as a share of the weights [1]."""
+    gathered: Annotated[float, Range(above=0.5)] = 2.0
+    """Distance at which "accumulated" writes, in steps between levels [1]."""
+    sign_share: Annotated[float, Range(above=0.0, most=1.0)] = 5e-4
+    """Share of the weights that "sign" moves in a step [1]."""
+    random_share: Annotated[float, Range(above=0.0, most=1.0)] = 2e-3
+    """Share of the weights that "stochastic sparse" moves in a step [1]."""
+    schemes: tuple[str, ...] = tuple(SCHEMES)
+    """Write schemes that are compared, see mho list schemes."""
+    claimed: tuple[str, ...] = ("float", "level change", "frugal", "sparse")
+    """Those of them that are trained in full and tested."""
+    studies: tuple[Study, ...] = STUDIES
+    """Further studies, of "frugal", on held-out images."""
+    calibrate_every: Annotated[int, Range(least=1)] = 100
+    """Training steps between two calibrations of the converters [1]."""
+    calibration: Annotated[int, Range(least=1, most=49_210)] = 500
+    """Training images that the converters are calibrated on [1]."""
+    hardware: mho.Hardware = mho.Hardware(
+        device=mho.MultiLevel(
+            g_min=50e-6,
+            g_max=225e-6,
+            levels=16,
+            sigma=(0.05 * 175e-6,),
+            device_spread=0.05,
+            read_noise=0.01,
+            stuck_off=0.0025,
+            stuck_on=0.0025,
+            endurance=1e6,
+            doi="10.1109/IRPS46558.2021.9405119",
+            note="Window of the source; spreads, read noise and stuck cells as this experiment's "
+            "default imperfections.",
+        ),
+        programming=mho.OpenLoop(),
+        weight_levels=16,
+        full_scale=12.0,
+        dac_bits=8,
+        adc_bits=8,
+        adc_per_tile=False,
+    )
+    """The chips."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for field in ("schemes", "claimed", "studies", "networks"):
+            names = getattr(self, field)
+            if len(set(names)) < len(names):
+                raise invalid(f"SiameseConfig.{field}", names, "each name once")
+        for name in (*self.schemes, *self.claimed):
+            if name not in SCHEMES:
+                raise unknown("scheme", name, SCHEMES)
+        needed = {"float", "level change", "frugal", "sparse"}
+        if not needed <= set(self.claimed):
+            raise invalid("SiameseConfig.claimed", self.claimed, f"among others {sorted(needed)}")
+        if not self.networks or self.networks[0] != "mlp":
+            raise invalid("SiameseConfig.networks", self.networks, "('mlp',) or ('mlp', 'cnn')")
+        if (10 * self.per_class if self.per_class else 55_000) < self.batch:
+            raise invalid("SiameseConfig.batch", self.batch, "at most the training images")
+
+
+PRESETS = {
+    "quick": SiameseConfig(
+        preset="quick", networks=("mlp",), epochs=5, scheme_epochs=2, study_epochs=1, chips=2,
+        schemes=("float", "level change", "hysteresis", "frugal", "sparse", "read-back",
+                 "probabilistic"),
+        studies=("imperfections",),
+    ),
+    "standard": SiameseConfig(preset="standard"),
+    "paper": SiameseConfig(
+        preset="paper", chips=5, epochs=40, cnn_epochs=30, scheme_epochs=20, study_epochs=10
+    ),
+}  # fmt: skip

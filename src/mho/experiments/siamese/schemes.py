@@ -1,0 +1,148 @@
+"""Write schemes: when a cell is programmed while a network learns in place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from torch import nn
+
+import mho
+from mho.learning.layer import memristive_layers
+
+if TYPE_CHECKING:
+    from mho.experiments.siamese.config import SiameseConfig
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a scheme may ask for when it is set up."""
+
+    config: SiameseConfig
+    net: nn.Module
+    """The network on its arrays."""
+    cnn: bool
+    """Whether it is the CNN."""
+    steps: int
+    """Training steps in an epoch."""
+    seed: int
+    """Seed of what the scheme draws."""
+
+    def by_size(self, pair: tuple[float, float]) -> dict[str, float]:
+        """Threshold of each layer, from those of large and of small ones.
+
+        They are distances in steps of the run's own number of levels; on other chips the same
+        distance counts in their steps, and is at least half of one.
+        """
+        finer, (large, small) = self.config.hardware.levels - 1, pair
+        out = {}
+        for name, layer in memristive_layers(self.net).items():
+            steps = small if layer.weight.numel() < self.config.small else large
+            out[name] = max(0.5, steps * (layer.hardware.levels - 1) / finer)
+        return out
+
+    @property
+    def frugal(self) -> dict[str, float]:
+        """Thresholds of the scheme that most others are variants of."""
+        return self.by_size(self.config.cnn_frugal if self.cnn else self.config.frugal)
+
+    @property
+    def weights(self) -> int:
+        """Weights of the network."""
+        return sum(layer.weight.numel() for layer in memristive_layers(self.net).values())
+
+
+@dataclass(frozen=True)
+class Scheme:
+    """One way to decide about writes."""
+
+    what: str
+    step: Callable[[Setting], mho.WriteStep] | None
+    """Its write step; None: the network stays in float."""
+    verify: bool = False
+    """Program-and-verify, whatever the hardware of the run."""
+    momentum: bool = True
+    """Whether it takes the momentum of the run."""
+    summed: bool = False
+    """Whether it takes one gradient step for every few batches."""
+
+
+def _budget(s: Setting) -> mho.WriteStep:
+    allowed = mho.Budget(round(s.config.budget * s.weights), s.steps)
+    return mho.WriteStep(s.net, policies=[allowed])
+
+
+SCHEMES: dict[str, Scheme] = {
+    "float": Scheme("no array: the same network in plain torch", None),
+    "closed loop": Scheme(
+        "every weight at every step, program-and-verify: the base of the paper's 98 %",
+        lambda s: mho.WriteStep(s.net, threshold=0),
+        verify=True,
+    ),
+    "level change": Scheme(
+        "where the nearest level changed: the paper's own policy",
+        lambda s: mho.WriteStep(s.net),
+    ),
+    "hysteresis": Scheme(
+        "beyond one distance for all layers",
+        lambda s: mho.WriteStep(s.net, threshold=s.config.hysteresis),
+    ),
+    "frugal": Scheme(
+        "beyond a larger distance in large layers than in small ones",
+        lambda s: mho.WriteStep(s.net, threshold=s.frugal),
+    ),
+    "sparse": Scheme(
+        "the same, each distance about doubled",
+        lambda s: mho.WriteStep(s.net, threshold=s.by_size(s.config.sparse)),
+    ),
+    "read-back": Scheme(
+        "sparse; what was written is read and the shadow set to it",
+        lambda s: mho.WriteStep(
+            s.net, threshold=s.by_size(s.config.sparse), feedback=mho.ReadBack()
+        ),
+    ),
+    "compensated": Scheme(
+        "frugal; what landed too far from the shadow is written again, 3 times at most",
+        lambda s: mho.WriteStep(s.net, threshold=s.frugal, feedback=mho.ReadBack(pull=0.0)),
+    ),
+    "every few batches": Scheme(
+        "frugal, write phases only every few batches",
+        lambda s: mho.WriteStep(s.net, threshold=s.frugal, policies=[mho.Every(s.config.every)]),
+    ),
+    "summed gradients": Scheme(
+        "frugal, one gradient step for several batches",
+        lambda s: mho.WriteStep(s.net, threshold=s.frugal),
+        summed=True,
+    ),
+    "budget": Scheme("the farthest from their level first, so many an epoch", _budget),
+    "mixed precision": Scheme(
+        "movements gathered digitally, whole steps written",
+        lambda s: mho.WriteStep(s.net, rules=[mho.Accumulate()]),
+    ),
+    "accumulated": Scheme(
+        "the same, written when several steps have gathered",
+        lambda s: mho.WriteStep(s.net, rules=[mho.Accumulate(s.config.gathered)]),
+    ),
+    "probabilistic": Scheme(
+        "movements rounded to whole steps at random, nothing gathered",
+        lambda s: mho.WriteStep(s.net, rules=[mho.StochasticRounding(s.seed)]),
+    ),
+    "stochastic sparse": Scheme(
+        "one step for a random few, those with large velocity first",
+        lambda s: mho.WriteStep(
+            s.net, rules=[mho.StochasticSparse(s.config.random_share, seed=s.seed)]
+        ),
+        momentum=False,
+    ),
+    "sign": Scheme(
+        "one step against the gradient's sign where it is largest",
+        lambda s: mho.WriteStep(s.net, rules=[mho.SignUpdate(s.config.sign_share)]),
+    ),
+    "Tiki-Taka": Scheme(
+        "gradients gathered in a fast array of asymmetric cells, then moved to the slow one",
+        lambda s: mho.WriteStep(s.net, rules=[mho.TikiTaka(seed=s.seed)]),
+        momentum=False,
+    ),
+}
+"""By name; the rules and policies themselves are the library's."""

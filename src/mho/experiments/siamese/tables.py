@@ -1,0 +1,72 @@
+"""Tables: all write schemes side by side, and the ways of programming."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mho.experiments.result import table
+from mho.experiments.siamese.config import SiameseConfig
+from mho.experiments.siamese.measures import (
+    Outcome,
+    epochs_to_first_death,
+    gone,
+    per_weight,
+    quantile,
+    spent,
+)
+from mho.experiments.siamese.schemes import SCHEMES
+
+COLUMNS = [
+    ("held-out accuracy", "%"), ("writes gone", "%"), ("first epoch", "%"),
+    ("writes a weight", ""), ("99.9 % of cells below", "writes"), ("most on a cell", "writes"),
+    ("pulses", ""), ("verify reads", ""), ("energy", "J"), ("cell by cell", "s"),
+    ("row by row", "s"), ("epochs to first dead cell", ""),
+]  # fmt: skip
+
+
+def tables(
+    config: SiameseConfig, compared: dict[str, Outcome], studies: dict[str, dict[str, Outcome]]
+) -> list[dict[str, Any]]:
+    """The tables of a result."""
+    some = next((o for name, o in compared.items() if name != "float"), None)
+    out = []
+    if some is not None:
+        base = f"{some['weights']:,} weights x {some['steps_per_epoch']:,} steps"
+        fast = compared.get("Tiki-Taka", {}).get("fast")
+        note = (
+            f"{config.scheme_epochs} epoch(s), one chip, MLP. Base of the shares of writes that "
+            f"are gone: {base} an epoch. Pulses, reads, energy and time after the first "
+            "programming; writes on cells with it."
+        ) + (
+            f" Tiki-Taka's fast arrays take {fast['total']:,} pulses besides, at most "
+            f"{fast['most']:,} on a cell."
+            if fast
+            else ""
+        )
+        rows = [
+            [name, SCHEMES[name].what, *_cells(config, outcome)]
+            for name, outcome in compared.items()
+        ]
+        columns = [("scheme", ""), ("writes", ""), *COLUMNS]
+        out.append(table("schemes", "Write schemes", columns, rows, note))
+    if "programming" in studies:
+        rows = [
+            [name, *_cells(config, outcome)] for name, outcome in studies["programming"].items()
+        ]
+        note = f"Frugal writes, {config.study_epochs} epoch(s), one chip, MLP."
+        columns = [("programming", ""), *COLUMNS]
+        out.append(table("programming", "Ways of programming", columns, rows, note))
+    return out
+
+
+def _cells(config: SiameseConfig, outcome: Outcome) -> list[Any]:
+    """A row of numbers; of a network in float the accuracy alone."""
+    accuracy = outcome["history"]["validation"][-1]
+    if "writes" not in outcome:
+        return [accuracy, *[None] * (len(COLUMNS) - 1)]
+    return [
+        accuracy, gone(outcome), gone(outcome, 1), per_weight(outcome),
+        quantile(outcome, 0.999), outcome["max_writes"],
+        *(spent(outcome, name) for name in ("pulses", "reads", "energy", "serial", "rows")),
+        epochs_to_first_death(outcome, config.hardware.device.endurance),
+    ]  # fmt: skip

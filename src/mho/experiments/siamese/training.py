@@ -1,0 +1,154 @@
+"""One training under one scheme on one chip, with what it wrote, wore and cost, epoch by epoch."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+import mho
+from mho.experiments.experiment import Feed, Lap, plain_accuracy, seeded
+from mho.experiments.result import account
+from mho.experiments.run import Run
+from mho.experiments.siamese.config import Network, SiameseConfig
+from mho.experiments.siamese.schemes import SCHEMES, Setting
+from mho.hardware import prices as price_lists
+from mho.hardware.streams import key
+from mho.learning.layer import memristive_layers
+
+
+class Job(NamedTuple):
+    """One training."""
+
+    scheme: str
+    epochs: int
+    hardware: mho.Hardware
+    network: Network = "mlp"
+    chip: int = 0
+    tested: bool = False
+    """Whether the test images are used: after the first epoch and at the end."""
+
+
+def train(config: SiameseConfig, run: Run, job: Job) -> dict[str, Any]:
+    """Train one network; accuracies [%], writes and costs by epoch, the account of the chip."""
+    scheme = SCHEMES[job.scheme]
+    every = config.every if scheme.summed else 1
+    device, seed = config.torch_device(), key(config.seed, "siamese", job.chip)
+    samples = mho.data.load("mnist", "train", per_class=config.per_class)
+    feed = Feed(samples.images, samples.labels, config.batch * every, seed, device)
+    model = seeded(seed, lambda: network(config, job.network)).to(device)
+    in_situ = scheme.step is not None
+    net, write = _on_arrays(config, job, model, seed, feed) if in_situ else (model, None)
+
+    rate = config.rate * every**0.5  # the noise of a gradient falls with the root of its images
+    momentum = config.momentum if scheme.momentum else 0.0
+    optimizer = torch.optim.SGD(net.parameters(), rate, momentum)
+    total = feed.epoch_steps * job.epochs
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, total)
+    history, shifts = Lap(), torch.Generator()
+    start = _snapshot(net, config.prices) if in_situ else {}
+    layers = list(memristive_layers(net)) if in_situ else []
+
+    def accuracy(split: str) -> float:
+        return 100 * plain_accuracy(net, mho.data.load("mnist", split), device, flat=False)
+
+    state = {"net": net, "optimizer": optimizer, "schedule": schedule, "history": history}
+    if write is not None:
+        state["write"] = write
+    for step in run.steps("train", total, state):
+        if in_situ and step % config.calibrate_every == 0:
+            mho.calibrate(net, feed.sample(config.calibration))
+        x, y = feed.at(step)
+        x = mho.data.shifted(x, config.shift, shifts.manual_seed(key(seed, "shift", step)))
+        optimizer.zero_grad()
+        F.cross_entropy(net(x), y).backward()
+        optimizer.step()
+        schedule.step()
+        if write is not None:
+            history.add("written", write().weights)
+        if feed.ends_epoch(step):
+            history.append("validation", accuracy("validation"))
+            if in_situ:
+                history.append("written", history.take("written"))
+                for name, value in _snapshot(net, config.prices).items():
+                    history.append(name, value)
+            if job.tested and step < feed.epoch_steps:
+                history.append("first", accuracy("test"))
+            run.log(
+                step=step + 1,
+                validation=history.rows["validation"][-1],
+                weights_written=history.rows.get("written", [0])[-1],
+            )
+
+    outcome: dict[str, Any] = {
+        "epochs": job.epochs,
+        "weights": sum(p.numel() for p in net.parameters() if p.dim() > 1),
+        # A weight could be written after every batch, also where a scheme sums gradients.
+        "steps_per_epoch": -(-len(samples.labels) // config.batch),
+        "layers": layers,
+        "start": start,
+        "history": history.rows,
+    }
+    if job.tested:
+        outcome["test"] = accuracy("test")
+    if write is not None:
+        outcome["writes"] = _often(mho.ledger(net).writes_per_cell())
+        outcome |= account(net, config.prices) | _fast(job.scheme, write)
+    return outcome
+
+
+def network(config: SiameseConfig, name: Network) -> nn.Sequential:
+    """The perceptron, or the CNN, on images (n, 1, 28, 28)."""
+    if name == "mlp":
+        return nn.Sequential(
+            nn.Flatten(), nn.Linear(784, config.hidden), nn.ReLU(), nn.Linear(config.hidden, 10)
+        )
+    (a, b), (c, d) = config.channels, config.dense
+    return nn.Sequential(
+        nn.Conv2d(1, a, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Conv2d(a, b, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(),
+        nn.Linear(25 * b, c), nn.ReLU(), nn.Linear(c, d), nn.ReLU(), nn.Linear(d, 10),
+    )  # fmt: skip
+
+
+def _on_arrays(
+    config: SiameseConfig, job: Job, model: nn.Module, seed: int, feed: Feed
+) -> tuple[nn.Module, mho.WriteStep]:
+    scheme = SCHEMES[job.scheme]
+    assert scheme.step is not None
+    hardware = job.hardware.replace(programming=mho.Verify()) if scheme.verify else job.hardware
+    generator = torch.Generator().manual_seed(seed)
+    net = mho.convert(model, hardware, generator=generator, first_chip=job.chip)
+    mho.calibrate(net, feed.sample(config.calibration))
+    setting = Setting(config, net, job.network == "cnn", feed.epoch_steps, seed)
+    return net, scheme.step(setting)
+
+
+def _snapshot(net: nn.Module, prices: str) -> dict[str, float]:
+    """Counts and costs so far."""
+    counts = mho.ledger(net)
+    cost, total = mho.price(counts, price_lists.get(prices)), counts.totals()
+    return {
+        "max_writes": int(counts.writes_per_cell().max()),
+        "max_pulses": int(counts.pulses_per_cell().max()),
+        "pulses": total["set_pulses"] + total["reset_pulses"],
+        "reads": total["verify_reads"],
+        "worn": total["worn"],
+        "energy": cost.programming_energy,
+        "serial": cost.programming_time_serial,
+        "rows": cost.programming_time_rows,
+        **{f"writes of {layer.name}": int(layer.writes.sum()) for layer in counts.layers},
+    }
+
+
+def _often(writes: Tensor) -> list[list[int]]:
+    """Pairs of a number of writes and of how many cells had so many."""
+    values, cells = writes.unique(return_counts=True)
+    return [[int(v), int(n)] for v, n in zip(values, cells, strict=True)]
+
+
+def _fast(scheme: str, write: mho.WriteStep) -> dict[str, Any]:
+    """Pulses on the fast arrays of Tiki-Taka, which are none of the network's cells."""
+    return {"fast": mho.fast_pulses(write.state_dict())._asdict()} if scheme == "Tiki-Taka" else {}
