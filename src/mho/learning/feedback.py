@@ -8,6 +8,9 @@ from torch import Tensor
 from mho.errors import invalid
 from mho.learning.layer import ArrayLayer
 
+_MOST = torch.iinfo(torch.int16).max
+"""Misses that can be counted."""
+
 
 class ReadBack:
     """After each write the controller reads the weight, with read noise, and goes on from that.
@@ -22,8 +25,9 @@ class ReadBack:
     their level stays. Tan et al. (10.1007/s11571-024-10069-1) compensate the quantization error;
     how is not public, this is our reading.
 
-    A weight that misses its level by more than the threshold `retries` times in a row is left alone
-    from then on: its cells are stuck, and would take a write at every step.
+    A weight that misses its level by more than the threshold (half a step in a closed loop)
+    `retries` times in a row is left alone from then on: its cells are stuck, and would take a write
+    at every step.
 
     Args:
         pull: share of the error that the shadow takes over, from 0 to 1.
@@ -33,8 +37,8 @@ class ReadBack:
     def __init__(self, pull: float = 1.0, retries: int = 3) -> None:
         if not 0 <= pull <= 1:
             raise invalid("ReadBack.pull", pull, "from 0 to 1")
-        if retries < 1:
-            raise invalid("ReadBack.retries", retries, "at least 1")
+        if not 1 <= retries <= _MOST:
+            raise invalid("ReadBack.retries", retries, f"from 1 to {_MOST}")
         self.pull, self.retries = pull, retries
 
     def init(self, layer: ArrayLayer) -> Tensor:
@@ -54,11 +58,11 @@ class ReadBack:
     def after(self, layer: ArrayLayer, weights: Tensor, bound: float, misses: Tensor) -> None:
         """Read weights (n,) that were just written; `bound` is the threshold in weight units."""
         measured = layer.read_back(weights)
-        shadow, target = layer.weight.view(-1), layer.target.view(-1)
+        target = layer.target.view(-1)
         missed = (measured - target.index_select(0, weights)).abs_() > bound
         count = misses.index_select(0, weights).add_(1).mul_(missed)
         misses.index_copy_(0, weights, count)
         target.index_copy_(0, weights, measured)
-        moved = shadow.index_select(0, weights).lerp_(measured, self.pull)
-        shadow.index_copy_(0, weights, moved)
+        place = torch.unravel_index(weights, layer.weight.shape)  # in whatever memory format
+        layer.weight[place] = layer.weight[place].lerp_(measured, self.pull)
         layer.mark_written()

@@ -96,7 +96,7 @@ class WriteStep:
         written = write_stale(layers, stale, rewrite=self._rewrite)
         if self._feedback is not None:
             for (name, layer), weights in zip(self._layers.items(), written, strict=True):
-                bound = self._threshold[name] * layer.step
+                bound = (self._threshold[name] or 0.5) * layer.step
                 self._feedback.after(layer, weights, bound, self._misses[name])
                 if self._rules:
                     self._before[name].copy_(layer.weight)
