@@ -309,7 +309,9 @@ def test_the_survey_is_written_read_and_counted(programming: OpenLoop | mho.Veri
     assert torch.equal(layer.set_pulses + layer.reset_pulses, pulses)
     assert torch.equal(layer.verify_reads, pulses * programming.verifies + 2 * 360)
     unplaced = mho.ledger(network(hardware(device, programming=programming))).layers[0]
-    assert torch.equal(unplaced.verify_reads, unplaced.pulses_per_cell.sum(1) * programming.verifies)
+    assert torch.equal(
+        unplaced.verify_reads, unplaced.pulses_per_cell.sum(1) * programming.verifies
+    )
     assert unplaced.writes.tolist() == [340] * 3
 
 

@@ -13,7 +13,7 @@ from mho.hardware.assignment import sources
 from mho.hardware.hardware import Hardware
 from mho.hardware.streams import ChipNoise, JoinedNoise
 from mho.hardware.tiling import Tiling
-from mho.physics import Present, Programmed, Traits
+from mho.physics import Present, Programmed, Traits, Verify
 
 HEALTHY, STUCK_OFF, STUCK_ON, WORN = 0, 1, 2, 3
 """Values of `Crossbar.fault`."""
@@ -175,9 +175,7 @@ class Crossbar(nn.Module):
     def _write(self, cells: Tensor | None, levels: Tensor) -> None:
         request = self._request(cells, levels)
         scheme, device = self.hardware.programming, self.hardware.device
-        done = scheme.program(
-            device, request.level, request.traits, request.noise, request.present
-        )
+        done = scheme.program(device, request.level, request.traits, request.noise, request.present)
         self._commit(request, done)
 
     def _request(self, cells: Tensor | None, levels: Tensor) -> _Request:
@@ -200,7 +198,7 @@ class Crossbar(nn.Module):
         if self._broken:
             broken = self._take("fault", cells) != HEALTHY
             conductance = torch.where(broken, self._take("conductance", cells), conductance)
-            if scheme.verifies:  # the controller goes on to the last attempt
+            if isinstance(scheme, Verify):  # the controller goes on to the last attempt
                 pulses = pulses.masked_fill(broken, most)
                 reads = reads.masked_fill(broken, scheme.max_pulses)
         raised = level > request.present.level

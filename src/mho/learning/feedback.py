@@ -47,9 +47,7 @@ class ReadBack:
             raise invalid("chips", layer.chips, "1 with read-back: each chip misses in its own way")
         return torch.zeros(layer.target.numel(), dtype=torch.int16, device=layer.target.device)
 
-    def wanted(
-        self, stale: tuple[Tensor, Tensor], misses: Tensor
-    ) -> tuple[Tensor, Tensor]:
+    def wanted(self, stale: tuple[Tensor, Tensor], misses: Tensor) -> tuple[Tensor, Tensor]:
         """Of stale positions and shadows, those that are not given up."""
         weights, shadow = stale
         alive = misses.index_select(0, weights) < self.retries

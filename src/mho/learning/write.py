@@ -124,7 +124,7 @@ class WriteStep:
                 rule.consolidate(layer.weight.detach(), state)
 
     def state_dict(self) -> dict[str, Any]:
-        """Rules: their states by layer. Policies: theirs. Feedback: misses and standing by layer."""
+        """States of rules by layer, of policies; misses and standing of weights read back."""
         return {
             "rules": {name: [dict(s) for s in states] for name, states in self._states.items()},
             "policies": [dict(s) for s in self._policy_states],
@@ -190,7 +190,9 @@ def write_stale(
             kinds.setdefault(kind, []).append(k)
     for which in kinds.values():
         plans = _plan([layers[k] for k in which], [stale[k] for k in which], rewrite)
-        write_together([(layers[k].crossbar, *plan.write) for k, plan in zip(which, plans, strict=True)])
+        write_together(
+            [(layers[k].crossbar, *plan.write) for k, plan in zip(which, plans, strict=True)]
+        )
         for k, plan in zip(which, plans, strict=True):
             layers[k].update(plan.weights, plan.cells, plan.value)
             written[k] = plan.weights
@@ -223,9 +225,8 @@ def _plan(
     levels = layers[0].codes.index_select(0, index)
     sizes = [len(weights) for weights, _ in stale]
     plans = []
-    for layer, (weights, _), value, levels in zip(
-        layers, stale, value.split(sizes), levels.split(sizes), strict=True
-    ):
+    parts = value.split(sizes), levels.split(sizes)
+    for layer, (weights, _), value, levels in zip(layers, stale, *parts, strict=True):
         crossbar = layer.crossbar
         cells = crossbar.tiling.cells(weights)
         own = cells[:, : levels.shape[1]].flatten()
