@@ -27,12 +27,29 @@ PULSED = PulseResponse(
     endurance=600.0,
     endurance_spread=0.4,
 )
+UNEVEN = PulseResponse(
+    g_min=10e-6,
+    g_max=90e-6,
+    levels=5,
+    pulses=60,
+    nonlinearity=(2.0, 1.0),
+    cycle_spread=1.0,
+    device_spread=0.2,
+    stuck_off=0.05,
+    stuck_on=0.05,
+)
+Device = MultiLevel | PulseResponse
 BUFFERS = {"conductance", "level", "fault", "writes", "pulses", "_extra_state"}
 BUFFERS |= {"set_pulses", "reads", "row_pulses", "row_reads"}
 
+DEVICES = {"plain": PLAIN, "noisy": NOISY, "frail": FRAIL, "pulsed": PULSED}
+SCHEMES = {"open": OpenLoop(), "verify": Verify(tolerance=0.3)}
+every_device = pytest.mark.parametrize("device", DEVICES.values(), ids=DEVICES)
+every_scheme = pytest.mark.parametrize("scheme", SCHEMES.values(), ids=SCHEMES)
+
 
 def crossbar(
-    device: MultiLevel | PulseResponse = NOISY,
+    device: Device = NOISY,
     *,
     chips: range = range(2),
     seed: int = 5,
@@ -78,10 +95,8 @@ def assert_same(one: Crossbar, two: Crossbar, chip: int | None = None) -> None:
 
 
 @pytest.mark.parametrize("name", MAPPINGS)
-@pytest.mark.parametrize(
-    "device", [PLAIN, NOISY, FRAIL, PULSED], ids=["plain", "noisy", "frail", "pulsed"]
-)
-def test_chip_k_is_the_same_chip_whatever_else_is_simulated(device: MultiLevel, name: str) -> None:
+@every_device
+def test_chip_k_is_the_same_chip_whatever_else_is_simulated(device: Device, name: str) -> None:
     many = crossbar(device, chips=range(6), name=name)
     history(many, torch.Generator().manual_seed(1))
     for k in (0, 3, 5):
@@ -255,15 +270,13 @@ def test_cells_not_addressed_stay_bit_identical(generator: torch.Generator) -> N
         assert torch.equal(now, before[name].flatten(1)[:, others]), name
 
 
-def fleet(device: MultiLevel) -> list[Crossbar]:
+def fleet(device: Device) -> list[Crossbar]:
     sizes = ((11, 7), (3, 2), (9, 9))
     return [crossbar(device, seed=k, shape=shape) for k, shape in enumerate(sizes)]
 
 
-@pytest.mark.parametrize(
-    "device", [PLAIN, NOISY, FRAIL, PULSED], ids=["plain", "noisy", "frail", "pulsed"]
-)
-def test_writing_together_is_writing_one_after_another(device: MultiLevel) -> None:
+@every_device
+def test_writing_together_is_writing_one_after_another(device: Device) -> None:
     together, apart = fleet(device), fleet(device)
     for crossbars in (together, apart):
         generator = torch.Generator().manual_seed(3)
@@ -323,6 +336,7 @@ def test_a_state_from_before_there_were_surveys_is_read() -> None:
 def test_the_keys_of_the_state_are_frozen() -> None:
     assert set(crossbar(PLAIN).state_dict()) == BUFFERS
     assert set(crossbar(FRAIL).state_dict()) == BUFFERS | {"trait_offset", "budget"}
+    assert set(crossbar(PULSED).state_dict()) == BUFFERS | {"trait_step_factor"}
 
 
 def test_signed_conductance_is_the_same_dense_and_sparse(generator: torch.Generator) -> None:
@@ -375,3 +389,164 @@ def test_a_blind_burst_on_a_stuck_cell_is_no_longer_than_on_any_other() -> None:
     xb.program(torch.full(xb.tiling.shape, 2))
     assert (xb.fault == STUCK_OFF).any()
     assert (xb.pulses == 50).all()
+
+
+# ------------------------------------------------------------------ row by row
+
+
+def most_in_rows(spent: Tensor) -> list[int]:
+    """Most of what any cell of a row spent (chips, tiles, rows, width), summed cell by cell."""
+    totals = []
+    for chip in spent.tolist():
+        rows = [row for tile in chip for row in tile]
+        totals.append(sum(max(row) for row in rows))
+    return totals
+
+
+@every_scheme
+@every_device
+def test_row_pulses_are_those_of_the_slowest_cell_of_each_row(
+    device: Device, scheme: OpenLoop | Verify, generator: torch.Generator
+) -> None:
+    xb = crossbar(device, programming=scheme, chips=range(3))
+    expected = torch.zeros(3, dtype=torch.int64)
+
+    def event(n: int | None) -> None:
+        before, so_far = xb.pulses.clone(), xb.row_pulses.clone()
+        if n is None:
+            xb.program(random_levels(xb, generator))
+        else:
+            xb.write(*some_cells(xb, n, generator))
+        spent = xb.pulses - before
+        expected.add_(torch.tensor(most_in_rows(spent)))
+        assert torch.equal(xb.row_pulses, expected)
+        longest = spent.flatten(1).amax(1)
+        assert (xb.row_pulses - so_far >= longest).all()
+
+    for n in (None, 1, 7, 40, xb.level.numel(), None):
+        event(n)
+    assert (xb.row_pulses <= xb.pulses.flatten(1).sum(1)).all()
+    assert (xb.row_reads <= xb.reads).all()
+
+
+@pytest.mark.parametrize("device", [NOISY, BROKEN], ids=["noisy", "broken"])
+def test_row_reads_follow_the_pulses_of_cells_that_land(
+    device: MultiLevel, generator: torch.Generator
+) -> None:
+    """A read follows each pulse; without a look none does, and each row takes one pulse."""
+    verified, blind = crossbar(device), crossbar(device, programming=OpenLoop())
+    touched = 0
+    for n in (3, 50, 11):
+        cells, levels = some_cells(verified, n, generator)
+        verified.write(cells, levels)
+        blind.write(cells, levels)
+        touched += (cells // verified.tiling.width).unique().numel()
+    assert torch.equal(verified.row_reads, verified.row_pulses)
+    assert torch.equal(verified.reads, verified.pulses.flatten(1).sum(1))
+    assert blind.row_pulses.tolist() == [touched] * 2
+    assert blind.row_reads.tolist() == blind.reads.tolist() == [0, 0]
+
+
+def test_cells_of_different_rows_save_nothing_and_those_of_one_row_all() -> None:
+    xb = crossbar(NOISY, programming=Verify(tolerance=0.1))
+    width, rows = xb.tiling.width, xb.tiling.tiles * xb.tiling.rows
+    column = torch.arange(rows) * width + 1
+    xb.write(column, torch.full((rows,), 3))
+    assert torch.equal(xb.row_pulses, xb.pulses.flatten(1).sum(1))
+    assert torch.equal(xb.row_reads, xb.reads)
+    before, pulses = xb.row_pulses.clone(), xb.pulses.clone()
+    xb.write(width * 2 + torch.arange(width), torch.full((width,), 2))
+    longest = (xb.pulses - pulses).flatten(1).amax(1)
+    assert torch.equal(xb.row_pulses - before, longest)
+
+
+def test_a_row_waits_for_its_stuck_cell(generator: torch.Generator) -> None:
+    xb = crossbar(UNEVEN, chips=range(4), programming=Verify(tolerance=0.4, max_pulses=7))
+    xb.program(random_levels(xb, generator))
+    stuck_rows = (xb.fault != HEALTHY).any(-1)
+    most = xb.hardware.programming.most_pulses(UNEVEN)
+    assert most == 7 * 60
+    assert (xb.row_pulses >= most * stuck_rows.flatten(1).sum(1)).all()
+    assert (xb.row_reads >= 7 * stuck_rows.flatten(1).sum(1)).all()
+    assert (xb.row_reads <= 7 * stuck_rows[0].numel()).all()
+
+
+# ------------------------------------------------------------------ cells that remember
+
+
+def test_verified_pulses_bring_healthy_cells_near(generator: torch.Generator) -> None:
+    xb = crossbar(UNEVEN.replace(pulses=200), chips=range(4))
+    for _ in range(4):
+        xb.program(random_levels(xb, generator))
+        xb.write(*some_cells(xb, 30, generator))
+        error = (xb.conductance - UNEVEN.nominal(xb.level)).abs() / UNEVEN.step
+        assert (error[xb.fault == HEALTHY] <= 0.3).double().mean() > 0.99
+
+
+def test_blind_bursts_are_exact_where_the_controller_knows_the_device() -> None:
+    """And where it does not, the error of one write is carried into the next."""
+    quiet = PulseResponse(g_min=10e-6, g_max=90e-6, levels=5, pulses=4000, nonlinearity=(3.0, 3.0))
+    errors = {}
+    for name, scheme in {"curve": OpenLoop(assumes="curve"), "linear": OpenLoop()}.items():
+        xb = crossbar(quiet, programming=scheme)
+        history(xb, torch.Generator().manual_seed(1), events=12)
+        errors[name] = (xb.conductance - quiet.nominal(xb.level)).abs().max() / quiet.step
+    assert errors["curve"] < 0.02
+    assert errors["linear"] > 0.2
+
+
+def test_a_blind_write_to_the_level_believed_moves_nothing(generator: torch.Generator) -> None:
+    xb = crossbar(UNEVEN, programming=OpenLoop())
+    xb.program(random_levels(xb, generator))
+    before, writes = xb.conductance.clone(), xb.writes.clone()
+    pulses, row_pulses = xb.pulses.clone(), xb.row_pulses.clone()
+    cells = torch.arange(40)
+    xb.write(cells, xb.level.flatten()[cells])
+    assert torch.equal(xb.conductance, before)
+    assert torch.equal(xb.pulses, pulses)
+    assert torch.equal(xb.row_pulses, row_pulses)
+    assert int((xb.writes - writes).sum()) == 2 * 40
+
+
+# ------------------------------------------------------------------ reading back
+
+
+@pytest.mark.parametrize("name", MAPPINGS)
+def test_reading_back_counts_its_cells_and_sees_the_noise_of_one_read(
+    name: str, generator: torch.Generator
+) -> None:
+    device = NOISY.replace(read_noise=0.05)
+    xb = crossbar(device, chips=range(3), shape=(60, 50), name=name)
+    xb.program(random_levels(xb, generator))
+    cells = xb.tiling.cells(torch.arange(3000))
+    state = {k: v.clone() for k, v in xb.state_dict().items()}
+    once = xb.read_back(cells)
+    assert once.shape == (3, 3000)
+    assert torch.equal(xb.reads - state["reads"], torch.full((3,), cells.numel()))
+    assert torch.equal(xb.read_back(cells), once)  # nothing was programmed in between
+    for key, value in xb.state_dict().items():
+        assert key == "reads" or torch.equal(value, state[key]), key
+    error = once - xb.signed_at(cells)
+    low, high = device.window
+    sigma = 0.05 * (high - low) * xb.tiling.mapping.read_variance**0.5
+    for chip in error:
+        assert chip.std().item() == pytest.approx(sigma, rel=5 / 6000**0.5)
+        assert chip.mean().abs() < 5 * sigma / 3000**0.5
+    xb.write(*some_cells(xb, 1, generator))
+    later = xb.read_back(cells) - xb.signed_at(cells)
+    streams = torch.cat([error, later])
+    apart = torch.corrcoef(streams / sigma) - torch.eye(6)
+    assert apart.abs().max() < 5 / 3000**0.5
+    alone = crossbar(device, chips=range(2, 3), shape=(60, 50), name=name)
+    alone.load_state_dict({k: v if v.dim() < 1 or k in ("level", "_extra_state") else v[[2]]
+                           for k, v in state.items()})  # fmt: skip
+    alone.chips = range(2, 3)
+    assert torch.equal(alone.read_back(cells)[0], once[2])
+
+
+def test_a_quiet_read_is_the_conductance(generator: torch.Generator) -> None:
+    xb = crossbar(NOISY)
+    xb.program(random_levels(xb, generator))
+    cells = xb.tiling.cells(torch.arange(9))
+    assert torch.equal(xb.read_back(cells), xb.signed_at(cells))
+    assert xb.read_back(cells[:0]).shape == (2, 0)

@@ -5,7 +5,8 @@ import torch
 from torch import nn
 
 import mho
-from mho import Hardware, MultiLevel, OpenLoop, Verify
+from mho import Hardware, MultiLevel, OpenLoop, PulseResponse, Verify, WriteStep
+from mho.learning.feedback import ReadBack
 
 DEVICE = MultiLevel(
     g_min=10e-6, g_max=90e-6, levels=5, sigma=(12e-6,), stuck_off=0.05, stuck_on=0.05
@@ -113,3 +114,63 @@ def test_a_ledger_does_not_change_when_the_chip_lives_on(generator: torch.Genera
 def test_a_network_without_arrays_is_refused() -> None:
     with pytest.raises(ValueError, match="net = 'Linear': allowed is a network with memristive"):
         mho.ledger(nn.Linear(2, 2))
+
+
+PULSED = PulseResponse(
+    g_min=10e-6,
+    g_max=90e-6,
+    levels=5,
+    pulses=60,
+    nonlinearity=(2.0, 1.0),
+    cycle_spread=1.0,
+    stuck_on=0.02,
+)
+
+
+@pytest.mark.parametrize("device", [DEVICE, PULSED], ids=["landing", "pulsed"])
+@pytest.mark.parametrize("scheme", [OpenLoop(), Verify(tolerance=0.3)], ids=["open", "verify"])
+def test_a_row_at_once_takes_no_longer_than_cell_by_cell(
+    device: MultiLevel | PulseResponse, scheme: OpenLoop | Verify, generator: torch.Generator
+) -> None:
+    net = network(generator, device=device, programming=scheme)
+    prices = mho.prices.get("hfo2-130nm").replace(pulse_time=3.0, verify_time=0.7)
+    for size in (0.0, 0.05, 0.5):
+        with torch.no_grad():
+            for p in net.parameters():
+                p.add_(size * torch.randn(p.shape, generator=generator))
+        mho.write(net)
+        book = mho.ledger(net)
+        crossbars = [m for m in net.modules() if isinstance(m, mho.hardware.Crossbar)]
+        for layer, xb in zip(book.layers, crossbars, strict=True):
+            assert torch.equal(layer.row_pulses, xb.row_pulses)
+            assert torch.equal(layer.row_reads, xb.row_reads)
+            assert (layer.row_pulses <= layer.pulses_per_cell.sum(1)).all()
+            assert (layer.row_reads <= layer.verify_reads).all()
+            assert (layer.row_pulses >= layer.pulses_per_cell.amax(1)).all()
+            # at best a row holds its width of cells, all equally slow
+            assert (layer.row_pulses * xb.tiling.width >= layer.pulses_per_cell.sum(1)).all()
+        total, cost = book.totals(), mho.price(book, prices)
+        assert total["row_pulses"] == sum(int(xb.row_pulses.sum()) for xb in crossbars)
+        assert total["row_reads"] == sum(int(xb.row_reads.sum()) for xb in crossbars)
+        pulses = total["set_pulses"] + total["reset_pulses"]
+        serial = 3.0 * pulses + 0.7 * total["verify_reads"]
+        rows = 3.0 * total["row_pulses"] + 0.7 * total["row_reads"]
+        assert cost.programming_time_serial == pytest.approx(serial / 3)
+        assert cost.programming_time_rows == pytest.approx(rows / 3)
+        assert 0 < cost.programming_time_rows < cost.programming_time_serial
+
+
+def test_reads_to_verify_and_to_read_back_are_counted_together(generator: torch.Generator) -> None:
+    net = network(generator, chips=1)
+    book = mho.ledger(net)
+    step = WriteStep(net, feedback=ReadBack(pull=0.0))
+    with torch.no_grad():
+        for p in net.parameters():
+            p.neg_()
+    written = step().weights
+    after = mho.ledger(net)
+    assert written > 0
+    pulses = after.pulses_per_cell().sum() - book.pulses_per_cell().sum()
+    reads = after.totals()["verify_reads"] - book.totals()["verify_reads"]
+    assert reads == pulses + 2 * written
+    assert after.totals()["row_reads"] == after.totals()["row_pulses"]  # of the writes alone

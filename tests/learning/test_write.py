@@ -7,7 +7,16 @@ import torch
 from torch import Tensor, nn
 
 import mho
-from mho import Hardware, IntervalRule, MultiLevel, PathImportance, Verify, WriteStep
+from mho import (
+    Hardware,
+    IntervalRule,
+    MultiLevel,
+    OpenLoop,
+    PathImportance,
+    PulseResponse,
+    Verify,
+    WriteStep,
+)
 from mho.hardware import MAPPINGS
 from mho.learning.compare import positions_apart
 from mho.learning.layer import memristive_layers
@@ -335,3 +344,155 @@ def test_a_nan_reaches_no_rule(generator: torch.Generator) -> None:
         layers[-1].weight.copy_(kept)
     step()
     assert torch.isfinite(torch.cat([a.weight.flatten() for a in layers])).all()
+
+
+# ------------------------------------------------------------------ closed loop
+
+
+def wanted_writes(layer: mho.learning.layer.ArrayLayer) -> Tensor:
+    """Cells (tiles, rows, width) that a closed loop programs next, weight by weight."""
+    hardware, crossbar = layer.hardware, layer.crossbar
+    level = crossbar.level.flatten()
+    expected = torch.zeros_like(level, dtype=torch.int32)
+    index = level_index(layer._matrix().flatten(), layer.full_scale, hardware.levels)
+    for weight, k in enumerate(index):
+        own = hardware.cells.own(k, hardware.levels, hardware.device.states)
+        cells = crossbar.tiling.cells(torch.tensor([weight]))[0, : len(own)]
+        changed = own != level[cells]
+        expected[cells if not changed.any() else cells[changed]] += 1
+    return expected.view(crossbar.level.shape)
+
+
+@pytest.mark.parametrize("copies", [1, 2])
+@every_mapping
+def test_a_closed_loop_programs_every_weight_at_every_step(
+    name: str, copies: int, generator: torch.Generator
+) -> None:
+    net = network(name, copies=copies, tile=(9, 12))
+    step = WriteStep(net, threshold=0)
+    layers = list(memristive_layers(net).values())
+    for size in (0.0, 0.3, 5.0, 0.0):
+        move(net, size, generator)
+        writes = [layer.crossbar.writes.clone() for layer in layers]
+        expected = [wanted_writes(layer) for layer in layers]
+        count = step()
+        assert count.weights == count.of
+        for layer, before, more in zip(layers, writes, expected, strict=True):
+            done = layer.crossbar.writes - before
+            assert torch.equal(done, more.expand_as(done))
+            if size == 0.0:  # nothing moved: all own cells
+                own = layer.hardware.cells.cells_per_weight
+                assert int(more.sum()) == own * layer.weight.numel()
+            effective = layer.effective.clone()
+            layer.refresh()
+            assert torch.equal(layer.effective, effective)
+    net(torch.zeros(2, 2, 6, 6))
+
+
+def test_layers_mix_closed_loops_and_thresholds(generator: torch.Generator) -> None:
+    mixed, plain = network(), network()
+    steps = (
+        WriteStep(mixed, threshold={"net.2": 0, "net.4": 0.8}),
+        WriteStep(plain, threshold={"net.4": 0.8}),
+    )
+    for _ in range(4):
+        state = generator.get_state()
+        counts = []
+        for net, step in zip((mixed, plain), steps, strict=True):
+            move(net, 0.4, generator.set_state(state))
+            counts.append(step().weights)
+        assert counts[0] > 48 * 7
+        assert counts[0] > counts[1]
+    one, other = memristive_layers(mixed), memristive_layers(plain)
+    for name in ("net.0", "net.4"):  # the loop around net.2 is none of their business
+        for key, value in one[name].crossbar.state_dict().items():
+            assert torch.equal(value, other[name].crossbar.state_dict()[key]), (name, key)
+        assert torch.equal(one[name].effective, other[name].effective)
+    assert torch.equal(one["net.2"].crossbar.level, other["net.2"].crossbar.level)
+    assert one["net.2"].crossbar.writes.sum() > other["net.2"].crossbar.writes.sum()
+
+
+def test_on_perfect_cells_a_closed_loop_only_costs(generator: torch.Generator) -> None:
+    device = DEVICE.replace(sigma=(0.0,), device_spread=0.0)
+    closed, once = network(device=device), network(device=device)
+    for _ in range(3):
+        state = generator.get_state()
+        for net, threshold in ((closed, 0), (once, 0.5)):
+            move(net, 0.4, generator.set_state(state))
+            mho.write(net, threshold)
+    for a, b in zip(*(memristive_layers(n).values() for n in (closed, once)), strict=True):
+        assert torch.equal(a.effective, b.effective)
+    costs = [mho.ledger(net).totals()["writes"] for net in (closed, once)]
+    assert costs[0] > 2 * costs[1]
+
+
+def test_a_policy_thins_a_closed_loop_out(generator: torch.Generator) -> None:
+    net = network()
+    step = WriteStep(net, threshold=0, policies=[mho.Every(2), mho.Budget(20, 2)])
+    counts = []
+    for _ in range(4):
+        move(net, 0.1, generator)
+        counts.append(step().weights)
+    assert counts == [0, 20, 0, 20]
+
+
+# ------------------------------------------------------------------ cells that remember
+
+PULSED = PulseResponse(
+    g_min=10e-6,
+    g_max=90e-6,
+    levels=5,
+    pulses=200,
+    nonlinearity=(2.0, 1.0),
+    cycle_spread=1.0,
+    device_spread=0.2,
+    stuck_off=0.02,
+)
+SCHEMES = {
+    "linear": OpenLoop(),
+    "curve": OpenLoop(assumes="curve"),
+    "verify": Verify(tolerance=0.2),
+}
+
+
+@pytest.mark.parametrize("threshold", [0.6, 0])
+@pytest.mark.parametrize("scheme", SCHEMES.values(), ids=SCHEMES)
+def test_a_training_on_pulse_response_cells_is_kept_and_resumed(
+    scheme: OpenLoop | Verify, threshold: float
+) -> None:
+    def start() -> tuple[nn.Module, WriteStep]:
+        net = network(device=PULSED, programming=scheme)
+        return net, WriteStep(net, threshold=threshold)
+
+    net, step = start()
+    train(net, step, 4, seed=1)
+    saved = copy.deepcopy((net.state_dict(), step.state_dict()))
+    future = train(net, step, 4, seed=2)
+    assert sum(future) > 0
+    again, resumed = start()
+    again.load_state_dict(saved[0])
+    resumed.load_state_dict(saved[1])
+    assert train(again, resumed, 4, seed=2) == future
+    for name, value in net.state_dict().items():
+        torch.testing.assert_close(again.state_dict()[name], value, rtol=0, atol=0, equal_nan=True)
+    for layer in memristive_layers(net).values():
+        effective = layer.effective.clone()
+        layer.refresh()
+        assert torch.equal(layer.effective, effective)
+
+
+def test_who_looks_at_remembering_cells_stays_near_their_levels() -> None:
+    """Blind bursts add their errors up over a training; verified ones do not."""
+    errors = {}
+    for name, scheme in SCHEMES.items():
+        net = network(device=PULSED.replace(stuck_off=0.0), programming=scheme)
+        step = WriteStep(net)
+        own = torch.Generator().manual_seed(3)
+        for _ in range(12):
+            move(net, 1.0, own)
+            step()
+        layers = memristive_layers(net).values()
+        apart = [((a.effective - a.target) / a.step).abs().flatten() for a in layers]
+        errors[name] = torch.cat(apart).mean().item()
+    assert errors["verify"] < 0.5 * errors["curve"]
+    assert errors["curve"] < errors["linear"]
