@@ -336,7 +336,7 @@ def test_a_state_from_before_there_were_surveys_is_read() -> None:
 def test_the_keys_of_the_state_are_frozen() -> None:
     assert set(crossbar(PLAIN).state_dict()) == BUFFERS
     assert set(crossbar(FRAIL).state_dict()) == BUFFERS | {"trait_offset", "budget"}
-    assert set(crossbar(PULSED).state_dict()) == BUFFERS | {"trait_step_factor"}
+    assert set(crossbar(UNEVEN).state_dict()) == BUFFERS | {"trait_step_factor"}
 
 
 def test_signed_conductance_is_the_same_dense_and_sparse(generator: torch.Generator) -> None:
@@ -524,8 +524,10 @@ def test_reading_back_counts_its_cells_and_sees_the_noise_of_one_read(
     assert once.shape == (3, 3000)
     assert torch.equal(xb.reads - state["reads"], torch.full((3,), cells.numel()))
     assert torch.equal(xb.read_back(cells), once)  # nothing was programmed in between
+    rows = xb.tiling.tiles * xb.tiling.rows  # all of them, twice
+    assert torch.equal(xb.row_reads - state["row_reads"], torch.full((3,), 2 * rows))
     for key, value in xb.state_dict().items():
-        assert key == "reads" or torch.equal(value, state[key]), key
+        assert key in ("reads", "row_reads") or torch.equal(value, state[key]), key
     error = once - xb.signed_at(cells)
     low, high = device.window
     sigma = 0.05 * (high - low) * xb.tiling.mapping.read_variance**0.5

@@ -173,4 +173,7 @@ def test_reads_to_verify_and_to_read_back_are_counted_together(generator: torch.
     pulses = after.pulses_per_cell().sum() - book.pulses_per_cell().sum()
     reads = after.totals()["verify_reads"] - book.totals()["verify_reads"]
     assert reads == pulses + 2 * written
-    assert after.totals()["row_reads"] == after.totals()["row_pulses"]  # of the writes alone
+    # Each pulse is verified, and each row with a written weight is read once more.
+    again = after.totals()["row_reads"] - after.totals()["row_pulses"]
+    rows = sum(layer.rows * layer.tiles[1] for layer in after.layers)
+    assert 0 < again <= min(written, rows)

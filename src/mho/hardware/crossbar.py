@@ -46,11 +46,11 @@ class Crossbar(nn.Module):
         fault (chips, *cells): int8, one of HEALTHY, STUCK_OFF, STUCK_ON, WORN.
         writes (chips, *cells): int32, programming events.
         pulses (chips, *cells): int32, programming pulses; what wears a cell.
-        set_pulses (chips,): int64, pulses that raised a conductance; all others were RESET.
+        set_pulses (chips,): int64, pulses of writes to a higher level; all others, those that
+            repeat a level too, count as RESET.
         reads (chips,): int64, reads of single cells: to verify, to survey, to read back.
-        row_pulses, row_reads (chips,): int64, most pulses (verify reads) on any cell of a row,
-            summed over rows and events: what follows one after another where the cells of a row
-            are programmed at once.
+        row_pulses, row_reads (chips,): int64, most pulses (reads) on any cell of a row, summed over
+            rows and events: what follows one after another where a row's cells are served at once.
         trait_* (chips, *cells): float32, device-to-device traits of the cell family.
         budget (chips, *cells): float32, pulses a cell stands, if endurance spreads.
 
@@ -154,6 +154,7 @@ class Crossbar(nn.Module):
         self.program(torch.full_like(self.level, level))
         self.surveys += 1
         self.reads += self.level.numel()
+        self.row_reads += self.tiling.tiles * self.tiling.rows
         return self.conductance.clone()
 
     def program(self, levels: Tensor) -> None:
@@ -264,6 +265,8 @@ class Crossbar(nn.Module):
         The noise is that of the read after the latest programming event: the same if repeated.
         """
         self._cells("reads").add_(cells.numel())
+        each = torch.ones_like(cells, dtype=torch.int32).view(1, -1).expand(len(self.chips), -1)
+        self._cells("row_reads").add_(self._most_in_rows(cells.flatten(), each))
         signed, device = self.signed_at(cells), self.hardware.device
         if device.read_noise == 0.0 or cells.numel() == 0:
             return signed

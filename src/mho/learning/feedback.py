@@ -45,6 +45,10 @@ class ReadBack:
         """Misses in a row of each weight (out * in,), int16."""
         if layer.chips != 1:
             raise invalid("chips", layer.chips, "1 with read-back: each chip misses in its own way")
+        programming, device = layer.hardware.programming, layer.hardware.device
+        if device.remembers and not programming.verifies:
+            allowed = "verify with read-back on cells that pulses move; a blind burst sees no error"
+            raise invalid("Hardware.programming", programming.family, allowed)
         return torch.zeros(layer.target.numel(), dtype=torch.int16, device=layer.target.device)
 
     def wanted(self, stale: tuple[Tensor, Tensor], misses: Tensor) -> tuple[Tensor, Tensor]:
