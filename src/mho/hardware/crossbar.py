@@ -11,9 +11,10 @@ from torch import Tensor, nn
 
 from mho.hardware.assignment import sources
 from mho.hardware.hardware import Hardware
+from mho.hardware.small import Array, as_tensor, joined, most_of_each, small
 from mho.hardware.streams import ChipNoise, JoinedNoise
 from mho.hardware.tiling import Tiling
-from mho.physics import Present, Programmed, Traits, Verify
+from mho.physics import Present, Verify
 
 HEALTHY, STUCK_OFF, STUCK_ON, WORN = 0, 1, 2, 3
 """Values of `Crossbar.fault`."""
@@ -23,16 +24,16 @@ UNFORMED = -1
 
 
 class _Request(NamedTuple):
-    """Cells to program, and what the physics needs for it."""
+    """Cells to program, what they hold, and the noise of the event."""
 
-    cells: Tensor | None
-    """Flat positions (n,); None: all cells."""
-    level: Tensor
-    """Target levels (n,), float32."""
-    present: Present
-    """What the cells hold: level (n,), and conductance (chips, n) where the physics asks for it."""
-    traits: Traits
-    """Traits of the cells, (chips, n) each."""
+    cells: Array | None
+    """Flat positions (n,) on one chip; None: all cells."""
+    at: Array
+    """Where they lie in a buffer as `Crossbar._state` gives it: on all chips, (chips, n)."""
+    level: Array
+    """Target levels (n,), int16."""
+    held: Array
+    """Present levels (n,), int16."""
     noise: ChipNoise
     """Noise of this event."""
 
@@ -174,56 +175,56 @@ class Crossbar(nn.Module):
         write_together([(self, cells, levels)])
 
     def _write(self, cells: Tensor | None, levels: Tensor) -> None:
-        request = self._request(cells, levels)
-        scheme, device = self.hardware.programming, self.hardware.device
-        done = scheme.program(device, request.level, request.traits, request.noise, request.present)
-        self._commit(request, done)
+        _write_kind([(self, self._request(cells, levels))])
 
     def _request(self, cells: Tensor | None, levels: Tensor) -> _Request:
-        """What the physics needs to program cells (n,), or all, to levels (n,)."""
+        """Ask for cells (n,), or all, to be brought to levels (n,)."""
         words = ("program", self.programmings)
         self.programmings += 1
         noise = ChipNoise(self.seed, self.chips, words, tuple(levels.shape), levels.device)
-        traits = {name: self._take(f"trait_{name}", cells) for name in self._trait_names}
-        level = self._take("level", cells, lead=0).clamp(min=0)
-        remembers = self.hardware.device.remembers
-        held = self._take("conductance", cells) if remembers else level.new_empty(0)
-        return _Request(cells, levels.to(torch.float32), Present(held, level), traits, noise)
+        if cells is None:
+            held = self._state("level", None).flatten()
+            return _Request(None, slice(None), levels.to(torch.int16), held, noise)
+        some = small(cells)
+        held = self._state("level", some)[some]
+        at = some.reshape(1, -1)
+        if len(self.chips) > 1:
+            first = torch.arange(len(self.chips), device=cells.device) * self.level.numel()
+            at = at + small(first).reshape(-1, 1)
+        return _Request(some, at, small(levels.to(torch.int16)), held, noise)
 
-    def _commit(self, request: _Request, done: Programmed) -> None:
-        """Store the outcome (chips, n) of a request."""
-        cells, level = request.cells, request.level
-        conductance, pulses, reads = done
+    def _commit(self, request: _Request, conductance: Array, pulses: Array, reads: Array) -> None:
+        """Store the outcome (chips, n) of a request; its arrays are used up."""
+        cells, at, level, held, _ = request
         scheme = self.hardware.programming
         most = scheme.most_pulses(self.hardware.device)
+        present = self._state("conductance", cells)
         if self._broken:
-            broken = self._take("fault", cells) != HEALTHY
-            conductance = torch.where(broken, self._take("conductance", cells), conductance)
+            broken = self._state("fault", cells)[at] != HEALTHY
+            conductance[broken] = present[at][broken]
             if isinstance(scheme, Verify):  # the controller goes on to the last attempt
-                pulses = pulses.masked_fill(broken, most)
-                reads = reads.masked_fill(broken, scheme.max_pulses)
-        raised = level > request.present.level
-        self._cells("set_pulses").add_((pulses * raised).sum(1))
-        self._cells("row_pulses").add_(self._most_in_rows(cells, pulses))
+                pulses[broken] = most
+                reads[broken] = scheme.max_pulses
+        raised = (level > held) & (level > 0)
+        self._count("set_pulses", (pulses * raised).sum(1))
+        self._count("row_pulses", self._most_in_rows(cells, pulses))
         if scheme.verifies:
-            self._cells("reads").add_(reads.sum(1))
-            self._cells("row_reads").add_(self._most_in_rows(cells, reads))
-        self._put("conductance", cells, conductance)
-        self._put("level", cells, level.to(torch.int16), lead=0)
-        self._add("writes", cells, torch.ones_like(pulses))
-        self._add("pulses", cells, pulses)
+            self._count("reads", reads.sum(1))
+            self._count("row_reads", self._most_in_rows(cells, reads))
+        present[at] = conductance
+        self._state("level", cells)[slice(None) if cells is None else cells] = level
+        self._state("writes", cells)[at] += 1
+        self._state("pulses", cells)[at] += pulses
         self._margin -= most
         if self._margin <= 0:
             self._wear_out()
 
-    def _most_in_rows(self, cells: Tensor | None, pulses: Tensor) -> Tensor:
+    def _most_in_rows(self, cells: Array | None, pulses: Array) -> Array:
         """Most pulses or reads (chips, n) on any cell of a row, summed over the rows: (chips,)."""
         tiles, rows, width = self.tiling.shape
         if cells is None:
             return pulses.view(-1, tiles * rows, width).amax(2).sum(1)
-        most = pulses.new_zeros(len(self.chips), tiles * rows)
-        row = (cells // width).expand(pulses.shape)
-        return most.scatter_reduce_(1, row, pulses, "amax").sum(1)
+        return most_of_each(pulses, cells // width, tiles * rows).sum(1)
 
     def _wear_out(self) -> None:
         """Let cells whose pulses are spent keep their present value for good."""
@@ -235,24 +236,23 @@ class Crossbar(nn.Module):
         """Follow the network from device to device, but keep the state's precision and layout."""
         return super()._apply(lambda t: fn(t) if t.is_meta else t.to(fn(t).device), recurse)
 
-    def _cells(self, name: str) -> Tensor:
-        """A per-cell buffer; `get_buffer` without its search through submodules."""
+    def _buffer(self, name: str) -> Tensor:
+        """A buffer; `get_buffer` without its search through submodules."""
         buffer = self._buffers[name]
         assert buffer is not None
         return buffer
 
-    def _take(self, name: str, cells: Tensor | None, lead: int = 1) -> Tensor:
-        """Values of a per-cell buffer at cells (n,), or all: (chips, n), or (n,) with lead = 0."""
-        flat = self._cells(name).flatten(lead)
-        return flat if cells is None else flat.index_select(lead, cells)
+    def _state(self, name: str, cells: Array | None) -> Array:
+        """A per-cell buffer to index and change in place: flat, or (chips, cells) for all cells."""
+        buffer = self._buffer(name)
+        if cells is None:
+            return buffer.view(-1, self.level.numel())
+        return small(buffer).reshape(-1)
 
-    def _put(self, name: str, cells: Tensor | None, values: Tensor, lead: int = 1) -> None:
-        flat = self._cells(name).flatten(lead)
-        _ = flat.copy_(values) if cells is None else flat.index_copy_(lead, cells, values)
-
-    def _add(self, name: str, cells: Tensor | None, values: Tensor) -> None:
-        flat = self._cells(name).flatten(1)
-        _ = flat.add_(values) if cells is None else flat.index_add_(1, cells, values)
+    def _count(self, name: str, events: Array) -> None:
+        """Add events (chips,) to a counter."""
+        counter = self._buffer(name) if isinstance(events, Tensor) else small(self._buffer(name))
+        counter += events
 
     def signed(self) -> Tensor:
         """Signed conductance of every weight (chips, out, in) [S]."""
@@ -264,9 +264,9 @@ class Crossbar(nn.Module):
 
         The noise is that of the read after the latest programming event: the same if repeated.
         """
-        self._cells("reads").add_(cells.numel())
         each = torch.ones_like(cells, dtype=torch.int32).view(1, -1).expand(len(self.chips), -1)
-        self._cells("row_reads").add_(self._most_in_rows(cells.flatten(), each))
+        self._count("reads", small(each.sum(1)))
+        self._count("row_reads", self._most_in_rows(small(cells.flatten()), small(each)))
         signed, device = self.signed_at(cells), self.hardware.device
         if device.read_noise == 0.0 or cells.numel() == 0:
             return signed
@@ -278,7 +278,8 @@ class Crossbar(nn.Module):
 
     def signed_at(self, cells: Tensor) -> Tensor:
         """Signed conductance (chips, n) [S] of weights whose cells are `cells` (n, terms)."""
-        g = self._take("conductance", cells.flatten()).unflatten(1, cells.shape)
+        g = self._buffer("conductance").flatten(1).index_select(1, cells.flatten())
+        g = g.unflatten(1, cells.shape)
         return self.tiling.mapping.combine(g, self.hardware.device.window)
 
     def get_extra_state(self) -> Tensor:
@@ -314,20 +315,28 @@ def write_together(requests: Sequence[tuple[Crossbar, Tensor, Tensor]]) -> None:
 
 def _write_kind(wanted: Sequence[tuple[Crossbar, _Request]]) -> None:
     """Carry out requests to crossbars of the same hardware, chips and device."""
-    asked = [request for _, request in wanted]
-    hardware = wanted[0][0].hardware
-    level = torch.cat([r.level for r in asked])
-    traits = {name: torch.cat([r.traits[name] for r in asked], 1) for name in asked[0].traits}
-    noise = JoinedNoise([r.noise for r in asked])
-    present = Present(
-        torch.cat([r.present.conductance for r in asked], -1),
-        torch.cat([r.present.level for r in asked]),
+    first, hardware = wanted[0][0], wanted[0][0].hardware
+
+    def of_cells(name: str) -> Tensor:
+        """A buffer at the cells of all requests (chips, n)."""
+        return as_tensor(joined([xb._state(name, r.cells)[r.at] for xb, r in wanted]))
+
+    level, held = (
+        as_tensor(joined(levels)).to(torch.float32)
+        for levels in zip(*((r.level, r.held) for _, r in wanted), strict=True)
     )
+    traits = {name: of_cells(f"trait_{name}") for name in first._trait_names}
+    noise = JoinedNoise([r.noise for _, r in wanted])
+    present = None
+    if hardware.device.remembers:
+        present = Present(of_cells("conductance"), held.clamp_(min=0))
     done = hardware.programming.program(hardware.device, level, traits, noise, present)
-    sizes = [len(r.level) for r in asked]
-    parts = zip(*(value.split(sizes, dim=1) for value in done), strict=True)
-    for (crossbar, request), part in zip(wanted, parts, strict=True):
-        crossbar._commit(request, Programmed(*part))
+    whole = wanted[0][1].cells is None
+    conductance, pulses, reads = done if whole else map(small, done)
+    start = 0
+    for crossbar, request in wanted:
+        part = slice(start, start := start + len(request.level))
+        crossbar._commit(request, conductance[:, part], pulses[:, part], reads[:, part])
 
 
 def _after_load(module: nn.Module, _incompatible: object) -> None:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from mho.errors import invalid, unknown
 from mho.hardware.crossbar import write_together
+from mho.hardware.small import as_tensor, small
 from mho.learning.feedback import ReadBack
 from mho.learning.layer import ArrayLayer, memristive_layers
 from mho.learning.policy import Stale, WritePolicy
@@ -223,23 +224,22 @@ def _plan(
     index = level_index(torch.cat(share), 1.0, hardware.levels)
     value = level_value(index, 1.0, hardware.levels)
     levels = layers[0].codes.index_select(0, index)
-    sizes = [len(weights) for weights, _ in stale]
-    plans = []
-    parts = value.split(sizes), levels.split(sizes)
-    for layer, (weights, _), value, levels in zip(layers, stale, *parts, strict=True):
-        crossbar = layer.crossbar
-        cells = crossbar.tiling.cells(weights)
-        own = cells[:, : levels.shape[1]].flatten()
-        new = levels.flatten()
-        changed = new != crossbar.level.view(-1).index_select(0, own)
-        moved = changed.view(levels.shape).any(1)
+    values, levels = small(value), small(levels)
+    start, plans = 0, []
+    for layer, (weights, _) in zip(layers, stale, strict=True):
+        part = slice(start, start := start + len(weights))
+        cells = layer.crossbar.tiling.cells(weights)
+        some, wanted, value = small(cells), levels[part], values[part]
+        own, new = some[:, : wanted.shape[1]].reshape(-1), wanted.reshape(-1)
+        changed = new != small(layer.crossbar.level).reshape(-1)[own]
+        each = changed.reshape(wanted.shape)
+        moved = each.any(1)
         if rewrite:
-            changed.view(levels.shape).logical_or_(~moved.unsqueeze(1))
+            each |= ~moved.reshape(-1, 1)
         elif not moved.all():
-            weights, value, cells = weights[moved], value[moved], cells[moved]
-        which = changed.nonzero().view(-1)
-        own, new = own.index_select(0, which), new.index_select(0, which)
-        plans.append(_Plan(weights, value, cells, (own, new)))
+            weights, value, cells = weights[as_tensor(moved)], value[moved], as_tensor(some[moved])
+        write = as_tensor(own[changed]), as_tensor(new[changed])
+        plans.append(_Plan(weights, as_tensor(value), cells, write))
     return plans
 
 
