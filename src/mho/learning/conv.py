@@ -100,10 +100,13 @@ class MemristiveConv2d(ArrayLayer, nn.Conv2d):
         return self.adc(self._read_noise(y, x.flatten(0, 1), energy), overwrite=True)
 
     def _patch_energy(self, x: Tensor, padding: str | int | tuple[int, ...]) -> Tensor:
-        """Sum of squares of each patch (n, 1, h', w')."""
+        """Sum of squares of each patch (n, 1, h', w'): first down its columns, then along."""
         square = x.square().sum(1, keepdim=True)
-        ones = square.new_ones(1, 1, *self.kernel_size)
-        return F.conv2d(square, ones, None, self.stride, padding, self.dilation).clamp_(min=0.0)
+        if padding:
+            square = F.pad(square, self._reversed_padding_repeated_twice)
+        (high, wide), (down, along) = self.kernel_size, self.stride
+        square = _window_sums(square, -2, high, self.dilation[0])[..., ::down, :]
+        return _window_sums(square, -1, wide, self.dilation[1])[..., ::along]
 
     def _unrolled(self, x: Tensor) -> Tensor:
         """Each tile's rows are converted on their own: unroll the patches, then a product."""
@@ -117,6 +120,15 @@ class MemristiveConv2d(ArrayLayer, nn.Conv2d):
         self._count(x, patches.shape[0] * patches.shape[1])
         y = self._tiled(patches.flatten(0, 1))
         return y.unflatten(0, (x.shape[0], height, width)).movedim(-1, 1)
+
+
+def _window_sums(x: Tensor, dim: int, size: int, dilation: int) -> Tensor:
+    """Sums over every window of `size` values, `dilation` apart, along one dimension."""
+    length = x.shape[dim] - dilation * (size - 1)
+    total = x.narrow(dim, 0, length).clone()
+    for k in range(1, size):
+        total += x.narrow(dim, dilation * k, length)
+    return total
 
 
 def _geometry(conv: nn.Conv2d) -> tuple[Any, ...]:
