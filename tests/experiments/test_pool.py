@@ -9,7 +9,7 @@ import torch
 
 from mho.cli import main
 from mho.experiments.pool import pool
-from mho.experiments.result import bar_group, bars, claim, curve, series
+from mho.experiments.result import bar_group, bars, claim, curve, series, table
 from mho.report.schema import read_run
 
 VALUES = {0: [97.0, 98.0, 99.0], 1: [96.0, 98.5], 5: [95.0, 95.5, 96.0, 99.5]}
@@ -26,7 +26,13 @@ def result(seed: int) -> dict[str, Any]:
         ],
         "curves": [curve("c", "t", "x", "y", [
             series("line", [1, 2], [values, values]), series(f"only {seed}", [1], [values]),
-        ])],
+        ]), curve("dots", "t", "x", "y", [series("a", [seed], [[seed / 2]])])
+            | {"pooled": "points"}],
+        "tables": [
+            table("plain", "t", [("what", ""), ("n", ""), ("same", "")],
+                  [["row", seed, 7], ["gap", None if seed else 1, 7]]),
+            table("spread", "with spread", [("n", "")], [[{"mean": seed, "std": 1.0}]]),
+        ],
         "bars": [
             bars("b", "both", "energy [J]", ["a", "b"], [
                 bar_group("spread", [values, []]), bar_group("alone", [[seed], [2.0]]),
@@ -88,7 +94,8 @@ def test_bars_are_means_where_their_categories_agree(tmp_path: Path) -> None:
     line = pooled["curves"][0]["series"][0]
     assert spread["values"] == [pytest.approx(line["y"][0]), None]
     assert spread["std"] == [pytest.approx(line["std"][0]), None]
-    assert alone == {"name": "alone", "values": [2.0, 2.0], "std": None}
+    assert alone["values"] == [2.0, 2.0]
+    assert alone["std"] == [pytest.approx(7**0.5), 0.0]  # of single values: the sample's
     assert (other["categories"], other["pooled"]) == (["seed 0"], "first")
     assert "bars 'others'" in pooled["summary"]
     assert "bars 'both'" not in pooled["summary"]
@@ -142,3 +149,13 @@ def test_a_cut_environment_is_refused_before_anything_is_written(
     assert main(["pool", *map(str, runs), "--out", str(out)]) == 2
     assert "a readable env.json" in capsys.readouterr().err
     assert not out.exists()
+
+
+def test_points_are_gathered_and_tables_averaged_number_by_number(tmp_path: Path) -> None:
+    pooled = pool(folders(tmp_path))
+    dots = next(c for c in pooled["curves"] if c["id"] == "dots")["series"][0]
+    assert (dots["x"], dots["y"]) == ([0, 1, 5], [0.0, 0.5, 2.5])
+    plain, spread = pooled["tables"]
+    assert plain["rows"] == [["row", {"mean": 2, "std": pytest.approx(7**0.5)}, 7], ["gap", None, 7]]
+    assert spread["rows"] == result(0)["tables"][1]["rows"]
+    assert "table 'with spread'" in pooled["summary"]

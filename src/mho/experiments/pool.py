@@ -7,7 +7,7 @@ import math
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
-from statistics import fmean
+from statistics import fmean, stdev
 from typing import Any
 
 from mho.errors import invalid
@@ -21,9 +21,10 @@ def pool(folders: Sequence[Path]) -> dict[str, Any]:
 
     Claims: mean and standard deviation over all that the runs counted, which is exact; a claim of
     a lowest or highest value keeps it. Curves: mean, and the deviation within and between runs at
-    equal numbers; a line whose x differ between runs is the first's. Bars: as curves; where their
-    categories or groups differ, all of the first's. Maps: mean. A map or bars that say
-    `"pooled": "first"` are the first's, as is all else.
+    equal numbers; a line whose x differ between runs is the first's, and one of a curve with
+    `"pooled": "points"` has the points of all. Bars: as curves; where their categories or groups
+    differ, all of the first's. Maps: mean. Tables of text and plain numbers: mean and deviation
+    of each number. A map or bars that say `"pooled": "first"` are the first's, as is all else.
 
     Raises:
         ValueError: fewer than two runs, one that is not finished, one of another configuration, or
@@ -47,21 +48,24 @@ def pool(folders: Sequence[Path]) -> dict[str, Any]:
     bars = [_bars(same) for same in _matched(results, "bars")]
     kept = [f"bars '{b['title']}'" for b in bars if b.get("pooled") == "first"]
     kept += [f"map '{m['title']}'" for m in maps if m.get("pooled") == "first"]
+    tables = [_table(same) for same in _matched(results, "tables")]
+    kept += [f"table '{t['title']}'" for t in tables if t.get("pooled") == "first"]
     kept += [
         f"line '{line['name']}' of '{same[0]['title']}'"
         for same in _matched(results, "curves")
         for line in same[0]["series"]
-        if len(_twins(line, same)) < len(same)
+        if same[0].get("pooled") != "points" and len(_twins(line, same)) < len(same)
     ]
     return first | {
         "summary": f"{first.get('summary', '')} Pooled over the seeds {_listed(seeds)}. Of seed "
-        f"{seeds[0]} alone are tables, histograms, ledger, cost{_listed(kept, ', ')}.",
+        f"{seeds[0]} alone are histograms, ledger, cost{_listed(kept, ', ')}.",
         "seeds": seeds,
         "wall_s": round(sum(r["wall_s"] for r in results), 1),
         "claims": claims,
         "curves": [_curve(same) for same in _matched(results, "curves")],
         "bars": bars,
         "maps": maps,
+        "tables": tables,
     }
 
 
@@ -112,6 +116,11 @@ def _claim(same: Sequence[dict[str, Any]]) -> dict[str, Any]:
 def _curve(same: Sequence[dict[str, Any]]) -> dict[str, Any]:
     lines = []
     for first in same[0]["series"]:
+        if same[0].get("pooled") == "points":
+            rows = [s for c in same for s in c["series"] if s["name"] == first["name"]]
+            points = {axis: [v for r in rows for v in r[axis]] for axis in ("x", "y")}
+            lines.append(first | points | {"std": None})
+            continue
         rows = _twins(first, same)
         if len(rows) < len(same):
             lines.append(first)
@@ -137,11 +146,16 @@ def _spread(
 ) -> tuple[list[float | None], list[float | None] | None]:
     """Mean of each column, and the deviation within and between rows at equal numbers.
 
-    None where a row has none; no deviation at all where a row comes without.
+    Rows without a deviation are single values: theirs is the sample's. None where a row has none.
     """
     columns = list(zip(*rows, strict=True))
     means = [_mean(values) for values in columns]
     given = [std for std in stds if std is not None]
+    if not given:
+        return means, [
+            stdev([v for v in values if v is not None]) if mean is not None else None
+            for mean, values in zip(means, columns, strict=True)
+        ]
     if len(given) < len(rows):
         return means, None
     within = [
@@ -169,6 +183,28 @@ def _map(same: Sequence[dict[str, Any]]) -> dict[str, Any]:
     rows = zip(*(m["values"] for m in same), strict=True)
     values = [[_mean(cells) for cells in zip(*row, strict=True)] for row in rows]
     return same[0] | {"values": values}
+
+
+def _table(same: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Mean and deviation of each number; the first's where rows differ or cells have a spread."""
+    bodies = [t["rows"] for t in same]
+    alike = all([len(row) for row in body] == [len(row) for row in bodies[0]] for body in bodies)
+    plain = alike and not any(isinstance(c, dict) for body in bodies for row in body for c in row)
+    if not plain:
+        return same[0] | {"pooled": "first"}
+    rows = [
+        [_cell(cells) for cells in zip(*lines, strict=True)] for lines in zip(*bodies, strict=True)
+    ]
+    return same[0] | {"rows": rows}
+
+
+def _cell(values: Sequence[Any]) -> Any:
+    """Mean and deviation of numbers that differ; nothing where one is missing; the first text."""
+    if None in values:
+        return None
+    if isinstance(values[0], str) or len(set(values)) == 1:
+        return values[0]
+    return {"mean": fmean(values), "std": stdev(values)}
 
 
 def _mean(values: Sequence[float | None]) -> float | None:

@@ -47,8 +47,6 @@ class SiameseConfig(ExperimentConfig):
     """Momentum of SGD, but for the schemes that have none [1]."""
     shift: Annotated[int, Range(least=0, most=8)] = 1
     """Pixels by which training images are moved at random in both directions [1]."""
-    backward: Literal["array", "shadow"] = "array"
-    """Which weights carry the error back through a layer: the array's, or the float twin's."""
     hysteresis: Annotated[float, Range(least=0.5)] = 0.65
     """Distance at which "hysteresis" writes a weight, in steps between levels [1]."""
     frugal: Steps = (1.5, 0.65)

@@ -60,7 +60,7 @@ def curves(
         ]
         out.append(
             curve("frontier", "All schemes: accuracy against writes", "writes per weight",
-                  ACCURACY, rows, x_scale="log")
+                  ACCURACY, rows, x_scale="log") | {"pooled": "points"}
         )  # fmt: skip
     return out + _studies(config, studies)
 
