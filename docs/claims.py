@@ -27,7 +27,9 @@ REPAIRS = (
     ("aware", "batch norm", "the same, variation-aware training"),
 )
 """Curves of the first panel: training, mitigation, label."""
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7")
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
+WRITES = ("closed loop", "level change", "frugal", "sparse", "probabilistic", "Tiki-Taka")
+"""Schemes of the second panel."""
 
 SHOWN = {
     "bmcnn": (
@@ -44,12 +46,22 @@ SHOWN = {
     ),
     "siamese": (
         "mlp_float_accuracy",
+        "mlp_change_accuracy",
+        "mlp_change_gone",
         "mlp_accuracy",
         "mlp_gone",
+        "mlp_first_epoch_accuracy",
         "mlp_first_epoch_gone",
         "mlp_sparse_accuracy",
         "mlp_sparse_gone",
+        "mlp_sparse_writes_per_weight",
         "mlp_max_writes_per_cell",
+        "mlp_write_ratio",
+        "mlp_closed_loop_energy_gone",
+        "mlp_closed_loop_time_gone",
+        "cnn_float_accuracy",
+        "cnn_accuracy",
+        "cnn_gone",
     ),
     "metaplastic": (
         "mnist_after_both",
@@ -83,8 +95,7 @@ def table() -> str:
     for name in EXPERIMENTS:
         commands.setdefault(read(name, "env.json")["command"], []).append(name)
         claims = {claim["id"]: claim for claim in read(name, "result.json")["claims"]}
-        for id in SHOWN[name]:
-            claim = claims[id]
+        for claim in (claims[id] for id in SHOWN[name] if id in claims):
             paper = "-" if claim["paper"] is None else f"{claim['paper']:g} {claim['unit']}"
             ours = _number(claim["ours"], claim["std"], claim["unit"])
             cells = (name, claim["what"], paper.strip(), ours, str(claim["n"]))
@@ -118,10 +129,12 @@ def picture() -> Figure:
     )
 
     curves = {c["id"]: c for c in data["siamese"]["curves"]}
-    for colour, series in zip(COLOURS, curves["frontier"]["series"], strict=False):
-        rarely.plot(series["x"], series["y"], "o", color=colour, label=series["name"])
+    points = {series["name"]: series for series in curves["frontier"]["series"]}
+    for colour, name in zip(COLOURS, WRITES, strict=True):
+        if name in points:
+            rarely.plot(points[name]["x"], points[name]["y"], "o", color=colour, label=name)
     rarely.set(
-        title="Write rarely: MNIST accuracy [%]",
+        title="Write rarely: accuracy, held-out images [%]",
         xlabel="writes per weight, whole training",
         xscale="log",
     )

@@ -48,12 +48,13 @@ class SiameseConfig(ExperimentConfig):
     shift: Annotated[int, Range(least=0, most=8)] = 1
     """Pixels by which training images are moved at random in both directions [1]."""
     hysteresis: Annotated[float, Range(least=0.5)] = 0.65
-    """Distance at which "hysteresis" writes a weight, in steps between levels [1]."""
+    """Distance at which "hysteresis" writes a weight, in steps between levels [1]; chosen, as all
+    distances, on held-out images."""
     frugal: Steps = (1.5, 0.65)
     """The same of "frugal", in large layers and in small ones [1]."""
-    sparse: Steps = (3.0, 1.0)
+    sparse: Steps = (3.0, 0.8)
     """The same of "sparse" [1]."""
-    cnn_frugal: Steps = (1.0, 0.65)
+    cnn_frugal: Steps = (0.65, 0.65)
     """The same of "frugal" in the CNN [1]."""
     small: Annotated[int, Range(least=0)] = 5000
     """Weights below which a layer is small [1]."""
@@ -94,7 +95,7 @@ class SiameseConfig(ExperimentConfig):
         ),
         programming=mho.OpenLoop(),
         weight_levels=16,
-        full_scale=12.0,
+        full_scale=10.0,
         dac_bits=8,
         adc_bits=8,
         adc_per_tile=False,
@@ -121,7 +122,7 @@ class SiameseConfig(ExperimentConfig):
 
 PRESETS = {
     "quick": SiameseConfig(
-        preset="quick", networks=("mlp",), epochs=5, scheme_epochs=2, study_epochs=1, chips=2,
+        preset="quick", networks=("mlp",), epochs=3, scheme_epochs=1, study_epochs=1, chips=2,
         schemes=("float", "level change", "hysteresis", "frugal", "sparse", "read-back",
                  "probabilistic"),
         studies=("imperfections",),

@@ -116,12 +116,12 @@ STUDY: dict[Study, Callable[[SiameseConfig], Points]] = {
 
 
 def pulse_cell(
-    config: SiameseConfig, nonlinearity: float = 2.0, reset_ratio: float = 1.0
+    config: SiameseConfig, nonlinearity: float = 2.0, reset_ratio: float = 0.7
 ) -> mho.PulseResponse:
     """A cell of the same window and levels that pulses move up and down in uneven steps.
 
-    Non-linearity, steps and their noise are chosen here: 64 pulses across the window, each off by
-    a third of itself, so that crossing it adds 4 % of the window.
+    All but those is chosen here: RESET steps of 0.7 SET steps, the first step 7 times the last; 64
+    SET pulses across the window, each off by a third of itself, 4 % of the window in all.
     """
     device = config.hardware.device
     low, high = device.window
