@@ -1,13 +1,16 @@
 """One epoch of in-situ training, every write counted, against plain torch SGD.
 
-784-512-512-10 without biases, MNIST, batch 32, processor time of one thread.
-Run: python benchmarks/write_path.py [--images 6000] [--rounds 3]
+Two tables on MNIST, processor time of one thread: 784-512-512-10 without biases, batch 32, exact
+reads; then a perceptron and a convolutional network on the imperfect chips of `mho run siamese`,
+batch 64, momentum 0.9, and on the same chips with exact converters and no read noise.
+Run: python benchmarks/write_path.py [--images 6000] [--rounds 5]
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -15,31 +18,87 @@ from torch import Tensor, nn
 
 import mho
 from inference import network
+from mho.experiments.siamese import SiameseConfig
 from timing import in_turn
 
 
-def epoch(net: nn.Module, write: mho.WriteStep | None, x: Tensor, y: Tensor, rate: float) -> int:
-    """Train once over the images; returns how many weights were written."""
-    optimizer = torch.optim.SGD(net.parameters(), rate)
+def perceptron() -> nn.Sequential:
+    """784-128-10."""
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(784, 128), nn.ReLU(), nn.Linear(128, 10))
+
+
+def convolutional() -> nn.Sequential:
+    """LeNet-5 with ReLU and maxima: 6@5x5, 16@5x5, 400-120-84-10."""
+    torch.manual_seed(0)
+    return nn.Sequential(
+        nn.Unflatten(1, (1, 28, 28)),
+        *(nn.Conv2d(1, 6, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2)),
+        *(nn.Conv2d(6, 16, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten()),
+        *(nn.Linear(400, 120), nn.ReLU(), nn.Linear(120, 84), nn.ReLU(), nn.Linear(84, 10)),
+    )
+
+
+def epoch(
+    net: nn.Module,
+    write: mho.WriteStep | None,
+    images: list[tuple[Tensor, Tensor]],
+    momentum: float,
+) -> int:
+    """Train once over batches of images; returns how many weights were written."""
+    optimizer = torch.optim.SGD(net.parameters(), 0.05, momentum)
     written = 0
-    for images, labels in zip(x.split(32), y.split(32), strict=True):
+    for x, y in images:
         optimizer.zero_grad()
-        F.cross_entropy(net(images), labels).backward()
+        F.cross_entropy(net(x), y).backward()
         optimizer.step()
         if write is not None:
             written += write().weights
     return written
 
 
+class Work(NamedTuple):
+    """What a table trains on, and how often."""
+
+    images: list[tuple[Tensor, Tensor]]
+    momentum: float
+    rounds: int
+
+
+def report(
+    name: str,
+    make: Callable[[], nn.Module],
+    hardware: mho.Hardware,
+    threshold: float,
+    work: Work,
+) -> None:
+    """Print one row: seconds of an epoch, their ratio, weights written a step."""
+    images, momentum, rounds = work
+    nets = iter([mho.convert(make(), hardware) for _ in range(rounds + 1)])
+    counts: list[int] = []
+
+    def ours(nets: Iterator[nn.Module] = nets) -> None:
+        net = next(nets)
+        mho.calibrate(net, images[0][0])
+        step = mho.WriteStep(net, threshold=threshold)
+        counts.append(epoch(net, step, images, momentum))
+
+    floor, mine, ratio = in_turn(lambda: epoch(make(), None, images, momentum), ours, rounds)
+    writes = counts[-1] / len(images)
+    print(f"{name:42}{floor:10.3f}{mine:10.3f}{ratio:7.2f}{writes:15.1f}", flush=True)
+
+
 def main() -> None:
-    """Print a table of ratios."""
+    """Print two tables of ratios."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--images", type=int, default=6000)
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
     torch.set_num_threads(1)
     samples = mho.data.load("mnist", "train", per_class=options.images // 10)
-    x, y = samples.flat, samples.labels
+    small, large = (
+        list(zip(samples.flat.split(n), samples.labels.split(n), strict=True)) for n in (32, 64)
+    )
     device = mho.devices.get("hfo2-1t1r")
     kinds = {
         "level change, verified": (0.5, mho.Verify()),
@@ -47,25 +106,24 @@ def main() -> None:
         "hysteresis 0.65, open loop": (0.65, mho.OpenLoop()),
         "sparse (3 steps), verified": (3.0, mho.Verify()),
     }
-    print(f"{'':28}{'floor [s]':>10}{'ours [s]':>10}{'ratio':>7}{'writes a step':>15}")
+    head = f"{'floor [s]':>10}{'ours [s]':>10}{'ratio':>7}{'writes a step':>15}"
+    print(f"{'784-512-512-10, exact reads':42}{head}")
+    work = Work(small, 0.0, options.rounds)
     for kind, (threshold, programming) in kinds.items():
         hardware = mho.Hardware(device=device, programming=programming, full_scale=8.0)
-        nets = iter([mho.convert(network(), hardware) for _ in range(options.rounds + 1)])
-        counts: list[int] = []
+        report(kind, network, hardware, threshold, work)
 
-        def ours(
-            nets: Iterator[nn.Module] = nets,
-            threshold: float = threshold,
-            counts: list[int] = counts,
-        ) -> None:
-            net = next(nets)
-            counts.append(epoch(net, mho.WriteStep(net, threshold=threshold), x, y, 0.05))
-
-        floor, mine, ratio = in_turn(
-            lambda: epoch(network(), None, x, y, 0.05), ours, options.rounds
-        )
-        writes = counts[-1] / -(-len(y) // 32)
-        print(f"{kind:28}{floor:10.3f}{mine:10.3f}{ratio:7.2f}{writes:15.1f}", flush=True)
+    imperfect = SiameseConfig().hardware.replace(full_scale=12.0)
+    quiet = imperfect.device.replace(read_noise=0.0)
+    exact = imperfect.replace(dac_bits=None, adc_bits=None, device=quiet)
+    print(f"\n{'imperfect chips':42}{head}")
+    work = Work(large, 0.9, options.rounds)
+    for name, make in {"784-128-10": perceptron, "LeNet": convolutional}.items():
+        for threshold in (0.5, 0.65, 1.5):
+            row = f"{name}, threshold {threshold:g}"
+            report(row, make, imperfect, threshold, work)
+        row = f"{name}, threshold 0.65, exact reads"
+        report(row, make, exact, 0.65, work)
 
 
 if __name__ == "__main__":

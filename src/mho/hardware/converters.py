@@ -44,6 +44,26 @@ class Converter:
         """
         if self.bits is None:
             return x
+        folded, lsb, most = self._grid(x, chips)
+        return convert(folded, lsb, most, overwrite).reshape(x.shape)
+
+    def keeping_codes(self, x: Float[Tensor, "*n"]) -> tuple[Float[Tensor, "*n"], Tensor | None]:
+        """Convert x (chips * n, ...), which is overwritten; also what `masked` needs."""
+        if self.bits is None:
+            return x, None
+        folded, lsb, most = self._grid(x, slice(None))
+        converted, codes = _converted(folded, lsb, most, overwrite=True)
+        return converted.reshape(x.shape), codes.view(x.shape)
+
+    def masked(self, grad: Float[Tensor, "*n"], codes: Tensor | None) -> Float[Tensor, "*n"]:
+        """The gradient before the converter: 0 where it saturates."""
+        if codes is None or self.bits is None:
+            return grad
+        return _masked(grad, codes, 2 ** (self.bits - 1) - 1)
+
+    def _grid(self, x: Tensor, chips: slice) -> tuple[Tensor, float | Tensor, int]:
+        """Values folded by chip if there are several, the step of each chip, steps to a side."""
+        assert self.bits is not None
         if self.calibrating:
             self._widen(x)
         if self.ranges is None:
@@ -54,10 +74,9 @@ class Converter:
         most = 2 ** (self.bits - 1) - 1
         steps = [full_scale / most or 1.0 for full_scale in self.ranges[chips]]
         if len(steps) == 1:
-            return convert(x, steps[0], most, overwrite)
+            return x, steps[0], most
         folded = x.unflatten(0, (len(steps), -1))
-        lsb = folded.new_tensor(steps).view(-1, *(1,) * (folded.dim() - 1))
-        return convert(folded, lsb, most, overwrite).flatten(0, 1)
+        return folded, folded.new_tensor(steps).view(-1, *(1,) * (folded.dim() - 1)), most
 
     def _widen(self, x: Tensor) -> None:
         """Let each chip's range cover what it sees."""
@@ -95,13 +114,24 @@ def convert(
 class _StraightThrough(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, lsb: float | Tensor, most: int) -> Tensor:
-        codes = x.mul(1 / lsb).round_()
+        converted, codes = _converted(x, lsb, most)
         ctx.save_for_backward(codes)
-        ctx.limit = most + 0.5
-        return codes.clamp(-most, most).mul_(lsb)
+        ctx.most = most
+        return converted
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
         (codes,) = ctx.saved_tensors
-        masked = torch.ops.aten.hardtanh_backward(grads[0], codes, -ctx.limit, ctx.limit)
-        return masked, None, None
+        return _masked(grads[0], codes, ctx.most), None, None
+
+
+def _converted(
+    x: Tensor, lsb: float | Tensor, most: int, overwrite: bool = False
+) -> tuple[Tensor, Tensor]:
+    """Converted values, and their codes before they saturate."""
+    codes = (x.mul_(1 / lsb) if overwrite else x.mul(1 / lsb)).round_()
+    return codes.clamp(-most, most).mul_(lsb), codes
+
+
+def _masked(grad: Tensor, codes: Tensor, most: int) -> Tensor:
+    return torch.ops.aten.hardtanh_backward(grad, codes, -most - 0.5, most + 0.5)

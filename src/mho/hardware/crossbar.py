@@ -136,6 +136,12 @@ class Crossbar(nn.Module):
             return self.get_buffer("budget")
         return self.hardware.device.endurance or math.inf
 
+    def count_reads(self, inputs: int, vectors: int) -> None:
+        """Count a forward pass: items of a batch, and input vectors, on each chip."""
+        # Past nn.Module's __setattr__, here and in writes: it costs as much as the rest.
+        self.__dict__["inputs"] += inputs
+        self.__dict__["vectors"] += vectors
+
     def place(self, index: Tensor) -> None:
         """Order each chip's devices for weight levels (tiles, rows, cols), -1 where there is none.
 
@@ -180,7 +186,7 @@ class Crossbar(nn.Module):
     def _request(self, cells: Tensor | None, levels: Tensor) -> _Request:
         """Ask for cells (n,), or all, to be brought to levels (n,)."""
         words = ("program", self.programmings)
-        self.programmings += 1
+        self.__dict__["programmings"] += 1
         noise = ChipNoise(self.seed, self.chips, words, tuple(levels.shape), levels.device)
         if cells is None:
             held = self._state("level", None).flatten()
@@ -215,7 +221,7 @@ class Crossbar(nn.Module):
         self._state("level", cells)[slice(None) if cells is None else cells] = level
         self._state("writes", cells)[at] += 1
         self._state("pulses", cells)[at] += pulses
-        self._margin -= most
+        self.__dict__["_margin"] -= most
         if self._margin <= 0:
             self._wear_out()
 
@@ -278,9 +284,7 @@ class Crossbar(nn.Module):
 
     def signed_at(self, cells: Tensor) -> Tensor:
         """Signed conductance (chips, n) [S] of weights whose cells are `cells` (n, terms)."""
-        g = self._buffer("conductance").flatten(1).index_select(1, cells.flatten())
-        g = g.unflatten(1, cells.shape)
-        return self.tiling.mapping.combine(g, self.hardware.device.window)
+        return signed_together([(self, cells)])
 
     def get_extra_state(self) -> Tensor:
         """Scalars of the state: inputs, vectors, programmings, seed, first chip, surveys."""
@@ -311,6 +315,18 @@ def write_together(requests: Sequence[tuple[Crossbar, Tensor, Tensor]]) -> None:
             kinds.setdefault(kind, []).append((crossbar, crossbar._request(cells, levels)))
     for wanted in kinds.values():
         _write_kind(wanted)
+
+
+def signed_together(wanted: Sequence[tuple[Crossbar, Tensor]]) -> Tensor:
+    """Signed conductance (chips, n1 + n2 + ...) [S] of weights of crossbars of the same hardware.
+
+    Args:
+        wanted: crossbar, and flat positions (n, terms) of the cells that enter each weight.
+    """
+    first, cells = wanted[0]
+    held = [xb._buffer("conductance").flatten(1).index_select(1, c.flatten()) for xb, c in wanted]
+    g = torch.cat(held, 1).unflatten(1, (-1, cells.shape[1]))
+    return first.tiling.mapping.combine(g, first.hardware.device.window)
 
 
 def _write_kind(wanted: Sequence[tuple[Crossbar, _Request]]) -> None:

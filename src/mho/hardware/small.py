@@ -18,8 +18,9 @@ Array = Any
 
 
 def small(tensor: Tensor) -> Array:
-    """The same memory as the cheaper kind of array."""
-    return tensor.numpy() if tensor.device.type == "cpu" else tensor
+    """The same memory as the cheaper kind of array; bfloat16, which NumPy lacks, stays a tensor."""
+    on_host = tensor.device.type == "cpu" and tensor.dtype != torch.bfloat16
+    return tensor.numpy() if on_host else tensor
 
 
 def as_tensor(array: Array) -> Tensor:
@@ -27,13 +28,13 @@ def as_tensor(array: Array) -> Tensor:
     return array if isinstance(array, Tensor) else torch.from_numpy(array)
 
 
-def joined(arrays: Sequence[Array]) -> Array:
-    """Arrays end to end along their last dimension."""
+def joined(arrays: Sequence[Array], dim: int = -1) -> Array:
+    """Arrays of a kind end to end."""
     if len(arrays) == 1:
         return arrays[0]
     if isinstance(arrays[0], Tensor):
-        return torch.cat(list(arrays), -1)
-    return np.concatenate(arrays, -1)
+        return torch.cat(list(arrays), dim)
+    return np.concatenate(arrays, dim)
 
 
 def most_of_each(values: Array, group: Array, groups: int) -> Array:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any, Self
 
 import torch
@@ -74,9 +73,15 @@ class MemristiveConv2d(ArrayLayer, nn.Conv2d):
         x = self._drive(input)
         if self._converts_tiles:
             return self._readout(self._unrolled(self._padded(x)))
-        if self.padding_mode == "zeros":
-            return self._readout(self._direct(x, self.padding))
-        return self._readout(self._direct(self._padded(x), 0))
+        # What convolutions cannot do themselves, they are given padded.
+        x = x if self._pad is not None else self._padded(x)
+        return self._readout(self._read(x))
+
+    @property
+    def _pad(self) -> tuple[int, int] | None:
+        """Zeros that the convolution adds on each side; None: the input comes padded."""
+        given = self.padding_mode == "zeros" and not isinstance(self.padding, str)
+        return self.padding if given else None  # type: ignore[return-value]
 
     def _padded(self, x: Tensor) -> Tensor:
         if not any(self._reversed_padding_repeated_twice):
@@ -84,29 +89,55 @@ class MemristiveConv2d(ArrayLayer, nn.Conv2d):
         mode = "constant" if self.padding_mode == "zeros" else self.padding_mode
         return F.pad(x, self._reversed_padding_repeated_twice, mode=mode)
 
-    def _direct(self, x: Tensor, padding: str | int | tuple[int, ...]) -> Tensor:
+    def _product(self, x: Tensor, w: Tensor) -> Tensor:
         """All rows of a column add up before the converter: a convolution, chips as groups."""
-        k = self.chips
-        w = self._array_weight().unflatten(1, self.weight.shape[1:])
-        x = self._fold(x)
-        # Channels last: grouped convolutions run several times faster so.
-        stacked = x[0] if k == 1 else x.permute(1, 3, 4, 0, 2).flatten(3).permute(0, 3, 1, 2)
-        y = F.conv2d(stacked, w, None, self.stride, padding, self.dilation, groups=k)
-        if k > 1:
-            y = y.permute(0, 2, 3, 1).unflatten(3, (k, -1))
-            y = y.permute(3, 0, 1, 2, 4).flatten(0, 1).permute(0, 3, 1, 2)
-        self._count(y, y.numel() // self.out_channels)
-        energy = partial(self._patch_energy, padding=padding)
-        return self.adc(self._read_noise(y, x.flatten(0, 1), energy), overwrite=True)
+        w = w.unflatten(1, self.weight.shape[1:])
+        pad = self._pad or 0
+        y = F.conv2d(self._grouped(x), w, None, self.stride, pad, self.dilation, self.chips)
+        return self._ungrouped(y)
 
-    def _patch_energy(self, x: Tensor, padding: str | int | tuple[int, ...]) -> Tensor:
-        """Sum of squares of each patch (n, 1, h', w'): first down its columns, then along."""
+    def _gradients(
+        self, grad: Tensor, x: Tensor, w: Tensor, needed: tuple[bool, bool]
+    ) -> tuple[Tensor | None, Tensor | None]:
+        to_x, to_w, _ = torch.ops.aten.convolution_backward(
+            self._grouped(grad),
+            self._grouped(x),
+            w.unflatten(1, self.weight.shape[1:]),
+            None,
+            self.stride,
+            self._pad or (0, 0),
+            self.dilation,
+            False,
+            (0, 0),
+            self.chips,
+            (*needed, False),
+        )
+        if needed[1] and self.chips > 1:
+            to_w = self._fold(to_w).sum(0)
+        return self._ungrouped(to_x) if needed[0] else None, to_w
+
+    def _grouped(self, x: Tensor) -> Tensor:
+        """(chips * n, c, h, w) to (n, chips * c, h, w)."""
+        if self.chips == 1:
+            return x
+        # Channels last: grouped convolutions run several times faster so.
+        return self._fold(x).permute(1, 3, 4, 0, 2).flatten(3).permute(0, 3, 1, 2)
+
+    def _ungrouped(self, x: Tensor) -> Tensor:
+        """(n, chips * c, h, w) to (chips * n, c, h, w)."""
+        if self.chips == 1:
+            return x
+        x = x.permute(0, 2, 3, 1).unflatten(3, (self.chips, -1))
+        return x.permute(3, 0, 1, 2, 4).flatten(0, 1).permute(0, 3, 1, 2)
+
+    def _input_size(self, x: Tensor) -> Tensor:
+        """Root of the sum of squares of each patch (n, 1, h', w'): down its columns, then along."""
         square = x.square().sum(1, keepdim=True)
-        if padding:
+        if self._pad is not None:
             square = F.pad(square, self._reversed_padding_repeated_twice)
         (high, wide), (down, along) = self.kernel_size, self.stride
         square = _window_sums(square, -2, high, self.dilation[0])[..., ::down, :]
-        return _window_sums(square, -1, wide, self.dilation[1])[..., ::along]
+        return _window_sums(square, -1, wide, self.dilation[1])[..., ::along].sqrt()
 
     def _unrolled(self, x: Tensor) -> Tensor:
         """Each tile's rows are converted on their own: unroll the patches, then a product."""

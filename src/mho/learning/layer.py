@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from mho.errors import invalid
 from mho.hardware import Crossbar, Hardware, Tiling
 from mho.hardware.converters import Converter
+from mho.hardware.small import small
 from mho.hardware.streams import key
 from mho.learning.arithmetic import FixedPointArithmetic
 from mho.learning.compare import positions_apart
@@ -39,6 +40,24 @@ class _Through(torch.autograd.Function):
         chips = grad.numel() // ctx.shape.numel()
         total = grad if chips == 1 else grad.view(chips, -1).sum(0)
         return total.view(ctx.shape), None
+
+
+class _Read(torch.autograd.Function):
+    """`ArrayLayer._read` with its gradients, to the input and to the shadow weight, as one node."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, shadow: Tensor, layer: ArrayLayer) -> Tensor:
+        y, codes = layer.adc.keeping_codes(layer._currents(x))
+        ctx.layer = layer
+        ctx.save_for_backward(x, layer.effective, codes)
+        return y
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
+        x, effective, codes = ctx.saved_tensors
+        layer, needed = ctx.layer, ctx.needs_input_grad[:2]
+        grad = layer.adc.masked(grads[0], codes)
+        return *layer._gradients(grad, x, effective.flatten(0, 1), needed), None
 
 
 class ArrayLayer(nn.Module):
@@ -72,6 +91,7 @@ class ArrayLayer(nn.Module):
     effective: Tensor
     codes: Tensor
     arithmetic: FixedPointArithmetic | None
+    _synced: tuple[Tensor, int]
 
     def _install(self, hardware: Hardware, chips: range, seed: int) -> None:
         """Put the present weight on arrays of new chips."""
@@ -158,30 +178,31 @@ class ArrayLayer(nn.Module):
         Raises:
             ValueError: a shadow weight is not finite.
         """
-        matrix, bound = self._matrix(), threshold * self.step if threshold else -1.0
-        weights = positions_apart(matrix, self.target, bound)
-        shadow = matrix.view(-1).index_select(0, weights)
-        most = shadow.abs().max().item() if len(weights) else 0.0
+        flat, target = self._matrix().view(-1), self.target.view(-1)
+        bound = threshold * self.step if threshold else -1.0
+        weights = positions_apart(flat, target, bound)
+        shadow = flat.index_select(0, weights)
+        most = float(abs(small(shadow)).max()) if len(weights) else 0.0
         if not math.isfinite(most):
             self.check_finite()
         if most > self.full_scale:  # beyond the edge a shadow counts as standing at it
             edge = shadow.clamp(-self.full_scale, self.full_scale)
-            apart = (edge - self.target.view(-1).index_select(0, weights)).abs_() > bound
+            apart = (edge - target.index_select(0, weights)).abs_() > bound
             weights, shadow = weights[apart], shadow[apart]
         return weights, shadow
 
-    def update(self, weights: Tensor, cells: Tensor, value: Tensor) -> None:
+    def update(self, weights: Tensor, signed: Tensor, value: Tensor) -> None:
         """Fold the conductances of written weights (n,) into `effective`.
 
         Args:
             weights: flat positions (n,).
-            cells: flat positions (n, terms) of the cells that enter them.
+            signed: signed conductances (chips, n) [S].
             value: what their levels stand for (n,), in shares of the full scale.
         """
-        signed = self.crossbar.signed_at(cells).mul_(self.scale)
-        self.effective.view(self.chips, -1).index_copy_(1, weights, signed.to(self.effective))
-        target = value.mul(self.full_scale).to(self.target)
-        self.target.view(-1).index_copy_(0, weights, target)
+        effective, target = self.effective, self.target
+        realized = signed.mul(self.scale).to(effective.dtype)
+        effective.view(self.chips, -1).index_copy_(1, weights, realized)
+        target.view(-1).index_copy_(0, weights, value.mul(self.full_scale).to(target.dtype))
 
     def read_back(self, weights: Tensor) -> Tensor:
         """Weights (n,) of the only chip as one noisy read of their cells gives them; counted."""
@@ -217,7 +238,8 @@ class ArrayLayer(nn.Module):
 
     def mark_written(self, written: bool = True) -> None:
         """Remember the shadow as it is now, which torch's counter tells from any later one."""
-        self._synced = (self.weight, self.weight._version if written else -1)
+        weight = self.weight
+        self.__dict__["_synced"] = (weight, weight._version if written else -1)
 
     @property
     def _written(self) -> bool:
@@ -227,38 +249,69 @@ class ArrayLayer(nn.Module):
 
     # ---------------------------------------------------------------- reading
 
-    def _array_weight(self) -> Tensor:
-        """Weight of the arrays, (chips * out, in), tied to the shadow's gradient."""
+    def _check_written(self) -> None:
+        """Refuse to read arrays that are not up to date."""
         if not self._written:
             raise RuntimeError(
                 f"{type(self).__name__}: the shadow weight moved and the arrays were not written; "
                 "call mho.write(net), or your WriteStep, after each optimizer.step()"
             )
+
+    def _read(self, x: Tensor) -> Tensor:
+        """Inputs x (chips * n, ...) through arrays all of whose rows share a converter."""
+        self._check_written()
+        if torch.is_grad_enabled() and (x.requires_grad or self.weight.requires_grad):
+            return _Read.apply(x, self.weight, self)  # type: ignore[return-value]
+        return self.adc(self._currents(x), overwrite=True)
+
+    def _currents(self, x: Tensor) -> Tensor:
+        """Outputs before the converters, with read noise, in weight units; counted."""
+        y = self._product(x, self.effective.flatten(0, 1))
+        self._count(x, y.numel() // y.shape[self.column_dim])
+        return self._read_noise(y, x, self._input_size)
+
+    def _product(self, x: Tensor, w: Tensor) -> Tensor:
+        """Inputs (chips * n, ...) times weights (chips * out, in)."""
+        raise NotImplementedError
+
+    def _gradients(
+        self, grad: Tensor, x: Tensor, w: Tensor, needed: tuple[bool, bool]
+    ) -> tuple[Tensor | None, Tensor | None]:
+        """Of the product, to the inputs and to the shadow weight, the chips' gradients added."""
+        raise NotImplementedError
+
+    def _input_size(self, x: Tensor) -> Tensor:
+        """Root of the sum of the squared inputs of each output."""
+        raise NotImplementedError
+
+    def _array_weight(self) -> Tensor:
+        """Weight of the arrays, (chips * out, in), tied to the shadow's gradient."""
+        self._check_written()
         stacked = self.effective.flatten(0, 1)
         if torch.is_grad_enabled() and self.weight.requires_grad:
             return _Through.apply(self.weight, stacked)  # type: ignore[return-value]
         return stacked
 
     def _read_noise(
-        self, y: Tensor, x: Tensor, energy: Callable[[Tensor], Tensor], chips: slice = ALL
+        self, y: Tensor, x: Tensor, size: Callable[[Tensor], Tensor], chips: slice = ALL
     ) -> Tensor:
         """Add the noise of one read to y, of some chips, in place.
 
-        `energy(x)`: sum of the squared inputs of each y.
+        `size(x)`: root of the sum of the squared inputs of each y.
         """
         device = self.hardware.device
         if device.read_noise == 0.0:
             return y
         low, high = device.window
         cell = device.read_noise * (high - low) * self.scale
-        sigma = (energy(x.detach()) * (cell**2 * self.hardware.cells.read_variance)).sqrt_()
+        weight = cell * math.sqrt(self.hardware.cells.read_variance)
         seed, vectors = self.crossbar.seed, self.crossbar.vectors
         generator = torch.Generator(y.device)
         z = torch.empty(y.shape, dtype=y.dtype, device=y.device)
         which = self.crossbar.chips[chips]
         for row, chip in zip(z.view(len(which), -1), which, strict=True):
             row.normal_(generator=generator.manual_seed(key(seed, chip, "read", vectors)))
-        return y.addcmul_(z, sigma)
+        return y.addcmul_(z, size(x.detach()), value=weight)
 
     @property
     def _converts_tiles(self) -> bool:
@@ -268,8 +321,8 @@ class ArrayLayer(nn.Module):
 
     def _count(self, x: Tensor, vectors: int) -> None:
         """Count a forward pass of inputs x (chips * batch, ...) that reads `vectors` vectors."""
-        self.crossbar.inputs += x.shape[0] // self.chips if x.dim() > 1 else 1
-        self.crossbar.vectors += vectors // self.chips
+        inputs = x.shape[0] // self.chips if x.dim() > 1 else 1
+        self.crossbar.count_reads(inputs, vectors // self.chips)
 
     def _tiled(self, x: Tensor) -> Tensor:
         """Rows (chips * n, in) through arrays whose outputs are converted tile by tile."""
@@ -288,7 +341,7 @@ class ArrayLayer(nn.Module):
         parts = []
         for first in range(0, self.chips, together):
             chips = slice(first, first + together)
-            y = self._read_noise(x[chips] @ w[chips], x[chips], row_energy, chips)
+            y = self._read_noise(x[chips] @ w[chips], x[chips], row_size, chips)
             parts.append(self.adc(y, overwrite=True, chips=chips).sum(1))
         return torch.cat(parts).flatten(0, 1)
 
@@ -359,9 +412,9 @@ def memristive_layers(net: nn.Module) -> dict[str, ArrayLayer]:
     return found
 
 
-def row_energy(x: Tensor) -> Tensor:
-    """Sum of squares of each row (..., 1)."""
-    return x.square().sum(-1, keepdim=True)
+def row_size(x: Tensor) -> Tensor:
+    """Root of the sum of squares of each row (..., 1)."""
+    return torch.linalg.vector_norm(x, dim=-1, keepdim=True)
 
 
 def _after_load(module: nn.Module, _incompatible: object) -> None:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from mho.hardware import Hardware
 from mho.hardware.streams import seed_of
-from mho.learning.layer import ArrayLayer, row_energy
+from mho.learning.layer import ArrayLayer, row_size
 
 
 class MemristiveLinear(ArrayLayer, nn.Linear):
@@ -64,14 +64,30 @@ class MemristiveLinear(ArrayLayer, nn.Linear):
     ) -> Float[Tensor, "*n {self.out_features}"]:
         """(..., in_features) to (..., out_features)."""
         x = self._drive(input)
-        self._count(x, x.numel() // self.in_features)
         if self._converts_tiles:
+            self._count(x, x.numel() // self.in_features)
             y = self._tiled(x.reshape(-1, self.in_features))
             return self._readout(y.view(*x.shape[:-1], -1))
-        w = self._array_weight()
+        return self._readout(self._read(x))
+
+    def _product(self, x: Tensor, w: Tensor) -> Tensor:
         if self.chips == 1:
-            y = F.linear(x, w)
-        else:
-            w = w.unflatten(0, (self.chips, -1)).transpose(1, 2)
-            y = torch.bmm(self._fold(x).flatten(1, -2), w).view(*x.shape[:-1], -1)
-        return self._readout(self.adc(self._read_noise(y, x, row_energy), overwrite=True))
+            return F.linear(x, w)
+        return self._each(x, self._fold(w).transpose(1, 2))
+
+    def _gradients(
+        self, grad: Tensor, x: Tensor, w: Tensor, needed: tuple[bool, bool]
+    ) -> tuple[Tensor | None, Tensor | None]:
+        to_x = to_w = None
+        if needed[0]:
+            to_x = grad @ w if self.chips == 1 else self._each(grad, self._fold(w))
+        if needed[1]:  # rows of all chips add up in one product
+            to_w = grad.reshape(-1, self.out_features).T @ x.reshape(-1, self.in_features)
+        return to_x, to_w
+
+    def _each(self, x: Tensor, w: Tensor) -> Tensor:
+        """Rows x (chips * n, ..., a) times each chip's matrix (chips, a, b)."""
+        return torch.bmm(self._fold(x).flatten(1, -2), w).view(*x.shape[:-1], -1)
+
+    def _input_size(self, x: Tensor) -> Tensor:
+        return row_size(x)

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from mho.errors import invalid, unknown
-from mho.hardware.crossbar import write_together
-from mho.hardware.small import as_tensor, small
+from mho.hardware.crossbar import signed_together, write_together
+from mho.hardware.small import as_tensor, joined, small
 from mho.learning.feedback import ReadBack
 from mho.learning.layer import ArrayLayer, memristive_layers
 from mho.learning.policy import Stale, WritePolicy
@@ -194,8 +194,10 @@ def write_stale(
         write_together(
             [(layers[k].crossbar, *plan.write) for k, plan in zip(which, plans, strict=True)]
         )
-        for k, plan in zip(which, plans, strict=True):
-            layers[k].update(plan.weights, plan.cells, plan.value)
+        touched = [(layers[k].crossbar, plan.cells) for k, plan in zip(which, plans, strict=True)]
+        each = signed_together(touched).split([len(plan.weights) for plan in plans], 1)
+        for k, plan, signed in zip(which, plans, each, strict=True):
+            layers[k].update(plan.weights, signed, plan.value)
             written[k] = plan.weights
     for layer in layers:
         layer.mark_written()
@@ -224,22 +226,27 @@ def _plan(
     index = level_index(torch.cat(share), 1.0, hardware.levels)
     value = level_value(index, 1.0, hardware.levels)
     levels = layers[0].codes.index_select(0, index)
-    values, levels = small(value), small(levels)
+    cells = [layer.crossbar.tiling.cells(w) for layer, (w, _) in zip(layers, stale, strict=True)]
+    values, levels, some = small(value), small(levels), [small(c) for c in cells]
+    own = [c[:, : levels.shape[1]] for c in some]
+    held = [
+        small(layer.crossbar.level).reshape(-1)[c] for layer, c in zip(layers, own, strict=True)
+    ]
+    changed = levels != joined(held, 0)
+    moved = changed.any(1)
+    unmoved = not moved.all()
+    if rewrite:
+        changed |= ~moved.reshape(-1, 1)
     start, plans = 0, []
-    for layer, (weights, _) in zip(layers, stale, strict=True):
+    for k, (weights, _) in enumerate(stale):
         part = slice(start, start := start + len(weights))
-        cells = layer.crossbar.tiling.cells(weights)
-        some, wanted, value = small(cells), levels[part], values[part]
-        own, new = some[:, : wanted.shape[1]].reshape(-1), wanted.reshape(-1)
-        changed = new != small(layer.crossbar.level).reshape(-1)[own]
-        each = changed.reshape(wanted.shape)
-        moved = each.any(1)
-        if rewrite:
-            each |= ~moved.reshape(-1, 1)
-        elif not moved.all():
-            weights, value, cells = weights[as_tensor(moved)], value[moved], as_tensor(some[moved])
-        write = as_tensor(own[changed]), as_tensor(new[changed])
-        plans.append(_Plan(weights, as_tensor(value), cells, write))
+        which, entering, value = changed[part], cells[k], values[part]
+        write = as_tensor(own[k][which]), as_tensor(levels[part][which])
+        if unmoved and not rewrite:
+            kept = moved[part]
+            weights, entering = small(weights)[kept], some[k][kept]
+            weights, entering, value = as_tensor(weights), as_tensor(entering), value[kept]
+        plans.append(_Plan(weights, as_tensor(value), entering, write))
     return plans
 
 
