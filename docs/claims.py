@@ -16,6 +16,8 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from mho.report.units import decimals_of_percent
+
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "results"
 MARKERS = ("<!-- claims: written by docs/claims.py -->\n", "<!-- end of claims -->\n")
@@ -166,7 +168,7 @@ def _lines(axes: Axes, rows: list[dict[str, Any]]) -> None:
 
 def _number(value: float, std: float | None, unit: str) -> str:
     """A number with its spread, two digits beyond what matters."""
-    digits = 3 if abs(value) > 99.5 and unit == "%" and value < 100 else 2
+    digits = decimals_of_percent(value) if unit == "%" else 2
     digits = 0 if value == round(value) else digits
     digits = 4 if abs(value) < 0.5 and value else digits
     spread = "" if std is None else f" ± {std:.{max(digits, 1)}f}"

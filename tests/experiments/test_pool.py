@@ -156,6 +156,9 @@ def test_points_are_gathered_and_tables_averaged_number_by_number(tmp_path: Path
     dots = next(c for c in pooled["curves"] if c["id"] == "dots")["series"][0]
     assert (dots["x"], dots["y"]) == ([0, 1, 5], [0.0, 0.5, 2.5])
     plain, spread = pooled["tables"]
-    assert plain["rows"] == [["row", {"mean": 2, "std": pytest.approx(7**0.5)}, 7], ["gap", None, 7]]
+    assert plain["rows"] == [
+        ["row", {"mean": 2, "std": pytest.approx(7**0.5)}, 7],
+        ["gap", None, 7],
+    ]
     assert spread["rows"] == result(0)["tables"][1]["rows"]
     assert "table 'with spread'" in pooled["summary"]

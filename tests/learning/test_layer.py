@@ -228,6 +228,29 @@ def test_gradients_are_those_of_the_plain_layer(
         torch.testing.assert_close(layer.bias.grad, plain.bias.grad, atol=3e-5, rtol=1e-5)
 
 
+@pytest.mark.parametrize("adc_per_tile", [True, False])
+@every_layer
+def test_errors_may_go_back_through_the_float_twin(
+    make: Make, shape: tuple[int, ...], adc_per_tile: bool, generator: torch.Generator
+) -> None:
+    x = torch.randn(shape, generator=generator)
+    options = {"adc_bits": 14, "adc_per_tile": adc_per_tile}
+    nets = [twin(make, hardware(**options, transposed=t), 3) for t in (True, False)]
+    inputs, outputs = [x.clone().requires_grad_() for _ in nets], []
+    for net, given in zip(nets, inputs, strict=True):
+        mho.calibrate(net, 3 * x)  # nothing saturates
+        outputs.append(net(given))
+        outputs[-1].backward(torch.ones_like(outputs[-1]))
+    through, past = map(layer_of, nets)
+    torch.testing.assert_close(*outputs, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(through.weight.grad, past.weight.grad, atol=1e-5, rtol=1e-5)
+    theirs, plain = x.clone().requires_grad_(), built(make)
+    y = plain(theirs)
+    y.backward(3 * torch.ones_like(y))  # three chips
+    torch.testing.assert_close(inputs[1].grad, theirs.grad, atol=3e-5, rtol=1e-4)
+    assert (inputs[0].grad - theirs.grad).abs().max() > 1e-3
+
+
 def test_gradients_flow_through_converters(generator: torch.Generator) -> None:
     make, shape = LAYERS["linear"]
     x = torch.randn(shape, generator=generator).requires_grad_()

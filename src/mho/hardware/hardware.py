@@ -39,6 +39,9 @@ class Hardware(Config):
     adc_per_tile: bool = True
     """Convert each tile's currents and add digitally; False: the tiles of a column add currents
     before one converter."""
+    transposed: bool = True
+    """Whether errors go back through the arrays, read from their columns without noise; False:
+    through the float twin, which does not know what the cells really hold."""
     coverage: Annotated[float, Range(above=0.0, most=1.0)] = 1.0
     """Share of the calibration values that a converter's range covers; the rest saturates [1]."""
 

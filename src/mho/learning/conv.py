@@ -71,11 +71,10 @@ class MemristiveConv2d(ArrayLayer, nn.Conv2d):
         if input.dim() == 3:
             return self.forward(input.unsqueeze(0)).squeeze(0)
         x = self._drive(input)
-        if self._converts_tiles:
-            return self._readout(self._unrolled(self._padded(x)))
         # What convolutions cannot do themselves, they are given padded.
         x = x if self._pad is not None else self._padded(x)
-        return self._readout(self._read(x))
+        through = self._through_tiles(x, self._unrolled) if self._converts_tiles else self._read(x)
+        return self._readout(through)
 
     @property
     def _pad(self) -> tuple[int, int] | None:
@@ -141,6 +140,7 @@ class MemristiveConv2d(ArrayLayer, nn.Conv2d):
 
     def _unrolled(self, x: Tensor) -> Tensor:
         """Each tile's rows are converted on their own: unroll the patches, then a product."""
+        x = x if self._pad is None else self._padded(x)
         height, width = (
             (n - d * (k - 1) - 1) // s + 1
             for n, d, k, s in zip(

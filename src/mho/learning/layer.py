@@ -57,7 +57,8 @@ class _Read(torch.autograd.Function):
         x, effective, codes = ctx.saved_tensors
         layer, needed = ctx.layer, ctx.needs_input_grad[:2]
         grad = layer.adc.masked(grads[0], codes)
-        return *layer._gradients(grad, x, effective.flatten(0, 1), needed), None
+        w = effective.flatten(0, 1) if layer.hardware.transposed else layer._twin()
+        return *layer._gradients(grad, x, w, needed), None
 
 
 class ArrayLayer(nn.Module):
@@ -283,6 +284,17 @@ class ArrayLayer(nn.Module):
     def _input_size(self, x: Tensor) -> Tensor:
         """Root of the sum of the squared inputs of each output."""
         raise NotImplementedError
+
+    def _twin(self) -> Tensor:
+        """The shadow weight for each chip, (chips * out, in)."""
+        return self._matrix().repeat(self.chips, 1)
+
+    def _through_tiles(self, x: Tensor, tiled: Callable[[Tensor], Tensor]) -> Tensor:
+        """`tiled(x)`, with the error carried back to x as the hardware carries it."""
+        if self.hardware.transposed or not (torch.is_grad_enabled() and x.requires_grad):
+            return tiled(x)
+        carried = self._product(x, self._twin())
+        return tiled(x.detach()) + (carried - carried.detach())
 
     def _array_weight(self) -> Tensor:
         """Weight of the arrays, (chips * out, in), tied to the shadow's gradient."""

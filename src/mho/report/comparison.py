@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from mho.report.schema import Claim
-from mho.report.units import NBSP, decimals_for, fixed, number, prefixed
+from mho.report.units import NBSP, decimals_for, decimals_of_percent, fixed, number, prefixed
 
 
 class Verdict(Enum):
@@ -93,4 +93,6 @@ def _precision(claim: Claim) -> tuple[float, str, int]:
         decimals = 0
     else:
         decimals = decimals_for(size / factor, 4)
+        if claim.unit == "%":
+            decimals = max(decimals, decimals_of_percent(size))
     return factor, unit, decimals

@@ -4,7 +4,15 @@ import math
 from dataclasses import dataclass
 
 from mho.report.schema_tables import Cell, Table, Value
-from mho.report.units import NBSP, decimals_for, decimals_needed, fixed, number, prefixed
+from mho.report.units import (
+    NBSP,
+    decimals_for,
+    decimals_needed,
+    decimals_of_percent,
+    fixed,
+    number,
+    prefixed,
+)
 
 _PERCENT = ("%", "pp")
 _FAR_APART = 1e4  # numbers further apart than this do not share a prefix
@@ -105,7 +113,7 @@ def print_cell(cell: Cell, form: Format) -> Printed:
 def _number(mean: float, std: float | None, form: Format) -> tuple[str, str]:
     """The digits of a mean and of its spread, which is empty for None."""
     if form.unit in _PERCENT and abs(mean) < 1e9:
-        decimals = 2
+        decimals = decimals_of_percent(mean)
     elif not _plain(mean):
         return number(mean), "" if std is None else number(std, 2)
     elif std:

@@ -88,6 +88,11 @@ def decimals_for(value: float, digits: int) -> int:
     return 2 if value == 0 else min(9, max(0, digits - 1 - _exponent(value, digits)))
 
 
+def decimals_of_percent(value: float) -> int:
+    """Decimals of a percentage: two, or what shows two digits of what is missing to 100."""
+    return max(2, decimals_for(100 - value, 2)) if 99 < value < 100 else 2
+
+
 def decimals_needed(values: Iterable[float], most: int) -> int:
     """The decimals, at most `most`, that leave out no digit but a zero of any value."""
     tails = (fixed(each, most).partition(".")[2].rstrip("0") for each in values)

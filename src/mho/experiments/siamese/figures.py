@@ -17,8 +17,11 @@ from mho.experiments.siamese.measures import (
     per_weight,
     spent,
 )
+from mho.experiments.siamese.schemes import SCHEMES
 
 ACCURACY = "held-out accuracy [%]"
+BOTH = ("float", "frugal")
+"""Schemes that stand on both figures of learning."""
 
 
 def curves(
@@ -47,12 +50,16 @@ def curves(
                   y_scale="log")
         )  # fmt: skip
     if compared:
-        rows = [
-            series(name, _epochs(o), _columns([o["history"]["validation"]]))
-            for name, o in compared.items()
-        ]
-        title = "All schemes: accuracy by epoch"
-        out.append(curve("schemes_learning", title, "epoch", ACCURACY, rows))
+        for slug, title, rivals in (
+            ("schemes", "Schemes of the float twin", False), ("rivals", "Rival schemes", True),
+        ):  # fmt: skip
+            rows = [
+                series(name, _epochs(o), _columns([o["history"]["validation"]]))
+                for name, o in compared.items()
+                if name in BOTH or SCHEMES[name].rival is rivals
+            ]
+            title = f"{title}: accuracy by epoch"
+            out.append(curve(f"{slug}_learning", title, "epoch", ACCURACY, rows))
         rows = [
             series(name, [max(per_weight(o), 1e-3)], [[o["history"]["validation"][-1]]])
             for name, o in compared.items()
@@ -79,7 +86,8 @@ def _studies(config: SiameseConfig, studies: dict[str, dict[str, Outcome]]) -> l
             series("frugal", [int(n) for n in points], [[_accuracy(o)] for o in points.values()])
         ]
         out.append(
-            curve("weight_levels", "Levels of a weight", "levels", ACCURACY, rows, x_scale="log")
+            curve("weight_levels", "Levels of a weight, same distances", "levels", ACCURACY, rows,
+                  x_scale="log")
         )  # fmt: skip
     if "pulses" in studies:
         rows = _grouped(studies["pulses"], _accuracy)
@@ -114,7 +122,7 @@ def bars(
         group = bar_group("first cell", [[] if life is None else [life] for life in lives])
         if endurance is not None:
             out.append(
-                result.bars("lifetime", f"Epochs until the first cell dies, of {endurance:g} pulses",
+                result.bars("lifetime", f"Epochs until a cell dies, of {endurance:g} pulses",
                             "epochs", list(on_arrays), [group], scale="log")
             )  # fmt: skip
     if "programming" in studies:

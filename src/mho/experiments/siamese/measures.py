@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import Any
 
 Outcome = dict[str, Any]
 
 
 def gone(outcome: Outcome, epochs: int | None = None) -> float:
-    """Percent of weight-steps without a write, in the first epochs or all; base: weights x steps."""
+    """Percent of weight-steps without a write, in the first epochs or in all."""
     written = outcome["history"]["written"][:epochs]
     base = outcome["weights"] * outcome["steps_per_epoch"] * len(written)
     return 100 * (1 - sum(written) / base)
@@ -23,7 +24,7 @@ def per_weight(outcome: Outcome) -> float:
 def by_epoch(outcome: Outcome, name: str) -> list[float]:
     """Increase of a count or cost in each epoch."""
     steps = [outcome["start"][name], *outcome["history"][name]]
-    return [after - before for before, after in zip(steps, steps[1:], strict=False)]
+    return [after - before for before, after in pairwise(steps)]
 
 
 def spent(outcome: Outcome, name: str) -> float:
@@ -32,7 +33,7 @@ def spent(outcome: Outcome, name: str) -> float:
 
 
 def epochs_to_first_death(outcome: Outcome, endurance: float | None) -> float | None:
-    """Epochs until the busiest cell has spent its endurance, at the average pace of the training."""
+    """Epochs until the busiest cell has spent its endurance, at its average pace."""
     most = spent(outcome, "max_pulses")
     if endurance is None or most <= 0:
         return None

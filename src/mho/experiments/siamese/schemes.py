@@ -66,6 +66,8 @@ class Scheme:
     """Whether it takes the momentum of the run."""
     summed: bool = False
     """Whether it takes one gradient step for every few batches."""
+    rival: bool = False
+    """Whether it stands for somebody else's way of training in place."""
 
 
 def _budget(s: Setting) -> mho.WriteStep:
@@ -79,6 +81,7 @@ SCHEMES: dict[str, Scheme] = {
         "every weight at every step, program-and-verify: the base of the paper's 98 %",
         lambda s: mho.WriteStep(s.net, threshold=0),
         verify=True,
+        rival=True,
     ),
     "level change": Scheme(
         "where the nearest level changed: the paper's own policy",
@@ -119,14 +122,17 @@ SCHEMES: dict[str, Scheme] = {
     "mixed precision": Scheme(
         "movements gathered digitally, whole steps written",
         lambda s: mho.WriteStep(s.net, rules=[mho.Accumulate()]),
+        rival=True,
     ),
     "accumulated": Scheme(
         "the same, written when several steps have gathered",
         lambda s: mho.WriteStep(s.net, rules=[mho.Accumulate(s.config.gathered)]),
+        rival=True,
     ),
     "probabilistic": Scheme(
         "movements rounded to whole steps at random, nothing gathered",
         lambda s: mho.WriteStep(s.net, rules=[mho.StochasticRounding(s.seed)]),
+        rival=True,
     ),
     "stochastic sparse": Scheme(
         "one step for a random few, those with large velocity first",
@@ -134,15 +140,18 @@ SCHEMES: dict[str, Scheme] = {
             s.net, rules=[mho.StochasticSparse(s.config.random_share, seed=s.seed)]
         ),
         momentum=False,
+        rival=True,
     ),
     "sign": Scheme(
         "one step against the gradient's sign where it is largest",
         lambda s: mho.WriteStep(s.net, rules=[mho.SignUpdate(s.config.sign_share)]),
+        rival=True,
     ),
     "Tiki-Taka": Scheme(
         "gradients gathered in a fast array of asymmetric cells, then moved to the slow one",
         lambda s: mho.WriteStep(s.net, rules=[mho.TikiTaka(seed=s.seed)]),
         momentum=False,
+        rival=True,
     ),
 }
 """By name; the rules and policies themselves are the library's."""

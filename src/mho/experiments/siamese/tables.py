@@ -14,7 +14,6 @@ from mho.experiments.siamese.measures import (
     quantile,
     spent,
 )
-from mho.experiments.siamese.schemes import SCHEMES
 
 COLUMNS = [
     ("held-out accuracy", "%"), ("writes gone", "%"), ("first epoch", "%"),
@@ -36,18 +35,15 @@ def tables(
         note = (
             f"{config.scheme_epochs} epoch(s), one chip, MLP. Base of the shares of writes that "
             f"are gone: {base} an epoch. Pulses, reads, energy and time after the first "
-            "programming; writes on cells with it."
+            "programming; writes on cells with it. `mho list schemes` says what each writes."
         ) + (
             f" Tiki-Taka's fast arrays take {fast['total']:,} pulses besides, at most "
             f"{fast['most']:,} on a cell."
             if fast
             else ""
         )
-        rows = [
-            [name, SCHEMES[name].what, *_cells(config, outcome)]
-            for name, outcome in compared.items()
-        ]
-        columns = [("scheme", ""), ("writes", ""), *COLUMNS]
+        rows = [[name, *_cells(config, outcome)] for name, outcome in compared.items()]
+        columns = [("scheme", ""), *COLUMNS]
         out.append(table("schemes", "Write schemes", columns, rows, note))
     if "programming" in studies:
         rows = [
