@@ -53,7 +53,7 @@ class Converter:
             return x, None
         folded, lsb, most = self._grid(x, slice(None))
         converted, codes = _converted(folded, lsb, most, overwrite=True)
-        return converted.reshape(x.shape), codes.view(x.shape)
+        return converted.reshape(x.shape), codes.reshape(x.shape)
 
     def masked(self, grad: Float[Tensor, "*n"], codes: Tensor | None) -> Float[Tensor, "*n"]:
         """The gradient before the converter: 0 where it saturates."""

@@ -58,7 +58,7 @@ class ChipNoise:
 
     def _fill(self, fill: Callable[..., Tensor]) -> Tensor:
         out = torch.empty((len(self._chips), *self._shape), dtype=torch.float32)
-        for row, chip in zip(out, self._chips, strict=True):
+        for row, chip in zip(out.unbind(), self._chips, strict=True):
             self._generator.manual_seed(key(self._seed, chip, *self._words, self._draws))
             fill(row, generator=self._generator)
         self._draws += 1
@@ -73,7 +73,8 @@ class JoinedNoise:
 
     def normal(self) -> Tensor:
         """Standard normal numbers."""
-        return torch.cat([part.normal() for part in self._parts], dim=1)
+        parts = [part.normal() for part in self._parts]
+        return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
 
     def uniform(self) -> Tensor:
         """Uniform numbers in (0, 1)."""

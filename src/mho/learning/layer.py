@@ -321,7 +321,7 @@ class ArrayLayer(nn.Module):
         generator = torch.Generator(y.device)
         z = torch.empty(y.shape, dtype=y.dtype, device=y.device)
         which = self.crossbar.chips[chips]
-        for row, chip in zip(z.view(len(which), -1), which, strict=True):
+        for row, chip in zip(z.view(len(which), -1).unbind(), which, strict=True):
             row.normal_(generator=generator.manual_seed(key(seed, chip, "read", vectors)))
         return y.addcmul_(z, size(x.detach()), value=weight)
 
