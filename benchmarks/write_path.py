@@ -113,7 +113,7 @@ def main() -> None:
         hardware = mho.Hardware(device=device, programming=programming, full_scale=8.0)
         report(kind, network, hardware, threshold, work)
 
-    imperfect = SiameseConfig().hardware.replace(full_scale=12.0)
+    imperfect = SiameseConfig().hardware
     quiet = imperfect.device.replace(read_noise=0.0)
     exact = imperfect.replace(dac_bits=None, adc_bits=None, device=quiet)
     print(f"\n{'imperfect chips':42}{head}")
