@@ -1,0 +1,166 @@
+"""Write rarely: its schemes, its studies, and what is read off a training."""
+
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+import mho
+from mho.experiments.run import Run
+from mho.experiments.siamese import SiameseConfig, figures, studies
+from mho.experiments.siamese.measures import epochs_to_first_death, gone, spent
+from mho.experiments.siamese.schemes import SCHEMES, Setting
+from mho.experiments.siamese.training import Job, network, train
+from mho.learning.layer import memristive_layers
+
+TINY: dict[str, Any] = {
+    "per_class": 40, "hidden": 12, "channels": (2, 3), "dense": (9, 8), "device": "cpu",
+    "batch": 50,
+}  # fmt: skip
+
+
+def config(**changes: Any) -> SiameseConfig:
+    return SiameseConfig().replace(**(TINY | changes))
+
+
+def trained(folder: Path, config: SiameseConfig, job: Job, *, resume: bool = False) -> Any:
+    run = Run(folder, config.to_toml(), resume=resume, title="test")
+    try:
+        return train(config, run, job)
+    finally:
+        run.close()
+
+
+# ------------------------------------------------------------------ settings
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"schemes": ("frugl",)}, "did you mean 'frugal'"),
+        ({"schemes": ("float", "float")}, "each name once"),
+        ({"claimed": ("float", "frugal")}, "among others"),
+        ({"networks": ("cnn",)}, r"\('mlp',\) or"),
+        ({"batch": 100_000}, "at most the training images"),
+        ({"sparse": (3.0, 0.4)}, r"\[0.5, inf\)"),
+        ({"gathered": 0.5}, r"\(0.5, inf\)"),
+    ],
+)
+def test_impossible_settings_are_refused(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        config(**changes)
+
+
+def test_studies_need_a_cell_that_they_can_vary() -> None:
+    two_state = mho.Hardware(device=mho.devices.get("two-state-10k-100k"), weight_levels=2)
+    with pytest.raises(ValueError, match="a multi-level cell where there are studies"):
+        studies.check(config(hardware=two_state))
+    studies.check(config(hardware=two_state, studies=()))
+
+
+def test_a_study_changes_what_it_names_and_nothing_else() -> None:
+    whole = config()
+    for name, job in studies.imperfections(whole).items():
+        what, value = name.rsplit(", ", 1)
+        device, standard = job.hardware.device, whole.hardware.device
+        assert isinstance(device, mho.MultiLevel)
+        share = {
+            "write spread": device.sigma[0] / (device.g_max - device.g_min),
+            "device spread": device.device_spread,
+            "read noise": device.read_noise,
+            "stuck cells": device.stuck_on + device.stuck_off,
+        }
+        assert share[what] == pytest.approx(float(value))
+        fields = {"sigma", "device_spread", "read_noise", "stuck_on", "stuck_off"}
+        changed = {f for f in fields if getattr(device, f) != getattr(standard, f)}
+        assert len(changed - {"stuck_on", "stuck_off"}) + bool(changed & {"stuck_on"}) <= 1
+    assert [job.hardware.levels for job in studies.levels(whole).values()] == [4, 8, 16, 32, 64]
+
+
+# ------------------------------------------------------------------ schemes
+
+
+def on_arrays(name: str, config: SiameseConfig, hardware: mho.Hardware | None = None) -> nn.Module:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = network(config, name)  # type: ignore[arg-type]
+    generator = torch.Generator().manual_seed(1)
+    return mho.convert(model, hardware or config.hardware, generator=generator)
+
+
+def test_small_layers_have_a_threshold_of_their_own() -> None:
+    whole = SiameseConfig()
+    setting = Setting(whole, on_arrays("cnn", whole), True, 10, 0)
+    sizes = {n: x.weight.numel() for n, x in memristive_layers(setting.net).items()}
+    assert list(sizes.values()) == [150, 2400, 48_000, 10_080, 840]
+    assert list(setting.by_size((3.0, 0.8)).values()) == [0.8, 0.8, 3.0, 3.0, 0.8]
+    assert setting.weights == 61_470
+
+
+def test_distances_stay_the_same_on_chips_of_other_levels() -> None:
+    whole = config()
+    for n, job in studies.levels(whole).items():
+        net = on_arrays("mlp", whole, job.hardware)
+        large = next(iter(Setting(whole, net, False, 10, 0).by_size((3.0, 3.0)).items()))
+        step = memristive_layers(net)[large[0]].step
+        expected = 3.0 * memristive_layers(on_arrays("mlp", whole))[large[0]].step
+        assert large[1] * step == pytest.approx(max(expected, step / 2)), n
+
+
+@pytest.mark.parametrize("name", [name for name in SCHEMES if name != "float"])
+def test_a_scheme_resumes_to_the_same_numbers(name: str, tmp_path: Path) -> None:
+    """Broken off in the second epoch, with state of rules, policies and feedback to bring back."""
+    whole, job = config(scheme_epochs=2, frugal=(0.6, 0.6), sparse=(0.7, 0.7)), Job
+    job = Job(name, 2, whole.hardware)
+    unbroken = trained(tmp_path / "one", whole, job)
+    run = Run(tmp_path / "two", whole.to_toml(), resume=False, title="test")
+    steps, plain = 0, run.steps
+
+    def broken(key: str, total: int, state: Any, **options: Any) -> Any:
+        nonlocal steps
+        for step in plain(key, total, state, **options):
+            yield step
+            steps += 1
+            if steps == total * 2 // 3:
+                run._keep(key, step + 1, state)
+                raise KeyboardInterrupt
+
+    run.steps = broken  # type: ignore[method-assign]
+    with pytest.raises(KeyboardInterrupt):
+        train(whole, run, job)
+    run.close()
+    assert trained(tmp_path / "two", whole, job, resume=True) == unbroken
+    base = unbroken["weights"] * unbroken["steps_per_epoch"] * 2
+    assert gone(unbroken) == pytest.approx(100 * (1 - sum(unbroken["history"]["written"]) / base))
+
+
+def test_the_closed_loop_writes_everything_and_wears_out_first(tmp_path: Path) -> None:
+    whole = config()
+    loop = trained(tmp_path / "loop", whole, Job("closed loop", 1, whole.hardware))
+    change = trained(tmp_path / "change", whole, Job("level change", 1, whole.hardware))
+    assert gone(loop) == 0
+    assert loop["steps_per_epoch"] == 8
+    assert spent(loop, "reads") == spent(loop, "pulses") > 20 * spent(change, "pulses") > 0
+    assert spent(change, "reads") == 0
+    short, long = (epochs_to_first_death(o, 1e6) for o in (loop, change))
+    assert short is not None
+    assert long is not None
+    assert short < long
+    assert spent(loop, "rows") < spent(loop, "serial")
+
+
+def test_wear_counts_every_cell_once() -> None:
+    outcomes = {
+        "float": [{}],
+        "frugal": [{"max_writes": 5, "writes": [[1, 70], [2, 20], [5, 10]]}] * 2,
+        "level change": [{"max_writes": 130, "writes": [[1, 99], [130, 1]]}] * 2,
+    }
+    figure = figures.wear(outcomes)
+    assert [sum(group["counts"]) for group in figure["groups"]] == [200, 200]
+    edges = figure["groups"][0]["edges"]
+    assert edges[0] == -0.5
+    assert edges[-1] > 130
+    assert all((b - a) % 1 == 0 for a, b in pairwise(edges))
