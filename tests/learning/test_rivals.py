@@ -387,5 +387,5 @@ def test_the_wear_of_the_fast_arrays_is_read_from_the_state() -> None:
     total, most = mho.fast_pulses(step.state_dict())
     assert most == 10
     assert 45 * 9 <= total <= 45 * 10
-    with pytest.raises(ValueError, match="fast_pulses state"):
-        mho.fast_pulses(WriteStep(net, rules=[mho.Accumulate()]).state_dict())
+    plain = WriteStep(net, rules=[mho.Accumulate()])
+    assert mho.fast_pulses(plain.state_dict()) == (0, 0)

@@ -31,17 +31,16 @@ def tables(
     out = []
     if some is not None:
         base = f"{some['weights']:,} weights x {some['steps_per_epoch']:,} steps"
-        fast = compared.get("Tiki-Taka", {}).get("fast")
         note = (
             f"{config.scheme_epochs} epoch(s), one chip, MLP. Base of the shares of writes that "
             f"are gone: {base} an epoch. Pulses, reads, energy and time after the first "
             "programming; writes on cells with it. `mho list schemes` says what each writes."
-        ) + (
-            f" Tiki-Taka's fast arrays take {fast['total']:,} pulses besides, at most "
-            f"{fast['most']:,} on a cell."
-            if fast
-            else ""
         )
+        if "Tiki-Taka" in compared:
+            note += (
+                f" Of Tiki-Taka's pulses {spent(compared['Tiki-Taka'], 'fast_pulses'):,} fall on "
+                "its fast arrays, of whose reads and time row by row nothing is counted."
+            )
         rows = [[name, *_cells(config, outcome)] for name, outcome in compared.items()]
         columns = [("scheme", ""), *COLUMNS]
         out.append(table("schemes", "Write schemes", columns, rows, note))

@@ -48,7 +48,7 @@ def train(config: SiameseConfig, run: Run, job: Job) -> dict[str, Any]:
     total = feed.epoch_steps * job.epochs
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, total)
     history, shifts = Lap(), torch.Generator()
-    start = _snapshot(net, config.prices) if in_situ else {}
+    start = _snapshot(net, write, config.prices) if write is not None else {}
     layers = list(memristive_layers(net)) if in_situ else []
 
     def accuracy(split: str) -> float:
@@ -70,9 +70,9 @@ def train(config: SiameseConfig, run: Run, job: Job) -> dict[str, Any]:
             history.add("written", write().weights)
         if feed.ends_epoch(step):
             history.append("validation", accuracy("validation"))
-            if in_situ:
+            if write is not None:
                 history.append("written", history.take("written"))
-                for name, value in _snapshot(net, config.prices).items():
+                for name, value in _snapshot(net, write, config.prices).items():
                     history.append(name, value)
             if job.tested and step < feed.epoch_steps:
                 history.append("first", accuracy("test"))
@@ -95,7 +95,7 @@ def train(config: SiameseConfig, run: Run, job: Job) -> dict[str, Any]:
         outcome["test"] = accuracy("test")
     if write is not None:
         outcome["writes"] = _often(mho.ledger(net).writes_per_cell())
-        outcome |= account(net, config.prices) | _fast(job.scheme, write)
+        outcome |= account(net, config.prices)
     return outcome
 
 
@@ -126,18 +126,20 @@ def _on_arrays(
     return net, scheme.step(setting)
 
 
-def _snapshot(net: nn.Module, prices: str) -> dict[str, float]:
-    """Counts and costs so far."""
-    counts = mho.ledger(net)
-    cost, total = mho.price(counts, price_lists.get(prices)), counts.totals()
+def _snapshot(net: nn.Module, write: mho.WriteStep, prices: str) -> dict[str, float]:
+    """Counts and costs so far; the fast arrays of Tiki-Taka are pulsed and wear as all others."""
+    counts, price_list = mho.ledger(net), price_lists.get(prices)
+    cost, total = mho.price(counts, price_list), counts.totals()
+    fast = mho.fast_pulses(write.state_dict())
     return {
         "max_writes": int(counts.writes_per_cell().max()),
-        "max_pulses": int(counts.pulses_per_cell().max()),
-        "pulses": total["set_pulses"] + total["reset_pulses"],
+        "max_pulses": max(int(counts.pulses_per_cell().max()), fast.most),
+        "fast_pulses": fast.total,
+        "pulses": total["set_pulses"] + total["reset_pulses"] + fast.total,
         "reads": total["verify_reads"],
         "worn": total["worn"],
-        "energy": cost.programming_energy,
-        "serial": cost.programming_time_serial,
+        "energy": cost.programming_energy + fast.total * price_list.set_energy,
+        "serial": cost.programming_time_serial + fast.total * price_list.pulse_time,
         "rows": cost.programming_time_rows,
         **{f"writes of {layer.name}": int(layer.writes.sum()) for layer in counts.layers},
     }
@@ -147,8 +149,3 @@ def _often(writes: Tensor) -> list[list[int]]:
     """Pairs of a number of writes and of how many cells had so many."""
     values, cells = writes.unique(return_counts=True)
     return [[int(v), int(n)] for v, n in zip(values, cells, strict=True)]
-
-
-def _fast(scheme: str, write: mho.WriteStep) -> dict[str, Any]:
-    """Pulses on the fast arrays of Tiki-Taka, which are none of the network's cells."""
-    return {"fast": mho.fast_pulses(write.state_dict())._asdict()} if scheme == "Tiki-Taka" else {}
