@@ -45,7 +45,7 @@ class Crossbar(nn.Module):
         conductance (chips, *cells): float32 [S], 0 if never programmed.
         level (*cells): int16, target level; the same on all chips; -1 if never programmed.
         fault (chips, *cells): int8, one of HEALTHY, STUCK_OFF, STUCK_ON, WORN.
-        writes (chips, *cells): int32, programming events.
+        writes (chips, *cells): int32, programming events that took a pulse.
         pulses (chips, *cells): int32, programming pulses; what wears a cell.
         set_pulses (chips,): int64, pulses of writes to a higher level; all others, those that
             repeat a level too, count as RESET.
@@ -207,10 +207,12 @@ class Crossbar(nn.Module):
         present = self._state("conductance", cells)
         if self._broken:
             broken = self._state("fault", cells)[at] != HEALTHY
-            conductance[broken] = present[at][broken]
-            if isinstance(scheme, Verify):  # the controller goes on to the last attempt
-                pulses[broken] = most
-                reads[broken] = scheme.max_pulses
+            stays = present[at][broken]
+            conductance[broken] = stays
+            if isinstance(scheme, Verify) and len(stays):
+                wanted = as_tensor((level + 0 * pulses)[broken]).float()
+                spent = scheme.on_stuck(self.hardware.device, wanted, as_tensor(stays))
+                pulses[broken], reads[broken] = map(small, spent) if cells is not None else spent
         raised = (level > held) & (level > 0)
         self._count("set_pulses", (pulses * raised).sum(1))
         self._count("row_pulses", self._most_in_rows(cells, pulses))
@@ -219,7 +221,7 @@ class Crossbar(nn.Module):
             self._count("row_reads", self._most_in_rows(cells, reads))
         present[at] = conductance
         self._state("level", cells)[slice(None) if cells is None else cells] = level
-        self._state("writes", cells)[at] += 1
+        self._state("writes", cells)[at] += pulses > 0
         self._state("pulses", cells)[at] += pulses
         self.__dict__["_margin"] -= most
         if self._margin <= 0:
@@ -344,7 +346,7 @@ def _write_kind(wanted: Sequence[tuple[Crossbar, _Request]]) -> None:
     traits = {name: of_cells(f"trait_{name}") for name in first._trait_names}
     noise = JoinedNoise([r.noise for _, r in wanted])
     present = None
-    if hardware.device.remembers:
+    if hardware.device.remembers or hardware.programming.read_first:
         present = Present(of_cells("conductance"), held.clamp_(min=0))
     done = hardware.programming.program(hardware.device, level, traits, noise, present)
     whole = wanted[0][1].cells is None

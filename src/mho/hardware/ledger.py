@@ -54,6 +54,8 @@ class LayerLedger:
     """Programming events of each cell (chips, cells)."""
     pulses_per_cell: Tensor
     """Programming pulses of each cell (chips, cells)."""
+    most_pulses: int
+    """Most pulses on a cell that can die of them: one that was not made stuck."""
     stuck_off: Tensor
     """Cells stuck at the lowest conductance (chips,)."""
     stuck_on: Tensor
@@ -178,7 +180,13 @@ def _layer(name: str, crossbar: Crossbar) -> LayerLedger:
         row_reads=crossbar.row_reads.clone(),
         writes_per_cell=crossbar.writes[:, written],
         pulses_per_cell=crossbar.pulses[:, written],
+        most_pulses=int(crossbar.pulses.masked_fill(_made_stuck(crossbar), 0).max()),
         stuck_off=(fault == STUCK_OFF).sum(1),
         stuck_on=(fault == STUCK_ON).sum(1),
         worn=(fault == WORN).sum(1),
     )
+
+
+def _made_stuck(crossbar: Crossbar) -> Tensor:
+    """Cells (chips, tiles, rows, width) that were stuck from the beginning."""
+    return (crossbar.fault == STUCK_OFF) | (crossbar.fault == STUCK_ON)

@@ -121,11 +121,11 @@ def price(ledger: Ledger, prices: Prices) -> Cost:
 
 
 def _repeats(ledger: Ledger) -> float:
-    """Endurance over the most pulses that any cell took."""
+    """Endurance over the most pulses that any cell took which can die."""
     shares = [
-        layer.endurance / int(layer.pulses_per_cell.max())
+        layer.endurance / layer.most_pulses
         for layer in ledger.layers
-        if layer.endurance is not None and int(layer.pulses_per_cell.max()) > 0
+        if layer.endurance is not None and layer.most_pulses > 0
     ]
     return min(shares, default=math.inf)
 

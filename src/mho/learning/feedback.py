@@ -7,6 +7,8 @@ from torch import Tensor
 
 from mho.errors import invalid
 from mho.learning.layer import ArrayLayer
+from mho.learning.quantizer import level_index
+from mho.learning.rules import State
 
 _MOST = torch.iinfo(torch.int16).max
 """Misses that can be counted."""
@@ -25,9 +27,9 @@ class ReadBack:
     their level stays. Tan et al. (10.1007/s11571-024-10069-1) compensate the quantization error;
     how is not public, this is our reading.
 
-    A weight that misses its level by more than the threshold (half a step in a closed loop)
-    `retries` times in a row is left alone from then on: its cells are stuck, and would take a write
-    at every step.
+    A weight that misses the same level by more than the threshold `retries` times in a row is left
+    alone until another level is nearest to its shadow: a stuck cell would else take a write at
+    every step.
 
     Args:
         pull: share of the error that the shadow takes over, from 0 to 1.
@@ -41,29 +43,42 @@ class ReadBack:
             raise invalid("ReadBack.retries", retries, f"from 1 to {_MOST}")
         self.pull, self.retries = pull, retries
 
-    def init(self, layer: ArrayLayer) -> Tensor:
-        """Misses in a row of each weight (out * in,), int16."""
+    def init(self, layer: ArrayLayer) -> State:
+        """For each weight (out * in,): misses in a row, int16, and the level they missed, int32."""
         if layer.chips != 1:
             raise invalid("chips", layer.chips, "1 with read-back: each chip misses in its own way")
         programming, device = layer.hardware.programming, layer.hardware.device
         if device.remembers and not programming.verifies:
             allowed = "verify with read-back on cells that pulses move; a blind burst sees no error"
             raise invalid("Hardware.programming", programming.family, allowed)
-        return torch.zeros(layer.target.numel(), dtype=torch.int16, device=layer.target.device)
+        n, device = layer.target.numel(), layer.target.device
+        return {
+            "misses": torch.zeros(n, dtype=torch.int16, device=device),
+            "missed": torch.full((n,), -1, dtype=torch.int32, device=device),
+        }
 
-    def wanted(self, stale: tuple[Tensor, Tensor], misses: Tensor) -> tuple[Tensor, Tensor]:
-        """Of stale positions and shadows, those that are not given up."""
+    def wanted(
+        self, layer: ArrayLayer, stale: tuple[Tensor, Tensor], state: State
+    ) -> tuple[Tensor, Tensor]:
+        """Of stale positions and shadows, those whose level is not given up."""
         weights, shadow = stale
-        alive = misses.index_select(0, weights) < self.retries
-        return (weights, shadow) if alive.all() else (weights[alive], shadow[alive])
+        spent = state["misses"].index_select(0, weights) >= self.retries
+        if not spent.any():
+            return stale
+        level = level_index(shadow, layer.full_scale, layer.hardware.levels)
+        alive = ~(spent & (state["missed"].index_select(0, weights) == level))
+        return weights[alive], shadow[alive]
 
-    def after(self, layer: ArrayLayer, weights: Tensor, bound: float, misses: Tensor) -> None:
+    def after(self, layer: ArrayLayer, weights: Tensor, bound: float, state: State) -> None:
         """Read weights (n,) that were just written; `bound` is the threshold in weight units."""
-        measured = layer.read_back(weights)
-        target = layer.target.view(-1)
-        missed = (measured - target.index_select(0, weights)).abs_() > bound
-        count = misses.index_select(0, weights).add_(1).mul_(missed)
-        misses.index_copy_(0, weights, count)
+        measured, target = layer.read_back(weights), layer.target.view(-1)
+        aim = target.index_select(0, weights)
+        level = level_index(aim, layer.full_scale, layer.hardware.levels).to(torch.int32)
+        missed = (measured - aim).abs_() > bound
+        again = state["missed"].index_select(0, weights) == level
+        count = state["misses"].index_select(0, weights).mul_(again).add_(1).mul_(missed)
+        state["misses"].index_copy_(0, weights, count)
+        state["missed"].index_copy_(0, weights, level)
         target.index_copy_(0, weights, measured)
         place = torch.unravel_index(weights, layer.weight.shape)  # in whatever memory format
         layer.weight[place] = layer.weight[place].lerp_(measured, self.pull)

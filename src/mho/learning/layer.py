@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 from mho.errors import invalid
 from mho.hardware import Crossbar, Hardware, Tiling
@@ -53,12 +54,17 @@ class _Read(torch.autograd.Function):
         return y
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
+    @once_differentiable
+    def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
+        ctx: Any, *grads: Tensor
+    ) -> tuple[Tensor | None, Tensor | None, None]:
         x, effective, codes = ctx.saved_tensors
         layer, needed = ctx.layer, ctx.needs_input_grad[:2]
-        grad = layer.adc.masked(grads[0], codes)
         w = effective.flatten(0, 1) if layer.hardware.transposed else layer._twin()
-        return *layer._gradients(grad, x, w, needed), None
+        # Under autocast the input and the gradient may be of less precision than the weight.
+        grad = layer.adc.masked(grads[0], codes).to(w.dtype)
+        to_x, to_w = layer._gradients(grad, x.to(w.dtype), w, needed)
+        return None if to_x is None else to_x.to(x.dtype), to_w, None
 
 
 class ArrayLayer(nn.Module):
@@ -75,7 +81,8 @@ class ArrayLayer(nn.Module):
         weight: the shadow, as in torch.
         crossbar: the arrays.
         gain, offset (chips, out_features): digital read-out correction, 1 and 0 if not tuned.
-        target (out, in): weight that the programmed levels stand for.
+        target (out, in): where the controller takes each weight to stand: at its programmed level,
+            or where `ReadBack` last read it.
         effective (chips, out, in): weight that the arrays realize.
         codes (levels, cells_per_weight): levels of a weight's own cells at each of its levels.
         arithmetic: how the read-out computes, if not in floating point; see `mho.fixed_point`.

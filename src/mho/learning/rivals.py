@@ -19,20 +19,26 @@ from mho.learning.rules import State, Update
 
 
 class StochasticRounding:
-    """Probabilistic updates: the movement is rounded at random to whole steps, its mean kept.
+    """Probabilistic updates: the movement is rounded at random to coarse steps, its mean kept.
 
-        n = floor(delta / step + u),   u uniform in [0, 1)
+        n = floor(delta / (granularity step) + u) granularity,   u uniform in [0, 1)
 
-    from the level at which the weight stands: a movement much smaller than a step mostly writes
+    from the level at which the weight stands: a movement much smaller than that mostly writes
     nothing, and nothing is accumulated. After the error-aware probabilistic update of
-    10.1038/s41467-025-66240-7, whose exact probability is not modelled.
+    10.1038/s41467-025-66240-7, which takes the size of a write from the cells' write error; its
+    exact probability is not modelled.
 
     Args:
-        seed: of the draws, which depend on it and on the number of steps alone.
+        seed: of the draws, which depend on it, the layer and the number of steps alone.
+        granularity: size of a write, in steps between levels, a whole number.
     """
 
-    def __init__(self, seed: int = 0) -> None:
-        self.seed = seed
+    lands_on_levels = True
+
+    def __init__(self, seed: int = 0, granularity: int = 1) -> None:
+        if granularity < 1:
+            raise invalid("StochasticRounding.granularity", granularity, "at least 1 step")
+        self.seed, self.granularity = seed, granularity
 
     def init(self, weight: Tensor) -> State:
         """Steps so far."""
@@ -41,8 +47,10 @@ class StochasticRounding:
     def apply(self, update: Update, state: State) -> None:
         """Move by whole steps, from level to level."""
         state["step"] += 1
-        u = draw(torch.rand, update.delta, self.seed, "rounding", int(state["step"]))
-        move(update, update.delta.div_(update.step).add_(u).floor_())
+        words = (self.seed, update.layer, "rounding", int(state["step"]))
+        u = draw(torch.rand, update.delta, *words)
+        size = self.granularity * update.step
+        move(update, update.delta.div_(size).add_(u).floor_().mul_(self.granularity))
 
     def consolidate(self, weight: Tensor, state: State) -> None:
         """Nothing."""
@@ -57,6 +65,8 @@ class SignUpdate:
     Args:
         share: of a layer's weights that move in a step, in (0, 1].
     """
+
+    lands_on_levels = True
 
     def __init__(self, share: float) -> None:
         if not 0 < share <= 1:
@@ -99,6 +109,8 @@ class Accumulate:
             the move back.
     """
 
+    lands_on_levels = True
+
     def __init__(self, threshold: float = 1.0) -> None:
         if not threshold > 0.5:
             raise invalid("Accumulate.threshold", threshold, "above 0.5 steps")
@@ -139,6 +151,8 @@ class StochasticSparse:
         seed: of the draws, which depend on it and on the number of steps alone.
     """
 
+    lands_on_levels = True
+
     def __init__(self, share: float, momentum: float = 0.9, seed: int = 0) -> None:
         if not 0 < share <= 1:
             raise invalid("StochasticSparse.share", share, "above 0, at most 1")
@@ -155,7 +169,8 @@ class StochasticSparse:
         state["step"] += 1
         velocity = state["velocity"].mul_(self.momentum).add_(update.delta)
         chance = _chances(velocity.abs(), self.share)
-        drawn = draw(torch.rand, velocity, self.seed, "sparse", int(state["step"])) < chance
+        words = (self.seed, update.layer, "sparse", int(state["step"]))
+        drawn = draw(torch.rand, velocity, *words) < chance
         move(update, velocity.sign() * drawn)
         velocity.masked_fill_(drawn, 0.0)
 

@@ -31,10 +31,16 @@ class Update:
     """Distance between weight levels."""
     full_scale: float
     """Weight of the outermost level."""
+    layer: str = ""
+    """Name of the layer: what rules draw at random depends on it."""
 
 
 class UpdateRule(Protocol):
-    """One link of the chain."""
+    """One link of the chain.
+
+    A rule that moves weights from level to level says so by `lands_on_levels = True`: it needs a
+    threshold below one step.
+    """
 
     def init(self, weight: Tensor) -> State:
         """State of this rule for a layer."""

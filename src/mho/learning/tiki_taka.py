@@ -53,6 +53,8 @@ class TikiTaka:
         seed: of the draws, which depend on it and on the number of steps alone.
     """
 
+    lands_on_levels = True
+
     def __init__(
         self,
         granularity: float = 0.003,
@@ -96,7 +98,9 @@ class TikiTaka:
         if step % self.transfer_every == 0:
             read, buffer = state["fast"], state["buffer"]
             if self.read_noise:
-                read = read + self.read_noise * draw(torch.randn, read, self.seed, "read", step)
+                read = read + self.read_noise * draw(
+                    torch.randn, read, self.seed, update.layer, "read", step
+                )
             buffer.add_(read, alpha=self.gain * self.window)
             torch.trunc(buffer, out=steps)
             buffer.sub_(steps)
@@ -108,13 +112,13 @@ class TikiTaka:
     def _pulse(self, update: Update, state: State, step: int) -> None:
         """The movement, as pulses of random number on the fast array."""
         fast, sign = state["fast"], update.delta.sign()
-        u = draw(torch.rand, fast, self.seed, "pulses", step)
+        u = draw(torch.rand, fast, self.seed, update.layer, "pulses", step)
         n = update.delta.abs().div_(self.granularity * update.step).add_(u).floor_()
         state["pulses"].add_(n.to(torch.int32))
         change = (1 - self.granularity / self.window) ** n
         change = change.neg_().add_(1).mul_(1 - sign * fast).mul_(sign)
         if self.cycle_noise:
-            z = draw(torch.randn, fast, self.seed, "cycle", step)
+            z = draw(torch.randn, fast, self.seed, update.layer, "cycle", step)
             change.mul_(z.mul_(self.cycle_noise).div_(n.clamp_(min=1).sqrt_()).add_(1))
         fast.add_(change).clamp_(-1.0, 1.0)
 

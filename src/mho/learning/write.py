@@ -41,8 +41,9 @@ class WriteStep:
         net: a network with memristive layers.
         rules: applied in order.
         threshold: in steps between weight levels, at least 0.5 (write when the nearest level
-            changed); or 0: closed loop, all cells of every weight are programmed at every step.
-            One number, or one a layer by name with "" for all others.
+            changed), below 1 with rules that land on levels; or 0: closed loop, every weight is
+            programmed at every step, all its cells if no level changes. One number, or one a layer
+            by name with "" for all others.
         policies: applied in order to what the threshold found, such as `Every` and `Budget`.
         feedback: reads each written weight, on networks of one chip.
     """
@@ -57,20 +58,23 @@ class WriteStep:
         feedback: ReadBack | None = None,
     ) -> None:
         self._layers = memristive_layers(net)
-        self._rules, self._policies, self._feedback = tuple(rules), tuple(policies), feedback
+        self.rules = tuple(rules)
+        """The update rules, in order; their parameters may follow a schedule."""
+        self._policies, self._feedback = tuple(policies), feedback
         self._threshold = _per_layer(threshold, self._layers)
         self._rewrite = feedback is not None or 0.0 in self._threshold.values()
+        _check(self._threshold, self._layers, self.rules)
         self._size = sum(layer.weight.numel() for layer in self._layers.values())
         self._before: dict[str, Tensor] = {}
         self._states: dict[str, list[State]] = {}
         self._policy_states = [policy.init() for policy in self._policies]
-        self._misses: dict[str, Tensor] = {}
+        self._read: dict[str, State] = {}
         for name, layer in self._layers.items():
-            if self._rules:
+            if self.rules:
                 self._before[name] = layer.weight.detach().clone()
-                self._states[name] = [rule.init(layer.weight.detach()) for rule in self._rules]
+                self._states[name] = [rule.init(layer.weight.detach()) for rule in self.rules]
             if feedback is not None:
-                self._misses[name] = feedback.init(layer)
+                self._read[name] = feedback.init(layer)
 
     @torch.no_grad()
     def __call__(self) -> Written:
@@ -79,7 +83,7 @@ class WriteStep:
         Raises:
             ValueError: a shadow weight is not finite; then no rule is applied, nothing is written.
         """
-        if self._rules:
+        if self.rules:
             for layer in self._layers.values():
                 layer.check_finite()
             for name, layer in self._layers.items():
@@ -87,8 +91,8 @@ class WriteStep:
         layers = list(self._layers.values())
         stale = find_stale(layers, list(self._threshold.values()))
         if self._feedback is not None:
-            given = zip(stale, self._misses.values(), strict=True)
-            stale = [self._feedback.wanted(s, misses) for s, misses in given]
+            given = zip(layers, stale, self._read.values(), strict=True)
+            stale = [self._feedback.wanted(*each) for each in given]
         if self._policies:
             found: Sequence[Stale] = [_measured(*s) for s in zip(layers, stale, strict=True)]
             for policy, state in zip(self._policies, self._policy_states, strict=True):
@@ -98,8 +102,8 @@ class WriteStep:
         if self._feedback is not None:
             for (name, layer), weights in zip(self._layers.items(), written, strict=True):
                 bound = (self._threshold[name] or 0.5) * layer.step
-                self._feedback.after(layer, weights, bound, self._misses[name])
-                if self._rules:
+                self._feedback.after(layer, weights, bound, self._read[name])
+                if self.rules:
                     self._before[name].copy_(layer.weight)
         return Written(sum(map(len, written)), self._size)
 
@@ -111,8 +115,9 @@ class WriteStep:
             gradient=weight.grad,
             step=layer.step,
             full_scale=layer.full_scale,
+            layer=name,
         )
-        for rule, state in zip(self._rules, self._states[name], strict=True):
+        for rule, state in zip(self.rules, self._states[name], strict=True):
             rule.apply(update, state)
         before.add_(update.delta)
         weight.copy_(before)
@@ -121,7 +126,7 @@ class WriteStep:
     def consolidate(self) -> None:
         """Tell the rules that a task has ended."""
         for name, layer in self._layers.items():
-            for rule, state in zip(self._rules, self._states.get(name, []), strict=True):
+            for rule, state in zip(self.rules, self._states.get(name, []), strict=True):
                 rule.consolidate(layer.weight.detach(), state)
 
     def state_dict(self) -> dict[str, Any]:
@@ -130,8 +135,8 @@ class WriteStep:
             "rules": {name: [dict(s) for s in states] for name, states in self._states.items()},
             "policies": [dict(s) for s in self._policy_states],
             "feedback": {
-                name: {"misses": misses, "target": self._layers[name].target}
-                for name, misses in self._misses.items()
+                name: {**state, "target": self._layers[name].target}
+                for name, state in self._read.items()
             },
         }
 
@@ -269,6 +274,22 @@ def _per_layer(
             allowed = "at least 0.5 steps, or 0 for all weights at every step"
             raise invalid(f"WriteStep.threshold[{name!r}]", value, allowed)
     return {name: given.get(name, given.get("", 0.5)) for name in layers}
+
+
+def _check(
+    threshold: Mapping[str, float], layers: Mapping[str, ArrayLayer], rules: Sequence[UpdateRule]
+) -> None:
+    """Refuse thresholds that would write nothing, or write without effect."""
+    for name, value in threshold.items():
+        hardware = layers[name].hardware
+        if value >= 1 and any(getattr(rule, "lands_on_levels", False) for rule in rules):
+            allowed = "below 1 step with rules that move weights from level to level"
+            raise invalid(f"WriteStep.threshold[{name!r}]", value, allowed)
+        if value == 0 and hardware.device.remembers and not hardware.programming.verifies:
+            allowed = (
+                "verify in a closed loop on cells that pulses move; a blind burst does nothing"
+            )
+            raise invalid("Hardware.programming", hardware.programming.family, allowed)
 
 
 def _keys(state: Any) -> Any:

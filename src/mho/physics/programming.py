@@ -55,6 +55,11 @@ class OpenLoop(Config):
         """No read follows a pulse."""
         return False
 
+    @property
+    def read_first(self) -> bool:
+        """No read goes before."""
+        return False
+
     def mean(self, cell: Cell, level: Shaped[Tensor, "*n"]) -> Float[Tensor, "*n"]:
         """Expected conductance of cells programmed to `level` (...) [S]."""
         return cell.mean(level)
@@ -106,6 +111,8 @@ class Verify(Config):
     """Accepted distance from the target, in steps between levels [1]."""
     max_pulses: Annotated[int, Range(least=1, most=10_000)] = 20
     """Attempts after which the cell is left as it is [1]."""
+    read_first: bool = False
+    """Read a landing cell before its first pulse, and leave it alone if it is within tolerance."""
 
     def most_pulses(self, cell: Cell) -> int:
         """Most pulses that one event spends on a cell."""
@@ -133,8 +140,37 @@ class Verify(Config):
         `present` (...) is for cells that remember; None: they were never programmed.
         """
         if isinstance(cell, LandingCell):
-            return self._landing(cell, level, traits, noise)
+            done = self._landing(cell, level, traits, noise)
+            return (
+                done
+                if not self.read_first or present is None
+                else self._kept(cell, level, present, done)
+            )
         return self._approach(cell, level, traits, noise, present)
+
+    def on_stuck(
+        self, cell: LandingCell | PulseResponse, level: Tensor, g: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Pulses and reads (n,) spent on cells that stay at g (n,) [S], whatever is tried."""
+        near = (cell.nominal(level) - g).abs() <= self.tolerance * cell.step
+        if isinstance(cell, LandingCell):
+            least, each = 1 - int(self.read_first), 1
+        else:
+            least, each = 0, cell.pulses_to(cell.nominal(level), g).abs().clamp(min=1)
+        pulses = torch.where(near, least, self.max_pulses * each)
+        reads = torch.where(near, 1, self.max_pulses + int(self.read_first))
+        return pulses.to(torch.int32), reads.to(torch.int32)
+
+    def _kept(
+        self, cell: LandingCell, level: Shaped[Tensor, "*#n"], present: Present, done: Programmed
+    ) -> Programmed:
+        """`done`, but where the first read finds a cell within tolerance already."""
+        near = (present.conductance - cell.nominal(level)).abs() <= self.tolerance * cell.step
+        return Programmed(
+            torch.where(near, present.conductance, done.conductance),
+            done.pulses.masked_fill(near, 0),
+            done.reads.masked_fill(near, 0) + 1,
+        )
 
     def _landing(
         self, cell: LandingCell, level: Shaped[Tensor, "*#n"], traits: Traits, noise: Noise

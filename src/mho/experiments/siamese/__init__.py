@@ -18,7 +18,7 @@ from mho.experiments.run import Run
 from mho.experiments.siamese.config import PRESETS, SiameseConfig
 from mho.experiments.siamese.result import Outcomes, result
 from mho.experiments.siamese.studies import STUDY, Points, check, claimed, schemes
-from mho.experiments.siamese.training import train
+from mho.experiments.siamese.training import Job, train
 
 __all__ = ["PRESETS", "SiameseConfig", "run"]
 
@@ -27,11 +27,14 @@ def run(config: SiameseConfig, run: Run) -> dict[str, Any]:
     """Train the claimed networks, compare all schemes, study imperfections; returns the result."""
     check(config)
 
+    known: dict[Job, dict[str, Any]] = {}
+
     def done(points: Points, group: str) -> dict[str, Any]:
-        return {
-            name: run.once(f"{group}: {name}", lambda j=job: train(config, run, j))
-            for name, job in points.items()
-        }
+        """Outcomes by name; a training that several studies ask for is done once."""
+        for name, job in points.items():
+            if job not in known:
+                known[job] = run.once(f"{group}: {name}", lambda j=job: train(config, run, j))
+        return {name: known[job] for name, job in points.items()}
 
     by_network = {
         network: [done(claimed(config, network, c), f"{network} {c}") for c in range(config.chips)]

@@ -35,9 +35,9 @@ class SiameseConfig(ExperimentConfig):
     """Passes of the perceptron over the training images [1]."""
     cnn_epochs: Annotated[int, Range(least=1)] = 10
     """The same of the CNN [1]."""
-    scheme_epochs: Annotated[int, Range(least=1)] = 5
+    scheme_epochs: Annotated[int, Range(least=1)] = 3
     """The same where all schemes are compared [1]."""
-    study_epochs: Annotated[int, Range(least=1)] = 3
+    study_epochs: Annotated[int, Range(least=1)] = 2
     """The same in the further studies [1]."""
     batch: Annotated[int, Range(least=1)] = 64
     """Images in a training step [1]."""
@@ -64,13 +64,17 @@ class SiameseConfig(ExperimentConfig):
     """Writes in an epoch that "budget" allows, as a share of the weights [1]."""
     gathered: Annotated[float, Range(above=0.5)] = 2.0
     """Distance at which "accumulated" writes, in steps between levels [1]."""
+    rounded: Annotated[int, Range(least=1)] = 3
+    """Size of a write of "coarse probabilistic", in steps between levels [1]."""
     sign_share: Annotated[float, Range(above=0.0, most=1.0)] = 5e-4
-    """Share of the weights that "sign" moves in a step [1]."""
+    """Share of the weights that "sign" moves in a step, falling with the learning rate [1]."""
     random_share: Annotated[float, Range(above=0.0, most=1.0)] = 2e-3
-    """Share of the weights that "stochastic sparse" moves in a step [1]."""
+    """Share of the weights that "stochastic sparse" moves in a step, falling likewise [1]."""
     schemes: tuple[str, ...] = tuple(SCHEMES)
     """Write schemes that are compared, see mho list schemes."""
-    claimed: tuple[str, ...] = ("float", "level change", "frugal", "sparse")
+    claimed: tuple[str, ...] = (
+        "float", "level change", "frugal", "sparse", "coarse probabilistic"
+    )  # fmt: skip
     """Those of them that are trained in full and tested."""
     studies: tuple[Study, ...] = STUDIES
     """Further studies, of "frugal", on held-out images."""
@@ -90,8 +94,8 @@ class SiameseConfig(ExperimentConfig):
             stuck_on=0.0025,
             endurance=1e6,
             doi="10.1109/IRPS46558.2021.9405119",
-            note="Window of the source; spreads, read noise and stuck cells as this experiment's "
-            "default imperfections.",
+            note="Window of the source; spreads, read noise, stuck cells and endurance are this "
+            "experiment's defaults.",
         ),
         programming=mho.OpenLoop(),
         weight_levels=16,

@@ -90,11 +90,13 @@ def _studies(config: SiameseConfig, studies: dict[str, dict[str, Outcome]]) -> l
                   x_scale="log")
         )  # fmt: skip
     if "pulses" in studies:
-        rows = _grouped(studies["pulses"], _accuracy)
-        out.append(
-            curve("pulses", "Open-loop pulses on uneven cells", "non-linearity, or ratio of steps",
-                  ACCURACY, rows)
-        )  # fmt: skip
+        for slug, line in zip(
+            ("nonlinearity", "asymmetry"), _grouped(studies["pulses"], _accuracy), strict=True
+        ):
+            out.append(
+                curve(slug, f"Open-loop pulses: {line['name']}", line["name"], ACCURACY,
+                      [line | {"name": "frugal"}])
+            )  # fmt: skip
     if "endurance" in studies:
         points = studies["endurance"]
         for slug, title, y_label, value in (

@@ -37,7 +37,7 @@ def epochs_to_first_death(outcome: Outcome, endurance: float | None) -> float | 
     most = spent(outcome, "max_pulses")
     if endurance is None or most <= 0:
         return None
-    return (endurance - outcome["start"]["max_pulses"]) * outcome["epochs"] / most
+    return max(0.0, endurance - outcome["start"]["max_pulses"]) * outcome["epochs"] / most
 
 
 def quantile(outcome: Outcome, share: float) -> int:

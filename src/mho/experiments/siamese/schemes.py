@@ -68,6 +68,8 @@ class Scheme:
     """Whether it takes one gradient step for every few batches."""
     rival: bool = False
     """Whether it stands for somebody else's way of training in place."""
+    scheduled: str = ""
+    """Parameter of its rule that falls with the learning rate, if its movement does not."""
 
 
 def _budget(s: Setting) -> mho.WriteStep:
@@ -78,7 +80,7 @@ def _budget(s: Setting) -> mho.WriteStep:
 SCHEMES: dict[str, Scheme] = {
     "float": Scheme("no array: the same network in plain torch", None),
     "closed loop": Scheme(
-        "every weight at every step, program-and-verify: the base of the paper's 98 %",
+        "every weight read at every step and pulsed until verified: the base of the paper's 98 %",
         lambda s: mho.WriteStep(s.net, threshold=0),
         verify=True,
         rival=True,
@@ -130,8 +132,13 @@ SCHEMES: dict[str, Scheme] = {
         rival=True,
     ),
     "probabilistic": Scheme(
-        "movements rounded to whole steps at random, nothing gathered",
+        "movements rounded at random to whole steps",
         lambda s: mho.WriteStep(s.net, rules=[mho.StochasticRounding(s.seed)]),
+        rival=True,
+    ),
+    "coarse probabilistic": Scheme(
+        "movements rounded at random to several steps, nearer to the cells' write error",
+        lambda s: mho.WriteStep(s.net, rules=[mho.StochasticRounding(s.seed, s.config.rounded)]),
         rival=True,
     ),
     "stochastic sparse": Scheme(
@@ -141,17 +148,20 @@ SCHEMES: dict[str, Scheme] = {
         ),
         momentum=False,
         rival=True,
+        scheduled="share",
     ),
     "sign": Scheme(
         "one step against the gradient's sign where it is largest",
         lambda s: mho.WriteStep(s.net, rules=[mho.SignUpdate(s.config.sign_share)]),
         rival=True,
+        scheduled="share",
     ),
     "Tiki-Taka": Scheme(
         "gradients gathered in a fast array of asymmetric cells, then moved to the slow one",
         lambda s: mho.WriteStep(s.net, rules=[mho.TikiTaka(seed=s.seed)]),
         momentum=False,
         rival=True,
+        scheduled="gain",
     ),
 }
 """By name; the rules and policies themselves are the library's."""

@@ -13,16 +13,16 @@ Points = dict[str, Job]
 """Trainings of a study by name; the name holds what the figures group by."""
 
 IMPERFECTIONS: dict[str, tuple[float, ...]] = {
-    "write spread": (0.0, 0.05, 0.1, 0.2),
-    "device spread": (0.0, 0.05, 0.1, 0.2),
-    "read noise": (0.0, 0.01, 0.05, 0.1),
-    "stuck cells": (0.0, 0.005, 0.05, 0.1),
+    "write spread": (0.0, 0.05, 0.2),
+    "device spread": (0.0, 0.05, 0.2),
+    "read noise": (0.0, 0.01, 0.1),
+    "stuck cells": (0.0, 0.005, 0.1),
 }
 """Values that each imperfection takes, the others at their default; shares."""
-LEVELS = (4, 8, 16, 32, 64)
-NONLINEARITY = (0.0, 1.0, 2.0, 4.0)
+LEVELS = (4, 16, 64)
+NONLINEARITY = (0.0, 2.0, 4.0)
 ASYMMETRY = (0.5, 0.7, 1.0)
-ENDURANCE = (2.0, 5.0, 10.0, 30.0, 100.0)
+ENDURANCE = (2.0, 5.0, 20.0)
 
 
 def claimed(config: SiameseConfig, network: str, chip: int) -> Points:

@@ -54,6 +54,7 @@ def train(config: SiameseConfig, run: Run, job: Job) -> dict[str, Any]:
     def accuracy(split: str) -> float:
         return 100 * plain_accuracy(net, mho.data.load("mnist", split), device, flat=False)
 
+    full = getattr(write.rules[0], scheme.scheduled) if write and scheme.scheduled else 0.0
     state = {"net": net, "optimizer": optimizer, "schedule": schedule, "history": history}
     if write is not None:
         state["write"] = write
@@ -67,6 +68,9 @@ def train(config: SiameseConfig, run: Run, job: Job) -> dict[str, Any]:
         optimizer.step()
         schedule.step()
         if write is not None:
+            if scheme.scheduled:
+                factor = max(schedule.get_last_lr()[0] / rate, 1e-3)
+                setattr(write.rules[0], scheme.scheduled, full * factor)
             history.add("written", write().weights)
         if feed.ends_epoch(step):
             history.append("validation", accuracy("validation"))
@@ -118,7 +122,8 @@ def _on_arrays(
 ) -> tuple[nn.Module, mho.WriteStep]:
     scheme = SCHEMES[job.scheme]
     assert scheme.step is not None
-    hardware = job.hardware.replace(programming=mho.Verify()) if scheme.verify else job.hardware
+    closed = mho.Verify(read_first=True)
+    hardware = job.hardware.replace(programming=closed) if scheme.verify else job.hardware
     generator = torch.Generator().manual_seed(seed)
     net = mho.convert(model, hardware, generator=generator, first_chip=job.chip)
     mho.calibrate(net, feed.sample(config.calibration))
@@ -133,7 +138,7 @@ def _snapshot(net: nn.Module, write: mho.WriteStep, prices: str) -> dict[str, fl
     fast = mho.fast_pulses(write.state_dict())
     return {
         "max_writes": int(counts.writes_per_cell().max()),
-        "max_pulses": max(int(counts.pulses_per_cell().max()), fast.most),
+        "max_pulses": max(*(layer.most_pulses for layer in counts.layers), fast.most),
         "fast_pulses": fast.total,
         "pulses": total["set_pulses"] + total["reset_pulses"] + fast.total,
         "reads": total["verify_reads"],
