@@ -49,9 +49,9 @@ CASES = {
     "cmo-hfox": {"programming": Verify(tolerance=0.4, max_pulses=8), "mapping": "offset"},
 }
 LEDGERS = {
-    "hfo2-1t1r": [746, 2058, 1570, 9, 93, 216],
+    "hfo2-1t1r": [746, 1963, 1399, 9, 93, 216],
     "two-state-10k-100k": [166, 90, 76, 5, 3, 216],
-    "cmo-hfox": [718, 1068, 691, 6, 84, 216],
+    "cmo-hfox": [718, 1054, 677, 6, 84, 216],
 }
 CONDUCTANCES = {
     "hfo2-1t1r": [182.012, 50.4501, 67.8253, 51.1456, 50.625],

@@ -38,7 +38,7 @@ def layer(
         conversions_per_vector=2, drives_per_vector=2, endurance=endurance, vectors=vectors,
         inputs=vectors if inputs is None else inputs,
         set_pulses=torch.tensor([30, 10]), verify_reads=pulses.sum(1),
-        row_pulses=torch.tensor([12, 4]), row_reads=torch.tensor([14, 6]),
+        most_pulses=8, row_pulses=torch.tensor([12, 4]), row_reads=torch.tensor([14, 6]),
         writes_per_cell=torch.ones(2, 8),
         pulses_per_cell=pulses, stuck_off=torch.zeros(2), stuck_on=torch.zeros(2),
         worn=torch.zeros(2),

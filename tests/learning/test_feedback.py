@@ -254,14 +254,34 @@ def test_stuck_weights_are_given_up_and_healthy_ones_are_not(
         stuck = (layer.crossbar.fault[0] != HEALTHY).flatten()
         assert stuck[layer.crossbar.tiling.cells(missed[key].nonzero()[:, 0])].any(1).all()
     writes = {key: cell_writes(layer) for key, layer in layers.items()}
-    for _ in range(6):  # for good, wherever the shadow goes
+    for _ in range(3):  # as long as that level is the nearest
+        move(net, 0.01, generator)
+        step()
+    for key, layer in layers.items():
+        assert ((cell_writes(layer) - writes[key])[missed[key]] == 0).all()
+    for _ in range(6):
+        scatter(net, generator)
+        step()
+    for key, layer in layers.items():  # another level, another try
+        more = (cell_writes(layer) - writes[key]).amax(1)
+        assert (more > 0).double().mean() > 0.95
+
+
+def test_healthy_weights_are_not_lost_to_noise(generator: torch.Generator) -> None:
+    """Cells that land most of a step off miss often, but no weight is given up for good."""
+    net = network(IDEAL.replace(sigma=(0.05 * 80e-6,), device_spread=0.05))
+    step = WriteStep(net, threshold=0.65, feedback=ReadBack(pull=0.0))
+    scatter(net, generator)
+    for _ in range(6):
+        step()
+    layers = memristive_layers(net)
+    assert sum(int((misses(step, key) >= 3).sum()) for key in layers) > 0
+    before = {key: cell_writes(layer) for key, layer in layers.items()}
+    for _ in range(10):
         scatter(net, generator)
         step()
     for key, layer in layers.items():
-        more = (cell_writes(layer) - writes[key]).amax(1)
-        assert (more[missed[key]] == 0).all()
-        healthy = misses(step, key) == 0
-        assert (more[healthy] > 0).double().mean() > 0.95
+        assert ((cell_writes(layer) - before[key]).sum(1) > 0).all()
 
 
 def test_only_misses_in_a_row_count() -> None:
@@ -276,8 +296,10 @@ def test_only_misses_in_a_row_count() -> None:
                 layer.weight.fill_(sign * layer.full_scale)
         count = step()
         seen.append(int(misses(step, "net.2").max()))
-        assert count.weights == (count.of if len(seen) <= 6 else 0)
-    assert seen == [1, 2, 0, 1, 2, 3, 3, 3]
+        assert count.weights == count.of
+    assert seen == [1, 2, 0, 1, 2, 3, 0, 1]
+    assert step().weights == step().weights == count.of
+    assert step().weights == 0
 
 
 @every_pull
