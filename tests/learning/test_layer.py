@@ -228,6 +228,30 @@ def test_gradients_are_those_of_the_plain_layer(
         torch.testing.assert_close(layer.bias.grad, plain.bias.grad, atol=3e-5, rtol=1e-5)
 
 
+def test_training_under_autocast_gives_gradients_of_the_weights_precision() -> None:
+    make, shape = LAYERS["conv"]
+    net = twin(lambda: nn.Sequential(make(), nn.Conv2d(4, 2, 2)), hardware())
+    x = torch.randn(shape)
+    with torch.autocast("cpu", torch.bfloat16):
+        y = net(x)
+    y.float().square().sum().backward()
+    plain = twin(lambda: nn.Sequential(make(), nn.Conv2d(4, 2, 2)), hardware())
+    plain(x).square().sum().backward()
+    for ours, theirs in zip(net.parameters(), plain.parameters(), strict=True):
+        assert ours.grad is not None
+        assert ours.grad.dtype == torch.float32
+        torch.testing.assert_close(ours.grad, theirs.grad, rtol=0.1, atol=0.5)
+
+
+def test_second_derivatives_are_refused(generator: torch.Generator) -> None:
+    make, shape = LAYERS["linear"]
+    net = twin(make, hardware())
+    x = torch.randn(shape, generator=generator).requires_grad_()
+    (grad,) = torch.autograd.grad(net(x).square().sum(), x, create_graph=True)
+    with pytest.raises(RuntimeError, match="differentiate twice"):
+        grad.sum().backward()
+
+
 @pytest.mark.parametrize("adc_per_tile", [True, False])
 @every_layer
 def test_errors_may_go_back_through_the_float_twin(

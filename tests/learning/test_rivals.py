@@ -389,3 +389,39 @@ def test_the_wear_of_the_fast_arrays_is_read_from_the_state() -> None:
     assert 45 * 9 <= total <= 45 * 10
     plain = WriteStep(net, rules=[mho.Accumulate()])
     assert mho.fast_pulses(plain.state_dict()) == (0, 0)
+
+
+def test_layers_of_one_size_draw_their_own_numbers() -> None:
+    rule = mho.StochasticRounding(seed=3)
+    moved = []
+    for layer in ("a", "b"):
+        before = torch.zeros(30, 30)
+        update = Update(
+            before=before, delta=torch.full((30, 30), 0.05), gradient=None, step=0.1,
+            full_scale=1.0, layer=layer,
+        )  # fmt: skip
+        rule.apply(update, rule.init(before))
+        moved.append(update.delta)
+    assert not torch.equal(*moved)
+
+
+def test_coarse_rounding_keeps_the_mean_and_moves_by_whole_grains() -> None:
+    rule = mho.StochasticRounding(seed=1, granularity=3)
+    before = torch.zeros(200, 200)
+    update = Update(
+        before=before, delta=torch.full((200, 200), 0.02), gradient=None, step=0.1, full_scale=1.0
+    )
+    rule.apply(update, rule.init(before))
+    grains = update.delta / 0.3
+    torch.testing.assert_close(grains, grains.round(), rtol=0, atol=1e-4)
+    assert update.delta.mean().item() == pytest.approx(0.02, rel=0.1)
+    with pytest.raises(ValueError, match="granularity"):
+        mho.StochasticRounding(granularity=0)
+
+
+def test_rules_that_land_on_levels_need_a_threshold_below_a_step() -> None:
+    hw = Hardware(device=mho.devices.get("hfo2-1t1r"))
+    net = mho.convert(nn.Linear(4, 3), hw)
+    with pytest.raises(ValueError, match="below 1 step with rules"):
+        WriteStep(net, rules=[mho.Accumulate()], threshold=1.5)
+    WriteStep(net, rules=[mho.IntervalRule(1.0)], threshold=1.5)

@@ -500,3 +500,23 @@ def test_who_looks_at_remembering_cells_stays_near_their_levels() -> None:
         errors[name] = torch.cat(apart).mean().item()
     assert errors["verify"] < 0.5 * errors["curve"]
     assert errors["curve"] < errors["linear"]
+
+
+@pytest.mark.parametrize("chips", [1, 3])
+@pytest.mark.parametrize(
+    "programming", [mho.OpenLoop(), Verify(tolerance=0.3)], ids=["open", "verify"]
+)
+def test_bookkeeping_is_the_same_with_arrays_of_either_kind(
+    programming: mho.OpenLoop | Verify, chips: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a CPU does in NumPy a GPU does in torch, by the same code."""
+    states = []
+    for kind in ("numpy", "torch"):
+        if kind == "torch":
+            for module in ("mho.hardware.crossbar", "mho.learning.write", "mho.learning.layer"):
+                monkeypatch.setattr(f"{module}.small", lambda tensor: tensor)
+        net = network(chips=chips, programming=programming)
+        train(net, WriteStep(net, threshold=0.6), 4, seed=1)
+        states.append(net.state_dict())
+    for name, value in states[0].items():
+        torch.testing.assert_close(value, states[1][name], rtol=0, atol=0, equal_nan=True)
