@@ -67,7 +67,7 @@ def _claims(
         if scheme not in outcomes:
             continue
         found, what = outcomes[scheme], f"{name} in situ, {_meaning(config, network, scheme)}"
-        base = f"of {found[0]['weights']:,} weights x {found[0]['steps_per_epoch']:,} an epoch"
+        base = f"of {found[0]['weights']:,} weights x {found[0]['steps_per_epoch']:,} steps"
         rows += [
             claim(f"{network}{slug}_accuracy", what, _tests(found), "%"),
             claim(f"{network}{slug}_gone", f"writes gone, whole training, {scheme}, {base}",
