@@ -98,8 +98,9 @@ def table() -> str:
     commands: dict[str, list[str]] = {}
     for name in EXPERIMENTS:
         commands.setdefault(read(name, "env.json")["command"], []).append(name)
-        claims = {claim["id"]: claim for claim in read(name, "result.json")["claims"]}
-        quick = read(name, "result.json")["preset"] == "quick"  # which leaves some out
+        result = read(name, "result.json")
+        claims = {claim["id"]: claim for claim in result["claims"]}
+        quick = result["preset"] == "quick"  # which leaves some out
         for claim in (claims[id] for id in SHOWN[name] if id in claims or not quick):
             paper = "-" if claim["paper"] is None else f"{claim['paper']:g} {claim['unit']}"
             ours = _number(claim["ours"], claim["std"], claim["unit"])

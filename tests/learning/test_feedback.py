@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 import mho
+from in_place import move, small_model, train
 from mho import (
     Hardware,
     IntervalRule,
@@ -36,23 +37,10 @@ every_pull = pytest.mark.parametrize("pull", [0.0, 1.0])
 
 
 def network(device: MultiLevel | PulseResponse, chips: int = 1, **options: object) -> nn.Module:
-    with torch.random.fork_rng():
-        torch.manual_seed(5)
-        model = nn.Sequential(
-            nn.Conv2d(2, 3, 3), nn.Flatten(), nn.Linear(48, 7), nn.ReLU(), nn.Linear(7, 4)
-        )
     settings = {"device": device, "tile": (9, 6), "programming": OpenLoop()} | options
     return mho.convert(
-        model, Hardware(**settings), chips, generator=torch.Generator().manual_seed(6)
+        small_model(), Hardware(**settings), chips, generator=torch.Generator().manual_seed(6)
     )
-
-
-def move(net: nn.Module, size: float, generator: torch.Generator) -> None:
-    """One optimizer step of random direction, in steps between levels."""
-    with torch.no_grad():
-        for layer in memristive_layers(net).values():
-            noise = torch.randn(layer.weight.shape, generator=generator)
-            layer.weight.add_(noise, alpha=size * layer.step)
 
 
 def scatter(net: nn.Module, generator: torch.Generator) -> None:
@@ -398,19 +386,6 @@ def test_rules_are_not_shown_the_pull(pull: float, generator: torch.Generator) -
                 assert torch.equal(layer.weight, before[name] + moved[name])
 
 
-def train(net: nn.Module, step: WriteStep, rounds: int, seed: int) -> list[int]:
-    own = torch.Generator().manual_seed(seed)
-    optimizer = torch.optim.SGD(net.parameters(), lr=0.3)
-    counts = []
-    for _ in range(rounds):
-        x = torch.randn(8, 2, 6, 6, generator=own)
-        optimizer.zero_grad()
-        (net(x) - 1).square().mean().backward()
-        optimizer.step()
-        counts.append(step().weights)
-    return counts
-
-
 @pytest.mark.parametrize("device", [NOISY.replace(read_noise=0.02, stuck_on=0.1), PULSED],
                          ids=["landing", "pulsed"])  # fmt: skip
 @pytest.mark.parametrize("threshold", [0.6, {"net.2": 0, "": 0.5}], ids=["far", "mixed"])
@@ -429,15 +404,15 @@ def test_a_resumed_training_is_the_unbroken_one(
         )
 
     net, step = start()
-    train(net, step, 4, seed=1)
+    train(net, step, 4, seed=1, rate=0.3)
     step.consolidate()
     saved = copy.deepcopy((net.state_dict(), step.state_dict()))
-    future = train(net, step, 4, seed=2)
+    future = train(net, step, 4, seed=2, rate=0.3)
     assert sum(future) > 0
     again, resumed = start()
     again.load_state_dict(saved[0])
     resumed.load_state_dict(saved[1])
-    assert train(again, resumed, 4, seed=2) == future
+    assert train(again, resumed, 4, seed=2, rate=0.3) == future
     mine, theirs = net.state_dict(), again.state_dict()
     for name, value in mine.items():
         torch.testing.assert_close(theirs[name], value, rtol=0, atol=0, equal_nan=True)
@@ -463,7 +438,7 @@ def test_pulses_toward_the_level_under_feedback(pull: float) -> None:
     step = WriteStep(net, feedback=ReadBack(pull=pull))
     x = torch.randn(32, 2, 6, 6, generator=torch.Generator().manual_seed(3))
     before = (net(x) - 1).square().mean().item()
-    assert sum(train(net, step, 30, seed=3)) > 0
+    assert sum(train(net, step, 30, seed=3, rate=0.3)) > 0
     assert (net(x) - 1).square().mean().item() < 0.5 * before
 
 

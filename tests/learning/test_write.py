@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 import mho
+from in_place import move, small_model, train
 from mho import (
     Hardware,
     IntervalRule,
@@ -29,22 +30,9 @@ every_mapping = pytest.mark.parametrize("name", MAPPINGS)
 
 
 def network(name: str = "differential", chips: int = 2, **options: object) -> nn.Module:
-    with torch.random.fork_rng():
-        torch.manual_seed(5)
-        model = nn.Sequential(
-            nn.Conv2d(2, 3, 3), nn.Flatten(), nn.Linear(48, 7), nn.ReLU(), nn.Linear(7, 4)
-        )
     settings = {"device": DEVICE, "tile": (9, 6), "mapping": name, "programming": Verify()}
     hw = Hardware(**(settings | options))
-    return mho.convert(model, hw, chips, generator=torch.Generator().manual_seed(6))
-
-
-def move(net: nn.Module, size: float, generator: torch.Generator) -> None:
-    """One optimizer step of random direction, in steps between levels."""
-    with torch.no_grad():
-        for layer in memristive_layers(net).values():
-            noise = torch.randn(layer.weight.shape, generator=generator)
-            layer.weight.add_(noise, alpha=size * layer.step)
+    return mho.convert(small_model(), hw, chips, generator=torch.Generator().manual_seed(6))
 
 
 def indices(net: nn.Module) -> list[Tensor]:
@@ -236,19 +224,6 @@ def test_rules_see_the_optimizers_movement_and_change_it(generator: torch.Genera
     net(torch.zeros(1, 2, 6, 6))  # the arrays are up to date
     step.consolidate()
     assert rule.tasks == 2 * len(layers)
-
-
-def train(net: nn.Module, step: WriteStep, rounds: int, seed: int) -> list[int]:
-    own = torch.Generator().manual_seed(seed)
-    optimizer = torch.optim.SGD(net.parameters(), lr=0.5)
-    counts = []
-    for _ in range(rounds):
-        x = torch.randn(8, 2, 6, 6, generator=own)
-        optimizer.zero_grad()
-        (net(x) - 1).square().mean().backward()
-        optimizer.step()
-        counts.append(step().weights)
-    return counts
 
 
 def rules() -> list[mho.learning.rules.UpdateRule]:

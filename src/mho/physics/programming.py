@@ -141,11 +141,9 @@ class Verify(Config):
         """
         if isinstance(cell, LandingCell):
             done = self._landing(cell, level, traits, noise)
-            return (
-                done
-                if not self.read_first or present is None
-                else self._kept(cell, level, present, done)
-            )
+            if self.read_first and present is not None:
+                return self._kept(cell, level, present, done)
+            return done
         return self._approach(cell, level, traits, noise, present)
 
     def on_stuck(

@@ -16,7 +16,6 @@ from mho.experiments.siamese.config import Network, SiameseConfig
 from mho.experiments.siamese.schemes import SCHEMES, Setting
 from mho.hardware import prices as price_lists
 from mho.hardware.streams import key
-from mho.learning.layer import memristive_layers
 
 
 class Job(NamedTuple):
@@ -49,7 +48,6 @@ def train(config: SiameseConfig, run: Run, job: Job) -> dict[str, Any]:
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, total)
     history, shifts = Lap(), torch.Generator()
     start = _snapshot(net, write, config.prices) if write is not None else {}
-    layers = list(memristive_layers(net)) if in_situ else []
 
     def accuracy(split: str) -> float:
         return 100 * plain_accuracy(net, mho.data.load("mnist", split), device, flat=False)
@@ -91,7 +89,6 @@ def train(config: SiameseConfig, run: Run, job: Job) -> dict[str, Any]:
         "weights": sum(p.numel() for p in net.parameters() if p.dim() > 1),
         # A weight could be written after every batch, also where a scheme sums gradients.
         "steps_per_epoch": -(-len(samples.labels) // config.batch),
-        "layers": layers,
         "start": start,
         "history": history.rows,
     }
