@@ -114,6 +114,15 @@ def test_a_subset_of_a_part_is_balanced_and_stays_inside() -> None:
         task.load("train", per_class=900)
 
 
+@pytest.mark.parametrize("per_class", [None, 3])
+@pytest.mark.parametrize("of", ["train", "validation"])
+def test_samples_are_counted_as_they_are_loaded(of: str, per_class: int | None) -> None:
+    for task in (permuted("mnist", 2, seed=1)[1], split("mnist")[2], stream("mnist", 7)[3]):
+        assert task.count(of, per_class) == len(task.load(of, per_class))
+    with pytest.raises(ValueError, match="unknown split"):
+        sequential(["mnist"])[0].count("trian")
+
+
 def test_tasks_are_plain_values() -> None:
     task = stream("mnist", 3)[1]
     assert task == stream("mnist", 3)[1]

@@ -62,13 +62,7 @@ class Task:
             ValueError: unknown split, or ``per_class`` out of range.
             FileNotFoundError: the files are nowhere and cannot be downloaded.
         """
-        if split not in SPLITS:
-            raise unknown("split", split, SPLITS)
-        labels = all_labels(self.dataset, split)
-        part = self.part if split.startswith("train") else None
-        chosen = indices(labels, split, per_class, part)
-        if self.classes is not None:
-            chosen = chosen[np.isin(labels[chosen], self.classes)]
+        chosen = self._chosen(split, per_class)
         samples = replace(gather(self.dataset, split, chosen), name=f"{self.name}/{split}")
         if self.permutation is not None:
             seed, number = self.permutation
@@ -81,6 +75,21 @@ class Task:
             names = tuple(samples.classes[k] for k in self.classes)
             samples = replace(samples, labels=own[samples.labels], classes=names)
         return samples
+
+    def count(self, split: str, per_class: int | None = None) -> int:
+        """Return how many samples `load` gives, without reading an image; same errors."""
+        return len(self._chosen(split, per_class))
+
+    def _chosen(self, split: str, per_class: int | None) -> np.ndarray:
+        """Positions of the samples of a split in the original file, in their order."""
+        if split not in SPLITS:
+            raise unknown("split", split, SPLITS)
+        labels = all_labels(self.dataset, split)
+        part = self.part if split.startswith("train") else None
+        chosen = indices(labels, split, per_class, part)
+        if self.classes is not None:
+            chosen = chosen[np.isin(labels[chosen], self.classes)]
+        return chosen
 
 
 def sequential(datasets: Sequence[str]) -> tuple[Task, ...]:

@@ -75,6 +75,25 @@ def plain_accuracy(
     return mho.evaluate(net, batches(pair, 1000, seed=None))[0].item()
 
 
+def imperfect(hardware: mho.Hardware, what: str, value: float) -> mho.Hardware:
+    """The same multi-level chips with one imperfection changed.
+
+    Args:
+        what: "write spread", "device spread" or "read noise", as a share of the window, or "stuck
+            cells", as a share of the cells.
+    """
+    device = hardware.device
+    assert isinstance(device, mho.MultiLevel)
+    low, high = device.window
+    changes = {
+        "write spread": {"sigma": (value * (high - low),)},
+        "device spread": {"device_spread": value},
+        "read noise": {"read_noise": value},
+        "stuck cells": {"stuck_off": value / 2, "stuck_on": value / 2},
+    }
+    return hardware.replace(device=device.replace(**changes[what]))
+
+
 class Lap:
     """Counts and lists that belong to the state of a training."""
 

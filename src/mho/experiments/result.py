@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Literal
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +13,7 @@ from mho.hardware import Ledger, ledger, price
 from mho.hardware import prices as price_lists
 from mho.learning.layer import memristive_layers
 
+T = TypeVar("T")
 Better = Literal["higher", "lower", "neither"]
 Pooled = Literal["mean", "lowest", "highest"]
 """What becomes of a claim's values, within a run and over seeds."""
@@ -55,6 +57,21 @@ def series(name: str, x: Sequence[float], rows: Sequence[Sequence[float]]) -> di
         "y": [mean for mean, _ in stats],
         "std": None if None in spread else spread,
     }
+
+
+def grouped(
+    points: Mapping[str, T], value: Callable[[T], float], *, percent: bool = False
+) -> list[dict[str, Any]]:
+    """A curve for each name, over the number that follows its comma: "read noise, 0.05"."""
+    lines: dict[str, list[tuple[float, float]]] = {}
+    for key, outcome in points.items():
+        name, number = key.rsplit(", ", 1)
+        x = float(number) * (100 if percent else 1)
+        lines.setdefault(name, []).append((x, value(outcome)))
+    return [
+        series(name, [x for x, _ in found], [[y] for _, y in found])
+        for name, found in lines.items()
+    ]
 
 
 def curve(
@@ -126,10 +143,12 @@ def histogram(values: Tensor, edges: Sequence[float] | Tensor, name: str) -> dic
 def account(net: nn.Module, prices: str, layer: int = 0) -> dict[str, Any]:
     """What a network's chips did and cost, as plain values, and the histograms of one layer.
 
+    `writes_999` is what 99.9 % of the cells do not exceed, the first programming included;
     `max_pulses` is that of the cells that can die: cells made stuck take the most and feel nothing.
     """
     counts = ledger(net)
     cost = price(counts, price_lists.get(prices))
+    writes = counts.writes_per_cell().flatten()
     crossbar = list(memristive_layers(net).values())[layer].crossbar
     used = crossbar.tiling.used()
     conductance = crossbar.conductance.cpu()[:, used]
@@ -137,7 +156,9 @@ def account(net: nn.Module, prices: str, layer: int = 0) -> dict[str, Any]:
     return {
         "cells": sum(row.cells for row in counts.layers),
         "weights": sum(row.weights for row in counts.layers),
-        "max_writes": int(counts.writes_per_cell().max()),
+        "mean_writes": writes.double().mean().item(),
+        "writes_999": float(writes.kthvalue(math.ceil(0.999 * len(writes))).values),
+        "max_writes": int(writes.max()),
         "max_pulses": max(row.most_pulses for row in counts.layers),
         "programming_energy": cost.programming_energy,
         "ledger": counts.to_dict(),

@@ -19,7 +19,7 @@ from mho.experiments.metaplastic.config import PRESETS, MetaplasticConfig
 from mho.experiments.metaplastic.measures import Trained
 from mho.experiments.metaplastic.result import result
 from mho.experiments.metaplastic.training import Job, learn
-from mho.experiments.run import Run
+from mho.experiments.run import Jobs, Run
 
 __all__ = ["PRESETS", "MetaplasticConfig", "run"]
 
@@ -27,14 +27,7 @@ __all__ = ["PRESETS", "MetaplasticConfig", "run"]
 def run(config: MetaplasticConfig, run: Run) -> dict[str, Any]:
     """Train the claimed networks, compare all schemes, study settings; returns the result."""
     studies.check(config)
-    known: dict[Job, dict[str, Any]] = {}
-
-    def done(points: studies.Points, group: str) -> dict[str, Any]:
-        """Outcomes by name; a training that several studies ask for is done once."""
-        for name, job in points.items():
-            if job not in known:
-                known[job] = run.once(f"{group}: {name}", lambda j=job: learn(config, run, j))
-        return {name: known[job] for name, job in points.items()}
+    done = Jobs[Job](run, lambda job: learn(config, run, job)).outcomes
 
     def on_chips(group: str, points: Any) -> dict[str, list[dict[str, Any]]]:
         """Outcomes by scheme, one a chip."""

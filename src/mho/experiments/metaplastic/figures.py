@@ -16,7 +16,7 @@ from mho.experiments.metaplastic.measures import (
     memory,
     reference,
 )
-from mho.experiments.result import bar_group, curve, series
+from mho.experiments.result import bar_group, curve, grouped, series
 
 HELD_OUT = "held-out accuracy [%]"
 BY_EPOCH = ("gated importance", "importance", "interval", "none")
@@ -147,14 +147,8 @@ def _studies(
                       rows, x_scale=scale, y_scale="log")
             )  # fmt: skip
     if "imperfections" in studies:
-        groups: dict[str, tuple[list[float], list[list[float]]]] = {}
-        for name, outcome in studies["imperfections"].items():
-            if ", " in name:
-                what, value = name.rsplit(", ", 1)
-                x, y = groups.setdefault(what, ([], []))
-                x.append(100 * float(value))
-                y.append([average(outcome)])
-        rows = [series(what, x, y) for what, (x, y) in groups.items()]
+        points = {name: o for name, o in studies["imperfections"].items() if ", " in name}
+        rows = grouped(points, average, percent=True)
         out.append(
             curve("imperfections", "One imperfection at a time, mean of the tasks",
                   "spread or noise of the window, or share of the cells [%]", HELD_OUT, rows)

@@ -82,7 +82,7 @@ def phases(
     """One phase for each task in turn, or one for all."""
     out: list[Phase] = []
     for number, some in enumerate([tuple(tasks)] if joint else [(task,) for task in tasks]):
-        images = [len(t.load("train", per_class=config.per_class)) for t in some]
+        images = [t.count("train", per_class=config.per_class) for t in some]
         epoch = -(-max(images) // max(1, config.batch // len(some)))
         start = out[-1].end if out else 0
         out.append(Phase(number, some, start, start + epoch * epochs, epoch))

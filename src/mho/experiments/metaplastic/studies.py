@@ -7,6 +7,7 @@ from collections.abc import Callable
 import mho
 from mho.data import Task
 from mho.errors import invalid
+from mho.experiments.experiment import imperfect
 from mho.experiments.metaplastic.config import MetaplasticConfig, Study
 from mho.experiments.metaplastic.training import Job
 
@@ -212,15 +213,7 @@ def check(config: MetaplasticConfig) -> None:
 
 
 def _imperfect(hardware: mho.Hardware, what: str, value: float) -> mho.Hardware:
-    """The same chips with one imperfection changed; a share of the window, or of the cells."""
-    device = hardware.device
-    assert isinstance(device, mho.MultiLevel)
-    low, high = device.window
-    if what == "write spread":  # unverified: verification would cut it off
+    """The same chips with one imperfection; written unverified where verifying would cut it off."""
+    if what == "write spread":
         hardware = hardware.replace(programming=mho.OpenLoop())
-    changes = {
-        "write spread": {"sigma": (value * (high - low),)},
-        "read noise": {"read_noise": value},
-        "stuck cells": {"stuck_off": value / 2, "stuck_on": value / 2},
-    }
-    return hardware.replace(device=device.replace(**changes[what]))
+    return imperfect(hardware, what, value)

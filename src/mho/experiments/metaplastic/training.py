@@ -88,10 +88,11 @@ def network(config: MetaplasticConfig, name: Network, scheme: Scheme) -> nn.Sequ
 def perfect(hardware: mho.Hardware) -> mho.Hardware:
     """The same levels without any imperfection: the software baseline."""
     device = hardware.device
-    changes: dict[str, Any] = {"read_noise": 0.0, "stuck_on": 0.0, "stuck_off": 0.0}
-    if isinstance(device, mho.MultiLevel):
-        changes |= {"sigma": (0.0,), "device_spread": 0.0}
-    return hardware.replace(device=device.replace(**changes), dac_bits=None, adc_bits=None)
+    assert isinstance(device, mho.MultiLevel)
+    ideal = device.replace(
+        sigma=(0.0,), device_spread=0.0, read_noise=0.0, stuck_on=0.0, stuck_off=0.0
+    )
+    return hardware.replace(device=ideal, dac_bits=None, adc_bits=None)
 
 
 def _hardware(hardware: mho.Hardware, scheme: Scheme) -> mho.Hardware:
@@ -119,14 +120,6 @@ def _falling(plan: list[Phase], step: int) -> float:
     """Factor of the learning rate: along a cosine from 1 to 0 in each phase."""
     phase = next((p for p in plan if step < p.end), plan[-1])
     return (1 + math.cos(math.pi * (step - phase.start) / (phase.end - phase.start))) / 2
-
-
-def _wear(net: nn.Module) -> dict[str, Any]:
-    """How often cells were written: mean, 99.9th percentile; the first programming included."""
-    writes = mho.ledger(net).writes_per_cell().flatten().double()
-    ranked = writes.sort().values
-    at = math.ceil(0.999 * len(ranked)) - 1
-    return {"mean_writes": writes.mean().item(), "writes_999": ranked[at].item()}
 
 
 def _apart(config: MetaplasticConfig, run: Run, job: Job) -> dict[str, Any]:
@@ -212,11 +205,11 @@ class _Learner:
             "values_for_tasks": self._kept(),
             "in_turn": not scheme.joint,
             "states": 2 if scheme.binary else job.hardware.device.states,
-            "stored": [name for rule in self.write.rules for name in getattr(rule, "stored", ())],
+            "stored": [name for rule in self.write.rules for name in rule.stored],
         }
         if job.tested:
             outcome["test"] = self._measure("test")
-        return outcome | _wear(self.net) | account(self.net, self.config.prices)
+        return outcome | account(self.net, self.config.prices)
 
     def _begin(self, phase: Phase) -> None:
         """A new task: a fresh optimizer and, unless all tasks share one, a fresh state."""

@@ -14,10 +14,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from mho.experiments.run import Run
+from mho.experiments.run import Jobs, Run
 from mho.experiments.siamese.config import PRESETS, SiameseConfig
 from mho.experiments.siamese.result import Outcomes, result
-from mho.experiments.siamese.studies import STUDY, Points, check, claimed, schemes
+from mho.experiments.siamese.studies import STUDY, check, claimed, schemes
 from mho.experiments.siamese.training import Job, train
 
 __all__ = ["PRESETS", "SiameseConfig", "run"]
@@ -26,16 +26,7 @@ __all__ = ["PRESETS", "SiameseConfig", "run"]
 def run(config: SiameseConfig, run: Run) -> dict[str, Any]:
     """Train the claimed networks, compare all schemes, study imperfections; returns the result."""
     check(config)
-
-    known: dict[Job, dict[str, Any]] = {}
-
-    def done(points: Points, group: str) -> dict[str, Any]:
-        """Outcomes by name; a training that several studies ask for is done once."""
-        for name, job in points.items():
-            if job not in known:
-                known[job] = run.once(f"{group}: {name}", lambda j=job: train(config, run, j))
-        return {name: known[job] for name, job in points.items()}
-
+    done = Jobs[Job](run, lambda job: train(config, run, job)).outcomes
     by_network = {
         network: [done(claimed(config, network, c), f"{network} {c}") for c in range(config.chips)]
         for network in config.networks

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from mho.experiments import result
-from mho.experiments.result import bar_group, curve, series, whole_edges
+from mho.experiments.result import bar_group, curve, grouped, series, whole_edges
 from mho.experiments.siamese.config import SiameseConfig
 from mho.experiments.siamese.measures import (
     Outcome,
@@ -75,7 +75,7 @@ def curves(
 def _studies(config: SiameseConfig, studies: dict[str, dict[str, Outcome]]) -> list[dict[str, Any]]:
     out = []
     if "imperfections" in studies:
-        rows = _grouped(studies["imperfections"], _accuracy, percent=True)
+        rows = grouped(studies["imperfections"], _accuracy, percent=True)
         out.append(
             curve("imperfections", "One imperfection at a time",
                   "spread or noise of the window, or share of the cells [%]", ACCURACY, rows)
@@ -91,7 +91,7 @@ def _studies(config: SiameseConfig, studies: dict[str, dict[str, Outcome]]) -> l
         )  # fmt: skip
     if "pulses" in studies:
         for slug, line in zip(
-            ("nonlinearity", "asymmetry"), _grouped(studies["pulses"], _accuracy), strict=True
+            ("nonlinearity", "asymmetry"), grouped(studies["pulses"], _accuracy), strict=True
         ):
             out.append(
                 curve(slug, f"Open-loop pulses: {line['name']}", line["name"], ACCURACY,
@@ -103,7 +103,7 @@ def _studies(config: SiameseConfig, studies: dict[str, dict[str, Outcome]]) -> l
             ("endurance", "Accuracy as cells die", ACCURACY, _accuracy),
             ("worn", "Cells dead at the end", "cells [%]", _worn),
         ):
-            rows = _grouped(points, value)
+            rows = grouped(points, value)
             out.append(
                 curve(slug, f"{title}, {config.study_epochs} epoch(s)",
                       "pulses that a cell stands", y_label, rows, x_scale="log")
@@ -194,19 +194,6 @@ def wear(by_scheme: dict[str, list[Outcome]]) -> dict[str, Any]:
         "x_label": "writes, first programming included", "x_scale": "linear", "y_scale": "log",
         "groups": groups,
     }  # fmt: skip
-
-
-def _grouped(points: dict[str, Outcome], value: Any, percent: bool = False) -> list[dict[str, Any]]:
-    """A line for each name, over the number that follows its comma."""
-    lines: dict[str, list[tuple[float, float]]] = {}
-    for key, outcome in points.items():
-        name, number = key.rsplit(", ", 1)
-        x = float(number) * (100 if percent else 1)
-        lines.setdefault(name, []).append((x, value(outcome)))
-    return [
-        series(name, [x for x, _ in found], [[y] for _, y in found])
-        for name, found in lines.items()
-    ]
 
 
 def _accuracy(outcome: Outcome) -> float:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 import mho
 from mho.errors import invalid
+from mho.experiments.experiment import imperfect
 from mho.experiments.siamese.config import SiameseConfig, Study
 from mho.experiments.siamese.training import Job
 
@@ -43,7 +44,7 @@ def schemes(config: SiameseConfig) -> Points:
 def imperfections(config: SiameseConfig) -> Points:
     """One imperfection at a time."""
     return {
-        f"{what}, {value:g}": _frugal(config, _imperfect(config.hardware, what, value))
+        f"{what}, {value:g}": _frugal(config, imperfect(config.hardware, what, value))
         for what, values in IMPERFECTIONS.items()
         for value in values
     }
@@ -136,20 +137,6 @@ def pulse_cell(
 
 def _frugal(config: SiameseConfig, hardware: mho.Hardware) -> Job:
     return Job("frugal", config.study_epochs, hardware)
-
-
-def _imperfect(hardware: mho.Hardware, what: str, value: float) -> mho.Hardware:
-    """The same chips with one imperfection changed; a share of the window, or of the cells."""
-    device = hardware.device
-    assert isinstance(device, mho.MultiLevel)
-    low, high = device.window
-    changes = {
-        "write spread": {"sigma": (value * (high - low),)},
-        "device spread": {"device_spread": value},
-        "read noise": {"read_noise": value},
-        "stuck cells": {"stuck_off": value / 2, "stuck_on": value / 2},
-    }
-    return hardware.replace(device=device.replace(**changes[what]))
 
 
 def check(config: SiameseConfig) -> None:
