@@ -1,6 +1,7 @@
 """What one cell does: pure functions on tensors and frozen records in SI units."""
 
 from mho.physics.cell import Cell, LandingCell, Traits
+from mho.physics.conduction import Conduction, Ohmic, Sinh, Transistor
 from mho.physics.multi_level import MultiLevel
 from mho.physics.noise import GeneratorNoise, Noise
 from mho.physics.programming import OpenLoop, Present, Programmed, Programming, Verify
@@ -13,19 +14,23 @@ Device = TwoState | MultiLevel | PulseResponse
 
 __all__ = [
     "Cell",
+    "Conduction",
     "Device",
     "GeneratorNoise",
     "LandingCell",
     "MultiLevel",
     "Noise",
+    "Ohmic",
     "OpenLoop",
     "Present",
     "Programmed",
     "Programming",
     "PulseResponse",
     "Resistance",
+    "Sinh",
     "Spread",
     "Traits",
+    "Transistor",
     "TwoState",
     "Verify",
 ]

@@ -1,0 +1,98 @@
+"""How the current through a cell follows the voltage across it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Annotated, ClassVar
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from mho.config import Config, Range
+
+
+class Conduction(Config, ABC):
+    """One law of conduction; leaves are final, all methods pure.
+
+    The current is 0 at 0 V and never falls with the voltage. `g` [S] is the conductance that was
+    programmed; 0: an open cell.
+    """
+
+    @abstractmethod
+    def current(self, v: Float[Tensor, "*#n"], g: Float[Tensor, "*#n"]) -> Float[Tensor, "*#n"]:
+        """Current [A] at voltage v [V], differentiable in both."""
+
+    @abstractmethod
+    def slope(self, v: Float[Tensor, "*#n"], g: Float[Tensor, "*#n"]) -> Float[Tensor, "*#n"]:
+        """Differential conductance di/dv [S] at voltage v [V], 0 or more."""
+
+
+class Ohmic(Conduction):
+    """i = g v."""
+
+    family: ClassVar[str] = "ohmic"
+
+    def current(self, v: Float[Tensor, "*#n"], g: Float[Tensor, "*#n"]) -> Float[Tensor, "*#n"]:
+        """g v."""
+        return g * v
+
+    def slope(self, v: Float[Tensor, "*#n"], g: Float[Tensor, "*#n"]) -> Float[Tensor, "*#n"]:
+        """g."""
+        return g.expand(torch.broadcast_shapes(g.shape, v.shape))
+
+
+class Sinh(Conduction):
+    """i = g v0 sinh(v / v0): g at low voltage, exponential beyond v0 (hopping, tunnelling)."""
+
+    family: ClassVar[str] = "sinh"
+
+    v0: Annotated[float, Range(above=0.0, most=100.0)] = 0.25
+    """Voltage that sets how soon the current bends [V]."""
+
+    def current(self, v: Float[Tensor, "*#n"], g: Float[Tensor, "*#n"]) -> Float[Tensor, "*#n"]:
+        """g v0 sinh(v / v0)."""
+        return g * self.v0 * torch.sinh(v / self.v0)
+
+    def slope(self, v: Float[Tensor, "*#n"], g: Float[Tensor, "*#n"]) -> Float[Tensor, "*#n"]:
+        """g cosh(v / v0)."""
+        return g * torch.cosh(v / self.v0)
+
+
+class Transistor(Conduction):
+    """1T1R: an ohmic cell g in series with a selector transistor, between it and the bit line.
+
+    Square law (Shichman and Hodges, IEEE J. Solid-State Circuits 3 (1968) 285), gate held at a
+    fixed voltage above the source, no channel-length modulation. With x across the channel,
+
+        i = beta (overdrive x - x^2 / 2) = g (v - x)    up to x = overdrive, constant beyond.
+
+    Below 0 V the same parabola goes on: drain and source change places.
+    """
+
+    family: ClassVar[str] = "1t1r"
+
+    beta: Annotated[float, Range(above=0.0)] = 1e-3
+    """Transconductance parameter, mobility x oxide capacitance x width / length [A/V^2]."""
+    overdrive: Annotated[float, Range(above=0.0, most=100.0)] = 1.0
+    """Gate-source voltage above the threshold [V]."""
+
+    def current(self, v: Float[Tensor, "*#n"], g: Float[Tensor, "*#n"]) -> Float[Tensor, "*#n"]:
+        """That of the channel."""
+        saturated, x = self._channel(v, g)
+        most = 0.5 * self.beta * self.overdrive**2
+        return torch.where(saturated, most, self.beta * x * (self.overdrive - 0.5 * x))
+
+    def slope(self, v: Float[Tensor, "*#n"], g: Float[Tensor, "*#n"]) -> Float[Tensor, "*#n"]:
+        """Cell and channel in series, beta (overdrive - x) of the latter; 0 in saturation."""
+        saturated, x = self._channel(v, g)
+        channel = self.beta * (self.overdrive - x)
+        return torch.where(saturated, 0.0, g * channel / (g + channel))
+
+    def _channel(self, v: Tensor, g: Tensor) -> tuple[Tensor, Tensor]:
+        """Whether it saturates, and where not, the voltage across it."""
+        saturated = g * (v - self.overdrive) >= 0.5 * self.beta * self.overdrive**2
+        v = torch.where(saturated, self.overdrive, v)
+        b = self.beta * self.overdrive + g
+        root = torch.sqrt(b * b - 2 * self.beta * g * v)
+        return saturated, 2 * g * v / (b + root)
