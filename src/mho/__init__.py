@@ -9,7 +9,7 @@ cost = mho.price(rep, mho.prices.get("hfo2-130nm"))
 """
 
 from mho import data, nn
-from mho.hardware import Hardware, Placement, effective_conductance, ledger, price, prices
+from mho.hardware import Hardware, Placement, Wires, effective_conductance, ledger, price, prices
 from mho.learning.accuracy_matrix import AccuracyMatrix
 from mho.learning.batchnorm import refresh_batchnorm
 from mho.learning.bayesian import BayesianSteps
@@ -25,6 +25,7 @@ from mho.learning.precision import HiddenPrecision
 from mho.learning.quantizer import quantize
 from mho.learning.recognizer import TaskRecognizer
 from mho.learning.refit import refit
+from mho.learning.rewire import rewire
 from mho.learning.rivals import Accumulate, SignUpdate, StochasticRounding, StochasticSparse
 from mho.learning.rules import IntervalRule
 from mho.learning.tiki_taka import TikiTaka, fast_pulses
@@ -71,6 +72,7 @@ __all__ = [
     "TikiTaka",
     "TwoState",
     "Verify",
+    "Wires",
     "WriteStep",
     "calibrate",
     "confusion",
@@ -92,6 +94,7 @@ __all__ = [
     "quantize",
     "refit",
     "refresh_batchnorm",
+    "rewire",
     "to_digital",
     "tune",
     "untune",

@@ -9,6 +9,7 @@ from mho.hardware.prices import Cost, Prices, price
 from mho.hardware.redundancy import Copies
 from mho.hardware.tiling import Tiling
 from mho.hardware.wires import effective_conductance
+from mho.hardware.wiring import Wires
 
 __all__ = [
     "MAPPINGS",
@@ -22,6 +23,7 @@ __all__ = [
     "Placement",
     "Prices",
     "Tiling",
+    "Wires",
     "effective_conductance",
     "ledger",
     "mapping",

@@ -54,6 +54,9 @@ class Crossbar(nn.Module):
             rows and events: what follows one after another where a row's cells are served at once.
         trait_* (chips, *cells): float32, device-to-device traits of the cell family.
         budget (chips, *cells): float32, pulses a cell stands, if endurance spreads.
+        seen (chips, *cells): float32, conductance [S] as seen from the ends of the lines, if there
+            are wires: right at their last solution, estimated for cells written since.
+        unsolved (tiles,): bool, tiles with a cell written since, if there are wires.
 
     Positions are those of the weights: `place` orders each chip's devices over them, once.
 
@@ -86,6 +89,11 @@ class Crossbar(nn.Module):
         """Programming events so far: the key of the next one's noise."""
         self.surveys = 0
         """Reads of every cell, those of padding included, before placement."""
+        self.unsettled = 0
+        """Write events since the wires were last solved."""
+        self.staleness = 0.0
+        """Largest error of the estimates that a solution of the wires has replaced since the whole
+        was programmed: its root mean square over that of what the tiles really show [1]."""
         shape = (len(chips), *tiling.shape)
         self.register_buffer("conductance", torch.zeros(shape, dtype=torch.float32))
         self.register_buffer("level", torch.full(tiling.shape, UNFORMED, dtype=torch.int16))
@@ -97,7 +105,51 @@ class Crossbar(nn.Module):
         self._trait_names: tuple[str, ...] = ()
         self._make()
         self._look()
+        self._wire()
         self.register_load_state_dict_post_hook(_after_load)
+
+    def _wire(self) -> None:
+        """Have buffers for wires, or none, as the hardware says; nothing is solved yet."""
+        self._wires = self.hardware.wires
+        self._wired = bool(self._wires)
+        self._shown = "seen" if self._wired else "conductance"
+        for name in ("seen", "unsolved"):
+            self._buffers.pop(name, None)
+        if self._wired:
+            self.register_buffer("seen", self.conductance.clone())
+            unsolved = torch.ones(self.tiling.tiles, dtype=torch.bool, device=self.level.device)
+            self.register_buffer("unsolved", unsolved)
+
+    def rewire(self, hardware: Hardware) -> None:
+        """The same cells behind other wires: `hardware` may differ in these alone."""
+        self.hardware = hardware
+        self._wire()
+        self.solve_all()
+
+    def solve_all(self) -> None:
+        """Solve the wires after all cells were programmed: there was no estimate to speak of."""
+        self.solve()
+        self.staleness = 0.0
+
+    @property
+    def due(self) -> bool:
+        """Whether so many write events have passed that the wires are to be solved."""
+        return self._wired and self.unsettled >= self.hardware.wire_refresh
+
+    def solve(self) -> None:
+        """Solve the wires of the tiles that were written since they were last solved."""
+        self.unsettled = 0
+        if not self._wired:
+            return
+        tiles = self.get_buffer("unsolved").nonzero().squeeze(1)
+        if len(tiles) == 0:
+            return
+        seen = self.get_buffer("seen")
+        exact = self._wires.seen(self.conductance[:, tiles])
+        apart = (seen[:, tiles] - exact).norm() / exact.norm().clamp(min=1e-30)
+        self.staleness = max(self.staleness, apart.item())
+        seen[:, tiles] = exact
+        self.get_buffer("unsolved").zero_()
 
     def _make(self) -> None:
         """Draw what is fixed when the chips are made: traits, stuck cells, endurance."""
@@ -219,6 +271,8 @@ class Crossbar(nn.Module):
         if scheme.verifies:
             self._count("reads", reads.sum(1))
             self._count("row_reads", self._most_in_rows(cells, reads))
+        if self._wired:
+            self._estimate(cells, at, present[at], conductance)
         present[at] = conductance
         self._state("level", cells)[slice(None) if cells is None else cells] = level
         self._state("writes", cells)[at] += pulses > 0
@@ -226,6 +280,16 @@ class Crossbar(nn.Module):
         self.__dict__["_margin"] -= most
         if self._margin <= 0:
             self._wear_out()
+
+    def _estimate(self, cells: Array | None, at: Array, before: Array, after: Array) -> None:
+        """Let what is seen of cells change as they do themselves, until the wires are solved."""
+        seen = self._state("seen", cells)
+        share = as_tensor(seen[at]) / as_tensor(before)
+        estimate = torch.where(as_tensor(before) > 0, share, 1.0).mul_(as_tensor(after))
+        seen[at] = estimate if cells is None else small(estimate)
+        unsolved, cells_of_tile = self._buffer("unsolved"), self.level[0].numel()
+        unsolved[slice(None) if cells is None else as_tensor(cells) // cells_of_tile] = True
+        self.__dict__["unsettled"] += 1
 
     def _most_in_rows(self, cells: Array | None, pulses: Array) -> Array:
         """Most pulses or reads (chips, n) on any cell of a row, summed over the rows: (chips,)."""
@@ -263,9 +327,9 @@ class Crossbar(nn.Module):
         counter += events
 
     def signed(self) -> Tensor:
-        """Signed conductance of every weight (chips, out, in) [S]."""
-        t = self.tiling
-        return t.join(t.mapping.fold(self.conductance, t.cols, self.hardware.device.window))
+        """Signed conductance of every weight as seen through the wires (chips, out, in) [S]."""
+        t, seen = self.tiling, self._buffer(self._shown)
+        return t.join(t.mapping.fold(seen, t.cols, self.hardware.device.window))
 
     def read_back(self, cells: Tensor) -> Tensor:
         """One noisy read of weights whose cells are `cells` (n, terms): (chips, n) [S], signed.
@@ -285,20 +349,21 @@ class Crossbar(nn.Module):
         return signed.add_(noise.normal(), alpha=sigma)
 
     def signed_at(self, cells: Tensor) -> Tensor:
-        """Signed conductance (chips, n) [S] of weights whose cells are `cells` (n, terms)."""
+        """Signed conductance (chips, n) [S], as seen, of weights with cells `cells` (n, terms)."""
         return signed_together([(self, cells)])
 
     def get_extra_state(self) -> Tensor:
-        """Scalars of the state: inputs, vectors, programmings, seed, first chip, surveys."""
+        """Scalars of the state: inputs, vectors, programmings, seed, first chip, surveys, unsettled
+        write events."""
         counts = [self.inputs, self.vectors, self.programmings, self.seed, self.chips.start]
-        return torch.tensor([*counts, self.surveys], dtype=torch.int64)
+        return torch.tensor([*counts, self.surveys, self.unsettled], dtype=torch.int64)
 
     def set_extra_state(self, state: Tensor) -> None:
-        """Take the scalars back; states written before there were surveys lack their number."""
-        counts = map(int, state.tolist())
-        self.inputs, self.vectors, self.programmings, self.seed, first, *surveys = counts
+        """Take the scalars back; states of earlier versions lack the last ones."""
+        counts = [*map(int, state.tolist()), 0, 0][:7]
+        self.inputs, self.vectors, self.programmings, self.seed, first, *counts = counts
         self.chips = range(first, first + len(self.chips))
-        self.surveys = sum(surveys)
+        self.surveys, self.unsettled = counts
 
 
 def write_together(requests: Sequence[tuple[Crossbar, Tensor, Tensor]]) -> None:
@@ -320,13 +385,14 @@ def write_together(requests: Sequence[tuple[Crossbar, Tensor, Tensor]]) -> None:
 
 
 def signed_together(wanted: Sequence[tuple[Crossbar, Tensor]]) -> Tensor:
-    """Signed conductance (chips, n1 + n2 + ...) [S] of weights of crossbars of the same hardware.
+    """Signed conductance (chips, n1 + n2 + ...) [S], as seen, of weights of crossbars of the same
+    hardware.
 
     Args:
         wanted: crossbar, and flat positions (n, terms) of the cells that enter each weight.
     """
     first, cells = wanted[0]
-    held = [xb._buffer("conductance").flatten(1).index_select(1, c.flatten()) for xb, c in wanted]
+    held = [xb._buffer(xb._shown).flatten(1).index_select(1, c.flatten()) for xb, c in wanted]
     g = torch.cat(held, 1).unflatten(1, (-1, cells.shape[1]))
     return first.tiling.mapping.combine(g, first.hardware.device.window)
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Annotated
 
 from mho.config import Config, Range
+from mho.errors import invalid
 from mho.hardware.mapping import Mapping, MappingName, mapping
 from mho.hardware.placement import Placement
 from mho.hardware.redundancy import Copies
+from mho.hardware.wiring import Ohms, Wires
 from mho.physics import MultiLevel, OpenLoop, PulseResponse, TwoState, Verify
 
 
@@ -25,6 +27,15 @@ class Hardware(Config):
     are not, and nothing is surveyed."""
     tile: Annotated[tuple[int, int], Range(least=1, most=65536)] = (128, 128)
     """Rows (inputs) and cell columns of one array [1]."""
+    wire_resistance: Ohms | Wires = 0.0
+    """Of every segment of word lines and bit lines [ohm], or all that is known of the wires. The
+    layers take cells as ohmic; programming and verifying see each cell without its wires."""
+    wire_refresh: Annotated[int, Range(least=1)] = 1
+    """Write steps after which the wires of the arrays written are solved anew [1]; until then a
+    cell that is written counts as changed by the ratio of its conductances."""
+    predistortion: Annotated[int, Range(least=0, most=1000)] = 0
+    """Rounds in which the levels that a network is mapped to are corrected for the wires [1]; of
+    use where cells have more levels than weights. 0: not at all."""
     programming: OpenLoop | Verify = Verify()
     """How cells are written."""
     weight_levels: Annotated[int, Range(least=2)] | None = None
@@ -48,12 +59,21 @@ class Hardware(Config):
     def __post_init__(self) -> None:
         super().__post_init__()
         self.cells.check_levels(self.levels, self.device.states)
+        if self.predistortion and self.mapping == "single":
+            allowed = "0 where mapping is 'single': what it subtracts is digital and sees no wires"
+            raise invalid("Hardware.predistortion", self.predistortion, allowed)
 
     @property
     def cells(self) -> Mapping:
         """The mapping, as an object, copies included."""
         base = mapping(self.mapping)
         return base if self.copies == 1 else Copies(base, self.copies)
+
+    @property
+    def wires(self) -> Wires:
+        """The wires, as a record."""
+        r = self.wire_resistance
+        return r if isinstance(r, Wires) else Wires(row=r, col=r)
 
     @property
     def levels(self) -> int:

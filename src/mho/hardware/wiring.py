@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated
 
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
 from mho.config import Config, Range
+from mho.hardware.wires import effective_conductance
+
+AT_ONCE = 1 << 19
+"""Cells whose wires are solved at once; a solution takes a few hundred bytes for each."""
 
 Ohms = Annotated[float, Range(least=0.0)]
 
@@ -29,3 +37,15 @@ class Wires(Config):
 
     def __bool__(self) -> bool:
         return max(self.row, self.col, self.source, self.sense) > 0.0
+
+    def seen(self, g: Float[Tensor, "*lead rows cols"]) -> Float[Tensor, "*lead rows cols"]:
+        """Conductance [S] that cells g [S] show at the lines' ends; a few arrays at a time."""
+        if not self or g.numel() == 0:
+            return g
+        arrays = g.reshape(-1, *g.shape[-2:])
+        together = max(1, AT_ONCE // arrays[0].numel())
+        solved = [
+            effective_conductance(some, self.row, self.col, self.source, self.sense)
+            for some in arrays.split(together)
+        ]
+        return torch.cat(solved).view_as(g)

@@ -61,9 +61,13 @@ def confusion(
 ) -> Int64[Tensor, "chips classes classes"]:
     """How often each chip took class i for class j: counts (chips, true class, answer).
 
-    Arguments and errors as in `evaluate`, whose accuracy is the diagonal's share.
+    Arguments and errors as in `evaluate`, whose accuracy is the diagonal's share. Wires whose
+    solution is pending are solved before.
     """
     counts: Tensor | None = None
+    for layer in net.modules():
+        if isinstance(layer, ArrayLayer):
+            layer.settle()
     with evaluating(net):
         for x, y in loader:
             if counts is None and uncalibrated(net):

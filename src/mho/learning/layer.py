@@ -14,11 +14,12 @@ from torch.autograd.function import once_differentiable
 from mho.errors import invalid
 from mho.hardware import Crossbar, Hardware, Tiling
 from mho.hardware.converters import Converter
+from mho.hardware.predistortion import predistorted
 from mho.hardware.small import small
 from mho.hardware.streams import key
 from mho.learning.arithmetic import FixedPointArithmetic
 from mho.learning.compare import positions_apart
-from mho.learning.quantizer import level_index
+from mho.learning.quantizer import level_index, level_value
 
 _CACHED = 1 << 21
 """Outputs of tiles that are converted in one go."""
@@ -170,9 +171,20 @@ class ArrayLayer(nn.Module):
         self.crossbar.place(index)
         levels = tiling.mapping.levels(index.clamp(min=0), n, self.hardware.device.states)
         used = tiling.used().to(levels.device)
-        self.crossbar.program(torch.where(used, levels, -1))
+        levels = torch.where(used, levels, -1)
+        if self._predistorted:
+            levels, share = predistorted(levels, tiling, self.hardware)
+            self.gain.copy_((1 / share).expand_as(self.gain))
+            self.tuned = True
+        self.crossbar.program(levels)
+        self.crossbar.solve_all()
         self.refresh()
         self.mark_written()
+
+    @property
+    def _predistorted(self) -> bool:
+        """Whether levels are not those of the weights, but allow for the wires."""
+        return self.hardware.predistortion > 0 and bool(self.hardware.wires)
 
     def check_finite(self) -> None:
         """Refuse a shadow weight with nan or inf in it."""
@@ -210,8 +222,24 @@ class ArrayLayer(nn.Module):
         """
         effective, target = self.effective, self.target
         realized = signed.mul(self.scale).to(effective.dtype)
-        effective.view(self.chips, -1).index_copy_(1, weights, realized)
+        if self.crossbar.due:
+            self.settle()
+        else:
+            effective.view(self.chips, -1).index_copy_(1, weights, realized)
         target.view(-1).index_copy_(0, weights, value.mul(self.full_scale).to(target.dtype))
+
+    @torch.no_grad()
+    def settle(self) -> None:
+        """Solve the wires where cells were written since, and fold them in."""
+        if self.crossbar.unsettled:
+            self.crossbar.solve()
+            torch.mul(self.crossbar.signed(), self.scale, out=self.effective)
+
+    def rewire(self, hardware: Hardware) -> None:
+        """The same cells behind other wires; see `mho.rewire`."""
+        self.hardware = hardware
+        self.crossbar.rewire(hardware)
+        torch.mul(self.crossbar.signed(), self.scale, out=self.effective)
 
     def read_back(self, weights: Tensor) -> Tensor:
         """Weights (n,) of the only chip as one noisy read of their cells gives them; counted."""
@@ -224,17 +252,25 @@ class ArrayLayer(nn.Module):
         crossbar, device = self.crossbar, self.hardware.device
         tiling = crossbar.tiling
         torch.mul(crossbar.signed(), self.scale, out=self.effective)
+        if self._predistorted:
+            index = level_index(self._matrix(), self.full_scale, self.hardware.levels)
+            self.target.copy_(level_value(index, self.full_scale, self.hardware.levels))
+            return
         nominal = device.nominal(crossbar.level)
         folded = tiling.mapping.fold(nominal, tiling.cols, device.window)
         torch.mul(tiling.join(folded), self.scale, out=self.target)
 
     def expected(self, hardware: Hardware | None = None) -> Tensor:
-        """Weight (out, in) that the levels give on average over chips, spread included.
+        """Weight (out, in) that the levels give on average over chips, spread included, and with
+        the wires that cells of mean conductance have.
 
         `hardware` may be another kind of chip, of the same mapping, levels and window.
         """
         hardware, tiling = hardware or self.hardware, self.crossbar.tiling
-        mean = hardware.programming.mean(hardware.device, self.crossbar.level)
+        level = self.crossbar.level
+        mean = hardware.programming.mean(hardware.device, level)
+        if hardware.wires:
+            mean = hardware.wires.seen(torch.where(level >= 0, mean, 0.0))
         folded = tiling.mapping.fold(mean, tiling.cols, self.hardware.device.window)
         return tiling.join(folded) * self.scale
 

@@ -374,6 +374,9 @@ def _check(
     """Refuse thresholds that would write nothing, or write without effect."""
     for name, value in threshold.items():
         hardware = layers[name].hardware
+        if hardware.predistortion and hardware.wires:
+            allowed = "0 where weights are written in place: that goes through the wires anyway"
+            raise invalid("Hardware.predistortion", hardware.predistortion, allowed)
         if value >= 1 and any(getattr(rule, "lands_on_levels", False) for rule in rules):
             allowed = "below 1 step with rules that move weights from level to level"
             raise invalid(f"WriteStep.threshold[{name!r}]", value, allowed)

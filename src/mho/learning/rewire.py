@@ -1,0 +1,32 @@
+"""The same chips behind other wires."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from mho.hardware import Hardware, Wires
+from mho.learning.layer import memristive_layers
+
+
+@torch.no_grad()
+def rewire(net: nn.Module, wire_resistance: float | Wires) -> None:
+    """Give the arrays of a mapped network other wires; no cell is written, levels stay.
+
+    Sweeps of the wire resistance need no new chips then. Converters keep their ranges and the
+    read-out its tuning; a network mapped with `Hardware.predistortion` keeps what that chose.
+
+    Args:
+        net: a converted network.
+        wire_resistance: as in `Hardware` [ohm].
+
+    Raises:
+        ValueError: a resistance is negative or not finite; then nothing is changed.
+    """
+    layers = memristive_layers(net).values()
+    kinds: dict[int, Hardware] = {}
+    for layer in layers:
+        old = layer.hardware
+        kinds.setdefault(id(old), old.replace(wire_resistance=wire_resistance))
+    for layer in layers:
+        layer.rewire(kinds[id(layer.hardware)])

@@ -1,0 +1,266 @@
+"""Wires in a network: folded once per programming, refreshed as it is written, allowed for."""
+
+import copy
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import mho
+from mho.learning.layer import memristive_layers
+
+CELL = mho.MultiLevel(
+    g_min=5e-6, g_max=200e-6, levels=129, sigma=(2e-6,), stuck_off=0.01, stuck_on=0.01
+)
+WIRES = mho.Wires(row=3.0, col=5.0, source=40.0, sense=20.0)
+
+
+def hardware(**changes: object) -> mho.Hardware:
+    settings = {"device": CELL, "tile": (16, 24), "weight_levels": 17, "wire_resistance": WIRES}
+    return mho.Hardware(**(settings | changes))
+
+
+def mapped(kind: mho.Hardware, chips: int | None = None, seed: int = 0) -> nn.Module:
+    model = nn.Sequential(nn.Linear(37, 20, bias=False), nn.ReLU(), nn.Linear(20, 5))
+    generator = torch.Generator().manual_seed(seed)
+    for p in model.parameters():
+        p.data.normal_(generator=generator)
+    return mho.convert(model, kind, chips, generator=generator)
+
+
+def first(net: nn.Module) -> mho.nn.MemristiveLinear:
+    return next(iter(memristive_layers(net).values()))  # type: ignore[return-value]
+
+
+def exact(layer: mho.nn.MemristiveLinear, wires: mho.Wires = WIRES) -> Tensor:
+    """The effective weight, array by array."""
+    crossbar, tiling = layer.crossbar, layer.crossbar.tiling
+    seen = torch.stack(
+        [
+            torch.stack(
+                [
+                    mho.effective_conductance(
+                        g.double(), wires.row, wires.col, wires.source, wires.sense
+                    )
+                    for g in chip
+                ]
+            )
+            for chip in crossbar.conductance
+        ]
+    )
+    window = layer.hardware.device.window
+    return tiling.join(tiling.mapping.fold(seen, tiling.cols, window)) * layer.scale
+
+
+def off(layer: mho.nn.MemristiveLinear) -> float:
+    """Error of the layer's weight against that of its cells and wires, as a share of it."""
+    true = exact(layer)
+    return ((layer.effective - true).norm() / true.norm()).item()
+
+
+def move(net: nn.Module, share: float = 0.1, seed: int = 1) -> None:
+    """Move a share of each layer's shadows far."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for layer in memristive_layers(net).values():
+            some = torch.rand(layer.weight.shape, generator=generator) < share
+            layer.weight[some] *= -1
+
+
+@pytest.mark.parametrize("mapping", ["differential", "offset", "single"])
+@pytest.mark.parametrize("chips", [None, 3])
+def test_the_effective_weight_is_that_of_cells_and_wires(mapping: str, chips: int | None) -> None:
+    net = mapped(hardware(mapping=mapping), chips)
+    for layer in memristive_layers(net).values():
+        assert off(layer) < 1e-5
+        unwired = layer.crossbar.tiling.join(
+            layer.crossbar.tiling.mapping.fold(
+                layer.crossbar.conductance, layer.crossbar.tiling.cols, CELL.window
+            )
+        )
+        assert (layer.effective - unwired * layer.scale).norm() > 0.01 * layer.effective.norm()
+
+
+def test_arrays_without_wires_stay_as_they_were() -> None:
+    net, same = mapped(hardware(wire_resistance=0.0)), mapped(hardware(wire_resistance=mho.Wires()))
+    for a, b in zip(memristive_layers(net).values(), memristive_layers(same).values(), strict=True):
+        assert torch.equal(a.effective, b.effective)
+        assert {"seen", "unsolved"}.isdisjoint(a.state_dict())
+        signed = a.crossbar.tiling.mapping.fold(
+            a.crossbar.conductance, a.crossbar.tiling.cols, (0, 1)
+        )
+        assert torch.equal(a.effective, a.crossbar.tiling.join(signed) * a.scale)
+
+
+def test_a_number_stands_for_all_segments() -> None:
+    one = first(mapped(hardware(wire_resistance=2.0))).effective
+    other = first(mapped(hardware(wire_resistance=mho.Wires(row=2.0, col=2.0)))).effective
+    assert torch.equal(one, other)
+
+
+def test_a_chip_is_the_same_among_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    many = first(mapped(hardware(), 3)).effective
+    monkeypatch.setattr("mho.hardware.wiring.AT_ONCE", 1)
+    assert torch.allclose(first(mapped(hardware(), 3)).effective, many, rtol=1e-5, atol=1e-8)
+    one = first(mapped(hardware(), 1)).effective
+    assert torch.allclose(one[0], many[0], rtol=1e-5, atol=1e-8)
+
+
+def test_each_write_is_seen_through_the_wires() -> None:
+    net = mapped(hardware(), 2)
+    for seed in range(3):
+        move(net, seed=seed)
+        mho.write(net)
+        for layer in memristive_layers(net).values():
+            assert off(layer) < 1e-5
+
+
+def test_only_arrays_that_were_written_are_solved(monkeypatch: pytest.MonkeyPatch) -> None:
+    net = mapped(hardware())
+    layer, solved = first(net), []
+    seen = mho.Wires.seen
+    monkeypatch.setattr(mho.Wires, "seen", lambda w, g: (solved.append(g.shape[1]), seen(w, g))[1])
+    with torch.no_grad():
+        layer.weight[0, 0] *= -1
+    mho.write(net)
+    assert solved == [1]
+    assert layer.crossbar.tiling.tiles == 6
+
+
+def test_between_refreshes_a_written_cell_is_estimated() -> None:
+    net = mapped(hardware(wire_refresh=3))
+    layer = first(net)
+    for step in range(3):
+        stale = layer.effective.clone()
+        move(net, 0.05, seed=step)
+        mho.write(net)
+        if step < 2:
+            before = (stale - exact(layer)).norm() / exact(layer).norm()
+            assert 1e-5 < off(layer) < 0.3 * before
+    assert off(layer) < 1e-5
+    assert 1e-4 < layer.crossbar.staleness < 0.3
+    assert layer.crossbar.unsettled == 0
+
+
+def test_evaluation_solves_what_is_pending() -> None:
+    net = mapped(hardware(wire_refresh=100))
+    move(net)
+    mho.write(net)
+    assert off(first(net)) > 1e-4
+    mho.evaluate(net, [(torch.rand(4, 37), torch.zeros(4, dtype=torch.int64))])
+    assert off(first(net)) < 1e-5
+
+
+@pytest.mark.parametrize("refresh", [1, 3])
+def test_saved_and_loaded_it_goes_on_as_if_nothing_had_been(refresh: int) -> None:
+    net = mapped(hardware(wire_refresh=refresh), seed=3)
+    move(net)
+    mho.write(net)
+    loaded = mapped(hardware(wire_refresh=refresh), seed=4)
+    loaded.load_state_dict(net.state_dict())
+    twin = copy.deepcopy(net)
+    for each in (net, loaded, twin):
+        x = torch.ones(2, 37)
+        kept = each(x)
+        for seed in (5, 6):
+            move(each, seed=seed)
+            mho.write(each)
+        each.outcome = torch.cat([kept, each(x)])
+    assert torch.equal(loaded.outcome, net.outcome)
+    assert torch.equal(twin.outcome, net.outcome)
+
+
+def test_rewired_chips_are_those_that_were_made_so() -> None:
+    net, other = mapped(hardware()), mapped(hardware(wire_resistance=1.0))
+    plain = mapped(hardware(wire_resistance=0.0))
+    mho.rewire(net, 1.0)
+    x = torch.ones(2, 37)
+    assert torch.allclose(net(x), other(x), rtol=1e-5)
+    move(net)
+    mho.write(net)
+    assert off_with(first(net), 1.0) < 1e-5
+    mho.rewire(other, 0.0)
+    assert torch.equal(other(x), plain(x))
+    assert set(other.state_dict()) == set(plain.state_dict())
+    with pytest.raises(ValueError, match=r"Hardware\.wire_resistance"):
+        mho.rewire(net, -1.0)
+
+
+def off_with(layer: mho.nn.MemristiveLinear, r: float) -> float:
+    true = exact(layer, mho.Wires(row=r, col=r))
+    return ((layer.effective - true).norm() / true.norm()).item()
+
+
+@pytest.mark.parametrize("mapping", ["differential", "offset"])
+def test_predistortion_brings_weights_back_into_proportion(mapping: str) -> None:
+    cell = mho.MultiLevel(g_min=5e-6, g_max=200e-6, levels=257)
+    x = torch.randn(50, 37, generator=torch.Generator().manual_seed(0))
+
+    def error(rounds: int) -> float:
+        kind = hardware(
+            tile=(40, 48), device=cell, mapping=mapping, predistortion=rounds, wire_resistance=20.0
+        )
+        layer = first(mapped(kind))
+        wanted = x @ layer.target.T
+        if rounds == 0:
+            mho.tune(nn.Sequential(layer), x)
+        return ((layer(x) - wanted).norm() / wanted.norm()).item()
+
+    plain = error(0)
+    assert plain > 0.05
+    assert error(30) < 0.2 * plain
+
+
+def test_predistorted_weights_keep_what_they_stand_for() -> None:
+    kind = hardware(predistortion=3)
+    net, plain = mapped(kind), mapped(hardware())
+    layer = first(net)
+    assert torch.allclose(layer.target, first(plain).target, atol=1e-6)
+    assert not torch.equal(layer.crossbar.level, first(plain).crossbar.level)
+    assert mho.ledger(net).writes_per_cell().max() == 1
+    loaded = mapped(kind, seed=9)
+    loaded.load_state_dict(net.state_dict())
+    x = torch.ones(2, 37)
+    assert torch.equal(loaded(x), net(x))
+    assert torch.equal(first(loaded).target, layer.target)
+
+
+def test_the_known_wires_give_a_gain() -> None:
+    net = mapped(hardware(device=mho.MultiLevel(g_min=5e-6, g_max=200e-6, levels=129)))
+    layer = first(net)
+    x = torch.randn(50, 37, generator=torch.Generator().manual_seed(0))
+    wanted = x @ layer.target.T
+    before = (layer(x) - wanted).norm()
+    mho.correct(net)
+    assert (layer(x) - wanted).norm() < 0.7 * before
+
+
+def test_a_convolution_has_wires_too() -> None:
+    model = nn.Sequential(nn.Conv2d(3, 8, 3, bias=False))
+    net = mho.convert(model, hardware(), 2)
+    assert off(first(net)) < 1e-5
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"wire_resistance": -1.0}, r"Hardware\.wire_resistance = -1\.0: .* \[0, inf\)"),
+        ({"wire_resistance": float("nan")}, r"Hardware\.wire_resistance"),
+        ({"wire_resistance": {"row": -2.0}}, r"Wires\.row = -2\.0"),
+        ({"wire_refresh": 0}, r"Hardware\.wire_refresh = 0"),
+        ({"predistortion": 1, "mapping": "single"}, r"Hardware\.predistortion = 1: .*'single'"),
+    ],
+)
+def test_what_cannot_be_is_refused(change: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        hardware(**change)
+
+
+def test_predistorted_arrays_are_not_written_in_place() -> None:
+    with pytest.raises(ValueError, match=r"Hardware\.predistortion = 2: allowed is 0 where"):
+        mho.WriteStep(mapped(hardware(predistortion=2)))
+
+
+def test_wires_go_through_toml_and_back() -> None:
+    for kind in (hardware(), hardware(wire_resistance=1.5)):
+        assert mho.Hardware.from_toml(kind.to_toml()) == kind
