@@ -1,4 +1,4 @@
-"""Cells and the segments of wire beside and below them, as given by a user: checked, of one shape."""
+"""Cells of an array and the segments of wire beside and below them: checked, of one shape."""
 
 from __future__ import annotations
 

@@ -19,7 +19,6 @@ from torch import Tensor
 from mho.hardware.blocks import join_all
 from mho.hardware.star_product import star_product
 
-
 THIN = {torch.float64: 1e-30, torch.float32: 1e-20}
 """Resistance of a segment that stands for none at all [ohm]."""
 
