@@ -8,6 +8,7 @@ import scipy.sparse as sparse
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.sparse.csgraph import connected_components
 from scipy.sparse.linalg import splu
 from torch import Tensor
 
@@ -36,6 +37,8 @@ def nodal(
     r_col: float | Tensor,
     r_source: float | Tensor = 0.0,
     r_sense: float | Tensor = 0.0,
+    *,
+    both_ends: bool = False,
 ) -> Tensor:
     """Kirchhoff's current law at every node, one sparse LU; nodes joined by 0 ohm are one node."""
     rows, cols = g.shape
@@ -49,24 +52,18 @@ def nodal(
     ground = driver[-1] + 1 + np.arange(cols)
     left = np.concatenate([driver[:, None], u[:, :-1]], 1)
     below = np.concatenate([w[1:], ground[None]], 0)
-    name = np.arange(ground[-1] + 1)
-    for i in range(rows):
-        for j in range(cols):
-            if row[i, j] == 0:
-                name[u[i, j]] = name[left[i, j]]
-    for i in reversed(range(rows)):
-        for j in range(cols):
-            if col[i, j] == 0:
-                name[w[i, j]] = name[below[i, j]]
-    a, b, c = (
-        np.concatenate([x.ravel() for x in part])
-        for part in (
-            (u, left, w),
-            (w, u, below),
-            (g.numpy(), 1 / np.where(row, row, np.inf), 1 / np.where(col, col, np.inf)),
-        )
-    )
-    a, b = name[a], name[b]
+    ends = [(u, left, row), (w, below, col)]
+    if both_ends:
+        ends.append((u[:, -1], driver, row[:, 0]))
+    a, b, r = (np.concatenate([x.ravel() for x in part]) for part in zip(*ends, strict=True))
+    count = ground[-1] + 1
+    joined = sparse.coo_matrix((np.ones((r == 0).sum()), (a[r == 0], b[r == 0])), (count, count))
+    whole = connected_components(joined, directed=False)[1]
+    name = np.zeros(count, dtype=int)
+    np.maximum.at(name, whole, np.arange(count))
+    name = name[whole]
+    a, b = name[np.r_[a, u.ravel()]], name[np.r_[b, w.ravel()]]
+    c = np.r_[1 / np.where(r, r, np.inf), g.numpy().ravel()]
     pairs = sparse.coo_matrix(
         (np.r_[c, c, -c, -c], (np.r_[a, b, a, b], np.r_[a, b, b, a])), (len(name),) * 2
     ).tocsc()
@@ -171,6 +168,57 @@ def test_cells_may_be_open(size: tuple[int, int], seed: int, share: float) -> No
     exact = nodal(g, 5.0, 3.0)
     torch.testing.assert_close(result, exact, rtol=1e-10, atol=1e-16)
     torch.testing.assert_close(effective_conductance(0 * g, 5.0, 3.0), 0 * g, rtol=0, atol=0)
+
+
+@given(sizes, seeds, st.floats(0, 1), st.booleans())
+def test_rows_may_be_driven_from_both_ends(
+    size: tuple[int, int], seed: int, share: float, source: bool
+) -> None:
+    g = cells(*size, seed=seed)
+    row, col = (cells(*size, seed=seed + k, span=(0.1, 1e3)) for k in (1, 2))
+    row[cells(*size, seed=seed + 3, span=(1, math.e)).log() < share] = 0
+    ends = {"r_source": 30.0 * source, "r_sense": 2.0, "both_ends": True}
+    exact = nodal(g, row, col, **ends)
+    assert off(effective_conductance(g, row, col, **ends), exact) < 1e-10
+    assert off(effective_conductance(g.float(), row, col, **ends), exact) < 1e-4
+    g[cells(*size, seed=seed + 4, span=(1, math.e)).log() < 0.5] = 0
+    result, exact = effective_conductance(g, row, col, **ends), nodal(g, row, col, **ends)
+    torch.testing.assert_close(result, exact, rtol=1e-10, atol=1e-16)
+
+
+@pytest.mark.parametrize("r", [0.0, 1e-9, 1.0, 10.0])
+@pytest.mark.parametrize("worthwhile", [0, 10**9])
+def test_both_ends_of_larger_arrays(
+    r: float, worthwhile: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mho.hardware.blocks.WORTHWHILE", worthwhile)
+    g = cells(21, 40)
+    exact = nodal(g, r, r, both_ends=True)
+    result = effective_conductance(g, r, r, both_ends=True)
+    assert off(result, exact) < 1e-10
+    assert off(effective_conductance(g.float(), r, r, both_ends=True), exact) < 5e-6
+    mirrored = effective_conductance(g.flip(1), r, r, both_ends=True).flip(1)
+    torch.testing.assert_close(mirrored, result, rtol=1e-11, atol=0)
+    assert (result.sum() >= effective_conductance(g, r, r).sum()).item()
+
+
+def test_derivatives_with_both_ends_driven() -> None:
+    """In units of 100k ohm; at zero resistance as in the limit of thin wires."""
+
+    def both(*inputs: Tensor) -> Tensor:
+        return effective_conductance(*inputs, both_ends=True)
+
+    g = cells(2, 3, 4, span=(0.3, 3)).requires_grad_()
+    wires = [cells(3, 4, seed=k, span=(0.1, 1)).requires_grad_() for k in (1, 2)]
+    wires += [cells(n, seed=3, span=(0.1, 1)).requires_grad_() for n in (3, 4)]
+    assert torch.autograd.gradcheck(both, (g, *wires))
+    slopes = []
+    for at in (0.0, 1e-7):
+        r = torch.tensor(at, dtype=torch.float64, requires_grad=True)
+        result = effective_conductance(g.detach(), r, 0.1, both_ends=True)
+        slopes.append(torch.autograd.grad(result.sum(), r)[0].item())
+    assert slopes[0] == pytest.approx(slopes[1], rel=1e-5)
+    assert slopes[0] < 0
 
 
 @given(sizes, seeds, ohms, ohms)

@@ -2,8 +2,9 @@
 
 A block has ends on its rim, listed counter-clockwise from the top left corner: the left ends of its
 word lines from top to bottom, the lower ends of its bit lines from left to right, the right ends
-from bottom to top, the upper ends from right to left. Blocks at the right rim of the array have no
-right ends, blocks at the top no upper ends: those wires end open there.
+from bottom to top, the upper ends from right to left. Blocks at the top of the array have no upper
+ends, as its bit lines end open there; blocks at the right rim have right ends only where a second
+driver is connected.
 """
 
 from __future__ import annotations
@@ -81,30 +82,36 @@ WORTHWHILE = 4096
 """Cells at a rim of all arrays from which on its blocks are joined apart, without open ends."""
 
 
-def join_all(cells: Float[Tensor, "k rows cols 4 4"], join: Join) -> Block:
+def join_all(
+    cells: Float[Tensor, "k rows cols 4 4"], join: Join, *, keep_right: bool = False
+) -> Block:
     """Join the cells of each array until one block is left: along columns and along rows in turn.
 
     Open ends at the rim of the array do no harm. They are dropped where that is worth the calls, as
     blocks are of four kinds from then on, or where the number of blocks is odd.
+
+    Args:
+        keep_right: whether the block that is left has right ends for certain.
     """
     k, rows, cols = cells.shape[:3]
     inside, right, top, corner = Block(cells, 1, 1), None, None, None
     while inside or right or top:
-        inside, right = _halved(inside, right, 2, k * rows, join)
-        top, corner = _halved(top, corner, 2, k * rows, join)
-        inside, top = _halved(inside, top, 1, k * cols, join)
-        right, corner = _halved(right, corner, 1, k * cols, join)
+        inside, right = _halved(inside, right, 2, k * rows, join, not keep_right)
+        top, corner = _halved(top, corner, 2, k * rows, join, not keep_right)
+        inside, top = _halved(inside, top, 1, k * cols, join, True)
+        right, corner = _halved(right, corner, 1, k * cols, join, True)
     assert corner is not None
     return corner
 
 
 def _halved(
-    blocks: Block | None, rim: Block | None, axis: int, along: int, join: Join
+    blocks: Block | None, rim: Block | None, axis: int, along: int, join: Join, is_open: bool
 ) -> tuple[Block | None, Block | None]:
     """Join neighbours along an axis; one that is left over joins the block at the rim, or is it.
 
     Args:
         along: cells along the rim of all arrays.
+        is_open: whether no current is given at the rim.
     """
     if blocks is None:
         return None, rim
@@ -112,7 +119,7 @@ def _halved(
     deep = blocks.rows if axis == 1 else blocks.cols
     if rim is None and (n % 2 or along * deep >= WORTHWHILE):
         rim, blocks = blocks.split(axis)
-        rim, n = rim.closed(axis), n - 1
+        rim, n = rim.closed(axis) if is_open else rim, n - 1
     if n % 2:
         alone, blocks = blocks.split(axis)
         assert rim is not None

@@ -19,17 +19,40 @@ from torch import Tensor
 from mho.hardware.blocks import join_all
 from mho.hardware.star_product import star_product
 
+THIN = {torch.float64: 1e-30, torch.float32: 1e-20}
+"""Resistance of a segment that stands for none at all [ohm]."""
+
 
 def conductance(
     g: Float[Tensor, "k rows cols"],
     row: Float[Tensor, "k rows cols"],
     col: Float[Tensor, "k rows cols"],
+    *,
+    both_ends: bool = False,
 ) -> Float[Tensor, "k rows cols"]:
-    """Effective conductance [S]; `row`, `col`: wire before and below each cell [ohm]."""
-    rows = g.shape[1]
-    whole = join_all(_cells(g, row, col), star_product).matrix[:, 0, 0]
+    """Effective conductance [S]; `row`, `col`: wire before and below each cell [ohm].
+
+    A second driver at the right, behind r_end, gives (R + r_end) I_R = V - W_L V: at the lower ends
+    arrives G_LB + (1 - W_L)^T (R + r_end)^-1 W_B, but for the sign of the first.
+    """
+    rows, driven = g.shape[1], sum(g.shape[1:])
+    if both_ends:
+        # Two drivers with nothing between them share the current as in the limit of thin wires.
+        row = row + THIN[g.dtype] * (row.sum(-1, keepdim=True) == 0)
+    whole = join_all(_cells(g, row, col), star_product, keep_right=both_ends).matrix[:, 0, 0]
     # Twice the same numbers, so that the gradient of M is symmetric as M is.
-    return -(whole[:, :rows, rows:] + whole[:, rows:, :rows].mT) / 2
+    direct = -(whole[:, :rows, rows:driven] + whole[:, rows:driven, :rows].mT) / 2
+    if not both_ends:
+        return direct
+    right = slice(driven, driven + rows)
+    given = -(whole[:, right, :driven] + whole[:, :driven, right].mT).flip(1) / 2
+    from_left, from_below = given[..., :rows], given[..., rows:]
+    resistance = -(whole[:, right, right] + whole[:, right, right].mT).flip(1, 2) / 2
+    # Lines of W add up to 1: so found, what 1 - W_L lacks of 1 keeps its digits.
+    others = from_left - torch.diag_embed(from_left.diagonal(dim1=1, dim2=2))
+    missing = torch.diag_embed(others.sum(-1) + from_below.sum(-1)) - others
+    ends = resistance + torch.diag_embed(row[..., 0])
+    return direct + missing.mT @ torch.linalg.solve(ends, from_below)
 
 
 def _cells(
