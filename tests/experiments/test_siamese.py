@@ -27,7 +27,7 @@ def config(**changes: Any) -> SiameseConfig:
 
 
 def trained(folder: Path, config: SiameseConfig, job: Job) -> Any:
-    return done(folder, config.to_toml(), lambda run: train(config, run, job))
+    return done(folder, config.to_toml(), lambda run: train(config, run, job).outcome)
 
 
 # ------------------------------------------------------------------ settings
@@ -112,7 +112,7 @@ def test_a_scheme_resumes_to_the_same_numbers(name: str, tmp_path: Path) -> None
     whole, job = config(scheme_epochs=2, frugal=(0.6, 0.6), sparse=(0.7, 0.7)), Job
     job = Job(name, 2, whole.hardware)
     unbroken, resumed = unbroken_and_resumed(
-        tmp_path, whole.to_toml(), lambda run: train(whole, run, job)
+        tmp_path, whole.to_toml(), lambda run: train(whole, run, job).outcome
     )
     assert resumed == unbroken
     base = unbroken["weights"] * unbroken["steps_per_epoch"] * 2

@@ -24,7 +24,7 @@ class Run:
     """Run a published system on simulated chips; see mho list experiments."""
 
     name: Annotated[str, tyro.conf.Positional]
-    """bmcnn, siamese, metaplastic, or all."""
+    """bmcnn, siamese, metaplastic, wires, or all."""
     preset: str = "quick"
     """Size of the run: quick (minutes), standard, or paper (hours)."""
     seed: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None

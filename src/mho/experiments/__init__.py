@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mho.errors import unknown
-from mho.experiments import bmcnn, metaplastic, siamese
+from mho.experiments import bmcnn, metaplastic, siamese, wires
 from mho.experiments.experiment import PRESET_NAMES, ExperimentConfig
 from mho.experiments.run import Run
 
@@ -37,6 +37,8 @@ EXPERIMENTS = {
                    siamese.PRESETS, siamese.run),
         Experiment("metaplastic", "write for life: two tasks in turn without forgetting",
                    metaplastic.PRESETS, metaplastic.run),
+        Experiment("wires", "what resistance of the lines costs each system, and what wins it back",
+                   wires.PRESETS, wires.run),
     )
 }  # fmt: skip
 

@@ -45,7 +45,9 @@ class Wires(Config):
         arrays = g.reshape(-1, *g.shape[-2:])
         together = max(1, AT_ONCE // arrays[0].numel())
         solved = [
-            effective_conductance(some, self.row, self.col, self.source, self.sense)
+            effective_conductance(
+                some, self.row, self.col, self.source, self.sense, both_ends=self.both_ends
+            )
             for some in arrays.split(together)
         ]
         return torch.cat(solved).view_as(g)

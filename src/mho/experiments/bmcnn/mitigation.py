@@ -68,12 +68,13 @@ def _refit(net: nn.Module, known: Known, targets: Tensor) -> None:
 PARTS: dict[str, Part] = {
     "none": Part("nothing"),
     "placement": Part("rows, columns and polarity chosen from a survey of each chip's cells"),
+    "both ends": Part("each row driven from both ends; of use where there are wires"),
     "2 copies": Part("each weight on two pairs, their currents averaged; any number may stand"),
     "expected batch norm": Part(
         "statistics that simulated chips of the known spread show on average; no chip is measured"
     ),
     "gain": Part(
-        "one gain a layer, in closed form from the known spread",
+        "one gain a layer, in closed form from the known spread and wires",
         lambda net, known: mho.correct(net, known.trained_on),
     ),
     "layer": Part("least squares, one gain and offset a layer", _tune("layer", "least-squares"),
@@ -135,7 +136,10 @@ class Mitigation:
     def hardware(self, hardware: mho.Hardware) -> mho.Hardware:
         """The kind of chip with what is done at mapping time."""
         placement = mho.Placement() if "placement" in self.parts else None
-        return hardware.replace(copies=self.copies, placement=placement)
+        wires = hardware.wires.replace(both_ends="both ends" in self.parts)
+        return hardware.replace(
+            copies=self.copies, placement=placement, wire_resistance=wires if wires else 0.0
+        )
 
     def apply(self, net: nn.Module, known: Known) -> None:
         """Repair mapped chips."""

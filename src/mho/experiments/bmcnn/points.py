@@ -48,6 +48,10 @@ class Point(NamedTuple):
     """Bits of the digital parts; None: float32."""
     converter_bits: int | None = None
     """Bits of DACs and ADCs, of each tile its own; None: exact."""
+    wire_resistance: float | None = None
+    """Of a segment of word lines and bit lines [ohm]; None: no wires."""
+    tile: int | None = None
+    """Rows and cell columns of an array; None: those of `mho.Hardware`."""
 
     @property
     def name(self) -> str:
@@ -130,6 +134,10 @@ class Bench:
         )  # fmt: skip
         bits = point.converter_bits
         kind = kind.replace(dac_bits=bits, adc_bits=bits)
+        if point.tile is not None:
+            kind = kind.replace(tile=(point.tile, point.tile))
+        if point.wire_resistance is not None:
+            kind = kind.replace(wire_resistance=point.wire_resistance)
         return mitigation(point.mitigation).hardware(kind)
 
     def chips(self, point: Point) -> nn.Module:

@@ -56,7 +56,7 @@ def learn(config: MetaplasticConfig, run: Run, job: Job) -> dict[str, Any]:
     config = config.replace(**dict(job.changes))
     if SCHEMES[job.scheme].apart:
         return _apart(config, run, job)
-    return _Learner(config, run, job).learn()
+    return Learner(config, run, job).learn()
 
 
 def network(config: MetaplasticConfig, name: Network, scheme: Scheme) -> nn.Sequential:
@@ -125,7 +125,7 @@ def _falling(plan: list[Phase], step: int) -> float:
 def _apart(config: MetaplasticConfig, run: Run, job: Job) -> dict[str, Any]:
     """A network for each task: accuracies side by side; ledger and histograms are the first's."""
     alone = [
-        run.once(task.name, lambda t=task: _Learner(config, run, job._replace(tasks=(t,))).learn())
+        run.once(task.name, lambda t=task: Learner(config, run, job._replace(tasks=(t,))).learn())
         for task in job.tasks
     ]
     out = alone[0] | {"tasks": [task.name for task in job.tasks], "in_turn": False}
@@ -138,7 +138,7 @@ def _apart(config: MetaplasticConfig, run: Run, job: Job) -> dict[str, Any]:
     return out | {"mean_writes": fmean(o["mean_writes"] for o in alone)}
 
 
-class _Learner:
+class Learner:
     """A network on its chip, what it keeps for each task, and what was measured so far."""
 
     def __init__(self, config: MetaplasticConfig, run: Run, job: Job) -> None:
@@ -215,7 +215,7 @@ class _Learner:
         """A new task: a fresh optimizer and, unless all tasks share one, a fresh state."""
         first = phase.number == 0
         if not (first or self.one_state):
-            self.history.append("before", self._accuracy(phase.tasks[0], "validation"))
+            self.history.append("before", self.accuracy(phase.tasks[0], "validation"))
         self.optimizer.state.clear()
         if first or not self.one_state:
             share = self.config.share if self.scheme.gated else 1.0
@@ -223,7 +223,7 @@ class _Learner:
             self.states.begin(generator, share)
         if first and not self.one_state:
             for task in self.job.tasks:
-                self.history.append("initial", self._accuracy(task, "validation"))
+                self.history.append("initial", self.accuracy(task, "validation"))
 
     def _end(self, phase: Phase, feed: Mixed) -> None:
         """The end of a task: refresh what is kept for it, consolidate."""
@@ -252,7 +252,7 @@ class _Learner:
                 present = task in phase.tasks
                 if present or not self.job.one_state:
                     state = None if present or self.one_state else task.name
-                    row[k] = self._accuracy(task, "validation", state)
+                    row[k] = self.accuracy(task, "validation", state)
         for k, value in enumerate(row):
             if few:
                 history.append(f"task {k}", value)
@@ -267,7 +267,7 @@ class _Learner:
         tasks = self.job.tasks
         if self.one_state:
             distinct = dict.fromkeys(replace(task, name="", part=None) for task in tasks)
-            found = {task: self._accuracy(task, split) for task in distinct}
+            found = {task: self.accuracy(task, split) for task in distinct}
             return {"told": [found[replace(task, name="", part=None)] for task in tasks]}
         out: dict[str, list[float]] = {"told": [], "recognized": [], "last": [], "right": []}
         kinds = [name.rsplit(", class ", 1)[0] for name in self.recognizer.names]
@@ -284,8 +284,8 @@ class _Learner:
             own = self.states.names.index(task.name)
             out["recognized"].append(100 * right / len(samples))
             out["right"].append(100 * (guess == own).double().mean().item())
-            out["told"].append(self._accuracy(task, split, task.name))
-            out["last"].append(self._accuracy(task, split, tasks[-1].name))
+            out["told"].append(self.accuracy(task, split, task.name))
+            out["last"].append(self.accuracy(task, split, tasks[-1].name))
         return out
 
     def _kept(self) -> int:
@@ -293,7 +293,7 @@ class _Learner:
         recognizer = self.recognizer.values * len(self.recognizer.names)
         return recognizer + self.states.values * max(1, len(self.states.names))
 
-    def _accuracy(self, task: Task, split: str, state: str | None = None) -> float:
+    def accuracy(self, task: Task, split: str, state: str | None = None) -> float:
         """Percent right on a task, in the state kept for one, or in the present one."""
         samples = task.load(split)
         with self.states.using(state) if state else nullcontext():

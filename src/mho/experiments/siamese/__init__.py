@@ -26,7 +26,7 @@ __all__ = ["PRESETS", "SiameseConfig", "run"]
 def run(config: SiameseConfig, run: Run) -> dict[str, Any]:
     """Train the claimed networks, compare all schemes, study imperfections; returns the result."""
     check(config)
-    done = Jobs[Job](run, lambda job: train(config, run, job)).outcomes
+    done = Jobs[Job](run, lambda job: train(config, run, job).outcome).outcomes
     by_network = {
         network: [done(claimed(config, network, c), f"{network} {c}") for c in range(config.chips)]
         for network in config.networks

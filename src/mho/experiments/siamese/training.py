@@ -30,8 +30,17 @@ class Job(NamedTuple):
     """Whether the test images are used: after the first epoch and at the end."""
 
 
-def train(config: SiameseConfig, run: Run, job: Job) -> dict[str, Any]:
-    """Train one network; accuracies [%], writes and costs by epoch, the account of the chip."""
+class Trained(NamedTuple):
+    """What a training leaves."""
+
+    net: nn.Module
+    """The network, on its chip unless the scheme stays in float."""
+    outcome: dict[str, Any]
+    """Accuracies [%], writes and costs by epoch, the account of the chip."""
+
+
+def train(config: SiameseConfig, run: Run, job: Job) -> Trained:
+    """Train one network."""
     scheme = SCHEMES[job.scheme]
     every = config.every if scheme.summed else 1
     device, seed = config.torch_device(), key(config.seed, "siamese", job.chip)
@@ -97,7 +106,7 @@ def train(config: SiameseConfig, run: Run, job: Job) -> dict[str, Any]:
     if write is not None:
         outcome["writes"] = _often(mho.ledger(net).writes_per_cell())
         outcome |= account(net, config.prices)
-    return outcome
+    return Trained(net, outcome)
 
 
 def network(config: SiameseConfig, name: Network) -> nn.Sequential:

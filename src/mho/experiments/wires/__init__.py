@@ -1,0 +1,45 @@
+"""Wires: what resistance of the lines costs each of the three systems, and what wins it back.
+
+Our own experiment, after no single paper: the three systems are those of `mho run bmcnn`, `siamese`
+and `metaplastic`, their arrays behind wires as `effective_conductance` solves them. Two of them may
+be trained through the wires; all may be compensated when they are mapped or afterwards.
+
+config: settings. compensation: what can be done. plan: which points. systems: training, measuring.
+picture: one array under a digit. result: what is made of it all.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mho.experiments.run import Run
+from mho.experiments.wires.config import PRESETS, WiresConfig
+from mho.experiments.wires.picture import circuit
+from mho.experiments.wires.plan import Row
+from mho.experiments.wires.result import result
+from mho.experiments.wires.systems import TRAINED, behind, refreshed, write_once
+
+__all__ = ["PRESETS", "WiresConfig", "run"]
+
+
+def run(config: WiresConfig, run: Run) -> dict[str, Any]:
+    """Train without wires and through them, put wires behind the arrays; returns the result."""
+    rows: list[Row] = []
+    if "bmcnn" in config.systems:
+        rows += write_once(config, run)
+    for system in TRAINED:
+        if system not in config.systems:
+            continue
+        loops = [(tile, 0.0) for tile in config.tiles]
+        loops += [(config.headline_tile, r) for r in config.resistances]
+        for tile, loop in loops:
+            through = f", through {loop:g} ohm" if loop else ""
+            rows += run.once(
+                f"{system}, tile {tile}{through}",
+                lambda s=system, t=tile, r=loop: behind(config, run, s, t, r),
+            )
+    stale = {
+        every: run.once(f"refresh {every}", lambda n=every: refreshed(config, run, n))
+        for every in config.refreshes
+    }
+    return result(config, rows, stale, run.once("circuit", lambda: circuit(config, run)))

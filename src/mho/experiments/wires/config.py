@@ -1,0 +1,91 @@
+"""Settings of the experiment on wires, and its presets."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal, get_args
+
+from mho.config import Range
+from mho.errors import invalid
+from mho.experiments.bmcnn.config import PRESETS as BMCNN
+from mho.experiments.bmcnn.config import BmcnnConfig
+from mho.experiments.experiment import ExperimentConfig
+from mho.experiments.metaplastic.config import PRESETS as METAPLASTIC
+from mho.experiments.metaplastic.config import MetaplasticConfig
+from mho.experiments.siamese.config import PRESETS as SIAMESE
+from mho.experiments.siamese.config import SiameseConfig
+
+System = Literal["bmcnn", "siamese", "metaplastic"]
+SYSTEMS: tuple[System, ...] = get_args(System)
+Ohms = Annotated[tuple[float, ...], Range(above=0.0, most=1e6)]
+
+
+class WiresConfig(ExperimentConfig):
+    """Settings of `mho run wires`."""
+
+    family: ClassVar[str] = "wires"
+
+    systems: tuple[System, ...] = SYSTEMS
+    """Systems that are run."""
+    resistances: Ohms = (0.5, 1.0, 2.0, 5.0, 10.0)
+    """Of each segment of word lines and bit lines, beside none [ohm]."""
+    tiles: Annotated[tuple[int, ...], Range(least=2, most=4096)] = (32, 64, 128, 256)
+    """Rows and cell columns of the arrays, at most [1]."""
+    headline_resistance: Annotated[float, Range(above=0.0)] = 2.0
+    """The resistance that is claimed, on test images [ohm]."""
+    headline_tile: Annotated[int, Range(least=2)] = 128
+    """The arrays that are claimed, and with which all compensations are compared [1]."""
+    cov: Annotated[float, Range(least=0.0, most=10.0)] = 0.25
+    """Spread of both resistances of the binarized network's cells, standard deviation over
+    mean [1]."""
+    refresh: Annotated[int, Range(least=1)] = 100
+    """Write steps between two solutions of the wires in training through them [1]."""
+    refreshes: Annotated[tuple[int, ...], Range(least=1)] = (1, 10, 100, 1000)
+    """The same, compared."""
+    refresh_per_class: Annotated[int, Range(least=1, most=4921)] = 1000
+    """Training images of each class in that comparison, shown once [1]."""
+    rounds: Annotated[int, Range(least=1, most=1000)] = 10
+    """Rounds of predistortion [1]."""
+    finer: Annotated[int, Range(least=1, most=100)] = 8
+    """Steps between the levels of predistorted cells for one between those of all others [1]."""
+    calibration: Annotated[int, Range(least=1, most=49_210)] = 1000
+    """Training images that converters are calibrated and compensations fitted on [1]."""
+    bmcnn: BmcnnConfig = BMCNN["standard"].replace(epochs=4)
+    """The binarized network; its chips are those of this run."""
+    siamese: SiameseConfig = SIAMESE["standard"].replace(epochs=4)
+    """The network trained in place, under the scheme "frugal"."""
+    metaplastic: MetaplasticConfig = METAPLASTIC["standard"].replace(epochs=3, per_class=2000)
+    """The network of two tasks, under the scheme "gated importance"."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for field in ("systems", "resistances", "tiles"):
+            values = getattr(self, field)
+            if not values or len(set(values)) < len(values):
+                raise invalid(f"WiresConfig.{field}", values, "at least one value, each once")
+        if self.headline_resistance not in self.resistances:
+            allowed = f"one of {self.resistances}"
+            raise invalid("WiresConfig.headline_resistance", self.headline_resistance, allowed)
+        if self.headline_tile not in self.tiles:
+            raise invalid("WiresConfig.headline_tile", self.headline_tile, f"one of {self.tiles}")
+        if len(set(self.refreshes)) < len(self.refreshes):
+            raise invalid("WiresConfig.refreshes", self.refreshes, "each value once")
+
+    @property
+    def datasets(self) -> tuple[str, ...]:
+        """Data sets of the systems."""
+        names = self.metaplastic.tasks if "metaplastic" in self.systems else ()
+        return tuple(dict.fromkeys(("mnist", *names)))
+
+
+PRESETS = {
+    "quick": WiresConfig(
+        preset="quick", chips=5, resistances=(1.0, 2.0, 5.0), tiles=(64, 128), refreshes=(10, 1000),
+        bmcnn=BMCNN["quick"].replace(epochs=2), siamese=SIAMESE["quick"].replace(epochs=2),
+        metaplastic=METAPLASTIC["quick"].replace(epochs=2, per_class=1000),
+    ),
+    "standard": WiresConfig(preset="standard", chips=10),
+    "paper": WiresConfig(
+        preset="paper", chips=30, bmcnn=BMCNN["standard"], siamese=SIAMESE["standard"],
+        metaplastic=METAPLASTIC["standard"],
+    ),
+}  # fmt: skip

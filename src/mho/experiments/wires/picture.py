@@ -1,0 +1,48 @@
+"""One array of a trained network under a digit: what its wires carry and what its cells get."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+import mho
+from mho.experiments.run import Run
+from mho.experiments.wires.config import WiresConfig
+from mho.experiments.wires.systems import in_place
+from mho.learning.layer import memristive_layers
+
+SIZE = 48
+"""Rows and columns of the array drawn, at most."""
+VOLTS = 0.2
+"""Voltage of a white pixel [V]."""
+
+
+def circuit(config: WiresConfig, run: Run) -> dict[str, Any]:
+    """The fullest array of the first layer, a digit before it, wires of the claimed resistance."""
+    trained = in_place(config, run, SIZE, 0.0, epochs=1, per_class=config.refresh_per_class)
+    layer = next(iter(memristive_layers(trained.net).values()))
+    crossbar, tiling = layer.crossbar, layer.crossbar.tiling
+    image = trained.inputs["mnist"][0].flatten().cpu()
+    pad = tiling.grid[0] * tiling.rows - tiling.in_features
+    volts = VOLTS * torch.nn.functional.pad(image, (0, pad)).view(tiling.grid[0], tiling.rows)
+    brightest = int(volts.sum(1).argmax())
+    v = volts[brightest].double()
+    g = crossbar.conductance[0].cpu().unflatten(0, tiling.grid)[brightest, 0].double()
+    r = config.headline_resistance
+    point = mho.operating_point(g, v, r, r)
+    rows, cols = g.shape
+    return {
+        "id": "array",
+        "title": f"A digit on {rows} x {cols} cells behind wires of {r:g} ohm a segment",
+        "word_voltage": point.word_voltage.tolist(),
+        "bit_voltage": point.bit_voltage.tolist(),
+        "word_current": point.word_current.tolist(),
+        "bit_current": point.bit_current.tolist(),
+        "cell_current": point.cell_current.tolist(),
+        "input": v.tolist(),
+        "output": point.output_current.tolist(),
+        "ideal": (v @ g).tolist(),
+        "wire_resistance": r,
+        "pooled": "first",
+    }

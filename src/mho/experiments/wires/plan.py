@@ -1,0 +1,53 @@
+"""Which arrays and wires are measured, and what of that a run remembers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+from mho.experiments.result import mean_std
+from mho.experiments.wires.compensation import COMPENSATIONS, STRONG
+from mho.experiments.wires.config import System, WiresConfig
+
+Row = dict[str, Any]
+"""A `Point`'s fields, `system`, `task`, `split` and the `accuracy` [%] of its chips."""
+
+
+class Point(NamedTuple):
+    """Arrays of a size behind wires."""
+
+    tile: int
+    r: float
+    """Of a segment [ohm]."""
+    compensation: str
+
+
+def points(config: WiresConfig, system: System, tile: int) -> list[Point]:
+    """Without wires; then all resistances, with all compensations where these are compared."""
+    names = ("none", STRONG[system])
+    if tile == config.headline_tile:
+        names = COMPENSATIONS[system]
+    wired = [Point(tile, r, name) for r in config.resistances for name in names]
+    return [Point(tile, 0.0, "none"), *wired]
+
+
+def claimed(config: WiresConfig, system: System, rows: Iterable[Row]) -> list[Point]:
+    """Points for the test images: no wires, wires, and the best compensation by held-out ones."""
+    at = (config.headline_tile, config.headline_resistance)
+    found: dict[str, list[float]] = {}
+    for row in rows:
+        if (row["tile"], row["r"], row["split"]) == (*at, "validation"):
+            found.setdefault(row["compensation"], []).append(mean_std(row["accuracy"])[0])
+    best = max(found, key=lambda name: sum(found[name]))
+    return [Point(at[0], 0.0, "none"), Point(*at, "none"), Point(*at, best)]
+
+
+def measured(
+    system: System, which: Iterable[Point], split: str, accuracy: Callable[[Point], dict[str, Any]]
+) -> list[Row]:
+    """Rows of points; `accuracy` gives the chips' by task."""
+    return [
+        point._asdict() | {"system": system, "task": task, "split": split, "accuracy": found}
+        for point in which
+        for task, found in accuracy(point).items()
+    ]

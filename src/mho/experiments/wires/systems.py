@@ -1,0 +1,151 @@
+"""The three systems behind wires: what is trained, and how well it does there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import nullcontext
+from typing import Any, NamedTuple, TypeVar
+
+from torch import Tensor, nn
+
+import mho
+from mho.experiments.bmcnn.network import train as train_binarized
+from mho.experiments.bmcnn.points import Bench
+from mho.experiments.bmcnn.points import Point as Binarized
+from mho.experiments.experiment import ExperimentConfig, plain_accuracy
+from mho.experiments.metaplastic.training import Job as Lifelong
+from mho.experiments.metaplastic.training import Learner
+from mho.experiments.run import Run
+from mho.experiments.siamese.training import Job as InPlace
+from mho.experiments.siamese.training import train as train_in_place
+from mho.experiments.wires.compensation import LOOP, behind_wires, fit
+from mho.experiments.wires.config import System, WiresConfig
+from mho.experiments.wires.plan import Point, Row, claimed, measured, points
+from mho.learning.layer import memristive_layers
+
+C = TypeVar("C", bound=ExperimentConfig)
+
+
+def write_once(config: WiresConfig, run: Run) -> list[Row]:
+    """The binarized network, trained without wires or spread, mapped to many chips."""
+    own = _own(config, config.bmcnn).replace(chips=config.chips)
+    architecture = own.architecture
+    net = train_binarized(
+        own, architecture, run, kind="plain", number=0, epochs=own.epochs, name="bmcnn: training"
+    )
+    bench = Bench(own, run, 0, architecture, {"plain": net})
+
+    def accuracy(point: Point, split: str) -> dict[str, list[float]]:
+        tile, r, compensation = point
+        at = Binarized(
+            "plain", compensation, config.cov, config.cov, wire_resistance=r, tile=tile,
+            converter_bits=own.converter_bits,
+        )  # fmt: skip
+        per_class = own.test_per_class if split == "test" else own.sweep_per_class
+        images = mho.data.load("mnist", split, per_class=per_class)
+        return {"mnist": bench.measure([at], images, f"bmcnn, {split}")[0]["accuracy"]}
+
+    rows = []
+    for tile in config.tiles:
+        rows += measured("bmcnn", points(config, "bmcnn", tile), "validation",
+                         lambda p: accuracy(p, "validation"))  # fmt: skip
+    best = claimed(config, "bmcnn", rows)
+    return rows + measured("bmcnn", best, "test", lambda p: accuracy(p, "test"))
+
+
+class Trained(NamedTuple):
+    """A network on the chip that it was trained on."""
+
+    net: nn.Module
+    inputs: dict[str, Tensor]
+    """Training images of each task."""
+    states: mho.TaskStates | None
+    """What is kept for each task, if there are several."""
+
+
+def in_place(config: WiresConfig, run: Run, tile: int, loop: float, **changes: Any) -> Trained:
+    """The network trained in place; `loop`: through wires of so many ohm a segment."""
+    own = _own(config, config.siamese).replace(**changes)
+    hardware = own.hardware.replace(
+        tile=(tile, tile), wire_resistance=loop, wire_refresh=config.refresh
+    )
+    net = train_in_place(own, run, InPlace("frugal", own.epochs, hardware)).net
+    return Trained(net, {"mnist": _inputs(config, "mnist")}, None)
+
+
+def lifelong(config: WiresConfig, run: Run, tile: int, loop: float) -> Trained:
+    """The network of several tasks, likewise."""
+    own = _own(config, config.metaplastic)
+    hardware = own.hardware.replace(
+        tile=(tile, tile), wire_resistance=loop, wire_refresh=config.refresh
+    )
+    tasks = mho.data.sequential(own.tasks)
+    learner = Learner(own, run, Lifelong("gated importance", tasks, own.epochs, hardware))
+    learner.learn()
+    inputs = {task.name: _inputs(config, task.name) for task in tasks}
+    return Trained(learner.net, inputs, learner.states)
+
+
+TRAINED: dict[System, Callable[[WiresConfig, Run, int, float], Trained]] = {
+    "siamese": in_place,
+    "metaplastic": lifelong,
+}
+"""Systems that learn on the arrays."""
+
+
+def behind(
+    config: WiresConfig, run: Run, system: System, tile: int, loop: float = 0.0
+) -> list[Row]:
+    """Train one of them on arrays of a size and measure it; `loop`: through wires, else before."""
+    trained = TRAINED[system](config, run, tile, loop)
+    device = config.torch_device()
+
+    def accuracy(point: Point, split: str) -> dict[str, list[float]]:
+        (_, r, compensation), net, state = point, trained.net, nullcontext
+        if compensation != LOOP:
+            net = behind_wires(net, r, compensation, finer=config.finer, rounds=config.rounds)
+        if trained.states is not None:
+            states = mho.TaskStates(net)
+            states.load_state_dict(trained.states.state_dict())
+            state = states.using
+        found = {}
+        for task, inputs in trained.inputs.items():
+            with state(task):
+                fit(net, compensation, inputs)
+                samples = mho.data.load(task, split)
+                found[task] = [100 * plain_accuracy(net, samples, device, flat=False)]
+        run.log(**point._asdict(), system=system, split=split, accuracy=found)
+        return found
+
+    which = points(config, system, tile) if loop == 0.0 else [Point(tile, loop, LOOP)]
+    rows = measured(system, run.watch("points", which, len(which)), "validation",
+                    lambda p: accuracy(p, "validation"))  # fmt: skip
+    if tile != config.headline_tile or loop not in (0.0, config.headline_resistance):
+        return rows
+    best = [Point(tile, loop, LOOP)] if loop else claimed(config, system, rows)
+    return rows + measured(system, best, "test", lambda p: accuracy(p, "test"))
+
+
+def refreshed(config: WiresConfig, run: Run, every: int) -> dict[str, Any]:
+    """Train through wires solved at every so many write steps: accuracy, error of the estimates."""
+    trained = in_place(
+        config.replace(refresh=every), run, config.headline_tile, config.headline_resistance,
+        epochs=1, per_class=config.refresh_per_class,
+    )  # fmt: skip
+    layers = memristive_layers(trained.net).values()
+    staleness = max(layer.crossbar.staleness for layer in layers)
+    mho.calibrate(trained.net, trained.inputs["mnist"])
+    held_out = mho.data.load("mnist", "validation")
+    accuracy = plain_accuracy(trained.net, held_out, config.torch_device(), flat=False)
+    return {"accuracy": 100 * accuracy, "staleness": 100 * staleness}
+
+
+def _own(config: WiresConfig, system: C) -> C:
+    """The settings of a system, with the seed and the machine of this run."""
+    return system.replace(seed=config.seed, device=config.device, prices=config.prices)
+
+
+def _inputs(config: WiresConfig, task: str) -> Tensor:
+    """Training images, the same number of each class."""
+    samples = mho.data.load(task, "train", per_class=-(-config.calibration // 10))
+    return samples.images.to(config.torch_device())
