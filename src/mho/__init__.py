@@ -9,7 +9,18 @@ cost = mho.price(rep, mho.prices.get("hfo2-130nm"))
 """
 
 from mho import data, nn
-from mho.hardware import Hardware, Placement, Wires, effective_conductance, ledger, price, prices
+from mho.hardware import (
+    Hardware,
+    NotConverged,
+    OperatingPoint,
+    Placement,
+    Wires,
+    effective_conductance,
+    ledger,
+    operating_point,
+    price,
+    prices,
+)
 from mho.learning.accuracy_matrix import AccuracyMatrix
 from mho.learning.batchnorm import refresh_batchnorm
 from mho.learning.bayesian import BayesianSteps
@@ -33,11 +44,15 @@ from mho.learning.tune import correct, tune, untune
 from mho.learning.virtual import expect_batchnorm
 from mho.learning.write import WriteStep, write
 from mho.physics import (
+    Conduction,
     MultiLevel,
+    Ohmic,
     OpenLoop,
     PulseResponse,
     Resistance,
+    Sinh,
     Spread,
+    Transistor,
     TwoState,
     Verify,
     devices,
@@ -50,19 +65,24 @@ __all__ = [
     "AccuracyMatrix",
     "BayesianSteps",
     "Budget",
+    "Conduction",
     "ElasticWeights",
     "Every",
     "Hardware",
     "HiddenPrecision",
     "IntervalRule",
     "MultiLevel",
+    "NotConverged",
+    "Ohmic",
     "OpenLoop",
+    "OperatingPoint",
     "PathImportance",
     "Placement",
     "PulseResponse",
     "ReadBack",
     "Resistance",
     "SignUpdate",
+    "Sinh",
     "Spread",
     "StochasticRounding",
     "StochasticSparse",
@@ -70,6 +90,7 @@ __all__ = [
     "TaskRecognizer",
     "TaskStates",
     "TikiTaka",
+    "Transistor",
     "TwoState",
     "Verify",
     "Wires",
@@ -89,6 +110,7 @@ __all__ = [
     "ledger",
     "measure_fisher",
     "nn",
+    "operating_point",
     "price",
     "prices",
     "quantize",

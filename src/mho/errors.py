@@ -1,4 +1,4 @@
-"""The two sentences that every refusal of bad input is made of."""
+"""The two sentences that every refusal of bad input is made of, and the refusal of a bad answer."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -6,6 +6,20 @@ from difflib import get_close_matches
 
 class InvalidInput(ValueError):
     """What a user gave is not usable; the message is one line that says what and why."""
+
+
+class NotConverged(RuntimeError):
+    """A solution was not found to the tolerance asked for, and none is given."""
+
+    def __init__(
+        self, residual: float, tolerance: float, failed: int, samples: int, iterations: int
+    ) -> None:
+        super().__init__(
+            f"not converged: residual {residual:.2g}, tolerance {tolerance:.2g}, in {failed} of "
+            f"{samples} samples after {iterations} iterations"
+        )
+        self.residual, self.tolerance = residual, tolerance
+        self.failed, self.samples, self.iterations = failed, samples, iterations
 
 
 def invalid(field: str, value: object, allowed: str) -> InvalidInput:

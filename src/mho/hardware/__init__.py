@@ -1,9 +1,11 @@
 """What a chip does: arrays of cells, how weights sit on them, what befell them, what it cost."""
 
+from mho.errors import NotConverged
 from mho.hardware.crossbar import Crossbar
 from mho.hardware.hardware import Hardware
 from mho.hardware.ledger import LayerLedger, Ledger, ledger
 from mho.hardware.mapping import MAPPINGS, Mapping, mapping
+from mho.hardware.operating_point import OperatingPoint, operating_point
 from mho.hardware.placement import Placement
 from mho.hardware.prices import Cost, Prices, price
 from mho.hardware.redundancy import Copies
@@ -20,6 +22,8 @@ __all__ = [
     "LayerLedger",
     "Ledger",
     "Mapping",
+    "NotConverged",
+    "OperatingPoint",
     "Placement",
     "Prices",
     "Tiling",
@@ -27,5 +31,6 @@ __all__ = [
     "effective_conductance",
     "ledger",
     "mapping",
+    "operating_point",
     "price",
 ]

@@ -74,12 +74,13 @@ def _resistance(name: str, r: Resistance, g: Tensor, lacks: int | None = None) -
     return r
 
 
-def check(values: Tensor, name: str, unit: str) -> None:
-    """Refuse what is no conductance or resistance."""
+def check(values: Tensor, name: str, unit: str, *, signed: bool = False) -> None:
+    """Refuse what is no conductance, no resistance, or (signed) no voltage."""
     if values.dtype not in (torch.float32, torch.float64):
         raise invalid(f"{name}.dtype", values.dtype, "torch.float32 or torch.float64")
-    good = (values >= 0) & (values < torch.inf)
+    good = values.isfinite() if signed else (values >= 0) & (values < torch.inf)
     if not good.all():
         index = (~good).nonzero()[0].tolist()
         where = f"{name}{index}" if index else name
-        raise invalid(where, values[tuple(index)].item(), f"0 {unit} or more, and finite")
+        allowed = f"a finite number [{unit}]" if signed else f"0 {unit} or more, and finite"
+        raise invalid(where, values[tuple(index)].item(), allowed)

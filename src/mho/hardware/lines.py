@@ -1,0 +1,79 @@
+"""Lines of an array, one direction of them at a time: nodes in a row, joined by segments of wire.
+
+The first dimension runs along the line, from its open end to the end that is held at 0 V; segment j
+joins node j to node j + 1, the last one to the end. No formula divides by a resistance, so that any
+of them may be 0.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from scipy.linalg.lapack import dpttrs
+from torch import Tensor
+
+FEW = 512
+"""Up to this many lines on a CPU, LAPACK is faster than a step along all lines at once."""
+
+
+def line_drop(
+    r: Float[Tensor, n * m], current: Float[Tensor, n * m], dim: int = 0
+) -> Float[Tensor, n * m]:
+    """Voltage [V] between the held end and each node, of currents drawn from [A] at the nodes."""
+    drops = r * current.cumsum(dim)
+    return drops.flip(dim).cumsum(dim).flip(dim)
+
+
+class Lines:
+    """Lines whose nodes leak: factored once, solved for any currents.
+
+    Seen from the open end, up to node j, a line is a conductance Y_j and a current J_j (Norton):
+
+        Y_j = g_j + c_{j-1} Y_{j-1},    c_j = 1 / (1 + r_j Y_j)
+        J_j = b_j + c_{j-1} J_{j-1},    u_j = c_j (u_{j+1} + r_j J_j)
+
+    which adds what is 0 or more and loses no digits. It is L D L^T of a tridiagonal matrix: L has
+    -c below its diagonal, D is 1 / (c r), infinite where r is 0.
+    """
+
+    def __init__(self, r: Float[Tensor, "n a b"], leak: Float[Tensor, "n a b"]) -> None:
+        """Factor; `leak`: from each node to ground [S], 0 or more."""
+        share = torch.empty_like(leak).copy_(r)
+        few = leak.device.type == "cpu" and leak[0].numel() <= FEW
+        nodes: Any = (leak.numpy(), share.numpy()) if few else (leak.unbind(), share.unbind())
+        seen = 0.0 * nodes[0][0]
+        for at, to in zip(*nodes, strict=True):
+            seen += at
+            to *= seen
+            to += 1.0
+            seen /= to
+        share.reciprocal_()
+        self._share, self._parallel = share, share * r
+        self._factors = self._for_lapack() if few else None
+
+    def solve(self, current: Float[Tensor, "n a b"]) -> Float[Tensor, "n a b"]:
+        """Voltage of each node [V], of currents put into the nodes [A]."""
+        if self._factors is not None:
+            by_line = current.movedim(0, -1)
+            u, _ = dpttrs(*self._factors, by_line.reshape(-1, 1).numpy())
+            u = torch.from_numpy(u).view(by_line.shape).movedim(-1, 0)
+            return torch.empty_like(current).copy_(u)
+        u = current.clone()
+        nodes, share = u.unbind(), self._share.unbind()
+        for j in range(1, len(nodes)):
+            nodes[j].addcmul_(share[j - 1], nodes[j - 1])
+        u *= self._parallel
+        for j in reversed(range(len(nodes) - 1)):
+            nodes[j].addcmul_(share[j], nodes[j + 1])
+        return u
+
+    def _for_lapack(self) -> tuple[np.ndarray, np.ndarray]:
+        """D and the entries below the diagonal of L, all lines one after the other."""
+        diagonal = self._parallel.reciprocal().movedim(0, -1).reshape(-1)
+        below = -self._share
+        below[-1] = 0.0
+        below = below.movedim(0, -1).reshape(-1)[: max(1, len(diagonal) - 1)]
+        return diagonal.numpy(), below.numpy()

@@ -1,0 +1,196 @@
+"""Where an array with wires settles for given inputs, its cells of any law of conduction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Float, Shaped
+from torch import Tensor
+
+from mho.errors import NotConverged, invalid
+from mho.hardware.newton import ITERATIONS, Circuit, voltages
+from mho.hardware.segments import Resistance, check, segments
+from mho.physics.conduction import Conduction, Ohmic
+
+ADJOINT = 1e-12
+"""Part of its error that conjugate gradients may leave of a derivative."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class OperatingPoint:
+    """Voltages, currents and powers of arrays; leading dimensions: arrays and inputs."""
+
+    v: Float[Tensor, "*lead rows"]
+    """Voltages of the drivers [V]."""
+    row: Float[Tensor, "*lead rows cols"]
+    """Word line before each cell, the driver included with the first [ohm]."""
+    col: Float[Tensor, "*lead rows cols"]
+    """Bit line below each cell, the amplifier included with the last [ohm]."""
+    word_voltage: Float[Tensor, "*lead rows cols"]
+    """Of the word line at each cell [V]."""
+    bit_voltage: Float[Tensor, "*lead rows cols"]
+    """Of the bit line at each cell [V]."""
+    cell_current: Float[Tensor, "*lead rows cols"]
+    """From the word line to the bit line [A]."""
+
+    @property
+    def output_current(self) -> Float[Tensor, "*lead cols"]:
+        """Into the amplifier of each column [A]."""
+        return self.cell_current.sum(-2)
+
+    @property
+    def input_current(self) -> Float[Tensor, "*lead rows"]:
+        """Out of the driver of each row [A]."""
+        return self.cell_current.sum(-1)
+
+    @property
+    def word_current(self) -> Float[Tensor, "*lead rows cols"]:
+        """Through the word line before each cell [A]."""
+        return self.cell_current.flip(-1).cumsum(-1).flip(-1)
+
+    @property
+    def bit_current(self) -> Float[Tensor, "*lead rows cols"]:
+        """Through the bit line below each cell [A]."""
+        return self.cell_current.cumsum(-2)
+
+    @property
+    def cell_power(self) -> Float[Tensor, "*lead rows cols"]:
+        """Of each cell [W]."""
+        return (self.word_voltage - self.bit_voltage) * self.cell_current
+
+    @property
+    def word_power(self) -> Float[Tensor, "*lead rows cols"]:
+        """Of the word line before each cell, the driver's resistance with the first [W]."""
+        return self.row * self.word_current.square()
+
+    @property
+    def bit_power(self) -> Float[Tensor, "*lead rows cols"]:
+        """Of the bit line below each cell, the amplifier's resistance with the last [W]."""
+        return self.col * self.bit_current.square()
+
+    @property
+    def input_power(self) -> Float[Tensor, "*lead rows"]:
+        """Delivered by each driver [W]; all together what cells and wires take."""
+        return self.v * self.input_current
+
+
+def operating_point(
+    g: Shaped[Tensor, "*_ rows cols"],
+    v: Shaped[Tensor, "*_"],
+    r_row: Resistance,
+    r_col: Resistance,
+    r_source: Resistance = 0.0,
+    r_sense: Resistance = 0.0,
+    *,
+    conduction: Conduction | None = None,
+    tolerance: float = 1e-11,
+) -> OperatingPoint:
+    """Solve Kirchhoff's laws in arrays of cells that follow any law of conduction, for inputs v.
+
+    Wires as in `effective_conductance`, which is the better choice where cells are ohmic, inputs
+    are many and nothing but output currents is asked for. Newton's method, each step by conjugate
+    gradients between lines that are solved exactly; in float64 whatever is given. What is returned
+    is converged: what Kirchhoff's voltage law lacks across any cell is at most `tolerance` times
+    the largest voltage between two drivers, or a driver and 0 V.
+
+    Differentiable in g, v and the resistances, once, also where those are zero (implicit function
+    theorem: a linear solution, however many steps were taken).
+
+    Args:
+        g: conductance of the cells [S], (..., rows, cols), float32 or float64; 0: an open cell.
+        v: voltage of each driver [V], (..., rows), float32 or float64. Leading dimensions of g and
+            v are broadcast: an array of inputs needs g of shape (..., 1, rows, cols).
+        r_row, r_col, r_source, r_sense: as in `effective_conductance`.
+        conduction: law of the cells; `Ohmic()` if None.
+        tolerance: see above [1].
+
+    Returns:
+        The operating point, in the larger of the precisions of g and v.
+
+    Raises:
+        ValueError: as `effective_conductance`; v is not finite or does not fit; the tolerance is
+            not between 0 and 1.
+        NotConverged: the tolerance was not reached in some sample; rounding sets a limit, about
+            1e-16 times N^2 r g for N x N cells.
+    """
+    law = Ohmic() if conduction is None else conduction
+    if not isinstance(law, Conduction):
+        raise invalid("conduction", law, "a law of conduction, such as mho.Sinh()")
+    if not 0 < tolerance < 1:
+        raise invalid("tolerance", tolerance, "a number above 0, below 1")
+    check(g, "g", "S")
+    cells, row, col = segments(g.double(), r_row, r_col, r_source, r_sense)
+    shape = _shape(v, cells.shape)
+    cells, row, col = (_inward(x.expand(shape)) for x in (cells, row, col))
+    drivers = v.double().expand(shape[:-1])
+    circuit = Circuit(cells, drivers.reshape(-1, shape[-2]).T, row, col, law)
+    with torch.no_grad():
+        x = voltages(circuit, tolerance)
+    if torch.is_grad_enabled() and any(y.requires_grad for y in (cells, drivers, row, col)):
+        implicit: Any = _Implicit.apply(circuit.residual(x), x, circuit)
+        x = implicit
+    current = law.current(x, cells)
+    parts = {
+        "row": row,
+        "col": col,
+        "word_voltage": circuit.v[:, None] - circuit.word_drop(current),
+        "bit_voltage": circuit.bit_drop(current),
+        "cell_current": current,
+    }
+    dtype = torch.promote_types(g.dtype, v.dtype)
+    parts = {name: _outward(part, shape).to(dtype) for name, part in parts.items()}
+    return OperatingPoint(v=drivers.to(dtype, copy=True), **parts)
+
+
+class _Implicit(torch.autograd.Function):
+    """x as a function of F(x; parameters) about F = 0: dx = -J^-1 dF."""
+
+    @staticmethod
+    def forward(ctx: Any, f: Tensor, x: Tensor, circuit: Circuit) -> Tensor:
+        ctx.circuit = circuit
+        ctx.save_for_backward(x)
+        return x.clone()
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
+        """J^T = 1 + D Z, so that J^-T grad = grad - D Z (1 + D Z)^-1 grad."""
+        if torch.is_grad_enabled():  # create_graph=True
+            raise RuntimeError("operating points have first derivatives only")
+        (x,) = ctx.saved_tensors
+        back = torch.empty_like(x)
+        for some in ctx.circuit.chunks():
+            grad = grads[0][..., some]
+            linear = ctx.circuit.at(some).linear(x[..., some])
+            z, left = linear.solve(grad, ADJOINT)
+            failed = left > ADJOINT
+            if failed.any():
+                worst, many = left.max().item(), int(failed.sum())
+                raise NotConverged(worst, ADJOINT, many, x.shape[-1], ITERATIONS)
+            back[..., some] = linear.slope * z - grad
+        return back, None, None
+
+
+def _shape(v: Tensor, cells: torch.Size) -> torch.Size:
+    """Of arrays and inputs together, (..., rows, cols)."""
+    check(v, "v", "V", signed=True)
+    if not v.dim() or v.shape[-1] != cells[-2]:
+        raise invalid("v.shape", tuple(v.shape), f"(..., {cells[-2]})")
+    try:
+        lead = torch.broadcast_shapes(cells[:-2], v.shape[:-1])
+    except RuntimeError:
+        leads = [tuple(cells[:-2]), tuple(v.shape[:-1])]
+        what = "leading dimensions of the array and of v"
+        raise invalid(what, leads, "what broadcasts together") from None
+    return torch.Size((*lead, *cells[-2:]))
+
+
+def _inward(x: Float[Tensor, "*lead rows cols"]) -> Float[Tensor, "rows cols k"]:
+    """Arrays last, columns turned round."""
+    return x.reshape(-1, *x.shape[-2:]).flip(-1).movedim(0, -1).contiguous()
+
+
+def _outward(x: Float[Tensor, "rows cols k"], shape: tuple[int, ...]) -> Tensor:
+    """The reverse."""
+    return x.movedim(-1, 0).flip(-1).reshape(shape)
