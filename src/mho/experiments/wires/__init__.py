@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from mho.experiments import metaplastic, siamese
 from mho.experiments.run import Run
 from mho.experiments.wires.config import PRESETS, WiresConfig
 from mho.experiments.wires.picture import circuit
@@ -24,6 +25,8 @@ __all__ = ["PRESETS", "WiresConfig", "run"]
 
 def run(config: WiresConfig, run: Run) -> dict[str, Any]:
     """Train without wires and through them, put wires behind the arrays; returns the result."""
+    metaplastic.studies.check(config.metaplastic)
+    siamese.studies.check(config.siamese)
     rows: list[Row] = []
     if "bmcnn" in config.systems:
         rows += write_once(config, run)
