@@ -9,7 +9,18 @@ cost = mho.price(rep, mho.prices.get("hfo2-130nm"))
 """
 
 from mho import data, nn
-from mho.hardware import Hardware, Placement, effective_conductance, ledger, price, prices
+from mho.hardware import (
+    Hardware,
+    Placement,
+    SpiceError,
+    Wires,
+    effective_conductance,
+    ledger,
+    netlist,
+    price,
+    prices,
+    simulate,
+)
 from mho.learning.accuracy_matrix import AccuracyMatrix
 from mho.learning.batchnorm import refresh_batchnorm
 from mho.learning.bayesian import BayesianSteps
@@ -20,6 +31,7 @@ from mho.learning.evaluate import calibrate, confusion, evaluate
 from mho.learning.feedback import ReadBack
 from mho.learning.fisher import measure_fisher
 from mho.learning.fixed_point import fixed_point, formats
+from mho.learning.layer_netlist import netlist_of
 from mho.learning.policy import Budget, Every
 from mho.learning.precision import HiddenPrecision
 from mho.learning.quantizer import quantize
@@ -33,10 +45,13 @@ from mho.learning.virtual import expect_batchnorm
 from mho.learning.write import WriteStep, write
 from mho.physics import (
     MultiLevel,
+    Ohmic,
     OpenLoop,
     PulseResponse,
     Resistance,
+    Sinh,
     Spread,
+    Transistor,
     TwoState,
     Verify,
     devices,
@@ -55,6 +70,7 @@ __all__ = [
     "HiddenPrecision",
     "IntervalRule",
     "MultiLevel",
+    "Ohmic",
     "OpenLoop",
     "PathImportance",
     "Placement",
@@ -62,6 +78,8 @@ __all__ = [
     "ReadBack",
     "Resistance",
     "SignUpdate",
+    "Sinh",
+    "SpiceError",
     "Spread",
     "StochasticRounding",
     "StochasticSparse",
@@ -69,8 +87,10 @@ __all__ = [
     "TaskRecognizer",
     "TaskStates",
     "TikiTaka",
+    "Transistor",
     "TwoState",
     "Verify",
+    "Wires",
     "WriteStep",
     "calibrate",
     "confusion",
@@ -86,12 +106,15 @@ __all__ = [
     "formats",
     "ledger",
     "measure_fisher",
+    "netlist",
+    "netlist_of",
     "nn",
     "price",
     "prices",
     "quantize",
     "refit",
     "refresh_batchnorm",
+    "simulate",
     "to_digital",
     "tune",
     "untune",

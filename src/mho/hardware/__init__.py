@@ -4,11 +4,14 @@ from mho.hardware.crossbar import Crossbar
 from mho.hardware.hardware import Hardware
 from mho.hardware.ledger import LayerLedger, Ledger, ledger
 from mho.hardware.mapping import MAPPINGS, Mapping, mapping
+from mho.hardware.netlist import netlist
+from mho.hardware.ngspice import SpiceError, simulate
 from mho.hardware.placement import Placement
 from mho.hardware.prices import Cost, Prices, price
 from mho.hardware.redundancy import Copies
 from mho.hardware.tiling import Tiling
 from mho.hardware.wires import effective_conductance
+from mho.hardware.wiring import Wires
 
 __all__ = [
     "MAPPINGS",
@@ -21,9 +24,13 @@ __all__ = [
     "Mapping",
     "Placement",
     "Prices",
+    "SpiceError",
     "Tiling",
+    "Wires",
     "effective_conductance",
     "ledger",
     "mapping",
+    "netlist",
     "price",
+    "simulate",
 ]
