@@ -15,6 +15,9 @@ from mho.physics import Conduction, Ohmic, Sinh, Transistor
 THRESHOLD = 0.5
 """Threshold of the selector transistors [V]; only what the gate has above it counts."""
 
+OPEN = 1e-300
+"""Conductance up to which a cell is open [S]: its resistance is hardly a number any more."""
+
 _HEAD = """\
 * {title}
 * {arrays}{rows} rows (inputs, word lines) x {cols} columns (outputs, bit lines); {law} cells.
@@ -137,7 +140,7 @@ def _array(
     yield f"* cells{tile}"
     for i, row in enumerate(g):
         for j, cell in enumerate(row):
-            if cell > 0:
+            if cell > OPEN:
                 yield from _cell(f"{i}_{j}{tile}", word[i][j], bit[i][j], cell, conduction)
     yield f"* outputs{tile}"
     for j, end in enumerate(ends):
