@@ -1,5 +1,4 @@
-"""The command `mho`: exit 0 done, 2 bad input or no answer of
-ngspice (one line says what), 130 interrupted."""
+"""The command `mho`: exit 0 done, 2 bad input or ngspice failed (one line), 130 interrupted."""
 
 from __future__ import annotations
 
