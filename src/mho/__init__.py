@@ -14,12 +14,15 @@ from mho.hardware import (
     NotConverged,
     OperatingPoint,
     Placement,
+    SpiceError,
     Wires,
     effective_conductance,
     ledger,
+    netlist,
     operating_point,
     price,
     prices,
+    simulate,
 )
 from mho.learning.accuracy_matrix import AccuracyMatrix
 from mho.learning.batchnorm import refresh_batchnorm
@@ -31,6 +34,7 @@ from mho.learning.evaluate import calibrate, confusion, evaluate
 from mho.learning.feedback import ReadBack
 from mho.learning.fisher import measure_fisher
 from mho.learning.fixed_point import fixed_point, formats
+from mho.learning.layer_netlist import netlist_of
 from mho.learning.policy import Budget, Every
 from mho.learning.precision import HiddenPrecision
 from mho.learning.quantizer import quantize
@@ -83,6 +87,7 @@ __all__ = [
     "Resistance",
     "SignUpdate",
     "Sinh",
+    "SpiceError",
     "Spread",
     "StochasticRounding",
     "StochasticSparse",
@@ -109,6 +114,8 @@ __all__ = [
     "formats",
     "ledger",
     "measure_fisher",
+    "netlist",
+    "netlist_of",
     "nn",
     "operating_point",
     "price",
@@ -117,6 +124,7 @@ __all__ = [
     "refit",
     "refresh_batchnorm",
     "rewire",
+    "simulate",
     "to_digital",
     "tune",
     "untune",

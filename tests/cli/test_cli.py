@@ -109,7 +109,13 @@ def test_list(what: str, capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--help"], ["run", "list", "report"]),
+        (["--help"], ["run", "list", "report", "pool", "netlist"]),
+        (
+            ["netlist", "--help"],
+            ["--out", "--layer", "--chip", "--tile", "--input", "--wire-resistance", "--r-row",
+             "--r-col", "--r-source", "--r-sense", "--both-ends", "--law", "--v0", "--beta",
+             "--overdrive", "--run", "[ohm]", "[A/V^2]"],
+        ),
         (
             ["run", "--help"],
             ["--preset", "--seed", "--chips", "--device", "--config", "--set", "--out", "--resume",

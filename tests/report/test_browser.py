@@ -1,7 +1,5 @@
 """The page opened by a real browser: no console message, and something to see."""
 
-import os
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -9,16 +7,14 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
+from programs import needed
+
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 
 @pytest.fixture
 def chromium() -> str:
-    found = next(filter(None, map(shutil.which, NAMES)), None)
-    if found is None:
-        missing = f"needs one of the programs {', '.join(NAMES)}"
-        pytest.fail(missing) if os.environ.get("CI") else pytest.skip(missing)
-    return found
+    return needed(*NAMES)
 
 
 @pytest.mark.parametrize("width", [1200, 500])

@@ -1,4 +1,4 @@
-"""The command `mho`: exit 0 done, 2 bad input (one line says what), 130 interrupted."""
+"""The command `mho`: exit 0 done, 2 bad input or ngspice failed (one line), 130 interrupted."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from collections.abc import Sequence
 
 from mho.cli.commands import UsageError, parse
 from mho.errors import InvalidInput
+from mho.hardware.ngspice import SpiceError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit status."""
     try:
         parse(sys.argv[1:] if arguments is None else list(arguments)).run()
-    except (UsageError, InvalidInput, FileNotFoundError) as error:
+    except (UsageError, InvalidInput, SpiceError, FileNotFoundError) as error:
         print(f"mho: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

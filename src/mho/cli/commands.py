@@ -10,6 +10,7 @@ from typing import Annotated
 import tyro
 
 from mho.cli.catalogue import List
+from mho.cli.netlist import Netlist
 from mho.cli.pool import Pool
 from mho.cli.report import Report
 from mho.cli.run import Run
@@ -20,16 +21,17 @@ Command = (
     | Annotated[List, tyro.conf.subcommand("list")]
     | Annotated[Report, tyro.conf.subcommand("report")]
     | Annotated[Pool, tyro.conf.subcommand("pool")]
+    | Annotated[Netlist, tyro.conf.subcommand("netlist")]
 )
 
-VERBS = ("run", "list", "report", "pool")
+VERBS = ("run", "list", "report", "pool", "netlist")
 
 
 class UsageError(Exception):
     """The command line cannot be understood."""
 
 
-def parse(arguments: Sequence[str]) -> Run | List | Report | Pool:
+def parse(arguments: Sequence[str]) -> Run | List | Report | Pool | Netlist:
     """The command that a command line asks for.
 
     Raises:

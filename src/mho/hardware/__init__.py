@@ -5,6 +5,8 @@ from mho.hardware.crossbar import Crossbar
 from mho.hardware.hardware import Hardware
 from mho.hardware.ledger import LayerLedger, Ledger, ledger
 from mho.hardware.mapping import MAPPINGS, Mapping, mapping
+from mho.hardware.netlist import netlist
+from mho.hardware.ngspice import SpiceError, simulate
 from mho.hardware.operating_point import OperatingPoint, operating_point
 from mho.hardware.placement import Placement
 from mho.hardware.prices import Cost, Prices, price
@@ -26,11 +28,14 @@ __all__ = [
     "OperatingPoint",
     "Placement",
     "Prices",
+    "SpiceError",
     "Tiling",
     "Wires",
     "effective_conductance",
     "ledger",
     "mapping",
+    "netlist",
     "operating_point",
     "price",
+    "simulate",
 ]

@@ -1,0 +1,170 @@
+"""`mho netlist`: one array as a SPICE deck, and what ngspice and mho make of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import tyro
+
+from mho.errors import invalid, unknown
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from mho import Wires
+    from mho.physics import Conduction
+
+Volts = Annotated[tuple[str, ...], tyro.conf.arg(metavar="V|FILE")]
+Ohms = Annotated[float | None, tyro.conf.arg(metavar="FLOAT")]
+Parameter = Annotated[float | None, tyro.conf.arg(metavar="FLOAT")]
+
+
+@dataclass(frozen=True)
+class Netlist:
+    """Write a programmed array as a SPICE deck; --run has ngspice answer it."""
+
+    source: Annotated[Path, tyro.conf.Positional]
+    """Conductances [S] as .csv or .npy, rows inputs, columns outputs; or a .pt: the state_dict of
+    a network, or the checkpoint of a run that was broken off."""
+    out: Annotated[Path | None, tyro.conf.arg(metavar="FILE.cir")] = None
+    """Deck to write; else it is printed, unless --run."""
+    layer: Annotated[str | None, tyro.conf.arg(metavar="STR")] = None
+    """Layer of a .pt; else its only one."""
+    chip: int = 0
+    """Chip of a .pt [1]."""
+    tile: int = 0
+    """Array of that layer [1]."""
+    input: Volts = ("0.2",)
+    """Voltage of all rows, or of each [V], or a .csv or .npy with one for each row."""
+    wire_resistance: float = 0.0
+    """Of each piece of word line and bit line from cell to cell [ohm]."""
+    r_row: Ohms = None
+    """Of word lines, if another [ohm]."""
+    r_col: Ohms = None
+    """Of bit lines, if another [ohm]."""
+    r_source: float = 0.0
+    """Of the driver of each row [ohm]."""
+    r_sense: float = 0.0
+    """Of the amplifier of each column [ohm]."""
+    both_ends: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Drive each row from its right end too."""
+    law: str = "ohmic"
+    """How cells conduct: ohmic, sinh, or 1t1r."""
+    v0: Parameter = None
+    """Of sinh: voltage that sets how soon the current bends [V]."""
+    beta: Parameter = None
+    """Of 1t1r: transconductance parameter of the transistor [A/V^2]."""
+    overdrive: Parameter = None
+    """Of 1t1r: gate-source voltage above the threshold [V]."""
+    simulate: Annotated[bool, tyro.conf.arg(name="run"), tyro.conf.FlagCreatePairsOff] = False
+    """Run ngspice and print the column currents."""
+
+    def run(self) -> None:
+        """Write, or print, the deck; run it if asked."""
+        from mho.cli.conductances import Place, read_array
+        from mho.hardware.netlist import netlist
+        from mho.hardware.ngspice import ngspice, simulate
+
+        law, wires = self._law(), self._wires()
+        g, what = read_array(self.source, Place(self.layer, self.chip, self.tile))
+        v = _voltages(self.input, len(g))
+        deck = netlist(g, v, wires, law, what)
+        if self.simulate:
+            ngspice()  # before anything is written
+        if self.out is not None:
+            _write(self.out, deck)
+        elif not self.simulate:
+            print(deck, end="")
+        if self.simulate:
+            _show(simulate(deck), _own(g, v, wires, law))
+
+    def _law(self) -> Conduction:
+        """Law of conduction with the parameters given."""
+        from mho.physics import Ohmic, Sinh, Transistor
+
+        laws = {law.family: law for law in (Ohmic, Sinh, Transistor)}
+        if self.law not in laws:
+            raise unknown("law", self.law, laws)
+        law = laws[self.law]
+        given = {name: getattr(self, name) for name in ("v0", "beta", "overdrive")}
+        given = {name: value for name, value in given.items() if value is not None}
+        for name, value in given.items():
+            if name not in law.__dataclass_fields__:
+                raise invalid(name, value, f"nothing: {self.law} cells have no such parameter")
+        return law.from_dict(given)
+
+    def _wires(self) -> Wires:
+        """The wires, as a record."""
+        from mho import Wires
+
+        both = self.wire_resistance
+        return Wires(
+            row=both if self.r_row is None else self.r_row,
+            col=both if self.r_col is None else self.r_col,
+            source=self.r_source,
+            sense=self.r_sense,
+            both_ends=self.both_ends,
+        )
+
+
+def _voltages(given: tuple[str, ...], rows: int) -> Tensor:
+    """Voltages (rows,) [V] of numbers or a file."""
+    import torch
+
+    from mho.cli.conductances import read_matrix
+
+    allowed = "a finite voltage"
+    try:
+        volts = torch.tensor([float(text) for text in given], dtype=torch.float64)
+    except ValueError:
+        if len(given) != 1:
+            raise invalid("input", " ".join(given), "numbers, or one file [V]") from None
+        volts = read_matrix(Path(given[0]), "input", allowed).flatten()
+    else:
+        if not volts.isfinite().all():
+            raise invalid("input", " ".join(given), allowed)
+        volts = volts.expand(rows) if len(volts) == 1 else volts
+    if len(volts) != rows:
+        raise invalid("input", f"{len(volts)} voltages", f"one for each of the {rows} rows")
+    return volts
+
+
+def _write(path: Path, deck: str) -> None:
+    """The file, whole or not at all."""
+    from mho.experiments.run import write_text
+
+    try:
+        write_text(path, deck)
+    except OSError as error:
+        raise invalid("out", str(path), f"a file that can be written ({error.strerror})") from error
+
+
+def _own(g: Tensor, v: Tensor, wires: Wires, law: Conduction) -> Tensor | None:
+    """What mho computes (cols,) [A]; None: it cannot."""
+    from mho import Ohmic, effective_conductance
+
+    if not wires:
+        return law.current(v.unsqueeze(1), g).sum(0)
+    if isinstance(law, Ohmic) and not wires.both_ends:
+        return v @ effective_conductance(g, wires.row, wires.col, wires.source, wires.sense)
+    return None
+
+
+def _show(spice: Tensor, own: Tensor | None) -> None:
+    """A table of the currents of the columns."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for heading in ("column", "ngspice [A]", *(("mho [A]", "apart") if own is not None else ())):
+        table.add_column(heading, justify="right")
+    for j, current in enumerate(spice.tolist()):
+        cells = [str(j), f"{current:.9e}"]
+        if own is not None:
+            mine = own[j].item()
+            apart = abs(mine - current) / abs(current) if current else abs(mine)
+            cells += [f"{mine:.9e}", f"{apart:.1e}"]
+        table.add_row(*cells)
+    Console().print(table)
