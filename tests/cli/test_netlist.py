@@ -103,7 +103,8 @@ def layers(net: nn.Module) -> dict[str, Tensor]:
 @pytest.mark.parametrize(
     ("law", "own"),
     [((), True), (("--law", "sinh"), True), (("--r-row", "2"), True),
-     (("--law", "1t1r", "--r-row", "2"), False)],
+     (("--law", "1t1r", "--r-row", "2"), True),
+     (("--law", "sinh", "--r-row", "2", "--both-ends"), False)],
 )  # fmt: skip
 def test_ngspice_answers(
     folder: Path, law: tuple[str, ...], own: bool, capsys: pytest.CaptureFixture[str]

@@ -6,7 +6,16 @@ from torch import Tensor, nn
 
 import kirchhoff
 import mho
-from mho import Ohmic, Sinh, Transistor, Wires, effective_conductance, netlist, simulate
+from mho import (
+    Ohmic,
+    Sinh,
+    Transistor,
+    Wires,
+    effective_conductance,
+    netlist,
+    operating_point,
+    simulate,
+)
 from mho.learning.layer import ArrayLayer, memristive_layers
 from mho.physics import Conduction
 from programs import needed
@@ -44,10 +53,17 @@ def agree(currents: Tensor, expected: Tensor, within: float) -> None:
 
 
 def agree_linear(g: Tensor, wires: Wires) -> None:
-    """Effective conductance against ngspice."""
+    """Effective conductance and the operating point against ngspice."""
     v = volts(len(g))
-    expected = v @ effective_conductance(g, wires.row, wires.col, wires.source, wires.sense)
-    agree(simulate(netlist(g, v, wires)), expected, LINEAR)
+    currents = simulate(netlist(g, v, wires))
+    agree(currents, v @ wires.seen(g), LINEAR)
+    agree(currents, settled(g, v, wires, Ohmic()), LINEAR)
+
+
+def settled(g: Tensor, v: Tensor, wires: Wires, law: Conduction) -> Tensor:
+    """Output currents of the operating point."""
+    ohms = (wires.row, wires.col, wires.source, wires.sense)
+    return operating_point(g, v, *ohms, conduction=law).output_current
 
 
 @pytest.mark.parametrize("r", [0.1, 1.0, 10.0])
@@ -61,6 +77,7 @@ def test_random_arrays(rows: int, cols: int, r: float) -> None:
 
 
 BAD = Wires(row=10.0, col=10.0)
+OTHER = Wires(row=20.0, col=5.0)
 ON, OFF = 1e-3, 1e-6
 
 
@@ -107,7 +124,12 @@ def test_laws_and_both_ends_against_newton(rows: int, cols: int, law: Conduction
     for both_ends in (False, True):
         wires = Wires(row=5.0, col=3.0, source=50.0, sense=20.0, both_ends=both_ends)
         for g, v in ((cells(rows, cols), volts(rows, -0.3, 0.7)), (all_on(rows), volts(rows))):
-            agree(simulate(netlist(g, v, wires, law)), kirchhoff.currents(g, v, wires, law), within)
+            currents = simulate(netlist(g, v, wires, law))
+            agree(currents, kirchhoff.currents(g, v, wires, law), within)
+            if not both_ends:
+                agree(currents, settled(g, v, wires, law), within)
+            elif isinstance(law, Ohmic):
+                agree(currents, v @ wires.seen(g), within)
 
 
 def test_newton_alone_is_right() -> None:
@@ -166,33 +188,21 @@ def test_a_trained_tile() -> None:
     "wires", [Wires(), Wires(row=8.0, col=4.0, sense=30.0)], ids=["-", "wires"]
 )
 def test_currents_of_a_layer_are_its_output(mapping: str, wires: Wires) -> None:
-    layer = trained(mapping, dac_bits=6)
-    crossbar, tiling = layer.crossbar, layer.crossbar.tiling
+    layer = trained(mapping, dac_bits=6, wire_resistance=wires)
+    tiling = layer.crossbar.tiling
     assert tiling.grid[0] > 1
     assert tiling.grid[1] > 1
     x = torch.randn(20, generator=torch.Generator().manual_seed(5))
     with torch.no_grad():
         outputs = layer(x.repeat(2, 1))
     for chip in (0, 1):
-        deck = mho.netlist_of(layer, x, volts_per_unit=0.1, chip=chip, wires=wires)
-        currents = simulate(deck)
+        currents = simulate(mho.netlist_of(layer, x, volts_per_unit=0.1, chip=chip))
         assert currents.shape == (tiling.tiles, tiling.width)
         folded = tiling.mapping.fold(currents.unsqueeze(1), tiling.cols, (0.0, 0.0)).squeeze(1)
         added = folded.view(*tiling.grid, -1).sum(0).flatten()[:5]
         ours = added * layer.scale / 0.1 + layer.bias.detach()
-        if not wires:
-            torch.testing.assert_close(ours.float(), outputs[chip], rtol=1e-5, atol=1e-6)
-        else:
-            assert (ours - outputs[chip]).abs().max() > 1e-3, "wires take something"
-        g = crossbar.conductance[chip].double()
-        effective = effective_conductance(g, wires.row, wires.col, 0.0, wires.sense)
-        driven = layer.dac(x.expand(2, -1))[chip].double() * 0.1
-        rows = nn.functional.pad(driven, (0, 24 - 20))[: tiling.grid[0] * tiling.rows]
-        expected = torch.einsum(
-            "ri,rcij->rcj", rows.view(-1, tiling.rows), effective.unflatten(0, tiling.grid)
-        )
-        agree(currents, expected.flatten(0, 1), LINEAR)
-        alone = simulate(
-            mho.netlist_of(layer, x, volts_per_unit=0.1, chip=chip, tile=3, wires=wires)
-        )
+        torch.testing.assert_close(ours.float(), outputs[chip], rtol=1e-5, atol=2e-6)
+        alone = simulate(mho.netlist_of(layer, x, volts_per_unit=0.1, chip=chip, tile=3))
         agree(alone, currents[3], 1e-12)
+        other = simulate(mho.netlist_of(layer, x, volts_per_unit=0.1, chip=chip, wires=OTHER))
+        assert (other - currents).norm() > 1e-2 * currents.norm()

@@ -143,13 +143,14 @@ def _write(path: Path, deck: str) -> None:
 
 def _own(g: Tensor, v: Tensor, wires: Wires, law: Conduction) -> Tensor | None:
     """What mho computes (cols,) [A]; None: it cannot."""
-    from mho import Ohmic, effective_conductance
+    from mho import Ohmic, operating_point
 
-    if not wires:
-        return law.current(v.unsqueeze(1), g).sum(0)
-    if isinstance(law, Ohmic) and not wires.both_ends:
-        return v @ effective_conductance(g, wires.row, wires.col, wires.source, wires.sense)
-    return None
+    if isinstance(law, Ohmic):
+        return v @ wires.seen(g)
+    if wires and wires.both_ends:
+        return None
+    ohms = (wires.row, wires.col, wires.source, wires.sense)
+    return operating_point(g, v, *ohms, conduction=law).output_current
 
 
 def _show(spice: Tensor, own: Tensor | None) -> None:

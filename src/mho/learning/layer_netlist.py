@@ -28,7 +28,8 @@ def netlist_of(
     """SPICE deck of the arrays of a layer on one chip, at one input; see `netlist`.
 
     Inputs go through the layer's DACs, then stand on the rows as voltages. Currents I (tiles,
-    width) of ohmic cells without wires give the layer's output back, before ADC, gain and bias:
+    width) of ohmic cells behind the layer's own wires give its output back, before ADC, gain and
+    bias:
 
         y = scale / volts_per_unit * (tiles of a column added)(mapping.fold(I))
 
@@ -40,6 +41,8 @@ def netlist_of(
         volts_per_unit: voltage on a row whose input is 1 [V].
         chip: which of the simulated chips.
         tile: which of its arrays; None: all, in one deck.
+        wires: None: those of the layer's hardware.
+        conduction: law of the cells; `Ohmic()` if None.
 
     Raises:
         ValueError: x has another size, there is no such chip or tile, or see `netlist`.
@@ -55,6 +58,7 @@ def netlist_of(
     driven = layer.dac(x.unsqueeze(0), chips=slice(chip, chip + 1)).squeeze(0).double()
     padded = F.pad(driven, (0, tiling.grid[0] * tiling.rows - tiling.in_features))
     v = padded.view(-1, tiling.rows).repeat_interleave(tiling.grid[1], 0) * volts_per_unit
+    wires = layer.hardware.wires if wires is None else wires
     g, what = layer.crossbar.conductance[chip], f"chip {layer.crossbar.chips[chip]}"
     if tile is not None:
         g, v, what = g[tile], v[tile], f"{what}, tile {tile} of {tiling.tiles}"
