@@ -154,6 +154,18 @@ def test_a_weak_driver_is_not_what_is_pointed_at() -> None:
     assert tiny.worst == 0
 
 
+def test_one_odd_cell_does_not_take_the_contrast_of_all() -> None:
+    what = wired_array(20, 20, inputs=np.full(20, 0.1))
+    what["bit_voltage"] = np.zeros((20, 20)).tolist()
+    what["word_voltage"] = np.linspace(0.1, 0.09, 400).reshape(20, 20).tolist()
+    what["word_voltage"][5][5] = 0.02
+    bar = parts(drawn(what)[0])[3]
+    low, high = bar.get_xlim()
+    assert 85 <= low <= 91
+    assert high == 100
+    assert "20\N{NO-BREAK SPACE}%" in in_words(read(what))
+
+
 def test_bars_are_what_arrives_within_what_would() -> None:
     what = wired_array(32, 20)
     figure, _ = drawn(what)

@@ -24,13 +24,13 @@ CURRENTS = ListedColormap(colormaps["OrRd"](np.linspace(0.25, 1.0, LEVELS)), nam
 AT_REST, REVERSED = to_rgba("#e4e4e4"), to_rgba("#d98fc0")
 
 _WIDTH = 5.4 - 2 / 24  # [inch] of the whole, without the margins of the layout
-_LEFT, _RIGHT, _TOP = 1.1, 0.2, 0.4  # [inch] around the array
+_LEFT, _RIGHT, _TOP = 1.1, 0.2, 0.32  # [inch] around the array
 _LEAD, _SYMBOL = 0.18, 0.12  # [inch] of the lines outside the array; drivers and amplifiers
 _PITCH, _FLAT = 0.46, 3.0  # [inch] between two lines at most; the most that cells are stretched
 _TALLEST, _LOWEST = 6.4, 1.2  # [inch] all word lines together
 _DRIVERS, _OUTPUTS = 0.6, 0.85  # [inch] the bars
 _KEYS, _BARS = 0.72, 0.52  # [inch] below the outputs: the legend, the colour bars
-_SMALL, _NOTE = 7.5, "#666666"  # [pt] and colour of what stands beside
+_SMALL, _NOTE = 8.0, "#666666"  # [pt] and colour of what stands beside
 _APART = 64  # columns whose bars stand apart
 _ROOM = 0.4  # [inch] for the loss of each column
 _NAME = 1.7  # [inch] for what a side of the array is
@@ -108,19 +108,22 @@ def in_words(what: Circuit) -> str:
 def notes_on(what: Circuit) -> list[str]:
     """Sentences that say how to read the picture."""
     ohms = quantity(what.wire_resistance, "ohm")
-    return [
+    notes = [
         "Word lines run from the drivers on the left, bit lines end in virtual grounds "
         f"(0{NBSP}V); each segment of wire has {ohms}.",
         "Darker and thicker wires carry more current. The tint of a cell is the voltage across it, "
         "as a share of what its driver applies.",
     ]
+    if what.least is not None and np.nanmin(what.share) < what.share[what.least]:
+        notes.append("Framed: the least where a driver gives over a tenth of the largest voltage.")
+    return notes
 
 
 def _voltages(what: Circuit) -> Normalize:
-    """From a round share, at most the least of the word lines not driven weakly, to all [%]."""
-    low = 0.0 if what.least is None else 100 * float(what.share[what.least])
-    low = min(max(low, 0.0), 99.9)
-    steps = MaxNLocator(10, steps=[1, 2, 5, 10]).tick_values(low, 100)
+    """To all [%], from a round share below all but one cell in twenty not driven weakly."""
+    known = what.driven_share[~np.isnan(what.driven_share)]
+    low = 100 * float(np.quantile(known, 0.05)) if known.size else 0.0
+    steps = MaxNLocator(10, steps=[1, 2, 5, 10]).tick_values(min(max(low, 0.0), 99.9), 100)
     return Normalize(max(0.0, float(steps[0])), 100.0)
 
 
@@ -164,7 +167,7 @@ def _draw_drivers(canvas: Axes, layout: Layout, what: Circuit) -> None:
     set_ticks(axes.xaxis, "linear", most=2)
     low, high = sorted(axes.get_xlim())
     inside = [each for each in axes.get_xticks() if low <= each <= high]
-    axes.set_xticks([0.0, max(inside, key=abs)])
+    axes.set_xticks([min(inside), max(inside)])
     _count(axes.yaxis, layout.rows, layout.pitch[1])
     axes.set_ylabel("word line", fontsize=_SMALL, labelpad=2)
 

@@ -36,16 +36,20 @@ class Circuit(Figure):
     @property
     def share(self) -> np.ndarray:
         """What is left across each cell of what its driver applies; NaN where that is nothing."""
-        driven = _above(self.input, _AT_REST)
-        return (self.word_voltage - self.bit_voltage) / driven[:, None]
+        applied = _above(self.input, _AT_REST)
+        return (self.word_voltage - self.bit_voltage) / applied[:, None]
+
+    @property
+    def driven_share(self) -> np.ndarray:
+        """The share left, NaN also for word lines that are driven weakly."""
+        return np.where(np.isnan(_above(self.input, _WEAK))[:, None], np.nan, self.share)
 
     @property
     def least(self) -> tuple[int, int] | None:
         """The cell with the least share left, of the word lines that are not driven weakly."""
-        share = np.where(np.isnan(_above(self.input, _WEAK))[:, None], np.nan, self.share)
-        if np.isnan(share).all():
+        if np.isnan(self.driven_share).all():
             return None
-        i, j = np.unravel_index(np.nanargmin(share), share.shape)
+        i, j = np.unravel_index(np.nanargmin(self.driven_share), self.driven_share.shape)
         return int(i), int(j)
 
     @property
