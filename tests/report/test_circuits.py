@@ -87,6 +87,17 @@ def test_the_thickest_and_darkest_wire_carries_most() -> None:
     assert most.get_linewidth() > half.get_linewidth() > none.get_linewidth()
 
 
+def test_a_bit_line_is_darkest_where_it_ends_in_its_ground() -> None:
+    what = wired_array(3, 2)
+    what["word_current"] = [[0.0] * 2] * 3
+    what["bit_current"] = [[0.0, 0.0], [0.0, 2.0], [0.0, 4.0]]
+    array = parts(drawn(what)[0])[0]
+    (most,), (half,) = (paths(array, CURRENTS(level)) for level in (31, 16))
+    bottom = array.get_ylim()[0]
+    assert most.get_path().vertices.tolist() == [[1.0, 2.5], [1.0, bottom]]
+    assert half.get_path().vertices.tolist() == [[1.0, 1.5], [1.0, 2.5]]
+
+
 def test_currents_that_flow_back_are_as_thick() -> None:
     what = wired_array(2, 2)
     back = what | {name: (-np.array(what[name])).tolist() for name in MATRICES[2:]}
