@@ -11,6 +11,7 @@ from mho.cli import main
 from mho.experiments.pool import pool
 from mho.experiments.result import bar_group, bars, claim, curve, series, table
 from mho.report.schema import read_run
+from wired_array import wired_array
 
 VALUES = {0: [97.0, 98.0, 99.0], 1: [96.0, 98.5], 5: [95.0, 95.5, 96.0, 99.5]}
 
@@ -43,6 +44,7 @@ def result(seed: int) -> dict[str, Any]:
             "id": "m", "title": "t", "x_label": "x", "y_label": "y", "value_label": "v",
             "x": [1, 2], "y": ["a"], "values": [[float(seed), None]],
         }],
+        "circuits": [wired_array(2, 3, ohms=1.0 + seed)],
     }  # fmt: skip
 
 
@@ -85,6 +87,12 @@ def test_curves_and_maps_are_means(tmp_path: Path) -> None:
     assert "line 'only 0' of 't'" in both["summary"]
     assert both["maps"][0]["values"] == [[2.0, None]]
     assert both["seeds"] == [0, 1, 5]
+
+
+def test_an_array_is_that_of_the_first(tmp_path: Path) -> None:
+    both = pool(folders(tmp_path))
+    assert both["circuits"] == [wired_array(2, 3, ohms=1.0)]
+    assert "array 'Currents and voltages of an array'" in both["summary"]
 
 
 def test_bars_are_means_where_their_categories_agree(tmp_path: Path) -> None:

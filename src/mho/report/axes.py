@@ -111,6 +111,13 @@ def grow(figure: Figure, height: float) -> None:
     figure.set_figheight(figure.get_figheight() + max(0.0, height))
 
 
+def entitle(figure: Figure, title: str) -> None:
+    """The title above a figure, which grows by it."""
+    heading = textwrap.fill(title, 56)
+    grow(figure, 0.26 * (1 + heading.count("\n")))
+    figure.suptitle(heading, x=0.01, ha="left", fontsize="large", fontweight="bold")
+
+
 def legend_below(figure: Figure, axes: Axes) -> None:
     """The legend under the axes, where it can hide nothing, in as many columns as fit."""
     handles, names = axes.get_legend_handles_labels()

@@ -3,7 +3,6 @@
 import io
 import os
 import tempfile
-import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +12,12 @@ from markupsafe import Markup
 from matplotlib.figure import Figure as Drawing
 
 from mho.errors import invalid
-from mho.report import bars, maps, provenance
-from mho.report.axes import grow, style
+from mho.report import bars, circuits, maps, provenance
+from mho.report.axes import entitle, style
 from mho.report.comparison import Comparison, compare, tally
 from mho.report.figures import draw_claims, draw_curve, draw_histogram
 from mho.report.schema import LEDGER_FIELDS, Run, read_run
+from mho.report.schema_circuit import Circuit
 from mho.report.schema_figures import RESERVED_ID, Bars, Curve, Group, Histogram, Map, Series
 from mho.report.svg import inline
 from mho.report.tables import PrintedTable, print_table
@@ -122,10 +122,13 @@ def _section(run: Run, anchor: str) -> Section:
     )
 
 
-def _plot(what: Curve | Bars | Map | Histogram, run: Run, anchor: str) -> Plot:
+def _plot(what: Curve | Bars | Map | Circuit | Histogram, run: Run, anchor: str) -> Plot:
     if isinstance(what, Map):
         drawing, kind = maps.draw_map(what), "Map"
         holds, notes = maps.in_words(what), maps.notes_on(what)
+    elif isinstance(what, Circuit):
+        drawing, kind = circuits.draw_figure(what), "Array"
+        holds, notes = circuits.in_words(what), circuits.notes_on(what)
     elif isinstance(what, Bars):
         drawing, kind = bars.draw_bars(what), "Bars"
         holds, notes = bars.in_words(what), bars.notes_on(what)
@@ -164,9 +167,7 @@ def _rendered(
     drawing: Drawing, title: str, caption: str, description: str, name: str, path: Path
 ) -> Plot:
     svg = Markup(inline(drawing, name, description))  # matplotlib escapes every text
-    heading = textwrap.fill(title, 56)
-    grow(drawing, 0.26 * (1 + heading.count("\n")))
-    drawing.suptitle(heading, x=0.01, ha="left", fontsize="large", fontweight="bold")
+    entitle(drawing, title)
     buffer = io.BytesIO()
     drawing.savefig(buffer, format="png", dpi=160, facecolor="white")
     return Plot(title=title, caption=caption, svg=svg, png=buffer.getvalue(), path=path)

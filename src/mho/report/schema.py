@@ -6,6 +6,7 @@ from pathlib import Path
 
 from mho.errors import invalid
 from mho.report.node import Node, clean
+from mho.report.schema_circuit import Circuit, read_circuit
 from mho.report.schema_figures import (
     Bars,
     Curve,
@@ -65,6 +66,7 @@ class Run:
     curves: list[Curve]
     bars: list[Bars]
     maps: list[Map]
+    circuits: list[Circuit]
     histograms: list[Histogram]
     ledger: list[LedgerRow]
     ledger_total: LedgerRow | None
@@ -74,9 +76,9 @@ class Run:
     env: dict[str, object]
 
     @property
-    def figures(self) -> list[Curve | Bars | Map | Histogram]:
+    def figures(self) -> list[Curve | Bars | Map | Circuit | Histogram]:
         """Every figure in the order of the page."""
-        return [*self.curves, *self.bars, *self.maps, *self.histograms]
+        return [*self.curves, *self.bars, *self.maps, *self.circuits, *self.histograms]
 
 
 def read_run(folder: Path) -> Run:
@@ -98,6 +100,7 @@ def read_run(folder: Path) -> Run:
         curves=[read_curve(each) for each in node.get("curves", []).items()],
         bars=[read_bars(each) for each in node.get("bars", []).items()],
         maps=[read_map(each) for each in node.get("maps", []).items()],
+        circuits=[read_circuit(each) for each in node.get("circuits", []).items()],
         histograms=[read_histogram(each) for each in node.get("histograms", []).items()],
         ledger=[_ledger_row(each, None) for each in ledger.get("layers", []).items()],
         ledger_total=_ledger_row(total, "total") if total.value else None,

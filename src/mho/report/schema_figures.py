@@ -115,7 +115,7 @@ def read_bars(node: Node) -> Bars:
     if not groups:
         raise node.get("groups").error("at least one group")
     return Bars(
-        **_figure(node),
+        **read_figure(node),
         value_label=node.get("value_label").text(),
         scale=scale.choice("linear", "log"),
         categories=categories,
@@ -153,12 +153,12 @@ def read_histogram(node: Node) -> Histogram:
     )
 
 
-def _figure(node: Node) -> dict[str, str]:
+def read_figure(node: Node) -> dict[str, str]:
     return {"id": node.get("id").identifier(RESERVED_ID), "title": node.get("title").text()}
 
 
 def _plane(node: Node, y_label: Node) -> dict[str, str]:
-    return _figure(node) | {"x_label": node.get("x_label").text(), "y_label": y_label.text()}
+    return read_figure(node) | {"x_label": node.get("x_label").text(), "y_label": y_label.text()}
 
 
 def _scales(node: Node) -> dict[str, str]:
