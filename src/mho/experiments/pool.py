@@ -12,7 +12,7 @@ from typing import Any
 
 from mho.errors import invalid
 
-MORE = ("schemes", "studies")
+MORE = ("schemes", "studies", "resistances", "tiles", "refreshes")
 """Settings of what a run does beside its claims: the first run may do more than the others."""
 EXTREMES = {"lowest": min, "highest": max}
 """How a claim that says so is pooled; all others are means."""

@@ -28,6 +28,8 @@ class Job(NamedTuple):
     chip: int = 0
     tested: bool = False
     """Whether the test images are used: after the first epoch and at the end."""
+    corrected: bool = False
+    """Whether the read-out makes up, by a gain a layer, for what wires take at the start."""
 
 
 class Trained(NamedTuple):
@@ -132,6 +134,8 @@ def _on_arrays(
     hardware = job.hardware.replace(programming=closed) if scheme.verify else job.hardware
     generator = torch.Generator().manual_seed(seed)
     net = mho.convert(model, hardware, generator=generator, first_chip=job.chip)
+    if job.corrected:
+        mho.correct(net)
     mho.calibrate(net, feed.sample(config.calibration))
     setting = Setting(config, net, job.network == "cnn", feed.epoch_steps, seed)
     return net, scheme.step(setting)

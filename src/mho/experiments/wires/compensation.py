@@ -17,8 +17,9 @@ PARTS: dict[str, str] = {
     "column": "least squares on calibration images, a gain and offset a column",
     "batch norm": "batch normalization refreshed on calibration images",
     "both ends": "each row driven from both ends",
-    "predistorted": "finer levels, corrected for the wires when the network is mapped",
-    "in the loop": "trained through the wires",
+    "rewritten": "mapped anew, to finer levels and verified, to part the next one's effects",
+    "predistorted": "the same, the levels corrected for the wires",
+    "in the loop": "trained through the wires, with the gain of the wires at the start",
 }
 
 LOOP = "in the loop"
@@ -26,12 +27,12 @@ LOOP = "in the loop"
 COMPENSATIONS: dict[str, tuple[str, ...]] = {
     "bmcnn": ("none", "gain", "column", "batch norm", "both ends", "both ends + batch norm"),
     "siamese": (
-        "none", "gain", "column", "both ends", "both ends + column", "predistorted",
-        "both ends + predistorted",
+        "none", "gain", "column", "both ends", "both ends + column", "rewritten", "predistorted",
+        "both ends + predistorted + column",
     ),
     "metaplastic": (
-        "none", "gain", "batch norm", "both ends", "both ends + batch norm", "predistorted",
-        "both ends + predistorted",
+        "none", "gain", "batch norm", "both ends", "both ends + batch norm", "rewritten",
+        "predistorted", "both ends + predistorted + batch norm",
     ),
 }  # fmt: skip
 """Those that are compared for a system; the two that learn in place can train through wires too."""
@@ -61,8 +62,9 @@ def behind_wires(
         if part not in PARTS:
             raise unknown("compensation", part, PARTS)
     wires = mho.Wires(row=r, col=r, both_ends="both ends" in parts)
-    if "predistorted" in parts:
+    if {"rewritten", "predistorted"} & set(parts):
         hardware = _finer(next(iter(memristive_layers(net).values())).hardware, finer)
+        rounds = rounds if "predistorted" in parts else 0
         hardware = hardware.replace(wire_resistance=wires, predistortion=rounds)
         return mho.convert(_as_programmed(net), hardware, generator=torch.Generator())
     wired = copy.deepcopy(net)
@@ -84,11 +86,15 @@ def fit(net: nn.Module, compensation: str, inputs: Tensor) -> None:
 
 
 def _finer(hardware: mho.Hardware, finer: int) -> mho.Hardware:
-    """The same cells with more levels, all of them for weights."""
+    """The same cells with more levels, all of them for weights, verified to a quarter of a step as
+    it was before."""
     device = hardware.device
     assert isinstance(device, mho.MultiLevel)
     device = device.replace(levels=finer * (device.levels - 1) + 1)
-    return hardware.replace(device=device, weight_levels=None, full_scale=None)
+    verified = mho.Verify(tolerance=finer / 4)
+    return hardware.replace(
+        device=device, weight_levels=None, full_scale=None, programming=verified
+    )
 
 
 def _as_programmed(net: nn.Module) -> nn.Module:

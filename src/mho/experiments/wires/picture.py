@@ -35,6 +35,7 @@ def circuit(config: WiresConfig, run: Run) -> dict[str, Any]:
     return {
         "id": "array",
         "title": f"A digit on {rows} x {cols} cells behind wires of {r:g} ohm a segment",
+        "rows": rows,
         "word_voltage": point.word_voltage.tolist(),
         "bit_voltage": point.bit_voltage.tolist(),
         "word_current": point.word_current.tolist(),

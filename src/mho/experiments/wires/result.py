@@ -61,10 +61,13 @@ def _claims(config: WiresConfig, line: str, rows: list[Row]) -> list[dict[str, A
         what = {
             "unwired": "without wires",
             "wired": f"mapped, {where}",
-            "compensated": f"the same, {name}",
+            "compensated": "the same, best compensation on held-out images",
             "loop": "trained through the same wires",
         }[slug]
-        found[slug] = claim(f"{_slug(line)}_{slug}", f"{line}: {what}", row["accuracy"], "%")
+        note = name if slug == "compensated" else ""
+        found[slug] = claim(
+            f"{_slug(line)}_{slug}", f"{line}: {what}", row["accuracy"], "%", note=note
+        )
     return [found[slug] for slug in ("unwired", "wired", "compensated", "loop") if slug in found]
 
 

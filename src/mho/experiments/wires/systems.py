@@ -69,7 +69,7 @@ def in_place(config: WiresConfig, run: Run, tile: int, loop: float, **changes: A
     hardware = own.hardware.replace(
         tile=(tile, tile), wire_resistance=loop, wire_refresh=config.refresh
     )
-    net = train_in_place(own, run, InPlace("frugal", own.epochs, hardware)).net
+    net = train_in_place(own, run, InPlace("frugal", own.epochs, hardware, corrected=True)).net
     return Trained(net, {"mnist": _inputs(config, "mnist")}, None)
 
 
