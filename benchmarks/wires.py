@@ -4,7 +4,8 @@ Cells of 10k to 1M ohm, wires of 1 ohm a segment; processor time of one thread, 
 turn. badcrossbar solves Kirchhoff's equations for the inputs given; ours gives a matrix once, with
 which inputs are multiplied. The floor: matmuls of N x N with the operations of the published
 algorithm, 56 N^3. badcrossbar is no dependency: pip install badcrossbar==1.1.0 (it needs cairo).
-Run: python benchmarks/wires.py [--sizes 32 64 128] [--inputs 1000] [--large]
+Accuracy is that of every entry against nodal analysis by a sparse LU, cells of 1k to 10M ohm.
+Run: python benchmarks/wires.py [--sizes 32 64 128] [--inputs 1000] [--large] [--accuracy]
 """
 
 from __future__ import annotations
@@ -15,7 +16,10 @@ import resource
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+import scipy.sparse as sparse
 import torch
+from scipy.sparse.linalg import splu
 from torch import Tensor
 
 import mho
@@ -40,6 +44,40 @@ def ours(g: Tensor, v: Tensor | None = None) -> Tensor:
 def trained(g: Tensor) -> None:
     """The matrix and its derivative."""
     mho.effective_conductance(g.requires_grad_(), R, R).sum().backward()
+
+
+def nodal(g: Tensor, r: float) -> Tensor:
+    """Kirchhoff's current law at every node, float64."""
+    n = len(g)
+    word = np.arange(n * n).reshape(n, n)
+    left = np.c_[2 * n * n + np.arange(n), word[:, :-1]]
+    below = np.r_[word[1:] + n * n, np.full((1, n), 2 * n * n + n)]
+    ends = [(word, word + n * n, g.numpy()), (word, left, 1 / r), (word + n * n, below, 1 / r)]
+    a, b, c = (
+        np.concatenate([np.broadcast_to(end[k], (n, n)).ravel() for end in ends]) for k in range(3)
+    )
+    matrix = sparse.coo_matrix(
+        (np.r_[c, c, -c, -c], (np.r_[a, b, a, b], np.r_[a, b, b, a]))
+    ).tocsc()
+    free = 2 * n * n
+    driven = -matrix[:free, free : free + n].toarray()
+    volts = splu(matrix[:free, :free], "MMD_AT_PLUS_A", options={"SymmetricMode": True}).solve(
+        driven
+    )
+    return torch.from_numpy(volts[free - n :].T / r)
+
+
+def accuracy(sizes: list[int]) -> None:
+    """Table: largest relative error of any entry."""
+    print(f"{'N':>6}{'r [ohm]':>9}{'float64':>10}{'float32':>10}   largest error of an entry")
+    for n in sizes:
+        g = 10 ** (torch.rand(n, n, dtype=torch.float64) * 4 - 7)
+        for r in (0.1, 1.0, 10.0):
+            exact = nodal(g, r)
+            found = (mho.effective_conductance(g.to(t), r, r) for t in (g.dtype, torch.float32))
+            errors = (((x.double() - exact) / exact).abs().max().item() for x in found)
+            print(f"{n:6}{r:9}" + "".join(f"{e:10.1e}" for e in errors), flush=True)
+    print()
 
 
 def floor(n: int, dtype: torch.dtype, count: int = 1) -> Callable[[], None]:
@@ -108,6 +146,9 @@ def main() -> None:
     parser.add_argument("--inputs", type=int, default=1000)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--large", action="store_true", help="one array of 1024 x 1024, memory too")
+    parser.add_argument(
+        "--accuracy", action="store_true", help="against nodal analysis, to N = 256"
+    )
     options = parser.parse_args()
     torch.set_num_threads(1)
     torch.manual_seed(0)
@@ -116,6 +157,8 @@ def main() -> None:
         spent = seconds(lambda: ours(g))
         most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
         print(f"N = 1024, float32: {spent:.2f} s, {most:.2f} GB at most in the process\n")
+    if options.accuracy:
+        accuracy([16, 64, 128, 256])
     against_matmuls(options.sizes, options.rounds)
     badcrossbar = rival()
     if badcrossbar is not None:
