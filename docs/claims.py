@@ -21,7 +21,8 @@ from mho.report.units import decimals_of_percent
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "results"
 MARKERS = ("<!-- claims: written by docs/claims.py -->\n", "<!-- end of claims -->\n")
-EXPERIMENTS = ("bmcnn", "siamese", "metaplastic")
+SYSTEMS = ("bmcnn", "siamese", "metaplastic")
+"""Those in the picture."""
 REPAIRS = (
     ("plain", "none", "plain training"),
     ("plain", "layer", "tuned, a gain and offset a layer"),
@@ -90,6 +91,12 @@ SHOWN = {
         "memory_ratio_with_hidden",
         "endurance_share_max",
     ),
+    "wires": tuple(
+        f"{line}_{what}"
+        for line in ("bmcnn", "siamese", "metaplastic_mnist", "metaplastic_fashion_mnist")
+        for what in ("unwired", "wired", "compensated", "loop")
+        if (line, what) != ("bmcnn", "loop")
+    ),
 }
 """Claims that the README shows; the report shows all of them."""
 
@@ -110,7 +117,7 @@ def table() -> str:
     """The claims as Markdown."""
     lines = ["| system | claim | paper | ours | n |", "|---|---|---|---|---|"]
     commands: dict[str, list[str]] = {}
-    for name in EXPERIMENTS:
+    for name in SHOWN:
         commands.setdefault(read(name, "env.json")["command"], []).append(name)
         result = read(name, "result.json")
         claims = {claim["id"]: claim for claim in result["claims"]}
@@ -133,7 +140,7 @@ def readme(text: str) -> str:
 
 def picture() -> Figure:
     """Three panels: one system each."""
-    data = {name: read(name, "result.json") for name in EXPERIMENTS}
+    data = {name: read(name, "result.json") for name in SYSTEMS}
     figure = Figure(figsize=(12, 3.6), layout="constrained")
     FigureCanvasAgg(figure)
     once, rarely, life = figure.subplots(1, 3)
