@@ -7,6 +7,7 @@ from mho.hardware.mapping import MAPPINGS, Mapping, mapping
 from mho.hardware.placement import Placement
 from mho.hardware.prices import Cost, Prices, price
 from mho.hardware.redundancy import Copies
+from mho.hardware.slicing import Sliced
 from mho.hardware.tiling import Tiling
 from mho.hardware.wires import effective_conductance
 
@@ -21,6 +22,7 @@ __all__ = [
     "Mapping",
     "Placement",
     "Prices",
+    "Sliced",
     "Tiling",
     "effective_conductance",
     "ledger",

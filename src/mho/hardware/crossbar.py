@@ -267,6 +267,12 @@ class Crossbar(nn.Module):
         t = self.tiling
         return t.join(t.mapping.fold(self.conductance, t.cols, self.hardware.device.window))
 
+    def parts(self) -> Tensor:
+        """Signed conductance of what is converted apart (chips, parts, out, in) [S]."""
+        t = self.tiling
+        parts = t.mapping.parts(self.conductance, t.cols, self.hardware.device.window)
+        return torch.stack([t.join(part) for part in parts], dim=1)
+
     def read_back(self, cells: Tensor) -> Tensor:
         """One noisy read of weights whose cells are `cells` (n, terms): (chips, n) [S], signed.
 
