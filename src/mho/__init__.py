@@ -27,6 +27,7 @@ from mho.learning.recognizer import TaskRecognizer
 from mho.learning.refit import refit
 from mho.learning.rivals import Accumulate, SignUpdate, StochasticRounding, StochasticSparse
 from mho.learning.rules import IntervalRule
+from mho.learning.saturation import saturation
 from mho.learning.tiki_taka import TikiTaka, fast_pulses
 from mho.learning.tune import correct, tune, untune
 from mho.learning.virtual import expect_batchnorm
@@ -92,6 +93,7 @@ __all__ = [
     "quantize",
     "refit",
     "refresh_batchnorm",
+    "saturation",
     "to_digital",
     "tune",
     "untune",

@@ -57,13 +57,13 @@ class Converter:
             return
         given = torch.as_tensor(ranges, dtype=torch.float64, device="cpu")
         self._ranges = given.reshape(self.chips, *self.own.values())
-        steps = self._ranges / self._most
+        steps = self._ranges / (self.most or 1)
         self._steps = steps.masked_fill(steps == 0, 1.0)
 
     @property
-    def _most(self) -> int:
-        """Largest code."""
-        return 2 ** ((self.bits or 2) - 1) - 1
+    def most(self) -> int:
+        """Largest code; 0 if exact."""
+        return 0 if self.bits is None else 2 ** (self.bits - 1) - 1
 
     @property
     def ready(self) -> bool:
@@ -81,23 +81,23 @@ class Converter:
         if self.bits is None:
             return x
         folded, lsb = self._seen(x, chips)
-        return convert(folded, lsb, self._most, overwrite).reshape(x.shape)
+        return convert(folded, lsb, self.most, overwrite).reshape(x.shape)
 
     def keeping_codes(self, x: Float[Tensor, "*n"]) -> tuple[Float[Tensor, "*n"], Tensor | None]:
         """Convert x (chips * n, ...), which is overwritten; also what `masked` needs."""
         if self.bits is None:
             return x, None
         folded, lsb = self._seen(x, slice(None))
-        converted, codes = _converted(folded, lsb, self._most, overwrite=True)
+        converted, codes = _converted(folded, lsb, self.most, overwrite=True)
         return converted.reshape(x.shape), codes.reshape(x.shape)
 
     def masked(self, grad: Float[Tensor, "*n"], codes: Tensor | None) -> Float[Tensor, "*n"]:
         """The gradient before the converter: 0 where it saturates."""
-        return grad if codes is None else _masked(grad, codes, self._most)
+        return grad if codes is None else _masked(grad, codes, self.most)
 
     def passes(self, codes: Tensor) -> Tensor:
         """Where, of what gave `codes`, it did not saturate."""
-        return codes.abs_() <= self._most
+        return codes.abs_() <= self.most
 
     def planes(self, x: Float[Tensor, "*n"]) -> Iterator[tuple[float, Float[Tensor, "*n"]]]:
         """The bits of converted x (chips * n, ...), each 0 or the range, with their factors.
@@ -107,11 +107,11 @@ class Converter:
         assert self.bits is not None
         folded, lsb = self._grid(x, slice(None))
         codes = folded.mul(1 / lsb).round_().to(torch.int32)
-        edge = lsb * self._most
+        edge = lsb * self.most
         for bit in range(self.bits):
             plane = codes.bitwise_and(1 << bit).ne_(0).to(x.dtype).mul_(edge).reshape(x.shape)
             sign = -1 if bit == self.bits - 1 else 1
-            yield sign * 2**bit / self._most, plane
+            yield sign * 2**bit / self.most, plane
 
     def _seen(self, x: Tensor, chips: slice) -> tuple[Tensor, float | Tensor]:
         """`_grid`, of values that calibration and the count take note of if they are under way."""
@@ -119,7 +119,7 @@ class Converter:
             self._widen(x)
         folded, lsb = self._grid(x, chips)
         if self.tally is not None:
-            self.tally.add(folded.detach() * (1 / lsb), self._most, chips)
+            self.tally.add(folded.detach() * (1 / lsb), self.most, chips)
         return folded, lsb
 
     def _grid(self, x: Tensor, chips: slice) -> tuple[Tensor, float | Tensor]:

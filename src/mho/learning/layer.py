@@ -31,7 +31,7 @@ class _Read(torch.autograd.Function):
     """`ArrayLayer._converted` with its gradients, to the inputs and to the shadow weight.
 
     As if the conversions were one: the gradient goes through the product of the whole inputs and
-    weights, cut down where conversions saturated.
+    weights, less the share of the digits whose conversions saturated (a sign bit has none).
     """
 
     @staticmethod
@@ -311,7 +311,7 @@ class ArrayLayer(nn.Module):
             y, codes = read(plane, keep)
             passes = None if codes is None else self.adc.passes(codes)
             for part, digit in enumerate(self._factors):
-                place, size = (dim, part * out, out), abs(factor * digit)
+                place, size = (dim, part * out, out), max(factor, 0.0) * digit
                 whole += size
                 total = _added(total, y.narrow(*place), factor * digit)
                 if passes is not None:
