@@ -1,7 +1,8 @@
 """Inference on 1 and on many chips against the same matmuls in plain torch.
 
 784-512-512-10 without biases, 10,000 random inputs, programming spread, 8-bit DAC and ADC. The
-floor of serial inputs is a matmul a bit, that of sliced weights a matmul of all slices' columns.
+floor of serial inputs is a matmul a bit, of an eighth of the inputs; that of sliced weights a
+matmul of all slices' columns.
 Run: python benchmarks/inference.py [--chips 32] [--rounds 3] [--only KIND ...]
 """
 
@@ -79,6 +80,7 @@ def main() -> None:
         for kind, settings in kinds.items():
             hardware = mho.Hardware(device=device, **settings)
             reads = hardware.dac_bits if hardware.serial_inputs else 1
+            some = x[: len(x) // reads]
             weights = [
                 [torch.randn(hardware.slices * out, n) / n**0.5 for n, out in pairwise(WIDTHS)]
                 for _ in range(chips)
@@ -88,8 +90,8 @@ def main() -> None:
             net = mho.convert(model, hardware, chips=chips)
             mho.calibrate(net, x[:200])
             floor, ours, ratio = in_turn(
-                lambda w=weights, k=reads: plain(w, x, options.batch, k),
-                lambda n=net: simulated(n, x, options.batch),
+                lambda w=weights, x=some, k=reads: plain(w, x, options.batch, k),
+                lambda n=net, x=some: simulated(n, x, options.batch),
                 rounds,
             )
             row = f"{kind:28}{chips:6}{convert:13.3f}{floor:11.3f}{ours:10.3f}{ratio:7.2f}"

@@ -146,6 +146,9 @@ def test_the_parts_add_up_to_the_whole(cells: Mapping, generator: torch.Generato
     assert sum(cells.factors) == pytest.approx(1.0)
     ratios = [b / a for a, b in pairwise(cells.factors)]
     assert ratios == pytest.approx([cells.radix if isinstance(cells, Sliced) else 1] * len(ratios))
+    columns = cells.columns(torch.arange(cols), cols)
+    for sparse, part in zip(cells.combine_parts(g[..., columns], window), parts, strict=True):
+        assert torch.equal(sparse, part)
     noise = torch.randn(100_000, cells.width(1), generator=generator)
     for part in cells.parts(noise, 1, (0.0, 0.0)):
         assert part.var().item() == pytest.approx(cells.part_variance, rel=0.03)

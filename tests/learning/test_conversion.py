@@ -263,6 +263,27 @@ def test_a_chip_is_the_same_alone_and_among_many(
     assert (y[0] - y[1]).abs().max() > 1e-3
 
 
+@per_tile
+@each_way
+@which_layer
+def test_permuting_chips_permutes_results(
+    which: str, way: str, adc_per_tile: bool, generator: torch.Generator
+) -> None:
+    x = inputs(which, generator)
+    options = {"dac_bits": 6, "adc_bits": 9, "adc_per_tile": adc_per_tile}
+    net = twin(which, hardware(**options | WAYS[way]), 4)
+    mho.calibrate(net, x)
+    before, layer, order = net(x), layer_of(net), torch.tensor([2, 0, 3, 1])
+    for name, buffer in layer.crossbar.named_buffers():
+        if name != "level":
+            buffer.copy_(buffer[order].clone())
+    layer.adc.ranges = layer.adc.ranges[order]
+    layer.refresh()
+    away = (net(x) - before[order]).abs()
+    assert (away < 1e-4).double().mean() > 0.97  # else on the border of two codes
+    assert away.max() < 3 * layer.adc.ranges.max() / 255
+
+
 @pytest.mark.parametrize("how", ["state", "deepcopy", "pickle"])
 @each_way
 @which_layer
@@ -300,9 +321,9 @@ def test_what_is_written_is_what_is_converted(name: str, generator: torch.Genera
     assert mho.write(net).weights > 0
     y = net(x)
     assert not torch.equal(y, before)
-    parts = layer.parts.clone()
-    sparse = layer.effective.clone()
+    parts, sparse = layer.parts.clone(), layer.effective.clone()
     layer.refresh()
+    assert layer.parts is None
     assert torch.equal(sparse, layer.effective)
     assert torch.equal(net(x), y)
     assert torch.equal(layer.parts, parts)

@@ -273,6 +273,12 @@ class Crossbar(nn.Module):
         parts = t.mapping.parts(self.conductance, t.cols, self.hardware.device.window)
         return torch.stack([t.join(part) for part in parts], dim=1)
 
+    def parts_at(self, cells: Tensor) -> Tensor:
+        """The same (chips, parts, n) [S] of weights whose cells are `cells` (n, terms)."""
+        g = self.conductance.flatten(1).index_select(1, cells.flatten())
+        g = g.unflatten(1, (-1, cells.shape[1]))
+        return torch.stack(self.tiling.mapping.combine_parts(g, self.hardware.device.window), 1)
+
     def read_back(self, cells: Tensor) -> Tensor:
         """One noisy read of weights whose cells are `cells` (n, terms): (chips, n) [S], signed.
 

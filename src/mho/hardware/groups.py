@@ -56,11 +56,17 @@ class Groups(Mapping):
         self, g: Float[Tensor, "*n terms"], window: tuple[float, float]
     ) -> Float[Tensor, "*n"]:
         """The groups' signed conductances, joined."""
+        return self.joined(self.each(g, window))
+
+    def each(
+        self, g: Float[Tensor, "*n terms"], window: tuple[float, float]
+    ) -> list[Float[Tensor, "*n"]]:
+        """Signed conductance [S] of each group, of cells named by `columns`."""
         own = self.base.cells_per_weight
         shapes = ((self.groups, own), (self.groups, g.shape[-1] // self.groups - own))
         parts = g.tensor_split((self.cells_per_weight,), dim=-1)
-        each = torch.cat([p.unflatten(-1, s) for p, s in zip(parts, shapes, strict=True)], dim=-1)
-        return self.joined([self.base.combine(group, window) for group in each.unbind(-2)])
+        cells = torch.cat([p.unflatten(-1, s) for p, s in zip(parts, shapes, strict=True)], dim=-1)
+        return [self.base.combine(group, window) for group in cells.unbind(-2)]
 
     def fold(
         self,

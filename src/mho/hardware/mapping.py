@@ -83,6 +83,12 @@ class Mapping(ABC):
         """Signed conductances [S] of each part that is converted apart, as `fold` gives the sum."""
         return [self.fold(g, cols, window)]
 
+    def combine_parts(
+        self, g: Float[Tensor, "*n terms"], window: tuple[float, float]
+    ) -> list[Float[Tensor, "*n"]]:
+        """Signed conductances [S] of each part, as `combine` gives the sum."""
+        return [self.combine(g, window)]
+
     @property
     def part_variance(self) -> float:
         """Variance of a part's signed conductance per variance of one cell."""

@@ -85,6 +85,12 @@ class Sliced(Groups):
         """Each slice's signed conductance."""
         return [self.base.fold(group, cols, window) for group in g.chunk(self.groups, -1)]
 
+    def combine_parts(
+        self, g: Float[Tensor, "*n terms"], window: tuple[float, float]
+    ) -> list[Float[Tensor, "*n"]]:
+        """Each slice's signed conductance."""
+        return self.each(g, window)
+
     def joined(self, groups: Sequence[Float[Tensor, "*n"]]) -> Float[Tensor, "*n"]:
         """Sum with the digits' place values."""
         return reduce(torch.add, (g * f for g, f in zip(groups, self.factors, strict=True)))

@@ -79,8 +79,8 @@ class ArrayLayer(nn.Module):
         target (out, in): where the controller takes each weight to stand: at its programmed level,
             or where `ReadBack` last read it.
         effective (chips, out, in): weight that the arrays realize.
-        parts (chips, parts, out, in): what is converted apart, `effective` without slices; None:
-            not folded since the last write.
+        parts (chips, parts, out, in): the same of what is converted apart, each slice; None where
+            `effective` says all, or until it is first read.
         codes (levels, cells_per_weight): levels of a weight's own cells at each of its levels.
         arithmetic: how the read-out computes, if not in floating point; see `mho.fixed_point`.
     """
@@ -230,7 +230,9 @@ class ArrayLayer(nn.Module):
             value: what their levels stand for (n,), in shares of the full scale.
         """
         effective, target = self.effective, self.target
-        self.parts = None
+        if self.parts is not None:
+            apart = self.crossbar.parts_at(self.crossbar.tiling.cells(weights)).mul_(self.scale)
+            self.parts.flatten(2).index_copy_(2, weights, apart.to(self.parts.dtype))
         realized = signed.mul(self.scale).to(effective.dtype)
         effective.view(self.chips, -1).index_copy_(1, weights, realized)
         target.view(-1).index_copy_(0, weights, value.mul(self.full_scale).to(target.dtype))
