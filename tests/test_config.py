@@ -124,6 +124,8 @@ hardwares = st.builds(
     weight_levels=st.none() | st.just(2),
     full_scale=st.none() | st.floats(0.1, 100),
     dac_bits=st.none() | st.integers(2, 16),
+    dac_range=st.just("calibrated") | st.floats(0.1, 10),
+    adc_range=st.sampled_from(["calibrated", "column"]) | st.floats(0.01, 1),
     adc_per_tile=st.booleans(),
     coverage=st.floats(0.01, 1),
 ).filter(lambda h: h.weight_levels is None or h.cells.weight_levels(h.device.states) > 1)

@@ -43,6 +43,7 @@ from mho.learning.refit import refit
 from mho.learning.rewire import rewire
 from mho.learning.rivals import Accumulate, SignUpdate, StochasticRounding, StochasticSparse
 from mho.learning.rules import IntervalRule
+from mho.learning.saturation import saturation
 from mho.learning.tiki_taka import TikiTaka, fast_pulses
 from mho.learning.tune import correct, tune, untune
 from mho.learning.virtual import expect_batchnorm
@@ -124,6 +125,7 @@ __all__ = [
     "refit",
     "refresh_batchnorm",
     "rewire",
+    "saturation",
     "simulate",
     "to_digital",
     "tune",

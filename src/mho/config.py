@@ -259,8 +259,16 @@ def _checked_union(name: str, value: Any, options: tuple[Any, ...]) -> Any:
             refusals.append(error)
     if len(refusals) == 1:
         raise refusals[0]
-    allowed = " or ".join(getattr(o, "__name__", str(o)) for o in options)
-    raise invalid(name, value, allowed)
+    raise invalid(name, value, " or ".join(map(_described, options)))
+
+
+def _described(hint: Any) -> str:
+    """One option of a union in words."""
+    if get_origin(hint) is typing.Annotated:
+        return str(get_args(hint)[1])
+    if get_origin(hint) is Literal:
+        return " or ".join(map(repr, get_args(hint)))
+    return getattr(hint, "__name__", str(hint))
 
 
 def _checked_tuple(name: str, value: Any, items: tuple[Any, ...]) -> tuple[Any, ...]:

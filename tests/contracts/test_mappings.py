@@ -1,21 +1,35 @@
-"""Every mapping, and copies of it, against every property: on ideal cells a level is exact."""
+"""Every mapping, its copies and slices, against every property: on ideal cells a level is exact."""
 
 from fractions import Fraction
+from itertools import pairwise
 
 import pytest
 import torch
 from torch import Tensor
 
 from mho import Hardware
-from mho.hardware import MAPPINGS, Copies, Crossbar, Mapping, Tiling, mapping
+from mho.hardware import MAPPINGS, Copies, Crossbar, Mapping, Sliced, Tiling, mapping
 from mho.physics import MultiLevel
 
 STATES = (2, 3, 4, 9, 16, 33)
 COPIES = (1, 2, 3)
 MEMBERS = MAPPINGS | {f"{n} x{k}": Copies(m, k) for n, m in MAPPINGS.items() for k in COPIES[1:]}
 
-every_mapping = pytest.mark.parametrize("cells", MEMBERS.values(), ids=MEMBERS.keys())
-every_states = pytest.mark.parametrize("states", STATES)
+RADICES = {2: (1, 2, 4), 3: (2, 3), 4: (2, 3), 9: (2,)}
+"""Slices whose weight levels are few enough to try them all, by the levels of a cell."""
+SLICED = {
+    (f"{n} in {k} base {radix}", radix): Sliced(m, k, radix)
+    for n, m in (MAPPINGS | {"offset x2": Copies(mapping("offset"), 2)}).items()
+    for radix, slices in RADICES.items()
+    for k in slices
+}
+CASES = [(m, s) for m in MEMBERS.values() for s in STATES]
+CASES += [(m, s) for (_, s), m in SLICED.items()]
+NAMES = [f"{n}-{s}" for n in MEMBERS for s in STATES] + [name for name, _ in SLICED]
+
+of_cells = pytest.mark.parametrize(("cells", "states"), CASES, ids=NAMES)
+EVERY = MEMBERS | {name: m for (name, _), m in SLICED.items()}
+every_mapping = pytest.mark.parametrize("cells", EVERY.values(), ids=EVERY.keys())
 
 
 def legal(cells: Mapping, states: int) -> list[int]:
@@ -35,8 +49,7 @@ def conductance(states: int, level: Tensor) -> tuple[Tensor, tuple[float, float]
     return cell.nominal(level.double()), cell.window
 
 
-@every_states
-@every_mapping
+@of_cells
 def test_ideal_cells_give_the_weight_on_its_grid(cells: Mapping, states: int) -> None:
     for n in legal(cells, states):
         index = torch.arange(n).repeat(3, 1)
@@ -51,8 +64,7 @@ def test_ideal_cells_give_the_weight_on_its_grid(cells: Mapping, states: int) ->
         torch.testing.assert_close(weight, grid.expand(3, n), rtol=0, atol=1e-12)
 
 
-@every_states
-@every_mapping
+@of_cells
 def test_own_cells_are_those_of_the_layout(cells: Mapping, states: int) -> None:
     n = cells.weight_levels(states)
     index = torch.arange(n).flip(0).repeat(2, 1)
@@ -78,8 +90,7 @@ def test_no_two_weights_share_an_own_cell(cells: Mapping) -> None:
     assert own.unique().numel() == own.numel()
 
 
-@every_states
-@every_mapping
+@of_cells
 def test_flipping_its_own_cells_negates_a_weight(
     cells: Mapping, states: int, generator: torch.Generator
 ) -> None:
@@ -101,13 +112,15 @@ def test_only_pairs_can_be_flipped(name: str) -> None:
     assert (Copies(mapping(name), 2).flip is not None) == (name == "differential")
 
 
+@pytest.mark.parametrize("slices", [1, 3])
 @pytest.mark.parametrize("copies", COPIES)
 @pytest.mark.parametrize("name", MAPPINGS)
 def test_incremental_writes_give_what_full_programming_gives(
-    name: str, copies: int, generator: torch.Generator
+    name: str, copies: int, slices: int, generator: torch.Generator
 ) -> None:
     cell = MultiLevel(g_min=7e-6, g_max=93e-6, levels=5)
-    hardware = Hardware(device=cell, mapping=name, copies=copies, tile=(4, 13))
+    tile = (4, 13 if slices == 1 else 31)
+    hardware = Hardware(device=cell, mapping=name, copies=copies, slices=slices, tile=tile)
     tiling, n = Tiling(11, 7, hardware.tile, hardware.cells), hardware.levels
     before, after = torch.randint(n, (2, 7, 11), generator=generator)
     full, incremental = (Crossbar(tiling, hardware, range(2), seed=3) for _ in range(2))
@@ -124,8 +137,39 @@ def test_incremental_writes_give_what_full_programming_gives(
 
 
 @every_mapping
+def test_the_parts_add_up_to_the_whole(cells: Mapping, generator: torch.Generator) -> None:
+    cols, window = 5, (1e-6, 9e-5)
+    g = torch.rand(2, 4, cells.width(cols), generator=generator, dtype=torch.float64) * 1e-4
+    parts = cells.parts(g, cols, window)
+    whole = sum(f * part for f, part in zip(cells.factors, parts, strict=True))
+    torch.testing.assert_close(whole, cells.fold(g, cols, window), rtol=1e-12, atol=0)
+    assert sum(cells.factors) == pytest.approx(1.0)
+    ratios = [b / a for a, b in pairwise(cells.factors)]
+    assert ratios == pytest.approx([cells.radix if isinstance(cells, Sliced) else 1] * len(ratios))
+    columns = cells.columns(torch.arange(cols), cols)
+    for sparse, part in zip(cells.combine_parts(g[..., columns], window), parts, strict=True):
+        assert torch.equal(sparse, part)
+    noise = torch.randn(100_000, cells.width(1), generator=generator)
+    for part in cells.parts(noise, 1, (0.0, 0.0)):
+        assert part.var().item() == pytest.approx(cells.part_variance, rel=0.03)
+
+
+def test_slices_hold_the_digits_of_the_magnitude() -> None:
+    cells = Sliced(mapping("differential"), 4, 4)  # 8 bits on cells of 2
+    assert cells.weight_levels(4) == 511
+    own = cells.own(torch.tensor([255 + 0b11_01_00_10, 255 - 0b00_01_10_11]), 511, 4)
+    assert own.view(2, 4, 2)[0].tolist() == [[0b10, 0], [0b00, 0], [0b01, 0], [0b11, 0]]
+    assert own.view(2, 4, 2)[1].tolist() == [[0, 0b11], [0, 0b10], [0, 0b01], [0, 0b00]]
+    plain = Sliced(mapping("single"), 4, 4)
+    assert plain.weight_levels(4) == 256
+    assert plain.own(torch.tensor([0b11_01_00_10]), 256, 4).tolist() == [[2, 0, 1, 3]]
+    with pytest.raises(ValueError, match="cell levels of a sliced weight = 5: allowed is the radi"):
+        cells.weight_levels(5)
+
+
+@every_mapping
 def test_capacity_is_the_most_that_fits(cells: Mapping) -> None:
-    for width in range(3, 40):
+    for width in range(cells.width(1), cells.width(1) + 40):
         fits = cells.capacity(width)
         assert cells.width(fits) <= width < cells.width(fits + 1)
 
@@ -139,14 +183,14 @@ def test_read_variance_counts_the_cells_of_a_weight(
     assert seen == pytest.approx(cells.read_variance, rel=5 * (2 / 200_000) ** 0.5)
 
 
-@every_states
-@every_mapping
+@of_cells
 def test_legal_weight_levels_are_those_on_cell_levels(cells: Mapping, states: int) -> None:
     most = cells.weight_levels(states)
     index = torch.arange(most).view(1, -1)
     g = cells.levels(index, most, states).to(torch.int64)
-    # Twice the signed conductance in cell steps: an integer for every mapping.
-    signed = cells.fold(2.0 * g, most, (0.0, 2.0 * (states - 1))).flatten()
+    # Twice the signed conductance in cell steps of the least digit: an integer for every mapping.
+    signed = cells.fold(2.0 * g.double(), most, (0.0, 2.0 * (states - 1))).flatten()
+    signed = (signed / cells.factors[0]).round()
     span = int(signed.max())
     reachable = {Fraction(int(v), span) for v in signed}
     assert len(reachable) == most

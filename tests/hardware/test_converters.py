@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from mho.hardware.converters import Converter
+from mho.hardware.converters import Converter, Tally
 
 bits_ = st.integers(2, 12)
 scales = st.floats(1e-6, 1e6)
@@ -97,7 +97,7 @@ def calibrated(x: Tensor, coverage: float, chips: int = 1, bits: int = 8) -> Con
 @given(st.lists(st.floats(-10, 10, width=32), min_size=1, max_size=50), st.floats(0.05, 1))
 def test_the_range_is_the_smallest_that_covers(values: list[float], coverage: float) -> None:
     x = torch.tensor(values)
-    (bound,) = calibrated(x, coverage).ranges or ()
+    (bound,) = calibrated(x, coverage).ranges.tolist()
     sizes = x.abs()
 
     def share(limit: float) -> float:
@@ -106,7 +106,7 @@ def test_the_range_is_the_smallest_that_covers(values: list[float], coverage: fl
     assert share(bound) >= coverage - 1e-12
     smaller = sizes[sizes < bound]
     assert smaller.numel() == 0 or share(smaller.max().item()) < coverage
-    assert calibrated(x, 1.0).ranges == (sizes.max().item(),)
+    assert calibrated(x, 1.0).ranges.tolist() == [sizes.max().item()]
 
 
 @given(st.integers(1, 5), st.integers(1, 7), bits_, st.integers(0, 2**31))
@@ -116,7 +116,7 @@ def test_each_chip_converts_as_if_it_were_alone(chips: int, n: int, bits: int, s
     y = together(x).unflatten(0, (chips, n))
     for chip, part in enumerate(x.unflatten(0, (chips, n))):
         alone = calibrated(part, 1.0, 1, bits)
-        assert alone.ranges == (together.ranges or ())[chip : chip + 1]
+        assert torch.equal(alone.ranges, together.ranges[chip : chip + 1])
         torch.testing.assert_close(alone(part), y[chip], rtol=1e-6, atol=0)
 
 
@@ -126,4 +126,41 @@ def test_state_round_trip() -> None:
     assert two.ranges is None
     one.ranges = (1.0, 2.5)
     two.load(one.state())
-    assert two.ranges == (1.0, 2.5)
+    assert two.ranges.tolist() == [1.0, 2.5]
+
+
+@given(st.integers(1, 3), st.integers(1, 4), st.sampled_from([1.0, 0.7]), st.integers(0, 2**31))
+def test_each_place_with_a_range_of_its_own_converts_as_if_alone(
+    chips: int, n: int, coverage: float, seed: int
+) -> None:
+    x = torch.randn(chips * n, 2, 3, 4, generator=torch.Generator().manual_seed(seed))
+    own = Converter("ADC", 6, coverage, chips, own={-3: 2, -1: 4})
+    own.calibrating = True
+    own(x)
+    own.calibrating = False
+    assert own.ranges is not None
+    assert own.ranges.shape == (chips, 2, 4)
+    y = own(x).unflatten(0, (chips, n))
+    for chip in range(chips):
+        for tile in range(2):
+            for column in range(4):
+                part = x.unflatten(0, (chips, n))[chip, :, tile, :, column]
+                alone = calibrated(part, coverage, 1, 6)
+                assert own.ranges[chip, tile, column] == alone.ranges.item()
+                torch.testing.assert_close(
+                    y[chip, :, tile, :, column], alone(part), rtol=1e-6, atol=0
+                )
+    some = own(x[n : 2 * n], chips=slice(1, 2)) if chips > 1 else y[0]
+    assert torch.equal(some, y[min(chips, 2) - 1])
+
+
+def test_a_tally_counts_and_changes_nothing() -> None:
+    x = torch.tensor([[0.2, -1.04, 1.2], [0.0, 3.0, -0.5]])
+    converter = Converter("ADC", 3, 1.0, chips=2)
+    converter.ranges = (1.0, 1.0)
+    before = converter(x)
+    converter.tally = Tally(2)
+    assert torch.equal(converter(x), before)
+    assert converter.tally.saturated.tolist() == [1, 1]  # 1.04 is nearest to 1
+    assert converter.tally.conversions.tolist() == [3, 3]
+    assert converter.tally.squares.tolist() == [1 + 9 + 9, 0 + 9 + 4]

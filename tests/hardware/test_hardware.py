@@ -29,6 +29,16 @@ def test_a_weight_has_as_many_levels_as_the_mapping_offers(name: str, levels: in
         ("copies", 0, r"copies = 0: allowed is .*\[1, 64\]"),
         ("copies", 65, r"copies = 65: allowed is .*\[1, 64\]"),
         ("placement", True, r"placement = True: allowed is Placement or NoneType"),
+        ("slices", 0, r"slices = 0: allowed is .*\[1, 16\]"),
+        ("slices", 6, r"slices = 6: allowed is at most 65536 values, 9\^slices"),
+        ("serial_inputs", True, r"serial_inputs = True: allowed is False without dac_bits"),
+        ("dac_range", 0.0, r"dac_range = 0.0: allowed is 'calibrated' or a finite .*\(0, inf\)"),
+        ("dac_range", "column", r"dac_range = 'column': allowed is 'calibrated' or a finite num"),
+        (
+            "adc_range",
+            1.5,
+            r"adc_range = 1.5: allowed is 'calibrated' or 'column' or a finite .*1\]",
+        ),
         ("mapping", "bridge", r"mapping = 'bridge': allowed is one of 'differential', 'offset'"),
         ("device", 3, r"device = 3: allowed is TwoState or MultiLevel or PulseResponse"),
         ("programming", "verify", r"programming = 'verify': allowed is OpenLoop or Verify"),
@@ -37,6 +47,24 @@ def test_a_weight_has_as_many_levels_as_the_mapping_offers(name: str, levels: in
 def test_what_cannot_be_built_is_refused(field: str, value: object, message: str) -> None:
     with pytest.raises(ValueError, match=rf"Hardware\.{message}"):
         Hardware(**{"device": CELL, field: value})
+
+
+def test_what_does_not_go_together_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"adc_range = 0.1: allowed is 'calibrated' or 'column' w"):
+        Hardware(device=CELL, adc_bits=8, adc_range=0.1)
+    Hardware(device=CELL, adc_range=0.1)  # of no ADC
+    with pytest.raises(ValueError, match=r"placement = .*: allowed is None with slices above 1"):
+        Hardware(device=CELL, slices=2, placement=Placement())
+    with pytest.raises(ValueError, match=r"weight_levels = 18: allowed is one of 2, 3, 5, 6, 9,"):
+        Hardware(device=CELL, slices=2, weight_levels=18)
+
+
+@pytest.mark.parametrize(
+    "options", [{"adc_range": "column", "slices": 2}, {"adc_range": 1, "dac_range": 0.5}]
+)
+def test_ranges_survive_toml(options: dict) -> None:
+    hardware = Hardware(device=CELL, dac_bits=8, adc_bits=8, serial_inputs=True, **options)
+    assert Hardware.from_toml(hardware.to_toml()) == hardware
 
 
 def test_copies_hold_the_same_levels_on_more_cells() -> None:

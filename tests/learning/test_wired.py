@@ -248,6 +248,7 @@ def test_a_convolution_has_wires_too() -> None:
         ({"wire_resistance": float("nan")}, r"Hardware\.wire_resistance"),
         ({"wire_resistance": {"row": -2.0}}, r"Wires\.row = -2\.0"),
         ({"wire_refresh": 0}, r"Hardware\.wire_refresh = 0"),
+        ({"predistortion": 1, "slices": 2, "weight_levels": None}, r"predistortion = 1: .*slices"),
         ({"predistortion": 1, "mapping": "single"}, r"Hardware\.predistortion = 1: .*'single'"),
     ],
 )
@@ -264,3 +265,22 @@ def test_predistorted_arrays_are_not_written_in_place() -> None:
 def test_wires_go_through_toml_and_back() -> None:
     for kind in (hardware(), hardware(wire_resistance=1.5)):
         assert mho.Hardware.from_toml(kind.to_toml()) == kind
+
+
+@pytest.mark.parametrize("refresh", [1, 3])
+def test_slices_are_seen_through_the_wires_each(refresh: int) -> None:
+    cell = CELL.replace(levels=4)
+    kind = hardware(device=cell, slices=3, weight_levels=None, adc_bits=12, wire_refresh=refresh)
+    net = mapped(kind)
+    x = torch.rand(6, 37)
+    mho.calibrate(net, x)
+    factors = torch.tensor(first(net).crossbar.tiling.mapping.factors)
+    for step in range(3):
+        net(x)
+        for layer in memristive_layers(net).values():
+            assert layer.parts is not None
+            added = torch.einsum("kpoi,p->koi", layer.parts, factors)
+            torch.testing.assert_close(added, layer.effective, rtol=1e-4, atol=1e-6)
+        move(net, seed=step)
+        mho.write(net)
+    assert off(first(net)) < (1e-5 if refresh == 1 else 0.3)

@@ -11,6 +11,7 @@ from mho.hardware.operating_point import OperatingPoint, operating_point
 from mho.hardware.placement import Placement
 from mho.hardware.prices import Cost, Prices, price
 from mho.hardware.redundancy import Copies
+from mho.hardware.slicing import Sliced
 from mho.hardware.tiling import Tiling
 from mho.hardware.wires import effective_conductance
 from mho.hardware.wiring import Wires
@@ -28,6 +29,7 @@ __all__ = [
     "OperatingPoint",
     "Placement",
     "Prices",
+    "Sliced",
     "SpiceError",
     "Tiling",
     "Wires",

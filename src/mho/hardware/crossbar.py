@@ -331,6 +331,18 @@ class Crossbar(nn.Module):
         t, seen = self.tiling, self._buffer(self._shown)
         return t.join(t.mapping.fold(seen, t.cols, self.hardware.device.window))
 
+    def parts(self) -> Tensor:
+        """Signed conductance, as seen, of what is converted apart (chips, parts, out, in) [S]."""
+        t, seen = self.tiling, self._buffer(self._shown)
+        parts = t.mapping.parts(seen, t.cols, self.hardware.device.window)
+        return torch.stack([t.join(part) for part in parts], dim=1)
+
+    def parts_at(self, cells: Tensor) -> Tensor:
+        """The same (chips, parts, n) [S] of weights whose cells are `cells` (n, terms)."""
+        g = self._buffer(self._shown).flatten(1).index_select(1, cells.flatten())
+        g = g.unflatten(1, (-1, cells.shape[1]))
+        return torch.stack(self.tiling.mapping.combine_parts(g, self.hardware.device.window), 1)
+
     def read_back(self, cells: Tensor) -> Tensor:
         """One noisy read of weights whose cells are `cells` (n, terms): (chips, n) [S], signed.
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from mho.config import Config, Range
 from mho.errors import invalid
 from mho.hardware.mapping import Mapping, MappingName, mapping
 from mho.hardware.placement import Placement
 from mho.hardware.redundancy import Copies
+from mho.hardware.slicing import Sliced
 from mho.hardware.wiring import Ohms, Wires
 from mho.physics import MultiLevel, OpenLoop, PulseResponse, TwoState, Verify
+
+_MOST_MAGNITUDES = 1 << 16
+"""Largest base^slices: beyond, float32 no longer tells the levels apart well."""
 
 
 class Hardware(Config):
@@ -22,6 +26,10 @@ class Hardware(Config):
     """How a weight sits on cells."""
     copies: Annotated[int, Range(least=1, most=64)] = 1
     """Cells (or pairs) that hold each weight side by side, their currents averaged [1]."""
+    slices: Annotated[int, Range(least=1, most=16)] = 1
+    """Groups of cells that hold the digits of each weight's level, each as many values as a cell
+    has levels: 4 slices of 4-level cells are 8 bits of magnitude. With an ADC each slice is
+    converted on its own and added digitally [1]."""
     placement: Placement | None = None
     """How weights are fitted to the cells of each chip before they are first written; None: they
     are not, and nothing is surveyed."""
@@ -47,6 +55,21 @@ class Hardware(Config):
     """Resolution of the inputs, sign included [1]; None: exact."""
     adc_bits: Annotated[int, Range(least=2, most=16)] | None = None
     """Resolution of the outputs, sign included [1]; None: exact."""
+    dac_range: Literal["calibrated"] | Annotated[float, Range(above=0.0)] = "calibrated"
+    """Largest input that the DACs apply, in units of each layer's inputs [1]; "calibrated": what
+    `mho.calibrate` sees, chip by chip."""
+    adc_range: Literal["calibrated", "column"] | Annotated[float, Range(above=0.0, most=1.0)] = (
+        "calibrated"
+    )
+    """Largest current that the ADCs tell apart. "calibrated": one range a chip and layer, from what
+    `mho.calibrate` sees; "column": so for each column of each tile. A number is fixed by design: a
+    share of the largest current of a column, all its inputs at the DAC's edge and all weights at
+    the edge of the window; in amperes, share * rows * read voltage * reach * (G_max - G_min) with
+    reach 1 for pairs of cells and 0.5 for single ones [1]."""
+    serial_inputs: bool = False
+    """Apply the DAC's code bit after bit through 1-bit drivers: `dac_bits` reads a vector, each
+    converted on its own, then shifted and added digitally. Two's complement: the last bit, the
+    sign, counts negative."""
     adc_per_tile: bool = True
     """Convert each tile's currents and add digitally; False: the tiles of a column add currents
     before one converter."""
@@ -58,16 +81,31 @@ class Hardware(Config):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.serial_inputs and self.dac_bits is None:
+            raise invalid("Hardware.serial_inputs", True, "False without dac_bits")
+        fixed = not isinstance(self.adc_range, str)
+        if fixed and self.adc_bits is not None and self.dac_bits is None:
+            allowed = "'calibrated' or 'column' without dac_bits, which bound the current"
+            raise invalid("Hardware.adc_range", self.adc_range, allowed)
+        if self.slices > 1 and self.placement is not None:
+            raise invalid("Hardware.placement", self.placement, "None with slices above 1")
+        if self.device.states**self.slices > _MOST_MAGNITUDES and self.slices > 1:
+            allowed = f"at most {_MOST_MAGNITUDES} values, {self.device.states}^slices"
+            raise invalid("Hardware.slices", self.slices, allowed)
         self.cells.check_levels(self.levels, self.device.states)
         if self.predistortion and self.mapping == "single":
             allowed = "0 where mapping is 'single': what it subtracts is digital and sees no wires"
             raise invalid("Hardware.predistortion", self.predistortion, allowed)
+        if self.predistortion and self.slices > 1:
+            allowed = "0 with slices above 1: no digit alone can be corrected"
+            raise invalid("Hardware.predistortion", self.predistortion, allowed)
 
     @property
     def cells(self) -> Mapping:
-        """The mapping, as an object, copies included."""
-        base = mapping(self.mapping)
-        return base if self.copies == 1 else Copies(base, self.copies)
+        """The mapping, as an object, copies and slices included."""
+        digit = mapping(self.mapping)
+        digit = digit if self.copies == 1 else Copies(digit, self.copies)
+        return digit if self.slices == 1 else Sliced(digit, self.slices, self.device.states)
 
     @property
     def wires(self) -> Wires:

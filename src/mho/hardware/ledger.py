@@ -41,7 +41,8 @@ class LayerLedger:
     inputs: int
     """Items of a batch that each chip saw."""
     vectors: int
-    """Input vectors applied to each chip: several an input in a convolution."""
+    """Input vectors applied to each chip: several an input in a convolution, and each of them as
+    often as the DAC has bits if these are applied one after another."""
     set_pulses: Tensor
     """SET pulses (chips,)."""
     verify_reads: Tensor
@@ -160,7 +161,7 @@ def _layer(name: str, crossbar: Crossbar) -> LayerLedger:
     written = used if crossbar.surveys == 0 else torch.ones_like(used)
     fault = crossbar.fault[:, used]
     tile_rows, _ = tiling.grid
-    converters = tile_rows if hardware.adc_per_tile else 1
+    converters = (tile_rows if hardware.adc_per_tile else 1) * len(tiling.mapping.factors)
     return LayerLedger(
         name=name or "layer",
         weights=tiling.in_features * tiling.out_features,

@@ -27,6 +27,9 @@ class Mapping(ABC):
     """Variance of a weight's signed conductance per variance of one cell."""
     flip: tuple[int, ...] | None = None
     """Order of a weight's own cells that negates the weight; None: there is none."""
+    factors: tuple[float, ...] = (1.0,)
+    """Digital factors of the parts of a weight whose columns are converted apart: `fold` is the sum
+    of the `parts`, each times its factor."""
 
     @abstractmethod
     def width(self, cols: int) -> int:
@@ -70,6 +73,26 @@ class Mapping(ABC):
         window: tuple[float, float],
     ) -> Float[Tensor, "*lead rows {cols}"]:
         """Signed conductances (..., rows, cols) [S] of cells (..., rows, width) [S]."""
+
+    def parts(
+        self,
+        g: Float[Tensor, "*lead rows {self.width(cols)}"],
+        cols: int,
+        window: tuple[float, float],
+    ) -> list[Float[Tensor, "*lead rows {cols}"]]:
+        """Signed conductances [S] of each part that is converted apart, as `fold` gives the sum."""
+        return [self.fold(g, cols, window)]
+
+    def combine_parts(
+        self, g: Float[Tensor, "*n terms"], window: tuple[float, float]
+    ) -> list[Float[Tensor, "*n"]]:
+        """Signed conductances [S] of each part, as `combine` gives the sum."""
+        return [self.combine(g, window)]
+
+    @property
+    def part_variance(self) -> float:
+        """Variance of a part's signed conductance per variance of one cell."""
+        return self.read_variance / sum(f * f for f in self.factors)
 
     def check_levels(self, weight_levels: int, states: int) -> None:
         """Refuse a number of weight levels that does not fall on cell levels."""

@@ -73,8 +73,7 @@ class MemristiveConv2d(ArrayLayer, nn.Conv2d):
         x = self._drive(input)
         # What convolutions cannot do themselves, they are given padded.
         x = x if self._pad is not None else self._padded(x)
-        through = self._through_tiles(x, self._unrolled) if self._converts_tiles else self._read(x)
-        return self._readout(through)
+        return self._readout(self._unrolled(x) if self._converts_tiles else self._read(x))
 
     @property
     def _pad(self) -> tuple[int, int] | None:
@@ -148,8 +147,7 @@ class MemristiveConv2d(ArrayLayer, nn.Conv2d):
             )
         )
         patches = F.unfold(x, self.kernel_size, self.dilation, 0, self.stride).transpose(1, 2)
-        self._count(x, patches.shape[0] * patches.shape[1])
-        y = self._tiled(patches.flatten(0, 1))
+        y = self._read(patches.flatten(0, 1), by_tile=True)
         return y.unflatten(0, (x.shape[0], height, width)).movedim(-1, 1)
 
 

@@ -17,18 +17,19 @@ from mho.learning.layer import ArrayLayer, memristive_layers
 def calibrate(net: nn.Module, batch: Shaped[Tensor, "batch ..."]) -> None:
     """Set the ranges of all converters from one batch of inputs (batch, ...); nothing is written.
 
-    Each range covers the share `hardware.coverage` of the magnitudes seen, layer after layer.
+    Each range covers the share `hardware.coverage` of the magnitudes seen, layer after layer; with
+    serial inputs, of each bit's. What `Hardware` fixes stays.
     """
-    layers = memristive_layers(net).values()
+    converters = [c for layer in memristive_layers(net).values() for c in (layer.dac, layer.adc)]
     with evaluating(net):
-        for layer in layers:
-            for converter in (layer.dac, layer.adc):
+        for converter in converters:
+            if not converter.fixed:
                 converter.calibrating, converter.ranges = True, None
         try:
             net(batch)
         finally:
-            for layer in layers:
-                layer.dac.calibrating = layer.adc.calibrating = False
+            for converter in converters:
+                converter.calibrating = False
 
 
 @torch.no_grad()

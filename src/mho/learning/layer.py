@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, ClassVar, Self
 
 import torch
@@ -28,44 +28,39 @@ ALL = slice(None)
 """All chips."""
 
 
-class _Through(torch.autograd.Function):
-    """Use the array's weight in the forward pass, give its gradient to the shadow weight."""
-
-    @staticmethod
-    def forward(ctx: Any, shadow: Tensor, effective: Tensor) -> Tensor:
-        ctx.shape = shadow.shape
-        return effective.view(effective.shape)
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
-        (grad,) = grads
-        chips = grad.numel() // ctx.shape.numel()
-        total = grad if chips == 1 else grad.view(chips, -1).sum(0)
-        return total.view(ctx.shape), None
-
-
 class _Read(torch.autograd.Function):
-    """`ArrayLayer._read` with its gradients, to the input and to the shadow weight, as one node."""
+    """`ArrayLayer._converted` with its gradients, to the inputs and to the shadow weight.
+
+    As if the conversions were one: the gradient goes through the product of the whole inputs and
+    weights, less the share of the digits whose conversions saturated (a sign bit has none).
+    """
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, shadow: Tensor, layer: ArrayLayer) -> Tensor:
-        y, codes = layer.adc.keeping_codes(layer._currents(x))
-        ctx.layer = layer
-        ctx.save_for_backward(x, layer.effective, codes)
+    def forward(ctx: Any, x: Tensor, shadow: Tensor, layer: ArrayLayer, by_tile: bool) -> Tensor:
+        y, kept = layer._converted(x, by_tile, keep=True)
+        ctx.layer, ctx.by_tile = layer, by_tile
+        ctx.save_for_backward(x, layer.effective, kept)
         return y
 
     @staticmethod
     @once_differentiable
     def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
         ctx: Any, *grads: Tensor
-    ) -> tuple[Tensor | None, Tensor | None, None]:
-        x, effective, codes = ctx.saved_tensors
+    ) -> tuple[Tensor | None, Tensor | None, None, None]:
+        x, effective, kept = ctx.saved_tensors
         layer, needed = ctx.layer, ctx.needs_input_grad[:2]
         w = effective.flatten(0, 1) if layer.hardware.transposed else layer._twin()
         # Under autocast the input and the gradient may be of less precision than the weight.
-        grad = layer.adc.masked(grads[0], codes).to(w.dtype)
-        to_x, to_w = layer._gradients(grad, x.to(w.dtype), w, needed)
-        return None if to_x is None else to_x.to(x.dtype), to_w, None
+        grad, x_ = grads[0], x.to(w.dtype)
+        if ctx.by_tile:
+            grad = layer._fold(grad).unsqueeze(1)
+            grad = layer._stopped(grad.expand_as(kept), kept).to(w.dtype)
+            to_x, to_w = layer._gradients_by_tile(grad, x_, w, needed)
+        else:
+            grad = layer._stopped(grad, kept).to(w.dtype)
+            to_x, to_w = layer._gradients(grad, x_, w, needed)
+        to_w = None if to_w is None else to_w.reshape(layer.weight.shape)
+        return None if to_x is None else to_x.to(x.dtype), to_w, None, None
 
 
 class ArrayLayer(nn.Module):
@@ -85,6 +80,8 @@ class ArrayLayer(nn.Module):
         target (out, in): where the controller takes each weight to stand: at its programmed level,
             or where `ReadBack` last read it.
         effective (chips, out, in): weight that the arrays realize.
+        parts (chips, parts, out, in): the same of what is converted apart, each slice; None where
+            `effective` says all, or until it is first read.
         codes (levels, cells_per_weight): levels of a weight's own cells at each of its levels.
         arithmetic: how the read-out computes, if not in floating point; see `mho.fixed_point`.
     """
@@ -98,6 +95,7 @@ class ArrayLayer(nn.Module):
     offset: Tensor
     target: Tensor
     effective: Tensor
+    parts: Tensor | None
     codes: Tensor
     arithmetic: FixedPointArithmetic | None
     _synced: tuple[Tensor, int]
@@ -112,8 +110,7 @@ class ArrayLayer(nn.Module):
         self.hardware, self.chips = hardware, len(chips)
         self.crossbar = Crossbar(tiling, hardware, chips, seed).to(matrix.device)
         self.full_scale = _full_scale(matrix, hardware.full_scale)
-        self.dac = Converter("DAC", hardware.dac_bits, hardware.coverage, self.chips)
-        self.adc = Converter("ADC", hardware.adc_bits, hardware.coverage, self.chips)
+        self._make_converters()
         self.tuned, self.arithmetic = False, None
         out = matrix.shape[0]
         self.register_buffer("gain", matrix.new_ones(self.chips, out))
@@ -124,8 +121,32 @@ class ArrayLayer(nn.Module):
         self.register_buffer("codes", codes.to(torch.int16), persistent=False)
         shape = (self.chips, *matrix.shape)
         self.register_buffer("effective", matrix.new_empty(shape), persistent=False)
+        self.register_buffer("parts", None, persistent=False)
         self.register_load_state_dict_post_hook(_after_load)
         self.program()
+
+    def _make_converters(self) -> None:
+        """DACs and ADCs, with the ranges that are fixed by design."""
+        hardware, tiling = self.hardware, self.crossbar.tiling
+        fixed = [not isinstance(r, str) for r in (hardware.dac_range, hardware.adc_range)]
+        own: dict[int, int] = {}
+        if hardware.adc_range == "column":
+            columns = len(tiling.mapping.factors) * tiling.out_features
+            by_tile = {-3: tiling.grid[0], -1: columns}
+            own = by_tile if self._converts_tiles else {self.column_dim: columns}
+        cover = hardware.coverage
+        self.dac = Converter("DAC", hardware.dac_bits, cover, self.chips, fixed=fixed[0])
+        self.adc = Converter("ADC", hardware.adc_bits, cover, self.chips, own=own, fixed=fixed[1])
+        if not isinstance(hardware.dac_range, str):
+            self.dac.ranges = (hardware.dac_range,) * self.chips
+            self._fix_adc()
+
+    def _fix_adc(self) -> None:
+        """An ADC range that is a share of the largest current follows from the DAC's range."""
+        share, tiling = self.hardware.adc_range, self.crossbar.tiling
+        if not isinstance(share, str) and self.dac.ranges is not None:
+            rows = tiling.rows if self._converts_tiles else tiling.in_features
+            self.adc.ranges = share * rows * self.full_scale * self.dac.ranges
 
     @classmethod
     def adopt(cls, module: nn.Module, hardware: Hardware, chips: range, seed: int) -> Self:
@@ -221,11 +242,14 @@ class ArrayLayer(nn.Module):
             value: what their levels stand for (n,), in shares of the full scale.
         """
         effective, target = self.effective, self.target
-        realized = signed.mul(self.scale).to(effective.dtype)
         if self.crossbar.due:
             self.settle()
         else:
+            realized = signed.mul(self.scale).to(effective.dtype)
             effective.view(self.chips, -1).index_copy_(1, weights, realized)
+            if self.parts is not None:
+                apart = self.crossbar.parts_at(self.crossbar.tiling.cells(weights)).mul_(self.scale)
+                self.parts.flatten(2).index_copy_(2, weights, apart.to(self.parts.dtype))
         target.view(-1).index_copy_(0, weights, value.mul(self.full_scale).to(target.dtype))
 
     @torch.no_grad()
@@ -233,12 +257,17 @@ class ArrayLayer(nn.Module):
         """Solve the wires where cells were written since, and fold them in."""
         if self.crossbar.unsettled:
             self.crossbar.solve()
-            torch.mul(self.crossbar.signed(), self.scale, out=self.effective)
+            self._fold_cells()
 
     def rewire(self, hardware: Hardware) -> None:
         """The same cells behind other wires; see `mho.rewire`."""
         self.hardware = hardware
         self.crossbar.rewire(hardware)
+        self._fold_cells()
+
+    def _fold_cells(self) -> None:
+        """Weights that the arrays realize, from what is seen of all cells."""
+        self.parts = None
         torch.mul(self.crossbar.signed(), self.scale, out=self.effective)
 
     def read_back(self, weights: Tensor) -> Tensor:
@@ -251,7 +280,7 @@ class ArrayLayer(nn.Module):
         """Fold the conductances into the weights that the forward pass uses."""
         crossbar, device = self.crossbar, self.hardware.device
         tiling = crossbar.tiling
-        torch.mul(crossbar.signed(), self.scale, out=self.effective)
+        self._fold_cells()
         if self._predistorted:
             index = level_index(self._matrix(), self.full_scale, self.hardware.levels)
             self.target.copy_(level_value(index, self.full_scale, self.hardware.levels))
@@ -302,17 +331,71 @@ class ArrayLayer(nn.Module):
                 "call mho.write(net), or your WriteStep, after each optimizer.step()"
             )
 
-    def _read(self, x: Tensor) -> Tensor:
-        """Inputs x (chips * n, ...) through arrays all of whose rows share a converter."""
-        self._check_written()
+    def _read(self, x: Tensor, by_tile: bool = False) -> Tensor:
+        """Inputs x (chips * n, ...) through arrays and converters.
+
+        `by_tile`: x (chips * n, in) through tiles with converters of their own.
+        """
         if torch.is_grad_enabled() and (x.requires_grad or self.weight.requires_grad):
-            return _Read.apply(x, self.weight, self)  # type: ignore[return-value]
-        return self.adc(self._currents(x), overwrite=True)
+            return _Read.apply(x, self.weight, self, by_tile)  # type: ignore[return-value]
+        return self._converted(x, by_tile, keep=False)[0]
+
+    def _converted(self, x: Tensor, by_tile: bool, keep: bool) -> tuple[Tensor, Tensor | None]:
+        """Digital sum of all conversions; and, to `keep`, what `_stopped` needs."""
+        read = self._tiles_converted if by_tile else self._whole_converted
+        if self._single:
+            return read(x, keep)
+        dim = -1 if by_tile else self.column_dim
+        out = self.crossbar.tiling.out_features
+        total = share = None
+        whole = 0.0
+        for factor, plane in self._planes(x):
+            y, codes = read(plane, keep)
+            passes = None if codes is None else self.adc.passes(codes)
+            for part, digit in enumerate(self._factors):
+                place, size = (dim, part * out, out), max(factor, 0.0) * digit
+                whole += size
+                total = _added(total, y.narrow(*place), factor * digit)
+                if passes is not None:
+                    share = _added(share, passes.narrow(*place).to(y.dtype), size)
+        assert total is not None
+        return total, None if share is None else share.div_(whole)
+
+    @property
+    def _single(self) -> bool:
+        """Whether an output of an array, or of a tile, is converted at once."""
+        return len(self._factors) == 1 and not self._serial
+
+    @property
+    def _factors(self) -> tuple[float, ...]:
+        """Digital factors of what is converted apart: slices, if there is an ADC."""
+        exact = self.hardware.adc_bits is None
+        return (1.0,) if exact else self.crossbar.tiling.mapping.factors
+
+    @property
+    def _columns(self) -> Tensor:
+        """Weights (chips, columns, in) of the columns that are converted."""
+        if len(self._factors) == 1:
+            return self.effective
+        if self.parts is None:
+            self.parts = self.crossbar.parts().mul_(self.scale).to(self.effective.dtype)
+        return self.parts.flatten(1, 2)
+
+    def _stopped(self, grad: Tensor, kept: Tensor | None) -> Tensor:
+        """The gradient before the conversions: what saturated takes its share away."""
+        if self._single or kept is None:
+            return self.adc.masked(grad, kept)
+        return grad * kept
+
+    def _whole_converted(self, x: Tensor, keep: bool) -> tuple[Tensor, Tensor | None]:
+        """Columns of x (chips * n, ...) through arrays all of whose rows share a converter."""
+        y = self._currents(x)
+        return self.adc.keeping_codes(y) if keep else (self.adc(y, overwrite=True), None)
 
     def _currents(self, x: Tensor) -> Tensor:
-        """Outputs before the converters, with read noise, in weight units; counted."""
-        y = self._product(x, self.effective.flatten(0, 1))
-        self._count(x, y.numel() // y.shape[self.column_dim])
+        """Columns before the converters, with read noise, in weight units; counted."""
+        y = self._product(x, self._columns.flatten(0, 1))
+        self._count(y.numel() // y.shape[self.column_dim])
         return self._read_noise(y, x, self._input_size)
 
     def _product(self, x: Tensor, w: Tensor) -> Tensor:
@@ -333,21 +416,6 @@ class ArrayLayer(nn.Module):
         """The shadow weight for each chip, (chips * out, in)."""
         return self._matrix().repeat(self.chips, 1)
 
-    def _through_tiles(self, x: Tensor, tiled: Callable[[Tensor], Tensor]) -> Tensor:
-        """`tiled(x)`, with the error carried back to x as the hardware carries it."""
-        if self.hardware.transposed or not (torch.is_grad_enabled() and x.requires_grad):
-            return tiled(x)
-        carried = self._product(x, self._twin())
-        return tiled(x.detach()) + (carried - carried.detach())
-
-    def _array_weight(self) -> Tensor:
-        """Weight of the arrays, (chips * out, in), tied to the shadow's gradient."""
-        self._check_written()
-        stacked = self.effective.flatten(0, 1)
-        if torch.is_grad_enabled() and self.weight.requires_grad:
-            return _Through.apply(self.weight, stacked)  # type: ignore[return-value]
-        return stacked
-
     def _read_noise(
         self, y: Tensor, x: Tensor, size: Callable[[Tensor], Tensor], chips: slice = ALL
     ) -> Tensor:
@@ -360,7 +428,9 @@ class ArrayLayer(nn.Module):
             return y
         low, high = device.window
         cell = device.read_noise * (high - low) * self.scale
-        weight = cell * math.sqrt(self.hardware.cells.read_variance)
+        cells = self.crossbar.tiling.mapping
+        apart = len(self._factors) > 1
+        weight = cell * math.sqrt(cells.part_variance if apart else cells.read_variance)
         seed, vectors = self.crossbar.seed, self.crossbar.vectors
         generator = torch.Generator(y.device)
         z = torch.empty(y.shape, dtype=y.dtype, device=y.device)
@@ -375,31 +445,56 @@ class ArrayLayer(nn.Module):
         several = self.crossbar.tiling.grid[0] > 1
         return several and self.hardware.adc_bits is not None and self.hardware.adc_per_tile
 
-    def _count(self, x: Tensor, vectors: int) -> None:
-        """Count a forward pass of inputs x (chips * batch, ...) that reads `vectors` vectors."""
-        inputs = x.shape[0] // self.chips if x.dim() > 1 else 1
-        self.crossbar.count_reads(inputs, vectors // self.chips)
+    def _count(self, vectors: int) -> None:
+        """Count a read of `vectors` vectors by all chips together."""
+        hardware = self.hardware
+        as_one = hardware.serial_inputs and not self._serial
+        reads = (hardware.dac_bits or 1) if as_one else 1
+        self.crossbar.count_reads(0, reads * (vectors // self.chips))
 
-    def _tiled(self, x: Tensor) -> Tensor:
-        """Rows (chips * n, in) through arrays whose outputs are converted tile by tile."""
-        tiling = self.crossbar.tiling
-        tile_rows, rows = tiling.grid[0], tiling.rows
-        w = self._array_weight().unflatten(0, (self.chips, -1))
-        short = tile_rows * rows - tiling.in_features
-        if short:
-            x, w = F.pad(x, (0, short)), F.pad(w, (0, short))
-        x = self._fold(x).unflatten(2, (tile_rows, rows)).transpose(1, 2)
-        w = w.unflatten(2, (tile_rows, rows)).permute(0, 2, 3, 1)
+    def _tiles_converted(self, x: Tensor, keep: bool) -> tuple[Tensor, Tensor | None]:
+        """Columns of x (chips * n, in) through arrays that are converted tile by tile."""
+        self._count(len(x))
+        x, w = self._cut(x, self._columns)
+        if keep or self.adc.calibrating:
+            y, codes = self.adc.keeping_codes(self._read_noise(x @ w, x, row_size))
+            return y.sum(1).flatten(0, 1), codes
         # On a CPU a few chips at a time, so that what the converters pass over stays in the cache.
         together = self.chips
-        if x.device.type == "cpu" and not torch.is_grad_enabled() and not self.adc.calibrating:
-            together = max(1, _CACHED // (tile_rows * x.shape[2] * tiling.out_features))
+        if x.device.type == "cpu":
+            together = max(1, _CACHED // (w.shape[1] * x.shape[2] * w.shape[3]))
         parts = []
         for first in range(0, self.chips, together):
             chips = slice(first, first + together)
             y = self._read_noise(x[chips] @ w[chips], x[chips], row_size, chips)
             parts.append(self.adc(y, overwrite=True, chips=chips).sum(1))
-        return torch.cat(parts).flatten(0, 1)
+        return torch.cat(parts).flatten(0, 1), None
+
+    def _cut(self, x: Tensor, w: Tensor) -> tuple[Tensor, Tensor]:
+        """Inputs (chips * n, in) and weights (chips, columns, in) by tiles of rows.
+
+        To (chips, tiles, n, rows) and (chips, tiles, rows, columns).
+        """
+        tiling = self.crossbar.tiling
+        tiles, rows = tiling.grid[0], tiling.rows
+        short = tiles * rows - tiling.in_features
+        if short:
+            x, w = F.pad(x, (0, short)), F.pad(w, (0, short))
+        x = self._fold(x).unflatten(2, (tiles, rows)).transpose(1, 2)
+        return x, w.unflatten(2, (tiles, rows)).permute(0, 2, 3, 1)
+
+    def _gradients_by_tile(
+        self, grad: Tensor, x: Tensor, w: Tensor, needed: tuple[bool, bool]
+    ) -> tuple[Tensor | None, Tensor | None]:
+        """As `_gradients`, of the products of each tile: grad (chips, tiles, n, out)."""
+        inputs = self.crossbar.tiling.in_features
+        x, w = self._cut(x, self._fold(w))
+        to_x = to_w = None
+        if needed[0]:
+            to_x = (grad @ w.mT).transpose(1, 2).flatten(2)[..., :inputs].flatten(0, 1)
+        if needed[1]:
+            to_w = (x.mT @ grad).sum(0).flatten(0, 1)[:inputs].T
+        return to_x, to_w
 
     def _readout(self, y: Tensor) -> Tensor:
         """Digital gain, offset and bias of outputs (chips * batch, ...)."""
@@ -412,11 +507,26 @@ class ArrayLayer(nn.Module):
         return y if self.arithmetic is None else self.arithmetic.result(y)
 
     def _drive(self, x: Tensor) -> Tensor:
-        """Inputs (chips * batch, ...) as the DACs apply them."""
+        """Inputs (chips * batch, ...) as the DACs apply them; counted."""
+        self._check_written()
         if x.shape[0] % self.chips:
             allowed = f"a multiple of the {self.chips} chips (batch folded, chip-major)"
             raise invalid(f"{type(self).__name__} input rows", x.shape[0], allowed)
-        return self.dac(x)
+        x = self.dac(x)
+        if self.dac.calibrating:
+            self._fix_adc()
+        self.crossbar.count_reads(x.shape[0] // self.chips if x.dim() > 1 else 1, 0)
+        return x
+
+    def _planes(self, x: Tensor) -> Iterable[tuple[float, Tensor]]:
+        """What is read one after another for inputs x (chips * n, ...), with digital factors."""
+        return self.dac.planes(x) if self._serial else ((1.0, x),)
+
+    @property
+    def _serial(self) -> bool:
+        """Whether the bits of the inputs must be read apart: exact reads add up to one."""
+        exact = self.hardware.adc_bits is None and self.hardware.device.read_noise == 0.0
+        return self.hardware.serial_inputs and not exact
 
     def _fold(self, x: Tensor) -> Tensor:
         """(chips * n, ...) to (chips, n, ...)."""
@@ -427,15 +537,17 @@ class ArrayLayer(nn.Module):
     def get_extra_state(self) -> Tensor:
         """Scalars of the state: full scale, tuned, written, DAC and ADC ranges (nan: none)."""
         scalars = [self.full_scale, float(self.tuned), float(self._written)]
-        return torch.tensor([*scalars, *self.dac.state(), *self.adc.state()], dtype=torch.float64)
+        first = torch.tensor(scalars, dtype=torch.float64)
+        return torch.cat((first, self.dac.state(), self.adc.state()))
 
     def set_extra_state(self, state: Tensor) -> None:
         """Take the scalars back."""
-        self.full_scale, tuned, written, *ranges = state.tolist()
+        self.full_scale, tuned, written = state[:3].tolist()
         self.tuned = bool(tuned)
         self.mark_written(bool(written))
-        self.dac.load(ranges[: self.chips])
-        self.adc.load(ranges[self.chips :])
+        dac, adc = state[3:].tensor_split((self.chips,))
+        self.dac.load(dac)
+        self.adc.load(adc)
 
     def __getstate__(self) -> dict[str, Any]:
         """Copies and pickles carry whether the arrays are up to date, not torch's counter."""
@@ -471,6 +583,11 @@ def memristive_layers(net: nn.Module) -> dict[str, ArrayLayer]:
 def row_size(x: Tensor) -> Tensor:
     """Root of the sum of squares of each row (..., 1)."""
     return torch.linalg.vector_norm(x, dim=-1, keepdim=True)
+
+
+def _added(total: Tensor | None, part: Tensor, factor: float) -> Tensor:
+    """`total + factor * part`, in place; None counts as 0."""
+    return part * factor if total is None else total.add_(part, alpha=factor)
 
 
 def _after_load(module: nn.Module, _incompatible: object) -> None:

@@ -65,13 +65,9 @@ class MemristiveLinear(ArrayLayer, nn.Linear):
         """(..., in_features) to (..., out_features)."""
         x = self._drive(input)
         if self._converts_tiles:
-            self._count(x, x.numel() // self.in_features)
-            return self._readout(self._through_tiles(x, self._rows))
+            y = self._read(x.reshape(-1, self.in_features), by_tile=True)
+            return self._readout(y.view(*x.shape[:-1], -1))
         return self._readout(self._read(x))
-
-    def _rows(self, x: Tensor) -> Tensor:
-        """(..., in_features) through tiles with converters of their own."""
-        return self._tiled(x.reshape(-1, self.in_features)).view(*x.shape[:-1], -1)
 
     def _product(self, x: Tensor, w: Tensor) -> Tensor:
         if self.chips == 1:
