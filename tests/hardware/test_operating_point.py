@@ -172,7 +172,7 @@ def test_batches_are_loops(law: Conduction, monkeypatch: pytest.MonkeyPatch) -> 
     ways = [solve(g, v, r, 2.0, conduction=law)]
     monkeypatch.setattr("mho.hardware.lines.FEW", 0)
     ways += [solve(g, v, r, 2.0, conduction=law)]
-    monkeypatch.setattr("mho.hardware.newton.AT_ONCE", {True: 60, False: 60})
+    monkeypatch.setattr("mho.hardware.circuit.AT_ONCE", {True: 60, False: 60})
     ways += [solve(g, v, r, 2.0, conduction=law)]
     for point in ways:
         assert point.output_current.shape == (2, 3, 5)
@@ -291,7 +291,7 @@ def test_an_answer_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch) -> N
     with pytest.raises(NotConverged, match="tolerance 1e-30, in 2 of 3 samples after"):
         solve(g, v, 100.0, 100.0, conduction=Sinh(), tolerance=1e-30)
     x = solve(g.requires_grad_(), v, 100.0, 100.0, conduction=Sinh())
-    monkeypatch.setattr("mho.hardware.newton.ITERATIONS", 1)
+    monkeypatch.setattr("mho.hardware.linear_circuit.ITERATIONS", 1)
     with pytest.raises(NotConverged, match="tolerance 1e-12, in 3 of 3 samples after"):
         x.output_current.sum().backward()
 

@@ -12,17 +12,22 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import Float
-from scipy.linalg.lapack import dpttrs
+from scipy.linalg import get_lapack_funcs
 from torch import Tensor
 
+(dpttrs,) = get_lapack_funcs(["pttrs"], dtype=np.float64)
 FEW = 512
 """Up to this many lines on a CPU, LAPACK is faster than a step along all lines at once."""
 
 
 def line_drop(
-    r: Float[Tensor, n * m], current: Float[Tensor, n * m], dim: int = 0
-) -> Float[Tensor, n * m]:
-    """Voltage [V] between the held end and each node, of currents drawn from [A] at the nodes."""
+    r: Float[Tensor, "rows cols k"], current: Float[Tensor, "rows cols k"], dim: int
+) -> Float[Tensor, "rows cols k"]:
+    """Voltage [V] between the held end and each node, of currents drawn from the nodes [A].
+
+    Args:
+        dim: along the line.
+    """
     drops = r * current.cumsum(dim)
     return drops.flip(dim).cumsum(dim).flip(dim)
 

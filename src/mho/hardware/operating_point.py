@@ -10,7 +10,9 @@ from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from mho.errors import NotConverged, invalid
-from mho.hardware.newton import ITERATIONS, Circuit, voltages
+from mho.hardware.circuit import Circuit
+from mho.hardware.linear_circuit import ITERATIONS
+from mho.hardware.newton import voltages
 from mho.hardware.segments import Resistance, check, segments
 from mho.physics.conduction import Conduction, Ohmic
 

@@ -1,0 +1,63 @@
+"""Small changes in arrays with wires: a linear circuit, solved by conjugate gradients."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from mho.hardware.lines import Lines
+
+ITERATIONS = 1000
+"""Of conjugate gradients, for one system."""
+
+
+class LinearCircuit:
+    """Arrays of ohmic cells, drivers at 0 V.
+
+    With Z = P + Q and D = slope, currents q put through the cells from outside leave z there:
+
+        z = Z (1 + D Z)^-1 q
+
+    Conjugate gradients on the bit lines' voltages, the word lines being eliminated exactly, with
+    the bit lines alone as the preconditioner: (L + D)^-1, and L (L + D)^-1 r = r - D (L + D)^-1 r
+    saves the product with L, the inverse of Q, which need not exist.
+    """
+
+    def __init__(self, row: Tensor, col: Tensor, slope: Float[Tensor, "rows cols k"]) -> None:
+        self.slope = slope
+        self._word = Lines(row.transpose(0, 1), slope.transpose(0, 1))
+        self._bit = Lines(col, slope)
+
+    def solve(
+        self, q: Float[Tensor, "rows cols k"], within: Float[Tensor, " k"] | float
+    ) -> tuple[Float[Tensor, "rows cols k"], Float[Tensor, " k"]]:
+        """z [V] of q [A], and the part that is left of its error, in the norm of power.
+
+        Args:
+            within: what part may be left; more is after `ITERATIONS` only.
+        """
+        slope, w = self.slope, torch.zeros_like(q)
+        r = torch.addcmul(q, slope, self._words(q), value=-1)
+        z = self._bit.solve(r)
+        power = first = (r * z).sum((0, 1))
+        most = first * within**2
+        p, ap, again = torch.zeros_like(q), torch.zeros_like(q), torch.zeros_like(first)
+        for _ in range(ITERATIONS):
+            going = power > most
+            if not going.any():
+                break
+            p.mul_(again).add_(z)
+            ap.mul_(again).add_(r).addcmul_(slope, self._words(slope * z), value=-1)
+            ahead = torch.where(going, power / (p * ap).sum((0, 1)), 0.0)
+            w.addcmul_(ahead, p)
+            r.addcmul_(ahead, ap, value=-1)
+            z, before = self._bit.solve(r), power
+            power = (r * z).sum((0, 1))
+            again = torch.where(going, power / before, 0.0)
+        left = torch.where(first > 0, power / first, 0.0).sqrt()
+        return w + self._words(q - slope * w), left
+
+    def _words(self, current: Tensor) -> Tensor:
+        """What currents put into the word lines alone leave there [V]."""
+        return self._word.solve(current.transpose(0, 1)).transpose(0, 1)
