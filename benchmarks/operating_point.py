@@ -85,8 +85,8 @@ def floor(n: int, inputs: int, passes: int) -> Callable[[], None]:
 
 def line_solutions(work: Callable[[], object], parts: int) -> int:
     """How often all lines are solved, of one part of a batch on average."""
-    plain = Lines.solve
-    with mock.patch.object(Lines, "solve", autospec=True, side_effect=plain) as solve:
+    plain = Lines.solve_
+    with mock.patch.object(Lines, "solve_", autospec=True, side_effect=plain) as solve:
         work()
     return solve.call_count // parts
 

@@ -36,8 +36,8 @@ def test_lines_are_solved(shape: tuple[int, int, int], dim: int, zero: float) ->
     r[uniform(*shape, seed=3) < zero] = 0
     leak[uniform(*shape, seed=4) < 0.3] = 0
     turned = [x.transpose(0, dim) for x in (r, leak, current)]
-    u, drop = Lines(*turned[:2]).solve(turned[2]), line_drop(r, current, dim).transpose(0, dim)
-    kept = turned[2].clone()
+    drop, u = line_drop(r, current, dim).transpose(0, dim), current.clone().transpose(0, dim)
+    Lines(*turned[:2]).solve_(u)
     for a in range(u.shape[1]):
         for b in range(u.shape[2]):
             ohm, siemens, ampere = (x[:, a, b].numpy() for x in turned)
@@ -45,7 +45,6 @@ def test_lines_are_solved(shape: tuple[int, int, int], dim: int, zero: float) ->
             expected = np.linalg.solve(np.eye(len(p)) + p * siemens, p @ ampere)
             np.testing.assert_allclose(u[:, a, b], expected, rtol=1e-12, atol=1e-15)
             np.testing.assert_allclose(drop[:, a, b], p @ ampere, rtol=1e-13, atol=1e-15)
-    assert torch.equal(turned[2], kept)
 
 
 @pytest.mark.usefixtures("_way")
@@ -53,7 +52,8 @@ def test_thin_wires_lose_no_digits() -> None:
     """Cells of 1 G ohm, wires of 1 n ohm: nodal analysis has none left."""
     r, leak = torch.full((2, 50, 1, 1), 1e-9, dtype=torch.float64)
     current = uniform(50, 1, 1, seed=0)
-    u = Lines(r, leak).solve(current)
+    u = current.clone()
+    Lines(r, leak).solve_(u)
     torch.testing.assert_close(u, line_drop(r, current, 0), rtol=1e-14, atol=0)
 
 

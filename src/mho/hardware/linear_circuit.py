@@ -37,27 +37,32 @@ class LinearCircuit:
         Args:
             within: what part may be left; more is after `ITERATIONS` only.
         """
-        slope, w = self.slope, torch.zeros_like(q)
-        r = torch.addcmul(q, slope, self._words(q), value=-1)
-        z = self._bit.solve(r)
-        power = first = (r * z).sum((0, 1))
+        slope, z, spare = self.slope, q.clone(), torch.empty_like(q)
+        w, p, ap = torch.zeros((3, *q.shape), dtype=q.dtype, device=q.device)
+        self._word.solve_(z.transpose(0, 1))
+        r = torch.addcmul(q, slope, z, value=-1)
+        power = first = self._power(r, z, spare)
         most = first * within**2
-        p, ap, again = torch.zeros_like(q), torch.zeros_like(q), torch.zeros_like(first)
+        again = torch.zeros_like(first)
         for _ in range(ITERATIONS):
             going = power > most
             if not going.any():
                 break
             p.mul_(again).add_(z)
-            ap.mul_(again).add_(r).addcmul_(slope, self._words(slope * z), value=-1)
-            ahead = torch.where(going, power / (p * ap).sum((0, 1)), 0.0)
+            torch.mul(slope, z, out=spare)
+            self._word.solve_(spare.transpose(0, 1))
+            ap.mul_(again).add_(r).addcmul_(slope, spare, value=-1)
+            ahead = torch.where(going, power / torch.mul(p, ap, out=spare).sum((0, 1)), 0.0)
             w.addcmul_(ahead, p)
             r.addcmul_(ahead, ap, value=-1)
-            z, before = self._bit.solve(r), power
-            power = (r * z).sum((0, 1))
+            before, power = power, self._power(r, z, spare)
             again = torch.where(going, power / before, 0.0)
         left = torch.where(first > 0, power / first, 0.0).sqrt()
-        return w + self._words(q - slope * w), left
+        torch.addcmul(q, slope, w, value=-1, out=spare)
+        self._word.solve_(spare.transpose(0, 1))
+        return w.add_(spare), left
 
-    def _words(self, current: Tensor) -> Tensor:
-        """What currents put into the word lines alone leave there [V]."""
-        return self._word.solve(current.transpose(0, 1)).transpose(0, 1)
+    def _power(self, r: Tensor, z: Tensor, spare: Tensor) -> Float[Tensor, " k"]:
+        """r z, with z [V] what currents r leave in the bit lines alone, which is put into z."""
+        self._bit.solve_(z.copy_(r))
+        return torch.mul(r, z, out=spare).sum((0, 1))
