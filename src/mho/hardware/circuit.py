@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
@@ -34,6 +35,8 @@ class Circuit:
     row: Float[Tensor, "rows cols k"]
     col: Float[Tensor, "rows cols k"]
     conduction: Conduction
+    both_ends: bool = False
+    """Whether second drivers feed the rows' open ends, through a segment like the last."""
 
     def at(self, where: Bool[Tensor, " k"] | slice) -> Circuit:
         """Some of the arrays."""
@@ -48,7 +51,18 @@ class Circuit:
 
     def word_drop(self, current: Float[Tensor, "rows cols k"]) -> Float[Tensor, "rows cols k"]:
         """P i: between the drivers and the word line at each cell [V]."""
-        return line_drop(self.row, current, 1)
+        drop = line_drop(self.row, current, 1)
+        if self.both_ends:
+            to_driver = self.row.flip(1).cumsum(1).flip(1)
+            drop = drop - to_driver * self.end_current(current)[:, None]
+        return drop
+
+    def end_current(self, current: Float[Tensor, "rows cols k"]) -> Float[Tensor, "rows k"]:
+        """Out of the second driver of each row [A]."""
+        if not self.both_ends:
+            return torch.zeros_like(current[:, 0])
+        drop = (self.row * current.cumsum(1)).sum(1)
+        return drop / (self.row.sum(1) + self.row[:, -1])
 
     def bit_drop(self, current: Float[Tensor, "rows cols k"]) -> Float[Tensor, "rows cols k"]:
         """Q i: between the bit line at each cell and 0 V [V]."""
@@ -65,4 +79,5 @@ class Circuit:
 
     def linear(self, x: Float[Tensor, "rows cols k"]) -> LinearCircuit:
         """What the circuit is for small changes about x."""
-        return LinearCircuit(self.row, self.col, self.conduction.slope(x, self.g))
+        slope = self.conduction.slope(x, self.g)
+        return LinearCircuit(self.row, self.col, slope, self.row[:, -1] if self.both_ends else None)

@@ -7,6 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from mho.hardware.lines import Lines
+from mho.hardware.segments import THIN
 
 ITERATIONS = 1000
 """Of conjugate gradients, for one system."""
@@ -24,9 +25,20 @@ class LinearCircuit:
     saves the product with L, the inverse of Q, which need not exist.
     """
 
-    def __init__(self, row: Tensor, col: Tensor, slope: Float[Tensor, "rows cols k"]) -> None:
+    def __init__(
+        self,
+        row: Float[Tensor, "rows cols k"],
+        col: Float[Tensor, "rows cols k"],
+        slope: Float[Tensor, "rows cols k"],
+        end: Float[Tensor, "rows k"] | None = None,
+    ) -> None:
+        """Factor; `end`: from the open end of each word line to 0 V [ohm], if not open."""
         self.slope = slope
-        self._word = Lines(row.transpose(0, 1), slope.transpose(0, 1))
+        leak = slope.transpose(0, 1)
+        if end is not None:
+            leak = leak.clone()
+            leak[0] += 1 / end.clamp(min=THIN[end.dtype])
+        self._word = Lines(row.transpose(0, 1), leak)
         self._bit = Lines(col, slope)
 
     def solve(
