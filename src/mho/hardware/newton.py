@@ -56,7 +56,7 @@ def _newton(circuit: Circuit, tolerance: float) -> tuple[Tensor, Tensor, int]:
         linear = part.linear(at)
         within = torch.maximum(0.1 * off, 0.1 * tolerance / off).clamp(max=LOOSEST)
         z, _ = linear.solve(-linear.slope * rest, within)
-        moved, less = _moved(part, at, rest, -rest - z, span[where])
+        moved, less = _moved(part, at, rest, -rest - z)
         stuck = torch.equal(moved, at)
         x[..., where], f[..., where] = moved, less
         far[where] = less.abs().amax((0, 1)) / unit[where]
@@ -65,19 +65,17 @@ def _newton(circuit: Circuit, tolerance: float) -> tuple[Tensor, Tensor, int]:
     return x, far, STEPS
 
 
-def _moved(
-    circuit: Circuit, x: Tensor, f: Tensor, step: Tensor, most: Tensor
-) -> tuple[Tensor, Tensor]:
+def _moved(circuit: Circuit, x: Tensor, f: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
     """Voltages after a step, and their F.
 
-    The step is halved until it lessens the norm of F, and confined to voltages of at most `most`.
+    The step is halved until it lessens the norm of F: exponentials neither overflow nor overshoot.
     Where nothing helps, nothing moves.
     """
     norm = f.square().sum((0, 1))
     share = torch.ones_like(norm)
     moved, less, worse = x, f, norm > 0
     for _ in range(HALVINGS):
-        moved = torch.addcmul(x, share, step).clamp(-most, most)
+        moved = torch.addcmul(x, share, step)
         less = circuit.residual(moved)
         worse = ~(less.square().sum((0, 1)) < norm * (1 - 1e-4 * share))
         if not worse.any():
