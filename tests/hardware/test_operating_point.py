@@ -74,22 +74,29 @@ def kirchhoff(law: Conduction, point: mho.OperatingPoint, g: Tensor) -> None:
     before = torch.cat([point.v[..., None], point.word_voltage[..., :-1]], -1)
     ohm = point.row * point.word_current
     torch.testing.assert_close(before - point.word_voltage, ohm, rtol=0, atol=1e-13 * scale)
+    ohm = point.row[..., 0] * point.end_current
+    if point.end_current.any():
+        last = point.word_voltage[..., -1]
+        torch.testing.assert_close(point.v - last, ohm, rtol=0, atol=1e-13 * scale)
     below = torch.cat([point.bit_voltage[..., 1:, :], 0 * point.bit_voltage[..., :1, :]], -2)
     ohm = point.col * point.bit_current
     torch.testing.assert_close(point.bit_voltage - below, ohm, rtol=0, atol=1e-13 * scale)
-    torch.testing.assert_close(point.word_current[..., 0], point.input_current)
+    by_left = point.input_current - point.end_current
+    torch.testing.assert_close(point.word_current[..., 0], by_left, rtol=1e-7, atol=most)
     torch.testing.assert_close(point.bit_current[..., -1, :], point.output_current)
     taken = sum(p.sum((-2, -1)) for p in (point.cell_power, point.word_power, point.bit_power))
+    taken = taken + point.end_power.sum(-1)
     torch.testing.assert_close(point.input_power.sum(-1), taken, rtol=1e-9, atol=1e-25)
 
 
-@given(sizes, seeds, st.floats(0, 100), st.floats(0, 100))
+@given(sizes, seeds, st.floats(0, 100), st.floats(0, 100), st.booleans())
 def test_ohmic_cells_are_an_effective_conductance(
-    size: tuple[int, int], seed: int, r_row: float, r_col: float
+    size: tuple[int, int], seed: int, r_row: float, r_col: float, both_ends: bool
 ) -> None:
     g, v = cells(*size, seed=seed), uniform(3, size[0], seed=seed, low=-0.5, high=0.5)
-    point = solve(g, v, r_row, r_col, 10.0, 20.0)
-    expected = v @ effective_conductance(g, r_row, r_col, 10.0, 20.0)
+    wires = (r_row, r_col, r_row, 20.0)
+    point = solve(g, v, *wires, both_ends=both_ends)
+    expected = v @ effective_conductance(g, *wires, both_ends=both_ends)
     most = 1e-10 * expected.abs().max().item()
     torch.testing.assert_close(point.output_current, expected, rtol=0, atol=most)
 
@@ -115,16 +122,21 @@ def test_it_is_nodal_analysis(law: Conduction, size: tuple[int, int]) -> None:
     kirchhoff(law, point, g)
 
 
-@given(laws, sizes, seeds, st.sampled_from([0.0, 0.5, 1.0]), st.floats(0, 1))
+@given(laws, sizes, seeds, st.sampled_from([0.0, 0.5, 1.0]), st.floats(0, 1), st.booleans())
 def test_kirchhoff_holds_where_wires_are_perfect_and_cells_are_open(
-    law: Conduction, size: tuple[int, int], seed: int, perfect: float, is_open: float
+    law: Conduction,
+    size: tuple[int, int],
+    seed: int,
+    perfect: float,
+    gaps: float,
+    both_ends: bool,
 ) -> None:
     g, v = cells(*size, seed=seed), uniform(2, size[0], seed=seed, low=-0.5, high=0.5)
     row, col = (uniform(*size, seed=seed + k, high=100) for k in (1, 2))
     row[uniform(*size, seed=seed + 3) < perfect] = 0
     col[uniform(*size, seed=seed + 4) < perfect] = 0
-    g[uniform(*size, seed=seed + 5) < is_open] = 0
-    kirchhoff(law, solve(g, v, row, col, conduction=law), g)
+    g[uniform(*size, seed=seed + 5) < gaps] = 0
+    kirchhoff(law, solve(g, v, row, col, conduction=law, both_ends=both_ends), g)
 
 
 @pytest.mark.parametrize("law", LAWS)
@@ -139,6 +151,20 @@ def test_either_side_may_be_perfect(law: Conduction, which: tuple[float, float])
         assert not point.bit_voltage.any()
     near = solve(g, v, which[0] + 1e-9, which[1] + 1e-9, conduction=law)
     torch.testing.assert_close(near.cell_current, point.cell_current, rtol=1e-6, atol=0)
+
+
+@pytest.mark.parametrize("law", LAWS)
+def test_a_symmetric_array_driven_from_both_ends_is_its_mirror_image(law: Conduction) -> None:
+    g, v = cells(12, 9), uniform(12, low=-0.1, high=0.5)
+    g = torch.maximum(g, g.flip(1))
+    point = solve(g, v, 7.0, 5.0, 30.0, conduction=law, both_ends=True)
+    kirchhoff(law, point, g)
+    for part in (point.word_voltage, point.bit_voltage):
+        torch.testing.assert_close(part, part.flip(1), rtol=0, atol=1e-11)
+    torch.testing.assert_close(2 * point.end_current, point.input_current, rtol=1e-9, atol=1e-15)
+    single = solve(g, v, 7.0, 5.0, 30.0, conduction=law)
+    assert not single.end_current.any()
+    assert single.input_power.sum() < point.input_power.sum()
 
 
 @pytest.mark.parametrize("law", [Sinh(), Transistor()])
@@ -172,7 +198,7 @@ def test_batches_are_loops(law: Conduction, monkeypatch: pytest.MonkeyPatch) -> 
     ways = [solve(g, v, r, 2.0, conduction=law)]
     monkeypatch.setattr("mho.hardware.lines.FEW", 0)
     ways += [solve(g, v, r, 2.0, conduction=law)]
-    monkeypatch.setattr("mho.hardware.newton.AT_ONCE", {True: 60, False: 60})
+    monkeypatch.setattr("mho.hardware.circuit.AT_ONCE", {True: 60, False: 60})
     ways += [solve(g, v, r, 2.0, conduction=law)]
     for point in ways:
         assert point.output_current.shape == (2, 3, 5)
@@ -208,23 +234,27 @@ def test_voltages_lie_between_drivers_and_ground(
         assert (power >= -1e-20).all()
 
 
-def test_gradients_of_ohmic_cells_are_those_of_the_effective_conductance() -> None:
+@pytest.mark.parametrize("both_ends", [False, True])
+def test_gradients_of_ohmic_cells_are_those_of_the_effective_conductance(both_ends: bool) -> None:
     inputs = [cells(9, 7), uniform(3, 9, high=0.5), uniform(9, 7, high=10), uniform(9, 7, high=10)]
     inputs += [uniform(9, high=50), uniform(7, high=50)]
-    inputs[2][::2] = 0
-    inputs[3][:, ::2] = 0
+    inputs[2][::2], inputs[3][:, ::2], inputs[4][0] = 0, 0, 0
     inputs = [x.requires_grad_() for x in inputs]
     weights = uniform(3, 7, seed=5, low=-1)
     g, v, *wires = inputs
-    one = torch.autograd.grad((weights * solve(*inputs).output_current).sum(), inputs)
-    two = torch.autograd.grad((weights * (v @ effective_conductance(g, *wires))).sum(), inputs)
+    point = solve(*inputs, both_ends=both_ends)
+    expected = v @ effective_conductance(g, *wires, both_ends=both_ends)
+    one = torch.autograd.grad((weights * point.output_current).sum(), inputs)
+    two = torch.autograd.grad((weights * expected).sum(), inputs)
     for a, b in zip(one, two, strict=True):
         torch.testing.assert_close(a, b, rtol=0, atol=1e-9 * b.abs().max().item())
 
 
 @pytest.mark.parametrize("law", [Sinh(), Transistor(beta=1.0, overdrive=0.6)])
-@pytest.mark.parametrize("size", [(1, 1), (3, 2), (2, 4)])
-def test_derivatives_by_differences(law: Conduction, size: tuple[int, int]) -> None:
+@pytest.mark.parametrize(("size", "both_ends"), [((1, 1), False), ((3, 2), True), ((2, 4), False)])
+def test_derivatives_by_differences(
+    law: Conduction, size: tuple[int, int], both_ends: bool
+) -> None:
     """In units of volts and ohms, where derivatives are of the order of 1; of everything told."""
     rows, cols = size
     g, v = cells(rows, cols, low=0.3, high=3), uniform(2, rows, low=-0.2, high=0.5)
@@ -232,8 +262,8 @@ def test_derivatives_by_differences(law: Conduction, size: tuple[int, int]) -> N
     wires += [uniform(n, seed=3, low=0.1, high=1) for n in size]
 
     def told(*inputs: Tensor) -> tuple[Tensor, ...]:
-        p = solve(*inputs, conduction=law, tolerance=1e-13)
-        powers = (p.cell_power, p.word_power, p.bit_power, p.input_power)
+        p = solve(*inputs, conduction=law, tolerance=1e-13, both_ends=both_ends)
+        powers = (p.cell_power, p.word_power, p.bit_power, p.end_power, p.input_power)
         return p.word_voltage, p.bit_voltage, p.cell_current, p.output_current, *powers
 
     inputs = [x.requires_grad_() for x in (g, v, *wires)]
@@ -288,10 +318,10 @@ def test_an_answer_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch) -> N
         solve(g, v, 100.0, 100.0, conduction=Sinh())
     assert e.value.residual > e.value.tolerance
     monkeypatch.undo()
-    with pytest.raises(NotConverged, match="tolerance 1e-30, in 2 of 3 samples after"):
-        solve(g, v, 100.0, 100.0, conduction=Sinh(), tolerance=1e-30)
+    with pytest.raises(NotConverged, match="tolerance 1e-18, in 2 of 3 samples after"):
+        solve(g, v, 100.0, 100.0, conduction=Sinh(), tolerance=1e-18)
     x = solve(g.requires_grad_(), v, 100.0, 100.0, conduction=Sinh())
-    monkeypatch.setattr("mho.hardware.newton.ITERATIONS", 1)
+    monkeypatch.setattr("mho.hardware.linear_circuit.ITERATIONS", 1)
     with pytest.raises(NotConverged, match="tolerance 1e-12, in 3 of 3 samples after"):
         x.output_current.sum().backward()
 

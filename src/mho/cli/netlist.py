@@ -142,15 +142,10 @@ def _write(path: Path, deck: str) -> None:
 
 
 def _own(g: Tensor, v: Tensor, wires: Wires, law: Conduction) -> Tensor | None:
-    """What mho computes (cols,) [A]; None: it cannot."""
-    from mho import Ohmic, operating_point
+    """What mho computes (cols,) [A]."""
+    from mho import operating_point
 
-    if isinstance(law, Ohmic):
-        return v @ wires.seen(g)
-    if wires and wires.both_ends:
-        return None
-    ohms = (wires.row, wires.col, wires.source, wires.sense)
-    return operating_point(g, v, *ohms, conduction=law).output_current
+    return operating_point(g, v, **wires.arguments(), conduction=law).output_current
 
 
 def _show(spice: Tensor, own: Tensor | None) -> None:

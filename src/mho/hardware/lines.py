@@ -12,17 +12,22 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import Float
-from scipy.linalg.lapack import dpttrs
+from scipy.linalg import get_lapack_funcs
 from torch import Tensor
 
+(dpttrs,) = get_lapack_funcs(["pttrs"], dtype=np.float64)
 FEW = 512
 """Up to this many lines on a CPU, LAPACK is faster than a step along all lines at once."""
 
 
 def line_drop(
-    r: Float[Tensor, n * m], current: Float[Tensor, n * m], dim: int = 0
-) -> Float[Tensor, n * m]:
-    """Voltage [V] between the held end and each node, of currents drawn from [A] at the nodes."""
+    r: Float[Tensor, "rows cols k"], current: Float[Tensor, "rows cols k"], dim: int
+) -> Float[Tensor, "rows cols k"]:
+    """Voltage [V] between the held end and each node, of currents drawn from the nodes [A].
+
+    Args:
+        dim: along the line.
+    """
     drops = r * current.cumsum(dim)
     return drops.flip(dim).cumsum(dim).flip(dim)
 
@@ -51,29 +56,27 @@ class Lines:
             to += 1.0
             seen /= to
         share.reciprocal_()
-        self._share, self._parallel = share, share * r
-        self._factors = self._for_lapack() if few else None
+        self._share, self._parallel = share.unbind(), share * r
+        self._factors = self._for_lapack(share) if few else None
 
-    def solve(self, current: Float[Tensor, "n a b"]) -> Float[Tensor, "n a b"]:
-        """Voltage of each node [V], of currents put into the nodes [A]."""
+    def solve_(self, x: Float[Tensor, "n a b"]) -> None:
+        """Turn currents put into the nodes [A] into the voltages of the nodes [V], in place."""
         if self._factors is not None:
-            by_line = current.movedim(0, -1)
-            u, _ = dpttrs(*self._factors, by_line.reshape(-1, 1).numpy())
-            u = torch.from_numpy(u).view(by_line.shape).movedim(-1, 0)
-            return torch.empty_like(current).copy_(u)
-        u = current.clone()
-        nodes, share = u.unbind(), self._share.unbind()
+            by_line = x.movedim(0, -1)
+            u, _ = dpttrs(*self._factors, by_line.reshape(-1, 1).numpy(), overwrite_b=True)
+            by_line.copy_(torch.from_numpy(u).view(by_line.shape))
+            return
+        nodes, share = x.unbind(), self._share
         for j in range(1, len(nodes)):
             nodes[j].addcmul_(share[j - 1], nodes[j - 1])
-        u *= self._parallel
+        x *= self._parallel
         for j in reversed(range(len(nodes) - 1)):
             nodes[j].addcmul_(share[j], nodes[j + 1])
-        return u
 
-    def _for_lapack(self) -> tuple[np.ndarray, np.ndarray]:
+    def _for_lapack(self, share: Tensor) -> tuple[np.ndarray, np.ndarray]:
         """D and the entries below the diagonal of L, all lines one after the other."""
         diagonal = self._parallel.reciprocal().movedim(0, -1).reshape(-1)
-        below = -self._share
+        below = -share
         below[-1] = 0.0
         below = below.movedim(0, -1).reshape(-1)[: max(1, len(diagonal) - 1)]
         return diagonal.numpy(), below.numpy()

@@ -10,6 +10,9 @@ from mho.errors import invalid
 
 Resistance = float | Tensor
 
+THIN = {torch.float64: 1e-30, torch.float32: 1e-20}
+"""Resistance of a segment that stands for none at all [ohm]."""
+
 
 def segments(
     g: Shaped[Tensor, "*_ rows cols"],
@@ -72,6 +75,14 @@ def _resistance(name: str, r: Resistance, g: Tensor, lacks: int | None = None) -
         allowed = f"a number, or what broadcasts with (..., {', '.join(map(str, full))})"
         raise invalid(f"{name}.shape", shown, allowed)
     return r
+
+
+def thin(row: Float[Tensor, "*_ cols"]) -> Float[Tensor, "*_ cols"]:
+    """Rows without any resistance as rows of thin wire.
+
+    Two drivers with nothing between them share the current as in the limit of such wire.
+    """
+    return row + THIN[row.dtype] * (row.sum(-1, keepdim=True) == 0)
 
 
 def check(values: Tensor, name: str, unit: str, *, signed: bool = False) -> None:

@@ -17,10 +17,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from mho.hardware.blocks import join_all
+from mho.hardware.segments import thin
 from mho.hardware.star_product import star_product
-
-THIN = {torch.float64: 1e-30, torch.float32: 1e-20}
-"""Resistance of a segment that stands for none at all [ohm]."""
 
 
 def conductance(
@@ -37,8 +35,7 @@ def conductance(
     """
     rows, driven = g.shape[1], sum(g.shape[1:])
     if both_ends:
-        # Two drivers with nothing between them share the current as in the limit of thin wires.
-        row = row + THIN[g.dtype] * (row.sum(-1, keepdim=True) == 0)
+        row = thin(row)
     whole = join_all(_cells(g, row, col), star_product, keep_right=both_ends).matrix[:, 0, 0]
     # Twice the same numbers, so that the gradient of M is symmetric as M is.
     direct = -(whole[:, :rows, rows:driven] + whole[:, rows:driven, :rows].mT) / 2

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 from jaxtyping import Float
@@ -38,6 +38,12 @@ class Wires(Config):
     def __bool__(self) -> bool:
         return max(self.row, self.col, self.source, self.sense) > 0.0
 
+    def arguments(self) -> dict[str, Any]:
+        """As `effective_conductance` and `operating_point` take them."""
+        ohms = {"r_row": self.row, "r_col": self.col}
+        ends = {"r_source": self.source, "r_sense": self.sense}
+        return ohms | ends | {"both_ends": self.both_ends}
+
     def seen(self, g: Float[Tensor, "*lead rows cols"]) -> Float[Tensor, "*lead rows cols"]:
         """Conductance [S] that cells g [S] show at the lines' ends; a few arrays at a time."""
         if not self or g.numel() == 0:
@@ -45,9 +51,6 @@ class Wires(Config):
         arrays = g.reshape(-1, *g.shape[-2:])
         together = max(1, AT_ONCE // arrays[0].numel())
         solved = [
-            effective_conductance(
-                some, self.row, self.col, self.source, self.sense, both_ends=self.both_ends
-            )
-            for some in arrays.split(together)
+            effective_conductance(some, **self.arguments()) for some in arrays.split(together)
         ]
         return torch.cat(solved).view_as(g)

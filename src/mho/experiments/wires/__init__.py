@@ -12,8 +12,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from mho.experiments import metaplastic, siamese
+from mho.experiments.metaplastic.studies import check as check_lifelong
 from mho.experiments.run import Run
+from mho.experiments.siamese.studies import check as check_in_place
 from mho.experiments.wires.config import PRESETS, WiresConfig
 from mho.experiments.wires.picture import circuit
 from mho.experiments.wires.plan import Row
@@ -25,8 +26,8 @@ __all__ = ["PRESETS", "WiresConfig", "run"]
 
 def run(config: WiresConfig, run: Run) -> dict[str, Any]:
     """Train without wires and through them, put wires behind the arrays; returns the result."""
-    metaplastic.studies.check(config.metaplastic)
-    siamese.studies.check(config.siamese)
+    check_lifelong(config.metaplastic)
+    check_in_place(config.siamese)
     rows: list[Row] = []
     if "bmcnn" in config.systems:
         rows += write_once(config, run)

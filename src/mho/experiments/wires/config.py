@@ -26,7 +26,7 @@ class WiresConfig(ExperimentConfig):
 
     systems: tuple[System, ...] = SYSTEMS
     """Systems that are run."""
-    resistances: Ohms = (0.5, 1.0, 2.0, 5.0, 10.0)
+    resistances: Ohms = (1.0, 2.0, 5.0, 10.0)
     """Of each segment of word lines and bit lines, beside none [ohm]."""
     tiles: Annotated[tuple[int, ...], Range(least=2, most=4096)] = (32, 64, 128, 256)
     """Rows and cell columns of the arrays, at most [1]."""
@@ -49,7 +49,7 @@ class WiresConfig(ExperimentConfig):
     """Steps between the levels of predistorted cells for one between those of all others [1]."""
     calibration: Annotated[int, Range(least=1, most=49_210)] = 1000
     """Training images that converters are calibrated and compensations fitted on [1]."""
-    bmcnn: BmcnnConfig = BMCNN["standard"].replace(epochs=4)
+    bmcnn: BmcnnConfig = BMCNN["standard"].replace(epochs=4, sweep_per_class=20, test_per_class=200)
     """The binarized network; its chips are those of this run."""
     siamese: SiameseConfig = SIAMESE["standard"].replace(epochs=4)
     """The network trained in place, under the scheme "frugal"."""
