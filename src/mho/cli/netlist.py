@@ -141,26 +141,22 @@ def _write(path: Path, deck: str) -> None:
         raise invalid("out", str(path), f"a file that can be written ({error.strerror})") from error
 
 
-def _own(g: Tensor, v: Tensor, wires: Wires, law: Conduction) -> Tensor | None:
+def _own(g: Tensor, v: Tensor, wires: Wires, law: Conduction) -> Tensor:
     """What mho computes (cols,) [A]."""
     from mho import operating_point
 
     return operating_point(g, v, **wires.arguments(), conduction=law).output_current
 
 
-def _show(spice: Tensor, own: Tensor | None) -> None:
+def _show(spice: Tensor, own: Tensor) -> None:
     """A table of the currents of the columns."""
     from rich.console import Console
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)
-    for heading in ("column", "ngspice [A]", *(("mho [A]", "apart") if own is not None else ())):
+    for heading in ("column", "ngspice [A]", "mho [A]", "apart"):
         table.add_column(heading, justify="right")
-    for j, current in enumerate(spice.tolist()):
-        cells = [str(j), f"{current:.9e}"]
-        if own is not None:
-            mine = own[j].item()
-            apart = abs(mine - current) / abs(current) if current else abs(mine)
-            cells += [f"{mine:.9e}", f"{apart:.1e}"]
-        table.add_row(*cells)
+    for j, (current, mine) in enumerate(zip(spice.tolist(), own.tolist(), strict=True)):
+        apart = abs(mine - current) / abs(current) if current else abs(mine)
+        table.add_row(str(j), f"{current:.9e}", f"{mine:.9e}", f"{apart:.1e}")
     Console().print(table)
