@@ -79,7 +79,7 @@ class WiresConfig(ExperimentConfig):
 
 PRESETS = {
     "quick": WiresConfig(
-        preset="quick", chips=5, resistances=(1.0, 2.0, 5.0), tiles=(64, 128), refreshes=(10, 1000),
+        preset="quick", chips=5, resistances=(2.0, 5.0), tiles=(64, 128), refreshes=(10, 1000),
         bmcnn=BMCNN["quick"].replace(epochs=2), siamese=SIAMESE["quick"].replace(epochs=2),
         metaplastic=METAPLASTIC["quick"].replace(epochs=2, per_class=1000, hidden=(256, 256)),
     ),

@@ -19,16 +19,16 @@ VOLTS = 0.2
 
 
 def circuit(config: WiresConfig, run: Run) -> dict[str, Any]:
-    """The fullest array of the first layer, a digit before it, wires of the claimed resistance."""
+    """An array of the first layer and the digit that drives it most; wires as they are claimed."""
     trained = in_place(config, run, SIZE, 0.0, epochs=1, per_class=config.refresh_per_class)
     layer = next(iter(memristive_layers(trained.net).values()))
     crossbar, tiling = layer.crossbar, layer.crossbar.tiling
-    image = trained.inputs["mnist"][0].flatten().cpu()
+    images = trained.inputs["mnist"].flatten(1).cpu()
     pad = tiling.grid[0] * tiling.rows - tiling.in_features
-    volts = VOLTS * torch.nn.functional.pad(image, (0, pad)).view(tiling.grid[0], tiling.rows)
-    brightest = int(volts.sum(1).argmax())
-    v = volts[brightest].double()
-    g = crossbar.conductance[0].cpu().unflatten(0, tiling.grid)[brightest, 0].double()
+    volts = VOLTS * torch.nn.functional.pad(images, (0, pad)).unflatten(1, (-1, tiling.rows))
+    image, tile = divmod(int(volts.sum(2).argmax()), tiling.grid[0])
+    v = volts[image, tile].double()
+    g = crossbar.conductance[0].cpu().unflatten(0, tiling.grid)[tile, 0].double()
     r = config.headline_resistance
     point = mho.operating_point(g, v, r, r)
     rows, cols = g.shape

@@ -47,12 +47,16 @@ def _line(row: Row) -> str:
     return row["system"] + (f", {row['task']}" if row["system"] == "metaplastic" else "")
 
 
+def _size(tile: int) -> str:
+    return f"arrays of {tile} x {tile} cells"
+
+
 def _slug(line: str) -> str:
     return line.replace(", ", "_").replace("-", "_")
 
 
 def _claims(config: WiresConfig, line: str, rows: list[Row]) -> list[dict[str, Any]]:
-    where = f"{config.headline_resistance:g} ohm a segment, {config.headline_tile} rows and columns"
+    where = f"{config.headline_resistance:g} ohm a segment, {_size(config.headline_tile)}"
     tested = [row for row in rows if _line(row) == line and row["split"] == "test"]
     found = {}
     for row in tested:
@@ -83,7 +87,7 @@ def _by_resistance(config: WiresConfig, line: str, rows: list[Row]) -> dict[str,
         series(name, [row["r"] for row in some], [row["accuracy"] for row in some])
         for name, some in groups.items()
     ]
-    title = f"{line}: arrays of {config.headline_tile} rows and columns"
+    title = f"{line}: {_size(config.headline_tile)}"
     return curve(f"{_slug(line)}_resistance", title, OHMS, ACCURACY, drawn)
 
 
@@ -99,7 +103,7 @@ def _compared(config: WiresConfig, lines: list[str], rows: list[Row]) -> dict[st
             if _line(row) == line and (row["tile"], row["r"]) == at
         }
         groups.append(bar_group(line, [found.get(name, []) for name in names]))
-    title = f"Compensations at {at[1]:g} ohm a segment, arrays of {at[0]} rows and columns"
+    title = f"Compensations at {at[1]:g} ohm, {_size(at[0])}"
     return bars("compensations", title, ACCURACY, names, groups)
 
 
