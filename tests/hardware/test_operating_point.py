@@ -66,8 +66,8 @@ def nodal(
 
 def kirchhoff(law: Conduction, point: mho.OperatingPoint, g: Tensor) -> None:
     """All laws hold, whatever the path to the solution: it is unique."""
-    x = point.word_voltage - point.bit_voltage
-    scale = point.v.abs().max().item()
+    x = point.cell_voltage
+    scale = max(point.v.abs().max().item(), point.v_sense.abs().max().item())
     current = law.current(x, g)
     most = 1e-30 + 1e-9 * current.abs().max().item()
     torch.testing.assert_close(point.cell_current, current, rtol=0, atol=most)
@@ -78,14 +78,14 @@ def kirchhoff(law: Conduction, point: mho.OperatingPoint, g: Tensor) -> None:
     if point.end_current.any():
         last = point.word_voltage[..., -1]
         torch.testing.assert_close(point.v - last, ohm, rtol=0, atol=1e-13 * scale)
-    below = torch.cat([point.bit_voltage[..., 1:, :], 0 * point.bit_voltage[..., :1, :]], -2)
+    below = torch.cat([point.bit_voltage[..., 1:, :], point.v_sense[..., None, :]], -2)
     ohm = point.col * point.bit_current
     torch.testing.assert_close(point.bit_voltage - below, ohm, rtol=0, atol=1e-13 * scale)
     by_left = point.input_current - point.end_current
     torch.testing.assert_close(point.word_current[..., 0], by_left, rtol=1e-7, atol=most)
     torch.testing.assert_close(point.bit_current[..., -1, :], point.output_current)
     taken = sum(p.sum((-2, -1)) for p in (point.cell_power, point.word_power, point.bit_power))
-    taken = taken + point.end_power.sum(-1)
+    taken = taken + point.end_power.sum(-1) + point.output_power.sum(-1)
     torch.testing.assert_close(point.input_power.sum(-1), taken, rtol=1e-9, atol=1e-25)
 
 
@@ -136,7 +136,37 @@ def test_kirchhoff_holds_where_wires_are_perfect_and_cells_are_open(
     row[uniform(*size, seed=seed + 3) < perfect] = 0
     col[uniform(*size, seed=seed + 4) < perfect] = 0
     g[uniform(*size, seed=seed + 5) < gaps] = 0
-    kirchhoff(law, solve(g, v, row, col, conduction=law, both_ends=both_ends), g)
+    v_sense = uniform(2, size[1], seed=seed + 6, low=-0.3, high=0.3)
+    for held in (0.0, 0.1, v_sense):
+        settings = {"conduction": law, "both_ends": both_ends, "v_sense": held}
+        kirchhoff(law, solve(g, v, row, col, **settings), g)
+
+
+@given(laws, sizes, seeds, st.floats(-1, 1))
+def test_only_differences_of_voltages_count(
+    law: Conduction, size: tuple[int, int], seed: int, more: float
+) -> None:
+    g, v = cells(*size, seed=seed), uniform(size[0], seed=seed, high=0.5)
+    held = uniform(size[1], seed=seed + 1, low=-0.2, high=0.2)
+    point = solve(g, v, 20.0, 10.0, conduction=law, v_sense=held)
+    lifted = solve(g, v + more, 20.0, 10.0, conduction=law, v_sense=held + more)
+    most = 1e-8 * point.cell_current.abs().max().item()
+    torch.testing.assert_close(lifted.cell_current, point.cell_current, rtol=0, atol=most)
+
+
+def test_a_cell_that_is_written_disturbs_its_row_and_column_by_half() -> None:
+    """Half-select: V on one row, 0 on one column, V / 2 on all others."""
+    g, written, others = cells(16, 16, low=1e-5), 2.0, torch.ones(16, dtype=torch.float64)
+    rows, cols = others.clone(), others.clone()
+    rows[3], cols[5] = written, 0.0
+    ideal = solve(g, rows, 0.0, 0.0, v_sense=cols).cell_voltage
+    assert ideal[3, 5] == written
+    assert (ideal == 1.0).sum() == 30
+    assert (ideal == 0.0).sum() == 225
+    wired = solve(g, rows, 5.0, 5.0, v_sense=cols)
+    kirchhoff(Ohmic(), wired, g)
+    assert 0.7 * written < wired.cell_voltage[3, 5] < 0.95 * written
+    assert 0 < wired.cell_voltage.abs()[ideal == 0.0].max() < 0.2
 
 
 @pytest.mark.parametrize("law", LAWS)
@@ -260,13 +290,17 @@ def test_derivatives_by_differences(
     g, v = cells(rows, cols, low=0.3, high=3), uniform(2, rows, low=-0.2, high=0.5)
     wires = [uniform(rows, cols, seed=k, low=0.1, high=1) for k in (1, 2)]
     wires += [uniform(n, seed=3, low=0.1, high=1) for n in size]
+    held = uniform(cols, seed=4, low=-0.1, high=0.1)
 
     def told(*inputs: Tensor) -> tuple[Tensor, ...]:
-        p = solve(*inputs, conduction=law, tolerance=1e-13, both_ends=both_ends)
+        *inputs, v_sense = inputs
+        settings = {"conduction": law, "tolerance": 1e-13, "both_ends": both_ends}
+        p = solve(*inputs, v_sense=v_sense, **settings)
         powers = (p.cell_power, p.word_power, p.bit_power, p.end_power, p.input_power)
+        powers += (p.output_power,)
         return p.word_voltage, p.bit_voltage, p.cell_current, p.output_current, *powers
 
-    inputs = [x.requires_grad_() for x in (g, v, *wires)]
+    inputs = [x.requires_grad_() for x in (g, v, *wires, held)]
     assert torch.autograd.gradcheck(told, inputs)
 
 
@@ -360,8 +394,10 @@ def test_the_inputs_are_left_alone() -> None:
         ({"v": torch.ones(2, dtype=torch.int64)}, r"v\.dtype = torch\.int64"),
         (
             {"g": torch.ones(4, 2, 3), "v": torch.ones(5, 2)},
-            r"leading dimensions of .* = \[\(4,\), \(5,\)\]: allowed is what broadcasts",
+            r"leading dimensions of .* = \[\(4,\), \(5,\), \(\)\]: allowed is what broadcasts",
         ),
+        ({"v_sense": torch.ones(2)}, r"v_sense\.shape = \(2,\): allowed is \(\.\.\., 3\)"),
+        ({"v_sense": math.inf}, r"v_sense\[0\] = inf: allowed is a finite number \[V\]"),
         ({"tolerance": 0.0}, r"tolerance = 0\.0: allowed is a number above 0, below 1"),
         ({"tolerance": math.nan}, r"tolerance = nan"),
         ({"conduction": "sinh"}, r"conduction = 'sinh': allowed is a law of conduction"),

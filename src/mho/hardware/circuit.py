@@ -2,11 +2,11 @@
 
 With x these voltages and i(x) the currents of the cells,
 
-    F(x) = x - V + (P + Q) i(x) = 0
+    F(x) = x - (V - B) + (P + Q) i(x) = 0
 
-where P i and Q i are what the currents drop along word lines and bit lines (`line_drop`). No
-resistance stands below a fraction. Arrays come last, and turned so that all lines begin at their
-open ends: (rows, cols, k), word lines driven behind their last column.
+where V drives the word lines, B holds the bit lines, and P i and Q i are what the currents drop
+along them (`line_drop`). No resistance stands below a fraction. Arrays come last, and turned so
+that all lines begin at their open ends: (rows, cols, k), word lines driven behind their last column.
 """
 
 from __future__ import annotations
@@ -32,6 +32,8 @@ class Circuit:
 
     g: Float[Tensor, "rows cols k"]
     v: Float[Tensor, "rows k"]
+    held: Float[Tensor, "cols k"]
+    """Voltage at the held end of each bit line [V]."""
     row: Float[Tensor, "rows cols k"]
     col: Float[Tensor, "rows cols k"]
     conduction: Conduction
@@ -40,7 +42,7 @@ class Circuit:
 
     def at(self, where: Bool[Tensor, " k"] | slice) -> Circuit:
         """Some of the arrays."""
-        parts = {name: getattr(self, name)[..., where] for name in ("g", "v", "row", "col")}
+        parts = {name: getattr(self, name)[..., where] for name in ("g", "v", "held", "row", "col")}
         return replace(self, **parts)
 
     def chunks(self) -> Iterator[slice]:
@@ -65,17 +67,19 @@ class Circuit:
         return drop / (self.row.sum(1) + self.row[:, -1])
 
     def bit_drop(self, current: Float[Tensor, "rows cols k"]) -> Float[Tensor, "rows cols k"]:
-        """Q i: between the bit line at each cell and 0 V [V]."""
+        """Q i: between the bit line at each cell and its held end [V]."""
         return line_drop(self.col, current, 0)
 
     def residual(self, x: Float[Tensor, "rows cols k"]) -> Float[Tensor, "rows cols k"]:
         """F(x) [V], which is 0 at the operating point."""
         current = self.conduction.current(x, self.g)
-        return x - self.v[:, None] + self.word_drop(current) + self.bit_drop(current)
+        across = self.v[:, None] - self.held
+        return x - across + self.word_drop(current) + self.bit_drop(current)
 
     def span(self) -> Float[Tensor, " k"]:
-        """Largest voltage that can be between two nodes: drivers and 0 V bound all of them [V]."""
-        return self.v.amax(0).clamp(min=0) - self.v.amin(0).clamp(max=0)
+        """Largest voltage that can be between two nodes: the ends of the lines bound all [V]."""
+        ends = torch.cat((self.v, self.held))
+        return ends.amax(0) - ends.amin(0)
 
     def linear(self, x: Float[Tensor, "rows cols k"]) -> LinearCircuit:
         """What the circuit is for small changes about x."""

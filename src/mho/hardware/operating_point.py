@@ -27,6 +27,8 @@ class OperatingPoint:
 
     v: Float[Tensor, "*lead rows"]
     """Voltages of the drivers [V]."""
+    v_sense: Float[Tensor, "*lead cols"]
+    """Voltages at which the columns are held [V]."""
     row: Float[Tensor, "*lead rows cols"]
     """Word line before each cell, the driver included with the first [ohm]."""
     col: Float[Tensor, "*lead rows cols"]
@@ -39,6 +41,11 @@ class OperatingPoint:
     """From the word line to the bit line [A]."""
     end_current: Float[Tensor, "*lead rows"]
     """Out of the second driver, at the right end of each row; 0 where there is none [A]."""
+
+    @property
+    def cell_voltage(self) -> Float[Tensor, "*lead rows cols"]:
+        """Across each cell [V]."""
+        return self.word_voltage - self.bit_voltage
 
     @property
     def output_current(self) -> Float[Tensor, "*lead cols"]:
@@ -63,7 +70,7 @@ class OperatingPoint:
     @property
     def cell_power(self) -> Float[Tensor, "*lead rows cols"]:
         """Of each cell [W]."""
-        return (self.word_voltage - self.bit_voltage) * self.cell_current
+        return self.cell_voltage * self.cell_current
 
     @property
     def word_power(self) -> Float[Tensor, "*lead rows cols"]:
@@ -82,8 +89,16 @@ class OperatingPoint:
 
     @property
     def input_power(self) -> Float[Tensor, "*lead rows"]:
-        """Delivered by the driver or drivers of each row [W]: in all, what cells and wires take."""
+        """Delivered by the driver or drivers of each row [W].
+
+        In all, what cells, wires and outputs take.
+        """
         return self.v * self.input_current
+
+    @property
+    def output_power(self) -> Float[Tensor, "*lead cols"]:
+        """Taken by what holds each column at its voltage [W]."""
+        return self.v_sense * self.output_current
 
 
 def operating_point(
@@ -94,6 +109,7 @@ def operating_point(
     r_source: Resistance = 0.0,
     r_sense: Resistance = 0.0,
     *,
+    v_sense: float | Shaped[Tensor, "*_"] = 0.0,
     conduction: Conduction = OHMIC,
     both_ends: bool = False,
     tolerance: float = 1e-11,
@@ -104,7 +120,10 @@ def operating_point(
     are many and nothing but output currents is asked for. Newton's method, each step by conjugate
     gradients between lines that are solved exactly; in float64 whatever is given. What is returned
     is converged: what Kirchhoff's voltage law lacks across any cell is at most `tolerance` times
-    the largest voltage between two drivers, or a driver and 0 V.
+    the largest voltage between any ends of lines.
+
+    With the columns at voltages of their own this is an array that is written: where only one cell
+    is to be, `cell_voltage` tells what disturbs all others.
 
     Differentiable in g, v and the resistances, once, also where those are zero (implicit function
     theorem: a linear solution, however many steps were taken).
@@ -114,6 +133,8 @@ def operating_point(
         v: voltage of each driver [V], (..., rows), float32 or float64. Leading dimensions of g and
             v are broadcast: an array of inputs needs g of shape (..., 1, rows, cols).
         r_row, r_col, r_source, r_sense, both_ends: as in `effective_conductance`.
+        v_sense: voltage at which the amplifier of each column holds it [V]: a number, or (...,
+            cols), leading dimensions as those of v.
         conduction: law of the cells.
         tolerance: see above [1].
 
@@ -121,8 +142,8 @@ def operating_point(
         The operating point, in the larger of the precisions of g and v.
 
     Raises:
-        ValueError: as `effective_conductance`; v is not finite or does not fit; the tolerance is
-            not between 0 and 1.
+        ValueError: as `effective_conductance`; v or v_sense is not finite or does not fit; the
+            tolerance is not between 0 and 1.
         NotConverged: the tolerance was not reached in some sample; rounding sets a limit at about
             2e-15 (512 x 512 cells of 1k to 100k ohm, wires of 10 ohm).
     """
@@ -132,12 +153,15 @@ def operating_point(
         raise invalid("tolerance", tolerance, "a number above 0, below 1")
     check(g, "g", "S")
     cells, row, col = segments(g.double(), r_row, r_col, r_source, r_sense)
-    shape = _shape(v, cells.shape)
-    drivers = v.double().expand(shape[:-1])
+    if not isinstance(v_sense, Tensor):
+        v_sense = torch.tensor([v_sense], dtype=torch.float64, device=g.device)
+    shape = _shape(v, v_sense, cells.shape)
+    drivers, held = v.double().expand(shape[:-1]), v_sense.double().expand(*shape[:-2], shape[-1])
     row, col = row.expand(shape), col.expand(shape)
     circuit = Circuit(
         g=_inward(cells.expand(shape)),
         v=drivers.reshape(-1, shape[-2]).T,
+        held=held.reshape(-1, shape[-1]).flip(1).T,
         row=_inward(thin(row) if both_ends else row),
         col=_inward(col),
         conduction=conduction,
@@ -145,17 +169,18 @@ def operating_point(
     )
     with torch.no_grad():
         x = voltages(circuit, tolerance)
-    if torch.is_grad_enabled() and any(y.requires_grad for y in (cells, drivers, row, col)):
+    if torch.is_grad_enabled() and any(y.requires_grad for y in (cells, drivers, held, row, col)):
         implicit: Any = _Implicit.apply(circuit.residual(x), x, circuit)
         x = implicit
     current = conduction.current(x, circuit.g)
     dtype = torch.promote_types(g.dtype, v.dtype)
     return OperatingPoint(
         v=drivers.to(dtype, copy=True),
+        v_sense=held.to(dtype, copy=True),
         row=row.to(dtype, copy=True),
         col=col.to(dtype, copy=True),
         word_voltage=_outward(circuit.v[:, None] - circuit.word_drop(current), shape).to(dtype),
-        bit_voltage=_outward(circuit.bit_drop(current), shape).to(dtype),
+        bit_voltage=_outward(circuit.held + circuit.bit_drop(current), shape).to(dtype),
         cell_current=_outward(current, shape).to(dtype),
         end_current=circuit.end_current(current).T.reshape(shape[:-1]).to(dtype),
     )
@@ -189,17 +214,19 @@ class _Implicit(torch.autograd.Function):
         return back, None, None
 
 
-def _shape(v: Tensor, cells: torch.Size) -> torch.Size:
+def _shape(v: Tensor, v_sense: Tensor, cells: torch.Size) -> torch.Size:
     """Of arrays and inputs together, (..., rows, cols)."""
-    check(v, "v", "V", signed=True)
-    if not v.dim() or v.shape[-1] != cells[-2]:
-        raise invalid("v.shape", tuple(v.shape), f"(..., {cells[-2]})")
+    for name, volts, lines in (("v", v, cells[-2]), ("v_sense", v_sense, cells[-1])):
+        check(volts, name, "V", signed=True)
+        fits = (lines,) if name == "v" else (lines, 1)
+        if not volts.dim() or volts.shape[-1] not in fits:
+            raise invalid(f"{name}.shape", tuple(volts.shape), f"(..., {lines})")
+    leads = [cells[:-2], v.shape[:-1], v_sense.shape[:-1]]
     try:
-        lead = torch.broadcast_shapes(cells[:-2], v.shape[:-1])
+        lead = torch.broadcast_shapes(*leads)
     except RuntimeError:
-        leads = [tuple(cells[:-2]), tuple(v.shape[:-1])]
-        what = "leading dimensions of the array and of v"
-        raise invalid(what, leads, "what broadcasts together") from None
+        what = "leading dimensions of the array, v and v_sense"
+        raise invalid(what, [*map(tuple, leads)], "what broadcasts together") from None
     return torch.Size((*lead, *cells[-2:]))
 
 
