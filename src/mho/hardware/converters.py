@@ -47,7 +47,7 @@ class Converter:
 
     @property
     def ranges(self) -> Tensor | None:
-        """Largest value, float64 (chips, *own); None: there is none yet."""
+        """Largest value, float64 (chips, *own), set as a whole; None: there is none yet."""
         return self._ranges
 
     @ranges.setter
@@ -136,8 +136,7 @@ class Converter:
             self._steps = self._steps.to(x.device)
         steps = self._steps[chips].to(x.dtype)
         folded = x if len(steps) == 1 else x.unflatten(0, (len(steps), -1))
-        shape = [1] * folded.dim()
-        shape[0] = len(steps)
+        shape = [len(steps), *(1,) * (folded.dim() - 1)]
         for dim, size in self.own.items():
             shape[dim] = size
         return folded, steps.view(shape)
