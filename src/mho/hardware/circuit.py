@@ -6,7 +6,7 @@ With x these voltages and i(x) the currents of the cells,
 
 where V drives the word lines, B holds the bit lines, and P i and Q i are what the currents drop
 along them (`line_drop`). No resistance stands below a fraction. Arrays come last, and turned so
-that all lines begin at their open ends: (rows, cols, k), word lines driven behind their last column.
+that all lines begin at their open ends: (rows, cols, k), word lines driven behind their last cell.
 """
 
 from __future__ import annotations
