@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from mho.hardware import Hardware
 from mho.hardware.streams import seed_of
-from mho.learning.layer import ArrayLayer, row_size
+from mho.learning.layer import ArrayLayer
+from mho.learning.reading import row_size
 
 
 class MemristiveLinear(ArrayLayer, nn.Linear):
