@@ -24,7 +24,7 @@ from mho.report.tables import PrintedTable, print_table
 from mho.report.units import count, quantity
 
 # The order of the story, from write-once to lifelong; anything else follows by name.
-_ORDER = ("bmcnn", "siamese", "metaplastic")
+_ORDER = ("bmcnn", "siamese", "metaplastic", "wires")
 _SIGNS_OF_A_RUN = ("config.toml", "env.json", "metrics.jsonl", "checkpoint.pt")
 
 
