@@ -60,6 +60,7 @@ from mho.physics import (
     TwoState,
     Verify,
     devices,
+    dynamics,
 )
 
 __version__ = "0.1.0"
@@ -106,6 +107,7 @@ __all__ = [
     "correct",
     "data",
     "devices",
+    "dynamics",
     "effective_conductance",
     "evaluate",
     "expect_batchnorm",
