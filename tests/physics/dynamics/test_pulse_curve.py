@@ -90,3 +90,11 @@ def test_fixed_steps_are_counted() -> None:
         MODEL, Sine(amplitude=0.1, frequency=1e6), samples=6, method=Fixed(substeps=3)
     )
     assert trace.steps == 18
+
+
+def test_a_corner_beside_a_sample_is_that_sample() -> None:
+    """30 samples of three periods: some differ from the crossings in the last digit."""
+    wave = Sine(amplitude=0.1, frequency=1 / 0.7, cycles=3)
+    times = torch.linspace(0, wave.duration, 31, dtype=torch.float64)
+    assert not set(wave.corners().tolist()) <= set(times.tolist())
+    assert transient(MODEL, wave, samples=30, method=Fixed()).steps == 30

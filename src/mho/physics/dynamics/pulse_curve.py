@@ -38,6 +38,8 @@ def pulse_train(
 ) -> PulseCurve:
     """Conductance of devices (...) after each pulse of the trains, one train after the other.
 
+    Each is read after the rest that follows the pulse; reading moves nothing.
+
     Args:
         state: (...) where the devices start; None: at `model.start`.
         traits: (...) each, parameters by name that differ from device to device.

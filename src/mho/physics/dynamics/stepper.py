@@ -91,7 +91,7 @@ class Fixed(Config):
         x, slope = now.x, now.slope
         h = x.new_tensor(length / self.substeps)
         for k in range(self.substeps):
-            x, slope, _ = step(devices, volts, k * h, h, x, slope)
+            x, slope, *_ = step(devices, volts, k * h, h, x, slope)
         return Motion(x, slope, now.h, now.steps + self.substeps)
 
 
@@ -118,14 +118,15 @@ class Adaptive(Config):
             left = length - s
             last = now.h >= left
             h = torch.where(last, left, now.h)
-            x, slope, error = step(devices, volts, s, h, now.x, now.slope)
-            ratio = error.abs() / (self.tolerance * (devices.high - devices.low))
-            ratio = ratio.detach().nan_to_num(nan=torch.inf)
+            to = step(devices, volts, s, h, now.x, now.slope)
+            with torch.no_grad():
+                tolerated = self.tolerance * (devices.high - devices.low)
+                ratio = (error(devices, now, h, to).abs() / tolerated).nan_to_num(nan=torch.inf)
             good = ratio <= 1
             then = h * (SAFETY * ratio ** (-1 / 3)).clamp(SHRINK, GROW)
             now = Motion(
-                torch.where(good, x, now.x),
-                torch.where(good, slope, now.slope),
+                torch.where(good, to.x, now.x),
+                torch.where(good, to.slope, now.slope),
                 torch.where(good & last, torch.maximum(then, now.h), then),
                 now.steps + (left > 0),
             )
@@ -148,6 +149,16 @@ Method = Adaptive | Fixed
 """Any way to step."""
 
 
+class Step(NamedTuple):
+    """One step: where it leads, the rates on the way, and how far the devices could get."""
+
+    x: Float[Tensor, " n"]
+    slope: Float[Tensor, " n"]
+    k2: Float[Tensor, " n"]
+    k3: Float[Tensor, " n"]
+    top: Float[Tensor, "*#n"]
+
+
 def step(
     devices: Devices,
     volts: Volts,
@@ -155,20 +166,27 @@ def step(
     h: Float[Tensor, "*#n"],
     x: Float[Tensor, " n"],
     slope: Float[Tensor, " n"],
-) -> tuple[Float[Tensor, " n"], Float[Tensor, " n"], Float[Tensor, " n"]]:
-    """State and rate a time h [s] after s, and the error of that state."""
+) -> Step:
+    """A time h [s] on from s."""
+    low = devices.low
     v = devices.across(volts(s + 0.5 * h))
-    k2 = devices.rate((x + 0.5 * h * slope).clamp(devices.low, devices.top(x, v)), v)
+    k2 = devices.rate((x + 0.5 * h * slope).clamp(low, devices.top(x, v)), v)
     v = devices.across(volts(s + 0.75 * h))
-    k3 = devices.rate((x + 0.75 * h * k2).clamp(devices.low, devices.top(x, v)), v)
+    k3 = devices.rate((x + 0.75 * h * k2).clamp(low, devices.top(x, v)), v)
     v = devices.across(volts(s + h))
     top = devices.top(x, v)
-    new = (x + h * (2 * slope + 3 * k2 + 4 * k3) / 9).clamp(devices.low, top)
-    k4 = devices.rate(new, v)
-    least, most = torch.stack([slope, k2, k3, k4]).aminmax(dim=0)
-    stands = (least >= 0) & (x + h * least >= top) | (most <= 0) & (x + h * most <= devices.low)
-    error = h * (8 * k3 + 6 * k2 - 5 * slope - 9 * k4) / 72
-    return new, k4, error.masked_fill(stands, 0.0)
+    new = (x + h / 9 * (2 * slope + 3 * k2 + 4 * k3)).clamp(low, top)
+    return Step(new, devices.rate(new, v), k2, k3, top)
+
+
+def error(devices: Devices, now: Motion, h: Float[Tensor, " n"], to: Step) -> Float[Tensor, " n"]:
+    """Of a step, in units of the state; 0 where a device certainly stands at an end after it."""
+    rates = torch.stack([now.slope, to.k2, to.k3, to.slope])
+    least, most = rates.aminmax(dim=0)
+    up = (least >= 0) & (now.x + h * least >= to.top)
+    down = (most <= 0) & (now.x + h * most <= devices.low)
+    weights = rates.new_tensor([-5.0, 6.0, 8.0, -9.0]) / 72
+    return (h * (weights @ rates)).masked_fill(up | down, 0.0)
 
 
 def _some(value: Tensor, which: Tensor) -> Tensor:

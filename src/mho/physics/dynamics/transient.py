@@ -15,6 +15,9 @@ from mho.physics.dynamics.model import DynamicModel
 from mho.physics.dynamics.stepper import Adaptive, Devices, Method, Motion
 from mho.physics.dynamics.waveform import Waveform
 
+ROUNDING = 1e-12
+"""Share of a duration within which two times are the same."""
+
 
 class Trace(NamedTuple):
     """Course of devices (...) over n times."""
@@ -53,7 +56,7 @@ def transient(
     """Drive devices (...) with a waveform.
 
     Differentiable in the state and the traits: a gradient is that of the steps as they were taken,
-    their lengths held fixed.
+    their lengths held fixed. Precision is that of the state, else of the traits, else double.
 
     Args:
         samples: how many equal parts the duration is cut into, or the rising times asked for [s].
@@ -96,7 +99,7 @@ def _times(waveform: Waveform, samples: int | Tensor) -> Tensor:
         if samples < 1:
             raise invalid("samples", samples, "at least 1")
         return torch.linspace(0.0, waveform.duration, samples + 1, dtype=torch.float64)
-    inside = len(samples) and samples[0] >= 0 and samples[-1] <= waveform.duration * (1 + 1e-12)
+    inside = len(samples) and samples[0] >= 0 and samples[-1] <= waveform.duration * (1 + ROUNDING)
     if not inside or (samples.diff() <= 0).any():
         allowed = f"rising times from 0 to {waveform.duration:g} s"
         raise invalid("samples", samples.tolist(), allowed)
@@ -115,8 +118,7 @@ def _follow(
     shape, x = start.shape, start.reshape(-1)
     flat = {name: _flat(value, shape) for name, value in traits.items()}
     devices = Devices(model, flat, *model.limits(flat, x))
-    grid = torch.cat([times, waveform.corners()]).unique()
-    grid = grid[grid <= times[-1]]
+    grid = _grid(times, waveform)
     wanted = set(times.tolist())
     at, volts = grid.tolist(), waveform.at(grid).tolist()
     whole = torch.full_like(x.detach(), math.inf)
@@ -130,6 +132,16 @@ def _follow(
             kept.append(now.x)
     states = torch.stack(kept, -1)
     return states.reshape(*shape, len(kept)), now.steps.reshape(shape)
+
+
+def _grid(times: Tensor, waveform: Waveform) -> Tensor:
+    """Times asked for, and the corners before the last; what differs by rounding is one time."""
+    corners = waveform.corners()
+    after = torch.searchsorted(times, corners).clamp(max=len(times) - 1)
+    for near in (times[(after - 1).clamp(min=0)], times[after]):
+        corners = corners.where((corners - near).abs() > ROUNDING * waveform.duration, near)
+    grid = torch.cat([times, corners]).unique()
+    return grid[grid <= times[-1]]
 
 
 def _flat(value: Tensor, shape: torch.Size) -> Tensor:
