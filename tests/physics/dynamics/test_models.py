@@ -41,18 +41,17 @@ def test_vteam() -> None:
 
 
 def test_stanford_pku() -> None:
-    """SET of the 1.7 nm bilayer at 1 V and a gap of 1 nm."""
+    """SET and RESET of the 1.7 nm bilayer at a gap of 1 nm."""
     model = dynamics.get("tiox-hfox-1.7nm")
     assert isinstance(model, StanfordPku)
-    i = 0.2e-3 * math.exp(-1 / 0.15) * math.sinh(1 / 0.35)
-    kelvin = 300 + 5e5 * i
-    thermal = 8.617333262e-5 * kelvin
-    for volts, gamma in ((1.0, 16.8 - 1.1), (-1.0, 20.1 - 12.6)):
-        hops = gamma * 0.25 / 6.7 / thermal
-        speed = 5e6 * math.exp(-1.24 / thermal) * math.sinh(hops)
+    for volts, gamma in ((1.0, 16.8 - 1.1), (-1.0, 20.1 - 12.6), (0.02, 16.8 - 1.1)):
+        i = 0.2e-3 * math.exp(-1 / 0.15) * math.sinh(volts / 0.35)
+        kelvin = 300 + 5e5 * volts * i
+        thermal = 8.617333262e-5 * kelvin
+        speed = 5e6 * math.exp(-1.24 / thermal) * math.sinh(gamma * 0.25 / 6.7 * volts / thermal)
         rate = model.rate(one(1e-9), one(volts), {}).item()
-        assert rate == pytest.approx(-math.copysign(speed, volts))
-        assert model.current(one(1e-9), one(volts), {}).item() == pytest.approx(volts * i)
+        assert rate == pytest.approx(-speed)
+        assert model.current(one(1e-9), one(volts), {}).item() == pytest.approx(i)
         assert model.temperature(one(1e-9), one(volts), {}).item() == pytest.approx(kelvin)
 
 

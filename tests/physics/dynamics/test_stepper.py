@@ -22,9 +22,7 @@ def test_the_error_is_that_of_second_order() -> None:
     estimates, errors = [], []
     for h in (0.1, 0.05, 0.025):
         length = torch.tensor([h], dtype=torch.float64)
-        to = step(
-            devices, lambda s: torch.full_like(s, 0.5), torch.zeros_like(x), length, x, slope
-        )
+        to = step(devices, lambda s: torch.full_like(s, 0.5), torch.zeros_like(x), length, x, slope)
         now = Motion(x, slope, length, torch.zeros(1, dtype=torch.int64))
         estimates.append(error(devices, now, length, to).item())
         r = math.sqrt((HP.r_off - span * 0.3) ** 2 - 2 * k * span * 0.5 * h)
