@@ -50,7 +50,7 @@ def test_stanford_pku() -> None:
         thermal = 8.617333262e-5 * kelvin
         speed = 5e6 * math.exp(-1.24 / thermal) * math.sinh(gamma * 0.25 / 6.7 * volts / thermal)
         rate = model.rate(one(1e-9), one(volts), {}).item()
-        assert rate == pytest.approx(-speed)
+        assert rate == pytest.approx(-speed, rel=1e-9, abs=0)
         assert model.current(one(1e-9), one(volts), {}).item() == pytest.approx(i)
         assert model.temperature(one(1e-9), one(volts), {}).item() == pytest.approx(kelvin)
 
