@@ -29,6 +29,7 @@ bench: $(READY)
 	$(BIN)/python benchmarks/binarized.py
 	$(BIN)/python benchmarks/wires.py
 	$(BIN)/python benchmarks/operating_point.py
+	$(BIN)/python benchmarks/transient.py
 
 $(READY): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "mho needs Python 3.11 or newer; try make PYTHON=python3.11")'

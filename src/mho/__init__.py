@@ -61,6 +61,7 @@ from mho.physics import (
     TwoState,
     Verify,
     devices,
+    dynamics,
 )
 
 __version__ = "0.1.0"
@@ -107,6 +108,7 @@ __all__ = [
     "correct",
     "data",
     "devices",
+    "dynamics",
     "effective_conductance",
     "evaluate",
     "expect_batchnorm",

@@ -1,5 +1,6 @@
 """What one cell does: pure functions on tensors and frozen records in SI units."""
 
+from mho.physics import dynamics
 from mho.physics.cell import Cell, LandingCell, Traits
 from mho.physics.conduction import Conduction, Ohmic, Sinh, Transistor
 from mho.physics.multi_level import MultiLevel
@@ -33,4 +34,5 @@ __all__ = [
     "Transistor",
     "TwoState",
     "Verify",
+    "dynamics",
 ]

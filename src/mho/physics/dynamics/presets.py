@@ -1,0 +1,126 @@
+"""Published parameters of dynamic models: numbers in SI units, a DOI, and what of it is chosen."""
+
+from __future__ import annotations
+
+from mho.errors import unknown
+from mho.physics.dynamics.ion_drift import IonDrift
+from mho.physics.dynamics.stanford_pku import StanfordPku
+from mho.physics.dynamics.vteam import Vteam
+from mho.physics.dynamics.windows import Joglekar
+
+
+def _bilayer(
+    hfox: float, gaps: tuple[float, float], gamma: tuple[float, float], beta: tuple[float, float]
+) -> StanfordPku:
+    """TiOx / HfOx of Jiang et al.; pairs are SET, RESET."""
+    return StanfordPku(
+        gap_min=gaps[0],
+        gap_max=gaps[1],
+        current_scale=0.2e-3,
+        gap_scale=0.15e-9,
+        voltage_scale=0.35,
+        velocity=5e6,
+        activation=1.24,
+        hop=0.25e-9,
+        thickness=5e-9 + hfox,
+        gamma_set=gamma[0],
+        gamma_reset=gamma[1],
+        beta_set=beta[0],
+        beta_reset=beta[1],
+        alpha=1.0,
+        ambient=300.0,
+        thermal_resistance=5e5,
+        doi="10.1109/TED.2016.2545412",
+        note="Bilayer of 5 nm TiOx and HfOx, fitted to DC sweeps: table I and section IV-A of the "
+        "source. R_th is read here as 500 K/mW: printed is about 500 K, for a cell at 400 K under "
+        "100 uA.",
+    )
+
+
+MODELS: dict[str, IonDrift | Vteam | StanfordPku] = {
+    "tio2-hp": IonDrift(
+        r_on=100.0,
+        r_off=16e3,
+        mobility=1e-14,
+        depth=10e-9,
+        start=0.1,
+        doi="10.1038/nature06932",
+        note="Pt / TiO2 / Pt in the source's figure 2b: R_off / R_on = 160, 10 nm, 1e-10 cm^2/V/s. "
+        "No window. The start is chosen here.",
+    ),
+    "tio2-joglekar": IonDrift(
+        r_on=1e3,
+        r_off=100e3,
+        mobility=1e-14,
+        depth=10e-9,
+        window=Joglekar(p=1.0),
+        start=(100e3 - 80e3) / (100e3 - 1e3),
+        doi="https://www.radioeng.cz/fulltexts/2009/09_02_210_214.pdf",
+        note="Defaults of the SPICE model of Biolek et al. (Radioengineering 18 (2009) 210), 80 "
+        "kohm at the start.",
+    ),
+    "vteam-1k-300k": Vteam(
+        r_on=1e3,
+        r_off=300e3,
+        w_on=0.0,
+        w_off=3e-9,
+        k_on=-216.2,
+        k_off=0.091,
+        v_on=-1.5,
+        v_off=0.3,
+        alpha_on=4.0,
+        alpha_off=4.0,
+        doi="10.1109/TNANO.2016.2570248",
+        note="Numbers used for logic in memory, as the source and circuit simulators after it have "
+        "them. No window, linear form.",
+    ),
+    "vteam-50-1k": Vteam(
+        r_on=50.0,
+        r_off=1e3,
+        w_on=0.0,
+        w_off=3e-9,
+        k_on=-10.0,
+        k_off=5e-4,
+        v_on=-0.2,
+        v_off=0.02,
+        alpha_on=3.0,
+        alpha_off=1.0,
+        doi="10.1016/j.neucom.2022.02.043",
+        note="Defaults of the source's simulator for neural networks. No window, linear form.",
+    ),
+    "stanford-pku": StanfordPku(
+        gap_min=0.2e-9,
+        gap_max=1.7e-9,
+        current_scale=1e-3,
+        gap_scale=0.25e-9,
+        voltage_scale=0.25,
+        velocity=10.0,
+        activation=0.6,
+        hop=0.25e-9,
+        thickness=12e-9,
+        gamma_set=16.0,
+        gamma_reset=16.0,
+        beta_set=0.8,
+        beta_reset=0.8,
+        alpha=3.0,
+        field_min=1.4e9,
+        ambient=298.0,
+        thermal_resistance=2.1e3,
+        doi="10.4231/D37H1DN48",
+        note="Defaults of the Verilog-A code, version 1.0.0. Its manual has gap_max = 1.8 nm.",
+    ),
+    "tiox-hfox-1.7nm": _bilayer(1.7e-9, (0.16e-9, 1.21e-9), (16.8, 20.1), (1.1, 12.6)),
+    "tiox-hfox-2.1nm": _bilayer(2.1e-9, (0.20e-9, 1.15e-9), (17.8, 21.3), (1.2, 14.5)),
+    "tiox-hfox-3.3nm": _bilayer(3.3e-9, (0.34e-9, 1.09e-9), (20.8, 24.9), (4.8, 19.0)),
+}
+
+
+def get(name: str) -> IonDrift | Vteam | StanfordPku:
+    """The model of a name.
+
+    Raises:
+        ValueError: the name is unknown; the message suggests the nearest.
+    """
+    if name not in MODELS:
+        raise unknown("dynamic model", name, MODELS)
+    return MODELS[name]
