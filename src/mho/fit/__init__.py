@@ -7,6 +7,8 @@ found["pulses"].low, found.record              # a mho.PulseResponse
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from mho.fit.iv import fit_iv
 from mho.fit.levels import fit_levels
 from mho.fit.outcome import Fit, Goodness, Parameter, Picture, Rival, Series
@@ -36,14 +38,16 @@ def fit(
     """
     kind = recognise(table, kind)
     if kind == "pulses":
-        return fit_pulses(table, v_read, levels)
-    if kind == "levels":
-        return fit_levels(table, v_read, levels)
-    if kind == "states":
-        return fit_states(table, v_read)
-    if kind == "iv":
-        return fit_iv(table)
-    return fit_retention(table, v_read)
+        found = fit_pulses(table, v_read, levels)
+    elif kind == "levels":
+        found = fit_levels(table, v_read, levels)
+    elif kind == "states":
+        found = fit_states(table, v_read)
+    elif kind == "iv":
+        found = fit_iv(table)
+    else:
+        found = fit_retention(table, v_read)
+    return replace(found, remarks=[*table.remarks, *found.remarks])
 
 
 __all__ = [

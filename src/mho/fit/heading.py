@@ -120,6 +120,8 @@ def check_unit(heading: Heading, where: str) -> None:
     if wanted and heading.unit is None:
         allowed = f"a heading with its unit, as in {heading.text.strip()} [{_EXAMPLE[wanted]}]"
         raise invalid(where, heading.text.strip(), allowed)
+    if heading.quantity == "target" and heading.unit == "ohm":
+        return  # its inverse is the target
     if wanted and heading.unit != wanted:
         allowed = f"a unit of {wanted} for what is called a {heading.quantity}"
         raise invalid(where, heading.text.strip(), allowed)

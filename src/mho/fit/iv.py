@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from scipy.ndimage import median_filter
 
 from mho.errors import invalid
 from mho.fit.maximum import Maximum, maximise
@@ -43,8 +44,9 @@ class Sweeps:
     """Largest current [A]: the unit of the errors."""
 
     def kept(self, rows: np.ndarray) -> Sweeps:
-        """Some of the points."""
-        return Sweeps(self.v[rows], self.i[rows], self.sweep[rows], self.line[rows], self.top)
+        """Some of the points; the unit is theirs."""
+        i = self.i[rows]
+        return Sweeps(self.v[rows], i, self.sweep[rows], self.line[rows], float(np.abs(i).max()))
 
 
 def fit_iv(table: Table) -> Fit:
@@ -54,18 +56,23 @@ def fit_iv(table: Table) -> Fit:
         table: voltage and current; perhaps device, cycle, state: one sweep each.
     """
     points = _points(table)
-    fits = _all(points)
+    wild = _spikes(points)
+    some = points.kept(~wild)
+    fits = _all(some)
     (law, noise), best = _least(fits)
-    wild = far_out(_residual(law, noise, best, points)[1])
-    if wild.mean() > 0.05:
-        row = int(np.flatnonzero(wild)[0])
+    fitted, residual = _residual(law, noise, best, some)
+    wild[~wild] = far_out(residual)
+    fitted, residual = _residual(law, noise, best, replace(points, top=some.top))
+    near = judge(points.i[~wild], fitted[~wild], residual[~wild]).r_squared
+    if wild.mean() > 0.1 or near < 0.9:
+        row = int(np.argmax(np.abs(residual)))
         raise invalid(
             f"{table.path}, line {points.line[row]}", float(points.i[row]),
-            f"sweeps of one conductance each: {wild.sum()} of {len(wild)} points lie off any law; "
+            "sweeps of one conductance each, which no law finds here; "
             "does the cell switch? name the branches in a column cycle",
         )  # fmt: skip
     kept = points.kept(~wild)
-    if wild.any():
+    if len(kept.v) < len(some.v):
         fits = _all(kept)
         (law, noise), best = _least(fits)
     fitted, residual = _residual(law, noise, best, kept)
@@ -118,6 +125,18 @@ def _points(table: Table) -> Sweeps:
             at = table.where(rows[0])
             raise invalid(f"{at}, current", float(i[rows[0]]), "the sign of the voltage")
     return Sweeps(v[told], i[told], sweep[told], table.lines[told], float(np.abs(i[told]).max()))
+
+
+def _spikes(points: Sweeps) -> np.ndarray:
+    """Points that are twice the middle of the five around them, or of the other sign."""
+    wild = np.zeros(len(points.v), dtype=bool)
+    for s in range(int(points.sweep.max()) + 1):
+        rows = np.flatnonzero(points.sweep == s)
+        i = points.i[rows]
+        middle = median_filter(i, size=5, mode="nearest")
+        least = 0.02 * float(np.abs(middle).max())
+        wild[rows] = np.abs(i - middle) > np.maximum(np.abs(middle), least)
+    return wild
 
 
 def _all(points: Sweeps) -> dict[tuple[str, str], Maximum]:

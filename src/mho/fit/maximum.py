@@ -72,7 +72,7 @@ def maximise(
         found = minimize(
             lambda y: -at(y)[0], x, method="trust-exact",
             jac=lambda y: -at(y)[1], hess=lambda y: -at(y)[2],
-            options={"maxiter": rounds, "gtol": 1e-4 * max(1.0, np.sqrt(len(x))),
+            options={"maxiter": rounds, "gtol": 1e-2,
                      "initial_trust_radius": 0.5, "max_trust_radius": 5.0},
         )  # fmt: skip
         x = found.x

@@ -119,12 +119,17 @@ def _check(table: Table, chains: Trains) -> None:
         c, k = np.argwhere(chains.g < 0)[0]
         where = table.where(int(chains.row[c, k]))
         raise invalid(f"{where}, conductance", float(chains.g[c, k]), "0 S or more")
-    _, _, _, up, device, _, _ = chains.transitions()
+    before, after, pulses, up, device, _, _ = chains.transitions()
     for sign, name in ((True, "SET"), (False, "RESET")):
         found = int((up == sign).sum())
         if found < 5:
             allowed = f"at least 5 reads after {name} pulses; there are {found}"
             raise invalid(f"{table.path}, polarity", f"{name} missing" * (not found), allowed)
+    step = (after - before) / pulses
+    if not np.median(step[~up]) <= 0 <= np.median(step[up]):
+        found = f"a SET pulse moves by {np.median(step[up]):.3g} S"
+        allowed = "SET that raises the conductance, RESET that lowers it; is the sign swapped?"
+        raise invalid(f"{table.path}, polarity", found, allowed)
     counts = np.bincount(device[up], minlength=chains.devices)
     if counts.min() < 3:
         name = f"device {np.argmin(counts) + 1}"

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mho.errors import invalid, unknown
+import numpy as np
+
+from mho.errors import InvalidInput, invalid, unknown
 from mho.fit.table import Table
 
 READ = ("conductance", "resistance", "current")
@@ -17,19 +19,23 @@ class Kind:
     what: str
     needs: tuple[tuple[str, ...], ...]
     without: tuple[str, ...] = ()
+    swept: bool | None = None
+    """Whether the voltage must vary, or must not; None: either."""
 
 
 KINDS = {
-    "pulses": Kind(
-        "pulse trains", (("pulse",), ("polarity", "v_pulse"), READ), ("target", "time")
-    ),
+    "pulses": Kind("pulse trains", (("pulse",), ("polarity", "v_pulse"), READ), ("target",)),
     "levels": Kind("program-and-read table", (("target",), READ)),
-    "retention": Kind("retention traces", (("time",), READ), ("pulse", "target")),
-    "iv": Kind("I-V sweeps", (("voltage",), ("current",)), ("pulse", "target", "time")),
-    "states": Kind("reads of two states", (("state",), READ), ("pulse", "target", "time",
-                                                             "voltage")),
-}  # fmt: skip
+    "iv": Kind("I-V sweeps", (("voltage",), ("current",)), ("pulse", "target"), swept=True),
+    "retention": Kind("retention traces", (("time",), READ), ("pulse", "target"), swept=False),
+    "states": Kind(
+        "reads of two states", (("state",), READ), ("pulse", "target", "time"), swept=False
+    ),
+}
 """In the order in which they are tried."""
+
+SWEPT = 5
+"""Voltages from which on a column of them is a sweep, not a read voltage."""
 
 
 def recognise(table: Table, kind: str | None = None) -> str:
@@ -42,19 +48,20 @@ def recognise(table: Table, kind: str | None = None) -> str:
         if kind not in KINDS:
             raise unknown("kind", kind, KINDS)
         if lacking := _lacking(table, KINDS[kind]):
-            _refuse(table, kind, lacking)
+            raise _refusal(table, kind, lacking)
         return kind
-    for name, each in KINDS.items():
-        if not _lacking(table, each) and not any(column in table for column in each.without):
+    swept = "voltage" in table and len(np.unique(table.numbers["voltage"])) >= SWEPT
+    open_ = {
+        name: each
+        for name, each in KINDS.items()
+        if not any(column in table for column in each.without)
+        and (each.swept in (None, swept) or "voltage" not in table)
+    }
+    for name, each in open_.items():
+        if not _lacking(table, each):
             return name
-    nearest = min(KINDS, key=lambda name: (len(_lacking(table, KINDS[name])),
-                                           -len(KINDS[name].needs)))  # fmt: skip
-    lacking = _lacking(table, KINDS[nearest])
-    if not lacking:
-        where = f"{table.path}, line {table.header}"
-        allowed = "one kind of measurement; --kind says which of " + ", ".join(KINDS)
-        raise invalid(where, ", ".join(table.columns), allowed)
-    return _refuse(table, nearest, lacking)
+    nearest = min(open_, key=lambda n: (len(_lacking(table, KINDS[n])), -len(KINDS[n].needs)))
+    raise _refusal(table, nearest, _lacking(table, KINDS[nearest]))
 
 
 def _lacking(table: Table, kind: Kind) -> list[str]:
@@ -62,7 +69,7 @@ def _lacking(table: Table, kind: Kind) -> list[str]:
     return [" or ".join(group) for group in kind.needs if not any(name in table for name in group)]
 
 
-def _refuse(table: Table, name: str, lacking: list[str]) -> str:
+def _refusal(table: Table, name: str, lacking: list[str]) -> InvalidInput:
     where = f"{table.path}, line {table.header}"
     allowed = f"for {KINDS[name].what} ({name}) also a column of " + " and of ".join(lacking)
-    raise invalid(where, ", ".join(table.columns), allowed)
+    return invalid(where, ", ".join(table.columns), allowed)

@@ -119,7 +119,11 @@ def parse(text: str, path: str) -> Table:
             raise invalid(f"{path}, line {line}", f"{len(cells)} columns", allowed)
     if not rows:
         raise invalid(f"{path}, line {header}", "headings alone", "at least one line of values")
-    return _table(path, header, headings, rows)
+    table = _table(path, header, headings, rows)
+    unused = [title for k, title in enumerate(titles) if title and k not in headings]
+    if unused:
+        table.remarks.append(f"columns that mean nothing here: {', '.join(unused)}")
+    return table
 
 
 def _text(path: Path) -> str:
@@ -265,7 +269,14 @@ def _numbers(
         decimals = len(mantissa.partition(".")[2])
         digits.append(int(power or 0) - decimals)
     digit = 10.0 ** min(digits) if digits else 0.0
-    return values * heading.factor, digit * heading.factor
+    values, digit = values * heading.factor, digit * heading.factor
+    if heading.quantity == "target" and heading.unit == "ohm":
+        bad = np.flatnonzero(values <= 0)
+        if len(bad):
+            where = f"{path}, line {lines[bad[0]]}, column {heading.text.strip()!r}"
+            raise invalid(where, texts[bad[0]], "a resistance above 0")
+        values = 1 / values
+    return values, digit
 
 
 __all__ = ["UNITS", "Table", "parse", "read"]
