@@ -106,7 +106,7 @@ def _on_device(name: str, config: Any, path: Path) -> Any:
     unused = [table for table in ("conduction", "retention") if getattr(preset, table) is not None]
     if unused:
         tables = " and ".join(f"[{table}]" for table in unused)
-        _tell(f"{tables} of {path} take no part in {name}")
+        _tell(f"{tables} of {path} takes no part in {name}")
     device, changes = preset.device, {}
     levels = hardware.weight_levels
     most = hardware.cells.weight_levels(device.states)
