@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -119,6 +120,9 @@ def _show(found: Found, source: str) -> None:
         factor, unit = prefixed(p.value, p.unit)
         ends = "given"
         if p.low is not None and p.high is not None:
+            if not (math.isfinite(p.low) and math.isfinite(p.high)):
+                table.add_row(p.name, number(p.value / factor), "not known", unit)
+                continue
             ends = f"{number(p.low / factor)} to {number(p.high / factor)}"
         table.add_row(p.name, number(p.value / factor), ends, "" if unit == "1" else unit)
     console.print(table)

@@ -9,6 +9,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
+
+from mho.errors import InvalidInput, invalid
 from mho.fit.iv import fit_iv
 from mho.fit.levels import fit_levels
 from mho.fit.outcome import Fit, Goodness, Parameter, Picture, Rival, Series
@@ -37,17 +40,27 @@ def fit(
         ValueError: the table is no such measurement, or cannot be fitted; one line.
     """
     kind = recognise(table, kind)
-    if kind == "pulses":
-        found = fit_pulses(table, v_read, levels)
-    elif kind == "levels":
-        found = fit_levels(table, v_read, levels)
-    elif kind == "states":
-        found = fit_states(table, v_read)
-    elif kind == "iv":
-        found = fit_iv(table)
-    else:
-        found = fit_retention(table, v_read)
+    try:
+        with np.errstate(all="ignore"):  # what overflows on the way is worse, not wrong
+            found = _fit(table, kind, v_read, levels)
+    except InvalidInput:
+        raise
+    except (ArithmeticError, ValueError, np.linalg.LinAlgError) as error:
+        allowed = f"data that determine what is fitted ({error})"
+        raise invalid(table.path, f"{len(table)} rows as {kind}", allowed) from error
     return replace(found, remarks=[*table.remarks, *found.remarks])
+
+
+def _fit(table: Table, kind: str, v_read: float | None, levels: int | None) -> Fit:
+    if kind == "pulses":
+        return fit_pulses(table, v_read, levels)
+    if kind == "levels":
+        return fit_levels(table, v_read, levels)
+    if kind == "states":
+        return fit_states(table, v_read)
+    if kind == "iv":
+        return fit_iv(table)
+    return fit_retention(table, v_read)
 
 
 __all__ = [

@@ -66,6 +66,8 @@ def fit_levels(table: Table, v_read: float | None = None, levels: int | None = N
         shift = best.own[device, 0]
     residual = (off - shift) / spread
     _bias(off, spread, device, width, remarks)
+    if not best.settled:
+        remarks.append("the likelihood has no clear maximum: intervals are not to be trusted")
     record = MultiLevel(
         g_min=max(0.0, low),
         g_max=high,

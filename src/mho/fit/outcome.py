@@ -125,7 +125,8 @@ def judge(measured: np.ndarray, fitted: np.ndarray, residual: np.ndarray) -> Goo
     """
     spread = float(np.sum((measured - measured.mean()) ** 2))
     left = float(np.sum((measured - fitted) ** 2))
-    normal = float(stats.normaltest(residual).pvalue) if len(residual) >= 20 else math.nan
+    varied = len(residual) >= 20 and np.ptp(residual) > 1e-6 * np.abs(residual).max()
+    normal = float(stats.normaltest(residual).pvalue) if varied else math.nan
     return Goodness(
         n=len(measured),
         r_squared=1 - left / spread if spread > 0 else math.nan,

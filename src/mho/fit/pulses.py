@@ -314,12 +314,9 @@ def _parameters(
     if model.window is None:
         into[at["low"]], into[at["high"]] = 1 / span, -1 / span
     pulses, spread, steps = _devices(best, n)
-    log_n, error, z = steps
-    if len(best.own) == 1:
-        into[n] = 1.0
-        noise_error = math.sqrt(max(0.0, into @ cov @ into))
-    else:
-        noise_error = math.sqrt(max(0.0, into @ cov @ into) + error**2)
+    log_n, drawn, z = steps
+    into[n:] = 1 / len(best.own)
+    noise_error = math.sqrt(max(0.0, into @ cov @ into) + drawn)
     log_cycle = value["log_noise"] + log_n - math.log(span)
     out = [*window, pulses]
     for name, label in zip(CURVES, ("SET", "RESET"), strict=True):
@@ -364,18 +361,25 @@ def _window(
 def _devices(
     best: Maximum, shared: int
 ) -> tuple[Parameter, list[Parameter], tuple[float, float, float]]:
-    """Pulses, the spread between devices, and ln(pulses) with its error and width."""
-    logs = best.own[:, 0]
-    if len(logs) == 1:
-        error = math.sqrt(best.covariance[shared, shared])
-        return on_log("pulses", logs[0], error), [], (float(logs[0]), error, Z)
-    of = between(logs, np.diag(best.covariance)[shared:])
+    """Pulses, the spread between devices, and ln(pulses) with its variance beyond that of the
+    likelihood, which is that of the devices drawn, and the width of its interval.
+
+    Errors of devices have a part in common, by the non-linearity; it blurs their mean alone.
+    """
+    logs, covariance = best.own[:, 0], best.covariance[shared:, shared:]
+    n = len(logs)
+    if n == 1:
+        error = math.sqrt(covariance[0, 0])
+        return on_log("pulses", logs[0], error), [], (float(logs[0]), 0.0, Z)
+    common = (covariance.sum() - np.trace(covariance)) / (n * (n - 1))
+    of = between(logs, np.maximum(np.diag(covariance) - common, 1e-12))
     # step factors are lognormal of mean 1: the mean of ln(pulses) is raised by tau^2 / 2
-    log = of.mean - of.tau**2 / 2
-    error = math.sqrt(of.error**2 + of.tau**4 / (2 * (len(logs) - 1)))
+    log = float(logs.mean()) - of.tau**2 / 2
+    drawn = of.tau**2 / n + of.tau**4 / (2 * (n - 1))
+    error = math.sqrt(covariance.mean() + drawn)
     cov = [math.sqrt(math.expm1(min(t, 20.0) ** 2)) for t in (of.tau, of.low, of.high)]
     spread = Parameter("device_spread", cov[0], cov[1], cov[2])
-    return on_log("pulses", log, error, width=of.width), [spread], (log, error, of.width)
+    return on_log("pulses", log, error, width=of.width), [spread], (log, drawn, of.width)
 
 
 def _record(parameters: list[Parameter], levels: int | None) -> tuple[PulseResponse, list[str]]:

@@ -139,10 +139,10 @@ def _sign(word: str) -> bool | None:
 
 
 def _whole(table: Table, number: np.ndarray) -> None:
-    bad = np.flatnonzero(~((number >= 0) & (number == np.round(number))))
+    bad = np.flatnonzero(~((number >= 0) & (number <= 1e9) & (number == np.round(number))))
     if len(bad):
         where = f"{table.where(bad[0])}, pulse"
-        raise invalid(where, float(number[bad[0]]), "a whole number, 0 or more")
+        raise invalid(where, float(number[bad[0]]), "a whole number, 0 to 1e9")
 
 
 def _between(now: int, before: int, same: bool) -> int | None:
