@@ -7,11 +7,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from scipy import stats
 from scipy.ndimage import median_filter
 
 from mho.errors import invalid
 from mho.fit.maximum import Maximum, maximise
 from mho.fit.outcome import (
+    CONFIDENCE,
     Fit,
     Parameter,
     Picture,
@@ -77,11 +79,12 @@ def fit_iv(table: Table) -> Fit:
         (law, noise), best = _least(fits)
     fitted, residual = _residual(law, noise, best, kept)
     values = np.exp(best.shared[: len(NAMES[law])])
+    free = max(1, len(kept.v) - len(best.covariance) + 1)
     parameters = [
-        on_log(name, float(best.shared[k]), best.error(k), UNITS[name])
+        on_log(name, float(best.shared[k]), best.error(k), UNITS[name], _width(free, kept))
         for k, name in enumerate(NAMES[law])
     ]
-    parameters += _conductances(best)
+    parameters += _conductances(best, _width(free, kept))
     remarks = [] if best.settled else ["the likelihood has no clear maximum: see the intervals"]
     remarks.append(f"errors of the current are taken {noise}")
     if law == "ohmic" and len(points.v):
@@ -215,10 +218,15 @@ def _residual(law: str, noise: str, best: Maximum, points: Sweeps) -> tuple[np.n
     return i, (points.i - i) / points.top / size
 
 
-def _conductances(best: Maximum) -> list[Parameter]:
+def _width(free: int, points: Sweeps) -> float:
+    """Student's factor, and what the likelihood takes the errors for too small."""
+    return float(stats.t.isf((1 - CONFIDENCE) / 2, free)) * math.sqrt(len(points.v) / free)
+
+
+def _conductances(best: Maximum, width: float) -> list[Parameter]:
     """Of each sweep, the first eight."""
     n = len(best.shared)
     return [
-        on_log(f"g of sweep {s + 1}", float(best.own[s, 0]), best.error(n + s), "S")
+        on_log(f"g of sweep {s + 1}", float(best.own[s, 0]), best.error(n + s), "S", width)
         for s in range(min(8, len(best.own)))
     ]
