@@ -8,7 +8,7 @@ import pytest
 import mho
 
 SOURCE = Path(mho.__file__).parent
-ORDER = ("physics", "hardware", "learning")
+ORDER = ("physics", "hardware", "learning", "fit")
 EVERYWHERE = {"config", "errors"}
 ALLOWED: dict[str, set[str]] = {
     "config": {"errors"},
@@ -18,6 +18,7 @@ ALLOWED: dict[str, set[str]] = {
     "physics": set(),
     "hardware": {"physics"},
     "learning": {"physics", "hardware"},
+    "fit": {"physics"},
 }
 """What a part may import besides itself, config and errors; parts not named stand at the top."""
 

@@ -109,7 +109,7 @@ def test_list(what: str, capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--help"], ["run", "list", "report", "pool", "netlist"]),
+        (["--help"], ["run", "list", "report", "pool", "netlist", "fit"]),
         (
             ["netlist", "--help"],
             ["--out", "--layer", "--chip", "--tile", "--input", "--wire-resistance", "--r-row",
@@ -117,9 +117,13 @@ def test_list(what: str, capsys: pytest.CaptureFixture[str]) -> None:
              "--overdrive", "--run", "[ohm]", "[A/V^2]"],
         ),
         (
+            ["fit", "--help"],
+            ["--out", "--kind", "--v-read", "--levels", "--add", "--overwrite", "[V]"],
+        ),
+        (
             ["run", "--help"],
-            ["--preset", "--seed", "--chips", "--device", "--config", "--set", "--out", "--resume",
-             "default: quick"],
+            ["--preset", "--seed", "--chips", "--device", "--device-file", "--config", "--set",
+             "--out", "--resume", "default: quick"],
         ),
     ],
 )  # fmt: skip

@@ -10,6 +10,7 @@ from typing import Annotated
 import tyro
 
 from mho.cli.catalogue import List
+from mho.cli.fit import Fit
 from mho.cli.netlist import Netlist
 from mho.cli.pool import Pool
 from mho.cli.report import Report
@@ -22,16 +23,17 @@ Command = (
     | Annotated[Report, tyro.conf.subcommand("report")]
     | Annotated[Pool, tyro.conf.subcommand("pool")]
     | Annotated[Netlist, tyro.conf.subcommand("netlist")]
+    | Annotated[Fit, tyro.conf.subcommand("fit")]
 )
 
-VERBS = ("run", "list", "report", "pool", "netlist")
+VERBS = ("run", "list", "report", "pool", "netlist", "fit")
 
 
 class UsageError(Exception):
     """The command line cannot be understood."""
 
 
-def parse(arguments: Sequence[str]) -> Run | List | Report | Pool | Netlist:
+def parse(arguments: Sequence[str]) -> Run | List | Report | Pool | Netlist | Fit:
     """The command that a command line asks for.
 
     Raises:

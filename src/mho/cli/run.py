@@ -35,6 +35,9 @@ class Run:
     """Where to compute: auto, cpu or cuda."""
     config: Annotated[Path | None, tyro.conf.arg(metavar="FILE.toml")] = None
     """TOML file with settings that replace the preset's; config.toml of a run folder is one."""
+    device_file: Annotated[Path | None, tyro.conf.arg(metavar="FILE.toml")] = None
+    """Preset of mho fit whose cell replaces that of the chips, before --set; siamese and
+    metaplastic, as the others describe their cells themselves."""
     set: Annotated[
         tuple[str, ...], tyro.conf.UseAppendAction, tyro.conf.arg(metavar="KEY=VALUE")
     ] = ()
@@ -51,8 +54,9 @@ class Run:
         if self.name not in (*EXPERIMENTS, "all"):
             raise unknown("experiment", self.name, (*EXPERIMENTS, "all"))
         names = list(EXPERIMENTS) if self.name == "all" else [self.name]
-        if self.name == "all" and (self.config or self.set):
-            raise invalid("name", "all", "one experiment where --config or --set is given")
+        if self.name == "all" and (self.config or self.set or self.device_file):
+            allowed = "one experiment where --config, --set or --device-file is given"
+            raise invalid("name", "all", allowed)
         configs = {name: self._configure(name) for name in names}
         seed = next(iter(configs.values())).seed
         out = self.out or Path("runs") / f"{self.name}-{self.preset}-{seed}"
@@ -75,12 +79,62 @@ class Run:
         config = experiments.get(name).preset(self.preset)
         if self.config is not None:
             config = config.merged(read_toml(self.config))
+        if self.device_file is not None:
+            config = _on_device(name, config, self.device_file)
         for setting in self.set:
             config = config.merged(_setting(setting))
         options = {"seed": self.seed, "chips": self.chips, "device": self.device}
         config = config.replace(**{k: v for k, v in options.items() if v is not None})
         config.torch_device()
+        if self.device_file is not None:
+            _check_cell(name, config)
         return config
+
+
+def _on_device(name: str, config: Any, path: Path) -> Any:
+    """The configuration with the cell of a preset; its other tables are no part of a run."""
+    from mho import Hardware, MultiLevel
+    from mho.physics import Preset
+
+    preset = Preset.read(path)
+    hardware = getattr(config, "hardware", None)
+    if not isinstance(hardware, Hardware):
+        allowed = f"nothing: {name} describes its cells itself, see mho list {name}"
+        raise invalid("device_file", str(path), allowed)
+    if preset.device is None:
+        raise invalid("device_file", str(path), "a preset with a table [device]")
+    unused = [table for table in ("conduction", "retention") if getattr(preset, table) is not None]
+    if unused:
+        tables = " and ".join(f"[{table}]" for table in unused)
+        _tell(f"{tables} of {path} takes no part in {name}")
+    device, changes = preset.device, {}
+    levels = hardware.weight_levels
+    most = hardware.cells.weight_levels(device.states)
+    if levels is not None and (most - 1) % (levels - 1):
+        _tell(f"weights have {most} levels, all that these cells offer, not {levels}")
+        levels = None
+    if name == "siamese" and config.studies and not isinstance(device, MultiLevel):
+        _tell(f"studies {', '.join(config.studies)} left out: they vary a multi-level cell")
+        changes["studies"] = ()
+    try:
+        return config.replace(
+            hardware=hardware.replace(device=device, weight_levels=levels), **changes
+        )
+    except ValueError as error:
+        raise invalid("device_file", str(path), f"a cell for {name} ({error})") from error
+
+
+def _tell(text: str) -> None:
+    """One line that is no result."""
+    print(f"mho: {text}", file=sys.stderr)
+
+
+def _check_cell(name: str, config: Any) -> None:
+    """Refuse, before a folder is made, cells that the experiment cannot work with."""
+    from mho.experiments.metaplastic.studies import check as metaplastic
+    from mho.experiments.siamese.studies import check as siamese
+
+    {"metaplastic": metaplastic, "siamese": siamese}[name](config)
 
 
 def _check_data(configs: Iterable[Any]) -> None:

@@ -5,8 +5,10 @@ from mho.physics.cell import Cell, LandingCell, Traits
 from mho.physics.conduction import Conduction, Ohmic, Sinh, Transistor
 from mho.physics.multi_level import MultiLevel
 from mho.physics.noise import GeneratorNoise, Noise
+from mho.physics.preset import Preset
 from mho.physics.programming import OpenLoop, Present, Programmed, Programming, Verify
 from mho.physics.pulse_response import PulseResponse
+from mho.physics.retention import LogTime, PowerLaw, Retention
 from mho.physics.spread import Spread
 from mho.physics.two_state import Resistance, TwoState
 
@@ -19,15 +21,19 @@ __all__ = [
     "Device",
     "GeneratorNoise",
     "LandingCell",
+    "LogTime",
     "MultiLevel",
     "Noise",
     "Ohmic",
     "OpenLoop",
+    "PowerLaw",
     "Present",
+    "Preset",
     "Programmed",
     "Programming",
     "PulseResponse",
     "Resistance",
+    "Retention",
     "Sinh",
     "Spread",
     "Traits",

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 from mho.errors import unknown
 from mho.physics.multi_level import MultiLevel
+from mho.physics.preset import Preset
 from mho.physics.pulse_response import PulseResponse
 from mho.physics.spread import Spread
 from mho.physics.two_state import Resistance, TwoState
@@ -156,3 +158,12 @@ def get(name: str) -> TwoState | MultiLevel | PulseResponse:
     if name not in DEVICES:
         raise unknown("device", name, DEVICES)
     return DEVICES[name]
+
+
+def read(path: str | Path) -> Preset:
+    """The preset of a file, as `mho fit` writes them.
+
+    Raises:
+        ValueError: it cannot be read as one; the message names the file.
+    """
+    return Preset.read(Path(path))

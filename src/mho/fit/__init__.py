@@ -1,0 +1,79 @@
+"""Fits of cells, conduction and retention to measured files.
+
+table = mho.fit.read(Path("pulses.csv"))
+found = mho.fit.fit(table)                     # kind, record, parameters with intervals, rivals
+found["pulses"].low, found.record              # a mho.PulseResponse
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from mho.errors import InvalidInput, invalid
+from mho.fit.iv import fit_iv
+from mho.fit.levels import fit_levels
+from mho.fit.outcome import Fit, Goodness, Parameter, Picture, Rival, Series
+from mho.fit.pulses import fit_pulses
+from mho.fit.recognise import KINDS, recognise
+from mho.fit.retention import fit_retention
+from mho.fit.states import fit_states
+from mho.fit.table import Table, parse, read
+
+
+def fit(
+    table: Table,
+    kind: str | None = None,
+    *,
+    v_read: float | None = None,
+    levels: int | None = None,
+) -> Fit:
+    """Fit what a table holds.
+
+    Args:
+        kind: one of `KINDS`; None: recognised from the columns.
+        v_read: read voltage of currents [V]; None: the table's own.
+        levels: levels of the cell, for pulses and levels; None: as the data say.
+
+    Raises:
+        ValueError: the table is no such measurement, or cannot be fitted; one line.
+    """
+    kind = recognise(table, kind)
+    try:
+        with np.errstate(all="ignore"):  # what overflows on the way is worse, not wrong
+            found = _fit(table, kind, v_read, levels)
+    except InvalidInput:
+        raise
+    except (ArithmeticError, ValueError, np.linalg.LinAlgError) as error:
+        allowed = f"data that determine what is fitted ({error})"
+        raise invalid(table.path, f"{len(table)} rows as {kind}", allowed) from error
+    return replace(found, remarks=[*table.remarks, *found.remarks])
+
+
+def _fit(table: Table, kind: str, v_read: float | None, levels: int | None) -> Fit:
+    if kind == "pulses":
+        return fit_pulses(table, v_read, levels)
+    if kind == "levels":
+        return fit_levels(table, v_read, levels)
+    if kind == "states":
+        return fit_states(table, v_read)
+    if kind == "iv":
+        return fit_iv(table)
+    return fit_retention(table, v_read)
+
+
+__all__ = [
+    "KINDS",
+    "Fit",
+    "Goodness",
+    "Parameter",
+    "Picture",
+    "Rival",
+    "Series",
+    "Table",
+    "fit",
+    "parse",
+    "read",
+    "recognise",
+]

@@ -1,0 +1,56 @@
+"""Conductances of a table, whatever it holds: siemens, ohms, or amperes at a read voltage."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mho.errors import invalid
+from mho.fit.table import Table
+
+
+def conductance(table: Table, v_read: float | None) -> np.ndarray:
+    """Conductance of each row [S]; gaps are nan.
+
+    Raises:
+        ValueError: none is there; or an impossible value, named by its line.
+    """
+    if "conductance" in table:
+        return table.numbers["conductance"]
+    if "resistance" in table:
+        ohm = table.numbers["resistance"]
+        _check_positive(table, ohm, "resistance", "above 0 ohm")
+        return 1 / ohm
+    if "current" not in table:
+        raise invalid(f"{table.path}, line {table.header}", ", ".join(table.columns),
+                      "a column of conductance [S], resistance [ohm] or current [A]")  # fmt: skip
+    name = next((n for n in ("v_read", "voltage") if n in table), None)
+    if name is None and v_read is None:
+        allowed = "--v-read V, or a column V_read [V]: the file gives a current"
+        raise invalid("v_read", v_read, allowed)
+    if v_read == 0:
+        raise invalid("v_read", v_read, "a voltage other than 0")
+    current = table.numbers["current"]
+    if name is None or v_read is not None:
+        return current / v_read
+    volts = table.numbers[name]
+    zero = np.flatnonzero(volts == 0)
+    if len(zero):
+        raise invalid(f"{table.where(zero[0])}, {name}", 0.0, "a voltage other than 0")
+    return current / volts
+
+
+def resolution(table: Table, g: np.ndarray, v_read: float | None) -> float:
+    """Last digit of the conductances as the file gives them [S]; in the middle, if it varies."""
+    if "conductance" in table:
+        return table.resolution["conductance"]
+    middle = float(np.nanmedian(np.abs(g))) if len(g) else 0.0
+    if "resistance" in table:
+        return table.resolution["resistance"] * middle**2
+    current = float(np.nanmedian(np.abs(table.numbers["current"])))
+    return table.resolution["current"] * middle / current if current else 0.0
+
+
+def _check_positive(table: Table, values: np.ndarray, what: str, allowed: str) -> None:
+    bad = np.flatnonzero(values <= 0)
+    if len(bad):
+        raise invalid(f"{table.where(bad[0])}, {what}", float(values[bad[0]]), allowed)

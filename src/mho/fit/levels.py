@@ -1,0 +1,250 @@
+"""Program-and-read tables -> `MultiLevel`: how far reads lie from their targets, by target."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from scipy.special import log_ndtr
+
+from mho.errors import invalid
+from mho.fit.components import between
+from mho.fit.electrical import conductance
+from mho.fit.maximum import Maximum, maximise
+from mho.fit.outcome import (
+    Fit,
+    Parameter,
+    Picture,
+    Rival,
+    Series,
+    far_out,
+    given,
+    judge,
+    on_line,
+    on_log,
+)
+from mho.fit.table import Table
+from mho.physics import MultiLevel
+
+DEGREES = {0: "constant sigma", 1: "sigma linear in G", 2: "quadratic", 3: "cubic"}
+
+
+def fit_levels(table: Table, v_read: float | None = None, levels: int | None = None) -> Fit:
+    """Window, levels, sigma(G) and the offsets of devices.
+
+    Args:
+        table: target and read-back; perhaps device.
+        v_read: read voltage [V], where the file has currents.
+        levels: levels of the cell; None: the number of distinct targets, if evenly spaced.
+    """
+    read, target = conductance(table, v_read), _targets(table)
+    told = np.isfinite(read) & np.isfinite(target)
+    if told.sum() < 10:
+        raise invalid(f"{table.path}, target and read", int(told.sum()), "at least 10 pairs")
+    table, read, target = table.kept(told), read[told], target[told]
+    low, high = float(target.min()), float(target.max())
+    if low == high:
+        raise invalid(f"{table.path}, target", low, "at least two targets")
+    states, remarks = _states(target, levels)
+    width = high - low
+    x, off = (target - low) / width, (read - target) / width
+    device = table.labels("device")
+    wild = _wild(x, off, device)
+    x, off, device, lines = x[~wild], off[~wild], device[~wild], table.lines[~wild]
+    floor = np.where(read[~wild] <= 0, -target[~wild] / width, -np.inf)
+    centre = _offsets(off, device)
+    fits = {d: _maximum(d, x, off, floor, device) for d in DEGREES if d < len(np.unique(x))}
+    degree = _simplest(fits)
+    best = fits[degree]
+    sigma, sigmas = _sigma(best, degree, low, width)
+    parameters = [given("g_min", low, "S"), given("g_max", high, "S"), given("levels", states)]
+    parameters += sigmas
+    spread = np.maximum(_polynomial(best.shared[None, : degree + 1], x)[0], 1e-12)
+    shift = np.zeros(len(x))
+    if centre:
+        parameters.append(_device_spread(x, off, device, spread))
+        shift = best.own[device, 0]
+    residual = (off - shift) / spread
+    _bias(off, spread, device, width, remarks)
+    if not best.settled:
+        remarks.append("the likelihood has no clear maximum: intervals are not to be trusted")
+    record = MultiLevel(
+        g_min=max(0.0, low),
+        g_max=high,
+        levels=states,
+        sigma=sigma,
+        device_spread=min(1.0, parameters[-1].value) if centre else 0.0,
+    )
+    at = low + width * x
+    order = np.argsort(at, kind="stable")
+    measured = read[~wild]
+    picture = Picture(
+        "target [S]",
+        "read back [S]",
+        [Series("read back", at[order], measured[order], at[order])],
+        at,
+        residual,
+        left_out=(target[wild], read[wild]),
+    )
+    return Fit(
+        kind="levels",
+        table="device",
+        record=record,
+        parameters=parameters,
+        goodness=judge(measured, at + width * shift, residual[np.argsort(lines, kind="stable")]),
+        rivals=[Rival(DEGREES[d], f.aic(), len(f.covariance)) for d, f in fits.items()],
+        picture=picture,
+        outliers=sorted({int(n) for n in table.lines[wild]}),
+        remarks=remarks,
+    )
+
+
+def _simplest(fits: dict[int, Maximum]) -> int:
+    """1, or the lowest degree beyond it whose criterion is less by 6 than that of 1.
+
+    Taking the least would bend a straight line, or flatten it, in one file of three, and intervals
+    know nothing of such a choice; a straight line holds a constant sigma within its interval.
+    """
+    aic = {d: f.aic() + 1e6 * (not f.settled) for d, f in fits.items() if d > 0} or {0: 0.0}
+    return next(d for d in aic if aic[d] <= min(aic.values()) + 6)
+
+
+def _targets(table: Table) -> np.ndarray:
+    """Targets [S]."""
+    target = table.numbers["target"]
+    bad = np.flatnonzero(target < 0)
+    if len(bad):
+        raise invalid(f"{table.where(bad[0])}, target", float(target[bad[0]]), "0 S or more")
+    return target
+
+
+def _states(target: np.ndarray, levels: int | None) -> tuple[int, list[str]]:
+    """Number of levels, and a remark where the targets do not say it."""
+    found = np.unique(target)
+    if levels is not None:
+        return levels, []
+    gaps = np.diff(found)
+    if gaps.max() <= 1.2 * gaps.min() and len(found) <= 4096:
+        return len(found), []
+    return 9, [f"{len(found)} targets, not evenly spaced: 9 levels are written; --levels sets them"]
+
+
+def _wild(x: np.ndarray, off: np.ndarray, device: np.ndarray) -> np.ndarray:
+    """Reads far off, against the others near the same target."""
+    centred = off.copy()
+    for d in range(device.max() + 1):
+        if (device == d).sum() >= 5:
+            centred[device == d] -= np.median(off[device == d])
+    scaled = np.empty(len(x))
+    edges = np.linspace(0, 1, 1 + max(1, min(8, len(np.unique(x)), len(x) // 20)))
+    part = np.clip(np.digitize(x, edges) - 1, 0, len(edges) - 2)
+    for p in np.unique(part):
+        some = centred[part == p]
+        scale = 1.4826 * np.median(np.abs(some))
+        scaled[part == p] = some / max(scale, 1e-300)
+    return far_out(scaled)
+
+
+def _offsets(off: np.ndarray, device: np.ndarray) -> bool:
+    """Whether offsets of devices can be told from the spread of a read."""
+    counts = np.bincount(device)
+    return len(counts) >= 2 and bool((counts >= 2).all())
+
+
+def _polynomial(coefficients: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """sum_k c_k x^k, of (..., k) at (n,): (..., n)."""
+    return coefficients @ np.vander(x, coefficients.shape[-1], increasing=True).T
+
+
+def _maximum(
+    degree: int, x: np.ndarray, off: np.ndarray, floor: np.ndarray, device: np.ndarray
+) -> Maximum:
+    """Coefficients of sigma(x), and the offset of each device where they can be told.
+
+    Devices' offsets are integrated out under a flat prior (restricted likelihood: Patterson and
+    Thompson 1971), so that sigma is not taken for too small; then they are at their mode.
+    """
+    told = _offsets(off, device)
+    groups = int(device.max()) + 1 if told else 1
+    member = np.eye(groups)[device if told else np.zeros(len(x), dtype=int)]
+
+    def likelihood(rows: np.ndarray) -> np.ndarray:
+        s = _polynomial(rows[:, 0, : degree + 1], x)
+        ok = s > 1e-9
+        s = np.where(ok, s, 1e-9)
+        if not told:
+            log = -0.5 * (off / s) ** 2 - np.log(s) - 0.5 * math.log(2 * math.pi)
+            log = np.where(np.isfinite(floor), log_ndtr(floor / s), log)
+            return np.where(ok, log, -1e4)[:, None, :].sum(-1)
+        weight = np.where(ok, s, 1e3) ** -2
+        total = weight @ member
+        mean = (weight * off) @ member / total
+        square = (weight * off**2) @ member - total * mean**2
+        constant = 0.5 * math.log(2 * math.pi) * (member.sum(0) - 1)
+        penalty = np.where(ok, 0.0, 1e4) @ member
+        return -0.5 * square - np.log(s) @ member - 0.5 * np.log(total) - constant - penalty
+
+    start = np.zeros(degree + 1)
+    resid = off - (member @ (member.T @ off / member.sum(0)) if told else 0.0)
+    start[0] = max(float(resid.std()), 1e-6)
+    unit = start[0]
+    found = maximise(
+        lambda rows: likelihood(rows[..., : degree + 1] * unit), start / unit, np.zeros((groups, 0))
+    )
+    shared = found.shared * unit
+    s = np.maximum(_polynomial(shared[None], x)[0], 1e-9)
+    mode = (s**-2 * off) @ member / (s**-2 @ member) if told else np.zeros(1)
+    return Maximum(shared, mode[:, None], found.covariance * unit**2, found.value, found.settled)
+
+
+def _sigma(
+    best: Maximum, degree: int, low: float, width: float
+) -> tuple[tuple[float, ...], list[Parameter]]:
+    """Coefficients in powers of g [S^(1-k)], and each with its interval."""
+    change = np.zeros((degree + 1, degree + 1))
+    for k in range(degree + 1):  # x^k = ((g - low) / width)^k
+        for j in range(k + 1):
+            change[j, k] = width * math.comb(k, j) * (-low) ** (k - j) / width**k
+    values = change @ best.shared[: degree + 1]
+    errors = np.sqrt(np.diag(change @ best.covariance[: degree + 1, : degree + 1] @ change.T))
+    units = ("S", "1", "1/S", "1/S^2")
+    out = [
+        on_line(f"sigma[{k}]", float(values[k]), float(errors[k]), units[k])
+        for k in range(degree + 1)
+    ]
+    for name, at in (("g_min", 0.0), ("g_max", 1.0)):
+        row = np.array([at**k for k in range(degree + 1)]) * width
+        error = math.sqrt(row @ best.covariance[: degree + 1, : degree + 1] @ row)
+        value = max(float(row @ best.shared[: degree + 1]), 1e-300)
+        out.append(on_log(f"sigma({name})", math.log(value), error / value, "S"))
+    return tuple(float(v) for v in values), out
+
+
+def _device_spread(
+    x: np.ndarray, off: np.ndarray, device: np.ndarray, spread: np.ndarray
+) -> Parameter:
+    """Standard deviation of the offsets, as a share of the window; their mean is 0."""
+    weight = spread**-2.0
+    total = np.bincount(device, weight)
+    of = between(np.bincount(device, weight * off) / total, 1 / total)
+    return Parameter("device_spread", of.tau, of.low, of.high)
+
+
+def _bias(
+    off: np.ndarray, spread: np.ndarray, device: np.ndarray, width: float, remarks: list[str]
+) -> None:
+    """A remark if reads lie off their targets on the whole: no part of the family."""
+    weight = spread**-2.0
+    total = np.bincount(device, weight)
+    means = np.bincount(device, weight * off) / total
+    if len(means) > 1:
+        of = between(means, 1 / total)
+        mean, limit = of.mean, of.width * of.error
+    else:
+        mean, limit = float(means[0]), 2.6 / math.sqrt(float(total[0]))
+    if abs(mean) > limit:
+        where = "above" if mean > 0 else "below"
+        remarks.append(
+            f"reads lie {abs(mean) * width:.3g} S {where} their targets on average; "
+            "the family has no such shift, and it is left out"
+        )

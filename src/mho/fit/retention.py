@@ -1,0 +1,172 @@
+"""Retention traces -> `PowerLaw` or `LogTime`: a straight line a cell, in ln t."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from mho.errors import invalid
+from mho.fit.components import between, deviation
+from mho.fit.electrical import conductance
+from mho.fit.outcome import (
+    CONFIDENCE,
+    Fit,
+    Parameter,
+    Picture,
+    Rival,
+    Series,
+    far_out,
+    given,
+    judge,
+    on_line,
+)
+from mho.fit.table import Table
+from mho.physics import LogTime, PowerLaw
+
+
+@dataclass(frozen=True)
+class Lines:
+    """Straight lines y = a + b x with one error for all, a line a trace."""
+
+    level: np.ndarray
+    slope: np.ndarray
+    centre: np.ndarray
+    """Mean x of each trace."""
+    spread: np.ndarray
+    """Sum of squares of x about it."""
+    squares: float
+    free: int
+
+    def at(self, x: np.ndarray, trace: np.ndarray) -> np.ndarray:
+        """The lines at points of traces."""
+        return self.level[trace] + self.slope[trace] * (x - self.centre[trace])
+
+
+def fit_retention(table: Table, v_read: float | None = None) -> Fit:
+    """The law of relaxation by Akaike's criterion, its rate and the spread between cells.
+
+    Args:
+        table: time after programming and conductance; perhaps device, cycle, state, level: one
+            trace each.
+        v_read: read voltage [V], where the file has currents.
+    """
+    g, time = conductance(table, v_read), table.numbers["time"]
+    trace = table.labels("device", "cycle", "state")
+    if "level" in table:
+        pairs = np.stack([trace, np.nan_to_num(table.numbers["level"], nan=-1)], 1)
+        trace = np.unique(pairs, axis=0, return_inverse=True)[1].ravel()
+    told = np.isfinite(g) & np.isfinite(time)
+    early = told & (time <= 0)
+    remarks = []
+    if early.any():
+        lines = ", ".join(map(str, sorted(set(table.lines[early].tolist()))[:8]))
+        remarks.append(f"reads at t = 0 or before have no logarithm and are left out: line {lines}")
+    bad = np.flatnonzero(told & (g <= 0))
+    if len(bad):
+        raise invalid(f"{table.where(bad[0])}, conductance", float(g[bad[0]]), "above 0 S")
+    told &= ~early
+    table, g, time, trace = table.kept(told), g[told], time[told], trace[told]
+    if not len(g):
+        raise invalid(f"{table.path}, time", "none", "reads at times above 0")
+    _, trace = np.unique(trace, return_inverse=True)
+    t0 = float(time.min())
+    x = np.log(time / t0)
+    for k in range(trace.max() + 1):
+        if len(np.unique(x[trace == k])) < 3:
+            where = f"{table.path}, trace {k + 1}"
+            raise invalid(where, len(np.unique(x[trace == k])), "at least 3 different times")
+    wild = _wild(x, np.log(g), trace)
+    kept = ~wild
+    x, y, on = x[kept], g[kept], trace[kept]
+    power, log = _lines(x, np.log(y), on), _lines(x, y, on)
+    count = 2 * (trace.max() + 1) + 1
+    likelihood = {
+        "power-law": _density(power, len(y)) - float(np.log(y).sum()),
+        "log-time": _density(log, len(y)),
+    }
+    family = max(likelihood, key=lambda name: likelihood[name])
+    rate = f"{'nu' if family == 'power-law' else 'rate'}"
+    lines = power if family == "power-law" else log
+    sign, unit = (-1.0, "1") if family == "power-law" else (1.0, "S")
+    mean, spread, more = _rates(lines, sign, rate, unit)
+    values = {p.name: p.value for p in (mean, *spread)}
+    law = PowerLaw if family == "power-law" else LogTime
+    record = law.from_dict({"t0": t0, **values})
+    fitted = lines.at(x, on)
+    error = math.sqrt(lines.squares / lines.free)
+    residual = ((np.log(y) if family == "power-law" else y) - fitted) / error
+    fitted = np.exp(fitted) if family == "power-law" else fitted
+    noise = deviation(lines.squares, lines.free)
+    name = "error of a read, share" if family == "power-law" else "error of a read"
+    at = t0 * np.exp(x)
+    series = [
+        Series(f"cell {k + 1}", at[on == k], y[on == k], fitted[on == k])
+        for k in range(min(6, on.max() + 1))
+    ]
+    return Fit(
+        kind="retention",
+        table="retention",
+        record=record,
+        parameters=[given("t0", t0, "s"), mean, *spread, Parameter(name, *noise, unit)],
+        goodness=judge(y, fitted, residual),
+        rivals=[Rival(name, 2 * count - 2 * value, count) for name, value in likelihood.items()],
+        picture=Picture(
+            "time [s]", "G [S]", series, at, residual, "log",
+            (time[wild], g[wild]),
+        ),
+        outliers=sorted({int(n) for n in table.lines[wild]}),
+        remarks=remarks + more,
+    )  # fmt: skip
+
+
+def _lines(x: np.ndarray, y: np.ndarray, trace: np.ndarray) -> Lines:
+    """Least squares."""
+    n = np.bincount(trace)
+    centre, level = np.bincount(trace, x) / n, np.bincount(trace, y) / n
+    u, w = x - centre[trace], y - level[trace]
+    spread = np.bincount(trace, u * u)
+    slope = np.bincount(trace, u * w) / spread
+    squares = float(np.sum((w - slope[trace] * u) ** 2))
+    return Lines(level, slope, centre, spread, max(squares, 1e-300), len(x) - 2 * len(n))
+
+
+def _wild(x: np.ndarray, y: np.ndarray, trace: np.ndarray) -> np.ndarray:
+    """Reads far off the median line of their trace (Theil 1950, Sen 1968).
+
+    Each trace is its own scale, as errors may grow with the conductance.
+    """
+    residual = np.full(len(x), np.nan)
+    for k in range(trace.max() + 1):
+        rows = np.flatnonzero(trace == k)
+        some = rows if len(rows) <= 200 else rows[np.linspace(0, len(rows) - 1, 200).astype(int)]
+        run = x[some][:, None] - x[some]
+        steep = (y[some][:, None] - y[some])[run > 0] / run[run > 0]
+        flat = y[rows] - np.median(steep) * x[rows]
+        flat -= np.median(flat)
+        scale = float(np.median(np.abs(flat)))
+        if len(rows) >= 8 and scale > 0:
+            residual[rows] = flat / scale
+    return far_out(residual, times=2.5)
+
+
+def _density(lines: Lines, n: int) -> float:
+    """Log-likelihood of normal errors at its maximum."""
+    return -0.5 * n * (math.log(2 * math.pi * lines.squares / n) + 1)
+
+
+def _rates(
+    lines: Lines, sign: float, name: str, unit: str
+) -> tuple[Parameter, list[Parameter], list[str]]:
+    """Mean rate, its spread between traces, and a remark if there is only one."""
+    variance = lines.squares / lines.free / lines.spread
+    slopes = sign * lines.slope
+    if len(slopes) == 1:
+        wide = float(stats.t.isf((1 - CONFIDENCE) / 2, lines.free))
+        mean = on_line(name, float(slopes[0]), math.sqrt(variance[0]), unit, wide)
+        return mean, [], ["one trace: how rates spread between cells is not known"]
+    of = between(slopes, variance)
+    mean = on_line(name, of.mean, of.error, unit, of.width)
+    return mean, [Parameter(f"{name}_spread", of.tau, of.low, of.high, unit)], []

@@ -1,0 +1,46 @@
+"""All that is known of a device in one record: what `mho fit` writes and `--device-file` reads."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from mho.config import Config, read_toml
+from mho.errors import invalid
+from mho.physics.conduction import Ohmic, Sinh, Transistor
+from mho.physics.multi_level import MultiLevel
+from mho.physics.pulse_response import PulseResponse
+from mho.physics.retention import LogTime, PowerLaw
+from mho.physics.two_state import TwoState
+
+
+class Preset(Config):
+    """A cell, its law of conduction and its law of retention; what is not known is None.
+
+    As TOML each is a table: [device], [conduction], [retention].
+    """
+
+    device: TwoState | MultiLevel | PulseResponse | None = None
+    """The cell: how it is programmed."""
+    conduction: Ohmic | Sinh | Transistor | None = None
+    """How its current follows the voltage."""
+    retention: PowerLaw | LogTime | None = None
+    """How it relaxes."""
+    note: str = ""
+    """Where the numbers come from."""
+
+    @classmethod
+    def read(cls, path: Path) -> Preset:
+        """The preset of a TOML file; a file that is a cell alone, without tables, is taken too.
+
+        Raises:
+            ValueError: it cannot be read; the message names the file and the field.
+        """
+        data: dict[str, Any] = read_toml(path)
+        try:
+            preset = cls.from_dict({"device": data} if "family" in data else data)
+        except ValueError as error:
+            raise invalid("device file", str(path), f"a preset ({error})") from error
+        if preset.replace(note="") == cls():
+            raise invalid("device file", str(path), "a table [device], [conduction] or [retention]")
+        return preset

@@ -1,0 +1,84 @@
+"""How a programmed conductance relaxes while nothing is done to the cell."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Annotated, ClassVar
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from mho.config import Config, Range
+from mho.physics.noise import Noise
+
+
+class Retention(Config, ABC):
+    """One law of relaxation; leaves are final, all methods pure.
+
+    Each cell relaxes at a rate of its own, normal between cells and drawn once; `g` is what the
+    cell held at the time `t0` after it was programmed. The law is not used before t0.
+    """
+
+    t0: Annotated[float, Range(above=0.0)] = 1.0
+    """Time after programming at which a cell holds what it was programmed to [s]."""
+
+    @abstractmethod
+    def rates(self, noise: Noise) -> Float[Tensor, "*n"]:
+        """Draw the rate of each cell."""
+
+    @abstractmethod
+    def at(
+        self, time: Float[Tensor, "*#n"], g: Float[Tensor, "*#n"], rate: Float[Tensor, "*#n"]
+    ) -> Float[Tensor, "*#n"]:
+        """Conductance [S] at a time [s] after programming; `rate` is each cell's, see `rates`."""
+
+
+class PowerLaw(Retention):
+    """g (t / t0)^-nu (Karpov et al., J. Appl. Phys. 102 (2007) 124503, for phase change)."""
+
+    family: ClassVar[str] = "power-law"
+
+    nu: Annotated[float, Range(least=-1.0, most=1.0)] = 0.0
+    """Mean exponent [1]; above 0: the conductance falls."""
+    nu_spread: Annotated[float, Range(least=0.0, most=1.0)] = 0.0
+    """Standard deviation of the exponent between cells [1]."""
+
+    def rates(self, noise: Noise) -> Float[Tensor, "*n"]:
+        """Exponents [1]."""
+        return self.nu + self.nu_spread * noise.normal()
+
+    def at(
+        self, time: Float[Tensor, "*#n"], g: Float[Tensor, "*#n"], rate: Float[Tensor, "*#n"]
+    ) -> Float[Tensor, "*#n"]:
+        """g (t / t0)^-rate."""
+        return g * torch.exp(-rate * _decades(time, self.t0))
+
+
+class LogTime(Retention):
+    """g + rate ln(t / t0), cut at 0: the mean and its spread grow with the logarithm of time.
+
+    What filamentary oxides show (10.1002/adfm.202504688: both are straight lines in ln t).
+    """
+
+    family: ClassVar[str] = "log-time"
+
+    rate: float = 0.0
+    """Mean change in a factor e of time [S]; below 0: the conductance falls."""
+    rate_spread: Annotated[float, Range(least=0.0)] = 0.0
+    """Standard deviation of that change between cells [S]."""
+
+    def rates(self, noise: Noise) -> Float[Tensor, "*n"]:
+        """Changes in a factor e of time [S]."""
+        return self.rate + self.rate_spread * noise.normal()
+
+    def at(
+        self, time: Float[Tensor, "*#n"], g: Float[Tensor, "*#n"], rate: Float[Tensor, "*#n"]
+    ) -> Float[Tensor, "*#n"]:
+        """g + rate ln(t / t0), never below 0."""
+        return (g + rate * _decades(time, self.t0)).clamp(min=0.0)
+
+
+def _decades(time: Tensor, t0: float) -> Tensor:
+    """ln(t / t0), 0 before t0."""
+    return torch.log(time.clamp(min=t0) / t0)

@@ -1,0 +1,86 @@
+"""The picture of a fit: what was measured over what is fitted, and the residuals below."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from mho.report.axes import FAINT, PALETTE, legend_below, set_ticks, style, typical
+from mho.report.units import axis_unit
+
+MOST_POINTS = 4000
+"""Points that are drawn of each line."""
+
+
+class Series(Protocol):
+    """One line: what was measured and what the fit says, at each x."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def x(self) -> np.ndarray: ...
+    @property
+    def measured(self) -> np.ndarray: ...
+    @property
+    def fitted(self) -> np.ndarray: ...
+
+
+class Picture(Protocol):
+    """A residual plot as data, as `mho.fit.Picture`."""
+
+    @property
+    def x_label(self) -> str: ...
+    @property
+    def y_label(self) -> str: ...
+    @property
+    def x_scale(self) -> str: ...
+    @property
+    def series(self) -> Sequence[Any]: ...
+    @property
+    def x(self) -> np.ndarray: ...
+    @property
+    def residual(self) -> np.ndarray: ...
+    @property
+    def left_out(self) -> tuple[np.ndarray, np.ndarray]: ...
+
+
+def draw_fit(picture: Picture, title: str) -> Figure:
+    """Two panels on one x axis; what was set aside is crossed."""
+    figure = Figure(figsize=(6.4, 5.6), layout="constrained", facecolor="white")
+    above, below = figure.subplots(2, 1, sharex=True, height_ratios=(2, 1))
+    ys = np.concatenate([s.measured for s in picture.series])
+    positive = ys[ys > 0]
+    wide = positive.size == ys.size and ys.max() > 30 * ys.min() and "[ohm]" in picture.y_label
+    scale = "log" if wide else "linear"
+    x_unit, x_label = axis_unit(picture.x_label, typical(picture.x, picture.x_scale))
+    y_unit, y_label = axis_unit(picture.y_label, typical(ys, scale))
+    above.set(ylabel=y_label, title=title, xscale=picture.x_scale, yscale=scale)
+    for k, series in enumerate(picture.series):
+        thin = slice(None, None, 1 + len(series.x) // MOST_POINTS)
+        colour = PALETTE[k % len(PALETTE)]
+        x, y = series.x[thin] / x_unit, series.measured[thin] / y_unit
+        above.plot(x, y, ls="", marker="o", ms=2.8, alpha=0.6, color=colour, label=series.name)
+        above.plot(x, series.fitted[thin] / y_unit, color=colour, lw=1.2, label="")
+    x, y = picture.left_out
+    if len(x):
+        above.plot(x / x_unit, y / y_unit, ls="", marker="x", color="#444444", label="set aside")
+    thin = slice(None, None, 1 + len(picture.x) // MOST_POINTS)
+    below.axhline(0, color=FAINT, lw=1.0)
+    for level in (-2, 2):
+        below.axhline(level, color=FAINT, lw=0.8, ls=(0, (3, 2)))
+    below.plot(picture.x[thin] / x_unit, picture.residual[thin], ls="", marker="o", ms=2.5,
+               alpha=0.6, color=PALETTE[0])  # fmt: skip
+    below.set(xlabel=x_label, ylabel="residual [standard\ndeviations]")
+    set_ticks(below.xaxis, picture.x_scale)
+    set_ticks(above.yaxis, scale)
+    legend_below(figure, above)
+    return figure
+
+
+def save_fit(picture: Picture, title: str, path: Path) -> None:
+    """The picture as PNG."""
+    with style():
+        FigureCanvasAgg(draw_fit(picture, title)).print_png(str(path))

@@ -1,0 +1,133 @@
+"""`mho fit` and `--device-file` as a user meets them."""
+
+from pathlib import Path
+
+import pytest
+
+from measurements import LEVELS, PULSED, program_and_read, pulse_trains, sweeps, traces
+from mho import LogTime, MultiLevel, Preset, PulseResponse, Sinh, devices
+from mho.cli import main
+
+TINY = (
+    "--set", "per_class=50", "--set", "epochs=1", "--set", "study_epochs=1", "--set",
+    "scheme_epochs=1", "--set", "hidden=8", "--set", "schemes=[]", "--set", "threads=1",
+    "--chips", "1", "--device", "cpu",
+)  # fmt: skip
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with one file of each kind."""
+    monkeypatch.chdir(tmp_path)
+    sweep = {"conductances": (5e-5,), "points": 20, "relative": 0.01}
+    for name, (text, _) in {
+        "pulses": pulse_trains(PULSED, 1),
+        "levels": program_and_read(LEVELS, 1, devices=4, repeats=5),
+        "iv": sweeps(Sinh(v0=0.4), 1, **sweep),
+        "traces": traces(LogTime(rate=-5e-7, rate_spread=1e-7), 1, devices=4),
+    }.items():
+        Path(f"{name}.csv").write_text(text)
+    return tmp_path
+
+
+def test_a_fit_is_a_preset(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["fit", "pulses.csv", "--out", "device.toml", "--levels", "7"]) == 0
+    out = capsys.readouterr().out
+    for word in ("95 % interval", "nonlinearity SET", "R^2", "AIC", "even steps", "device.toml"):
+        assert word in out
+    device = devices.read("device.toml").device
+    assert isinstance(device, PulseResponse)
+    assert device.levels == 7
+    assert device.pulses == pytest.approx(20, abs=5)
+    assert "pulses.csv" in device.note
+    assert "n = " in device.note
+    assert Path("device.png").read_bytes().startswith(b"\x89PNG")
+    assert not [p.name for p in folder.iterdir() if p.name.endswith(".tmp")]
+
+
+def test_what_is_known_comes_together_in_one_file(folder: Path) -> None:
+    assert main(["fit", "levels.csv", "--out", "device.toml"]) == 0
+    assert main(["fit", "iv.csv", "--out", "device.toml", "--add"]) == 0
+    assert main(["fit", "traces.csv", "--out", "device.toml", "--add"]) == 0
+    preset = devices.read("device.toml")
+    assert isinstance(preset.device, MultiLevel)
+    assert isinstance(preset.conduction, Sinh)
+    assert isinstance(preset.retention, LogTime)
+    assert Preset.from_toml(preset.to_toml()) == preset
+    assert {"device.png", "device-iv.png", "device-retention.png"} <= {
+        p.name for p in folder.iterdir()
+    }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["pulses.csv", "--out", "taken.toml"], "--overwrite replaces it"),
+        (["missing.csv", "--out", "d.toml"], "source = 'missing.csv'"),
+        (["pulses.csv", "--out", "d.json"], "a .toml file"),
+        (["pulses.csv", "--out", "d.toml", "--kind", "pulse"], "did you mean 'pulses'?"),
+        (["pulses.csv", "--out", "d.toml", "--kind", "iv"], "voltage"),
+        (["bad.csv", "--out", "d.toml"], "bad.csv, line 3"),
+        (["levels.csv", "--out", "d.toml", "--levels", "1"], "levels = 1"),
+        (["pulses.csv", "--out", "d.toml", "--levels", "4000"], "PulseResponse.levels"),
+        (["levels.csv", "--out", "taken.toml", "--add"], "a preset without [device]"),
+        (["levels.csv", "--out", "no/where/d.toml"], "no/where/d.toml"),
+    ],
+)
+def test_a_refusal_is_one_line_and_writes_nothing(
+    arguments: list[str], said: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("bad.csv").write_text("pulse,polarity,G [uS]\n1,SET,10\n2,SET,ten\n")
+    Path("taken.toml").write_text(Preset(device=devices.get("ag-asi")).to_toml())
+    before = {p.name: p.read_bytes() for p in folder.iterdir()}
+    assert main(["fit", *arguments]) == 2
+    error = capsys.readouterr().err
+    assert said in error
+    assert error.count("\n") == 1
+    assert {p.name: p.read_bytes() for p in folder.iterdir()} == before
+
+
+def test_a_file_is_replaced_when_asked(folder: Path) -> None:
+    Path("device.toml").write_text("old")
+    assert main(["fit", "iv.csv", "--out", "device.toml", "--overwrite"]) == 0
+    assert isinstance(devices.read("device.toml").conduction, Sinh)
+
+
+def test_a_network_runs_on_a_fitted_cell(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["fit", "pulses.csv", "--out", "device.toml"]) == 0
+    assert main(["fit", "iv.csv", "--out", "device.toml", "--add"]) == 0
+    arguments = ["run", "siamese", *TINY, "--device-file", "device.toml", "--out", "run"]
+    assert main(arguments) == 0
+    said = capsys.readouterr().err
+    for line in ("[conduction] of device.toml takes no part", "weights have", "studies"):
+        assert line in said
+    config = Path("run/config.toml").read_text()
+    assert 'family = "pulse-response"' in config
+    assert "pulses.csv" in config
+
+
+@pytest.mark.parametrize(
+    ("name", "file", "said"),
+    [
+        ("bmcnn", "device.toml", "bmcnn describes its cells itself"),
+        ("wires", "device.toml", "wires describes its cells itself"),
+        ("all", "device.toml", "one experiment"),
+        ("metaplastic", "device.toml", "a multi-level cell"),
+        ("siamese", "law.toml", "a preset with a table [device]"),
+        ("siamese", "missing.toml", "missing.toml"),
+        ("siamese", "wrong.toml", "did you mean 'g_min'?"),
+        ("siamese", "empty.toml", "a table [device]"),
+    ],
+)
+def test_a_cell_that_does_not_suit_is_refused_first(
+    name: str, file: str, said: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("device.toml").write_text(devices.get("ag-asi").to_toml())
+    Path("law.toml").write_text(Preset(conduction=Sinh()).to_toml())
+    Path("wrong.toml").write_text('[device]\nfamily = "multi-level"\ng_mi = 1e-6\n')
+    Path("empty.toml").write_text('note = "nothing"\n')
+    assert main(["run", name, "--device-file", file, "--out", "run"]) == 2
+    error = capsys.readouterr().err
+    assert said in error
+    assert error.count("\n") == 1
+    assert not Path("run").exists()

@@ -1,0 +1,131 @@
+"""Messy files: read for what they say, or refused with the line."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mho.errors import InvalidInput
+from mho.fit import parse, read, recognise
+
+PLAIN = "pulse,polarity,G [uS]\n0,SET,10\n1,SET,12.5\n2,SET,\n1,RESET,11\n"
+
+MESSY = {
+    "semicolons and decimal commas": "pulse;polarity;G [uS]\n0;SET;10,0\n1;SET;12,5\n2;SET;\n"
+    "1;RESET;11\n",
+    "tabs": PLAIN.replace(",", "\t"),
+    "a byte-order mark": "\ufeff" + PLAIN,
+    "Windows line ends": PLAIN.replace("\n", "\r\n"),
+    "comments, blank lines, a preamble": "Keithley 4200\n# run 7\n\n" + PLAIN,
+    "headings that come again": PLAIN.replace("1,RESET", "pulse,polarity,G [uS]\n1,RESET"),
+    "a line of units": PLAIN.replace("G [uS]", "G").replace("\n0,", "\n,,uS\n0,", 1),
+    "other names": PLAIN.replace("pulse,", "Pulse number,").replace("G [uS]", "Conductance (µS)"),
+    "a unit after a stroke": PLAIN.replace("G [uS]", "G/μS"),
+    "a unit after an underscore": PLAIN.replace("G [uS]", "G_uS"),
+    "a gap in words": PLAIN.replace("2,SET,", "2,SET,n/a"),
+    "quotes": 'pulse,polarity,"G [uS]"\n0,SET,"10,0"\n1,SET,"12,5"\n2,SET,\n1,RESET,"11"\n',
+    "exponents": PLAIN.replace("G [uS]", "G [S]").replace("12.5", "1.25e-5").replace(
+        "SET,10", "SET,10E-6").replace("11\n", "1.1e-5\n"),
+    "a column more": PLAIN.replace("\n", ",x\n"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("text", MESSY.values(), ids=MESSY)
+def test_a_messy_file_says_the_same(text: str) -> None:
+    table = parse(text, "x.csv")
+    assert recognise(table) == "pulses"
+    np.testing.assert_allclose(
+        table.numbers["conductance"], [10e-6, 12.5e-6, np.nan, 11e-6], rtol=1e-12
+    )
+    np.testing.assert_array_equal(table.numbers["pulse"], [0, 1, 2, 1])
+    assert table.words["polarity"].tolist() == ["SET", "SET", "SET", "RESET"]
+    assert [text.splitlines()[n - 1].split(",")[0][0] for n in table.lines] == list("0121")
+
+
+@pytest.mark.parametrize(
+    ("heading", "quantity", "value"),
+    [
+        ("R [kOhm]", "resistance", 2e3),
+        ("R (MΩ)", "resistance", 2e6),
+        ("R_ohm", "resistance", 2.0),
+        ("I_read/µA", "current", 2e-6),
+        ("Current (nA)", "current", 2e-9),
+        ("g [mS]", "conductance", 2e-3),
+        ("G [umho]", "conductance", 2e-6),
+    ],
+)
+def test_units(heading: str, quantity: str, value: float) -> None:
+    table = parse(f"time [h];{heading}\n1;2\n", "x.csv")
+    assert table.numbers[quantity][0] == pytest.approx(value)
+    assert table.numbers["time"][0] == 3600
+
+
+def test_columns_of_one_quantity_are_devices_or_cycles() -> None:
+    table = parse("pulse,polarity,G1 [uS],G2 [uS]\n1,+,10,20\n2,+,11,21\n", "x.csv")
+    assert table.words["device"].tolist() == ["1", "1", "2", "2"]
+    np.testing.assert_allclose(table.numbers["conductance"], [10e-6, 11e-6, 20e-6, 21e-6])
+    assert table.lines.tolist() == [2, 3, 2, 3]
+
+
+def test_utf16_and_latin1(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    for encoding in ("utf-16", "latin-1", "utf-8-sig"):
+        path.write_bytes("time [s],G [µS]\n1,10\n".encode(encoding))
+        assert read(path).numbers["conductance"][0] == pytest.approx(10e-6)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("pulse,polarity,G [uS]\n1,SET,10\n2,SET,1o\n", "line 3, column 'G [uS]' = '1o'"),
+        ("# a\npulse,polarity,G\n1,SET,10\n", "line 2, column 3 = 'G': allowed is a heading with"),
+        ("pulse,polarity,G [V]\n1,SET,10\n", "a unit of S"),
+        ("pulse,polarity,G [uS]\n1,SET,10\n2,SET,10,5\n", "line 3 = '4 columns'"),
+        ("pulse,polarity,G [uS]\n", "line 1 = 'headings alone'"),
+        ("1,2,3\n4,5,6\n", "a line of headings"),
+        ("", "a line of headings"),
+        ("time [s],G [uS],G [uS]\n1,2,3\n", "headings that differ"),
+    ],
+)
+def test_what_cannot_be_read_is_refused_with_its_line(text: str, said: str) -> None:
+    with pytest.raises(InvalidInput) as refusal:
+        parse(text, "x.csv")
+    assert said in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("headings", "kind"),
+    [
+        ("pulse,polarity,G [uS]", "pulses"),
+        ("pulse,V_pulse [V],time [s],I [uA]", "pulses"),
+        ("target [uS],read [uS]", "levels"),
+        ("R_target [kOhm],R_read [kOhm]", "levels"),
+        ("time [s],V [V],I [uA]", "retention"),
+        ("time [s],G [uS],cell", "retention"),
+        ("state,R [kOhm]", "states"),
+    ],
+)
+def test_a_table_is_recognised(headings: str, kind: str) -> None:
+    table = parse(f"{headings}\n{','.join('1' for _ in headings.split(','))}\n", "x")
+    assert recognise(table) == kind
+
+
+def test_a_voltage_that_varies_is_a_sweep() -> None:
+    rows = "".join(f"{k},{k / 10},{k}\n" for k in range(8))
+    assert recognise(parse(f"time [s],V [V],I [uA]\n{rows}", "x")) == "iv"
+
+
+@pytest.mark.parametrize(
+    ("headings", "kind", "missing"),
+    [
+        ("pulse,G [uS]", None, "polarity or v_pulse"),
+        ("target [uS],pulse", None, "conductance or resistance or current"),
+        ("time [s],G [uS]", "iv", "voltage"),
+        ("G [uS],device", None, "also a column of"),
+    ],
+)
+def test_what_is_missing_is_said(headings: str, kind: str | None, missing: str) -> None:
+    table = parse(f"{headings}\n{','.join('1' for _ in headings.split(','))}\n", "x.csv")
+    with pytest.raises(InvalidInput, match=missing):
+        recognise(table, kind)

@@ -1,0 +1,148 @@
+"""Measured files of simulated devices, and the parameters that a fit should find in them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from mho.physics import (
+    Conduction,
+    GeneratorNoise,
+    LogTime,
+    MultiLevel,
+    PowerLaw,
+    PulseResponse,
+    Resistance,
+    Spread,
+    TwoState,
+)
+
+Measured = tuple[str, dict[str, float]]
+
+
+def noise(shape: Sequence[int], seed: int) -> GeneratorNoise:
+    return GeneratorNoise(tuple(shape), torch.Generator().manual_seed(seed), torch.float64)
+
+
+def csv(head: str, *columns: Sequence[object]) -> str:
+    """Columns as comma-separated text."""
+    rows = (",".join(f"{x:.8g}" if isinstance(x, float) else str(x) for x in row)
+            for row in zip(*columns, strict=True))  # fmt: skip
+    return "\n".join((head, *rows)) + "\n"
+
+
+def pulse_trains(
+    cell: PulseResponse,
+    seed: int,
+    *,
+    devices: int = 1,
+    cycles: int = 4,
+    over: float = 1.25,
+    start: float | None = None,
+) -> Measured:
+    """SET and RESET trains that go `over` times across the window, read after each pulse."""
+    source = noise((devices,), seed)
+    traits = cell.traits(source)
+    g = torch.full((devices,), start or cell.g_min, dtype=torch.float64)
+    window = cell.g_max - cell.g_min
+    rows: list[tuple[object, ...]] = []
+    trains = (("SET", 1, cell.pulses * over), ("RESET", -1, cell.pulses / cell.reset_ratio * over))
+    for cycle in range(cycles):
+        for name, sign, count in trains:
+            for k in range(0 if sign > 0 else 1, int(count) + 1):
+                if k:
+                    one = torch.tensor(sign, dtype=torch.int32)
+                    g = cell.respond(source.normal(), g, one, traits)
+                read = g + cell.read_noise * window * source.normal()
+                rows += [(d, cycle, k, name, 1e6 * read[d].item()) for d in range(devices)]
+    truth = {
+        "g_min": cell.g_min, "g_max": cell.g_max, "pulses": float(cell.pulses),
+        "nonlinearity SET": cell.nonlinearity[0], "nonlinearity RESET": cell.nonlinearity[1],
+        "reset_ratio": cell.reset_ratio, "cycle_spread": cell.cycle_spread,
+        "device_spread": cell.device_spread, "read_noise": cell.read_noise,
+    }  # fmt: skip
+    return csv("device,cycle,pulse,polarity,G (uS)", *zip(*rows, strict=True)), truth
+
+
+def program_and_read(cell: MultiLevel, seed: int, *, devices: int, repeats: int) -> Measured:
+    """Each level programmed once a repeat, open loop."""
+    source = noise((devices, cell.levels, repeats), seed)
+    traits = {name: value[:, :1, :1] for name, value in cell.traits(source).items()}
+    level = torch.arange(cell.levels)[None, :, None]
+    g = cell.draw(source.normal(), level, traits, corrected=False)
+    device = torch.arange(devices)[:, None, None]
+    columns = (x.expand(g.shape).flatten().tolist() for x in (device, cell.nominal(level), g))
+    coefficients = {f"sigma[{k}]": c for k, c in enumerate(cell.sigma)}
+    ends = {
+        f"sigma({name})": cell.spread(torch.tensor(g, dtype=torch.float64)).item()
+        for name, g in zip(("g_min", "g_max"), cell.window, strict=True)
+    }
+    truth = coefficients | ends | {"device_spread": cell.device_spread}
+    return csv("device,target [S],read [S]", *columns), truth
+
+
+def two_states(cell: TwoState, seed: int, *, devices: int, cycles: int) -> Measured:
+    """Both states read once a cycle on each device."""
+    traits = cell.traits(noise((devices, 1), seed))
+    source = noise((devices, cycles), seed + 1_000_000)
+    rows = []
+    for name, level in (("HRS", 0), ("LRS", 1)):
+        g = cell.draw(source.normal(), torch.tensor(level), traits, corrected=False)
+        r = 1e-3 / g.expand(devices, cycles)
+        rows += [(d, c, name, r[d, c].item()) for d in range(devices) for c in range(cycles)]
+    truth = {}
+    for name, state in (("r_on", cell.r_on), ("r_off", cell.r_off)):
+        truth |= {f"{name}.mean": state.mean, f"{name}.device.cov": state.device.cov,
+                  f"{name}.cycle.cov": state.cycle.cov}  # fmt: skip
+    return csv("device,cycle,state,R [kOhm]", *zip(*rows, strict=True)), truth
+
+
+def sweeps(
+    law: Conduction, seed: int, *, conductances: Sequence[float], points: int, relative: float
+) -> Measured:
+    """Sweeps from 0.02 to 1.2 V; errors in proportion to the current."""
+    v = torch.linspace(0.02, 1.2, points, dtype=torch.float64)
+    source = noise((points,), seed)
+    rows: list[tuple[object, ...]] = []
+    for k, g in enumerate(conductances):
+        i = law.current(v, torch.tensor(g, dtype=torch.float64))
+        i = i * (1 + relative * source.normal())
+        rows += [(k, a, 1e6 * b) for a, b in zip(v.tolist(), i.tolist(), strict=True)]
+    own = {f"g of sweep {k + 1}": g for k, g in enumerate(conductances)}
+    names = ("v0", "beta", "overdrive")
+    law_own = {name: getattr(law, name) for name in names if hasattr(law, name)}
+    return csv("sweep,V [V],I [uA]", *zip(*rows, strict=True)), own | law_own
+
+
+def traces(law: PowerLaw | LogTime, seed: int, *, devices: int) -> Measured:
+    """Fifteen reads over five decades of time, with an error of 1 % or 0.3 uS."""
+    time = torch.logspace(0, 5, 15, dtype=torch.float64)
+    start = torch.linspace(2e-5, 1e-4, devices, dtype=torch.float64)[:, None]
+    g = law.at(time, start, law.rates(noise((devices, 1), seed)))
+    error = noise(g.shape, seed + 1_000_000).normal()
+    g = g * (1 + 0.01 * error) if isinstance(law, PowerLaw) else g + 3e-7 * error
+    rows = [(d, t, 1e6 * x) for d in range(devices) for t, x in _pairs(time, g[d])]
+    if isinstance(law, PowerLaw):
+        truth = {"nu": law.nu, "nu_spread": law.nu_spread}
+    else:
+        truth = {"rate": law.rate, "rate_spread": law.rate_spread}
+    return csv("cell,time [s],G [uS]", *zip(*rows, strict=True)), truth
+
+
+def _pairs(a: Tensor, b: Tensor) -> list[tuple[float, float]]:
+    return list(zip(a.tolist(), b.tolist(), strict=True))
+
+
+PULSED = PulseResponse(
+    g_min=10e-6, g_max=90e-6, levels=5, pulses=20, nonlinearity=(2.0, 1.0), reset_ratio=1.5,
+    cycle_spread=0.4,
+)  # fmt: skip
+LEVELS = MultiLevel(
+    g_min=50e-6, g_max=225e-6, levels=9, sigma=(4.78e-6, -0.0091), device_spread=0.02
+)
+STATES = TwoState(
+    r_on=Resistance(mean=7e3, device=Spread(cov=0.1), cycle=Spread(cov=0.05)),
+    r_off=Resistance(mean=150e3, device=Spread(cov=0.4), cycle=Spread(cov=0.2)),
+)

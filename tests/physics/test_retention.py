@@ -1,0 +1,48 @@
+"""Laws of relaxation against what a law promises, and each against its formula."""
+
+import math
+
+import pytest
+import torch
+
+from mho.physics import GeneratorNoise, LogTime, PowerLaw
+
+LAWS = {
+    "power law": PowerLaw(t0=10.0, nu=0.05, nu_spread=0.02),
+    "log time": LogTime(t0=10.0, rate=-2e-6, rate_spread=5e-7),
+}
+laws = pytest.mark.parametrize("law", LAWS.values(), ids=LAWS)
+
+
+def at(*values: float) -> torch.Tensor:
+    return torch.tensor(values, dtype=torch.float64)
+
+
+@laws
+def test_nothing_has_happened_up_to_t0(law: PowerLaw | LogTime) -> None:
+    g, rate = at(1e-6, 1e-4), at(0.3, -0.1) if isinstance(law, PowerLaw) else at(-1e-6, 1e-6)
+    for time in (0.0, 1.0, 10.0):
+        torch.testing.assert_close(law.at(at(time), g, rate), g, rtol=1e-14, atol=0.0)
+
+
+@laws
+def test_rates_are_drawn_as_told(law: PowerLaw | LogTime) -> None:
+    source = GeneratorNoise((40_000,), torch.Generator().manual_seed(1), torch.float64)
+    rates = law.rates(source)
+    power = isinstance(law, PowerLaw)
+    mean, spread = (law.nu, law.nu_spread) if power else (law.rate, law.rate_spread)
+    assert rates.mean().item() == pytest.approx(mean, abs=4 * spread / 200)
+    assert rates.std().item() == pytest.approx(spread, rel=0.02)
+
+
+def test_the_formulas() -> None:
+    decade = at(100.0)
+    power = LAWS["power law"].at(decade, at(1e-4), at(0.05))
+    assert power.item() == pytest.approx(1e-4 * 10**-0.05)
+    log = LAWS["log time"].at(decade, at(1e-4), at(-2e-6))
+    assert log.item() == pytest.approx(1e-4 - 2e-6 * math.log(10))
+
+
+def test_a_conductance_stays_above_zero() -> None:
+    assert LogTime().at(at(1e9), at(1e-6), at(-1e-6)).item() == 0.0
+    assert PowerLaw().at(at(1e9), at(1e-6), at(0.9)).item() > 0.0
