@@ -19,6 +19,9 @@ TINY = (
 )  # fmt: skip
 
 
+TWO_STATE = 'hardware.device={family="two-state", r_on={mean=1e4}, r_off={mean=1e5}}'
+
+
 def lines(text: str) -> list[str]:
     return [line for line in text.splitlines() if line.strip()]
 
@@ -42,6 +45,12 @@ def lines(text: str) -> list[str]:
         (["run", "siamese", "--set", "prices=gold"], "unknown price list"),
         (["run", "metaplastic", "--set", 'tasks=["cifar"]'], "unknown task"),
         (["run", "metaplastic", "--set", "tasks=[]"], "at least one data set"),
+        (
+            ["run", "metaplastic", "--set", TWO_STATE, "--set", "hardware.weight_levels=2"],
+            "MetaplasticConfig.hardware.device = 'two-state'",
+        ),
+        (["run", "wires", "--set", "headline_tile=100"], "WiresConfig.headline_tile = 100"),
+        (["run", "siamese", "--set", "hardware.wire_resistance=-1.0"], "Hardware.wire_resistance"),
         (["run", "siamese", "--config", "missing.toml"], "config = 'missing.toml'"),
         (["run", "siamese", "--device", "tpu"], "SiameseConfig.device = 'tpu'"),
         (["run", "all", "--set", "epochs=1"], "one experiment"),

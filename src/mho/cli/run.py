@@ -86,8 +86,7 @@ class Run:
         options = {"seed": self.seed, "chips": self.chips, "device": self.device}
         config = config.replace(**{k: v for k, v in options.items() if v is not None})
         config.torch_device()
-        if self.device_file is not None:
-            _check_cell(name, config)
+        experiments.get(name).check(config)
         return config
 
 
@@ -127,14 +126,6 @@ def _on_device(name: str, config: Any, path: Path) -> Any:
 def _tell(text: str) -> None:
     """One line that is no result."""
     print(f"mho: {text}", file=sys.stderr)
-
-
-def _check_cell(name: str, config: Any) -> None:
-    """Refuse, before a folder is made, cells that the experiment cannot work with."""
-    from mho.experiments.metaplastic.studies import check as metaplastic
-    from mho.experiments.siamese.studies import check as siamese
-
-    {"metaplastic": metaplastic, "siamese": siamese}[name](config)
 
 
 def _check_data(configs: Iterable[Any]) -> None:

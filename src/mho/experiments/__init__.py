@@ -20,6 +20,8 @@ class Experiment:
     what: str
     presets: dict[str, Any]
     run: Callable[[Any, Run], dict[str, Any]]
+    check: Callable[[Any], None] = lambda _config: None
+    """Refuses, before anything is written, settings that only the whole of them tells."""
 
     def preset(self, name: str) -> ExperimentConfig:
         """The configuration of a preset."""
@@ -34,11 +36,11 @@ EXPERIMENTS = {
         Experiment("bmcnn", "write once: binarized convolutions under device spread",
                    bmcnn.PRESETS, bmcnn.run),
         Experiment("siamese", "write rarely: in-situ training that writes only what must change",
-                   siamese.PRESETS, siamese.run),
+                   siamese.PRESETS, siamese.run, siamese.check),
         Experiment("metaplastic", "write for life: two tasks in turn without forgetting",
-                   metaplastic.PRESETS, metaplastic.run),
+                   metaplastic.PRESETS, metaplastic.run, metaplastic.check),
         Experiment("wires", "what resistance of the lines costs each system, and what wins it back",
-                   wires.PRESETS, wires.run),
+                   wires.PRESETS, wires.run, wires.check),
     )
 }  # fmt: skip
 

@@ -18,15 +18,16 @@ from mho.experiments.metaplastic import studies
 from mho.experiments.metaplastic.config import PRESETS, MetaplasticConfig
 from mho.experiments.metaplastic.measures import Trained
 from mho.experiments.metaplastic.result import result
+from mho.experiments.metaplastic.studies import check
 from mho.experiments.metaplastic.training import Job, learn
 from mho.experiments.run import Jobs, Run
 
-__all__ = ["PRESETS", "MetaplasticConfig", "run"]
+__all__ = ["PRESETS", "MetaplasticConfig", "check", "run"]
 
 
 def run(config: MetaplasticConfig, run: Run) -> dict[str, Any]:
     """Train the claimed networks, compare all schemes, study settings; returns the result."""
-    studies.check(config)
+    check(config)
     done = Jobs[Job](run, lambda job: learn(config, run, job)).outcomes
 
     def on_chips(group: str, points: Any) -> dict[str, list[dict[str, Any]]]:

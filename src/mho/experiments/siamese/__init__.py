@@ -20,7 +20,7 @@ from mho.experiments.siamese.result import Outcomes, result
 from mho.experiments.siamese.studies import STUDY, check, claimed, schemes
 from mho.experiments.siamese.training import Job, train
 
-__all__ = ["PRESETS", "SiameseConfig", "run"]
+__all__ = ["PRESETS", "SiameseConfig", "check", "run"]
 
 
 def run(config: SiameseConfig, run: Run) -> dict[str, Any]:

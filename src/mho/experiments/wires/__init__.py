@@ -21,13 +21,18 @@ from mho.experiments.wires.plan import Row
 from mho.experiments.wires.result import result
 from mho.experiments.wires.systems import TRAINED, behind, refreshed, write_once
 
-__all__ = ["PRESETS", "WiresConfig", "run"]
+__all__ = ["PRESETS", "WiresConfig", "check", "run"]
+
+
+def check(config: WiresConfig) -> None:
+    """Refuse what the systems' own experiments refuse."""
+    check_lifelong(config.metaplastic)
+    check_in_place(config.siamese)
 
 
 def run(config: WiresConfig, run: Run) -> dict[str, Any]:
     """Train without wires and through them, put wires behind the arrays; returns the result."""
-    check_lifelong(config.metaplastic)
-    check_in_place(config.siamese)
+    check(config)
     rows: list[Row] = []
     if "bmcnn" in config.systems:
         rows += write_once(config, run)
