@@ -52,22 +52,17 @@ def pool(folders: Sequence[Path]) -> dict[str, Any]:
     maps = _pooled(results, "maps", _map)
     bars = _pooled(results, "bars", _bars)
     tables = _pooled(results, "tables", _table)
-    kept = [f"bars '{b['title']}'" for b in bars if b.get("pooled") == "first"]
+    kept = [block for block in ("histograms", "ledger", "cost") if first.get(block)]
+    kept += [f"bars '{b['title']}'" for b in bars if b.get("pooled") == "first"]
     kept += [f"map '{m['title']}'" for m in maps if m.get("pooled") == "first"]
     kept += [f"table '{t['title']}'" for t in tables if t.get("pooled") == "first"]
     kept += [f"array '{c['title']}'" for c in first.get("circuits", [])]
-    kept += [
-        f"line '{line['name']}' of '{same[0]['title']}'"
-        for same in _matched(results, "curves")
-        for line in same[0]["series"]
-        if len(same) > 1
-        and same[0].get("pooled") != "points"
-        and len(_twins(line, same)) < len(same)
-    ]
+    kept += [kept_of for same in _matched(results, "curves") if (kept_of := _own_lines(same))]
     kept += ["all that the others did not do beside their claims"] * fewer
     return first | {
-        "summary": f"{first.get('summary', '')} Pooled over the seeds {_listed(seeds)}. Of seed "
-        f"{seeds[0]} alone are histograms, ledger, cost{_listed(kept, ', ')}.",
+        "summary": f"{first.get('summary', '')} Pooled over the seeds {_listed(seeds)}."
+        + _listed(kept, f" Of seed {seeds[0]} alone are ")
+        + "." * bool(kept),
         "seeds": seeds,
         "wall_s": round(sum(r["wall_s"] for r in results), 1),
         "claims": claims,
@@ -203,6 +198,17 @@ def _spread(
         )
         for mean, inside, values in zip(means, within, columns, strict=True)
     ]  # fmt: skip
+
+
+def _own_lines(same: Sequence[dict[str, Any]]) -> str:
+    """Which lines of a curve are the first's alone, in words; empty if none."""
+    if len(same) == 1 or same[0].get("pooled") == "points":
+        return ""
+    lines = [line for line in same[0]["series"] if len(_twins(line, same)) < len(same)]
+    if len(lines) == len(same[0]["series"]):
+        return f"curve '{same[0]['title']}'"
+    names = ", ".join(f"'{line['name']}'" for line in lines)
+    return names and f"line{'s' * (len(lines) > 1)} {names} of '{same[0]['title']}'"
 
 
 def _twins(line: dict[str, Any], same: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
