@@ -47,10 +47,8 @@ class Waveform(Config, ABC):
         return lambda s: first + slope * s
 
 
-class Sine(Waveform):
-    """v = amplitude sin(2 pi frequency t)."""
-
-    family: ClassVar[str] = "sine"
+class Periodic(Waveform):
+    """Whole periods of both polarities."""
 
     amplitude: float
     """Peak voltage [V]; negative: the negative half comes first."""
@@ -63,6 +61,12 @@ class Sine(Waveform):
     def duration(self) -> float:
         """cycles / frequency."""
         return self.cycles / self.frequency
+
+
+class Sine(Periodic):
+    """v = amplitude sin(2 pi frequency t)."""
+
+    family: ClassVar[str] = "sine"
 
     def corners(self) -> Float64[Tensor, " n"]:
         """Crossings of 0 V."""
@@ -116,22 +120,10 @@ class Samples(Waveform):
         return torch.from_numpy(np.interp(t.numpy(), self.times, self.volts))
 
 
-class Triangle(Waveform):
+class Triangle(Periodic):
     """Straight sweeps 0, amplitude, 0, -amplitude, 0."""
 
     family: ClassVar[str] = "triangle"
-
-    amplitude: float
-    """Peak voltage [V]; negative: the negative half comes first."""
-    frequency: Annotated[float, Range(above=0.0)]
-    """Frequency [Hz]."""
-    cycles: Annotated[int, Range(least=1)] = 1
-    """Number of periods [1]."""
-
-    @property
-    def duration(self) -> float:
-        """cycles / frequency."""
-        return self.cycles / self.frequency
 
     def corners(self) -> Float64[Tensor, " n"]:
         """Peaks and crossings of 0 V."""
