@@ -13,7 +13,7 @@ from mho.experiments.run import Run
 from mho.experiments.wires.compensation import COMPENSATIONS, PARTS, STRONG, behind_wires, fit
 from mho.experiments.wires.config import PRESETS, WiresConfig
 from mho.experiments.wires.plan import Point, claimed, points
-from mho.experiments.wires.systems import behind
+from mho.experiments.wires.systems import behind, refreshed
 from mho.learning.layer import memristive_layers
 from mho.report.schema import read_run
 from resuming import done, unbroken_and_resumed
@@ -117,6 +117,13 @@ def test_training_through_wires_resumes_to_the_same_numbers(tmp_path: Path) -> N
     )
     assert one == two
     assert {row["split"] for row in one} == {"validation", "test"}
+
+
+def test_the_error_of_estimates_survives_a_break(tmp_path: Path) -> None:
+    whole = config(refresh_per_class=200)
+    one, two = unbroken_and_resumed(tmp_path, whole.to_toml(), lambda run: refreshed(whole, run, 9))
+    assert one == two
+    assert one["staleness"] > 0
 
 
 def test_a_run_says_what_wires_cost(tmp_path: Path) -> None:

@@ -166,8 +166,10 @@ def test_saved_and_loaded_it_goes_on_as_if_nothing_had_been(refresh: int) -> Non
             move(each, seed=seed)
             mho.write(each)
         each.outcome = torch.cat([kept, each(x)])
+        each.error = first(each).crossbar.staleness
     assert torch.equal(loaded.outcome, net.outcome)
     assert torch.equal(twin.outcome, net.outcome)
+    assert loaded.error == net.error == twin.error > 0
 
 
 def test_rewired_chips_are_those_that_were_made_so() -> None:

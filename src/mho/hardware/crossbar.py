@@ -57,6 +57,7 @@ class Crossbar(nn.Module):
         seen (chips, *cells): float32, conductance [S] as seen from the ends of the lines, if there
             are wires: right at their last solution, estimated for cells written since.
         unsolved (tiles,): bool, tiles with a cell written since, if there are wires.
+        misjudged (): float64, largest error of those estimates, if there are wires.
 
     Positions are those of the weights: `place` orders each chip's devices over them, once.
 
@@ -91,9 +92,6 @@ class Crossbar(nn.Module):
         """Reads of every cell, those of padding included, before placement."""
         self.unsettled = 0
         """Write events since the wires were last solved."""
-        self.staleness = 0.0
-        """Largest error of the estimates that a solution of the wires has replaced since the whole
-        was programmed: its root mean square over that of what the tiles really show [1]."""
         shape = (len(chips), *tiling.shape)
         self.register_buffer("conductance", torch.zeros(shape, dtype=torch.float32))
         self.register_buffer("level", torch.full(tiling.shape, UNFORMED, dtype=torch.int16))
@@ -110,15 +108,17 @@ class Crossbar(nn.Module):
 
     def _wire(self) -> None:
         """Have buffers for wires, or none, as the hardware says; nothing is solved yet."""
-        self._wires = self.hardware.wires
-        self._wired = bool(self._wires)
+        self._wired = bool(self.hardware.wires)
         self._shown = "seen" if self._wired else "conductance"
-        for name in ("seen", "unsolved"):
+        for name in ("seen", "unsolved", "misjudged"):
             self._buffers.pop(name, None)
         if self._wired:
+            device = self.level.device
             self.register_buffer("seen", self.conductance.clone())
-            unsolved = torch.ones(self.tiling.tiles, dtype=torch.bool, device=self.level.device)
+            unsolved = torch.ones(self.tiling.tiles, dtype=torch.bool, device=device)
             self.register_buffer("unsolved", unsolved)
+            misjudged = torch.zeros((), dtype=torch.float64, device=device)
+            self.register_buffer("misjudged", misjudged)
 
     def rewire(self, hardware: Hardware) -> None:
         """The same cells behind other wires: `hardware` may differ in these alone."""
@@ -129,7 +129,14 @@ class Crossbar(nn.Module):
     def solve_all(self) -> None:
         """Solve the wires after all cells were programmed: there was no estimate to speak of."""
         self.solve()
-        self.staleness = 0.0
+        if self._wired:
+            self.get_buffer("misjudged").zero_()
+
+    @property
+    def staleness(self) -> float:
+        """Largest error of the estimates that a solution of the wires has replaced since the whole
+        was programmed: its root mean square over that of what the tiles really show [1]."""
+        return self.get_buffer("misjudged").item() if self._wired else 0.0
 
     @property
     def due(self) -> bool:
@@ -145,9 +152,10 @@ class Crossbar(nn.Module):
         if len(tiles) == 0:
             return
         seen = self.get_buffer("seen")
-        exact = self._wires.seen(self.conductance[:, tiles])
+        exact = self.hardware.wires.seen(self.conductance[:, tiles])
         apart = (seen[:, tiles] - exact).norm() / exact.norm().clamp(min=1e-30)
-        self.staleness = max(self.staleness, apart.item())
+        misjudged = self.get_buffer("misjudged")
+        misjudged.copy_(torch.maximum(misjudged, apart))
         seen[:, tiles] = exact
         self.get_buffer("unsolved").zero_()
 
