@@ -7,15 +7,14 @@ of them may be 0.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Float
-from scipy.linalg import get_lapack_funcs
 from torch import Tensor
 
-(dpttrs,) = get_lapack_funcs(["pttrs"], dtype=np.float64)
 FEW = 512
 """Up to this many lines on a CPU, LAPACK is faster than a step along all lines at once."""
 
@@ -63,7 +62,7 @@ class Lines:
         """Turn currents put into the nodes [A] into the voltages of the nodes [V], in place."""
         if self._factors is not None:
             by_line = x.movedim(0, -1)
-            u, _ = dpttrs(*self._factors, by_line.reshape(-1, 1).numpy(), overwrite_b=True)
+            u, _ = _dpttrs()(*self._factors, by_line.reshape(-1, 1).numpy(), overwrite_b=True)
             by_line.copy_(torch.from_numpy(u).view(by_line.shape))
             return
         nodes, share = x.unbind(), self._share
@@ -80,3 +79,11 @@ class Lines:
         below[-1] = 0.0
         below = below.movedim(0, -1).reshape(-1)[: max(1, len(diagonal) - 1)]
         return diagonal.numpy(), below.numpy()
+
+
+@cache
+def _dpttrs() -> Any:
+    """LAPACK's solver; SciPy is loaded when it is first needed, not with the library."""
+    from scipy.linalg import get_lapack_funcs
+
+    return get_lapack_funcs(["pttrs"], dtype=np.float64)[0]
