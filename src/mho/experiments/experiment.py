@@ -75,6 +75,11 @@ def plain_accuracy(
     return mho.evaluate(net, batches(pair, 1000, seed=None))[0].item()
 
 
+def in_parts(inputs: Tensor, most: int) -> tuple[Tensor, ...]:
+    """Inputs in batches of at most so many, of equal size but for one."""
+    return inputs.tensor_split(-(-len(inputs) // most))
+
+
 def imperfect(hardware: mho.Hardware, what: str, value: float) -> mho.Hardware:
     """The same multi-level chips with one imperfection changed.
 

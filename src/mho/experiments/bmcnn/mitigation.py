@@ -16,6 +16,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 import mho
 from mho.errors import invalid, unknown
+from mho.experiments.experiment import in_parts
 
 REFIT_STEPS = 20
 """Steps of a refit, at most."""
@@ -233,11 +234,6 @@ def effort(choice: Mitigation, net: nn.Module, images: int) -> Effort:
         writes=counts.totals()["writes"] / (counts.chips * cells),
         cells=choice.copies,
     )
-
-
-def in_parts(inputs: Tensor, most: int) -> tuple[Tensor, ...]:
-    """Inputs in batches of at most so many, of equal size but for one."""
-    return inputs.tensor_split(-(-len(inputs) // most))
 
 
 def probabilities(net: nn.Module, inputs: Tensor) -> Tensor:

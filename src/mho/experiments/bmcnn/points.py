@@ -15,11 +15,11 @@ from mho.experiments.bmcnn.mitigation import (
     Effort,
     Known,
     effort,
-    in_parts,
     mitigation,
     probabilities,
 )
 from mho.experiments.bmcnn.network import on_arrays
+from mho.experiments.experiment import in_parts
 from mho.experiments.run import Run
 from mho.hardware.streams import key
 from mho.learning.chips import at_once

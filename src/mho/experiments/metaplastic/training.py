@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 import mho
 from mho.data import Task, batches
-from mho.experiments.experiment import Lap, seeded
+from mho.experiments.experiment import Lap, in_parts, seeded
 from mho.experiments.metaplastic.config import MetaplasticConfig
 from mho.experiments.metaplastic.phases import Mixed, Phase, phases
 from mho.experiments.metaplastic.schemes import SCHEMES, Scheme
@@ -229,7 +229,7 @@ class Learner:
         """The end of a task: refresh what is kept for it, consolidate."""
         mho.calibrate(self.net, feed.sample(CALIBRATION))
         x = feed.sample(self.config.refreshed)
-        mho.refresh_batchnorm(self.net, x.tensor_split(-(-len(x) // CALIBRATION)))
+        mho.refresh_batchnorm(self.net, in_parts(x, CALIBRATION))
         if not self.one_state:
             for task, (x, y) in zip(phase.tasks, feed.apart(self.config.refreshed), strict=True):
                 self.states.keep(task.name)

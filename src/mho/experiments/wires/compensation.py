@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 import mho
 from mho.errors import unknown
+from mho.experiments.experiment import in_parts
 from mho.learning.layer import memristive_layers
 
 PARTS: dict[str, str] = {
@@ -81,7 +82,7 @@ def fit(net: nn.Module, compensation: str, inputs: Tensor) -> None:
     if "column" in parts:
         mho.tune(net, inputs, per="column")
     if "batch norm" in parts:
-        mho.refresh_batchnorm(net, inputs.tensor_split(-(-len(inputs) // 1000)))
+        mho.refresh_batchnorm(net, in_parts(inputs, 1000))
     mho.calibrate(net, inputs)
 
 
