@@ -25,6 +25,7 @@ from mho.hardware import (
     simulate,
 )
 from mho.learning.accuracy_matrix import AccuracyMatrix
+from mho.learning.age import age
 from mho.learning.batchnorm import refresh_batchnorm
 from mho.learning.bayesian import BayesianSteps
 from mho.learning.consolidation import ElasticWeights, PathImportance, SynapticIntelligence
@@ -50,6 +51,8 @@ from mho.learning.virtual import expect_batchnorm
 from mho.learning.write import WriteStep, write
 from mho.physics import (
     Conduction,
+    Disturb,
+    Flicker,
     LogTime,
     MultiLevel,
     Ohmic,
@@ -60,6 +63,7 @@ from mho.physics import (
     Resistance,
     Sinh,
     Spread,
+    Telegraph,
     Transistor,
     TwoState,
     Verify,
@@ -75,8 +79,10 @@ __all__ = [
     "BayesianSteps",
     "Budget",
     "Conduction",
+    "Disturb",
     "ElasticWeights",
     "Every",
+    "Flicker",
     "Hardware",
     "HiddenPrecision",
     "IntervalRule",
@@ -102,12 +108,14 @@ __all__ = [
     "SynapticIntelligence",
     "TaskRecognizer",
     "TaskStates",
+    "Telegraph",
     "TikiTaka",
     "Transistor",
     "TwoState",
     "Verify",
     "Wires",
     "WriteStep",
+    "age",
     "calibrate",
     "confusion",
     "convert",

@@ -9,6 +9,7 @@ from typing import NamedTuple, Self
 import torch
 from torch import Tensor, nn
 
+from mho.hardware.ageing import Ageing
 from mho.hardware.assignment import sources
 from mho.hardware.hardware import Hardware
 from mho.hardware.small import Array, as_tensor, joined, most_of_each, small
@@ -54,10 +55,13 @@ class Crossbar(nn.Module):
             rows and events: what follows one after another where a row's cells are served at once.
         trait_* (chips, *cells): float32, device-to-device traits of the cell family.
         budget (chips, *cells): float32, pulses a cell stands, if endurance spreads.
-        seen (chips, *cells): float32, conductance [S] as seen from the ends of the lines, if there
-            are wires: right at their last solution, estimated for cells written since.
+        seen (chips, *cells): float32, conductance [S] as seen from the ends of the lines with the
+            slow noise of the moment, if there are wires or such noise: right at the last solution
+            of the wires, estimated for cells written since.
         unsolved (tiles,): bool, tiles with a cell written since, if there are wires.
         misjudged (): float64, largest error of those estimates, if there are wires.
+
+    `ageing` holds what time and use do to the cells; None if they do nothing.
 
     Positions are those of the weights: `place` orders each chip's devices over them, once.
 
@@ -101,6 +105,7 @@ class Crossbar(nn.Module):
         for count in ("set_pulses", "reads", "row_pulses", "row_reads"):
             self.register_buffer(count, torch.zeros(len(chips), dtype=torch.int64))
         self._trait_names: tuple[str, ...] = ()
+        self.ageing = Ageing(hardware, seed, chips, tiling.shape) if hardware.ages else None
         self._make()
         self._look()
         self._wire()
@@ -109,16 +114,32 @@ class Crossbar(nn.Module):
     def _wire(self) -> None:
         """Have buffers for wires, or none, as the hardware says; nothing is solved yet."""
         self._wired = bool(self.hardware.wires)
-        self._shown = "seen" if self._wired else "conductance"
+        fluctuates = self.ageing is not None and self.ageing.fluctuates
+        self._shown = "seen" if self._wired or fluctuates else "conductance"
         for name in ("seen", "unsolved", "misjudged"):
             self._buffers.pop(name, None)
+        if self._shown == "seen":
+            self.register_buffer("seen", self.conductance.clone())
         if self._wired:
             device = self.level.device
-            self.register_buffer("seen", self.conductance.clone())
             unsolved = torch.ones(self.tiling.tiles, dtype=torch.bool, device=device)
             self.register_buffer("unsolved", unsolved)
             misjudged = torch.zeros((), dtype=torch.float64, device=device)
             self.register_buffer("misjudged", misjudged)
+
+    def age(self, seconds: float, temperature: float | None) -> None:
+        """Let time pass; see `mho.age`. Without laws of time nothing happens."""
+        if self.ageing is None:
+            return
+        free = (self.fault == HEALTHY) | (self.fault == WORN)
+        self.ageing.advance(seconds, temperature, self.conductance, free, self.vectors)
+        if self._wired:
+            self.get_buffer("unsolved").fill_(True)
+            misjudged = self.get_buffer("misjudged").clone()
+            self.solve()
+            self.get_buffer("misjudged").copy_(misjudged)  # it was no estimate that was replaced
+        else:
+            self.solve()
 
     def rewire(self, hardware: Hardware) -> None:
         """The same cells behind other wires: `hardware` may differ in these alone."""
@@ -146,13 +167,17 @@ class Crossbar(nn.Module):
     def solve(self) -> None:
         """Solve the wires of the tiles that were written since they were last solved."""
         self.unsettled = 0
+        if self._shown == "conductance":
+            return
+        seen = self.get_buffer("seen")
+        g = self.conductance if self.ageing is None else self.ageing.shown(self.conductance)
         if not self._wired:
+            seen.copy_(g)
             return
         tiles = self.get_buffer("unsolved").nonzero().squeeze(1)
         if len(tiles) == 0:
             return
-        seen = self.get_buffer("seen")
-        exact = self.hardware.wires.seen(self.conductance[:, tiles])
+        exact = self.hardware.wires.seen(g[:, tiles])
         apart = (seen[:, tiles] - exact).norm() / exact.norm().clamp(min=1e-30)
         misjudged = self.get_buffer("misjudged")
         misjudged.copy_(torch.maximum(misjudged, apart))
@@ -279,7 +304,12 @@ class Crossbar(nn.Module):
         if scheme.verifies:
             self._count("reads", reads.sum(1))
             self._count("row_reads", self._most_in_rows(cells, reads))
-        if self._wired:
+        if self.ageing is not None:
+            sets = pulses * raised
+            told = map(as_tensor, (conductance, sets, pulses - sets))
+            which = None if cells is None else as_tensor(cells)
+            self.ageing.wrote(which, *told, reads=self.vectors)
+        if self._shown == "seen":
             self._estimate(cells, at, present[at], conductance)
         present[at] = conductance
         self._state("level", cells)[slice(None) if cells is None else cells] = level
@@ -290,11 +320,14 @@ class Crossbar(nn.Module):
             self._wear_out()
 
     def _estimate(self, cells: Array | None, at: Array, before: Array, after: Array) -> None:
-        """Let what is seen of cells change as they do themselves, until the wires are solved."""
+        """Let what is seen of cells change as they do themselves; with wires, until these are
+        solved."""
         seen = self._state("seen", cells)
         share = as_tensor(seen[at]) / as_tensor(before)
         estimate = torch.where(as_tensor(before) > 0, share, 1.0).mul_(as_tensor(after))
         seen[at] = estimate if cells is None else small(estimate)
+        if not self._wired:
+            return
         unsolved, cells_of_tile = self._buffer("unsolved"), self.level[0].numel()
         unsolved[slice(None) if cells is None else as_tensor(cells) // cells_of_tile] = True
         self.__dict__["unsettled"] += 1
@@ -435,6 +468,10 @@ def _write_kind(wanted: Sequence[tuple[Crossbar, _Request]]) -> None:
     if hardware.device.remembers or hardware.programming.read_first:
         present = Present(of_cells("conductance"), held.clamp_(min=0))
     done = hardware.programming.program(hardware.device, level, traits, noise, present)
+    if hardware.device.closes:
+        budget = of_cells("budget") if "budget" in first._buffers else first._endurance()
+        worn = of_cells("pulses") / budget
+        done = hardware.programming.within(hardware.device, level, done, worn)
     whole = wanted[0][1].cells is None
     conductance, pulses, reads = done if whole else map(small, done)
     start = 0

@@ -11,7 +11,22 @@ from mho.hardware.placement import Placement
 from mho.hardware.redundancy import Copies
 from mho.hardware.slicing import Sliced
 from mho.hardware.wiring import Ohms, Wires
-from mho.physics import MultiLevel, OpenLoop, PulseResponse, TwoState, Verify
+from mho.physics import (
+    Disturb,
+    Flicker,
+    LogTime,
+    MultiLevel,
+    OpenLoop,
+    PowerLaw,
+    Preset,
+    PulseResponse,
+    Telegraph,
+    TwoState,
+    Verify,
+)
+
+OVER_TIME = ("retention", "flicker", "telegraph", "disturb")
+"""Fields of `Hardware` and of `Preset` that say what time and use do to a cell."""
 
 _MOST_MAGNITUDES = 1 << 16
 """Largest base^slices: beyond, float32 no longer tells the levels apart well."""
@@ -22,6 +37,14 @@ class Hardware(Config):
 
     device: TwoState | MultiLevel | PulseResponse
     """The cell; see `mho.devices.get`."""
+    retention: PowerLaw | LogTime | None = None
+    """How cells relax as `mho.age` lets time pass; None: they do not."""
+    flicker: Flicker | None = None
+    """1/f noise of the cells, frozen but when `mho.age` lets time pass; None: none."""
+    telegraph: Telegraph | None = None
+    """Random telegraph noise, likewise."""
+    disturb: Disturb | None = None
+    """What reads, and pulses on neighbours, do to a cell by the next `mho.age`; None: nothing."""
     mapping: MappingName = "differential"
     """How a weight sits on cells."""
     copies: Annotated[int, Range(least=1, most=64)] = 1
@@ -99,6 +122,27 @@ class Hardware(Config):
         if self.predistortion and self.slices > 1:
             allowed = "0 with slices above 1: no digit alone can be corrected"
             raise invalid("Hardware.predistortion", self.predistortion, allowed)
+
+    @classmethod
+    def of(cls, preset: Preset) -> Hardware:
+        """Chips of a preset's cell and all that it says of time and noise, else the defaults.
+
+        Raises:
+            ValueError: the preset has no cell.
+        """
+        if preset.device is None:
+            raise invalid("Preset.device", None, "a cell; the preset has none")
+        return cls(device=preset.device).over_time(preset)
+
+    def over_time(self, preset: Preset | None) -> Hardware:
+        """The same chips with what a preset says of time and noise; None: cells that time leaves
+        alone."""
+        return self.replace(**{name: getattr(preset, name, None) for name in OVER_TIME})
+
+    @property
+    def ages(self) -> bool:
+        """Whether time, reads or pulses on neighbours change a cell."""
+        return any(getattr(self, name) is not None for name in OVER_TIME)
 
     @property
     def cells(self) -> Mapping:

@@ -177,6 +177,11 @@ class ArrayLayer(ReadArrays):
         self.crossbar.rewire(hardware)
         self._fold_cells()
 
+    def age(self, seconds: float, temperature: float | None) -> None:
+        """Let time pass; see `mho.age`."""
+        self.crossbar.age(seconds, temperature)
+        self._fold_cells()
+
     def _fold_cells(self) -> None:
         """Weights that the arrays realize, from what is seen of all cells."""
         self.parts = None

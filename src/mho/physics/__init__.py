@@ -3,6 +3,8 @@
 from mho.physics import dynamics
 from mho.physics.cell import Cell, LandingCell, Traits
 from mho.physics.conduction import Conduction, Ohmic, Sinh, Transistor
+from mho.physics.disturb import Disturb
+from mho.physics.fluctuation import Flicker, Telegraph
 from mho.physics.multi_level import MultiLevel
 from mho.physics.noise import GeneratorNoise, Noise
 from mho.physics.preset import Preset
@@ -19,6 +21,8 @@ __all__ = [
     "Cell",
     "Conduction",
     "Device",
+    "Disturb",
+    "Flicker",
     "GeneratorNoise",
     "LandingCell",
     "LogTime",
@@ -36,6 +40,7 @@ __all__ = [
     "Retention",
     "Sinh",
     "Spread",
+    "Telegraph",
     "Traits",
     "Transistor",
     "TwoState",

@@ -36,6 +36,11 @@ class Cell(Config, ABC):
     """Programming pulses after which a cell keeps its value for good [1]; None: never."""
     endurance_spread: Annotated[float, Range(least=0.0, most=3.0)] = 0.0
     """Standard deviation of ln(endurance) between devices [1]."""
+    closing: Annotated[tuple[float, float], Range(least=0.0, most=1.0)] = (0.0, 0.0)
+    """Shares of the window lost at its lower and at its upper end when a cell's endurance is spent;
+    in between the loss is `closing (pulses / endurance)^closing_power` [1]."""
+    closing_power: Annotated[float, Range(above=0.0, most=10.0)] = 1.0
+    """How late the window closes: 1 in even steps, above 1 mostly near the end [1]."""
     doi: str = ""
     """Where the numbers come from."""
     note: str = ""
@@ -46,6 +51,11 @@ class Cell(Config, ABC):
         stuck = self.stuck_on + self.stuck_off
         if stuck > 1.0:
             raise invalid(f"{type(self).__name__}.stuck_on + stuck_off", stuck, "at most 1")
+        if self.closes and self.endurance is None:
+            allowed = "(0, 0) without an endurance"
+            raise invalid(f"{type(self).__name__}.closing", self.closing, allowed)
+        if sum(self.closing) > 1.0:
+            raise invalid(f"{type(self).__name__}.closing", self.closing, "a sum of at most 1")
 
     @property
     @abstractmethod
@@ -56,6 +66,21 @@ class Cell(Config, ABC):
     @abstractmethod
     def window(self) -> tuple[float, float]:
         """Nominal conductance of the lowest and the highest level [S]."""
+
+    @property
+    def closes(self) -> bool:
+        """Whether the window closes as a cell wears."""
+        return any(self.closing)
+
+    def reach(self, worn: Float[Tensor, "*n"]) -> tuple[Float[Tensor, "*n"], Float[Tensor, "*n"]]:
+        """Least and most that a cell can be programmed to [S], of the share worn of its endurance.
+
+        Args:
+            worn: (...) pulses over endurance; 1 counts for all above.
+        """
+        low, high = self.window
+        lost = worn.clamp(0.0, 1.0) ** self.closing_power * (high - low)
+        return low + self.closing[0] * lost, high - self.closing[1] * lost
 
     @property
     def step(self) -> float:

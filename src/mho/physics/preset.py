@@ -8,6 +8,8 @@ from typing import Any
 from mho.config import Config, read_toml
 from mho.errors import invalid
 from mho.physics.conduction import Ohmic, Sinh, Transistor
+from mho.physics.disturb import Disturb
+from mho.physics.fluctuation import Flicker, Telegraph
 from mho.physics.multi_level import MultiLevel
 from mho.physics.pulse_response import PulseResponse
 from mho.physics.retention import LogTime, PowerLaw
@@ -15,9 +17,9 @@ from mho.physics.two_state import TwoState
 
 
 class Preset(Config):
-    """A cell, its law of conduction and its law of retention; what is not known is None.
+    """A cell and the laws of what else it does; what is not known is None.
 
-    As TOML each is a table: [device], [conduction], [retention].
+    As TOML each is a table of the field's name: [device], [conduction], [retention] and so on.
     """
 
     device: TwoState | MultiLevel | PulseResponse | None = None
@@ -26,6 +28,12 @@ class Preset(Config):
     """How its current follows the voltage."""
     retention: PowerLaw | LogTime | None = None
     """How it relaxes."""
+    flicker: Flicker | None = None
+    """Its 1/f noise."""
+    telegraph: Telegraph | None = None
+    """Its random telegraph noise."""
+    disturb: Disturb | None = None
+    """What reads, and pulses on its neighbours, do to it."""
     note: str = ""
     """Where the numbers come from."""
 
@@ -42,5 +50,5 @@ class Preset(Config):
         except ValueError as error:
             raise invalid("device file", str(path), f"a preset ({error})") from error
         if preset.replace(note="") == cls():
-            raise invalid("device file", str(path), "a table [device], [conduction] or [retention]")
+            raise invalid("device file", str(path), "a table such as [device] or [retention]")
         return preset

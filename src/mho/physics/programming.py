@@ -64,6 +64,12 @@ class OpenLoop(Config):
         """Expected conductance of cells programmed to `level` (...) [S]."""
         return cell.mean(level)
 
+    def within(
+        self, cell: Cell, level: Shaped[Tensor, "*#n"], done: Programmed, worn: Float[Tensor, "*n"]
+    ) -> Programmed:
+        """`done` on cells whose window has closed: they stop at its edge; see `Cell.reach`."""
+        return done._replace(conductance=done.conductance.clamp(*cell.reach(worn)))
+
     def program(
         self,
         cell: LandingCell | PulseResponse,
@@ -145,6 +151,29 @@ class Verify(Config):
                 return self._kept(cell, level, present, done)
             return done
         return self._approach(cell, level, traits, noise, present)
+
+    def within(
+        self,
+        cell: LandingCell | PulseResponse,
+        level: Shaped[Tensor, "*#n"],
+        done: Programmed,
+        worn: Float[Tensor, "*n"],
+    ) -> Programmed:
+        """`done` on cells whose window has closed: they stop at its edge; see `Cell.reach`.
+
+        A target beyond tolerance of the edge takes all attempts.
+        """
+        low, high = cell.reach(worn)
+        g = done.conductance.clamp(low, high)
+        nominal = cell.nominal(level).to(g).expand(g.shape)
+        edge = nominal.clamp(low, high)
+        hopeless = (nominal - edge).abs() > self.tolerance * cell.step
+        pulses, reads = self.on_stuck(cell, level.expand(g.shape), edge)
+        return Programmed(
+            torch.where(hopeless, edge, g),
+            torch.where(hopeless, pulses, done.pulses),
+            torch.where(hopeless, reads, done.reads),
+        )
 
     def on_stuck(
         self, cell: LandingCell | PulseResponse, level: Tensor, g: Tensor

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from typing import Annotated, ClassVar
 
 import torch
 from jaxtyping import Float
+from scipy import constants
 from torch import Tensor
 
 from mho.config import Config, Range
+from mho.errors import invalid
 from mho.physics.noise import Noise
+
+BOLTZMANN = constants.k / constants.e
+"""Boltzmann's constant [eV / K]."""
 
 
 class Retention(Config, ABC):
@@ -18,10 +24,31 @@ class Retention(Config, ABC):
 
     Each cell relaxes at a rate of its own, normal between cells and drawn once; `g` is what the
     cell held at the time `t0` after it was programmed. The law is not used before t0.
+
+    Heat speeds time up by the Arrhenius factor `exp(E_a / k (1 / T_0 - 1 / T))`.
     """
 
     t0: Annotated[float, Range(above=0.0)] = 1.0
     """Time after programming at which a cell holds what it was programmed to [s]."""
+    activation: Annotated[float, Range(least=0.0, most=5.0)] | None = None
+    """Activation energy E_a [eV]; None: not known, so no other temperature can be asked for."""
+    temperature: Annotated[float, Range(above=0.0, most=2000.0)] = 300.0
+    """Temperature T_0 that the law was measured at [K]."""
+
+    def acceleration(self, temperature: float | None) -> float:
+        """Seconds at the law's own temperature that pass in one second at another one [K].
+
+        Raises:
+            ValueError: the temperature is not above 0, or the law has no activation energy.
+        """
+        if temperature is None or temperature == self.temperature:
+            return 1.0
+        if not 0 < temperature < math.inf:
+            raise invalid("temperature", temperature, "a finite number in (0, inf) K, or None")
+        if self.activation is None:
+            allowed = f"{self.temperature:g} K: {type(self).__name__}.activation is not given"
+            raise invalid("temperature", temperature, allowed)
+        return math.exp(self.activation / BOLTZMANN * (1 / self.temperature - 1 / temperature))
 
     @abstractmethod
     def rates(self, noise: Noise) -> Float[Tensor, "*n"]:

@@ -1,0 +1,177 @@
+"""What time and use do to the cells of a crossbar between programming events."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from mho.hardware.hardware import Hardware
+from mho.hardware.streams import ChipNoise
+
+SET, RESET = 0, 1
+"""Rows of the counts of pulses on neighbours."""
+
+
+class Ageing(nn.Module):
+    """The clock of a crossbar's chips, and what each cell's laws of time have to remember.
+
+    A law that the hardware lacks takes no buffer. With `cells = (tiles, rows, width)`:
+        clock (3,): float64, seconds; seconds of retention, which heat makes longer; calls so far.
+        rate (chips, *cells): float32, each cell's rate of relaxation.
+        landed (chips, *cells): float32 [S], what each cell was last programmed to.
+        since (chips, *cells): float64, seconds of retention on the clock then.
+        wander (k, chips, *cells): float32, relaxations of the 1/f noise.
+        depth, pace (chips, *cells): float32, depth of each trap, factor of its dwell times.
+        full (chips, *cells): bool, traps that hold a charge.
+        reads_before (chips, *cells): float64, reads of the chip when the cell was last programmed.
+        rows (2, chips, tiles * rows), columns (2, chips, tiles * width): float64, SET and RESET
+            pulses on each word line and each bit line.
+        pulses_before (2, chips, *cells): float64, those on a cell's lines when it was programmed.
+
+    Args:
+        hardware: which laws there are.
+        seed: identifies the layer's chips.
+        chips: which chips of the seed.
+        shape: (tiles, rows, width).
+    """
+
+    clock: Tensor
+
+    def __init__(
+        self, hardware: Hardware, seed: int, chips: range, shape: tuple[int, int, int]
+    ) -> None:
+        super().__init__()
+        self.hardware, self.seed, self.chips, self.shape = hardware, seed, chips, shape
+        zeros = torch.zeros((len(chips), *shape), dtype=torch.float64)
+        self.register_buffer("clock", torch.zeros(3, dtype=torch.float64))
+        if hardware.retention is not None:
+            self.register_buffer("rate", hardware.retention.rates(self._noise("retention")))
+            self.register_buffer("landed", zeros.float())
+            self.register_buffer("since", zeros.clone())
+        if hardware.flicker is not None:
+            self.register_buffer("wander", hardware.flicker.start(self._noise("flicker")))
+        if hardware.telegraph is not None:
+            noise, law = self._noise("telegraph"), hardware.telegraph
+            self.register_buffer("depth", law.depths(noise))
+            self.register_buffer("pace", law.paces(noise))
+            self.register_buffer("full", law.start(noise))
+        if hardware.disturb is not None:
+            tiles, rows, width = shape
+            self.register_buffer("reads_before", zeros.clone())
+            self.register_buffer("rows", zeros.new_zeros(2, len(chips), tiles * rows))
+            self.register_buffer("columns", zeros.new_zeros(2, len(chips), tiles * width))
+            self.register_buffer("pulses_before", torch.stack([zeros, zeros]))
+
+    def _noise(self, *words: str | int) -> ChipNoise:
+        return ChipNoise(self.seed, self.chips, words, self.shape, self.clock.device)
+
+    @property
+    def fluctuates(self) -> bool:
+        """Whether what is seen of a cell is more than its conductance."""
+        return self.hardware.flicker is not None or self.hardware.telegraph is not None
+
+    def shown(self, conductance: Tensor) -> Tensor:
+        """Conductance (chips, *cells) [S] with the slow noise as it stands, never below 0."""
+        if self.hardware.flicker is not None:
+            wander = self.get_buffer("wander").sum(0)
+            conductance = conductance * (1 + wander).clamp_(min=0.0)
+        if self.hardware.telegraph is not None:
+            lost = self.get_buffer("depth") * self.get_buffer("full")
+            conductance = conductance * (1 - lost)
+        return conductance
+
+    def wrote(
+        self, cells: Tensor | None, landed: Tensor, sets: Tensor, resets: Tensor, reads: int
+    ) -> None:
+        """Take note of a programming event.
+
+        Args:
+            cells: flat positions (n,) on one chip; None: all.
+            landed: (chips, n) where the cells ended [S].
+            sets, resets: (chips, n) pulses that each took.
+            reads: input vectors that the chip has been read with so far.
+        """
+        pulsed = sets + resets > 0
+        if self.hardware.retention is not None:
+            self._note("landed", cells, pulsed, landed)
+            since = self.clock[1].expand(landed.shape)
+            self._note("since", cells, pulsed, since)
+        if self.hardware.disturb is not None:
+            self._note("reads_before", cells, pulsed, torch.full_like(landed, float(reads)))
+            self._pulse_lines(cells, pulsed, torch.stack([sets, resets]).double())
+
+    def _note(self, name: str, cells: Tensor | None, where: Tensor, value: Tensor) -> None:
+        """Set a buffer at cells of each chip, where (chips, n) says so."""
+        flat = self.get_buffer(name).flatten(1)
+        which = slice(None) if cells is None else cells
+        flat[:, which] = torch.where(where, value.to(flat.dtype), flat[:, which])
+
+    def _pulse_lines(self, cells: Tensor | None, pulsed: Tensor, pulses: Tensor) -> None:
+        """Count pulses (2, chips, n) on the lines of their cells."""
+        tiles, rows, width = self.shape
+        at = torch.arange(tiles * rows * width, device=pulsed.device) if cells is None else cells
+        row, column = at // width, at // (rows * width) * width + at % width
+        word, bit = self.get_buffer("rows"), self.get_buffer("columns")
+        before = word[..., row] + bit[..., column]
+        word.index_add_(2, row, pulses)
+        bit.index_add_(2, column, pulses)
+        others = word[..., row] + bit[..., column] - before - 2 * pulses
+        noted = self.get_buffer("pulses_before").flatten(2)
+        seen = before + 2 * pulses + others / 2
+        noted[..., at] = torch.where(pulsed, seen, noted[..., at])
+
+    def _neighbours(self) -> Tensor:
+        """SET and RESET pulses (2, chips, *cells) on each cell's lines since it was programmed."""
+        tiles, rows, width = self.shape
+        word = self.get_buffer("rows").view(2, -1, tiles, rows, 1)
+        bit = self.get_buffer("columns").view(2, -1, tiles, 1, width)
+        return word + bit - self.get_buffer("pulses_before")
+
+    def _disturbed(self, g: Tensor, reads: int) -> Tensor:
+        """Cells that held g (chips, *cells) [S] after all that was done around them; then that is
+        settled."""
+        disturb = self.hardware.disturb
+        assert disturb is not None
+        before, neighbours = self.get_buffer("reads_before"), self._neighbours()
+        g = disturb.after(g, self.hardware.device.window, reads - before, *neighbours)
+        before.fill_(reads)
+        self.get_buffer("pulses_before").add_(neighbours)
+        return g
+
+    def advance(
+        self,
+        seconds: float,
+        temperature: float | None,
+        conductance: Tensor,
+        free: Tensor,
+        reads: int,
+    ) -> None:
+        """Let time pass.
+
+        Args:
+            seconds: how long.
+            temperature: [K]; None: that of the retention's law.
+            conductance: (chips, *cells) [S], changed in place.
+            free: (chips, *cells) bool, cells that can change.
+            reads: input vectors that the chip has been read with so far.
+        """
+        hardware, law = self.hardware, self.hardware.retention
+        if hardware.disturb is not None:
+            base = conductance if law is None else self.get_buffer("landed")
+            base.copy_(torch.where(free & (base > 0), self._disturbed(base, reads), base))
+        faster = 1.0 if law is None else law.acceleration(temperature)
+        self.clock += self.clock.new_tensor([seconds, faster * seconds, 1.0])
+        calls = int(self.clock[2])
+        if law is not None:
+            elapsed = (self.clock[1] - self.get_buffer("since")).to(conductance.dtype)
+            landed = self.get_buffer("landed")
+            aged = law.at(elapsed, landed, self.get_buffer("rate"))
+            conductance.copy_(torch.where(free & (landed > 0), aged, conductance))
+        if hardware.flicker is not None:
+            wander = self.get_buffer("wander")
+            noise = self._noise("flicker", calls)
+            wander.copy_(hardware.flicker.after(seconds, wander, noise))
+        if hardware.telegraph is not None:
+            full, pace = self.get_buffer("full"), self.get_buffer("pace")
+            noise = self._noise("telegraph", calls)
+            full.copy_(hardware.telegraph.after(seconds, full, pace, noise))

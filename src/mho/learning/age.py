@@ -1,0 +1,44 @@
+"""Time passes on the chips of a network."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import nn
+
+from mho.errors import invalid
+from mho.learning.layer import memristive_layers
+
+
+@torch.no_grad()
+def age(net: nn.Module, seconds: float, temperature: float | None = None) -> None:
+    """Let time pass on all chips of a network: cells relax, noise wanders, disturb takes effect.
+
+    What happens is what `Hardware.retention`, `flicker`, `telegraph` and `disturb` say; between two
+    calls the chips stand still, so `age(net, 0)` brings disturb up to date and leaves the rest.
+    One long time and the same time in parts end alike: relaxation to rounding, noise in
+    distribution. Stuck cells stay as they are. No cell is written and levels stay; `mho.tune` can
+    correct the read-out afterwards, and writing a cell starts its relaxation anew.
+
+    Args:
+        net: a converted network.
+        seconds: how long [s], at least 0.
+        temperature: of the chips meanwhile [K]; None: that at which retention was measured. Noise
+            and disturb do not depend on it.
+
+    Raises:
+        ValueError: a time or temperature that cannot be, or a temperature other than that of a
+            retention law without activation energy; then nothing has changed.
+    """
+    if not 0 <= seconds < math.inf:
+        raise invalid("seconds", seconds, "a finite number in [0, inf)")
+    layers = memristive_layers(net).values()
+    for layer in layers:
+        law = layer.hardware.retention
+        if law is not None:
+            law.acceleration(temperature)
+        elif temperature is not None and not 0 < temperature < math.inf:
+            raise invalid("temperature", temperature, "a finite number in (0, inf) K, or None")
+    for layer in layers:
+        layer.age(seconds, temperature)
