@@ -57,14 +57,14 @@ class Flicker(Config):
         times = self.times
         return self.amplitude * math.sqrt(math.log(times[1] / times[0]))
 
-    def start(self, noise: Noise) -> Float[Tensor, k * n]:
+    def start(self, noise: Noise) -> Float[Tensor, " k *n"]:
         """Stationary relaxations of new cells, one row a time constant."""
         return torch.stack([self.sigma * noise.normal() for _ in self.times])
 
     def after(
-        self, seconds: float, state: Float[Tensor, k * n], noise: Noise
-    ) -> Float[Tensor, k * n]:
-        """The relaxations some time later, `x -> e x + sigma sqrt(1 - e^2) z`, `e = exp(-t / tau)`."""
+        self, seconds: float, state: Float[Tensor, " k *n"], noise: Noise
+    ) -> Float[Tensor, " k *n"]:
+        """Some time later: `x -> e x + sigma sqrt(1 - e^2) z` with `e = exp(-t / tau)`."""
         kept = [math.exp(-seconds / tau) for tau in self.times]
         fresh = [self.sigma * math.sqrt(-math.expm1(-2 * seconds / tau)) for tau in self.times]
         rows = zip(state, kept, fresh, strict=True)
