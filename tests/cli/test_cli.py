@@ -207,9 +207,26 @@ def wait_for_a_step(folder: Path, process: subprocess.Popen[bytes]) -> None:
     pytest.fail(f"no step was made: {process.communicate()[1].decode()}")
 
 
+def finish(folder: Path, *more: str) -> None:
+    """Run to the end."""
+    process = start(folder, *more)
+    _, said = process.communicate(timeout=300)
+    assert process.returncode == 0, said.decode()
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An unbroken run."""
+    folder = tmp_path_factory.mktemp("whole") / "run"
+    finish(folder)
+    return folder
+
+
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
-def test_killed_or_interrupted_it_resumes_to_the_same_result(tmp_path: Path, how: int) -> None:
-    broken, whole = tmp_path / "broken", tmp_path / "whole"
+def test_killed_or_interrupted_it_resumes_to_the_same_result(
+    tmp_path: Path, whole: Path, how: int
+) -> None:
+    broken = tmp_path / "broken"
     process = start(broken)
     wait_for_a_step(broken, process)
     process.send_signal(how)
@@ -219,10 +236,7 @@ def test_killed_or_interrupted_it_resumes_to_the_same_result(tmp_path: Path, how
         assert b"--resume" in said
     assert not (broken / "result.json").exists()
 
-    for folder, more in ((broken, ("--resume",)), (whole, ())):
-        process = start(folder, *more)
-        _, said = process.communicate(timeout=300)
-        assert process.returncode == 0, said.decode()
+    finish(broken, "--resume")
     results = [json.loads((f / "result.json").read_text()) for f in (broken, whole)]
     assert {**results[0], "wall_s": 0} == {**results[1], "wall_s": 0}
     metrics = [(f / "metrics.jsonl").read_text() for f in (broken, whole)]

@@ -91,7 +91,7 @@ class Run:
 
 
 def _on_device(name: str, config: Any, path: Path) -> Any:
-    """The configuration with the cell of a preset; its other tables are no part of a run."""
+    """The configuration with the cell of a preset, and what that says of time and noise."""
     from mho import Hardware, MultiLevel
     from mho.physics import Preset
 
@@ -102,10 +102,8 @@ def _on_device(name: str, config: Any, path: Path) -> Any:
         raise invalid("device_file", str(path), allowed)
     if preset.device is None:
         raise invalid("device_file", str(path), "a preset with a table [device]")
-    unused = [table for table in ("conduction", "retention") if getattr(preset, table) is not None]
-    if unused:
-        tables = " and ".join(f"[{table}]" for table in unused)
-        _tell(f"{tables} of {path} takes no part in {name}")
+    if preset.conduction is not None:
+        _tell(f"[conduction] of {path} takes no part in {name}")
     device, changes = preset.device, {}
     levels = hardware.weight_levels
     most = hardware.cells.weight_levels(device.states)
@@ -117,7 +115,8 @@ def _on_device(name: str, config: Any, path: Path) -> Any:
         changes["studies"] = ()
     try:
         return config.replace(
-            hardware=hardware.replace(device=device, weight_levels=levels), **changes
+            hardware=hardware.replace(device=device, weight_levels=levels).over_time(preset),
+            **changes,
         )
     except ValueError as error:
         raise invalid("device_file", str(path), f"a cell for {name} ({error})") from error

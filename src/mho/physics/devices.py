@@ -6,9 +6,11 @@ import math
 from pathlib import Path
 
 from mho.errors import unknown
+from mho.physics.fluctuation import Flicker, Telegraph
 from mho.physics.multi_level import MultiLevel
 from mho.physics.preset import Preset
 from mho.physics.pulse_response import PulseResponse
+from mho.physics.retention import LogTime, PowerLaw
 from mho.physics.spread import Spread
 from mho.physics.two_state import Resistance, TwoState
 
@@ -56,7 +58,7 @@ def _soft_bounds() -> PulseResponse:
     )
 
 
-DEVICES: dict[str, TwoState | MultiLevel | PulseResponse] = {
+_CELLS: dict[str, TwoState | MultiLevel | PulseResponse] = {
     "hfo2-1t1r": MultiLevel(
         g_min=50e-6,
         g_max=225e-6,
@@ -94,6 +96,15 @@ DEVICES: dict[str, TwoState | MultiLevel | PulseResponse] = {
         doi="10.1038/s41586-022-04992-8",
         note="Spread one day after programming, quartic in G / 40 uS, a fit to the source's "
         "figures. g_min = 1 uS and 16 levels are chosen here.",
+    ),
+    "pcm-gst": MultiLevel(
+        g_min=0.1e-6,
+        g_max=25e-6,
+        levels=16,
+        sigma=(0.26348e-6, 1.9650 / 25, -1.1731e6 / 25**2),
+        doi="10.1109/ICECS46596.2019.8964852",
+        note="Phase change memory as the IBM analog hardware toolkit describes the source's arrays: "
+        "spread of programming quadratic in G / 25 uS. g_min and 16 levels are chosen here.",
     ),
     "cmo-hfox": MultiLevel(
         g_min=9e-6,
@@ -149,6 +160,41 @@ DEVICES: dict[str, TwoState | MultiLevel | PulseResponse] = {
 }
 
 
+_OVER_TIME: dict[str, Preset] = {
+    "rram-neurram-1s": Preset(
+        retention=LogTime(rate_spread=0.29e-6),
+        note="Relaxation converted here: what widens the source's spread at half of the window from "
+        "2.0 uS after a second to 3.9 uS after a day, taken as even in ln t and without a mean.",
+    ),
+    "pcm-gst": Preset(
+        retention=PowerLaw(t0=20.0, nu=0.049, nu_spread=0.008),
+        flicker=Flicker(amplitude=0.0138, fastest=1e-3, slowest=1e5),
+        note="Drift and 1/f noise of the source at half of the window: exponent 0.049 +- 0.008 from "
+        "20 s on (0.1 at the lowest conductances), noise 0.0088 (G / G_max)^-0.65. The band of the "
+        "noise is chosen here.",
+    ),
+    "cmo-hfox": Preset(
+        retention=LogTime(rate=-0.089e-6, rate_spread=0.042e-6),
+        note="Mean and spread of the relaxation in ln t from the source; its constant part of the "
+        "spread, 0.41 uS after a second, is left out.",
+    ),
+    "hfo2-weak-reset": Preset(
+        telegraph=Telegraph(depth=0.5, full=0.5, empty=1.25),
+        note="Telegraph noise: the source's chances of 2e-3 and 8e-4 a time step to leave a state, "
+        "amplitude uniform up to 0.5, taken here as relative to the conductance; a step of 1 ms is "
+        "chosen here.",
+    ),
+}
+
+PRESETS: dict[str, Preset] = {
+    name: _OVER_TIME.get(name, Preset()).replace(device=cell) for name, cell in _CELLS.items()
+}
+"""Cells with what is known of them over time."""
+
+DEVICES: dict[str, TwoState | MultiLevel | PulseResponse] = dict(_CELLS)
+"""The cells alone."""
+
+
 def get(name: str) -> TwoState | MultiLevel | PulseResponse:
     """The cell of a name.
 
@@ -158,6 +204,17 @@ def get(name: str) -> TwoState | MultiLevel | PulseResponse:
     if name not in DEVICES:
         raise unknown("device", name, DEVICES)
     return DEVICES[name]
+
+
+def preset(name: str) -> Preset:
+    """The cell of a name with what is known of it over time; for `mho.Hardware.of`.
+
+    Raises:
+        ValueError: the name is unknown; the message suggests the nearest.
+    """
+    if name not in PRESETS:
+        raise unknown("device", name, PRESETS)
+    return PRESETS[name]
 
 
 def read(path: str | Path) -> Preset:

@@ -92,7 +92,8 @@ def perfect(hardware: mho.Hardware) -> mho.Hardware:
     ideal = device.replace(
         sigma=(0.0,), device_spread=0.0, read_noise=0.0, stuck_on=0.0, stuck_off=0.0
     )
-    return hardware.replace(device=ideal, dac_bits=None, adc_bits=None, serial_inputs=False)
+    exact = hardware.replace(device=ideal, dac_bits=None, adc_bits=None, serial_inputs=False)
+    return exact.over_time(None)
 
 
 def _hardware(hardware: mho.Hardware, scheme: Scheme) -> mho.Hardware:
