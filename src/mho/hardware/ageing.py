@@ -158,7 +158,7 @@ class Ageing(nn.Module):
         hardware, law = self.hardware, self.hardware.retention
         if hardware.disturb is not None:
             base = conductance if law is None else self.get_buffer("landed")
-            base.copy_(torch.where(free & (base > 0), self._disturbed(base, reads), base))
+            base.copy_(torch.where(free, self._disturbed(base, reads), base))
         faster = 1.0 if law is None else law.acceleration(temperature)
         self.clock += self.clock.new_tensor([seconds, faster * seconds, 1.0])
         calls = int(self.clock[2])
@@ -166,7 +166,7 @@ class Ageing(nn.Module):
             elapsed = (self.clock[1] - self.get_buffer("since")).to(conductance.dtype)
             landed = self.get_buffer("landed")
             aged = law.at(elapsed, landed, self.get_buffer("rate"))
-            conductance.copy_(torch.where(free & (landed > 0), aged, conductance))
+            conductance.copy_(torch.where(free, aged, conductance))
         if hardware.flicker is not None:
             wander = self.get_buffer("wander")
             noise = self._noise("flicker", calls)

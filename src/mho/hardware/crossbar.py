@@ -131,7 +131,7 @@ class Crossbar(nn.Module):
         """Let time pass; see `mho.age`. Without laws of time nothing happens."""
         if self.ageing is None:
             return
-        free = (self.fault == HEALTHY) | (self.fault == WORN)
+        free = ((self.fault == HEALTHY) | (self.fault == WORN)) & (self.level != UNFORMED)
         self.ageing.advance(seconds, temperature, self.conductance, free, self.vectors)
         if self._wired:
             self.get_buffer("unsolved").fill_(True)

@@ -103,7 +103,7 @@ _CELLS: dict[str, TwoState | MultiLevel | PulseResponse] = {
         levels=16,
         sigma=(0.26348e-6, 1.9650 / 25, -1.1731e6 / 25**2),
         doi="10.1109/ICECS46596.2019.8964852",
-        note="Phase change memory as the IBM analog hardware toolkit describes the source's arrays: "
+        note="Phase change memory of the source as the IBM analog hardware toolkit describes it: "
         "spread of programming quadratic in G / 25 uS. g_min and 16 levels are chosen here.",
     ),
     "cmo-hfox": MultiLevel(
@@ -163,15 +163,15 @@ _CELLS: dict[str, TwoState | MultiLevel | PulseResponse] = {
 _OVER_TIME: dict[str, Preset] = {
     "rram-neurram-1s": Preset(
         retention=LogTime(rate_spread=0.29e-6),
-        note="Relaxation converted here: what widens the source's spread at half of the window from "
+        note="Relaxation converted here: it widens the source's spread at half of the window from "
         "2.0 uS after a second to 3.9 uS after a day, taken as even in ln t and without a mean.",
     ),
     "pcm-gst": Preset(
         retention=PowerLaw(t0=20.0, nu=0.049, nu_spread=0.008),
         flicker=Flicker(amplitude=0.0138, fastest=1e-3, slowest=1e5),
-        note="Drift and 1/f noise of the source at half of the window: exponent 0.049 +- 0.008 from "
-        "20 s on (0.1 at the lowest conductances), noise 0.0088 (G / G_max)^-0.65. The band of the "
-        "noise is chosen here.",
+        note="Drift and 1/f noise of the source at half of the window: exponent 0.049 +- 0.008 "
+        "from 20 s on (0.1 at the lowest conductances), noise 0.0088 (G / G_max)^-0.65. The band "
+        "of the noise is chosen here.",
     ),
     "cmo-hfox": Preset(
         retention=LogTime(rate=-0.089e-6, rate_spread=0.042e-6),

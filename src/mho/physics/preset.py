@@ -50,5 +50,5 @@ class Preset(Config):
         except ValueError as error:
             raise invalid("device file", str(path), f"a preset ({error})") from error
         if preset.replace(note="") == cls():
-            raise invalid("device file", str(path), "a table such as [device] or [retention]")
+            raise invalid("device file", str(path), "a table [device], or another law")
         return preset

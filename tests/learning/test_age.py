@@ -1,0 +1,261 @@
+"""Time on the chips of a network: cell by cell what the laws say, and nothing else."""
+
+import copy
+import math
+from itertools import pairwise
+
+import pytest
+import torch
+from torch import nn
+
+import mho
+from in_place import move, small_model
+from mho.hardware.crossbar import HEALTHY
+from mho.learning.layer import memristive_layers
+
+CELL = mho.MultiLevel(
+    g_min=5e-6, g_max=200e-6, levels=9, sigma=(2e-6,), stuck_off=0.02, stuck_on=0.02
+)
+DRIFT = mho.PowerLaw(t0=2.0, nu=0.05, nu_spread=0.02, activation=1.1, temperature=300.0)
+LAWS: dict[str, dict[str, object]] = {
+    "retention": {"retention": DRIFT},
+    "log time": {"retention": mho.LogTime(rate=-1e-6, rate_spread=1e-6)},
+    "flicker": {"flicker": mho.Flicker(amplitude=0.02)},
+    "telegraph": {"telegraph": mho.Telegraph(depth=0.3, full=10.0, empty=5.0, share=0.5)},
+    "disturb": {"disturb": mho.Disturb(read=1e-3, half_select=1e-3)},
+}
+ALL = {k: v for laws in LAWS.values() for k, v in laws.items()}
+every_law = pytest.mark.parametrize("laws", [*LAWS.values(), ALL], ids=[*LAWS, "all"])
+
+
+def chips(laws: dict[str, object], chips: int = 3, **changes: object) -> nn.Module:
+    hardware = mho.Hardware(device=CELL, tile=(16, 24), **laws, **changes)  # type: ignore[arg-type]
+    generator = torch.Generator().manual_seed(1)
+    return mho.convert(small_model().requires_grad_(False), hardware, chips, generator=generator)
+
+
+def crossbars(net: nn.Module) -> list:
+    return [layer.crossbar for layer in memristive_layers(net).values()]
+
+
+def image(n: int = 4) -> torch.Tensor:
+    return torch.randn(n, 2, 6, 6, generator=torch.Generator().manual_seed(7))
+
+
+def test_each_cell_relaxes_at_its_rate_from_what_it_was_programmed_to() -> None:
+    net = chips(LAWS["retention"])
+    before = [xb.conductance.clone() for xb in crossbars(net)]
+    mho.age(net, 50.0)
+    mho.age(net, 950.0)
+    for xb, g in zip(crossbars(net), before, strict=True):
+        healthy = xb.fault == HEALTHY
+        aged = g * (1000.0 / 2.0) ** -xb.ageing.rate
+        torch.testing.assert_close(xb.conductance[healthy], aged[healthy], rtol=1e-4, atol=0.0)
+        assert torch.equal(xb.conductance[~healthy], g[~healthy])
+
+
+def test_heat_is_more_time() -> None:
+    hot, long = chips(LAWS["retention"]), chips(LAWS["retention"])
+    factor = math.exp(1.1 / 8.617333e-5 * (1 / 300 - 1 / 398))
+    assert factor > 1e4
+    mho.age(hot, 3600.0, temperature=398.0)
+    mho.age(long, 3600.0 * factor)
+    torch.testing.assert_close(hot(image(3)), long(image(3)), rtol=1e-4, atol=1e-4)
+
+
+def test_writing_a_cell_starts_its_relaxation_anew() -> None:
+    net = chips(LAWS["retention"], programming=mho.OpenLoop())
+    mho.age(net, 1e4)
+    step = mho.WriteStep(net)
+    old = [xb.conductance.clone() for xb in crossbars(net)]
+    writes = [xb.writes.clone() for xb in crossbars(net)]
+    move(net, 2.0, torch.Generator().manual_seed(3))
+    step()
+    now = [xb.conductance.clone() for xb in crossbars(net)]
+    mho.age(net, 98.0)
+    for xb, before, landed, count in zip(crossbars(net), old, now, writes, strict=True):
+        healthy, new = xb.fault == HEALTHY, xb.writes > count
+        assert 0 < (new & healthy).sum() < healthy.sum()
+        fresh = landed * (98.0 / 2.0) ** -xb.ageing.rate
+        torch.testing.assert_close(
+            xb.conductance[healthy & new], fresh[healthy & new], rtol=1e-4, atol=0.0
+        )
+        stale = before * (10_098.0 / 1e4) ** -xb.ageing.rate
+        torch.testing.assert_close(
+            xb.conductance[healthy & ~new], stale[healthy & ~new], rtol=1e-4, atol=0.0
+        )
+
+
+@every_law
+def test_chips_are_the_same_whatever_else_is_simulated(laws: dict[str, object]) -> None:
+    many, few = chips(laws), chips(laws, 2)
+    for net in (many, few):
+        net(image())
+        mho.age(net, 100.0)
+    a, b = (xb.get_buffer(xb._shown) for xb in (crossbars(many)[0], crossbars(few)[0]))
+    assert torch.equal(a[:2], b)
+    assert not torch.equal(a[1], a[2])
+
+
+@every_law
+def test_saved_in_between_it_goes_on_alike(laws: dict[str, object]) -> None:
+    net = chips(laws, 1)
+    net(image())
+    mho.age(net, 100.0)
+    other = chips(laws, 1)
+    other.load_state_dict(copy.deepcopy(net.state_dict()))
+    assert torch.equal(net(image()), other(image()))
+    for n in (net, other):
+        mho.age(n, 100.0)
+    assert torch.equal(net(image()), other(image()))
+
+
+@every_law
+def test_wires_see_the_aged_cells(laws: dict[str, object]) -> None:
+    net = chips(laws, 1, wire_resistance=3.0)
+    net(image(500))
+    mho.age(net, 1000.0)
+    xb = crossbars(net)[1]
+    shown = xb.ageing.shown(xb.conductance)
+    torch.testing.assert_close(xb.get_buffer("seen"), xb.hardware.wires.seen(shown))
+    assert xb.staleness == 0.0
+
+
+def test_slow_noise_stands_still_between_two_calls() -> None:
+    net = chips({**LAWS["flicker"], **LAWS["telegraph"]}, 1)
+    y = net(image())
+    assert torch.equal(net(image()), y)
+    mho.age(net, 0.0)
+    assert torch.equal(net(image()), y)
+    mho.age(net, 1.0)
+    assert not torch.equal(net(image()), y)
+
+
+def test_read_disturb_counts_the_vectors() -> None:
+    net = chips({"disturb": mho.Disturb(read=1e-3)}, 1)
+    xb = crossbars(net)[1]  # one vector an input
+    before = xb.conductance.clone()
+    net(image(200))
+    assert torch.equal(xb.conductance, before)
+    mho.age(net, 0.0)
+    healthy = xb.fault == HEALTHY
+    high = CELL.g_max
+    expected = high + (before - high) * math.exp(-1e-3 * 200)
+    torch.testing.assert_close(xb.conductance[healthy], expected[healthy], rtol=1e-5, atol=0.0)
+    mho.age(net, 0.0)
+    torch.testing.assert_close(xb.conductance[healthy], expected[healthy], rtol=1e-5, atol=0.0)
+
+
+def test_half_select_disturb_counts_pulses_on_the_lines() -> None:
+    law = mho.Disturb(half_select=1e-3)
+    cell = CELL.replace(stuck_off=0.0, stuck_on=0.0)
+    hardware = mho.Hardware(device=cell, tile=(4, 8), disturb=law, programming=mho.OpenLoop())
+    layer = mho.nn.MemristiveLinear(4, 4, hardware=hardware)
+    xb = layer.crossbar
+    mho.age(layer, 0.0)
+    before = xb.conductance.clone()
+    at = torch.tensor([1 * 8 + 2])  # row 1, column 2 of the only tile
+    first_level = xb.level.flatten()[at]
+    for level in (8, 0, 8):
+        xb.write(at, torch.tensor([level]))
+    landed = xb.conductance[0, 0, 1, 2].clone()
+    mho.age(layer, 0.0)
+    (low, high), started = cell.window, int(first_level)
+    sets = 2 + (started < 8) - 1
+    up, down = 1e-3 * sets, 1e-3 * (3 - sets)
+    goal = low + (high - low) * up / (up + down)
+    moved = goal + (before - goal) * math.exp(-up - down)
+    lines = torch.zeros_like(before, dtype=torch.bool)
+    lines[0, 0, 1, :] = lines[0, 0, :, 2] = True
+    lines[0, 0, 1, 2] = False
+    torch.testing.assert_close(xb.conductance[lines], moved[lines], rtol=1e-5, atol=0.0)
+    lines[0, 0, 1, 2] = True
+    assert torch.equal(xb.conductance[~lines], before[~lines])
+    assert xb.conductance[0, 0, 1, 2] == landed
+
+
+@pytest.mark.parametrize("programming", [mho.OpenLoop(), mho.Verify()], ids=["open", "verify"])
+def test_a_window_closes_before_its_cell_dies(programming: object) -> None:
+    cell = mho.MultiLevel(
+        g_min=10e-6, g_max=100e-6, levels=2, endurance=400.0, closing=(0.2, 0.4), closing_power=2.0
+    )
+    hardware = mho.Hardware(device=cell, programming=programming)  # type: ignore[arg-type]
+    layer = mho.nn.MemristiveLinear(4, 3, hardware=hardware)
+    xb = layer.crossbar
+    span, widths = 90e-6, []
+    cells = torch.arange(12)
+    for _ in range(6):
+        reached = []
+        for level in (0, 1):
+            worn = xb.pulses.clone()
+            xb.write(cells, torch.full((12,), level))
+            lost = (worn.flatten()[cells] / 400.0).clamp(max=1.0) ** 2
+            edge = 10e-6 + 0.2 * span * lost if level == 0 else 100e-6 - 0.4 * span * lost
+            torch.testing.assert_close(xb.conductance.flatten()[cells], edge, rtol=1e-5, atol=0.0)
+            reached.append(edge.mean().item())
+        widths.append(reached[1] - reached[0])
+        for _ in range(10):
+            for level in (0, 1):
+                xb.write(cells, torch.full((12,), level))
+    assert all(a > b for a, b in pairwise(widths))
+
+
+def test_a_level_out_of_reach_takes_all_attempts() -> None:
+    cell = mho.MultiLevel(g_min=10e-6, g_max=100e-6, levels=3, endurance=100.0, closing=(0.0, 0.6))
+    layer = mho.nn.MemristiveLinear(2, 1, hardware=mho.Hardware(device=cell))
+    xb, at = layer.crossbar, torch.tensor([0])
+    for k in range(100):
+        xb.write(at, torch.tensor([k % 2]))
+    assert xb.pulses.flatten()[0] >= 99  # one pulse each: these levels stay in reach
+    spare = mho.Verify().max_pulses
+    if xb.fault.flatten()[0] == HEALTHY:
+        before = int(xb.pulses.flatten()[0])
+        xb.write(at, torch.tensor([2]))
+        assert xb.pulses.flatten()[0] == before + spare
+
+
+def test_impossible_times_and_temperatures_are_refused() -> None:
+    net = chips(LAWS["log time"], 1)
+    y = net(image())
+    refused = {
+        (-1.0,): "seconds = -1",
+        (math.nan,): "seconds",
+        (1.0, 400.0): "LogTime.activation",
+        (1.0, 0.0): "temperature = 0",
+    }
+    for bad, said in refused.items():
+        with pytest.raises(ValueError, match=said):
+            mho.age(net, *bad)
+    assert torch.equal(net(image()), y)
+    with pytest.raises(ValueError, match=r"closing.*without an endurance"):
+        CELL.replace(closing=(0.1, 0.1))
+
+
+def test_chips_without_laws_stay_as_they_are() -> None:
+    net = chips({}, 1)
+    y = net(image())
+    mho.age(net, 1e9)
+    assert torch.equal(net(image()), y)
+
+
+def test_chips_of_a_preset() -> None:
+    hardware = mho.Hardware.of(mho.devices.preset("pcm-gst"))
+    assert isinstance(hardware.retention, mho.PowerLaw)
+    assert hardware.flicker is not None
+    assert mho.Hardware.from_toml(hardware.to_toml()) == hardware
+    with pytest.raises(ValueError, match=r"Preset.device"):
+        mho.Hardware.of(mho.Preset(retention=DRIFT))
+
+
+def test_a_day_widens_the_spread_as_the_source_found() -> None:
+    """Aged one day, cells of the one-second preset spread as those of the one-day preset."""
+    preset = mho.devices.preset("rram-neurram-1s")
+    day = mho.devices.get("rram-neurram-1day")
+    hardware = mho.Hardware.of(preset).replace(mapping="single", programming=mho.OpenLoop())
+    layer = mho.nn.MemristiveLinear(200, 200, hardware=hardware)
+    middle = torch.full_like(layer.crossbar.level, 8)
+    layer.crossbar.program(middle)
+    mho.age(layer, 86_400.0)
+    spread = layer.crossbar.conductance.std().item()
+    assert isinstance(day, mho.MultiLevel)
+    assert spread == pytest.approx(day.spread(torch.tensor(20e-6)).item(), rel=0.06)

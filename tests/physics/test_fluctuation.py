@@ -1,0 +1,95 @@
+"""Slow noise against its spectrum, its statistics, and time cut into parts."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from scipy import signal, stats
+
+from mho.physics import Flicker, GeneratorNoise, Telegraph
+
+FLICKER = Flicker(amplitude=0.02, fastest=1e-3, slowest=1e2)
+TELEGRAPH = Telegraph(depth=0.4, full=0.3, empty=0.9, dwell_spread=0.5)
+
+
+def noise(seed: int, n: int) -> GeneratorNoise:
+    return GeneratorNoise((n,), torch.Generator().manual_seed(seed), torch.float64)
+
+
+def test_the_spectrum_falls_as_one_over_f() -> None:
+    law, cells, step, length = FLICKER.replace(fastest=0.03), 256, 0.005, 2048
+    source = noise(0, cells)
+    state = law.start(source)
+    trace = []
+    for _ in range(length):
+        state = law.after(step, state, source)
+        trace.append(state.sum(0))
+    f, density = signal.welch(torch.stack(trace, 1).numpy(), 1 / step, nperseg=1024)
+    band = (f > 0.5) & (f < 2.0)  # inside the law's band, far below the sampling rate
+    level = f[band] * density.mean(0)[band]
+    for half in np.array_split(level, 2):
+        assert half.mean() == pytest.approx(law.amplitude**2, rel=0.1)
+
+
+def test_the_sum_of_lorentzians_is_one_over_f() -> None:
+    f = np.logspace(np.log10(10 / FLICKER.slowest), np.log10(0.01 / FLICKER.fastest), 200)
+    tau = np.array(FLICKER.times)[:, None]
+    density = (4 * FLICKER.sigma**2 * tau / (1 + (2 * np.pi * f * tau) ** 2)).sum(0)
+    np.testing.assert_allclose(f * density, FLICKER.amplitude**2, rtol=0.03)
+
+
+def test_wandering_is_stationary_however_time_is_cut() -> None:
+    n = 20_000
+    for cut in ([5.0], [1e-3, 0.7, 4.299]):
+        source = noise(1, n)
+        state = start = FLICKER.start(source)
+        for seconds in cut:
+            state = FLICKER.after(seconds, state, source)
+        torch.testing.assert_close(
+            state.std(1), torch.full((len(state),), FLICKER.sigma).double(), rtol=0.03, atol=0.0
+        )
+        for row, (x, y) in enumerate(zip(start, state, strict=True)):
+            kept = math.exp(-5.0 / FLICKER.times[row])
+            assert torch.corrcoef(torch.stack([x, y]))[0, 1].item() == pytest.approx(kept, abs=0.03)
+
+
+def test_no_time_changes_nothing() -> None:
+    source = noise(2, 100)
+    state = FLICKER.start(source)
+    assert torch.equal(FLICKER.after(0.0, state, source), state)
+    full, pace = TELEGRAPH.start(source), TELEGRAPH.paces(source)
+    assert torch.equal(TELEGRAPH.after(0.0, full, pace, source), full)
+
+
+def test_traps_fill_and_empty_at_their_times() -> None:
+    """Fine steps of a chain with exponential dwell times, and one step, end alike."""
+    law, n = TELEGRAPH.replace(dwell_spread=0.0), 20_000
+    source = noise(3, n)
+    pace = law.paces(source)
+    empty = torch.zeros(n, dtype=torch.bool)
+    at_once = law.after(0.2, empty, pace, source).double().mean().item()
+    often = empty
+    for _ in range(20):
+        leave = torch.where(often, 0.01 / law.full, 0.01 / law.empty)
+        often = torch.where(source.uniform() < leave, ~often, often)
+    rate = 1 / law.full + 1 / law.empty
+    expected = law.occupied * -math.expm1(-0.2 * rate)
+    assert at_once == pytest.approx(expected, abs=0.01)
+    assert often.double().mean().item() == pytest.approx(expected, abs=0.015)
+    late = law.after(1e9, empty, pace, source)
+    assert stats.binomtest(int(late.sum()), n, law.occupied).pvalue > 1e-4
+
+
+def test_depths_are_uniform_on_the_cells_that_have_a_trap() -> None:
+    law = TELEGRAPH.replace(share=0.25)
+    depth = law.depths(noise(4, 20_000))
+    assert (depth > 0).double().mean().item() == pytest.approx(0.25, abs=0.01)
+    assert stats.kstest(depth[depth > 0].numpy(), "uniform", (0, 0.4)).pvalue > 1e-3
+
+
+def test_impossible_bands_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"Flicker.fastest = 10.*below slowest = 1 s"):
+        Flicker(amplitude=0.1, slowest=1.0, fastest=10.0)
+    with pytest.raises(ValueError, match=r"Telegraph.depth = 1.5"):
+        Telegraph(depth=1.5, full=1.0, empty=1.0)
