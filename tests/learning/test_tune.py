@@ -1,5 +1,7 @@
 """Tuning the read-out brings chips closer to what was meant, and writes no cell."""
 
+import copy
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -211,3 +213,21 @@ def test_the_closed_form_gain_undoes_the_mean_of_the_spread() -> None:
 def test_unknown_methods_are_refused() -> None:
     with pytest.raises(ValueError, match=r"tune\.method = 'mean': allowed is 'least-squares'"):
         mho.tune(made(HARDWARE["analog"], chips=1), images(6), method="mean")
+
+
+@every_hardware
+def test_a_reference_undoes_what_time_did_to_the_gain(hw: Hardware) -> None:
+    """Where all cells lose the same share, the network is what it was before."""
+    drift = mho.PowerLaw(nu=0.06)
+    net = made(hw.replace(retention=drift, mapping="differential", adc_bits=None, dac_bits=None))
+    fresh, x = copy.deepcopy(net), images(7)
+    mho.age(net, 1e7)
+    assert (error(net, fresh, x) > 0.1 * fresh(x).std()).all()
+    mho.tune(net, images(6), reference=fresh)
+    torch.testing.assert_close(net(x), fresh(x), rtol=1e-3, atol=1e-3)
+
+
+def test_a_reference_of_other_layers_is_refused() -> None:
+    net = made(HARDWARE["analog"])
+    with pytest.raises(ValueError, match=r"tune.reference = 'net.0'.*same chips"):
+        mho.tune(net, images(6), reference=made(HARDWARE["analog"], 2))

@@ -286,13 +286,19 @@ class ReadArrays(nn.Module):
 
     def _readout(self, y: Tensor) -> Tensor:
         """Digital gain, offset and bias of outputs (chips * batch, ...)."""
-        after = (1,) * (-1 - self.column_dim)
-        if self.tuned:
-            y = y.unflatten(0, (self.chips, -1))
-            shape = (self.chips, *(1,) * (y.dim() - 2 - len(after)), -1, *after)
-            y = (y * self.gain.view(shape) + self.offset.view(shape)).flatten(0, 1)
-        y = y if self.bias is None else y + self.bias.view(-1, *after)
+        y = self._corrected(y)
+        if self.bias is not None:
+            y = y + self.bias.view(-1, *(1,) * (-1 - self.column_dim))
         return y if self.arithmetic is None else self.arithmetic.result(y)
+
+    def _corrected(self, y: Tensor) -> Tensor:
+        """Digital gain and offset of outputs (chips * batch, ...)."""
+        if not self.tuned:
+            return y
+        after = (1,) * (-1 - self.column_dim)
+        y = self._fold(y)
+        shape = (self.chips, *(1,) * (y.dim() - 2 - len(after)), -1, *after)
+        return (y * self.gain.view(shape) + self.offset.view(shape)).flatten(0, 1)
 
     def _drive(self, x: Tensor) -> Tensor:
         """Inputs (chips * batch, ...) as the DACs apply them; counted."""

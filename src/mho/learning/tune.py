@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Literal
 
 import torch
@@ -28,6 +29,7 @@ def tune(
     per: Per = "column",
     trained_on: Hardware | None = None,
     method: Method = "least-squares",
+    reference: nn.Module | None = None,
 ) -> None:
     """Fit read-out gain and offset of each chip on a batch of inputs.
 
@@ -46,20 +48,29 @@ def tune(
         trained_on: the chips whose spread `Variation` drew in training, if it did: the fit then
             aims at their mean response, to which the network has adapted.
         method: least squares, or equal mean and standard deviation.
+        reference: a copy of the network before time passed on it: the fit then aims at what its
+            arrays held and its read-out gave, as if its outputs had been kept. Compensates for
+            drift (Joshi et al., 10.1038/s41467-020-16108-9) where a network was trained in place,
+            so that what its levels stand for is not what it learnt to use.
 
     Raises:
-        ValueError: unknown `per` or `method`.
+        ValueError: unknown `per` or `method`, or a reference of other layers or chips.
     """
     if per not in ("layer", "column"):
         raise invalid("tune.per", per, "'layer' or 'column'")
     if method not in ("least-squares", "moments"):
         raise invalid("tune.method", method, "'least-squares' or 'moments'")
 
+    before = None if reference is None else _paired(net, reference)
     untune(net)
     with evaluating(net):
         for layer, uses in _in_order(net, batch[:1]):
-            weight = layer.target if trained_on is None else layer.expected(trained_on)
-            moments = Moments(layer, weight)
+            if before is not None:
+                wanted = partial(_held, before[layer])
+            else:
+                weight = layer.target if trained_on is None else layer.expected(trained_on)
+                wanted = partial(_apply, layer, weight)
+            moments = Moments(layer, wanted)
             for x in batch.split(at_once(layer.chips, batch.device)):
                 _run_to(net, x, layer, uses, moments.add)
             _set(layer, *moments.fit(per, method))
@@ -100,7 +111,23 @@ def _set(layer: ArrayLayer, gain: Tensor, offset: Tensor) -> None:
     layer.tuned = True
 
 
-def _apply(layer: ArrayLayer, x: Tensor, weight: Tensor) -> Tensor:
+def _paired(net: nn.Module, reference: nn.Module) -> dict[ArrayLayer, ArrayLayer]:
+    """Each layer with the one of the same name in the reference."""
+    ours, theirs = memristive_layers(net), memristive_layers(reference)
+    for name, layer in ours.items():
+        if name not in theirs or theirs[name].effective.shape != layer.effective.shape:
+            raise invalid("tune.reference", name, "a copy of the network: same layers, same chips")
+    return {layer: theirs[name] for name, layer in ours.items()}
+
+
+def _held(layer: ArrayLayer, x: Tensor) -> Tensor:
+    """What a layer's arrays give for inputs (chips * n, ...), read-out included, without bias."""
+    if isinstance(layer, MemristiveConv2d) and layer._pad is None:
+        x = layer._padded(x)
+    return layer._corrected(layer._product(x, layer.effective.flatten(0, 1)))
+
+
+def _apply(layer: ArrayLayer, weight: Tensor, x: Tensor) -> Tensor:
     """The layer's linear part with another weight (out, in), without bias."""
     if isinstance(layer, MemristiveConv2d):
         kernel = weight.view_as(layer.weight)
@@ -116,11 +143,11 @@ class Moments:
 
     Args:
         layer: a layer of mapped chips.
-        weight: what it is to have (out, in).
+        wanted: from the layer's inputs to the outputs that it is to give, without bias.
     """
 
-    def __init__(self, layer: ArrayLayer, weight: Tensor) -> None:
-        self.layer, self.weight, self.samples = layer, weight, 0
+    def __init__(self, layer: ArrayLayer, wanted: Callable[[Tensor], Tensor]) -> None:
+        self.layer, self._wanted, self.samples = layer, wanted, 0
         zeros = layer.gain.new_zeros(layer.gain.shape, dtype=torch.float64)
         self.seen, self.wanted = zeros, zeros
         self.seen_var, self.wanted_var, self.cov = zeros, zeros, zeros
@@ -128,7 +155,7 @@ class Moments:
     def add(self, x: Tensor, output: Tensor) -> None:
         """Note a batch: inputs x and outputs (chips * batch, ...) of the layer, untuned."""
         layer = self.layer
-        seen, wanted = (self._by_column(y) for y in (output, _apply(layer, x, self.weight)))
+        seen, wanted = (self._by_column(y) for y in (output, self._wanted(x)))
         if layer.bias is not None:
             seen = seen - layer.bias
         n = seen.shape[1]

@@ -107,6 +107,9 @@ class MetaplasticConfig(ExperimentConfig):
     """Images between two write phases [1]; a multiple of the batch."""
     hidden_bits: Annotated[int, Range(least=2, most=16)] | None = None
     """Bits of the hidden weight, and of what path importance stores; None: float32 [1]."""
+    pause: Annotated[float, Range(least=0.0)] = 0.0
+    """Time that passes after each task before what was learnt is measured [s]; of effect on
+    hardware with laws of time."""
     threshold: Annotated[float, Range(least=0.5)] = 0.5
     """Distance at which a weight is written, in steps between levels [1]."""
     calibrate_every: Annotated[int, Range(least=1)] = 100

@@ -240,6 +240,7 @@ class Learner:
             x, y = feed.labelled(self.config.fisher)
             mho.measure_fisher(self.net, self.write, x, y)
         self.write.consolidate()
+        mho.age(self.net, self.config.pause)
 
     def _note(self, phase: Phase, step: int) -> None:
         """Accuracies after an epoch; at the end of a task those of all tasks so far."""

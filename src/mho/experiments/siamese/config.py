@@ -12,7 +12,7 @@ from mho.experiments.siamese.schemes import SCHEMES
 
 Steps = Annotated[tuple[float, float], Range(least=0.5)]
 Network = Literal["mlp", "cnn"]
-Study = Literal["imperfections", "levels", "programming", "pulses", "endurance"]
+Study = Literal["imperfections", "levels", "programming", "pulses", "endurance", "retention"]
 STUDIES: tuple[Study, ...] = get_args(Study)
 
 

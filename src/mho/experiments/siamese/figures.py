@@ -18,6 +18,7 @@ from mho.experiments.siamese.measures import (
     spent,
 )
 from mho.experiments.siamese.schemes import SCHEMES
+from mho.experiments.siamese.studies import AGES
 
 ACCURACY = "held-out accuracy [%]"
 BOTH = ("float", "frugal")
@@ -97,6 +98,16 @@ def _studies(config: SiameseConfig, studies: dict[str, dict[str, Outcome]]) -> l
                 curve(slug, f"Open-loop pulses: {line['name']}", line["name"], ACCURACY,
                       [line | {"name": "frugal"}])
             )  # fmt: skip
+    if "retention" in studies:
+        rows = [
+            series(f"{name}, {how}", list(AGES), [[y] for y in values])
+            for name, o in studies["retention"].items()
+            for how, values in o["aged"].items()
+        ]
+        out.append(
+            curve("retention", "Left to itself after the training", "time since [s]", ACCURACY,
+                  rows, x_scale="log")
+        )  # fmt: skip
     if "endurance" in studies:
         points = studies["endurance"]
         for slug, title, y_label, value in (

@@ -24,6 +24,10 @@ LEVELS = (4, 16, 64)
 NONLINEARITY = (0.0, 2.0, 4.0)
 ASYMMETRY = (0.5, 0.7, 1.0)
 ENDURANCE = (2.0, 5.0, 20.0)
+RELAXING = ("cmo-hfox", "rram-neurram-1s", "pcm-gst")
+"""Presets whose relaxation is studied on cells that have none of their own."""
+AGES = (1.0, 60.0, 3600.0, 86_400.0, 2.6e6, 3.2e7, 3.2e8)
+"""A second, a minute, an hour, a day, a month, a year, ten years [s]."""
 
 
 def claimed(config: SiameseConfig, network: str, chip: int) -> Points:
@@ -107,12 +111,38 @@ def endurance(config: SiameseConfig) -> Points:
     }
 
 
+def retention(config: SiameseConfig) -> Points:
+    """Networks left to themselves after the training, on cells that relax.
+
+    The chips' own laws of time if they have any; else those of published cells, rates in siemens
+    scaled to the window.
+    """
+    own = config.hardware
+    chips = {"the chips' own": own} if own.ages else {
+        name: own.replace(retention=_scaled(mho.devices.preset(name), own)) for name in RELAXING
+    }  # fmt: skip
+    return {name: _frugal(config, kind)._replace(aged=AGES) for name, kind in chips.items()}
+
+
+def _scaled(preset: mho.Preset, hardware: mho.Hardware) -> mho.PowerLaw | mho.LogTime:
+    """The law of retention of a preset, for cells of another window."""
+    law = preset.retention
+    assert law is not None
+    assert preset.device is not None
+    if isinstance(law, mho.PowerLaw):
+        return law
+    (low, high), (from_, to) = hardware.device.window, preset.device.window
+    scale = (high - low) / (to - from_)
+    return law.replace(rate=scale * law.rate, rate_spread=scale * law.rate_spread)
+
+
 STUDY: dict[Study, Callable[[SiameseConfig], Points]] = {
     "imperfections": imperfections,
     "levels": levels,
     "programming": programming,
     "pulses": pulses,
     "endurance": endurance,
+    "retention": retention,
 }
 
 

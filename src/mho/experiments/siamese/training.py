@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any, NamedTuple
 
 import torch
@@ -30,6 +31,8 @@ class Job(NamedTuple):
     """Whether the test images are used: after the first epoch and at the end."""
     corrected: bool = False
     """Whether the read-out makes up, by a gain a layer, for what wires take at the start."""
+    aged: tuple[float, ...] = ()
+    """Times after the training at which the network is measured again [s], ascending."""
 
 
 class Trained(NamedTuple):
@@ -108,7 +111,28 @@ def train(config: SiameseConfig, run: Run, job: Job) -> Trained:
     if write is not None:
         outcome["writes"] = _often(mho.ledger(net).writes_per_cell())
         outcome |= account(net, config.prices)
+        if job.aged:
+            held_out = mho.data.load("mnist", "validation")
+            outcome["aged"] = _aged(net, job.aged, feed.sample(config.calibration), held_out)
     return Trained(net, outcome)
+
+
+def _aged(
+    net: nn.Module, times: tuple[float, ...], calibration: Tensor, held_out: mho.data.Samples
+) -> dict[str, list[float]]:
+    """Accuracies [%] as time passes on a network: left alone, and its read-out tuned each time to
+    what it gave before."""
+    found: dict[str, list[float]] = {"left alone": [], "tuned": []}
+    device, now, before = calibration.device, 0.0, copy.deepcopy(net)
+    for time in times:
+        mho.age(net, time - now)
+        now = time
+        tuned = copy.deepcopy(net)
+        mho.calibrate(tuned, calibration)
+        mho.tune(tuned, calibration, reference=before)
+        for name, each in (("left alone", net), ("tuned", tuned)):
+            found[name].append(100 * plain_accuracy(each, held_out, device, flat=False))
+    return found
 
 
 def network(config: SiameseConfig, name: Network) -> nn.Sequential:
