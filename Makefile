@@ -25,6 +25,7 @@ bench: $(READY)
 	$(BIN)/python benchmarks/inference.py
 	$(BIN)/python benchmarks/write_path.py
 	$(BIN)/python benchmarks/lifelong.py
+	$(BIN)/python benchmarks/ageing.py
 	$(BIN)/python benchmarks/conversion.py
 	$(BIN)/python benchmarks/binarized.py
 	$(BIN)/python benchmarks/wires.py

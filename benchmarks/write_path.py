@@ -130,6 +130,8 @@ def main() -> None:
             report(row, make, imperfect, threshold, work)
         row = f"{name}, threshold 0.65, exact reads"
         report(row, make, exact, 0.65, work)
+    relaxing = imperfect.over_time(mho.devices.preset("cmo-hfox"))
+    report("784-128-10, 1.5, cells that relax", perceptron, relaxing, 1.5, work)
     for every in (50, 10):
         wired = imperfect.replace(wire_resistance=2.0, wire_refresh=every)
         row = f"784-128-10, 1.5, wires every {every} steps"

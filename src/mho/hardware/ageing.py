@@ -15,7 +15,7 @@ SET, RESET = 0, 1
 class Ageing(nn.Module):
     """The clock of a crossbar's chips, and what each cell's laws of time have to remember.
 
-    A law that the hardware lacks takes no buffer. With `cells = (tiles, rows, width)`:
+    What the hardware has no law for takes no buffer. With `cells = (tiles, rows, width)`:
         clock (3,): float64, seconds; seconds of retention, which heat makes longer; calls so far.
         rate (chips, *cells): float32, each cell's rate of relaxation.
         landed (chips, *cells): float32 [S], what each cell was last programmed to.
@@ -56,14 +56,20 @@ class Ageing(nn.Module):
             self.register_buffer("pace", law.paces(noise))
             self.register_buffer("full", law.start(noise))
         if hardware.disturb is not None:
-            tiles, rows, width = shape
             self.register_buffer("reads_before", zeros.clone())
+        if self._half_selects:
+            tiles, rows, width = shape
             self.register_buffer("rows", zeros.new_zeros(2, len(chips), tiles * rows))
             self.register_buffer("columns", zeros.new_zeros(2, len(chips), tiles * width))
             self.register_buffer("pulses_before", torch.stack([zeros, zeros]))
 
     def _noise(self, *words: str | int) -> ChipNoise:
         return ChipNoise(self.seed, self.chips, words, self.shape, self.clock.device)
+
+    @property
+    def _half_selects(self) -> bool:
+        """Whether pulses disturb the cells beside them."""
+        return self.hardware.disturb is not None and self.hardware.disturb.half_select > 0
 
     @property
     def fluctuates(self) -> bool:
@@ -98,6 +104,7 @@ class Ageing(nn.Module):
             self._note("since", cells, pulsed, since)
         if self.hardware.disturb is not None:
             self._note("reads_before", cells, pulsed, torch.full_like(landed, float(reads)))
+        if self._half_selects:
             self._pulse_lines(cells, pulsed, torch.stack([sets, resets]).double())
 
     def _note(self, name: str, cells: Tensor | None, where: Tensor, value: Tensor) -> None:
@@ -132,10 +139,12 @@ class Ageing(nn.Module):
         settled."""
         disturb = self.hardware.disturb
         assert disturb is not None
-        before, neighbours = self.get_buffer("reads_before"), self._neighbours()
+        before = self.get_buffer("reads_before")
+        neighbours = self._neighbours() if self._half_selects else before.new_zeros(2, 1)
         g = disturb.after(g, self.hardware.device.window, reads - before, *neighbours)
         before.fill_(reads)
-        self.get_buffer("pulses_before").add_(neighbours)
+        if self._half_selects:
+            self.get_buffer("pulses_before").add_(neighbours)
         return g
 
     def advance(

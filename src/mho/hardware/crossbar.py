@@ -128,9 +128,8 @@ class Crossbar(nn.Module):
             self.register_buffer("misjudged", misjudged)
 
     def age(self, seconds: float, temperature: float | None) -> None:
-        """Let time pass; see `mho.age`. Without laws of time nothing happens."""
-        if self.ageing is None:
-            return
+        """Let time pass; see `mho.age`. For hardware that ages."""
+        assert self.ageing is not None
         free = ((self.fault == HEALTHY) | (self.fault == WORN)) & (self.level != UNFORMED)
         self.ageing.advance(seconds, temperature, self.conductance, free, self.vectors)
         if self._wired:

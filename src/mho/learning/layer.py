@@ -179,8 +179,9 @@ class ArrayLayer(ReadArrays):
 
     def age(self, seconds: float, temperature: float | None) -> None:
         """Let time pass; see `mho.age`."""
-        self.crossbar.age(seconds, temperature)
-        self._fold_cells()
+        if self.hardware.ages:
+            self.crossbar.age(seconds, temperature)
+            self._fold_cells()
 
     def _fold_cells(self) -> None:
         """Weights that the arrays realize, from what is seen of all cells."""

@@ -68,7 +68,7 @@ class Flicker(Config):
         kept = [math.exp(-seconds / tau) for tau in self.times]
         fresh = [self.sigma * math.sqrt(-math.expm1(-2 * seconds / tau)) for tau in self.times]
         rows = zip(state, kept, fresh, strict=True)
-        return torch.stack([x * keep + new * noise.normal() for x, keep, new in rows])
+        return torch.stack([noise.normal().mul_(new).add_(x, alpha=keep) for x, keep, new in rows])
 
 
 class Telegraph(Config):
