@@ -68,7 +68,8 @@ class Flicker(Config):
         kept = [math.exp(-seconds / tau) for tau in self.times]
         fresh = [self.sigma * math.sqrt(-math.expm1(-2 * seconds / tau)) for tau in self.times]
         rows = zip(state, kept, fresh, strict=True)
-        return torch.stack([noise.normal().mul_(new).add_(x, alpha=keep) for x, keep, new in rows])
+        # Product and sum apart: fused, their rounding would depend on a cell's place in memory.
+        return torch.stack([noise.normal().mul_(new).add_(x * keep) for x, keep, new in rows])
 
 
 class Telegraph(Config):
