@@ -10,6 +10,7 @@ from torch import Tensor, nn
 import mho
 from mho.errors import unknown
 from mho.experiments.experiment import in_parts
+from mho.hardware.streams import key
 from mho.learning.layer import memristive_layers
 
 PARTS: dict[str, str] = {
@@ -62,12 +63,14 @@ def behind_wires(
     for part in parts:
         if part not in PARTS:
             raise unknown("compensation", part, PARTS)
+    first = next(iter(memristive_layers(net).values()))
     wires = mho.Wires(row=r, col=r, both_ends="both ends" in parts)
     if {"rewritten", "predistorted"} & set(parts):
-        hardware = _finer(next(iter(memristive_layers(net).values())).hardware, finer)
+        hardware = _finer(first.hardware, finer)
         rounds = rounds if "predistorted" in parts else 0
         hardware = hardware.replace(wire_resistance=wires, predistortion=rounds)
-        return mho.convert(_as_programmed(net), hardware, generator=torch.Generator())
+        generator = torch.Generator().manual_seed(key(first.crossbar.seed, "mapped anew"))
+        return mho.convert(_as_programmed(net), hardware, generator=generator)
     wired = copy.deepcopy(net)
     mho.rewire(wired, wires)
     return wired
