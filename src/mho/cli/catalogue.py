@@ -97,7 +97,7 @@ def _settings(name: str) -> Table:
 
 
 def _devices() -> Table:
-    from mho.physics import MultiLevel, PulseResponse
+    from mho.physics import MultiLevel, PulsedCell
     from mho.physics.devices import DEVICES
 
     table = _table("name", "window [uS]", "levels", "spread", "endurance", "DOI")
@@ -106,8 +106,8 @@ def _devices() -> Table:
         if isinstance(device, MultiLevel):
             ends = [1e6 * device.spread(device.nominal(k)).item() for k in _end_levels(device)]
             spread = f"{ends[0]:.2g} to {ends[1]:.2g} uS"
-        elif isinstance(device, PulseResponse):
-            spread = f"step of a pulse {device.cycle_spread:.0%}, device {device.device_spread:.0%}"
+        elif isinstance(device, PulsedCell):
+            spread = f"step of a pulse, device {device.device_spread:.0%}"
         else:
             spread = f"R_ON {device.r_on.device.cov:.0%}, R_OFF {device.r_off.device.cov:.0%}"
         endurance = "-" if device.endurance is None else f"{device.endurance:.0e}"
