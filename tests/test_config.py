@@ -15,6 +15,7 @@ from mho import (
     MultiLevel,
     OpenLoop,
     PulseResponse,
+    PulseTable,
     Resistance,
     Spread,
     TwoState,
@@ -110,6 +111,17 @@ cells = (
         nonlinearity=st.tuples(st.floats(0, 10), st.floats(0, 10)),
         reset_ratio=st.floats(0.1, 10),
         cycle_spread=st.floats(0, 100),
+        device_spread=st.floats(0, 1),
+        **defects,
+    )
+    | st.builds(
+        PulseTable,
+        g=st.tuples(st.floats(0, 1e-5), st.floats(2e-5, 3e-5), st.floats(4e-5, 1e-4)),
+        set_step=st.tuples(*3 * [st.floats(1e-8, 5e-7)]),
+        reset_step=st.tuples(*3 * [st.floats(1e-8, 5e-7)]),
+        set_spread=st.tuples(st.floats(0, 1e-5)),
+        reset_spread=st.tuples(*3 * [st.floats(1e-9, 1e-5)]),
+        levels=st.integers(2, 16),
         device_spread=st.floats(0, 1),
         **defects,
     )

@@ -1,18 +1,24 @@
 """Every cell, preset or made up here, against every property that a cell promises.
 
 A new family, or a new corner of an old one, is tested by one more entry in `CELLS`. Properties of
-`draw` and `score` are those of landing cells; cells that remember are held to the others, with the
-burst that takes a fresh cell to its level as their attempt.
+`draw` and `score` are those of landing cells; pulsed cells are held to the others, with the burst
+that takes a fresh cell to its level as their attempt, and to those of bursts.
 """
 
 import math
 
+import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy import stats
+from scipy.integrate import solve_ivp
 from torch import Tensor
 
 from mho import Hardware
+from mho.hardware import Crossbar, Tiling, mapping
+from mho.hardware.crossbar import WORN
 from mho.physics import (
     Device,
     GeneratorNoise,
@@ -20,7 +26,9 @@ from mho.physics import (
     MultiLevel,
     OpenLoop,
     Present,
+    PulsedCell,
     PulseResponse,
+    PulseTable,
     Resistance,
     Spread,
     Traits,
@@ -75,8 +83,24 @@ CELLS: dict[str, Device] = {
         g_min=10e-6, g_max=90e-6, levels=5, pulses=100, device_spread=0.5
     ),
     "ideal pulses": PulseResponse(g_min=10e-6, g_max=90e-6, levels=7, pulses=60),
+    "table": PulseTable(
+        g=(10e-6, 25e-6, 40e-6, 75e-6, 90e-6),
+        set_step=(0.9e-6, 1.6e-6, 0.7e-6, 0.7e-6, 0.2e-6),
+        reset_step=(0.3e-6, 0.5e-6, 1.5e-6, 1.2e-6, 1.6e-6),
+        set_spread=(0.3e-6, 0.5e-6, 0.2e-6, 0.4e-6, 0.1e-6),
+        reset_spread=(0.4e-6,),
+        device_spread=0.2,
+        read_noise=0.01,
+    ),
+    "noisy table": PulseTable(
+        g=(0.0, 80e-6), set_step=(2e-6, 1e-6), reset_step=(1e-6, 1e-6), set_spread=(4e-6,)
+    ),
+    "ideal table": PulseTable(
+        g=(10e-6, 30e-6, 90e-6), set_step=(2e-6, 1e-6, 1e-6), reset_step=(1e-6,) * 3, levels=7
+    ),
 }
 LANDING = {name: cell for name, cell in CELLS.items() if isinstance(cell, LandingCell)}
+PULSED = {name: cell for name, cell in CELLS.items() if isinstance(cell, PulsedCell)}
 SCHEMES = {
     "coarse": Verify(tolerance=0.5, max_pulses=20),
     "fine": Verify(tolerance=0.12, max_pulses=4),
@@ -84,6 +108,7 @@ SCHEMES = {
 
 every_cell = pytest.mark.parametrize("cell", CELLS.values(), ids=CELLS.keys())
 every_landing_cell = pytest.mark.parametrize("cell", LANDING.values(), ids=LANDING.keys())
+every_pulsed_cell = pytest.mark.parametrize("cell", PULSED.values(), ids=PULSED.keys())
 every_scheme = pytest.mark.parametrize("scheme", SCHEMES.values(), ids=SCHEMES.keys())
 either_way = pytest.mark.parametrize("corrected", [False, True])
 
@@ -108,6 +133,8 @@ def cycles(cell: Device) -> bool:
         return cell.r_on.cycle.cov > 0
     if isinstance(cell, PulseResponse):
         return cell.cycle_spread > 0
+    if isinstance(cell, PulseTable):
+        return any(cell.set_spread)
     return any(cell.sigma)
 
 
@@ -124,6 +151,8 @@ def without_spread(cell: Device) -> Device:
         return cell.replace(r_on=on, r_off=off)
     if isinstance(cell, PulseResponse):
         return cell.replace(cycle_spread=0.0, device_spread=0.0)
+    if isinstance(cell, PulseTable):
+        return cell.replace(set_spread=(0.0,), reset_spread=(0.0,), device_spread=0.0)
     return cell.replace(sigma=(0.0,), device_spread=0.0)
 
 
@@ -131,7 +160,7 @@ def attempt(cell: Device, z: Tensor, level: Tensor, traits: Traits, corrected: b
     """One programming attempt on fresh cells."""
     if isinstance(cell, LandingCell):
         return cell.draw(z, level, traits, corrected=corrected)
-    fresh = torch.full_like(z, cell.g_min)
+    fresh = torch.full_like(z, cell.window[0])
     burst = cell.pulses_to(cell.nominal(level).to(z), fresh)
     return cell.respond(z, fresh, burst, traits)
 
@@ -140,9 +169,21 @@ def resolution(cell: Device) -> float:
     """How far from its nominal conductance a level may end for want of a finer pulse [S]."""
     if isinstance(cell, LandingCell):
         return 0.0
-    nu = max(*cell.nonlinearity, 1e-9)
-    first = math.expm1(-nu / cell.pulses) / math.expm1(-nu)
-    return (cell.g_max - cell.g_min) * first / 2
+    low, high = cell.window
+    g = torch.linspace(low, high, 200, dtype=torch.float64)
+    return (burst(cell, g, 1) - g).max().item() / 2
+
+
+def burst(cell: PulsedCell, g: Tensor, pulses: int) -> Tensor:
+    """Where nominal devices without noise end [S]."""
+    count = torch.full(g.shape, pulses, dtype=torch.int32)
+    return cell.respond(torch.zeros_like(g), g, count, {})
+
+
+def inside(cell: PulsedCell, n: int) -> Tensor:
+    """Conductances from end to end of the window [S]."""
+    low, high = cell.window
+    return torch.linspace(low, high, n, dtype=torch.float64)
 
 
 @either_way
@@ -384,6 +425,102 @@ def test_a_landing_cell_forgets_what_it_held_and_only_such_a_cell(cell: Device) 
     )
     assert torch.equal(fresh.conductance, held.conductance) != cell.remembers
     assert torch.equal(fresh.pulses, held.pulses) != cell.remembers
+
+
+@every_pulsed_cell
+@settings(max_examples=6)
+@given(first=st.integers(0, 40), second=st.integers(0, 400), sets=st.booleans())
+def test_bursts_add_up_go_one_way_and_stay_in_the_window(
+    cell: PulsedCell, first: int, second: int, sets: bool
+) -> None:
+    g, sign = inside(cell, 23), 1 if sets else -1
+    once = burst(cell, g, sign * (first + second))
+    twice = burst(cell, burst(cell, g, sign * first), sign * second)
+    low, high = cell.window
+    torch.testing.assert_close(once, twice, rtol=1e-9, atol=1e-9 * (high - low))
+    assert (once >= low).all()
+    assert (once <= high).all()
+    assert (sign * (once - g) >= -1e-12 * high).all()
+    assert (sign * (once - g)[1:-1] > 0).all() or first + second == 0
+    assert (once.diff() >= -1e-12 * high).all()  # courses do not cross
+
+
+@every_pulsed_cell
+def test_the_mean_response_is_the_course_of_the_rate(cell: PulsedCell) -> None:
+    """Integrated step by step from the rate that one weak pulse shows, both ways."""
+    low, high = cell.window
+    for sign, start, crossing in zip((1, -1), (low, high), cell.crossing, strict=True):
+
+        def rate(_: float, g: np.ndarray, sign: int = sign) -> np.ndarray:
+            weak = {"step_factor": torch.tensor(1e-4, dtype=torch.float64)}
+            at = torch.from_numpy(g)
+            one = torch.full(at.shape, sign, dtype=torch.int32)
+            return (cell.respond(torch.zeros_like(at), at, one, weak) - at).numpy() / 1e-4
+
+        counts = [int(share * crossing) for share in (0.2, 0.5, 0.9)]
+        slow = solve_ivp(rate, (0, counts[-1]), [start], t_eval=counts, rtol=1e-4, atol=1e-6 * high,
+                         max_step=crossing / 40).y[0]  # fmt: skip
+        ours = [burst(cell, torch.tensor([start], dtype=torch.float64), sign * n).item()
+                for n in counts]  # fmt: skip
+        np.testing.assert_allclose(ours, slow, rtol=0, atol=2e-3 * (high - low))
+
+
+@every_pulsed_cell
+def test_the_pulses_of_a_burst_are_found_again(cell: PulsedCell) -> None:
+    g = inside(cell, 23)
+    for n in (1, 7, 40, -1, -7, -40):
+        after = burst(cell, g, n)
+        low, high = cell.window
+        whole = torch.minimum(after - low, high - after) > 1e-9 * high  # not cut at a bound
+        found = cell.pulses_to(after, g)
+        assert found.dtype == torch.int32
+        assert (found[whole] == n).all()
+
+
+@every_pulsed_cell
+def test_a_burst_errs_as_its_pulses_one_by_one(cell: PulsedCell) -> None:
+    """With errors small beside the window: to first order, and away from the bounds."""
+    n, (low, high) = 4_000, cell.window
+    step = (high - low) / max(cell.crossing)
+    if isinstance(cell, PulseTable):
+        quiet = cell.replace(
+            set_spread=tuple(min(s, step) for s in cell.set_spread),
+            reset_spread=tuple(min(s, step) for s in cell.reset_spread),
+        )
+    else:
+        quiet = cell.replace(cycle_spread=min(cell.cycle_spread, 1.0))
+    for sign, crossing in zip((1, -1), quiet.crossing, strict=True):
+        pulses = max(1, min(30, int(crossing / 4)))
+        start = torch.full((n,), low + (0.5 - 0.2 * sign) * (high - low), dtype=torch.float64)
+        source = noise(23, n)
+        count = torch.full((n,), sign * pulses, dtype=torch.int32)
+        ours = quiet.respond(source.normal(), start, count, {})
+        slow, one = start, torch.full((n,), sign, dtype=torch.int32)
+        for _ in range(pulses):
+            slow = quiet.respond(source.normal(), slow, one, {})
+        assert ours.std().item() == pytest.approx(
+            slow.std().item(), rel=5 / math.sqrt(n), abs=1e-12
+        )
+        error = 5 * slow.std() * math.sqrt(2 / n) + 1e-3 * step
+        assert (ours.mean() - slow.mean()).abs() < error
+
+
+@every_cell
+def test_every_cell_works_on_chips_and_wears_by_its_pulses(cell: Device) -> None:
+    """Written again and again: wear only grows, until the cell keeps its value for good."""
+    hardware = Hardware(device=cell.replace(endurance=2.0 * cell.burst), mapping="single")
+    chips = Crossbar(Tiling(4, 3, (4, 4), mapping("single")), hardware, range(2), 1)
+    generator = torch.Generator().manual_seed(24)
+    for _ in range(6):
+        before = {k: chips.get_buffer(k).clone() for k in ("pulses", "writes", "conductance")}
+        worn = chips.fault == WORN
+        chips.program(torch.randint(cell.states, chips.tiling.shape, generator=generator))
+        assert (chips.pulses >= before["pulses"]).all()
+        assert (chips.writes >= before["writes"]).all()
+        assert torch.equal(chips.conductance[worn], before["conductance"][worn])
+        assert chips.conductance.isfinite().all()
+        assert (chips.conductance >= 0).all()
+    assert bool((chips.fault == WORN).any()) == bool((chips.pulses >= 2 * cell.burst).any())
 
 
 @every_cell

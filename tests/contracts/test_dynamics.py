@@ -13,6 +13,7 @@ from mho.physics.dynamics import (
     Joglekar,
     PulseTrain,
     Sine,
+    Source,
     Triangle,
     Variation,
     transient,
@@ -42,6 +43,9 @@ models = pytest.mark.parametrize(("model", "peak", "hertz"), MODELS.values(), id
 
 KINDS = {name: m for name, m in MODELS.items() if name[-5:] not in ("2.1nm", "3.3nm")}
 """Without those that differ from another in numbers alone: for what takes long."""
+
+NOISY = {name: m for name, m in KINDS.items() if m[0].interval is not None}
+"""Those with noise from cycle to cycle."""
 
 kinds = pytest.mark.parametrize(("model", "peak", "hertz"), KINDS.values(), ids=KINDS)
 
@@ -224,6 +228,58 @@ def test_gradients_of_all_parameters_are_finite(
     trace.g.sum().backward()
     for name, trait in traits.items():
         assert trait.grad is None or trait.grad.isfinite(), name
+
+
+@models
+def test_current_voltage_and_slope_belong_together(
+    model: DynamicModel, peak: float, hertz: float
+) -> None:
+    x = states(model)[:, None]
+    v = torch.linspace(-abs(peak), abs(peak), 11, dtype=torch.float64)
+    i = model.current(x, v, {})
+    torch.testing.assert_close(model.voltage(x, i, {}), v.expand(i.shape), rtol=1e-9, atol=1e-12)
+    rise = model.current(x, v + 1e-6, {}) - model.current(x, v - 1e-6, {})
+    torch.testing.assert_close(model.slope(x, v, {}), rise / 2e-6, rtol=1e-6, atol=0)
+
+
+@kinds
+def test_a_source_limits_the_current_and_can_switch_still(
+    model: DynamicModel, peak: float, hertz: float
+) -> None:
+    wave, rough = Sine(amplitude=peak, frequency=hertz), Adaptive(tolerance=1e-3)
+    free = transient(model, wave, samples=20, method=rough)
+    most = 0.5 * free.i.abs().max().item()
+    source = Source(resistance=0.1 * abs(peak) / most, compliance=(most, most))
+    held = transient(model, wave, samples=20, method=rough, source=source)
+    assert (held.i.abs() <= most * (1 + 1e-9)).all()
+    assert (held.v.abs() <= free.v.abs() * (1 + 1e-9)).all()
+    assert held.energy() > 0
+    none = transient(model, wave, samples=20, method=rough, source=Source())
+    assert torch.equal(none.state, free.state)
+
+
+@pytest.mark.parametrize(("model", "peak", "hertz"), NOISY.values(), ids=NOISY)
+def test_noise_is_keyed_and_nothing_without_amplitude(
+    model: DynamicModel, peak: float, hertz: float
+) -> None:
+    """The same numbers give the same course whatever is sampled; none give the median device."""
+    wave, rough = Sine(amplitude=peak, frequency=hertz), Adaptive(tolerance=1e-3)
+    interval, (off, on) = wave.duration / 25, model.ends({})
+    # a few percent of the range in all
+    model = model.replace(noise_interval=interval, noise=0.01 * abs(on - off) / interval)
+    x = states(model, 4)[1:3]
+
+    def course(seed: int, samples: int, model: DynamicModel = model) -> Tensor:
+        source = GeneratorNoise((2,), torch.Generator().manual_seed(seed), torch.float64)
+        return transient(model, wave, samples=samples, state=x, method=rough, noise=source).state
+
+    once, again, other = course(1, 10), course(1, 20), course(2, 10)
+    torch.testing.assert_close(once, again[:, ::2], rtol=0, atol=5e-3 * abs(on - off))
+    assert (once - other).abs().max() > 0.01 * abs(on - off)
+    median = transient(model, wave, samples=10, state=x, method=rough).state
+    assert torch.equal(course(1, 10, model.replace(noise=0.0)), median)
+    with pytest.raises(ValueError, match=r"noise_interval = .*: allowed is at least"):
+        course(1, 10, model.replace(noise_interval=1e-9 * interval))
 
 
 def test_a_trait_that_is_no_parameter_is_refused() -> None:

@@ -9,14 +9,16 @@ import torch
 from scipy.integrate import solve_ivp
 from torch import Tensor
 
-from mho.physics import dynamics
+from mho.physics import GeneratorNoise, dynamics
 from mho.physics.dynamics import (
     Adaptive,
     Biolek,
     DynamicModel,
     Fixed,
     IonDrift,
+    Samples,
     Sine,
+    Source,
     Triangle,
     Waveform,
     transient,
@@ -40,6 +42,65 @@ def peak_to(model: IonDrift, share: float) -> float:
     first, last = (model.r_off - span * x for x in (model.start, share))
     k = model.mobility * model.r_on / model.depth**2
     return (first**2 - last**2) / (2 * k * span) * math.pi * HERTZ
+
+
+def test_a_resistance_in_series_adds_to_that_of_linear_drift() -> None:
+    """(R + R_s)^2 falls linearly with the flux of the source: ion drift of larger ends."""
+    wave, series = Sine(amplitude=peak_to(HP, 0.8), frequency=HERTZ, cycles=2), 3e3
+    trace = transient(HP, wave, samples=200, source=Source(resistance=series))
+    k, span = HP.mobility * HP.r_on / HP.depth**2, HP.r_off - HP.r_on
+    flux = wave.amplitude * (1 - torch.cos(2 * math.pi * HERTZ * trace.t)) / (2 * math.pi * HERTZ)
+    start = HP.r_off - span * HP.start + series
+    r = (start**2 - 2 * k * span * flux).sqrt() - series
+    torch.testing.assert_close(trace.state, (HP.r_off - r) / span, rtol=0, atol=1e-5)
+    applied = trace.v + series * trace.i
+    torch.testing.assert_close(applied, wave.at(trace.t), rtol=0, atol=1e-12)
+
+
+def test_at_compliance_linear_drift_is_that_of_a_constant_current() -> None:
+    """dx/dt = k i, whatever the voltage asks for."""
+    limit = 5e-5
+    wave = Triangle(amplitude=1.5, frequency=1.0)
+    source = Source(compliance=(limit, 1.0))
+    quarter = torch.linspace(0.1, 0.25, 40, dtype=torch.float64)
+    trace = transient(HP, wave, samples=quarter, source=source)
+    assert (trace.i <= limit * (1 + 1e-12)).all()
+    held = trace.i > limit * (1 - 1e-9)
+    assert held.sum() > 10
+    k = HP.mobility * HP.r_on / HP.depth**2
+    slope = trace.state.diff() / trace.t.diff()
+    both = held[1:] & held[:-1]
+    torch.testing.assert_close(slope[both], torch.full_like(slope[both], k * limit))
+
+
+@pytest.mark.parametrize("name", ["stanford-pku", "vteam-1k-300k"])
+@pytest.mark.parametrize("series", [1.0, 1e4, 1e8])
+def test_a_source_divides_its_voltage_as_kirchhoff_says(name: str, series: float) -> None:
+    model = dynamics.get(name)
+    off, on = model.ends({})
+    x = torch.linspace(0, 1, 7, dtype=torch.float64)[:, None] * (on - off) + off
+    volts = torch.linspace(-4, 4, 17, dtype=torch.float64)
+    v = Source(resistance=series).across(model, x, volts, {})
+    total = v + series * model.current(x, v, {})
+    torch.testing.assert_close(total, volts.expand(total.shape), rtol=1e-9, atol=1e-12)
+    v = Source(resistance=series, compliance=(1e-6, 1e-5)).across(model, x, volts, {})
+    i = model.current(x, v, {})
+    assert ((i >= -1e-5 * (1 + 1e-9)) & (i <= 1e-6 * (1 + 1e-9))).all()
+
+
+def test_a_gap_at_rest_walks_by_its_noise() -> None:
+    """Its variance after a time t is (delta(T0) noise_interval)^2 t / noise_interval."""
+    model = dynamics.get("stanford-pku").replace(noise=1e-4, noise_interval=1e-6)
+    wave = Samples(times=(0.0, 5e-5), volts=(0.0, 0.0))
+    n = 4_000
+    noise = GeneratorNoise((n,), torch.Generator().manual_seed(3), torch.float64)
+    off, on = model.ends({})
+    middle = torch.full((n,), 0.5 * (off + on), dtype=torch.float64)
+    trace = transient(model, wave, samples=2, state=middle, noise=noise)
+    delta = 1e-4 / (1 + math.exp((450 - 298) / 500))
+    for k, count in ((1, 25), (2, 50)):
+        walked = (trace.state[:, k] - middle).std().item()
+        assert walked == pytest.approx(delta * 1e-6 * math.sqrt(count), rel=5 / math.sqrt(2 * n))
 
 
 @pytest.mark.parametrize("method", [Adaptive(tolerance=1e-7), Fixed(substeps=4)], ids=str)

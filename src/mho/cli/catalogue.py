@@ -17,11 +17,11 @@ from mho.errors import unknown
 
 @dataclass(frozen=True)
 class List:
-    """Show experiments, devices, datasets, prices, mitigations, schemes, rules, or settings."""
+    """Show experiments, devices, datasets and the like, or the settings of an experiment."""
 
     what: Annotated[str, tyro.conf.Positional]
-    """One of experiments, devices, datasets, prices, mitigations, schemes, rules, or the name of
-    an experiment, whose settings are shown."""
+    """One of experiments, devices, dynamics, datasets, prices, mitigations, schemes, rules, or the
+    name of an experiment, whose settings are shown."""
 
     def run(self) -> None:
         """Print a table."""
@@ -30,6 +30,7 @@ class List:
         tables: dict[str, Callable[[], Table]] = {
             "experiments": _experiments,
             "devices": _devices,
+            "dynamics": _dynamics,
             "datasets": _datasets,
             "prices": _prices,
             "mitigations": _mitigations,
@@ -97,29 +98,26 @@ def _settings(name: str) -> Table:
 
 
 def _devices() -> Table:
-    from mho.physics import MultiLevel, PulseResponse
-    from mho.physics.devices import DEVICES
+    from mho.card.numbers import endurance, known, spread, window
+    from mho.physics.devices import PRESETS
 
-    table = _table("name", "window [uS]", "levels", "spread", "endurance", "DOI")
-    for name, device in DEVICES.items():
-        low, high = (1e6 * g for g in device.window)
-        if isinstance(device, MultiLevel):
-            ends = [1e6 * device.spread(device.nominal(k)).item() for k in _end_levels(device)]
-            spread = f"{ends[0]:.2g} to {ends[1]:.2g} uS"
-        elif isinstance(device, PulseResponse):
-            spread = f"step of a pulse {device.cycle_spread:.0%}, device {device.device_spread:.0%}"
-        else:
-            spread = f"R_ON {device.r_on.device.cov:.0%}, R_OFF {device.r_off.device.cov:.0%}"
-        endurance = "-" if device.endurance is None else f"{device.endurance:.0e}"
-        window = f"{low:.3g} to {high:.3g}"
-        table.add_row(name, window, str(device.states), spread, endurance, device.doi)
+    table = _table("name", "window", "levels", "spread", "endurance", "known besides", "DOI")
+    for name, preset in PRESETS.items():
+        cell = preset.device
+        assert cell is not None
+        numbers = (window(cell), str(cell.states), spread(cell), endurance(cell))
+        table.add_row(name, *map(Text, numbers), ", ".join(known(preset)) or "-", Text(cell.doi))
     return table
 
 
-def _end_levels(device: object) -> tuple:
-    import torch
+def _dynamics() -> Table:
+    from mho.physics.dynamics import MODELS
 
-    return torch.tensor(0.0), torch.tensor(float(device.states - 1))  # type: ignore[attr-defined]
+    table = _table("name", "model", "read at [V]", "noise of cycles", "DOI")
+    for name, model in MODELS.items():
+        noise = "not given" if model.interval is None else "given"
+        table.add_row(name, model.family, f"{model.read_voltage:g}", noise, Text(model.doi))
+    return table
 
 
 def _datasets() -> Table:

@@ -15,6 +15,7 @@ from mho.cli.netlist import Netlist
 from mho.cli.pool import Pool
 from mho.cli.report import Report
 from mho.cli.run import Run
+from mho.cli.show import Show
 from mho.errors import unknown
 
 Command = (
@@ -24,16 +25,17 @@ Command = (
     | Annotated[Pool, tyro.conf.subcommand("pool")]
     | Annotated[Netlist, tyro.conf.subcommand("netlist")]
     | Annotated[Fit, tyro.conf.subcommand("fit")]
+    | Annotated[Show, tyro.conf.subcommand("show")]
 )
 
-VERBS = ("run", "list", "report", "pool", "netlist", "fit")
+VERBS = ("run", "list", "report", "pool", "netlist", "fit", "show")
 
 
 class UsageError(Exception):
     """The command line cannot be understood."""
 
 
-def parse(arguments: Sequence[str]) -> Run | List | Report | Pool | Netlist | Fit:
+def parse(arguments: Sequence[str]) -> Run | List | Report | Pool | Netlist | Fit | Show:
     """The command that a command line asks for.
 
     Raises:

@@ -12,16 +12,14 @@ from mho.hardware.redundancy import Copies
 from mho.hardware.slicing import Sliced
 from mho.hardware.wiring import Ohms, Wires
 from mho.physics import (
+    Device,
     Disturb,
     Flicker,
     LogTime,
-    MultiLevel,
     OpenLoop,
     PowerLaw,
     Preset,
-    PulseResponse,
     Telegraph,
-    TwoState,
     Verify,
 )
 
@@ -35,7 +33,7 @@ _MOST_MAGNITUDES = 1 << 16
 class Hardware(Config):
     """Cells, arrays and converters: everything that is the same on all chips of a kind."""
 
-    device: TwoState | MultiLevel | PulseResponse
+    device: Device
     """The cell; see `mho.devices.get`."""
     retention: PowerLaw | LogTime | None = None
     """How cells relax as `mho.age` lets time pass; None: they do not."""

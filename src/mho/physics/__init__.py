@@ -3,6 +3,7 @@
 from mho.physics import dynamics
 from mho.physics.cell import Cell, LandingCell, Traits
 from mho.physics.conduction import Conduction, Ohmic, Sinh, Transistor
+from mho.physics.device import Device
 from mho.physics.disturb import Disturb
 from mho.physics.fluctuation import Flicker, Telegraph
 from mho.physics.multi_level import MultiLevel
@@ -10,12 +11,11 @@ from mho.physics.noise import GeneratorNoise, Noise
 from mho.physics.preset import Preset
 from mho.physics.programming import OpenLoop, Present, Programmed, Programming, Verify
 from mho.physics.pulse_response import PulseResponse
+from mho.physics.pulse_table import PulseTable
+from mho.physics.pulsed_cell import PulsedCell
 from mho.physics.retention import LogTime, PowerLaw, Retention
 from mho.physics.spread import Spread
 from mho.physics.two_state import Resistance, TwoState
-
-Device = TwoState | MultiLevel | PulseResponse
-"""Any cell family."""
 
 __all__ = [
     "Cell",
@@ -36,6 +36,8 @@ __all__ = [
     "Programmed",
     "Programming",
     "PulseResponse",
+    "PulseTable",
+    "PulsedCell",
     "Resistance",
     "Retention",
     "Sinh",

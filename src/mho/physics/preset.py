@@ -8,12 +8,10 @@ from typing import Any
 from mho.config import Config, read_toml
 from mho.errors import invalid
 from mho.physics.conduction import Ohmic, Sinh, Transistor
+from mho.physics.device import Device
 from mho.physics.disturb import Disturb
 from mho.physics.fluctuation import Flicker, Telegraph
-from mho.physics.multi_level import MultiLevel
-from mho.physics.pulse_response import PulseResponse
 from mho.physics.retention import LogTime, PowerLaw
-from mho.physics.two_state import TwoState
 
 
 class Preset(Config):
@@ -22,7 +20,7 @@ class Preset(Config):
     As TOML each is a table of the field's name: [device], [conduction], [retention] and so on.
     """
 
-    device: TwoState | MultiLevel | PulseResponse | None = None
+    device: Device | None = None
     """The cell: how it is programmed."""
     conduction: Ohmic | Sinh | Transistor | None = None
     """How its current follows the voltage."""

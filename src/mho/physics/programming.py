@@ -11,7 +11,7 @@ from torch import Tensor
 from mho.config import Config, Range
 from mho.physics.cell import Cell, LandingCell, Traits
 from mho.physics.noise import Noise
-from mho.physics.pulse_response import PulseResponse, Response
+from mho.physics.pulsed_cell import PulsedCell, Response
 
 
 class Programmed(NamedTuple):
@@ -72,7 +72,7 @@ class OpenLoop(Config):
 
     def program(
         self,
-        cell: LandingCell | PulseResponse,
+        cell: LandingCell | PulsedCell,
         level: Shaped[Tensor, "*#n"],
         traits: Traits,
         noise: Noise,
@@ -135,7 +135,7 @@ class Verify(Config):
 
     def program(
         self,
-        cell: LandingCell | PulseResponse,
+        cell: LandingCell | PulsedCell,
         level: Shaped[Tensor, "*#n"],
         traits: Traits,
         noise: Noise,
@@ -154,7 +154,7 @@ class Verify(Config):
 
     def within(
         self,
-        cell: LandingCell | PulseResponse,
+        cell: LandingCell | PulsedCell,
         level: Shaped[Tensor, "*#n"],
         done: Programmed,
         worn: Float[Tensor, "*n"],
@@ -176,7 +176,7 @@ class Verify(Config):
         )
 
     def on_stuck(
-        self, cell: LandingCell | PulseResponse, level: Tensor, g: Tensor
+        self, cell: LandingCell | PulsedCell, level: Tensor, g: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Pulses and reads (n,) spent on cells that stay at g (n,) [S], whatever is tried."""
         near = (cell.nominal(level) - g).abs() <= self.tolerance * cell.step
@@ -244,7 +244,7 @@ class Verify(Config):
 
     def _approach(
         self,
-        cell: PulseResponse,
+        cell: PulsedCell,
         level: Shaped[Tensor, "*#n"],
         traits: Traits,
         noise: Noise,

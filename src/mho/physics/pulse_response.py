@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-import math
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar
 
 import torch
-from jaxtyping import Float, Int32, Shaped
+from jaxtyping import Float, Int32
 from torch import Tensor
 
 from mho.config import Range
 from mho.errors import invalid
-from mho.physics.cell import Cell, Traits
-from mho.physics.multi_level import MAX_LEVELS
-from mho.physics.noise import Noise
-from mho.physics.spread import Spread
-
-Response = Literal["linear", "curve"]
-"""What a controller takes the response for: even steps, or the nominal curve."""
+from mho.physics.cell import Traits
+from mho.physics.pulsed_cell import PulsedCell, Response
 
 _STRAIGHT = 1e-20
 """Non-linearity that stands for 0: its curve is a straight line to the last digit."""
 
 
-class PulseResponse(Cell):
-    """Analog cell moved up by SET and down by RESET pulses, all of one shape.
+class PulseResponse(PulsedCell):
+    """Pulsed cell whose steps shrink exponentially on the way.
 
     With `u = (g - g_min) / (g_max - g_min)`, n SET pulses on a device of step factor f move
 
@@ -32,7 +26,7 @@ class PulseResponse(Cell):
 
     N pulses take a nominal device from g_min to g_max, in steps that shrink by exp(-nu) on the
     way; nu -> 0 is u + x. RESET is the same seen from the other end, on 1 - u, with a nu of its
-    own and x = reset_ratio f n / N. A cell that was never programmed lies at g_min.
+    own and x = reset_ratio f n / N.
 
     Each pulse adds a normal error. Later pulses contract what earlier ones added, so that after n
     of them the error is normal with variance `s^2 sum_{k < n} exp(-2 nu f k / N)` (RESET: times
@@ -42,14 +36,11 @@ class PulseResponse(Cell):
     """
 
     family: ClassVar[str] = "pulse-response"
-    remembers: ClassVar[bool] = True
 
     g_min: Annotated[float, Range(least=0.0)]
     """Conductance of level 0, and the least that pulses reach [S]."""
     g_max: Annotated[float, Range(above=0.0)]
     """Conductance of the highest level, and the most that pulses reach [S]."""
-    levels: Annotated[int, Range(least=2, most=MAX_LEVELS)] = 9
-    """Number of programmable levels, evenly spaced in conductance [1]."""
     pulses: Annotated[int, Range(least=1, most=100_000)]
     """SET pulses that take a nominal device from g_min to g_max [1]."""
     nonlinearity: Annotated[tuple[float, float], Range(least=0.0, most=10.0)] = (0.0, 0.0)
@@ -59,8 +50,6 @@ class PulseResponse(Cell):
     cycle_spread: Annotated[float, Range(least=0.0, most=100.0)] = 0.0
     """Standard deviation of one pulse's step, whichever direction and device, as a share of the
     mean SET step (g_max - g_min) / pulses [1]."""
-    device_spread: Annotated[float, Range(least=0.0, most=1.0)] = 0.0
-    """Device-to-device coefficient of variation of the step factor, lognormal of mean 1 [1]."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -74,26 +63,14 @@ class PulseResponse(Cell):
             raise invalid("PulseResponse.reset_ratio", self.reset_ratio, most)
 
     @property
-    def states(self) -> int:
-        """The number of levels."""
-        return self.levels
-
-    @property
     def window(self) -> tuple[float, float]:
         """(g_min, g_max) [S]."""
         return self.g_min, self.g_max
 
     @property
-    def burst(self) -> int:
-        """Pulses that cross the window in the direction that needs more."""
-        return math.ceil(max(self._crossing))
-
-    def traits(self, noise: Noise) -> Traits:
-        """Step factor of each device."""
-        if self.device_spread == 0.0:
-            return {}
-        spread = Spread(distribution="lognormal", cov=self.device_spread)
-        return {"step_factor": spread.factor(noise.normal())}
+    def crossing(self) -> tuple[float, float]:
+        """`pulses`, and that over `reset_ratio`."""
+        return float(self.pulses), self.pulses / self.reset_ratio
 
     def respond(
         self,
@@ -102,21 +79,13 @@ class PulseResponse(Cell):
         pulses: Int32[Tensor, "*#n"],
         traits: Traits,
     ) -> Float[Tensor, "*#n"]:
-        """Conductance after a burst [S], increasing in the normal score z.
-
-        Args:
-            z: (...) standard normal, the cycle-to-cycle part of the whole burst.
-            g: (...) conductance before the burst [S]; what lies outside the window is set to its
-                bound.
-            pulses: (...) SET pulses, or RESET pulses with a minus sign.
-            traits: (...) each, of the cells addressed.
-        """
+        """A burst in closed form [S]."""
         low, high = self.window
         g = g.clamp(low, high)
         up, n = pulses >= 0, pulses.abs()
         done = (g - low) / (high - low)
         done = torch.where(up, done, 1 - done)
-        crossing, nu = (self._towards(up, pair, g) for pair in (self._crossing, self._curvature))
+        crossing, nu = (self._towards(up, pair, g) for pair in (self.crossing, self._curvature))
         rate = nu * traits.get("step_factor", 1.0) / crossing
         step = -torch.expm1(-rate * n) * (-1 / torch.expm1(-nu) - done)
         step = torch.where(up, step, -step)
@@ -131,39 +100,16 @@ class PulseResponse(Cell):
         g: Float[Tensor, "*#n"],
         response: Response = "curve",
     ) -> Int32[Tensor, "*#n"]:
-        """Pulses that bring a nominal device from g nearest to the target, as in `respond`.
-
-        Both responses know how many pulses cross the window each way; "linear" takes every one
-        for the same step.
-
-        Args:
-            target: (...) conductance wanted [S].
-            g: (...) conductance before [S].
-            response: what the controller takes the response for.
-        """
+        """The inverse of the curve, or its chord."""
         low, high = self.window
         up = target >= g
         ends = (((x - low) / (high - low)).clamp(0.0, 1.0) for x in (g, target))
         start, stop = (torch.where(up, u, 1 - u) for u in ends)
-        crossing, nu = (
-            self._towards(up, pair, start) for pair in (self._crossing, self._curvature)
-        )
+        crossing, nu = (self._towards(up, pair, start) for pair in (self.crossing, self._curvature))
         if response == "curve":
             start, stop = (torch.log1p(u * torch.expm1(-nu)) / -nu for u in (start, stop))
         n = (crossing * (stop - start)).round().to(torch.int32)
         return torch.where(up, n, -n)
-
-    def mean(self, level: Shaped[Tensor, "*n"]) -> Float[Tensor, "*n"]:
-        """The nominal level: where a burst of known start is aimed.
-
-        The expectation itself depends on every burst since the cell was made.
-        """
-        return self.nominal(level)
-
-    @property
-    def _crossing(self) -> tuple[float, float]:
-        """Pulses that cross the window: SET, RESET."""
-        return float(self.pulses), self.pulses / self.reset_ratio
 
     @property
     def _curvature(self) -> tuple[float, float]:

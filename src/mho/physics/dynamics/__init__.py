@@ -9,6 +9,7 @@ from mho.physics.dynamics.ion_drift import IonDrift
 from mho.physics.dynamics.model import DynamicModel, Variation
 from mho.physics.dynamics.presets import MODELS, get
 from mho.physics.dynamics.pulse_curve import PulseCurve, pulse_train
+from mho.physics.dynamics.source import Source
 from mho.physics.dynamics.stanford_pku import StanfordPku
 from mho.physics.dynamics.stepper import Adaptive, Fixed, Method
 from mho.physics.dynamics.transient import Trace, transient
@@ -29,6 +30,7 @@ __all__ = [
     "PulseTrain",
     "Samples",
     "Sine",
+    "Source",
     "StanfordPku",
     "Trace",
     "Triangle",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -58,10 +59,25 @@ class IonDrift(DynamicModel):
         self, x: Float[Tensor, "*#n"], v: Float[Tensor, "*#n"], traits: Traits
     ) -> Float[Tensor, "*#n"]:
         """v / R(x) [A]."""
-        p = self.values(traits)
-        return v / (p.r_off - (p.r_off - p.r_on) * x)
+        return v / self._resistance(x, traits)
+
+    def slope(
+        self, x: Float[Tensor, "*#n"], v: Float[Tensor, "*#n"], traits: Traits
+    ) -> Float[Tensor, "*#n"]:
+        """1 / R(x) [S]."""
+        return (1 / self._resistance(x, traits)).expand(torch.broadcast_shapes(x.shape, v.shape))
+
+    def voltage(
+        self, x: Float[Tensor, "*#n"], i: Float[Tensor, "*#n"], traits: Traits
+    ) -> Float[Tensor, "*#n"]:
+        """i R(x) [V]."""
+        return i * self._resistance(x, traits)
 
     def state_of(self, g: Float[Tensor, "*#n"], traits: Traits) -> Float[Tensor, "*#n"]:
         """(R_off - 1 / g) / (R_off - R_on)."""
         p = self.values(traits)
         return ((p.r_off - 1 / g) / (p.r_off - p.r_on)).clamp(*self.limits(traits, g))
+
+    def _resistance(self, x: Tensor, traits: Traits) -> Tensor:
+        p = self.values(traits)
+        return p.r_off - (p.r_off - p.r_on) * x

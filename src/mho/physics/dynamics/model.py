@@ -71,7 +71,7 @@ class DynamicModel(Config, ABC):
     @classmethod
     def parameters(cls) -> tuple[str, ...]:
         """Names of all that may differ from device to device."""
-        aside = ("read_voltage", "window", "form", "variations", "doi", "note")
+        aside = ("read_voltage", "window", "form", "noise_interval", "variations", "doi", "note")
         return tuple(f.name for f in fields(cls) if f.name not in aside)
 
     def values(self, traits: Traits) -> Values:
@@ -114,8 +114,31 @@ class DynamicModel(Config, ABC):
         """Current at state x and voltage v [A]; 0 at 0 V."""
 
     @abstractmethod
+    def slope(
+        self, x: Float[Tensor, "*#n"], v: Float[Tensor, "*#n"], traits: Traits
+    ) -> Float[Tensor, "*#n"]:
+        """di/dv at state x and voltage v [S], above 0."""
+
+    @abstractmethod
+    def voltage(
+        self, x: Float[Tensor, "*#n"], i: Float[Tensor, "*#n"], traits: Traits
+    ) -> Float[Tensor, "*#n"]:
+        """Voltage at which the current i flows at state x [V]: the inverse of `current`."""
+
+    @abstractmethod
     def state_of(self, g: Float[Tensor, "*#n"], traits: Traits) -> Float[Tensor, "*#n"]:
         """State that reads as conductance g [S], between the ends."""
+
+    @property
+    def interval(self) -> float | None:
+        """Time for which one random number stands [s]; None: nothing is random."""
+        return None
+
+    def unrest(
+        self, x: Float[Tensor, "*#n"], v: Float[Tensor, "*#n"], traits: Traits
+    ) -> Float[Tensor, "*#n"]:
+        """Standard deviation of the random part of the rate at voltage v [V]."""
+        return torch.zeros_like(x)
 
     def ceiling(self, v: Float[Tensor, "*#n"], traits: Traits) -> Float[Tensor, "*#n"] | None:
         """Largest state that voltage v [V] drives to, where the rate drops to 0; None: the end.

@@ -33,7 +33,7 @@ def _bilayer(
         doi="10.1109/TED.2016.2545412",
         note="Bilayer of 5 nm TiOx and HfOx, fitted to DC sweeps: table I and section IV-A of the "
         "source. R_th is read here as 500 K/mW: printed is about 500 K, for a cell at 400 K under "
-        "100 uA.",
+        "100 uA. Noise of the gap is not given.",
     )
 
 
@@ -106,8 +106,13 @@ MODELS: dict[str, IonDrift | Vteam | StanfordPku] = {
         field_min=1.4e9,
         ambient=298.0,
         thermal_resistance=2.1e3,
+        noise=0.02,
+        noise_temperature=450.0,
+        noise_smoothing=500.0,
+        noise_interval=1e-9,
         doi="10.4231/D37H1DN48",
-        note="Defaults of the Verilog-A code, version 1.0.0. Its manual has gap_max = 1.8 nm.",
+        note="Defaults of the Verilog-A code, version 1.0.0, noise as in its dynamic mode; the "
+        "interval is its bound on a time step. Its manual has gap_max = 1.8 nm.",
     ),
     "tiox-hfox-1.7nm": _bilayer(1.7e-9, (0.16e-9, 1.21e-9), (16.8, 20.1), (1.1, 12.6)),
     "tiox-hfox-2.1nm": _bilayer(2.1e-9, (0.20e-9, 1.15e-9), (17.8, 21.3), (1.2, 14.5)),

@@ -11,9 +11,11 @@ from torch import Tensor
 from mho.errors import invalid
 from mho.physics.cell import Traits
 from mho.physics.dynamics.model import DynamicModel
+from mho.physics.dynamics.source import Source
 from mho.physics.dynamics.stepper import Method
 from mho.physics.dynamics.transient import transient
 from mho.physics.dynamics.waveform import PulseTrain
+from mho.physics.noise import Noise
 
 
 class PulseCurve(NamedTuple):
@@ -35,6 +37,8 @@ def pulse_train(
     state: Float[Tensor, "*#d"] | None = None,
     traits: Traits | None = None,
     method: Method | None = None,
+    source: Source | None = None,
+    noise: Noise | None = None,
 ) -> PulseCurve:
     """Conductance of devices (...) after each pulse of the trains, one train after the other.
 
@@ -44,6 +48,8 @@ def pulse_train(
         state: (...) where the devices start; None: at `model.start`.
         traits: (...) each, parameters by name that differ from device to device.
         method: how to step; None: `Adaptive()`.
+        source: resistance in series and compliance; None: none of both.
+        noise: (...) as in `transient`; its numbers go on from train to train.
 
     Raises:
         ValueError: no train is given.
@@ -54,7 +60,10 @@ def pulse_train(
     for train in trains:
         ends = train.ends()
         times = ends if curve else torch.cat([ends.new_zeros(1), ends])
-        trace = transient(model, train, samples=times, state=state, traits=traits, method=method)
+        trace = transient(
+            model, train, samples=times, state=state, traits=traits, method=method,
+            source=source, noise=noise,
+        )  # fmt: skip
         curve.append(trace.g)
         state = trace.state[..., -1]
     g = torch.cat(curve, -1)

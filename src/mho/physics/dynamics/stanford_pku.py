@@ -28,9 +28,15 @@ class StanfordPku(DynamicModel):
         gamma = gamma0 - beta (g / 1 nm)^alpha, with gamma0 and beta of SET or of RESET
 
     gamma counts as 0 where it would be negative or where the field gamma |v| / t_ox lies below
-    `field_min`. The noise of the gap is left out: these are the median device's equations. Source:
-    Jiang et al., 10.1109/TED.2016.2545412, eqs. 1, 4, 5, 6; `field_min` from the Verilog-A code,
-    10.4231/D37H1DN48.
+    `field_min`. That is the median device. From cycle to cycle the velocity of the gap also has a
+    random part, chi standard normal and fresh each `noise_interval`, at rest too; here it acts at
+    the end of each interval:
+
+        dg/dt + delta(T) chi,  delta(T) = delta0 / (1 + exp((T_crit - T) / T_smth))
+
+    A gap at rest so walks by delta sqrt(t noise_interval) in a time t: the interval is a parameter
+    of the device, not of the solver. Source: Jiang et al., 10.1109/TED.2016.2545412, eqs. 1 to 6;
+    `field_min` and the interval from the Verilog-A code, 10.4231/D37H1DN48.
     """
 
     family: ClassVar[str] = "stanford-pku"
@@ -69,6 +75,14 @@ class StanfordPku(DynamicModel):
     """T0 [K]."""
     thermal_resistance: Annotated[float, Range(least=0.0)]
     """R_th [K/W]."""
+    noise: Annotated[float, Range(least=0.0)] = 0.0
+    """delta0: random velocity of the gap when hot [m/s]; 0: the median device alone."""
+    noise_temperature: Annotated[float, Range(above=0.0)] = 450.0
+    """T_crit: temperature at which half of it acts [K]."""
+    noise_smoothing: Annotated[float, Range(above=0.0)] = 500.0
+    """T_smth: how far from T_crit it comes and goes [K]."""
+    noise_interval: Annotated[float, Range(above=0.0)] = 1e-9
+    """Time for which one random number stands [s]."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -118,12 +132,40 @@ class StanfordPku(DynamicModel):
         p = self.values(traits)
         return p.current_scale * torch.exp(-x / p.gap_scale) * torch.sinh(v / p.voltage_scale)
 
+    def slope(
+        self, x: Float[Tensor, "*#n"], v: Float[Tensor, "*#n"], traits: Traits
+    ) -> Float[Tensor, "*#n"]:
+        """I0 / V0 exp(-g / g0) cosh(v / V0) [S]."""
+        p = self.values(traits)
+        scale = p.current_scale / p.voltage_scale
+        return scale * torch.exp(-x / p.gap_scale) * torch.cosh(v / p.voltage_scale)
+
+    def voltage(
+        self, x: Float[Tensor, "*#n"], i: Float[Tensor, "*#n"], traits: Traits
+    ) -> Float[Tensor, "*#n"]:
+        """V0 asinh(i exp(g / g0) / I0) [V]."""
+        p = self.values(traits)
+        return p.voltage_scale * torch.asinh(i / p.current_scale * torch.exp(x / p.gap_scale))
+
     def temperature(
         self, x: Float[Tensor, "*#n"], v: Float[Tensor, "*#n"], traits: Traits
     ) -> Float[Tensor, "*#n"]:
         """Of the filament [K]."""
         p = self.values(traits)
         return p.ambient + p.thermal_resistance * (v * self.current(x, v, traits)).abs()
+
+    @property
+    def interval(self) -> float | None:
+        """`noise_interval`, if there is noise."""
+        return self.noise_interval if self.noise > 0 else None
+
+    def unrest(
+        self, x: Float[Tensor, "*#n"], v: Float[Tensor, "*#n"], traits: Traits
+    ) -> Float[Tensor, "*#n"]:
+        """delta(T) [m/s]."""
+        p = self.values(traits)
+        heat = (self.temperature(x, v, traits) - p.noise_temperature) / p.noise_smoothing
+        return p.noise * torch.sigmoid(heat)
 
     def _has_threshold(self, traits: Traits) -> bool:
         return self.field_min > 0 or "field_min" in traits

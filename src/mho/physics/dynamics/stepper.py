@@ -25,6 +25,7 @@ from mho.config import Config, Range
 from mho.errors import NotConverged
 from mho.physics.cell import Traits
 from mho.physics.dynamics.model import DynamicModel
+from mho.physics.dynamics.source import Source
 from mho.physics.dynamics.waveform import Volts
 
 SAFETY = 0.9
@@ -43,18 +44,24 @@ class Devices:
     traits: Traits
     low: Float[Tensor, "#n"] | Float[Tensor, ""]
     high: Float[Tensor, "#n"] | Float[Tensor, ""]
+    source: Source | None = None
+    """What lies between the waveform and the devices; None: nothing."""
 
-    def across(self, v: Float[Tensor, "*#n"]) -> Float[Tensor, "*#n"]:
-        """Voltage across the devices where the waveform has v [V]."""
+    def driven(self, v: Float[Tensor, "*#n"]) -> Float[Tensor, "*#n"]:
+        """Voltage across devices and source where the waveform has v [V]."""
         return self.model.values(self.traits).drive * v
 
     def rate(self, x: Float[Tensor, " n"], v: Float[Tensor, "*#n"]) -> Float[Tensor, " n"]:
-        """dx/dt at voltage v across the devices, also where it leads out of the range."""
-        return self.model.rate(x, v, self.traits)
+        """dx/dt at voltage v across devices and source, also where it leads out of the range."""
+        return self.model.rate(x, self.across(x, v), self.traits)
+
+    def across(self, x: Float[Tensor, " n"], v: Float[Tensor, "*#n"]) -> Float[Tensor, "*#n"]:
+        """Of the voltage v across devices and source, what the devices have."""
+        return v if self.source is None else self.source.across(self.model, x, v, self.traits)
 
     def top(self, x: Float[Tensor, " n"], v: Float[Tensor, "*#n"]) -> Float[Tensor, "*#n"]:
         """Largest state that voltage v drives to from x."""
-        ceiling = self.model.ceiling(v, self.traits)
+        ceiling = self.model.ceiling(self.across(x, v), self.traits)
         if ceiling is None:
             return self.high
         return torch.minimum(self.high, torch.maximum(ceiling, x))
@@ -62,7 +69,8 @@ class Devices:
     def some(self, which: Int64[Tensor, " k"]) -> Devices:
         """Some of them."""
         parts = {name: _some(value, which) for name, value in self.traits.items()}
-        return Devices(self.model, parts, _some(self.low, which), _some(self.high, which))
+        ends = _some(self.low, which), _some(self.high, which)
+        return Devices(self.model, parts, *ends, self.source)
 
 
 class Motion(NamedTuple):
@@ -169,11 +177,11 @@ def step(
 ) -> Step:
     """A time h [s] on from s."""
     low = devices.low
-    v = devices.across(volts(s + 0.5 * h))
+    v = devices.driven(volts(s + 0.5 * h))
     k2 = devices.rate((x + 0.5 * h * slope).clamp(low, devices.top(x, v)), v)
-    v = devices.across(volts(s + 0.75 * h))
+    v = devices.driven(volts(s + 0.75 * h))
     k3 = devices.rate((x + 0.75 * h * k2).clamp(low, devices.top(x, v)), v)
-    v = devices.across(volts(s + h))
+    v = devices.driven(volts(s + h))
     top = devices.top(x, v)
     new = (x + h / 9 * (2 * slope + 3 * k2 + 4 * k3)).clamp(low, top)
     return Step(new, devices.rate(new, v), k2, k3, top)

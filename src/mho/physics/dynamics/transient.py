@@ -12,9 +12,13 @@ from torch import Tensor
 from mho.errors import invalid
 from mho.physics.cell import Traits
 from mho.physics.dynamics.model import DynamicModel
+from mho.physics.dynamics.source import Source
 from mho.physics.dynamics.stepper import Adaptive, Devices, Method, Motion
 from mho.physics.dynamics.waveform import Waveform
+from mho.physics.noise import Noise
 
+MOST_INTERVALS = 1_000_000
+"""Random numbers that one device may take in a transient."""
 ROUNDING = 1e-12
 """Share of a duration within which two times are the same."""
 
@@ -52,6 +56,8 @@ def transient(
     state: Float[Tensor, "*#d"] | None = None,
     traits: Traits | None = None,
     method: Method | None = None,
+    source: Source | None = None,
+    noise: Noise | None = None,
 ) -> Trace:
     """Drive devices (...) with a waveform.
 
@@ -63,18 +69,26 @@ def transient(
         state: (...) where the devices start; None: at `model.start`.
         traits: (...) each, parameters by name that differ from device to device.
         method: how to step; None: `Adaptive()`.
+        source: resistance in series and compliance; None: the waveform is across the device.
+        noise: (...) cycle-to-cycle noise, one number a device each `model.interval`, in the order
+            of time, whatever the steps; it acts at the end of the interval. None: the median
+            devices.
 
     Raises:
-        ValueError: times outside the waveform or not rising, or traits unknown to the model.
+        ValueError: times outside the waveform or not rising, traits unknown to the model, or an
+            interval too short for the waveform.
         NotConverged: an adaptive step would have to be too short.
     """
     traits = traits or {}
     x, traits = _initial(model, state, traits)
     times = _times(waveform, samples)
-    states, steps = _follow(model, waveform, times, x, traits, method or Adaptive())
+    method = method or Adaptive()
+    states, steps = _follow(model, waveform, times, x, traits, method, source, noise)
     volts = waveform.at(times).to(x.device, x.dtype)
     along = {name: value[..., None] for name, value in traits.items()}
     v = volts * model.values(along).drive
+    if source is not None:
+        v = source.across(model, states, v.expand(states.shape), along)
     i = model.current(states, v, along)
     return Trace(times, v, i, states, model.conductance(states, along), steps)
 
@@ -113,35 +127,61 @@ def _follow(
     start: Tensor,
     traits: Traits,
     method: Method,
+    source: Source | None,
+    noise: Noise | None,
 ) -> tuple[Tensor, Tensor]:
     """States (..., n) at the times, and the steps (...) taken."""
     shape, x = start.shape, start.reshape(-1)
     flat = {name: _flat(value, shape) for name, value in traits.items()}
-    devices = Devices(model, flat, *model.limits(flat, x))
-    grid = _grid(times, waveform)
-    wanted = set(times.tolist())
+    devices = Devices(model, flat, *model.limits(flat, x), source)
+    grid = torch.cat([times, _snapped(waveform.corners(), times)]).unique()
+    random = _snapped(_intervals(model, times) if noise is not None else times[:0], grid)
+    grid = torch.cat([grid, random]).unique()
+    grid = grid[grid <= times[-1]]
+    wanted, kicks = set(times.tolist()), set(random.tolist())
     at, volts = grid.tolist(), waveform.at(grid).tolist()
     whole = torch.full_like(x.detach(), math.inf)
-    slope = devices.rate(x, devices.across(x.new_tensor(volts[0])))
+    slope = devices.rate(x, devices.driven(x.new_tensor(volts[0])))
     now = Motion(x, slope, whole, torch.zeros_like(x, dtype=torch.int64))
     kept = [x] if at[0] in wanted else []
     for k in range(1, len(at)):
         piece = waveform.piece(at[k - 1], at[k], (volts[k - 1], volts[k]))
         now = method.advance(devices, piece, at[k] - at[k - 1], now)
+        if noise is not None and at[k] in kicks:
+            chi = noise.normal().to(x).expand(shape).reshape(-1)
+            now = _kicked(devices, devices.driven(x.new_tensor(volts[k])), chi, now)
         if at[k] in wanted:
             kept.append(now.x)
     states = torch.stack(kept, -1)
     return states.reshape(*shape, len(kept)), now.steps.reshape(shape)
 
 
-def _grid(times: Tensor, waveform: Waveform) -> Tensor:
-    """Times asked for, and the corners before the last; what differs by rounding is one time."""
-    corners = waveform.corners()
+def _kicked(devices: Devices, v: Tensor, chi: Tensor, now: Motion) -> Motion:
+    """The random part of an interval, all at its end."""
+    x, model = now.x, devices.model
+    assert model.interval is not None
+    unrest = model.unrest(x, devices.across(x, v), devices.traits)
+    x = (x + unrest * model.interval * chi).clamp(devices.low, devices.high)
+    return now._replace(x=x, slope=devices.rate(x, v))
+
+
+def _intervals(model: DynamicModel, times: Tensor) -> Tensor:
+    """Ends of the intervals of the random part [s]; none for a model without noise."""
+    if model.interval is None:
+        return times[:0]
+    count = math.floor(times[-1].item() / model.interval * (1 + ROUNDING))
+    if count > MOST_INTERVALS:
+        least = f"at least {times[-1].item() / MOST_INTERVALS:.3g} s for this waveform"
+        raise invalid(f"{type(model).__name__}.noise_interval", model.interval, least)
+    return model.interval * torch.arange(1, count + 1, dtype=torch.float64)
+
+
+def _snapped(corners: Tensor, times: Tensor) -> Tensor:
+    """Corners moved to the times from which they differ by rounding alone."""
     after = torch.searchsorted(times, corners).clamp(max=len(times) - 1)
     for near in (times[(after - 1).clamp(min=0)], times[after]):
-        corners = corners.where((corners - near).abs() > ROUNDING * waveform.duration, near)
-    grid = torch.cat([times, corners]).unique()
-    return grid[grid <= times[-1]]
+        corners = corners.where((corners - near).abs() > ROUNDING * times[-1], near)
+    return corners
 
 
 def _flat(value: Tensor, shape: torch.Size) -> Tensor:

@@ -81,10 +81,19 @@ class Vteam(DynamicModel):
         self, x: Float[Tensor, "*#n"], v: Float[Tensor, "*#n"], traits: Traits
     ) -> Float[Tensor, "*#n"]:
         """v / R(w) [A]."""
-        p, s = self.values(traits), self._share(x, traits)
-        if self.form == "linear":
-            return v / (p.r_on + (p.r_off - p.r_on) * s)
-        return v / (p.r_on * (p.r_off / p.r_on) ** s)
+        return v / self._resistance(x, traits)
+
+    def slope(
+        self, x: Float[Tensor, "*#n"], v: Float[Tensor, "*#n"], traits: Traits
+    ) -> Float[Tensor, "*#n"]:
+        """1 / R(w) [S]."""
+        return (1 / self._resistance(x, traits)).expand(torch.broadcast_shapes(x.shape, v.shape))
+
+    def voltage(
+        self, x: Float[Tensor, "*#n"], i: Float[Tensor, "*#n"], traits: Traits
+    ) -> Float[Tensor, "*#n"]:
+        """i R(w) [V]."""
+        return i * self._resistance(x, traits)
 
     def state_of(self, g: Float[Tensor, "*#n"], traits: Traits) -> Float[Tensor, "*#n"]:
         """w at which R is 1 / g [m]."""
@@ -98,3 +107,9 @@ class Vteam(DynamicModel):
     def _share(self, x: Tensor, traits: Traits) -> Tensor:
         p = self.values(traits)
         return (x - p.w_on) / (p.w_off - p.w_on)
+
+    def _resistance(self, x: Tensor, traits: Traits) -> Tensor:
+        p, s = self.values(traits), self._share(x, traits)
+        if self.form == "linear":
+            return p.r_on + (p.r_off - p.r_on) * s
+        return p.r_on * (p.r_off / p.r_on) ** s

@@ -1,0 +1,139 @@
+"""The card of a dynamic model: a hysteresis loop, and the conductance under pulses."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from mho.card.numbers import NOT_GIVEN, Numbers
+from mho.physics.dynamics import (
+    Adaptive,
+    DynamicModel,
+    IonDrift,
+    PulseTrain,
+    Sine,
+    StanfordPku,
+    Trace,
+    Vteam,
+    pulse_train,
+    transient,
+)
+from mho.report.card import Card, Curve, Panel
+from mho.report.units import number, quantity
+
+ROUGH = Adaptive(tolerance=1e-3)
+"""Steps for a picture."""
+SLOWEST = 1e-3
+"""Lowest frequency that is tried [Hz]."""
+PUSH = 0.8
+"""Amplitude of pulses over that of the loop."""
+PULSES = 30
+"""SET pulses that a card shows, and as many RESET pulses."""
+
+
+def of_model(name: str, model: DynamicModel) -> Card:
+    """The card of the median device, driven so that it switches; the drive is chosen here."""
+    peak = _peak(model)
+    hertz, loop = _loop(model, peak)
+    given = model.interval is not None
+    still = "not given: at 0 V " + ("only noise moves the state" if given else "nothing moves")
+    return Card(
+        name=name,
+        levels=Panel("Programmed conductance", missing="not given: the state is continuous"),
+        response=_response(model, peak, hertz),
+        current=Panel(
+            "I-V", "V [V]", "I [A]", [Curve(loop.v.numpy(), loop.i.numpy())],
+            remark=f"sine of {quantity(abs(peak), 'V')}, {quantity(hertz, 'Hz')}, second period",
+        ),
+        retention=Panel("Retention", missing=still),
+        noise=Panel("Read noise"),
+        numbers=_numbers(model),
+        note=model.note,
+    )  # fmt: skip
+
+
+def _peak(model: DynamicModel) -> float:
+    """Amplitude whose sign SETs [V]."""
+    if isinstance(model, Vteam):
+        return -1.5 * max(abs(model.v_on), abs(model.v_off))
+    return 1.8 if isinstance(model, StanfordPku) else 1.2
+
+
+def _loop(model: DynamicModel, peak: float) -> tuple[float, Trace]:
+    """The highest power of ten as a frequency at which a period moves the state through half of its
+    range; and the second period of it."""
+    off, on = model.ends({})
+    hertz, swing = 1e10, 0.0
+    while swing < 0.5 and hertz > SLOWEST:
+        hertz /= 10
+        wave = Sine(amplitude=peak, frequency=hertz)
+        state = transient(model, wave, samples=20, method=ROUGH).state
+        swing = (state.max() - state.min()).item() / abs(on - off)
+    wave = Sine(amplitude=peak, frequency=hertz, cycles=2)
+    times = torch.linspace(1 / hertz, 2 / hertz, 201, dtype=torch.float64)
+    return hertz, transient(model, wave, samples=times, method=ROUGH)
+
+
+def _response(model: DynamicModel, peak: float, hertz: float) -> Panel:
+    """Equal SET pulses, then equal RESET pulses, each just long enough to switch in all."""
+    off, on = model.ends({})
+    state = torch.tensor(off + 0.05 * (on - off), dtype=torch.float64)
+    curves, told = [], []
+    for label, volts in (("SET", PUSH * peak), ("RESET", -PUSH * peak)):
+        width = _width(model, volts, state, 1e-2 / hertz)
+        train = PulseTrain(
+            amplitude=volts, width=width, rise=width / 10, rest=width / 10, count=PULSES
+        )
+        curve = pulse_train(model, train, state=state, method=ROUGH)
+        state = curve.state
+        n = np.arange(PULSES + 1) + PULSES * len(curves)
+        curves.append(Curve(n, curve.g.numpy(), label))
+        told.append(f"{label} {quantity(volts, 'V')}, {quantity(width, 's')}")
+    remark = "median device; " + "; ".join(told)
+    return Panel("Pulse response", "pulses", "G [S]", curves, remark=remark)
+
+
+def _width(model: DynamicModel, volts: float, state: torch.Tensor, shortest: float) -> float:
+    """The shortest, in steps of half a decade, of which `PULSES` move the state by half of its
+    range; the longest that is tried where none does [s]."""
+    off, on = model.ends({})
+    whole = shortest
+    for _ in range(12):
+        pulse = PulseTrain(amplitude=volts, width=whole, rise=whole / 100, rest=whole / 100)
+        end = transient(model, pulse, samples=1, state=state, method=ROUGH).state[..., -1]
+        if abs((end - state).item()) > 0.5 * abs(on - off):
+            break
+        whole *= 10**0.5
+    return whole / PULSES
+
+
+def _numbers(model: DynamicModel) -> Numbers:
+    ends = torch.tensor([float(x) for x in model.ends({})], dtype=torch.float64)
+    low, high = model.conductance(ends, {}).tolist()
+    out = [
+        ("model", model.family),
+        ("window", f"{quantity(low, 'S')} to {quantity(high, 'S')}, ratio {number(high / low, 3)}"),
+        ("read at", quantity(model.read_voltage, "V")),
+    ]
+    if isinstance(model, IonDrift):
+        out += [("mobility", f"{number(model.mobility, 3)} m^2/V/s"),
+                ("thickness", quantity(model.depth, "m")),
+                ("drift window", model.window.family if model.window else "none")]  # fmt: skip
+    if isinstance(model, Vteam):
+        out += [("thresholds", f"{quantity(model.v_on, 'V')}, {quantity(model.v_off, 'V')}"),
+                ("speeds", f"{quantity(model.k_on, 'm/s')}, {quantity(model.k_off, 'm/s')}"),
+                ("exponents", f"{number(model.alpha_on)}, {number(model.alpha_off)}"),
+                ("drift window", model.window.family if model.window else "none")]  # fmt: skip
+    noise = NOT_GIVEN
+    if isinstance(model, StanfordPku):
+        out += [("gap", f"{quantity(model.gap_min, 'm')} to {quantity(model.gap_max, 'm')}"),
+                ("I0, g0, V0", f"{quantity(model.current_scale, 'A')}, "
+                 f"{quantity(model.gap_scale, 'm')}, {quantity(model.voltage_scale, 'V')}"),
+                ("activation", f"{number(model.activation)} eV"),
+                ("velocity", quantity(model.velocity, "m/s")),
+                ("thermal", f"{number(model.thermal_resistance)} K/W")]  # fmt: skip
+        if model.interval is not None:
+            noise = f"{quantity(model.noise, 'm/s')}, fresh each {quantity(model.interval, 's')}"
+    spread = ", ".join(f"{v.parameter} {100 * v.spread.cov:g} %" for v in model.variations)
+    return [*out, ("noise of cycles", noise), ("spread of devices", spread or NOT_GIVEN),
+            ("endurance", NOT_GIVEN), ("DOI", model.doi or NOT_GIVEN)]  # fmt: skip

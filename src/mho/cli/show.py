@@ -1,0 +1,85 @@
+"""`mho show`: the card of a device."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import tyro
+
+from mho.errors import invalid, unknown
+
+if TYPE_CHECKING:
+    from mho.report.card import Card
+
+
+@dataclass(frozen=True)
+class Show:
+    """Show what is known of a device: its numbers, and with --out its card as one figure."""
+
+    source: Annotated[str, tyro.conf.Positional]
+    """A device of mho list devices, a dynamic model, or a file of mho fit."""
+    out: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
+    """Figure to write: .png, .svg or .pdf."""
+    overwrite: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Replace the file that is there."""
+
+    def run(self) -> None:
+        """Print the numbers, draw the figure."""
+        from mho.experiments.run import replacing
+        from mho.report.card import save_card
+
+        ending = "" if self.out is None else self._ending(self.out)
+        card = self._card()
+        _print(card)
+        if self.out is None:
+            return
+        try:
+            with replacing(self.out) as temporary:
+                save_card(card, temporary, ending)
+        except OSError as error:
+            allowed = f"a file that can be written ({error.strerror})"
+            raise invalid("out", str(self.out), allowed) from error
+        print(self.out)
+
+    def _ending(self, out: Path) -> str:
+        """Kind of the figure, checked before any work."""
+        from mho.report.card import FORMATS
+
+        ending = out.suffix.removeprefix(".").lower()
+        if ending not in FORMATS:
+            raise invalid("out", str(out), "a file that ends in .png, .svg or .pdf")
+        if out.exists() and not self.overwrite:
+            raise invalid("out", str(out), "a new file; --overwrite replaces it")
+        return ending
+
+    def _card(self) -> Card:
+        from mho import card
+        from mho.physics import devices, dynamics
+
+        name = self.source
+        if name in devices.PRESETS:
+            return card.of_preset(name, devices.preset(name))
+        if name in dynamics.MODELS:
+            return card.of_model(name, dynamics.get(name))
+        path = Path(name)
+        if path.suffix == ".toml" or path.is_file():
+            return card.of_preset(path.stem, devices.read(path))
+        raise unknown("device", name, [*devices.PRESETS, *dynamics.MODELS])
+
+
+def _print(card: Card) -> None:
+    """The column of numbers."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, show_header=False, title=None)
+    for name, value in card.numbers:
+        table.add_row(name, Text(value))
+    console = Console()
+    console.print(card.name, style="bold", highlight=False)
+    console.print(table)
+    if card.note:
+        console.print(card.note, highlight=False, markup=False)

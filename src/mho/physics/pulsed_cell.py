@@ -1,0 +1,99 @@
+"""What every cell answers that pulses move up and down from wherever it stands."""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from typing import Annotated, ClassVar, Literal
+
+from jaxtyping import Float, Int32, Shaped
+from torch import Tensor
+
+from mho.config import Range
+from mho.physics.cell import Cell, Traits
+from mho.physics.multi_level import MAX_LEVELS
+from mho.physics.noise import Noise
+from mho.physics.spread import Spread
+
+Response = Literal["linear", "curve"]
+"""What a controller takes the response for: even steps, or the nominal curve."""
+
+
+class PulsedCell(Cell):
+    """Analog cell moved up by SET and down by RESET pulses, all of one shape.
+
+    How far a pulse moves depends on where the cell stands, and on a step factor of the device.
+    A cell that was never programmed lies at the low end of the window, which no pulse leaves.
+    """
+
+    remembers: ClassVar[bool] = True
+
+    levels: Annotated[int, Range(least=2, most=MAX_LEVELS)] = 9
+    """Number of programmable levels, evenly spaced in conductance [1]."""
+    device_spread: Annotated[float, Range(least=0.0, most=1.0)] = 0.0
+    """Device-to-device coefficient of variation of the step factor, lognormal of mean 1 [1]."""
+
+    @property
+    def states(self) -> int:
+        """The number of levels."""
+        return self.levels
+
+    @property
+    @abstractmethod
+    def crossing(self) -> tuple[float, float]:
+        """Pulses that take a nominal device from one end of the window to the other: SET, RESET."""
+
+    @property
+    def burst(self) -> int:
+        """Pulses that cross the window in the direction that needs more."""
+        return math.ceil(max(self.crossing))
+
+    def traits(self, noise: Noise) -> Traits:
+        """Step factor of each device."""
+        if self.device_spread == 0.0:
+            return {}
+        spread = Spread(distribution="lognormal", cov=self.device_spread)
+        return {"step_factor": spread.factor(noise.normal())}
+
+    @abstractmethod
+    def respond(
+        self,
+        z: Float[Tensor, "*#n"],
+        g: Float[Tensor, "*#n"],
+        pulses: Int32[Tensor, "*#n"],
+        traits: Traits,
+    ) -> Float[Tensor, "*#n"]:
+        """Conductance after a burst [S], increasing in the normal score z.
+
+        Args:
+            z: (...) standard normal, the cycle-to-cycle part of the whole burst.
+            g: (...) conductance before the burst [S]; what lies outside the window is set to its
+                bound.
+            pulses: (...) SET pulses, or RESET pulses with a minus sign.
+            traits: (...) each, of the cells addressed.
+        """
+
+    @abstractmethod
+    def pulses_to(
+        self,
+        target: Float[Tensor, "*#n"],
+        g: Float[Tensor, "*#n"],
+        response: Response = "curve",
+    ) -> Int32[Tensor, "*#n"]:
+        """Pulses that bring a nominal device from g nearest to the target, as in `respond`.
+
+        Both responses know how many pulses cross the window each way; "linear" takes every one
+        for the same step.
+
+        Args:
+            target: (...) conductance wanted [S].
+            g: (...) conductance before [S].
+            response: what the controller takes the response for.
+        """
+
+    def mean(self, level: Shaped[Tensor, "*n"]) -> Float[Tensor, "*n"]:
+        """The nominal level: where a burst of known start is aimed.
+
+        The expectation itself depends on every burst since the cell was made.
+        """
+        return self.nominal(level)

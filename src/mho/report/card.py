@@ -1,0 +1,148 @@
+"""A device on one page: what is known of it as panels, and its numbers in a column."""
+
+import textwrap
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from mho.report.axes import FAINT, INK, colours, set_ticks, style, typical
+from mho.report.units import axis_unit
+
+FORMATS = ("png", "svg", "pdf")
+"""Endings of the files that a card can be saved as."""
+
+
+COLUMN = 0.715
+"""Share of the width that the panels take; the numbers stand to the right."""
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A line, with the band around it where there is one."""
+
+    x: np.ndarray
+    y: np.ndarray
+    label: str = ""
+    low: np.ndarray | None = None
+    """Lower end of the band at each x."""
+    high: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One set of axes; without curves it says why there are none."""
+
+    title: str
+    x_label: str = ""
+    y_label: str = ""
+    curves: list[Curve] = field(default_factory=list)
+    x_scale: str = "linear"
+    filled: bool = False
+    """Whether curves are areas above 0, and the y axis has no numbers: distributions."""
+    missing: str = "not given"
+    """What stands in the place of curves."""
+    remark: str = ""
+    """What is shown, in a line under the title."""
+
+
+@dataclass(frozen=True)
+class Card:
+    """A device."""
+
+    name: str
+    levels: Panel
+    response: Panel
+    current: Panel
+    retention: Panel
+    noise: Panel
+    numbers: list[tuple[str, str]]
+    """What and how much, as text with units."""
+    note: str = ""
+    """What the source gives and what is chosen here."""
+
+
+def draw_card(card: Card) -> Figure:
+    """Five panels and the column of numbers."""
+    figure = Figure(figsize=(13.6, 6.6), facecolor="white")
+    figure.set_layout_engine("constrained", rect=(0, 0, COLUMN, 1))
+    grid = figure.add_gridspec(2, 3)
+    places = (grid[0, 0], grid[0, 1:3], grid[1, 0], grid[1, 1], grid[1, 2])
+    panels = (card.levels, card.response, card.current, card.retention, card.noise)
+    for place, panel in zip(places, panels, strict=True):
+        _draw(figure.add_subplot(place), panel, wide=panel is card.response)
+    _column(figure.add_axes((COLUMN + 0.015, 0.0, 0.98 - COLUMN, 0.93)), card)
+    figure.suptitle(card.name, x=0.01, ha="left", fontsize="x-large", fontweight="bold")
+    return figure
+
+
+def save_card(card: Card, path: Path, ending: str) -> None:
+    """The figure as one of `FORMATS`."""
+    with style():
+        figure = draw_card(card)
+        FigureCanvasAgg(figure)
+        whole = {"Date": None} if ending == "svg" else {"CreationDate": None}
+        metadata = None if ending == "png" else whole
+        figure.savefig(path, format=ending, dpi=84, metadata=metadata)
+
+
+def _draw(axes: Axes, panel: Panel, wide: bool) -> None:
+    """A panel, or the words in its place."""
+    axes.set_title(panel.title, loc="left", fontsize="medium", fontweight="bold", pad=17)
+    remark = axes.text(0, 1.02, panel.remark, transform=axes.transAxes, fontsize=8, color=FAINT)
+    remark.set_in_layout(False)
+    if not panel.curves:
+        axes.set(xticks=[], yticks=[])
+        for spine in axes.spines.values():
+            spine.set(visible=True, color=FAINT, alpha=0.3)
+        text = textwrap.fill(panel.missing, 30)
+        axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color=FAINT)
+        return
+    x_factor, x_label = axis_unit(panel.x_label, _typical([c.x for c in panel.curves], panel))
+    ys = [c.y if c.high is None else c.high for c in panel.curves]
+    y_factor, y_label = axis_unit(panel.y_label, typical(np.concatenate(ys), "linear"))
+    for curve, colour in zip(panel.curves, colours(len(panel.curves)), strict=True):
+        x, y = curve.x / x_factor, curve.y / y_factor
+        axes.plot(x, y, color=colour, lw=1.3 if panel.filled else 1.6, label=curve.label)
+        if panel.filled:
+            axes.fill_between(x, 0, y, color=colour, alpha=0.3, lw=0)
+        if curve.low is not None and curve.high is not None:
+            low, high = curve.low / y_factor, curve.high / y_factor
+            axes.fill_between(x, low, high, color=colour, alpha=0.2, lw=0)
+    axes.set(xlabel=x_label, ylabel=y_label, xscale=panel.x_scale)
+    set_ticks(axes.xaxis, panel.x_scale, most=8 if wide else 4)
+    if panel.filled:
+        axes.set(yticks=[], ylim=(0, 1.08))
+    else:
+        set_ticks(axes.yaxis, "linear", most=5)
+    if any(curve.label for curve in panel.curves) and len(panel.curves) <= 4:
+        axes.legend(fontsize="x-small", handlelength=1.2, labelspacing=0.3, frameon=True,
+                    framealpha=0.75, edgecolor="none")  # fmt: skip
+
+
+def _typical(values: list[np.ndarray], panel: Panel) -> float:
+    return typical(np.concatenate(values), panel.x_scale)
+
+
+def _column(axes: Axes, card: Card) -> None:
+    """Names, numbers, and the note below them, line by line from the top."""
+    axes.set_axis_off()
+    axes.set_in_layout(False)
+    step, y = 0.033, 1.0
+    for name, value in card.numbers:
+        lines = textwrap.wrap(value, 32, break_on_hyphens=False) or [""]
+        axes.text(0.0, y, name, transform=axes.transAxes, fontsize="small", va="top", color=FAINT)
+        for line in lines:
+            axes.text(
+                0.37, y, line, transform=axes.transAxes, fontsize="small", va="top", color=INK
+            )
+            y -= step
+    room = max(0, int((y - 0.02) / (0.8 * step)))
+    lines = textwrap.wrap(card.note, 58)
+    if len(lines) > room:
+        lines = [*lines[: max(0, room - 1)], "... (the rest is in its note)"][:room]
+    text = "\n".join(lines)
+    axes.text(0, y - 0.02, text, transform=axes.transAxes, fontsize=7.5, va="top", color=FAINT)
