@@ -78,6 +78,18 @@ CELLS: dict[str, Device] = {
         cycle_spread=2.0,
         device_spread=0.3,
     ),
+    "pulses of devices that differ in all": PulseResponse(
+        g_min=10e-6,
+        g_max=90e-6,
+        pulses=200,
+        nonlinearity=(2.0, 3.0),
+        reset_ratio=1.5,
+        cycle_spread=1.0,
+        device_spread=0.2,
+        window_spread=(0.03, 0.06),
+        nonlinearity_spread=0.3,
+        ratio_spread=0.3,
+    ),
     "noisy even pulses": PulseResponse(g_min=0.0, g_max=80e-6, pulses=60, cycle_spread=1.0),
     "pulses of many devices": PulseResponse(
         g_min=10e-6, g_max=90e-6, levels=5, pulses=100, device_spread=0.5
@@ -150,7 +162,13 @@ def without_spread(cell: Device) -> Device:
         on, off = (Resistance(mean=state.mean) for state in (cell.r_on, cell.r_off))
         return cell.replace(r_on=on, r_off=off)
     if isinstance(cell, PulseResponse):
-        return cell.replace(cycle_spread=0.0, device_spread=0.0)
+        return cell.replace(
+            cycle_spread=0.0,
+            device_spread=0.0,
+            window_spread=(0.0, 0.0),
+            nonlinearity_spread=0.0,
+            ratio_spread=0.0,
+        )
     if isinstance(cell, PulseTable):
         return cell.replace(set_spread=(0.0,), reset_spread=(0.0,), device_spread=0.0)
     return cell.replace(sigma=(0.0,), device_spread=0.0)

@@ -11,7 +11,9 @@ from torch import Tensor
 from mho.config import Range
 from mho.errors import invalid
 from mho.physics.cell import Traits
+from mho.physics.noise import Noise
 from mho.physics.pulsed_cell import PulsedCell, Response
+from mho.physics.spread import Spread
 
 _STRAIGHT = 1e-20
 """Non-linearity that stands for 0: its curve is a straight line to the last digit."""
@@ -38,9 +40,9 @@ class PulseResponse(PulsedCell):
     family: ClassVar[str] = "pulse-response"
 
     g_min: Annotated[float, Range(least=0.0)]
-    """Conductance of level 0, and the least that pulses reach [S]."""
+    """Conductance of level 0, and the least that pulses of a nominal device reach [S]."""
     g_max: Annotated[float, Range(above=0.0)]
-    """Conductance of the highest level, and the most that pulses reach [S]."""
+    """Conductance of the highest level, and the most that pulses of one reach [S]."""
     pulses: Annotated[int, Range(least=1, most=100_000)]
     """SET pulses that take a nominal device from g_min to g_max [1]."""
     nonlinearity: Annotated[tuple[float, float], Range(least=0.0, most=10.0)] = (0.0, 0.0)
@@ -50,6 +52,13 @@ class PulseResponse(PulsedCell):
     cycle_spread: Annotated[float, Range(least=0.0, most=100.0)] = 0.0
     """Standard deviation of one pulse's step, whichever direction and device, as a share of the
     mean SET step (g_max - g_min) / pulses [1]."""
+    window_spread: Annotated[tuple[float, float], Range(least=0.0, most=0.2)] = (0.0, 0.0)
+    """Device-to-device standard deviation of the least and of the most that pulses reach, as a
+    share of the window [1]."""
+    nonlinearity_spread: Annotated[float, Range(least=0.0, most=1.0)] = 0.0
+    """Device-to-device coefficient of variation of each non-linearity, lognormal of mean 1 [1]."""
+    ratio_spread: Annotated[float, Range(least=0.0, most=1.0)] = 0.0
+    """The same of the reset ratio [1]."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -72,6 +81,24 @@ class PulseResponse(PulsedCell):
         """`pulses`, and that over `reset_ratio`."""
         return float(self.pulses), self.pulses / self.reset_ratio
 
+    def traits(self, noise: Noise) -> Traits:
+        """What differs between devices: step factor, ends of the window [S], factors."""
+        traits = super().traits(noise)
+        low, high = self.window
+        for name, end, sign in (("low", low, -1.0), ("high", high, 1.0)):
+            spread = self.window_spread[sign > 0]
+            if spread > 0:
+                moved = end + spread * (high - low) * noise.normal()
+                # no device's window is smaller than a fifth, whatever the draw
+                inner = end - sign * 0.4 * (high - low)
+                traits[name] = moved.clamp(min=inner) if sign > 0 else moved.clamp(0.0, inner)
+        factors = {"bend_set": self.nonlinearity_spread, "bend_reset": self.nonlinearity_spread}
+        for name, cov in (factors | {"reset_factor": self.ratio_spread}).items():
+            if cov > 0:
+                spread = Spread(distribution="lognormal", cov=cov)
+                traits[name] = spread.factor(noise.normal())
+        return traits
+
     def respond(
         self,
         z: Float[Tensor, "*#n"],
@@ -80,12 +107,16 @@ class PulseResponse(PulsedCell):
         traits: Traits,
     ) -> Float[Tensor, "*#n"]:
         """A burst in closed form [S]."""
-        low, high = self.window
+        ends = zip(("low", "high"), self.window, strict=True)
+        low, high = (traits[n] if n in traits else g.new_tensor(x) for n, x in ends)
         g = g.clamp(low, high)
         up, n = pulses >= 0, pulses.abs()
         done = (g - low) / (high - low)
         done = torch.where(up, done, 1 - done)
-        crossing, nu = (self._towards(up, pair, g) for pair in (self.crossing, self._curvature))
+        (sets, resets), (on, off) = self.crossing, self._curvature
+        crossing = self._towards(up, (sets, resets / traits.get("reset_factor", 1.0)), g)
+        bent = (on * traits.get("bend_set", 1.0), off * traits.get("bend_reset", 1.0))
+        nu = self._towards(up, bent, g)
         rate = nu * traits.get("step_factor", 1.0) / crossing
         step = -torch.expm1(-rate * n) * (-1 / torch.expm1(-nu) - done)
         step = torch.where(up, step, -step)
@@ -117,6 +148,9 @@ class PulseResponse(PulsedCell):
         on, off = self.nonlinearity
         return max(on, _STRAIGHT), max(off, _STRAIGHT)
 
-    def _towards(self, up: Tensor, pair: tuple[float, float], like: Tensor) -> Tensor:
+    def _towards(
+        self, up: Tensor, pair: tuple[float | Tensor, float | Tensor], like: Tensor
+    ) -> Tensor:
         """The first of a pair where `up`, else the second, in the precision of `like`."""
-        return torch.where(up, *(like.new_tensor(x) for x in pair))
+        first, second = (x if isinstance(x, Tensor) else like.new_tensor(x) for x in pair)
+        return torch.where(up, first, second)
