@@ -14,6 +14,7 @@ from mho.physics import (
     MultiLevel,
     PowerLaw,
     PulseResponse,
+    PulseTable,
     Resistance,
     Spread,
     TwoState,
@@ -34,7 +35,7 @@ def csv(head: str, *columns: Sequence[object]) -> str:
 
 
 def pulse_trains(
-    cell: PulseResponse,
+    cell: PulseResponse | PulseTable,
     seed: int,
     *,
     devices: int = 1,
@@ -45,10 +46,12 @@ def pulse_trains(
     """SET and RESET trains that go `over` times across the window, read after each pulse."""
     source = noise((devices,), seed)
     traits = cell.traits(source)
-    g = torch.full((devices,), start or cell.g_min, dtype=torch.float64)
-    window = cell.g_max - cell.g_min
+    low, high = cell.window
+    g = torch.full((devices,), start or low, dtype=torch.float64)
+    window = high - low
     rows: list[tuple[object, ...]] = []
-    trains = (("SET", 1, cell.pulses * over), ("RESET", -1, cell.pulses / cell.reset_ratio * over))
+    sets, resets = cell.crossing
+    trains = (("SET", 1, sets * over), ("RESET", -1, resets * over))
     for cycle in range(cycles):
         for name, sign, count in trains:
             for k in range(0 if sign > 0 else 1, int(count) + 1):
@@ -57,13 +60,20 @@ def pulse_trains(
                     g = cell.respond(source.normal(), g, one, traits)
                 read = g + cell.read_noise * window * source.normal()
                 rows += [(d, cycle, k, name, 1e6 * read[d].item()) for d in range(devices)]
+    head = "device,cycle,pulse,polarity,G (uS)"
+    if isinstance(cell, PulseTable):
+        steps = {f"{way}_step[{i}]": step
+                 for way, table in (("set", cell.set_step), ("reset", cell.reset_step))
+                 for i, step in enumerate(table)}  # fmt: skip
+        spreads = {"set_spread": cell.set_spread[0], "reset_spread": cell.reset_spread[0]}
+        return csv(head, *zip(*rows, strict=True)), steps | spreads
     truth = {
         "g_min": cell.g_min, "g_max": cell.g_max, "pulses": float(cell.pulses),
         "nonlinearity SET": cell.nonlinearity[0], "nonlinearity RESET": cell.nonlinearity[1],
         "reset_ratio": cell.reset_ratio, "cycle_spread": cell.cycle_spread,
         "device_spread": cell.device_spread, "read_noise": cell.read_noise,
     }  # fmt: skip
-    return csv("device,cycle,pulse,polarity,G (uS)", *zip(*rows, strict=True)), truth
+    return csv(head, *zip(*rows, strict=True)), truth
 
 
 def program_and_read(cell: MultiLevel, seed: int, *, devices: int, repeats: int) -> Measured:
@@ -138,6 +148,10 @@ def _pairs(a: Tensor, b: Tensor) -> list[tuple[float, float]]:
 PULSED = PulseResponse(
     g_min=10e-6, g_max=90e-6, levels=5, pulses=20, nonlinearity=(2.0, 1.0), reset_ratio=1.5,
     cycle_spread=0.4,
+)  # fmt: skip
+TABLE = PulseTable(
+    g=(10e-6, 50e-6, 90e-6), set_step=(2e-6, 9e-6, 2e-6), reset_step=(2e-6, 8e-6, 3e-6),
+    set_spread=(0.8e-6,), reset_spread=(0.5e-6,), levels=5,
 )  # fmt: skip
 LEVELS = MultiLevel(
     g_min=50e-6, g_max=225e-6, levels=9, sigma=(4.78e-6, -0.0091), device_spread=0.02

@@ -70,6 +70,11 @@ def test_what_is_known_comes_together_in_one_file(folder: Path) -> None:
         (["bad.csv", "--out", "d.toml"], "bad.csv, line 3"),
         (["levels.csv", "--out", "d.toml", "--levels", "1"], "levels = 1"),
         (["pulses.csv", "--out", "d.toml", "--levels", "4000"], "PulseResponse.levels"),
+        (
+            ["pulses.csv", "--out", "d.toml", "--family", "pulse-tabel"],
+            "did you mean 'pulse-table'",
+        ),
+        (["iv.csv", "--out", "d.toml", "--family", "pulse-table"], "family = 'pulse-table': allow"),
         (["levels.csv", "--out", "taken.toml", "--add"], "a preset without [device]"),
         (["levels.csv", "--out", "no/where/d.toml"], "no/where/d.toml"),
     ],

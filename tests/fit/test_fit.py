@@ -10,6 +10,7 @@ from measurements import (
     LEVELS,
     PULSED,
     STATES,
+    TABLE,
     program_and_read,
     pulse_trains,
     sweeps,
@@ -19,11 +20,13 @@ from measurements import (
 from mho.errors import InvalidInput
 from mho.fit import fit, parse
 from mho.fit.components import between
+from mho.fit.table_walk import TableWalk
 from mho.physics import (
     LogTime,
     Ohmic,
     PowerLaw,
     PulseResponse,
+    PulseTable,
     Sinh,
     Spread,
     Transistor,
@@ -60,6 +63,51 @@ def test_spread_between_devices() -> None:
     assert found["device_spread"].covers(0.3)
     assert found["pulses"].covers(20)
     assert found.record.device_spread == found["device_spread"].value
+
+
+def test_steps_that_no_exponential_has_become_a_table() -> None:
+    text, truth = pulse_trains(TABLE, 1)
+    found = fit(parse(text, "x"))
+    assert isinstance(found.record, PulseTable)
+    least = min(found.rivals, key=lambda rival: rival.aic)
+    assert least.name.startswith("table of 3")
+    assert {"exact reads, ends met", "table of 5, exact reads, ends met"} < {
+        rival.name for rival in found.rivals
+    }
+    for name, value in truth.items():
+        width = found[name].high - found[name].low
+        assert abs(found[name].value - value) < width, name
+    assert found.record.window == pytest.approx(TABLE.window)
+    kept = fit(parse(text, "x"), family="pulse-response")
+    assert isinstance(kept.record, PulseResponse)
+    assert kept.goodness.runs_p < 1e-3 < found.goodness.runs_p
+
+
+def test_the_walk_of_a_table_is_that_of_the_cell() -> None:
+    """Means exactly, variances of a burst to a few percent; a device of other steps too."""
+    low, high = TABLE.window
+    width = high - low
+    steps = {"set": TABLE.set_step, "reset": TABLE.reset_step[::-1]}
+    logs = {way: np.log(np.array([x]) / TABLE.set_step[0]) for way, x in steps.items()}
+    factor = 0.8
+    own = np.full((1, 1), -np.log(factor * TABLE.set_step[0] / width))
+    noise = [np.full((1, 1), np.log(s[0] / width)) for s in (TABLE.set_spread, TABLE.reset_spread)]
+    walk = TableWalk((0.0, 1.0), logs["set"], logs["reset"], own, *noise, own)
+    g = torch.linspace(low, high, 41, dtype=torch.float64)[5:-5]
+    walk = walk.of(np.zeros(len(g), dtype=int))
+    traits = {"step_factor": torch.full_like(g, factor)}
+    for n in (1, 3, -1, -3):
+        burst = np.full(len(g), abs(n)), np.full(len(g), n > 0)
+        mean, kept, variance = walk.step((g.numpy()[None] - low) / width, *burst)
+        count = torch.full(g.shape, n, dtype=torch.int32)
+        still, up = (TABLE.respond(torch.full_like(g, z), g, count, traits) for z in (0.0, 0.1))
+        inside = ((still - low) > 0.02 * width) & ((high - still) > 0.02 * width)
+        np.testing.assert_allclose(mean[0][inside], ((still - low) / width)[inside], rtol=1e-9)
+        sd = ((up - still) / 0.1 / width)[inside]
+        np.testing.assert_allclose(np.sqrt(variance[0])[inside], sd, rtol=0.06)
+        h = 1e-9
+        near = TABLE.respond(torch.zeros_like(g), g + h, count, traits)
+        np.testing.assert_allclose(kept[0][inside], ((near - still) / h)[inside], rtol=1e-3)
 
 
 def test_a_window_inside_has_the_same_steps() -> None:

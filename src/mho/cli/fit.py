@@ -34,6 +34,8 @@ class Fit:
     """Read voltage [V] of a column of currents; else its own column V_read."""
     levels: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
     """Levels of the cell [1], from pulses or targets; else 9, or the evenly spaced targets."""
+    family: Annotated[str | None, tyro.conf.arg(metavar="STR")] = None
+    """Of a cell under pulses: pulse-response or pulse-table; else what the data say."""
     add: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Add to the preset that is there what it does not know yet."""
     overwrite: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
@@ -45,7 +47,13 @@ class Fit:
         from mho.experiments.run import write_text
 
         before = self._before()
-        found = fit.fit(fit.read(self.source), self.kind, v_read=self.v_read, levels=self.levels)
+        found = fit.fit(
+            fit.read(self.source),
+            self.kind,
+            v_read=self.v_read,
+            levels=self.levels,
+            family=self.family,
+        )
         preset = self._preset(before, found)
         text = preset.to_toml()
         _show(found, str(self.source))

@@ -28,6 +28,7 @@ def fit(
     *,
     v_read: float | None = None,
     levels: int | None = None,
+    family: str | None = None,
 ) -> Fit:
     """Fit what a table holds.
 
@@ -35,14 +36,17 @@ def fit(
         kind: one of `KINDS`; None: recognised from the columns.
         v_read: read voltage of currents [V]; None: the table's own.
         levels: levels of the cell, for pulses and levels; None: as the data say.
+        family: of the cell, for pulses: pulse-response or pulse-table; None: as the data say.
 
     Raises:
         ValueError: the table is no such measurement, or cannot be fitted; one line.
     """
     kind = recognise(table, kind)
+    if family is not None and kind != "pulses":
+        raise invalid("family", family, f"none for {kind}; it is for pulses")
     try:
         with np.errstate(all="ignore"):  # what overflows on the way is worse, not wrong
-            found = _fit(table, kind, v_read, levels)
+            found = _fit(table, kind, v_read, levels, family)
     except InvalidInput:
         raise
     except (ArithmeticError, ValueError, np.linalg.LinAlgError) as error:
@@ -51,9 +55,11 @@ def fit(
     return replace(found, remarks=[*table.remarks, *found.remarks])
 
 
-def _fit(table: Table, kind: str, v_read: float | None, levels: int | None) -> Fit:
+def _fit(
+    table: Table, kind: str, v_read: float | None, levels: int | None, family: str | None
+) -> Fit:
     if kind == "pulses":
-        return fit_pulses(table, v_read, levels)
+        return fit_pulses(table, v_read, levels, family)
     if kind == "levels":
         return fit_levels(table, v_read, levels)
     if kind == "states":

@@ -1,11 +1,13 @@
 """Likelihood of a cell that walks by pulses and is read after them.
 
-The step is that of `mho.physics.PulseResponse`; conductances are in units of a window of reference.
+The step of `Walk` is that of `mho.physics.PulseResponse`; conductances are in units of a window of
+reference.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol, Self
 
 import numpy as np
 from scipy.special import log_ndtr, ndtr
@@ -14,9 +16,38 @@ _STRAIGHT = 1e-7
 _LOG_2PI = float(np.log(2 * np.pi))
 
 
+class Course(Protocol):
+    """How pulses move a cell, for a batch of parameters."""
+
+    @property
+    def low(self) -> np.ndarray:
+        """Lower end of the window (batch, devices)."""
+        ...
+
+    @property
+    def high(self) -> np.ndarray:
+        """Upper end."""
+        ...
+
+    @property
+    def log_read(self) -> np.ndarray:
+        """ln of the standard deviation of one read."""
+        ...
+
+    def of(self, device: np.ndarray) -> Self:
+        """That of the devices (n,)."""
+        ...
+
+    def step(
+        self, g: np.ndarray, pulses: np.ndarray, up: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Mean after a burst, what is left of a deviation before it, variance that it adds."""
+        ...
+
+
 @dataclass(frozen=True)
 class Walk:
-    """Parameters, each broadcastable to (batch, devices)."""
+    """The exponential course; parameters, each broadcastable to (batch, devices)."""
 
     low: np.ndarray
     high: np.ndarray
@@ -57,7 +88,7 @@ class Walk:
 
 
 def exact_reads(
-    walk: Walk,
+    walk: Course,
     before: np.ndarray,
     after: np.ndarray,
     pulses: np.ndarray,
@@ -81,7 +112,7 @@ def exact_reads(
 
 
 def noisy_reads(
-    walk: Walk, g: np.ndarray, pulses: np.ndarray, up: np.ndarray, bounded: bool
+    walk: Course, g: np.ndarray, pulses: np.ndarray, up: np.ndarray, bounded: bool
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Log-density of each chain (batch, chains); each read's prediction and its deviation.
 
@@ -120,7 +151,7 @@ def noisy_reads(
 
 
 def _cut(
-    walk: Walk,
+    walk: Course,
     moved: np.ndarray,
     variance: np.ndarray,
     read: np.ndarray,

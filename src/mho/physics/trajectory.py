@@ -42,23 +42,26 @@ class Trajectory(NamedTuple):
         return self.t[k] + torch.log1p(share) / self.growth[k]
 
     def place(self, t: Float64[Tensor, "*n"]) -> Float64[Tensor, "*n"]:
-        """Distance after t pulses [S], no farther than the last knot."""
-        k = self._segment(self.t, t)
+        """Distance after t pulses [S]; beyond the last knot steps stay as they are there."""
+        k = self._knot(t)
         growth = self.growth[k]
-        d = self.d[k] + self.step[k] * torch.expm1(growth * (t - self.t[k])) / growth
-        return d.clamp(max=self.d[-1].item())
+        return self.d[k] + self.step[k] * torch.expm1(growth * (t - self.t[k])) / growth
 
     def step_at(self, d: Float64[Tensor, "*n"]) -> Float64[Tensor, "*n"]:
         """Step at the distance d [S]."""
         k = self._segment(self.d, d)
         lean = (self.step[k + 1] - self.step[k]) / (self.d[k + 1] - self.d[k])
-        return self.step[k] + lean * (d - self.d[k])
+        return self.step[k] + lean * (d.clamp(max=self.d[-1].item()) - self.d[k])
 
     def gathered(self, t: Float64[Tensor, "*n"]) -> Float64[Tensor, "*n"]:
         """Integral of `square` from 0 to t [1]; beyond the last knot it stays as it is there."""
-        k = (torch.searchsorted(self.t, t, right=True) - 1).clamp(0, len(self.t) - 1)
+        k = self._knot(t)
         fall = self.fall[k]
         return self.total[k] + self.square[k] * torch.expm1(fall * (t - self.t[k])) / fall
+
+    def _knot(self, t: Tensor) -> Tensor:
+        """Number of the last knot before each time."""
+        return (torch.searchsorted(self.t, t, right=True) - 1).clamp(0, len(self.t) - 1)
 
     @staticmethod
     def _segment(knots: Tensor, at: Tensor) -> Tensor:
