@@ -1,0 +1,154 @@
+"""Settings of the sensitivity analysis, and its presets."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal, get_args
+
+import mho
+from mho.config import Config, Range
+from mho.errors import invalid
+from mho.experiments.bmcnn.config import PRESETS as BMCNN
+from mho.experiments.bmcnn.config import Architecture, BmcnnConfig
+from mho.experiments.bmcnn.mitigation import mitigation
+from mho.experiments.experiment import ExperimentConfig
+from mho.experiments.metaplastic.config import PRESETS as METAPLASTIC
+from mho.experiments.metaplastic.config import MetaplasticConfig
+from mho.experiments.siamese.config import PRESETS as SIAMESE
+from mho.experiments.siamese.config import SiameseConfig
+
+System = Literal["bmcnn", "siamese", "metaplastic"]
+SYSTEMS: tuple[System, ...] = get_args(System)
+Share = Annotated[float, Range(above=0.0, most=1.0)]
+
+
+class Assumed(Config):
+    """What a device is taken to have of an imperfection where its preset has none; all ours."""
+
+    write_spread: Share = 0.05
+    """Spread from write to write, of the window or of a resistance [1]: as in `siamese`."""
+    pulse_spread: Annotated[float, Range(above=0.0)] = 0.33
+    """The same of a pulse, of its mean step [1]: as in the studies of `siamese`."""
+    device_spread: Share = 0.05
+    """Spread between devices, of the window, a resistance or the step factor [1]: as in
+    `siamese`."""
+    read_noise: Share = 0.01
+    """Noise of a read, of the window [1]: as in `siamese` and `metaplastic`."""
+    stuck: Share = 0.005
+    """Share of stuck cells, half of them in either state [1]: as there."""
+    wire_resistance: Annotated[float, Range(above=0.0)] = 1.0
+    """Of a segment of word lines and bit lines [ohm]: between the tenths of wide lines and the
+    ohms of narrow ones. No cell's preset says it."""
+    bits: Annotated[int, Range(least=3, most=16)] = 6
+    """Of DACs and ADCs, sign included [1]: within the 4 to 8 that are common. No cell's preset
+    says it."""
+    nonlinearity: Annotated[float, Range(above=0.0, most=10.0)] = 2.0
+    """Of pulses, ln(first step / last step) [1]: as in the studies of `siamese`."""
+    reset_ratio: Annotated[float, Range(above=0.0, below=1.0)] = 0.7
+    """RESET step over SET step [1]: as there."""
+
+
+class SensitivityConfig(ExperimentConfig):
+    """Settings of `mho run sensitivity`."""
+
+    family: ClassVar[str] = "sensitivity"
+
+    systems: tuple[System, ...] = SYSTEMS
+    """Systems that are analysed."""
+    cell: str | mho.TwoState | mho.MultiLevel | mho.PulseResponse = "hfo2-1t1r"
+    """The device, by name (mho list devices) or as a record (--device-file); `device` says where
+    to compute. Its own imperfections centre the ranges."""
+    assumed: Assumed = Assumed()
+    """The same of what its preset does not say."""
+    steps: Annotated[tuple[float, ...], Range(above=0.0, most=100.0)] = (0.5, 1.0, 2.0)
+    """Values that each imperfection takes alone, in units of the device's own [1]; beside 0. The
+    largest ends its range in the Sobol' analysis."""
+    samples: Annotated[int, Range(least=2, most=1 << 16)] = 64
+    """Points of each of the two Sobol' samples, a power of two; with d imperfections a system is
+    run (d + 2) times as often [1]."""
+    repeats: Annotated[int, Range(least=2, most=1000)] = 5
+    """Draws of all that is random (chips, initial weights, order of images) at which each
+    imperfection is varied alone [1]; the Sobol' analysis is on the first."""
+    tile: Annotated[int, Range(least=2, most=4096)] = 128
+    """Rows and cell columns of the arrays, at most [1]."""
+    programming: mho.OpenLoop | mho.Verify = mho.OpenLoop()
+    """How cells are written; one attempt, so that the write spread is what the preset says."""
+    wire_refresh: Annotated[int, Range(least=1)] = 50
+    """Write steps between two solutions of the wires in training [1]."""
+    mitigation: str = "batch norm"
+    """What is done to the chips of the binarized network after mapping, see mho list
+    mitigations."""
+    bmcnn: BmcnnConfig = BMCNN["quick"].replace(
+        architecture=Architecture(channels=(8, 16), hidden=(64,)), per_class=1000, epochs=3
+    )
+    """The binarized network; its cells are those of this run."""
+    siamese: SiameseConfig = SIAMESE["quick"].replace(hidden=64, per_class=1000, epochs=2)
+    """The network trained in place, under the scheme "frugal"; likewise."""
+    metaplastic: MetaplasticConfig = METAPLASTIC["quick"].replace(
+        hidden=(64, 64), per_class=500, epochs=2, refreshed=1000
+    )
+    """The network of two tasks, under the scheme "gated importance"; likewise."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.systems or len(set(self.systems)) < len(self.systems):
+            allowed = "at least one system, each once"
+            raise invalid("SensitivityConfig.systems", self.systems, allowed)
+        if 1.0 not in self.steps or sorted(set(self.steps)) != list(self.steps):
+            raise invalid("SensitivityConfig.steps", self.steps, "rising numbers, 1 among them")
+        if self.samples & (self.samples - 1):
+            raise invalid("SensitivityConfig.samples", self.samples, "a power of two")
+        if isinstance(self.cell, str):
+            mho.devices.get(self.cell)
+        if "expected batch norm" in mitigation(self.mitigation).parts:
+            allowed = "a mitigation that acts on the chips themselves"
+            raise invalid("SensitivityConfig.mitigation", self.mitigation, allowed)
+
+    @property
+    def datasets(self) -> tuple[str, ...]:
+        """Data sets of the systems."""
+        names = self.metaplastic.tasks if "metaplastic" in self.systems else ()
+        return tuple(dict.fromkeys(("mnist", *names)))
+
+    @property
+    def device_cell(self) -> mho.TwoState | mho.MultiLevel | mho.PulseResponse:
+        """The cell itself."""
+        return mho.devices.get(self.cell) if isinstance(self.cell, str) else self.cell
+
+    @property
+    def cell_name(self) -> str:
+        """The cell in words."""
+        return self.cell if isinstance(self.cell, str) else f"{self.cell.family} cell of a file"
+
+    def hardware(self, system: System) -> mho.Hardware:
+        """A system's chips, their cell as it is."""
+        kind = mho.Hardware(device=self.device_cell)
+        if system != "bmcnn":
+            kind = {"siamese": self.siamese, "metaplastic": self.metaplastic}[system].hardware
+        return kind.replace(
+            device=self.device_cell,
+            weight_levels=2 if system == "bmcnn" else None,
+            tile=(self.tile, self.tile),
+            programming=self.programming,
+            wire_refresh=self.wire_refresh,
+            adc_per_tile=False,
+        )
+
+
+PRESETS = {
+    "quick": SensitivityConfig(
+        preset="quick", chips=4, samples=8, repeats=2,
+        bmcnn=BMCNN["quick"].replace(
+            architecture=Architecture(channels=(8, 16), hidden=(64,)), per_class=300, epochs=2
+        ),
+        siamese=SIAMESE["quick"].replace(hidden=32, per_class=300, epochs=2),
+        metaplastic=METAPLASTIC["quick"].replace(
+            hidden=(64,), per_class=200, epochs=2, refreshed=500
+        ),
+    ),
+    "standard": SensitivityConfig(preset="standard", chips=10),
+    "paper": SensitivityConfig(
+        preset="paper", chips=30, samples=256, repeats=10,
+        bmcnn=BMCNN["quick"], siamese=SIAMESE["quick"].replace(per_class=2000),
+        metaplastic=METAPLASTIC["quick"].replace(hidden=(256, 256), per_class=1000, epochs=2),
+    ),
+}  # fmt: skip
