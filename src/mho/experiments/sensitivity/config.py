@@ -59,13 +59,14 @@ class SensitivityConfig(ExperimentConfig):
     to compute. Its own imperfections centre the ranges."""
     assumed: Assumed = Assumed()
     """The same of what its preset does not say."""
-    steps: Annotated[tuple[float, ...], Range(above=0.0, most=100.0)] = (0.5, 1.0, 2.0)
+    steps: Annotated[tuple[float, ...], Range(above=0.0, most=100.0)] = (1.0, 2.0, 4.0)
     """Values that each imperfection takes alone, in units of the device's own [1]; beside 0. The
-    largest ends its range in the Sobol' analysis."""
-    samples: Annotated[int, Range(least=2, most=1 << 16)] = 64
+    largest ends its range in the Sobol' analysis: four times from a good process to a poor one,
+    by our choice."""
+    samples: Annotated[int, Range(least=4, most=1 << 16)] = 64
     """Points of each of the two Sobol' samples, a power of two; with d imperfections a system is
     run (d + 2) times as often [1]."""
-    repeats: Annotated[int, Range(least=2, most=1000)] = 5
+    repeats: Annotated[int, Range(least=2, most=1000)] = 4
     """Draws of all that is random (chips, initial weights, order of images) at which each
     imperfection is varied alone [1]; the Sobol' analysis is on the first."""
     tile: Annotated[int, Range(least=2, most=4096)] = 128
@@ -78,13 +79,16 @@ class SensitivityConfig(ExperimentConfig):
     """What is done to the chips of the binarized network after mapping, see mho list
     mitigations."""
     bmcnn: BmcnnConfig = BMCNN["quick"].replace(
-        architecture=Architecture(channels=(8, 16), hidden=(64,)), per_class=1000, epochs=3
-    )
+        architecture=Architecture(channels=(8, 16), hidden=(64,)), per_class=2000, epochs=4,
+        sweep_per_class=100,
+    )  # fmt: skip
     """The binarized network; its cells are those of this run."""
-    siamese: SiameseConfig = SIAMESE["quick"].replace(hidden=64, per_class=1000, epochs=2)
+    siamese: SiameseConfig = SIAMESE["quick"].replace(
+        hidden=64, per_class=1000, epochs=2, calibrate_every=20
+    )
     """The network trained in place, under the scheme "frugal"; likewise."""
     metaplastic: MetaplasticConfig = METAPLASTIC["quick"].replace(
-        hidden=(64, 64), per_class=500, epochs=2, refreshed=1000
+        hidden=(64, 64), per_class=400, epochs=2, refreshed=1000, calibrate_every=20
     )
     """The network of two tasks, under the scheme "gated importance"; likewise."""
 
@@ -140,12 +144,14 @@ PRESETS = {
         bmcnn=BMCNN["quick"].replace(
             architecture=Architecture(channels=(8, 16), hidden=(64,)), per_class=300, epochs=2
         ),
-        siamese=SIAMESE["quick"].replace(hidden=32, per_class=300, epochs=2),
+        siamese=SIAMESE["quick"].replace(
+            hidden=32, per_class=300, epochs=2, calibrate_every=20
+        ),
         metaplastic=METAPLASTIC["quick"].replace(
-            hidden=(64,), per_class=200, epochs=2, refreshed=500
+            hidden=(64,), per_class=200, epochs=2, refreshed=500, calibrate_every=20
         ),
     ),
-    "standard": SensitivityConfig(preset="standard", chips=10),
+    "standard": SensitivityConfig(preset="standard", chips=5),
     "paper": SensitivityConfig(
         preset="paper", chips=30, samples=256, repeats=10,
         bmcnn=BMCNN["quick"], siamese=SIAMESE["quick"].replace(per_class=2000),
