@@ -98,13 +98,15 @@ def _on_device(name: str, config: Any, path: Path) -> Any:
 
     preset = Preset.read(path)
     hardware = getattr(config, "hardware", None)
-    if not isinstance(hardware, Hardware):
+    if not (isinstance(hardware, Hardware) or hasattr(config, "cell")):
         allowed = f"nothing: {name} describes its cells itself, see mho list {name}"
         raise invalid("device_file", str(path), allowed)
     if preset.device is None:
         raise invalid("device_file", str(path), "a preset with a table [device]")
     if preset.conduction is not None:
         _tell(f"[conduction] of {path} takes no part in {name}")
+    if not isinstance(hardware, Hardware):
+        return config.replace(cell=preset)
     device, changes = preset.device, {}
     levels = hardware.weight_levels
     most = hardware.cells.weight_levels(device.states)

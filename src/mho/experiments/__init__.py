@@ -43,7 +43,7 @@ EXPERIMENTS = {
                    metaplastic.PRESETS, metaplastic.run, metaplastic.check),
         Experiment("wires", "what resistance of the lines costs each system, and what wins it back",
                    wires.PRESETS, wires.run, wires.check),
-        Experiment("sensitivity", "which imperfection costs each system most: where to spend effort",
+        Experiment("sensitivity", "which imperfection costs each of the three systems most",
                    sensitivity.PRESETS, sensitivity.run, sensitivity.check, among_all=False),
     )
 }  # fmt: skip

@@ -27,8 +27,8 @@ def pool(folders: Sequence[Path]) -> dict[str, Any]:
     `"pooled": "points"` has the points of all. Bars: as curves; where their categories or groups
     differ, all of the first's. Maps: mean. Tables of text and plain numbers: mean and deviation
     of each number. A map or bars that say `"pooled": "first"` are the first's, as are circuits,
-    rankings and all else, and what only it has: runs may differ in the schemes and studies that they do beside
-    their claims.
+    rankings and all else, and what only it has: runs may differ in the schemes and studies that
+    they do beside their claims.
 
     Raises:
         ValueError: fewer than two runs, one that is not finished, one of another configuration, or

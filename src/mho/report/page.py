@@ -123,9 +123,7 @@ def _section(run: Run, anchor: str) -> Section:
     )
 
 
-def _plot(
-    what: Ranking | Curve | Bars | Map | Circuit | Histogram, run: Run, anchor: str
-) -> Plot:
+def _plot(what: Ranking | Curve | Bars | Map | Circuit | Histogram, run: Run, anchor: str) -> Plot:
     if isinstance(what, Ranking):
         drawing, kind = ranking.draw_ranking(what), "Ranking"
         holds, notes = ranking.in_words(what), ranking.notes_on(what)

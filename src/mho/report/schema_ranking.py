@@ -56,9 +56,7 @@ def _panel(node: Node, sides: int) -> Panel:
     rows = [_rank(each, sides) for each in node.get("rows").items()]
     if not rows:
         raise node.get("rows").error("at least one")
-    return Panel(
-        name=node.get("name").text(), floor=float(node.get("floor").number()), rows=rows
-    )
+    return Panel(name=node.get("name").text(), floor=float(node.get("floor").number()), rows=rows)
 
 
 def _rank(node: Node, sides: int) -> Rank:

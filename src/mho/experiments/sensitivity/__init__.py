@@ -15,9 +15,9 @@ from typing import Any
 import mho
 from mho.errors import invalid
 from mho.experiments.run import Run
-from mho.experiments.sensitivity.config import PRESETS, SensitivityConfig
+from mho.experiments.sensitivity.config import PRESETS, SensitivityConfig, System
 from mho.experiments.sensitivity.imperfections import chips, imperfections
-from mho.experiments.sensitivity.plan import Point, analyse
+from mho.experiments.sensitivity.plan import Found, Point, analyse
 from mho.experiments.sensitivity.result import result
 from mho.experiments.sensitivity.systems import MEASURES
 
@@ -30,7 +30,7 @@ def check(config: SensitivityConfig) -> None:
     Raises:
         ValueError: two states where a system learns in place; an imperfection out of bounds.
     """
-    if isinstance(config.device_cell, mho.TwoState) and set(config.systems) != {"bmcnn"}:
+    if isinstance(config.known.device, mho.TwoState) and set(config.systems) != {"bmcnn"}:
         allowed = "('bmcnn',) on cells of two states: the others learn between levels"
         raise invalid("SensitivityConfig.systems", config.systems, allowed)
     for system in config.systems:
@@ -45,16 +45,17 @@ def check(config: SensitivityConfig) -> None:
 def run(config: SensitivityConfig, run: Run) -> dict[str, Any]:
     """Run all systems on all chips; returns the result."""
     check(config)
-    found = {}
-    for system in config.systems:
-        names = [*imperfections(config, system)]
-        measure = MEASURES[system](config, run)
+    return result(config, {system: _analysed(config, run, system) for system in config.systems})
 
-        def accuracy(point: Point, system=system, names=names, measure=measure) -> float:
-            times = dict(zip(names, point.times, strict=True))
-            value = measure(chips(config, system, times), point.repeat)
-            run.log(system=system, repeat=point.repeat, accuracy=value, **times)
-            return value
 
-        found[system] = analyse(config, run, system, names, accuracy)
-    return result(config, found)
+def _analysed(config: SensitivityConfig, run: Run, system: System) -> Found:
+    names = [*imperfections(config, system)]
+    measure = MEASURES[system](config, run)
+
+    def accuracy(point: Point) -> float:
+        times = dict(zip(names, point.times, strict=True))
+        value = measure(chips(config, system, times), point.repeat)
+        run.log(system=system, repeat=point.repeat, accuracy=value, **times)
+        return value
+
+    return analyse(config, run, system, names, accuracy)

@@ -15,6 +15,7 @@ from mho.experiments.metaplastic.config import PRESETS as METAPLASTIC
 from mho.experiments.metaplastic.config import MetaplasticConfig
 from mho.experiments.siamese.config import PRESETS as SIAMESE
 from mho.experiments.siamese.config import SiameseConfig
+from mho.physics import Preset
 
 System = Literal["bmcnn", "siamese", "metaplastic"]
 SYSTEMS: tuple[System, ...] = get_args(System)
@@ -35,6 +36,9 @@ class Assumed(Config):
     """Noise of a read, of the window [1]: as in `siamese` and `metaplastic`."""
     stuck: Share = 0.005
     """Share of stuck cells, half of them in either state [1]: as there."""
+    drift: Share = 0.05
+    """Spread of what cells change by in `seconds`, of the window, straight in ln t [1]; without a
+    mean. The HfOx cells of rram-neurram-1s have 8 % in a day."""
     wire_resistance: Annotated[float, Range(above=0.0)] = 1.0
     """Of a segment of word lines and bit lines [ohm]: between the tenths of wide lines and the
     ohms of narrow ones. No cell's preset says it."""
@@ -54,11 +58,13 @@ class SensitivityConfig(ExperimentConfig):
 
     systems: tuple[System, ...] = SYSTEMS
     """Systems that are analysed."""
-    cell: str | mho.TwoState | mho.MultiLevel | mho.PulseResponse = "hfo2-1t1r"
-    """The device, by name (mho list devices) or as a record (--device-file); `device` says where
-    to compute. Its own imperfections centre the ranges."""
+    cell: str | Preset = "hfo2-1t1r"
+    """The device, by name (mho list devices) or as a preset (--device-file); `device` says where
+    to compute. The ranges are multiples of its own imperfections."""
     assumed: Assumed = Assumed()
     """The same of what its preset does not say."""
+    seconds: Annotated[float, Range(above=1.0)] = 86_400.0
+    """Time that passes between the last write and the evaluation, a day [s]."""
     steps: Annotated[tuple[float, ...], Range(above=0.0, most=100.0)] = (1.0, 2.0, 4.0)
     """Values that each imperfection takes alone, in units of the device's own [1]; beside 0. The
     largest ends its range in the Sobol' analysis: four times from a good process to a poor one,
@@ -101,8 +107,12 @@ class SensitivityConfig(ExperimentConfig):
             raise invalid("SensitivityConfig.steps", self.steps, "rising numbers, 1 among them")
         if self.samples & (self.samples - 1):
             raise invalid("SensitivityConfig.samples", self.samples, "a power of two")
-        if isinstance(self.cell, str):
-            mho.devices.get(self.cell)
+        law = self.known.retention
+        if self.known.device is None:
+            raise invalid("SensitivityConfig.cell", self.cell, "a preset with a table [device]")
+        if law is not None and self.seconds <= law.t0:
+            allowed = f"above t0 = {law.t0:g} s of the cell's law of retention"
+            raise invalid("SensitivityConfig.seconds", self.seconds, allowed)
         if "expected batch norm" in mitigation(self.mitigation).parts:
             allowed = "a mitigation that acts on the chips themselves"
             raise invalid("SensitivityConfig.mitigation", self.mitigation, allowed)
@@ -114,22 +124,25 @@ class SensitivityConfig(ExperimentConfig):
         return tuple(dict.fromkeys(("mnist", *names)))
 
     @property
-    def device_cell(self) -> mho.TwoState | mho.MultiLevel | mho.PulseResponse:
-        """The cell itself."""
-        return mho.devices.get(self.cell) if isinstance(self.cell, str) else self.cell
+    def known(self) -> Preset:
+        """What is known of the device."""
+        return mho.devices.preset(self.cell) if isinstance(self.cell, str) else self.cell
 
     @property
     def cell_name(self) -> str:
-        """The cell in words."""
-        return self.cell if isinstance(self.cell, str) else f"{self.cell.family} cell of a file"
+        """The device in words."""
+        return self.cell if isinstance(self.cell, str) else "the device of a file"
 
     def hardware(self, system: System) -> mho.Hardware:
         """A system's chips, their cell as it is."""
-        kind = mho.Hardware(device=self.device_cell)
+        cell = self.known.device
+        assert cell is not None
+        kind = mho.Hardware(device=cell)
         if system != "bmcnn":
             kind = {"siamese": self.siamese, "metaplastic": self.metaplastic}[system].hardware
         return kind.replace(
-            device=self.device_cell,
+            device=cell,
+            retention=self.known.retention,
             weight_levels=2 if system == "bmcnn" else None,
             tile=(self.tile, self.tile),
             programming=self.programming,
@@ -142,13 +155,11 @@ PRESETS = {
     "quick": SensitivityConfig(
         preset="quick", chips=4, samples=8, repeats=2,
         bmcnn=BMCNN["quick"].replace(
-            architecture=Architecture(channels=(8, 16), hidden=(64,)), per_class=300, epochs=2
+            architecture=Architecture(channels=(8, 16), hidden=(64,)), per_class=500, epochs=3
         ),
-        siamese=SIAMESE["quick"].replace(
-            hidden=32, per_class=300, epochs=2, calibrate_every=20
-        ),
+        siamese=SIAMESE["quick"].replace(hidden=32, per_class=500, epochs=1, calibrate_every=20),
         metaplastic=METAPLASTIC["quick"].replace(
-            hidden=(64,), per_class=200, epochs=2, refreshed=500, calibrate_every=20
+            hidden=(64,), per_class=300, epochs=1, refreshed=500, calibrate_every=20
         ),
     ),
     "standard": SensitivityConfig(preset="standard", chips=5),

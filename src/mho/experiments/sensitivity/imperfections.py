@@ -1,10 +1,11 @@
-"""What can be wrong with a chip: how much of each a device has, and chips that have more or less."""
+"""What can be wrong with a chip: how much of it a device has, and chips that have more or less."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 import torch
@@ -33,7 +34,8 @@ class Imperfection:
 
 def imperfections(config: SensitivityConfig, system: System) -> dict[str, Imperfection]:
     """Those that a system can meet on the cell, by name."""
-    cell, assumed = config.device_cell, config.assumed
+    hardware, assumed = config.hardware(system), config.assumed
+    cell, drift = hardware.device, _drift(hardware, config.seconds)
     pulsed = isinstance(cell, mho.PulseResponse)
     spread = assumed.pulse_spread if pulsed else assumed.write_spread
     rows = {
@@ -48,6 +50,10 @@ def imperfections(config: SensitivityConfig, system: System) -> dict[str, Imperf
         name: Imperfection(what, own or other, own > 0, put, lambda x: f"{100 * x:.3g} %")
         for name, (what, own, other, put) in rows.items()
     }
+    found["drift"] = Imperfection(
+        f"of cells in {config.seconds:,.0f} s", drift or assumed.drift, drift > 0,
+        partial(_put_drift, seconds=config.seconds), lambda x: f"{100 * x:.3g} %",
+    )  # fmt: skip
     found["wires"] = Imperfection(
         "of each segment of a line", assumed.wire_resistance, False, _put_wires,
         lambda r: f"{r:.3g} ohm",
@@ -144,6 +150,30 @@ def _put_stuck(hardware: mho.Hardware, value: float) -> mho.Hardware:
     off, on = hardware.device.stuck_off, hardware.device.stuck_on
     share = off / (off + on) if off + on else 0.5
     return _replace(hardware, stuck_off=share * value, stuck_on=(1 - share) * value)
+
+
+def _drift(hardware: mho.Hardware, seconds: float) -> float:
+    """Root mean square change of cells in a time: of the window, or of themselves [1]."""
+    law = hardware.retention
+    if law is None:
+        return 0.0
+    if isinstance(law, mho.PowerLaw):
+        return math.hypot(law.nu, law.nu_spread) * math.log(seconds / law.t0)
+    low, high = hardware.device.window
+    return math.hypot(law.rate, law.rate_spread) * math.log(seconds / law.t0) / (high - low)
+
+
+def _put_drift(hardware: mho.Hardware, value: float, seconds: float) -> mho.Hardware:
+    law, own = hardware.retention, _drift(hardware, seconds)
+    if value == 0:
+        return hardware.replace(retention=None)
+    if law is None or own == 0:
+        low, high = hardware.device.window
+        law = mho.LogTime(rate_spread=value * (high - low) / math.log(seconds))
+        return hardware.replace(retention=law)
+    fields = ("nu", "nu_spread") if isinstance(law, mho.PowerLaw) else ("rate", "rate_spread")
+    scaled = {name: value / own * getattr(law, name) for name in fields}
+    return hardware.replace(retention=law.replace(**scaled))
 
 
 def _put_wires(hardware: mho.Hardware, value: float) -> mho.Hardware:

@@ -1,8 +1,12 @@
-"""The three systems on chips of a kind: how well each does on held-out images."""
+"""The three systems on chips of a kind: how well each does on held-out images, some time later.
+
+Between the last write, or repair, and the evaluation time passes, and nothing is calibrated anew.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from statistics import fmean
 from typing import TypeVar
 
 import torch
@@ -12,7 +16,7 @@ import mho
 from mho.experiments.bmcnn.mitigation import Known, mitigation, probabilities
 from mho.experiments.bmcnn.network import on_arrays
 from mho.experiments.bmcnn.network import train as train_binarized
-from mho.experiments.experiment import ExperimentConfig
+from mho.experiments.experiment import ExperimentConfig, plain_accuracy
 from mho.experiments.metaplastic.training import Job as Lifelong
 from mho.experiments.metaplastic.training import Learner
 from mho.experiments.run import Run
@@ -60,6 +64,7 @@ def write_once(config: SensitivityConfig, run: Run) -> Measure:
             chips, Known(inputs, labels, probabilities(net, inputs), None, own.pull, together)
         )
         mho.calibrate(chips, inputs)
+        mho.age(chips, config.seconds)
         loader = mho.data.batches(pair, together, seed=None)
         return 100 * mho.evaluate(chips, loader).mean().item()
 
@@ -68,11 +73,14 @@ def write_once(config: SensitivityConfig, run: Run) -> Measure:
 
 def write_rarely(config: SensitivityConfig, run: Run) -> Measure:
     """The network trained in place, anew on each chip."""
-    own = _own(config, config.siamese)
+    own, device = _own(config, config.siamese), config.torch_device()
+    held_out = mho.data.load("mnist", "validation")
 
     def measure(hardware: mho.Hardware, repeat: int) -> float:
         job = InPlace("frugal", own.epochs, hardware, chip=repeat, corrected=True)
-        return train_in_place(own, run, job).outcome["history"]["validation"][-1]
+        net = train_in_place(own, run, job).net
+        mho.age(net, config.seconds)
+        return 100 * plain_accuracy(net, held_out, device, flat=False)
 
     return measure
 
@@ -84,8 +92,10 @@ def write_for_life(config: SensitivityConfig, run: Run) -> Measure:
 
     def measure(hardware: mho.Hardware, repeat: int) -> float:
         job = Lifelong("gated importance", tasks, own.epochs, hardware, chip=repeat)
-        told = Learner(own, run, job).learn()["held_out"]["told"]
-        return sum(told) / len(told)
+        learner = Learner(own, run, job)
+        learner.learn()
+        mho.age(learner.net, config.seconds)
+        return fmean(learner.accuracy(task, "validation", task.name) for task in tasks)
 
     return measure
 
