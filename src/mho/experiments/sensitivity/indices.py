@@ -53,7 +53,7 @@ def design(n: int, d: int, seed: int) -> Design:
     """
     from scipy.stats import qmc  # slow to load, and of use in this experiment alone
 
-    both = qmc.Sobol(d=2 * d, rng=np.random.default_rng(seed)).random(n)
+    both = qmc.Sobol(d=2 * d, bits=64, rng=np.random.default_rng(seed)).random(n)
     return Design(both[:, :d], both[:, d:])
 
 
