@@ -138,6 +138,14 @@ def test_a_device_as_it_is_has_its_own_numbers() -> None:
         assert pair[field] == pytest.approx(mho.devices.get("ag-asi").to_dict()[field])
 
 
+def test_the_device_of_a_file_is_kept_in_the_settings() -> None:
+    whole = config(cell=mho.devices.preset("cmo-hfox").to_dict())
+    assert SensitivityConfig.from_toml(whole.to_toml()) == whole
+    named = config(cell="cmo-hfox")
+    for name, each in imperfections(whole, "siamese").items():
+        assert each.value == imperfections(named, "siamese")[name].value
+
+
 def test_converters_take_the_nearest_number_of_bits() -> None:
     known = dict.fromkeys(imperfections(config(), "siamese"), 0.0)
     bits = [

@@ -106,6 +106,8 @@ def _on_device(name: str, config: Any, path: Path) -> Any:
     if preset.conduction is not None:
         _tell(f"[conduction] of {path} takes no part in {name}")
     if not isinstance(hardware, Hardware):
+        for law in {"flicker", "telegraph", "disturb"} & set(preset.to_dict()):
+            _tell(f"[{law}] of {path} takes no part in {name}")
         return config.replace(cell=preset)
     device, changes = preset.device, {}
     levels = hardware.weight_levels

@@ -129,7 +129,8 @@ class Run:
         with self.progress.bar(path + key, len(pieces), len(known)) as advance:
             for piece, value in pieces.items():
                 found[piece] = self.once(names[piece], lambda v=value: work(v))
-                advance(piece not in known)
+                if piece not in known:
+                    advance(1)
         return found
 
     def steps(

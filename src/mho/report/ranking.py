@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mho.report.axes import FAINT, PALETTE, set_ticks
+from mho.report.axes import FAINT, INK, PALETTE, set_ticks
 from mho.report.schema_ranking import Panel, Ranking
 from mho.report.units import number
 
@@ -54,7 +54,7 @@ def notes_on(what: Ranking) -> list[str]:
     """Sentences that explain the marks."""
     return [
         f"Left: {what.value_label} with its interval; grey: below the noise floor.",
-        f"Right: {what.side_label}.",
+        f"Right: {what.side_label}; line: ± one standard deviation.",
     ]
 
 
@@ -81,7 +81,10 @@ def _draw_side(axes: Axes, panel: Panel, kinds: int) -> None:
     at, thick = np.arange(len(panel.rows)), 0.78 / kinds
     for i in range(kinds):
         middles = at + (i - (kinds - 1) / 2) * thick
-        axes.barh(middles, [row.side[i] for row in panel.rows], thick, color=_BARS[i % len(_BARS)])
+        ends = [row.side[i] for row in panel.rows]
+        std = np.nan_to_num([row.side_std[i] for row in panel.rows])
+        axes.barh(middles, ends, thick, color=_BARS[i % len(_BARS)], zorder=2)
+        axes.errorbar(ends, middles, xerr=std, fmt="none", ecolor=INK, elinewidth=0.8, zorder=4)
     axes.set_yticks(at, [])
     axes.axvline(0.0, color=FAINT, lw=0.8, zorder=3)
     _finish(axes, len(panel.rows))

@@ -9,13 +9,14 @@ from mho.report.schema_figures import Figure, read_figure
 
 @dataclass(frozen=True, kw_only=True)
 class Rank:
-    """One row: its value within an interval, and a value of each kind beside it."""
+    """One row: its value within an interval, and a value of each kind beside it, with a spread."""
 
     name: str
     value: float
     low: float
     high: float
     side: list[float]
+    side_std: list[float]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,11 +61,19 @@ def _panel(node: Node, sides: int) -> Panel:
 
 
 def _rank(node: Node, sides: int) -> Rank:
-    side = node.get("side")
-    found = side.numbers()
-    if len(found) != sides:
-        raise invalid(side.place, f"{len(found)} values", f"{sides} values, as many as side_names")
+    side, side_std = node.get("side"), node.get("side_std")
+    for each in (side, side_std):
+        if len(found := each.numbers()) != sides:
+            wanted = f"{sides} values, as many as side_names"
+            raise invalid(each.place, f"{len(found)} values", wanted)
     value, low, high = (float(node.get(key).number()) for key in ("value", "low", "high"))
     if low > high:
         raise node.get("low").error(f"at most high = {high:g}")
-    return Rank(name=node.get("name").text(), value=value, low=low, high=high, side=found)
+    return Rank(
+        name=node.get("name").text(),
+        value=value,
+        low=low,
+        high=high,
+        side=side.numbers(),
+        side_std=side_std.numbers(),
+    )

@@ -67,7 +67,8 @@ def _picture(config: SensitivityConfig, found: dict[str, Found]) -> dict[str, An
             "floor": f.floor,
             "rows": [
                 {"name": name, "value": index.value, "low": index.low, "high": index.high,
-                 "side": [mean_std(f.lost(name, t))[0] for t in times]}
+                 "side": [mean_std(f.lost(name, t))[0] for t in times],
+                 "side_std": [mean_std(f.lost(name, t))[1] for t in times]}
                 for name, index in f.ranking
             ],
         }
