@@ -10,7 +10,7 @@ from matplotlib.colors import to_hex
 from mho.report import write
 from mho.report.axes import style
 from mho.report.node import Node
-from mho.report.ranking import draw_ranking, in_words
+from mho.report.ranking import draw_ranking, in_words, notes_on
 from mho.report.schema_ranking import Ranking, read_ranking
 
 
@@ -78,6 +78,9 @@ def test_an_endless_interval_does_not_hide_the_rest() -> None:
     with style():
         figure = draw_ranking(read(panels=panel(high=1e27)))
     assert figure.axes[0].get_xlim()[1] < 2
+    cut = "Intervals go on where the axis ends."
+    assert cut in notes_on(read(panels=panel(high=1e27)))
+    assert cut not in notes_on(read())
 
 
 def test_the_page_shows_it_first_and_says_what_leads(

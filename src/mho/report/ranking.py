@@ -52,10 +52,10 @@ def in_words(what: Ranking) -> str:
 
 def notes_on(what: Ranking) -> list[str]:
     """Sentences that explain the marks."""
-    return [
-        f"Left: {what.value_label} with its interval; grey: below the noise floor.",
-        f"Right: {what.side_label}; line: ± one standard deviation.",
-    ]
+    notes = [f"Left: {what.value_label} with its interval; grey: below the noise floor."]
+    if any(row.high > _reach(what) for panel in what.panels for row in panel.rows):
+        notes.append("Intervals go on where the axis ends.")
+    return [*notes, f"Right: {what.side_label}; line: ± one standard deviation."]
 
 
 def _reach(what: Ranking) -> float:
