@@ -28,7 +28,7 @@ TINY: dict[str, Any] = {
     "metaplastic": {"epochs": 1, "per_class": 10, "hidden": [12, 8], "batch": 20, "transfer": 20,
                     "refreshed": 50},
 }  # fmt: skip
-CELLS = ("hfo2-1t1r", "cmo-hfox", "pcm-gst", "ag-asi", "hfo2-soft-bounds", "hfo2-weak-reset",
+CELLS = ("hfo2-1t1r", "cmo-hfox", "pcm-gst", "ag-asi", "hfox-stellar", "hfo2-weak-reset",
          "stanford-pku-states")  # fmt: skip
 Model = Callable[[np.ndarray], np.ndarray]
 

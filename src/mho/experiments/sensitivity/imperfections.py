@@ -36,7 +36,7 @@ def imperfections(config: SensitivityConfig, system: System) -> dict[str, Imperf
     """Those that a system can meet on the cell, by name."""
     hardware, assumed = config.hardware(system), config.assumed
     cell, drift = hardware.device, _drift(hardware, config.seconds)
-    pulsed = isinstance(cell, mho.PulseResponse)
+    pulsed = isinstance(cell, mho.PulseResponse | mho.PulseTable)
     spread = assumed.pulse_spread if pulsed else assumed.write_spread
     rows = {
         "write spread": ("from one write to the next", _cycle(cell), spread, _put_cycle),
@@ -62,7 +62,7 @@ def imperfections(config: SensitivityConfig, system: System) -> dict[str, Imperf
         "step of DACs and ADCs", 2.0**-assumed.bits, False, _put_converters,
         lambda step: f"{_bits(step)} bits" if step else "exact",
     )  # fmt: skip
-    if pulsed and system != "bmcnn":
+    if isinstance(cell, mho.PulseResponse) and system != "bmcnn":
         nu, ratio = sum(cell.nonlinearity) / 2, math.log(cell.reset_ratio)
         found["non-linearity"] = Imperfection(
             "of steps along the window", nu or assumed.nonlinearity, nu > 0, _put_nonlinearity,
@@ -96,6 +96,8 @@ def _cycle(cell: Cell) -> float:
         return cell.spread(levels).mean().item() / (high - low)
     if isinstance(cell, mho.PulseResponse):
         return cell.cycle_spread
+    if isinstance(cell, mho.PulseTable):
+        return sum(sum(x) / len(x) for x in _table_spreads(cell).values()) / 2 / _mean_step(cell)
     assert isinstance(cell, mho.TwoState)
     return (cell.r_on.cycle.cov + cell.r_off.cycle.cov) / 2
 
@@ -107,15 +109,30 @@ def _put_cycle(hardware: mho.Hardware, value: float) -> mho.Hardware:
     if isinstance(cell, mho.PulseResponse):
         return _replace(hardware, cycle_spread=value)
     own, (low, high) = _cycle(cell), cell.window
+    if isinstance(cell, mho.PulseTable):
+        flat = (value * _mean_step(cell),)
+        scaled = {name: tuple(value / own * x for x in found) if own else flat
+                  for name, found in _table_spreads(cell).items()}  # fmt: skip
+        return _replace(hardware, **scaled)
+    assert isinstance(cell, mho.MultiLevel)
     sigma = tuple(value / own * c for c in cell.sigma) if own else (value * (high - low),)
     return _replace(hardware, sigma=sigma)
+
+
+def _table_spreads(cell: mho.PulseTable) -> dict[str, tuple[float, ...]]:
+    return {"set_spread": cell.set_spread, "reset_spread": cell.reset_spread}
+
+
+def _mean_step(cell: mho.PulseTable) -> float:
+    """Of SET pulses across the window [S]."""
+    return (cell.g[-1] - cell.g[0]) / cell.crossing[0]
 
 
 def _device(cell: Cell) -> float:
     """Spread between devices: of the window, of the step factor, of a resistance [1]."""
     if isinstance(cell, mho.TwoState):
         return (cell.r_on.device.cov + cell.r_off.device.cov) / 2
-    assert isinstance(cell, mho.MultiLevel | mho.PulseResponse)
+    assert isinstance(cell, mho.MultiLevel | mho.PulseResponse | mho.PulseTable)
     return cell.device_spread
 
 

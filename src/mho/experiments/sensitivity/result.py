@@ -26,8 +26,9 @@ def result(config: SensitivityConfig, found: dict[str, Found]) -> dict[str, Any]
         "told apart from chance. All points share their random numbers. Points lost: one "
         "imperfection on otherwise ideal chips. Points won: all imperfections as on the device, "
         f"but for one. Between the last write and the evaluation pass {config.seconds:,.0f} s. "
-        f"The chips that are written once are repaired ({config.mitigation}). Accuracies are on held-out training images, the mean over tasks where there "
-        "are two; no paper's figures stand beside these: they are our own.",
+        f"The chips that are written once are repaired ({config.mitigation}). Accuracies are "
+        "on held-out training images, the mean over tasks where there are two; no paper's figures "
+        "stand beside these: they are our own.",
         "claims": [c for system, f in found.items() for c in _claims(config, system, f)],
         "tables": [_ranges(config)] + [_indices(config, s, f) for s, f in found.items()],
         "rankings": [_picture(config, found)],
@@ -121,8 +122,9 @@ def _indices(config: SensitivityConfig, system: str, found: Found) -> dict[str, 
         first = found.indices.first[names.index(name)]
         points = (found.lost(name, 1.0), found.lost(name, config.steps[-1]), found.won(name))
         rows.append(
-            [name, round(total.value, 3), f"{total.low:.2f} to {total.high:.2f}", round(first.value, 3),
-             f"{first.low:.2f} to {first.high:.2f}", *(_spread(p) for p in points)]
+            [name, round(total.value, 3), f"{total.low:.2f} to {total.high:.2f}",
+             round(first.value, 3), f"{first.low:.2f} to {first.high:.2f}",
+             *(_spread(p) for p in points)]
         )  # fmt: skip
     interval, end = f"{CONFIDENCE:.0%} interval", f"at {config.steps[-1]:g} times the device's"
     heads = [
