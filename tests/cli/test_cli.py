@@ -51,6 +51,8 @@ def lines(text: str) -> list[str]:
         ),
         (["run", "wires", "--set", "headline_tile=100"], "WiresConfig.headline_tile = 100"),
         (["run", "siamese", "--set", "hardware.wire_resistance=-1.0"], "Hardware.wire_resistance"),
+        (["run", "sensitivity", "--set", "cell=ag-as"], "did you mean 'ag-asi'?"),
+        (["run", "sensitivity", "--set", "cell=two-state-200-500"], "('bmcnn',) on cells of two"),
         (["run", "siamese", "--config", "missing.toml"], "config = 'missing.toml'"),
         (["run", "siamese", "--device", "tpu"], "SiameseConfig.device = 'tpu'"),
         (["run", "all", "--set", "epochs=1"], "one experiment"),
@@ -69,6 +71,15 @@ def test_bad_input_is_one_line_and_exit_2(
     assert captured.err.startswith("mho: ")
     assert said in captured.err
     assert list(tmp_path.iterdir()) == [], "nothing is written"
+
+
+def test_all_is_what_takes_minutes(monkeypatch: pytest.MonkeyPatch) -> None:
+    ran: list[str] = []
+    monkeypatch.setattr("mho.cli.run._run_one", lambda name, *_rest: ran.append(name))
+    for part in ("_check_data", "_show"):
+        monkeypatch.setattr(f"mho.cli.run.{part}", lambda *_all: None)
+    assert main(["run", "all"]) == 0
+    assert ran == ["bmcnn", "siamese", "metaplastic", "wires"]
 
 
 def test_bad_toml_names_the_file_and_the_line(
@@ -108,6 +119,7 @@ def test_corrupt_data_is_refused_before_anything_is_written(
         "rules",
         "siamese",
         "metaplastic",
+        "sensitivity",
     ],
 )
 def test_list(what: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -119,6 +119,7 @@ def test_a_network_runs_on_a_fitted_cell(folder: Path, capsys: pytest.CaptureFix
         ("all", "device.toml", "one experiment"),
         ("metaplastic", "device.toml", "a multi-level cell"),
         ("siamese", "law.toml", "a preset with a table [device]"),
+        ("sensitivity", "law.toml", "a preset with a table [device]"),
         ("siamese", "missing.toml", "missing.toml"),
         ("siamese", "wrong.toml", "did you mean 'g_min'?"),
         ("siamese", "empty.toml", "a table [device]"),

@@ -137,6 +137,33 @@ def test_a_folder_in_use_is_refused_unless_resumed(tmp_path: Path) -> None:
     make(tmp_path / "r", resume=True).close()
 
 
+def test_many_pieces_are_done_once_each_under_one_bar(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mho.experiments.progress.LINE_EVERY", 0.0)
+    pieces = {f"piece {k}": k for k in range(4)}
+    seen: list[int] = []
+
+    def work(k: int) -> float:
+        if k == 2 and len(seen) == 2:
+            raise Stop
+        seen.append(k)
+        return k + sum(run.steps("inner", 3, {}))
+
+    run = make(tmp_path / "r")
+    with pytest.raises(Stop):
+        run.each("many", pieces, work)
+    run.close()
+    seen += [-1]
+    run = make(tmp_path / "r", resume=True)
+    capsys.readouterr()
+    assert run.each("many", pieces, work) == {f"piece {k}": k + 3 for k in range(4)}
+    run.close()
+    assert seen == [0, 1, -1, 2, 3]
+    said = capsys.readouterr().err.splitlines()
+    assert [line.split(",")[0] for line in said] == ["[test] many 3/4", "[test] many 4/4"]
+
+
 @pytest.mark.parametrize("damage", ["truncate", "flip", "pickle", "format"])
 def test_a_damaged_checkpoint_is_refused_and_left_alone(tmp_path: Path, damage: str) -> None:
     run = make(tmp_path / "r")

@@ -24,7 +24,7 @@ class Run:
     """Run a published system on simulated chips; see mho list experiments."""
 
     name: Annotated[str, tyro.conf.Positional]
-    """bmcnn, siamese, metaplastic, wires, or all."""
+    """bmcnn, siamese, metaplastic, wires, sensitivity, or all, which is all but sensitivity."""
     preset: str = "quick"
     """Size of the run: quick (minutes), standard, or paper (hours)."""
     seed: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
@@ -36,8 +36,8 @@ class Run:
     config: Annotated[Path | None, tyro.conf.arg(metavar="FILE.toml")] = None
     """TOML file with settings that replace the preset's; config.toml of a run folder is one."""
     device_file: Annotated[Path | None, tyro.conf.arg(metavar="FILE.toml")] = None
-    """Preset of mho fit whose cell replaces that of the chips, before --set; siamese and
-    metaplastic, as the others describe their cells themselves."""
+    """Preset of mho fit whose cell replaces that of the chips, before --set; siamese, metaplastic
+    and sensitivity, as the others describe their cells themselves."""
     set: Annotated[
         tuple[str, ...], tyro.conf.UseAppendAction, tyro.conf.arg(metavar="KEY=VALUE")
     ] = ()
@@ -53,7 +53,8 @@ class Run:
 
         if self.name not in (*EXPERIMENTS, "all"):
             raise unknown("experiment", self.name, (*EXPERIMENTS, "all"))
-        names = list(EXPERIMENTS) if self.name == "all" else [self.name]
+        among_all = [name for name, experiment in EXPERIMENTS.items() if experiment.among_all]
+        names = among_all if self.name == "all" else [self.name]
         if self.name == "all" and (self.config or self.set or self.device_file):
             allowed = "one experiment where --config, --set or --device-file is given"
             raise invalid("name", "all", allowed)
@@ -97,13 +98,17 @@ def _on_device(name: str, config: Any, path: Path) -> Any:
 
     preset = Preset.read(path)
     hardware = getattr(config, "hardware", None)
-    if not isinstance(hardware, Hardware):
+    if not (isinstance(hardware, Hardware) or hasattr(config, "cell")):
         allowed = f"nothing: {name} describes its cells itself, see mho list {name}"
         raise invalid("device_file", str(path), allowed)
     if preset.device is None:
         raise invalid("device_file", str(path), "a preset with a table [device]")
     if preset.conduction is not None:
         _tell(f"[conduction] of {path} takes no part in {name}")
+    if not isinstance(hardware, Hardware):
+        for law in {"flicker", "telegraph", "disturb"} & set(preset.to_dict()):
+            _tell(f"[{law}] of {path} takes no part in {name}")
+        return config.replace(cell=preset)
     device, changes = preset.device, {}
     levels = hardware.weight_levels
     most = hardware.cells.weight_levels(device.states)

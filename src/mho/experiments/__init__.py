@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mho.errors import unknown
-from mho.experiments import bmcnn, metaplastic, siamese, wires
+from mho.experiments import bmcnn, metaplastic, sensitivity, siamese, wires
 from mho.experiments.experiment import PRESET_NAMES, ExperimentConfig
 from mho.experiments.run import Run
 
@@ -22,6 +22,8 @@ class Experiment:
     run: Callable[[Any, Run], dict[str, Any]]
     check: Callable[[Any], None] = lambda _config: None
     """Refuses, before anything is written, settings that only the whole of them tells."""
+    among_all: bool = True
+    """Whether `mho run all` runs it."""
 
     def preset(self, name: str) -> ExperimentConfig:
         """The configuration of a preset."""
@@ -41,6 +43,8 @@ EXPERIMENTS = {
                    metaplastic.PRESETS, metaplastic.run, metaplastic.check),
         Experiment("wires", "what resistance of the lines costs each system, and what wins it back",
                    wires.PRESETS, wires.run, wires.check),
+        Experiment("sensitivity", "which imperfection costs each of the three systems most",
+                   sensitivity.PRESETS, sensitivity.run, sensitivity.check, among_all=False),
     )
 }  # fmt: skip
 

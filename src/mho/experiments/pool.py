@@ -26,9 +26,9 @@ def pool(folders: Sequence[Path]) -> dict[str, Any]:
     equal numbers; a line whose x differ between runs is the first's, and one of a curve with
     `"pooled": "points"` has the points of all. Bars: as curves; where their categories or groups
     differ, all of the first's. Maps: mean. Tables of text and plain numbers: mean and deviation
-    of each number. A map or bars that say `"pooled": "first"` are the first's, as are circuits and
-    all else, and what only it has: runs may differ in the schemes and studies that they do beside
-    their claims.
+    of each number. A map or bars that say `"pooled": "first"` are the first's, as are circuits,
+    rankings and all else, and what only it has: runs may differ in the schemes and studies that
+    they do beside their claims.
 
     Raises:
         ValueError: fewer than two runs, one that is not finished, one of another configuration, or
@@ -57,6 +57,7 @@ def pool(folders: Sequence[Path]) -> dict[str, Any]:
     kept += [f"map '{m['title']}'" for m in maps if m.get("pooled") == "first"]
     kept += [f"table '{t['title']}'" for t in tables if t.get("pooled") == "first"]
     kept += [f"array '{c['title']}'" for c in first.get("circuits", [])]
+    kept += [f"ranking '{r['title']}'" for r in first.get("rankings", [])]
     kept += [kept_of for same in _matched(results, "curves") if (kept_of := _own_lines(same))]
     kept += ["all that the others did not do beside their claims"] * fewer
     return first | {

@@ -21,6 +21,7 @@ class Progress:
     def __init__(self, title: str) -> None:
         self.title = title
         self._console = Console(stderr=True)
+        self._open = False
 
     def note(self, text: str) -> None:
         """Say something between two bars."""
@@ -28,12 +29,22 @@ class Progress:
 
     @contextmanager
     def bar(self, what: str, total: int, done: int) -> Iterator[Callable[[int], None]]:
-        """Show progress from `done` to `total`; call the result with the number of steps made."""
-        if self._console.is_terminal:
-            with self._live(what, total, done) as advance:
-                yield advance
-        else:
-            yield self._lines(what, total, done)
+        """Show progress from `done` to `total`; call the result with the number of steps made.
+
+        A bar within another one is not shown: the outer one says when all is done.
+        """
+        if self._open:
+            yield lambda _n: None
+            return
+        self._open = True
+        try:
+            if self._console.is_terminal:
+                with self._live(what, total, done) as advance:
+                    yield advance
+            else:
+                yield self._lines(what, total, done)
+        finally:
+            self._open = False
 
     @contextmanager
     def _live(self, what: str, total: int, done: int) -> Iterator[Callable[[int], None]]:

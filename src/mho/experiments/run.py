@@ -2,7 +2,8 @@
 
 An experiment is written as if nothing ever broke. Two calls make it resumable:
 
-- `run.once(key, work)` does a piece of work and keeps its outcome (plain JSON values);
+- `run.once(key, work)` does a piece of work and keeps its outcome (plain JSON values); `run.each`
+  does so for many pieces;
 - `run.steps(key, total, state)` counts training steps, saving `state` every few seconds.
 
 Started again, the experiment runs from the top, and each call gives back what is already known.
@@ -116,6 +117,21 @@ class Run:
                 self._save()
                 self._check()
         return self._outcomes[name]
+
+    def each(
+        self, key: str, pieces: Mapping[str, T], work: Callable[[T], float]
+    ) -> dict[str, float]:
+        """Outcomes of many pieces by name, `once` each, as "key: name", under one progress bar."""
+        names = {piece: f"{key}: {piece}" for piece in pieces}
+        path = "".join(f"{part}/" for part in self._path)
+        known = {piece for piece, name in names.items() if path + name in self._outcomes}
+        found = {}
+        with self.progress.bar(path + key, len(pieces), len(known)) as advance:
+            for piece, value in pieces.items():
+                found[piece] = self.once(names[piece], lambda v=value: work(v))
+                if piece not in known:
+                    advance(1)
+        return found
 
     def steps(
         self,

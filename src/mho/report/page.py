@@ -12,19 +12,20 @@ from markupsafe import Markup
 from matplotlib.figure import Figure as Drawing
 
 from mho.errors import invalid
-from mho.report import bars, circuits, maps, provenance
+from mho.report import bars, circuits, maps, provenance, ranking
 from mho.report.axes import entitle, style
 from mho.report.comparison import Comparison, compare, tally
 from mho.report.figures import draw_claims, draw_curve, draw_histogram
 from mho.report.schema import LEDGER_FIELDS, Run, read_run
 from mho.report.schema_circuit import Circuit
 from mho.report.schema_figures import RESERVED_ID, Bars, Curve, Group, Histogram, Map, Series
+from mho.report.schema_ranking import Ranking
 from mho.report.svg import inline
 from mho.report.tables import PrintedTable, print_table
 from mho.report.units import count, quantity
 
 # The order of the story, from write-once to lifelong; anything else follows by name.
-_ORDER = ("bmcnn", "siamese", "metaplastic", "wires")
+_ORDER = ("bmcnn", "siamese", "metaplastic", "wires", "sensitivity")
 _SIGNS_OF_A_RUN = ("config.toml", "env.json", "metrics.jsonl", "checkpoint.pt")
 
 
@@ -122,8 +123,11 @@ def _section(run: Run, anchor: str) -> Section:
     )
 
 
-def _plot(what: Curve | Bars | Map | Circuit | Histogram, run: Run, anchor: str) -> Plot:
-    if isinstance(what, Map):
+def _plot(what: Ranking | Curve | Bars | Map | Circuit | Histogram, run: Run, anchor: str) -> Plot:
+    if isinstance(what, Ranking):
+        drawing, kind = ranking.draw_ranking(what), "Ranking"
+        holds, notes = ranking.in_words(what), ranking.notes_on(what)
+    elif isinstance(what, Map):
         drawing, kind = maps.draw_map(what), "Map"
         holds, notes = maps.in_words(what), maps.notes_on(what)
     elif isinstance(what, Circuit):

@@ -17,6 +17,7 @@ from mho.report.schema_figures import (
     read_histogram,
     read_map,
 )
+from mho.report.schema_ranking import Ranking, read_ranking
 from mho.report.schema_tables import Table, read_table
 
 LEDGER_FIELDS = ("cells", "writes", "set_pulses", "reset_pulses", "verify_reads", "vectors")
@@ -63,6 +64,7 @@ class Run:
     summary: str
     claims: list[Claim]
     tables: list[Table]
+    rankings: list[Ranking]
     curves: list[Curve]
     bars: list[Bars]
     maps: list[Map]
@@ -76,9 +78,10 @@ class Run:
     env: dict[str, object]
 
     @property
-    def figures(self) -> list[Curve | Bars | Map | Circuit | Histogram]:
+    def figures(self) -> list[Ranking | Curve | Bars | Map | Circuit | Histogram]:
         """Every figure in the order of the page."""
-        return [*self.curves, *self.bars, *self.maps, *self.circuits, *self.histograms]
+        plain = [*self.curves, *self.bars, *self.maps, *self.circuits, *self.histograms]
+        return [*self.rankings, *plain]
 
 
 def read_run(folder: Path) -> Run:
@@ -97,6 +100,7 @@ def read_run(folder: Path) -> Run:
         summary=node.get("summary", "").text(),
         claims=read_claims(node),
         tables=[read_table(each) for each in node.get("tables", []).items()],
+        rankings=[read_ranking(each) for each in node.get("rankings", []).items()],
         curves=[read_curve(each) for each in node.get("curves", []).items()],
         bars=[read_bars(each) for each in node.get("bars", []).items()],
         maps=[read_map(each) for each in node.get("maps", []).items()],

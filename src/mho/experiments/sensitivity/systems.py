@@ -1,0 +1,115 @@
+"""The three systems on chips of a kind: how well each does on held-out images, some time later.
+
+Between the last write, or repair, and the evaluation time passes, and nothing is calibrated anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from statistics import fmean
+from typing import TypeVar
+
+import torch
+from torch import nn
+
+import mho
+from mho.experiments.bmcnn.mitigation import Known, mitigation, probabilities
+from mho.experiments.bmcnn.network import on_arrays
+from mho.experiments.bmcnn.network import train as train_binarized
+from mho.experiments.experiment import ExperimentConfig, plain_accuracy
+from mho.experiments.metaplastic.training import Job as Lifelong
+from mho.experiments.metaplastic.training import Learner
+from mho.experiments.run import Run
+from mho.experiments.sensitivity.config import SensitivityConfig, System
+from mho.experiments.siamese.training import Job as InPlace
+from mho.experiments.siamese.training import train as train_in_place
+from mho.hardware.streams import key
+from mho.learning.chips import at_once
+
+ROUNDS = 2
+"""Of calibrating converters and repairing: each changes what the other has found, and statistics
+from before the ranges moved can cost half of the accuracy at 4 bits."""
+
+C = TypeVar("C", bound=ExperimentConfig)
+Measure = Callable[[mho.Hardware, int], float]
+"""Held-out accuracy [%] of a system on chips of a kind, in a draw of all that is random."""
+
+
+def write_once(config: SensitivityConfig, run: Run) -> Measure:
+    """The binarized network: trained once a draw, then mapped to chips and repaired.
+
+    The accuracy is the mean over chips, which are made of the same random numbers at all points.
+    """
+    own, device = _own(config, config.bmcnn), config.torch_device()
+    choice = mitigation(config.mitigation)
+    select = on_arrays(own.architecture)
+    known = mho.data.load("mnist", "train", per_class=-(-own.calibration // 10))
+    inputs = known.images[: own.calibration].to(device)
+    labels = known.labels[: own.calibration].to(device)
+    held_out = mho.data.load("mnist", "validation", per_class=own.sweep_per_class)
+    pair = (held_out.images.to(device), held_out.labels.to(device))
+    together = at_once(config.chips, device)
+
+    def trained(number: int) -> nn.Module:
+        return train_binarized(
+            own, own.architecture, run, kind="plain", number=number, epochs=own.epochs,
+            name=f"bmcnn: training {number}",
+        )  # fmt: skip
+
+    nets = [trained(k) for k in range(config.repeats)]
+
+    def measure(hardware: mho.Hardware, repeat: int) -> float:
+        net = nets[repeat]
+        generator = torch.Generator().manual_seed(key(config.seed, "chips", repeat))
+        kind = choice.hardware(hardware)
+        chips = mho.convert(net, kind, config.chips, generator=generator, select=select).eval()
+        repair = Known(inputs, labels, probabilities(net, inputs), None, own.pull, together)
+        for _ in range(ROUNDS):
+            mho.calibrate(chips, inputs)
+            choice.apply(chips, repair)
+        mho.age(chips, config.seconds)
+        loader = mho.data.batches(pair, together, seed=None)
+        return 100 * mho.evaluate(chips, loader).mean().item()
+
+    return measure
+
+
+def write_rarely(config: SensitivityConfig, run: Run) -> Measure:
+    """The network trained in place, anew on each chip."""
+    own, device = _own(config, config.siamese), config.torch_device()
+    held_out = mho.data.load("mnist", "validation")
+
+    def measure(hardware: mho.Hardware, repeat: int) -> float:
+        job = InPlace("frugal", own.epochs, hardware, chip=repeat, corrected=True)
+        net = train_in_place(own, run, job).net
+        mho.age(net, config.seconds)
+        return 100 * plain_accuracy(net, held_out, device, flat=False)
+
+    return measure
+
+
+def write_for_life(config: SensitivityConfig, run: Run) -> Measure:
+    """The network of several tasks in turn, likewise; the mean over tasks, each told."""
+    own = _own(config, config.metaplastic)
+    tasks = mho.data.sequential(own.tasks)
+
+    def measure(hardware: mho.Hardware, repeat: int) -> float:
+        job = Lifelong("gated importance", tasks, own.epochs, hardware, chip=repeat)
+        learner = Learner(own, run, job)
+        learner.learn()
+        mho.age(learner.net, config.seconds)
+        return fmean(learner.accuracy(task, "validation", task.name) for task in tasks)
+
+    return measure
+
+
+MEASURES: dict[System, Callable[[SensitivityConfig, Run], Measure]] = {
+    "bmcnn": write_once,
+    "siamese": write_rarely,
+    "metaplastic": write_for_life,
+}
+
+
+def _own(config: SensitivityConfig, system: C) -> C:
+    """The settings of a system, with the seed and the machine of this run."""
+    return system.replace(seed=config.seed, device=config.device, prices=config.prices)
