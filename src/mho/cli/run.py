@@ -38,6 +38,9 @@ class Run:
     device_file: Annotated[Path | None, tyro.conf.arg(metavar="FILE.toml")] = None
     """Preset of mho fit whose cell replaces that of the chips, before --set; siamese and
     metaplastic, as the others describe their cells themselves."""
+    chip: Annotated[str | None, tyro.conf.arg(metavar="HOST:PORT")] = None
+    """Train on the chip of an instrument, as mho serve-chip has one; siamese alone, one network
+    under one scheme, see chip in mho list siamese."""
     set: Annotated[
         tuple[str, ...], tyro.conf.UseAppendAction, tyro.conf.arg(metavar="KEY=VALUE")
     ] = ()
@@ -54,8 +57,8 @@ class Run:
         if self.name not in (*EXPERIMENTS, "all"):
             raise unknown("experiment", self.name, (*EXPERIMENTS, "all"))
         names = list(EXPERIMENTS) if self.name == "all" else [self.name]
-        if self.name == "all" and (self.config or self.set or self.device_file):
-            allowed = "one experiment where --config, --set or --device-file is given"
+        if self.name == "all" and (self.config or self.set or self.device_file or self.chip):
+            allowed = "one experiment where --config, --set, --device-file or --chip is given"
             raise invalid("name", "all", allowed)
         configs = {name: self._configure(name) for name in names}
         seed = next(iter(configs.values())).seed
@@ -81,6 +84,10 @@ class Run:
             config = config.merged(read_toml(self.config))
         if self.device_file is not None:
             config = _on_device(name, config, self.device_file)
+        if self.chip is not None:
+            if name != "siamese":
+                raise invalid("chip", self.chip, f"nothing: {name} runs on simulated chips")
+            config = config.merged({"chip": {"address": self.chip}})
         for setting in self.set:
             config = config.merged(_setting(setting))
         options = {"seed": self.seed, "chips": self.chips, "device": self.device}

@@ -103,7 +103,7 @@ class Chip(Config):
             ValueError: as said.
         """
         vectors, arrays, rows = volts.shape
-        if not (0 <= first and arrays >= 1 and first + arrays <= self.arrays):
+        if not (first >= 0 and arrays >= 1 and first + arrays <= self.arrays):
             allowed = f"arrays 0 to {self.arrays - 1}"
             raise invalid("read arrays", f"{first} to {first + arrays - 1}", allowed)
         if rows != self.rows:

@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable
 from typing import Annotated, Self, TypeVar
 
-import torch
 from jaxtyping import Float32, Int32
 from torch import Tensor
 
@@ -32,7 +31,7 @@ class Limits(Config):
 
     timeout: Annotated[float, Range(above=0.0)] = 10.0
     """Wait for a connection, and for each part of an answer [s]."""
-    attempts: Annotated[int, Range(least=1)] = 6
+    attempts: Annotated[int, Range(least=1)] = 8
     """Times that a request is made [1]."""
     backoff: Annotated[float, Range(least=0.0)] = 0.2
     """Pause before the second attempt [s]; it doubles with each further one."""
@@ -165,13 +164,13 @@ class RemoteInstrument:
                 if answer.id != self._id or answer.verb not in ("ok", "error"):
                     raise Garbled(f"an answer to request {self._id}")
                 result = read(answer.words) if answer.verb == "ok" else None
-            except InstrumentError:
-                self.close()
-                raise
             except (OSError, ValueError, KeyError) as error:
                 self.close()
                 trouble = error
                 continue
+            except BaseException:
+                self.close()
+                raise
             self._acknowledged = self._id
             if answer.verb == "error":
                 kind, *text = answer.words or ["failed"]

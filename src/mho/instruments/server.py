@@ -86,20 +86,25 @@ class InstrumentServer:
         with self._gate:
             _drop(self._connection)
 
-    def answer(self, text: str) -> str:
-        """The reply to a request; it is carried out unless it has been before."""
+    def answer(self, host: str, text: str) -> str:
+        """The reply to a request of a host; it is carried out unless it has been before."""
         with self._work:
             try:
                 request = parse(text)
             except Garbled as error:
                 return f"0 error refused expected {error}"
             name, last, reply = self._session
+            if name != host:
+                return f"{request.id} error refused another host uses the chip"
             if request.id == last:
                 return reply
             if request.id < last:
                 return f"{request.id} error refused request {last} came before"
             reply = f"{request.id} {self._carried_out(request)}"
-            self._session = Session(name, request.id, reply)
+            with self._gate:
+                if self._session.name != host:
+                    return reply  # to nobody: that host was gone, and another took over
+                self._session = Session(host, request.id, reply)
             if self._store is not None:
                 changed = request.verb in ("program", "pulse")
                 self._store.save(self._session, changed=changed)
@@ -148,32 +153,36 @@ class InstrumentServer:
             connection.settimeout(IDLE)
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._send(connection, PROTOCOL)
-            if not self._opened(connection, _line(lines.readline(80)) or ""):
+            host = self._opened(connection, _line(lines.readline(80)) or "")
+            if not host:
                 return
             try:
                 while (text := _line(lines.readline(MAX_LINE))) is not None:
-                    self._send(connection, self.answer(text))
+                    self._send(connection, self.answer(host, text))
             finally:
                 with self._gate:
                     if self._connection is connection:
                         self._connection = None
 
-    def _opened(self, connection: socket.socket, text: str) -> bool:
-        """Open a session, or take it up again; the same host's earlier connection is dropped."""
+    def _opened(self, connection: socket.socket, text: str) -> str:
+        """Open a session, or take it up again: its name, "" where it was refused.
+
+        The same host's earlier connection is dropped.
+        """
         verb, _, name = text.partition(" ")
         if verb != "open" or not (name.isascii() and name.isalnum()):
             self._send(connection, "error expected 'open' and a session of letters and digits")
-            return False
+            return ""
         with self._gate:
             if name != self._session.name:
                 if self._connection is not None:
                     self._send(connection, "error busy: another host uses the chip")
-                    return False
+                    return ""
                 self._session = Session(name, 0, "")
             _drop(self._connection)
             self._connection = connection
             self._send(connection, f"ok {self._session.last}")
-        return True
+        return name
 
     def _send(self, connection: socket.socket, text: str) -> None:
         connection.sendall(text.encode("ascii", "replace") + b"\n")

@@ -15,6 +15,7 @@ from mho.hardware.crossbar import HEALTHY
 from mho.hardware.instrument import Chip, InstrumentRefused, Outcome, Report, empty_outcome
 from mho.hardware.small import most_of_each
 from mho.hardware.streams import ChipNoise, key
+from mho.physics import PulseResponse
 
 
 class SimulatedInstrument:
@@ -82,7 +83,7 @@ class SimulatedInstrument:
             ValueError: a cell is not on the chip.
         """
         crossbar, cell = self.crossbar, self.crossbar.hardware.device
-        if cell.family != "pulse-response":
+        if not isinstance(cell, PulseResponse):
             raise InstrumentRefused(f"pulse: {cell.family} cells land afresh at every attempt")
         flat = self._chip.flat(cells)
         if len(flat) == 0:
@@ -92,7 +93,9 @@ class SimulatedInstrument:
         words = ("pulse", crossbar.programmings)
         z = ChipNoise(crossbar.seed, crossbar.chips, words, (len(flat),)).normal()[0]
         held, level = crossbar.conductance.view(-1), crossbar.level.view(-1)
-        traits = {n: crossbar.get_buffer(f"trait_{n}").view(-1)[flat] for n in crossbar._trait_names}
+        traits = {
+            n: crossbar.get_buffer(f"trait_{n}").view(-1)[flat] for n in crossbar._trait_names
+        }
         moved = cell.respond(z, held[flat], counts, traits)
         healthy = crossbar.fault.view(-1)[flat] == HEALTHY
         held[flat] = torch.where(healthy, moved, held[flat])

@@ -130,7 +130,9 @@ def _check(hardware: Hardware, chip: Chip) -> None:
         raise invalid("Hardware.wire_resistance", hardware.wire_resistance, allowed)
     if hardware.placement is not None:
         raise invalid("Hardware.placement", hardware.placement, "None on an instrument")
-    for field, value, theirs in zip(("low", "high"), cell.window, (chip.low, chip.high), strict=True):
+    for field, value, theirs in zip(
+        ("low", "high"), cell.window, (chip.low, chip.high), strict=True
+    ):
         if abs(value - theirs) > 1e-6 * chip.high:
             allowed = f"{theirs:g} S, that of the chip"
             raise invalid(f"Hardware.device window, {field}", value, allowed)

@@ -150,9 +150,7 @@ class MemristiveConv2d(ArrayLayer, nn.Conv2d):
         padded = (n + 2 * p for n, p in zip(x.shape[-2:], self._pad or (0, 0), strict=True))
         height, width = (
             (n - d * (k - 1) - 1) // s + 1
-            for n, d, k, s in zip(
-                padded, self.dilation, self.kernel_size, self.stride, strict=True
-            )
+            for n, d, k, s in zip(padded, self.dilation, self.kernel_size, self.stride, strict=True)
         )
         return y.unflatten(0, (x.shape[0], height, width)).movedim(-1, 1)
 

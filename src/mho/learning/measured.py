@@ -40,9 +40,7 @@ def measured(layer: ReadArrays, x: Float[Tensor, "n inputs"]) -> Float[Tensor, "
         constants = cells.parts(zero.view(1, -1), tiling.cols, window)
     total = volts.sum(-1, keepdim=True)
     columns = [
-        (part + total * constant)
-        .unflatten(1, (down, along))
-        .flatten(2)[..., : tiling.out_features]
+        (part + total * constant).unflatten(1, (down, along)).flatten(2)[..., : tiling.out_features]
         for part, constant in zip(parts, constants, strict=True)
     ]
     return torch.cat(columns, -1).mul_(layer.scale / gain).to(x.dtype)
