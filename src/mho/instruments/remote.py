@@ -164,7 +164,7 @@ class RemoteInstrument:
                 if answer.id != self._id or answer.verb not in ("ok", "error"):
                     raise Garbled(f"an answer to request {self._id}")
                 result = read(answer.words) if answer.verb == "ok" else None
-            except (OSError, ValueError, KeyError) as error:
+            except (OSError, ValueError, LookupError) as error:
                 self.close()
                 trouble = error
                 continue

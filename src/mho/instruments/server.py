@@ -149,7 +149,7 @@ class InstrumentServer:
 
     def _converse(self, connection: socket.socket) -> None:
         """One connection, from greeting to end."""
-        with suppress(OSError), connection, connection.makefile("rb") as lines:
+        with suppress(OSError), connection, connection.makefile("rb", 1 << 20) as lines:
             connection.settimeout(IDLE)
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._send(connection, PROTOCOL)

@@ -23,7 +23,7 @@ from mho.experiments.siamese.schemes import SCHEMES, Setting
 from mho.experiments.siamese.training import Job, network, often, snapshot, train
 from mho.hardware import Tiling
 from mho.hardware.streams import key
-from mho.instruments import Chip, Instrument, RemoteInstrument
+from mho.instruments import Chip, Instrument, InstrumentLost, RemoteInstrument
 from mho.physics.multi_level import MAX_LEVELS
 
 SHOWN = 40
@@ -35,7 +35,10 @@ def run_on_chip(config: SiameseConfig, run: Run) -> dict[str, Any]:
     assert config.chip is not None
     told = run.progress.note
     with RemoteInstrument(*config.chip.where, config.chip.limits, told=told) as instrument:
-        chip = run.once("chip", lambda: train_on_chip(config, run, instrument))
+        try:
+            chip = run.once("chip", lambda: train_on_chip(config, run, instrument))
+        except InstrumentLost as error:
+            raise InstrumentLost(f"{error}; go on with --resume when it is back") from error
     job = Job("float", config.epochs, config.hardware, tested=True)
     plain = run.once("float", lambda: train(config, run, job).outcome)
     return _result(config, config.chip, chip, plain)
