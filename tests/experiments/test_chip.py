@@ -1,12 +1,15 @@
 """The Siamese training on an instrument: the same through a socket, broken off, and at a loss."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from mho.cli import main
+from mho.experiments.experiment import plain_accuracy
 from mho.experiments.siamese import SiameseConfig
 from mho.experiments.siamese.chip import on_chip, train_on_chip
 from mho.experiments.siamese.config import ChipConfig
@@ -20,6 +23,18 @@ CONFIG = SiameseConfig(
     per_class=40, hidden=12, epochs=1, batch=50, device="cpu", calibration=100,
     calibrate_every=5, threads=1, chip=ChipConfig(address="localhost:1", scheme="level change"),
 )  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def _few_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Accuracies of 500 images, so that a test is soon over."""
+
+    def few(net: Any, samples: Any, device: Any, **named: Any) -> float:
+        some = replace(samples, images=samples.images[:500], labels=samples.labels[:500])
+        return plain_accuracy(net, some, device, **named)
+
+    for module in ("chip", "training"):
+        monkeypatch.setattr(f"mho.experiments.siamese.{module}.plain_accuracy", few)
 
 
 def test_the_same_numbers_in_process_resumed_and_by_command_over_a_bad_line(
@@ -51,6 +66,33 @@ def test_the_same_numbers_in_process_resumed_and_by_command_over_a_bad_line(
     tables = {table["id"]: table["rows"] for table in result["tables"]}
     assert dict(tables["instrument"]) == unbroken["report"]
     assert sum(row[1] for row in tables["refused"]) == values["chip_refused"]
+
+
+def test_a_chip_that_is_lost_and_comes_back(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mho.experiments.run.SAVE_EVERY", 0.0)
+    config = tmp_path / "config.toml"
+    config.write_text(CONFIG.to_toml())
+    # Two requests of the check; lost within the third step or so, after it wrote.
+    faults = [*[""] * 30, "cut"]
+    with serving(chip(STUCK, **CHIP), faults=faults) as server:
+        address = ":".join(map(str, server.address))
+        arguments = ["run", "siamese", "--config", str(config), "--out", str(tmp_path / "run")]
+        arguments += ["--chip", address, "--set", "chip.limits.attempts=1"]
+        assert main(arguments) == 2
+        said = capsys.readouterr().err.splitlines()[-1]
+        assert said.startswith(f"mho: {address}: the connection was closed; given up after 1")
+        assert said.endswith("go on with --resume when it is back")
+        saved = torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)["stages"]
+        stage = saved["chip/train"]
+        assert 0 < stage["step"] < 8
+        assert server.instrument.report().changes > stage["state"]["chip"]["changes"]
+        assert main([*arguments, "--resume"]) == 0
+    result = json.loads((tmp_path / "run" / "result.json").read_text())
+    assert "After the run was resumed the cells were read once" in result["summary"]
+    curves = {curve["id"]: curve["series"] for curve in result["curves"]}
+    assert [line["x"] for line in curves["learning"]] == [[1], [1]]
 
 
 def test_the_chip_says_what_its_cells_are() -> None:

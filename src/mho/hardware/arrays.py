@@ -13,6 +13,12 @@ from mho.errors import invalid
 from mho.hardware.instrument import Chip, Instrument, InstrumentError, Outcome
 from mho.hardware.tiling import Tiling
 
+_NUMBERS = 1 << 20
+"""Voltages or currents of one request, if there is more than one vector."""
+
+_CELLS = 1 << 18
+"""Cells of one request."""
+
 
 class Arrays:
     """Consecutive arrays of a chip, one for each tile of a matrix, filled from row and column 0.
@@ -40,6 +46,11 @@ class Arrays:
         self.instrument, self.chip = instrument, chip
         self.tiling, self.first, self.retries = tiling, first, retries
 
+    @property
+    def together(self) -> int:
+        """Cells that are programmed by one request."""
+        return min(self.chip.cells, _CELLS)
+
     def addresses(self, cells: Int64[Tensor, " n"]) -> Int32[Tensor, "n 3"]:
         """(array, row, column) on the chip of flat positions in the tiles."""
         _, rows, width = self.tiling.shape
@@ -56,9 +67,11 @@ class Arrays:
         self, volts: Float[Tensor, "n {self.tiling.tiles} {self.tiling.rows}"]
     ) -> Float32[Tensor, "n {self.tiling.tiles} {self.tiling.width}"]:
         """Currents [A] of the columns in use, for voltages [V] on the rows in use."""
-        spare = self.chip.rows - self.tiling.rows
-        driven = F.pad(volts.detach().float().cpu(), (0, spare))
-        read = [self.instrument.read(self.first, v) for v in driven.split(self.chip.vectors)]
+        chip = self.chip
+        driven = F.pad(volts.detach().float().cpu(), (0, chip.rows - self.tiling.rows))
+        fitting = _NUMBERS // (self.tiling.tiles * max(chip.rows, chip.cols))
+        parts = driven.split(max(1, min(chip.vectors, fitting)))
+        read = [self.instrument.read(self.first, part) for part in parts]
         return torch.cat(read)[..., : self.tiling.width].to(volts.device)
 
     def conductances(self, rows: Int64[Tensor, " k"]) -> Float32[Tensor, "k tiles width"]:

@@ -34,7 +34,7 @@ def program(crossbar: Crossbar, cells: Int64[Tensor, " n"], levels: Int[Tensor, 
     crossbar.programmings += 1
     fault, level = crossbar.fault.view(-1), crossbar.level.view(-1)
     for some, wanted in zip(
-        cells.split(arrays.chip.cells), levels.split(arrays.chip.cells), strict=True
+        cells.split(arrays.together), levels.split(arrays.together), strict=True
     ):
         left = (fault[some] != REFUSED).nonzero().squeeze(1)
         for _ in range(1 + arrays.retries):

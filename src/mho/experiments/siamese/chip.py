@@ -69,8 +69,8 @@ def on_chip(hardware: mho.Hardware, chip: Chip) -> mho.Hardware:
     Cells count as ideal: what they are not is the chip's own. The number of weight levels stays if
     it falls on levels of the cells; else the weights take all that these offer.
     """
-    steps = next(n for n in range(chip.levels - 1, 0, -1)
-                 if (chip.levels - 1) % n == 0 and n < MAX_LEVELS)  # fmt: skip
+    most = min(chip.levels, MAX_LEVELS) - 1
+    steps = next(n for n in range(most, 0, -1) if (chip.levels - 1) % n == 0)
     cell = mho.MultiLevel(g_min=chip.low, g_max=chip.high, levels=steps + 1)
     levels = hardware.weight_levels
     if levels is not None and (hardware.cells.weight_levels(cell.states) - 1) % (levels - 1):
