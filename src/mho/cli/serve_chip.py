@@ -26,7 +26,7 @@ class ServeChip:
     device: str = "hfo2-1t1r"
     """Cells; see mho list devices."""
     device_file: Annotated[Path | None, tyro.conf.arg(metavar="FILE.toml")] = None
-    """Preset of mho fit, for other cells."""
+    """Preset of mho fit, for other cells; of its tables [device] alone counts."""
     arrays: int = 16
     """Arrays of the chip [1]."""
     rows: int = 128

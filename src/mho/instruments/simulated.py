@@ -15,7 +15,7 @@ from mho.hardware.crossbar import HEALTHY
 from mho.hardware.instrument import Chip, InstrumentRefused, Outcome, Report, empty_outcome
 from mho.hardware.small import most_of_each
 from mho.hardware.streams import ChipNoise, key
-from mho.physics import PulseResponse
+from mho.physics.pulsed_cell import PulsedCell
 
 
 class SimulatedInstrument:
@@ -23,7 +23,7 @@ class SimulatedInstrument:
 
     A chip that verifies says where it read each cell last, and refuses one that it could not bring
     within its tolerance; one that programs open loop knows neither. Read noise falls on every cell
-    of every read. Same seed and same calls: same numbers.
+    of every read. Cells do not age. Same seed and same calls: same numbers.
 
     Args:
         hardware: device, programming, wires, and with `tile` the size of an array; all else is a
@@ -83,7 +83,7 @@ class SimulatedInstrument:
             ValueError: a cell is not on the chip.
         """
         crossbar, cell = self.crossbar, self.crossbar.hardware.device
-        if not isinstance(cell, PulseResponse):
+        if not isinstance(cell, PulsedCell):
             raise InstrumentRefused(f"pulse: {cell.family} cells land afresh at every attempt")
         flat = self._chip.flat(cells)
         if len(flat) == 0:

@@ -11,6 +11,7 @@ from torch import nn
 from mho.errors import invalid
 from mho.hardware import Crossbar, Hardware
 from mho.hardware.arrays import Arrays
+from mho.hardware.hardware import OVER_TIME
 from mho.hardware.instrument import Chip, Instrument, InstrumentError, Report
 from mho.hardware.record import REFUSED, survey
 from mho.learning.layer import memristive_layers
@@ -86,8 +87,8 @@ def attach(
     and programming is not used: that is the chip's own.
 
     Args:
-        net: converted for one chip, with `transposed=False` and without wires and placement; its
-            cells' window is the chip's, and their levels fall on levels of the chip.
+        net: converted for one chip, with `transposed=False` and without wires, placement and laws
+            of time; its cells' window is the chip's, and their levels fall on levels of the chip.
         instrument: where the chip is.
         retries: further attempts at a cell that refuses to program; then it is left alone.
         program: bring the cells to the weights at once; False: the arrays count as not written.
@@ -128,8 +129,10 @@ def _check(hardware: Hardware, chip: Chip) -> None:
     if hardware.wires:
         allowed = "0 on an instrument, which has wires of its own"
         raise invalid("Hardware.wire_resistance", hardware.wire_resistance, allowed)
-    if hardware.placement is not None:
-        raise invalid("Hardware.placement", hardware.placement, "None on an instrument")
+    for name in ("placement", *OVER_TIME):
+        if getattr(hardware, name) is not None:
+            allowed = "None on an instrument, whose cells are what they are"
+            raise invalid(f"Hardware.{name}", getattr(hardware, name), allowed)
     for field, value, theirs in zip(
         ("low", "high"), cell.window, (chip.low, chip.high), strict=True
     ):

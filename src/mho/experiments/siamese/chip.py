@@ -78,6 +78,7 @@ def on_chip(hardware: mho.Hardware, chip: Chip) -> mho.Hardware:
     return hardware.replace(
         device=cell, tile=(chip.rows, chip.cols), weight_levels=levels, programming=mho.OpenLoop(),
         transposed=False, wire_resistance=0.0, predistortion=0, placement=None,
+        retention=None, flicker=None, telegraph=None, disturb=None,
     )  # fmt: skip
 
 
