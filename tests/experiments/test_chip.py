@@ -133,7 +133,9 @@ def test_a_chip_that_is_not_there_or_too_small(
     assert main(["run", "siamese", "--chip", f"127.0.0.1:{port}"]) == 2
     said = capsys.readouterr().err
     assert said.count("\n") == 1
-    assert "given up after 1 attempts at 'describe'" in said
+    assert "given up after 1 attempt at 'describe'" in said
     assert main(["run", "bmcnn", "--chip", "a:1"]) == 2
     assert "bmcnn runs on simulated chips" in capsys.readouterr().err
+    assert main(["run", "siamese", "--chip", "a:1", "--device-file", __file__]) == 2
+    assert "nothing with --chip, which says what its cells are" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []

@@ -83,13 +83,13 @@ class Run:
         if self.config is not None:
             config = config.merged(read_toml(self.config))
         if self.device_file is not None:
+            if self.chip is not None:
+                allowed = "nothing with --chip, which says what its cells are"
+                raise invalid("device_file", str(self.device_file), allowed)
             config = _on_device(name, config, self.device_file)
         if self.chip is not None:
             if name != "siamese":
                 raise invalid("chip", self.chip, f"nothing: {name} runs on simulated chips")
-            if self.device_file is not None:
-                allowed = "nothing with --chip, which says what its cells are"
-                raise invalid("device_file", str(self.device_file), allowed)
             config = config.merged({"chip": {"address": self.chip}})
         for setting in self.set:
             config = config.merged(_setting(setting))

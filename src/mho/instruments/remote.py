@@ -178,7 +178,8 @@ class RemoteInstrument:
                 raise InstrumentRefused(said) if kind == "refused" else InstrumentError(said)
             return result  # type: ignore[return-value]
         assert trouble is not None
-        tried = f"{self._limits.attempts} attempts at {verb!r}"
+        n = self._limits.attempts
+        tried = f"{n} attempt{'s' * (n > 1)} at {verb!r}"
         raise InstrumentLost(f"{self.address}: {_said(trouble)}; given up after {tried}")
 
     def _connect(self) -> None:
