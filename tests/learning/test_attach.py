@@ -176,6 +176,30 @@ def test_a_step_that_failed_is_finished_when_the_chip_is_back() -> None:
         assert steps[inside].max() <= 0.65 + 1e-4
 
 
+def test_a_layer_half_of_which_was_written_knows_it() -> None:
+    few = chip(IDEAL)
+    few._chip = few._chip.replace(cells=5)
+    training = on(few, HARDWARE.replace(device=IDEAL), threshold=0.5)
+    training.steps(3)
+    plain, calls = few.program, iter(range(100))
+
+    def program(cells: Tensor, targets: Tensor) -> Any:
+        if next(calls) == 2:
+            raise InstrumentLost("unplugged")
+        return plain(cells, targets)
+
+    few.program = program  # type: ignore[method-assign]
+    before = few.report().changes
+    with pytest.raises(InstrumentLost):
+        training.step()
+    assert few.report().changes == before + 2
+    assert training.write().weights > 0
+    for layer in memristive_layers(training.net).values():
+        weight = layer.weight.detach().clamp(-layer.full_scale, layer.full_scale)
+        assert ((weight - layer.target).abs() / layer.step).max() <= 0.5 + 1e-4
+        torch.testing.assert_close(layer.effective[0], layer.target)
+
+
 def test_a_chip_that_takes_few_at_a_time_changes_nothing_else() -> None:
     few = chip(IDEAL)
     few._chip = few._chip.replace(vectors=7, cells=5)
