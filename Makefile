@@ -31,6 +31,7 @@ bench: $(READY)
 	$(BIN)/python benchmarks/wires.py
 	$(BIN)/python benchmarks/operating_point.py
 	$(BIN)/python benchmarks/transient.py
+	$(BIN)/python benchmarks/instrument.py
 
 $(READY): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "mho needs Python 3.11 or newer; try make PYTHON=python3.11")'

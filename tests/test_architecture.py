@@ -8,7 +8,7 @@ import pytest
 import mho
 
 SOURCE = Path(mho.__file__).parent
-ORDER = ("physics", "hardware", "learning", "fit", "card")
+ORDER = ("physics", "hardware", "learning", "fit", "instruments", "card")
 EVERYWHERE = {"config", "errors"}
 ALLOWED: dict[str, set[str]] = {
     "config": {"errors"},
@@ -19,6 +19,7 @@ ALLOWED: dict[str, set[str]] = {
     "hardware": {"physics"},
     "learning": {"physics", "hardware"},
     "fit": {"physics"},
+    "instruments": {"physics", "hardware"},
     "card": {"physics", "report"},
 }
 """What a part may import besides itself, config and errors; parts not named stand at the top."""

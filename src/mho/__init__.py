@@ -8,7 +8,7 @@ rep = mho.ledger(net)                       # integers
 cost = mho.price(rep, mho.prices.get("hfo2-130nm"))
 """
 
-from mho import data, nn
+from mho import data, instruments, nn
 from mho.hardware import (
     Hardware,
     NotConverged,
@@ -26,6 +26,7 @@ from mho.hardware import (
 )
 from mho.learning.accuracy_matrix import AccuracyMatrix
 from mho.learning.age import age
+from mho.learning.attach import attach
 from mho.learning.batchnorm import refresh_batchnorm
 from mho.learning.bayesian import BayesianSteps
 from mho.learning.consolidation import ElasticWeights, PathImportance, SynapticIntelligence
@@ -118,6 +119,7 @@ __all__ = [
     "Wires",
     "WriteStep",
     "age",
+    "attach",
     "calibrate",
     "confusion",
     "convert",
@@ -131,6 +133,7 @@ __all__ = [
     "fast_pulses",
     "fixed_point",
     "formats",
+    "instruments",
     "ledger",
     "measure_fisher",
     "netlist",

@@ -130,7 +130,7 @@ def test_list(what: str, capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--help"], ["run", "list", "report", "pool", "netlist", "fit"]),
+        (["--help"], ["run", "list", "report", "pool", "netlist", "fit", "serve-chip"]),
         (
             ["netlist", "--help"],
             ["--out", "--layer", "--chip", "--tile", "--input", "--wire-resistance", "--r-row",
@@ -144,7 +144,13 @@ def test_list(what: str, capsys: pytest.CaptureFixture[str]) -> None:
         (
             ["run", "--help"],
             ["--preset", "--seed", "--chips", "--device", "--device-file", "--config", "--set",
-             "--out", "--resume", "default: quick"],
+             "--chip", "--out", "--resume", "default: quick"],
+        ),
+        (
+            ["serve-chip", "--help"],
+            ["--host", "--port", "--device", "--device-file", "--arrays", "--rows", "--cols",
+             "--programming", "--read-noise", "--stuck", "--wire-resistance", "--volts", "--seed",
+             "--state", "[ohm]", "[V]"],
         ),
     ],
 )  # fmt: skip

@@ -1,4 +1,5 @@
-"""The command `mho`: exit 0 done, 2 bad input or ngspice failed (one line), 130 interrupted."""
+"""The command `mho`: exit 0 done, 2 bad input, or a program or an instrument failed (one line),
+130 interrupted."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ from collections.abc import Sequence
 
 from mho.cli.commands import UsageError, parse
 from mho.errors import InvalidInput
+from mho.hardware.instrument import InstrumentError
 from mho.hardware.ngspice import SpiceError
 
 
@@ -14,7 +16,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit status."""
     try:
         parse(sys.argv[1:] if arguments is None else list(arguments)).run()
-    except (UsageError, InvalidInput, SpiceError, FileNotFoundError) as error:
+    except (UsageError, InvalidInput, InstrumentError, SpiceError, FileNotFoundError) as error:
         print(f"mho: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

@@ -15,6 +15,7 @@ from mho.cli.netlist import Netlist
 from mho.cli.pool import Pool
 from mho.cli.report import Report
 from mho.cli.run import Run
+from mho.cli.serve_chip import ServeChip
 from mho.cli.show import Show
 from mho.errors import unknown
 
@@ -26,16 +27,19 @@ Command = (
     | Annotated[Netlist, tyro.conf.subcommand("netlist")]
     | Annotated[Fit, tyro.conf.subcommand("fit")]
     | Annotated[Show, tyro.conf.subcommand("show")]
+    | Annotated[ServeChip, tyro.conf.subcommand("serve-chip")]
 )
 
-VERBS = ("run", "list", "report", "pool", "netlist", "fit", "show")
+VERBS = ("run", "list", "report", "pool", "netlist", "fit", "show", "serve-chip")
 
 
 class UsageError(Exception):
     """The command line cannot be understood."""
 
 
-def parse(arguments: Sequence[str]) -> Run | List | Report | Pool | Netlist | Fit | Show:
+def parse(
+    arguments: Sequence[str],
+) -> Run | List | Report | Pool | Netlist | Fit | Show | ServeChip:
     """The command that a command line asks for.
 
     Raises:

@@ -38,6 +38,9 @@ class Run:
     device_file: Annotated[Path | None, tyro.conf.arg(metavar="FILE.toml")] = None
     """Preset of mho fit whose cell replaces that of the chips, before --set; siamese, metaplastic
     and sensitivity, as the others describe their cells themselves."""
+    chip: Annotated[str | None, tyro.conf.arg(metavar="HOST:PORT")] = None
+    """Train on the chip of an instrument, as mho serve-chip has one; siamese alone, one network
+    under one scheme, see chip in mho list siamese."""
     set: Annotated[
         tuple[str, ...], tyro.conf.UseAppendAction, tyro.conf.arg(metavar="KEY=VALUE")
     ] = ()
@@ -55,8 +58,8 @@ class Run:
             raise unknown("experiment", self.name, (*EXPERIMENTS, "all"))
         among_all = [name for name, experiment in EXPERIMENTS.items() if experiment.among_all]
         names = among_all if self.name == "all" else [self.name]
-        if self.name == "all" and (self.config or self.set or self.device_file):
-            allowed = "one experiment where --config, --set or --device-file is given"
+        if self.name == "all" and (self.config or self.set or self.device_file or self.chip):
+            allowed = "one experiment where --config, --set, --device-file or --chip is given"
             raise invalid("name", "all", allowed)
         configs = {name: self._configure(name) for name in names}
         seed = next(iter(configs.values())).seed
@@ -81,7 +84,14 @@ class Run:
         if self.config is not None:
             config = config.merged(read_toml(self.config))
         if self.device_file is not None:
+            if self.chip is not None:
+                allowed = "nothing with --chip, which says what its cells are"
+                raise invalid("device_file", str(self.device_file), allowed)
             config = _on_device(name, config, self.device_file)
+        if self.chip is not None:
+            if name != "siamese":
+                raise invalid("chip", self.chip, f"nothing: {name} runs on simulated chips")
+            config = config.merged({"chip": {"address": self.chip}})
         for setting in self.set:
             config = config.merged(_setting(setting))
         options = {"seed": self.seed, "chips": self.chips, "device": self.device}

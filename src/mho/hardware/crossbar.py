@@ -9,16 +9,19 @@ from typing import NamedTuple, Self
 import torch
 from torch import Tensor, nn
 
+from mho.errors import invalid
+from mho.hardware import record
 from mho.hardware.ageing import Ageing
+from mho.hardware.arrays import Arrays
 from mho.hardware.assignment import sources
 from mho.hardware.hardware import Hardware
 from mho.hardware.small import Array, as_tensor, joined, most_of_each, small
 from mho.hardware.streams import ChipNoise, JoinedNoise
 from mho.hardware.tiling import Tiling
-from mho.physics import Present, Verify
+from mho.physics import Present, Programmed, Verify
 
 HEALTHY, STUCK_OFF, STUCK_ON, WORN = 0, 1, 2, 3
-"""Values of `Crossbar.fault`."""
+"""Values of `Crossbar.fault`; see also `record.REFUSED`."""
 
 UNFORMED = -1
 """Level of a cell that was never programmed."""
@@ -70,6 +73,8 @@ class Crossbar(nn.Module):
         hardware: the kind of chip.
         chips: which chips of the seed; chip k is the same whatever else is simulated.
         seed: identifies this layer's chips.
+        arrays: where the cells of the only chip are, if they are not simulated; the buffers are
+            then the host's record of them, and traits, faults and wires are their own.
     """
 
     conductance: Tensor
@@ -82,9 +87,16 @@ class Crossbar(nn.Module):
     row_pulses: Tensor
     row_reads: Tensor
 
-    def __init__(self, tiling: Tiling, hardware: Hardware, chips: range, seed: int) -> None:
+    def __init__(
+        self,
+        tiling: Tiling,
+        hardware: Hardware,
+        chips: range,
+        seed: int,
+        arrays: Arrays | None = None,
+    ) -> None:
         super().__init__()
-        self.tiling, self.hardware = tiling, hardware
+        self.tiling, self.hardware, self.arrays = tiling, hardware, arrays
         self.chips, self.seed = chips, seed
         self.inputs = 0
         """Inputs that the network saw: items of a batch, on each chip."""
@@ -113,7 +125,7 @@ class Crossbar(nn.Module):
 
     def _wire(self) -> None:
         """Have buffers for wires, or none, as the hardware says; nothing is solved yet."""
-        self._wired = bool(self.hardware.wires)
+        self._wired = bool(self.hardware.wires) and self.arrays is None
         fluctuates = self.ageing is not None and self.ageing.fluctuates
         self._shown = "seen" if self._wired or fluctuates else "conductance"
         for name in ("seen", "unsolved", "misjudged"):
@@ -142,6 +154,9 @@ class Crossbar(nn.Module):
 
     def rewire(self, hardware: Hardware) -> None:
         """The same cells behind other wires: `hardware` may differ in these alone."""
+        if self.arrays is not None:
+            allowed = "that of simulated cells; an instrument has wires of its own"
+            raise invalid("wire_resistance", hardware.wire_resistance, allowed)
         self.hardware = hardware
         self._wire()
         self.solve_all()
@@ -185,6 +200,8 @@ class Crossbar(nn.Module):
 
     def _make(self) -> None:
         """Draw what is fixed when the chips are made: traits, stuck cells, endurance."""
+        if self.arrays is not None:
+            return
         cell, shape = self.hardware.device, self.tiling.shape
         traits = cell.traits(ChipNoise(self.seed, self.chips, ("traits",), shape))
         self._trait_names = tuple(traits)
@@ -209,7 +226,7 @@ class Crossbar(nn.Module):
         """
         self._broken = bool((self.fault != HEALTHY).any())
         self._margin = math.inf
-        if self.hardware.device.endurance is not None:
+        if self.hardware.device.endurance is not None and self.arrays is None:
             left = self._endurance() - self.pulses
             healthy = left[self.fault == HEALTHY]
             self._margin = healthy.min().item() if healthy.numel() else math.inf
@@ -264,8 +281,17 @@ class Crossbar(nn.Module):
         """Program the cells at flat positions `cells` (n,) of every chip to `levels` (n,)."""
         write_together([(self, cells, levels)])
 
+    def spend(self, cells: Tensor, levels: Tensor) -> Programmed:
+        """As `write`, of at least one cell; also where each ended and what it took (chips, n)."""
+        conductance, pulses, reads = _write_kind([(self, self._request(cells, levels))])
+        return Programmed(*map(as_tensor, (conductance, pulses, reads)))
+
     def _write(self, cells: Tensor | None, levels: Tensor) -> None:
-        _write_kind([(self, self._request(cells, levels))])
+        if self.arrays is None:
+            _write_kind([(self, self._request(cells, levels))])
+            return
+        some = torch.arange(len(levels), device=levels.device) if cells is None else cells
+        record.program(self, some, levels)
 
     def _request(self, cells: Tensor | None, levels: Tensor) -> _Request:
         """Ask for cells (n,), or all, to be brought to levels (n,)."""
@@ -284,7 +310,7 @@ class Crossbar(nn.Module):
         return _Request(some, at, small(levels.to(torch.int16)), held, noise)
 
     def _commit(self, request: _Request, conductance: Array, pulses: Array, reads: Array) -> None:
-        """Store the outcome (chips, n) of a request; its arrays are used up."""
+        """Store the outcome (chips, n) of a request; faults overwrite it in place."""
         cells, at, level, held, _ = request
         scheme = self.hardware.programming
         most = scheme.most_pulses(self.hardware.device)
@@ -314,6 +340,10 @@ class Crossbar(nn.Module):
         self._state("level", cells)[slice(None) if cells is None else cells] = level
         self._state("writes", cells)[at] += pulses > 0
         self._state("pulses", cells)[at] += pulses
+        self.wear(most)
+
+    def wear(self, most: int) -> None:
+        """Let cells die whose pulses are spent; no cell took more than `most` of them just now."""
         self.__dict__["_margin"] -= most
         if self._margin <= 0:
             self._wear_out()
@@ -388,6 +418,9 @@ class Crossbar(nn.Module):
 
         The noise is that of the read after the latest programming event: the same if repeated.
         """
+        if self.arrays is not None:
+            record.look(self, cells.unique())
+            return self.signed_at(cells)
         each = torch.ones_like(cells, dtype=torch.int32).view(1, -1).expand(len(self.chips), -1)
         self._count("reads", small(each.sum(1)))
         self._count("row_reads", self._most_in_rows(small(cells.flatten()), small(each)))
@@ -429,7 +462,9 @@ def write_together(requests: Sequence[tuple[Crossbar, Tensor, Tensor]]) -> None:
     """
     kinds: dict[tuple[object, ...], list[tuple[Crossbar, _Request]]] = {}
     for crossbar, cells, levels in requests:
-        if cells.numel() > 0:
+        if cells.numel() > 0 and crossbar.arrays is not None:
+            record.program(crossbar, cells, levels)
+        elif cells.numel() > 0:
             kind = (id(crossbar.hardware), crossbar.chips, cells.device)
             kinds.setdefault(kind, []).append((crossbar, crossbar._request(cells, levels)))
     for wanted in kinds.values():
@@ -449,8 +484,12 @@ def signed_together(wanted: Sequence[tuple[Crossbar, Tensor]]) -> Tensor:
     return first.tiling.mapping.combine(g, first.hardware.device.window)
 
 
-def _write_kind(wanted: Sequence[tuple[Crossbar, _Request]]) -> None:
-    """Carry out requests to crossbars of the same hardware, chips and device."""
+def _write_kind(wanted: Sequence[tuple[Crossbar, _Request]]) -> tuple[Array, Array, Array]:
+    """Carry out requests to crossbars of the same hardware, chips and device.
+
+    Returns:
+        Conductances [S], pulses and reads (chips, n), what faults made of them included.
+    """
     first, hardware = wanted[0][0], wanted[0][0].hardware
 
     def of_cells(name: str) -> Tensor:
@@ -477,6 +516,7 @@ def _write_kind(wanted: Sequence[tuple[Crossbar, _Request]]) -> None:
     for crossbar, request in wanted:
         part = slice(start, start := start + len(request.level))
         crossbar._commit(request, conductance[:, part], pulses[:, part], reads[:, part])
+    return conductance, pulses, reads
 
 
 def _after_load(module: nn.Module, _incompatible: object) -> None:

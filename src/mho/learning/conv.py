@@ -139,15 +139,19 @@ class MemristiveConv2d(ArrayLayer, nn.Conv2d):
 
     def _unrolled(self, x: Tensor) -> Tensor:
         """Each tile's rows are converted on their own: unroll the patches, then a product."""
+        return self._from_rows(self._read(self._as_rows(x), by_tile=True), x)
+
+    def _as_rows(self, x: Tensor) -> Tensor:
         x = x if self._pad is None else self._padded(x)
+        patches = F.unfold(x, self.kernel_size, self.dilation, 0, self.stride).transpose(1, 2)
+        return patches.flatten(0, 1)
+
+    def _from_rows(self, y: Tensor, x: Tensor) -> Tensor:
+        padded = (n + 2 * p for n, p in zip(x.shape[-2:], self._pad or (0, 0), strict=True))
         height, width = (
             (n - d * (k - 1) - 1) // s + 1
-            for n, d, k, s in zip(
-                x.shape[-2:], self.dilation, self.kernel_size, self.stride, strict=True
-            )
+            for n, d, k, s in zip(padded, self.dilation, self.kernel_size, self.stride, strict=True)
         )
-        patches = F.unfold(x, self.kernel_size, self.dilation, 0, self.stride).transpose(1, 2)
-        y = self._read(patches.flatten(0, 1), by_tile=True)
         return y.unflatten(0, (x.shape[0], height, width)).movedim(-1, 1)
 
 

@@ -75,6 +75,12 @@ class MemristiveLinear(ArrayLayer, nn.Linear):
             return F.linear(x, w)
         return self._each(x, self._fold(w).transpose(1, 2))
 
+    def _as_rows(self, x: Tensor) -> Tensor:
+        return x.reshape(-1, self.in_features)
+
+    def _from_rows(self, y: Tensor, x: Tensor) -> Tensor:
+        return y.view(*x.shape[:-1], -1)
+
     def _gradients(
         self, grad: Tensor, x: Tensor, w: Tensor, needed: tuple[bool, bool]
     ) -> tuple[Tensor | None, Tensor | None]:

@@ -16,6 +16,7 @@ from mho.hardware import Crossbar, Hardware
 from mho.hardware.converters import Converter
 from mho.hardware.streams import key
 from mho.learning.arithmetic import FixedPointArithmetic
+from mho.learning.measured import measured
 
 _CACHED = 1 << 21
 """Outputs of tiles that are converted in one go."""
@@ -182,12 +183,24 @@ class ReadArrays(nn.Module):
 
     def _currents(self, x: Tensor) -> Tensor:
         """Columns before the converters, with read noise, in weight units; counted."""
+        if self.crossbar.arrays is not None:
+            rows = self._as_rows(x)
+            self._count(len(rows))
+            return self._from_rows(measured(self, rows).sum(1), x)
         y = self._product(x, self._columns.flatten(0, 1))
         self._count(y.numel() // y.shape[self.column_dim])
         return self._read_noise(y, x, self._input_size)
 
     def _product(self, x: Tensor, w: Tensor) -> Tensor:
         """Inputs (chips * n, ...) times weights (chips * out, in)."""
+        raise NotImplementedError
+
+    def _as_rows(self, x: Tensor) -> Tensor:
+        """Input vectors (n, in) of inputs (chips * n, ...)."""
+        raise NotImplementedError
+
+    def _from_rows(self, y: Tensor, x: Tensor) -> Tensor:
+        """Outputs, as `_product` gives them, of columns (n, out) of the vectors of x."""
         raise NotImplementedError
 
     def _gradients(
@@ -243,6 +256,10 @@ class ReadArrays(nn.Module):
     def _tiles_converted(self, x: Tensor, keep: bool) -> tuple[Tensor, Tensor | None]:
         """Columns of x (chips * n, in) through arrays that are converted tile by tile."""
         self._count(len(x))
+        if self.crossbar.arrays is not None:
+            y = measured(self, x).transpose(0, 1).unsqueeze(0).contiguous()
+            y, codes = self.adc.keeping_codes(y)
+            return y.sum(1).flatten(0, 1), codes
         x, w = self._cut(x, self._columns)
         if keep or self.adc.calibrating:
             y, codes = self.adc.keeping_codes(self._read_noise(x @ w, x, row_size))

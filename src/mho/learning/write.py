@@ -13,6 +13,7 @@ from torch.utils.hooks import RemovableHandle
 
 from mho.errors import invalid, unknown
 from mho.hardware.crossbar import signed_together, write_together
+from mho.hardware.instrument import InstrumentError
 from mho.hardware.small import as_tensor, joined, small
 from mho.learning.feedback import ReadBack
 from mho.learning.layer import ArrayLayer, memristive_layers
@@ -89,6 +90,9 @@ class WriteStep:
         Raises:
             ValueError: a shadow weight is not finite; then no rule is applied, nothing is written.
             RuntimeError: a shadow weight moved that the rules should have steered and did not.
+            InstrumentError: an instrument failed, with some weights written or none. Call again:
+                the rules see no movement then, and what is left is written. (A policy counts it as
+                a further step.)
         """
         if self.rules:
             self._check_steered()
@@ -274,13 +278,19 @@ def write_stale(
     kinds: dict[tuple[object, ...], list[int]] = {}
     for k, (layer, (weights, _)) in enumerate(zip(layers, stale, strict=True)):
         if len(weights):
-            kind = (id(layer.hardware), layer.chips, weights.device)
+            alone = k if layer.crossbar.arrays is not None else -1
+            kind = (id(layer.hardware), layer.chips, weights.device, alone)
             kinds.setdefault(kind, []).append(k)
     for which in kinds.values():
         plans = _plan([layers[k] for k in which], [stale[k] for k in which], rewrite)
-        write_together(
-            [(layers[k].crossbar, *plan.write) for k, plan in zip(which, plans, strict=True)]
-        )
+        try:
+            write_together(
+                [(layers[k].crossbar, *plan.write) for k, plan in zip(which, plans, strict=True)]
+            )
+        except InstrumentError:
+            for k in which:  # what had been programmed by then is no longer stale
+                layers[k].refresh()
+            raise
         touched = [(layers[k].crossbar, plan.cells) for k, plan in zip(which, plans, strict=True)]
         each = signed_together(touched).split([len(plan.weights) for plan in plans], 1)
         for k, plan, signed in zip(which, plans, each, strict=True):

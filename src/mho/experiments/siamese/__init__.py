@@ -7,7 +7,7 @@ takes the gradients; a cell is written when its shadow has moved far enough from
 Networks, levels, device and optimizer are not in the text we could read: they are settings.
 
 config: settings. schemes: when a cell is written. training: one training. studies: which trainings.
-result, with figures and tables: what is made of them.
+result, with figures and tables: what is made of them. chip: one training on an instrument.
 """
 
 from __future__ import annotations
@@ -15,17 +15,35 @@ from __future__ import annotations
 from typing import Any
 
 from mho.experiments.run import Jobs, Run
+from mho.experiments.siamese.chip import check_chip, run_on_chip
 from mho.experiments.siamese.config import PRESETS, SiameseConfig
 from mho.experiments.siamese.result import Outcomes, result
-from mho.experiments.siamese.studies import STUDY, check, claimed, schemes
+from mho.experiments.siamese.studies import STUDY, claimed, schemes
+from mho.experiments.siamese.studies import check as check_studies
 from mho.experiments.siamese.training import Job, train
 
 __all__ = ["PRESETS", "SiameseConfig", "check", "run"]
 
 
+def check(config: SiameseConfig) -> None:
+    """Refuse, before any long work, hardware that the studies cannot vary, or a chip that does not
+    answer or is too small.
+
+    Raises:
+        ValueError, InstrumentError: as said.
+    """
+    if config.chip is None:
+        check_studies(config)
+    else:
+        check_chip(config)
+
+
 def run(config: SiameseConfig, run: Run) -> dict[str, Any]:
-    """Train the claimed networks, compare all schemes, study imperfections; returns the result."""
+    """Train the claimed networks, compare all schemes, study imperfections; or train one network
+    on an instrument. Returns the result."""
     check(config)
+    if config.chip is not None:
+        return run_on_chip(config, run)
     done = Jobs[Job](run, lambda job: train(config, run, job).outcome).outcomes
     by_network = {
         network: [done(claimed(config, network, c), f"{network} {c}") for c in range(config.chips)]

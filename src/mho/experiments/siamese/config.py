@@ -5,15 +5,45 @@ from __future__ import annotations
 from typing import Annotated, ClassVar, Literal, get_args
 
 import mho
-from mho.config import Range
+from mho.config import Config, Range
 from mho.errors import invalid, unknown
 from mho.experiments.experiment import ExperimentConfig
 from mho.experiments.siamese.schemes import SCHEMES
+from mho.instruments import Limits
 
 Steps = Annotated[tuple[float, float], Range(least=0.5)]
 Network = Literal["mlp", "cnn"]
 Study = Literal["imperfections", "levels", "programming", "pulses", "endurance", "retention"]
 STUDIES: tuple[Study, ...] = get_args(Study)
+
+
+class ChipConfig(Config):
+    """An instrument, and what is trained on it."""
+
+    address: str
+    """HOST:PORT of the instrument's server."""
+    scheme: str = "frugal"
+    """Write scheme, see mho list schemes."""
+    retries: Annotated[int, Range(least=0, most=1000)] = 2
+    """Further attempts at a cell that refuses to program, before it is left alone [1]."""
+    limits: Limits = Limits()
+    """How long and how often the instrument is asked."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.scheme not in SCHEMES:
+            raise unknown("scheme", self.scheme, SCHEMES)
+        if SCHEMES[self.scheme].step is None or self.scheme == "Tiki-Taka":
+            allowed = "a scheme that writes to the chip, and to no simulated array beside it"
+            raise invalid("ChipConfig.scheme", self.scheme, allowed)
+        if not 0 < self.where[1] < 65536:
+            raise invalid("ChipConfig.address", self.address, "HOST:PORT, port 1 to 65535")
+
+    @property
+    def where(self) -> tuple[str, int]:
+        """Host and port; port 0 if there is none."""
+        host, _, port = self.address.rpartition(":")
+        return host, int(port) if host and port.isascii() and port.isdigit() else 0
 
 
 class SiameseConfig(ExperimentConfig):
@@ -82,6 +112,10 @@ class SiameseConfig(ExperimentConfig):
     """Training steps between two calibrations of the converters [1]."""
     calibration: Annotated[int, Range(least=1, most=49_210)] = 500
     """Training images that the converters are calibrated on [1]."""
+    chip: ChipConfig | None = None
+    """A chip on the bench, on which the perceptron is trained under one scheme, beside the same in
+    float; then `networks`, `claimed`, `schemes`, `studies` and `chips` do not count. None: all on
+    simulated chips."""
     hardware: mho.Hardware = mho.Hardware(
         device=mho.MultiLevel(
             g_min=50e-6,

@@ -61,7 +61,7 @@ def train(config: SiameseConfig, run: Run, job: Job) -> Trained:
     total = feed.epoch_steps * job.epochs
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, total)
     history, shifts = Lap(), torch.Generator()
-    start = _snapshot(net, write, config.prices) if write is not None else {}
+    start = snapshot(net, write, config.prices) if write is not None else {}
 
     def accuracy(split: str) -> float:
         return 100 * plain_accuracy(net, mho.data.load("mnist", split), device, flat=False)
@@ -88,7 +88,7 @@ def train(config: SiameseConfig, run: Run, job: Job) -> Trained:
             history.append("validation", accuracy("validation"))
             if write is not None:
                 history.append("written", history.take("written"))
-                for name, value in _snapshot(net, write, config.prices).items():
+                for name, value in snapshot(net, write, config.prices).items():
                     history.append(name, value)
             if job.tested and step < feed.epoch_steps:
                 history.append("first", accuracy("test"))
@@ -109,7 +109,7 @@ def train(config: SiameseConfig, run: Run, job: Job) -> Trained:
     if job.tested:
         outcome["test"] = accuracy("test")
     if write is not None:
-        outcome["writes"] = _often(mho.ledger(net).writes_per_cell())
+        outcome["writes"] = often(mho.ledger(net).writes_per_cell())
         outcome |= account(net, config.prices)
         if job.aged:
             held_out = mho.data.load("mnist", "validation")
@@ -165,7 +165,7 @@ def _on_arrays(
     return net, scheme.step(setting)
 
 
-def _snapshot(net: nn.Module, write: mho.WriteStep, prices: str) -> dict[str, float]:
+def snapshot(net: nn.Module, write: mho.WriteStep, prices: str) -> dict[str, float]:
     """Counts and costs so far; the fast arrays of Tiki-Taka are pulsed and wear as all others."""
     counts, price_list = mho.ledger(net), price_lists.get(prices)
     cost, total = mho.price(counts, price_list), counts.totals()
@@ -184,7 +184,7 @@ def _snapshot(net: nn.Module, write: mho.WriteStep, prices: str) -> dict[str, fl
     }
 
 
-def _often(writes: Tensor) -> list[list[int]]:
+def often(writes: Tensor) -> list[list[int]]:
     """Pairs of a number of writes and of how many cells had so many."""
     values, cells = writes.unique(return_counts=True)
     return [[int(v), int(n)] for v, n in zip(values, cells, strict=True)]

@@ -1,0 +1,203 @@
+"""The same training on a chip on the bench: one network, one scheme, every forward pass measured.
+
+The chip says what its cells, arrays and voltages are; the settings of the run say all else. If the
+run is broken off and resumed, and the chip was changed after the last checkpoint, its cells are
+read first and training goes on from what they hold.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+
+import mho
+from mho.errors import invalid
+from mho.experiments.experiment import Feed, Lap, plain_accuracy, seeded
+from mho.experiments.result import account, account_blocks, claim, curve, series, table
+from mho.experiments.run import Run
+from mho.experiments.siamese.config import ChipConfig, SiameseConfig
+from mho.experiments.siamese.measures import Outcome, gone, per_weight
+from mho.experiments.siamese.schemes import SCHEMES, Setting
+from mho.experiments.siamese.training import Job, network, often, snapshot, train
+from mho.hardware import Tiling
+from mho.hardware.streams import key
+from mho.instruments import Chip, Instrument, InstrumentLost, RemoteInstrument
+from mho.physics.multi_level import MAX_LEVELS
+
+SHOWN = 40
+"""Cells given up that the table names."""
+
+
+def run_on_chip(config: SiameseConfig, run: Run) -> dict[str, Any]:
+    """Train on the chip and in float; returns the result."""
+    assert config.chip is not None
+    told = run.progress.note
+    with RemoteInstrument(*config.chip.where, config.chip.limits, told=told) as instrument:
+        try:
+            chip = run.once("chip", lambda: train_on_chip(config, run, instrument))
+        except InstrumentLost as error:
+            raise InstrumentLost(f"{error}; go on with --resume when it is back") from error
+    job = Job("float", config.epochs, config.hardware, tested=True)
+    plain = run.once("float", lambda: train(config, run, job).outcome)
+    return _result(config, config.chip, chip, plain)
+
+
+def check_chip(config: SiameseConfig) -> None:
+    """Refuse a chip that does not answer at once, or is too small.
+
+    Raises:
+        ValueError, InstrumentError: as said.
+    """
+    assert config.chip is not None
+    limits = config.chip.limits.replace(attempts=1)
+    with RemoteInstrument(*config.chip.where, limits) as instrument:
+        chip = instrument.describe()
+    hardware = on_chip(config.hardware, chip)
+    sizes = ((784, config.hidden), (config.hidden, 10))
+    needed = sum(Tiling(*size, hardware.tile, hardware.cells).tiles for size in sizes)
+    if needed > chip.arrays:
+        size = f"{chip.rows} x {chip.cols}"
+        allowed = f"{needed}, for a 784-{config.hidden}-10 network on arrays of {size}"
+        raise invalid("arrays of the chip", chip.arrays, f"at least {allowed}")
+
+
+def on_chip(hardware: mho.Hardware, chip: Chip) -> mho.Hardware:
+    """The hardware of a run with the cells and arrays of a chip.
+
+    Cells count as ideal: what they are not is the chip's own. The number of weight levels stays if
+    it falls on levels of the cells; else the weights take all that these offer.
+    """
+    most = min(chip.levels, MAX_LEVELS) - 1
+    steps = next(n for n in range(most, 0, -1) if (chip.levels - 1) % n == 0)
+    cell = mho.MultiLevel(g_min=chip.low, g_max=chip.high, levels=steps + 1)
+    levels = hardware.weight_levels
+    if levels is not None and (hardware.cells.weight_levels(cell.states) - 1) % (levels - 1):
+        levels = None
+    return hardware.replace(
+        device=cell, tile=(chip.rows, chip.cols), weight_levels=levels, programming=mho.OpenLoop(),
+        transposed=False, wire_resistance=0.0, predistortion=0, placement=None,
+        retention=None, flicker=None, telegraph=None, disturb=None,
+    )  # fmt: skip
+
+
+def train_on_chip(config: SiameseConfig, run: Run, instrument: Instrument) -> Outcome:
+    """Train the perceptron; every forward pass and write goes through the instrument."""
+    assert config.chip is not None
+    scheme = SCHEMES[config.chip.scheme]
+    assert scheme.step is not None
+    every = config.every if scheme.summed else 1
+    device, seed = torch.device("cpu"), key(config.seed, "siamese", 0)
+    samples = mho.data.load("mnist", "train", per_class=config.per_class)
+    feed = Feed(samples.images, samples.labels, config.batch * every, seed, device)
+    model = seeded(seed, lambda: network(config, "mlp"))
+    hardware = on_chip(config.hardware, instrument.describe())
+    net = mho.convert(model, hardware, generator=torch.Generator().manual_seed(seed))
+    chip = mho.attach(net, instrument, retries=config.chip.retries, program=False)
+    write = scheme.step(Setting(config, net, False, feed.epoch_steps, seed))
+
+    rate = config.rate * every**0.5
+    momentum = config.momentum if scheme.momentum else 0.0
+    optimizer = torch.optim.SGD(net.parameters(), rate, momentum)
+    total = feed.epoch_steps * config.epochs
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, total)
+    history, shifts = Lap(), torch.Generator()
+    full = getattr(write.rules[0], scheme.scheduled) if scheme.scheduled else 0.0
+
+    def accuracy(split: str) -> float:
+        return 100 * plain_accuracy(net, mho.data.load("mnist", split), device, flat=False)
+
+    state = {"net": net, "optimizer": optimizer, "schedule": schedule, "history": history}
+    for step in run.steps("train", total, state | {"write": write, "chip": chip}):
+        if step == 0:
+            chip.program()
+            history.append("programmed", mho.ledger(net).totals()["writes"])
+        if step % config.calibrate_every == 0:
+            mho.calibrate(net, feed.sample(config.calibration))
+        x, y = feed.at(step)
+        x = mho.data.shifted(x, config.shift, shifts.manual_seed(key(seed, "shift", step)))
+        optimizer.zero_grad()
+        loss = F.cross_entropy(net(x), y)
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+        if scheme.scheduled:
+            factor = max(schedule.get_last_lr()[0] / rate, 1e-3)
+            setattr(write.rules[0], scheme.scheduled, full * factor)
+        history.add("written", write().weights)
+        if feed.ends_epoch(step):
+            history.append("loss", loss.item())
+            history.append("validation", accuracy("validation"))
+            history.append("written", history.take("written"))
+            run.log(
+                step=step + 1,
+                validation=history.rows["validation"][-1],
+                weights_written=history.rows["written"][-1],
+            )
+    return {
+        "weights": sum(p.numel() for p in net.parameters() if p.dim() > 1),
+        "steps_per_epoch": -(-len(samples.labels) // config.batch),
+        "history": history.rows,
+        "test": accuracy("test"),
+        "writes": often(mho.ledger(net).writes_per_cell()),
+        "report": chip.report()._asdict(),
+        "refused": {name: [list(c) for c in cells] for name, cells in chip.refused().items()},
+        "surveyed": chip.surveyed,
+        "repeats": getattr(instrument, "repeats", 0),
+        **snapshot(net, write, config.prices),
+        **account(net, config.prices),
+    }
+
+
+def _result(
+    config: SiameseConfig, asked: ChipConfig, chip: Outcome, plain: Outcome
+) -> dict[str, Any]:
+    """The blocks of `result.json`."""
+    scheme = asked.scheme
+    base = f"of {chip['weights']:,} weights x {chip['steps_per_epoch']:,} steps"
+    name = f"784-{config.hidden}-10"
+    claims = [
+        claim("chip_accuracy", f"{name} on the chip, {scheme}", [chip["test"]], "%"),
+        claim("chip_float_accuracy", f"{name} in float, same epochs", [plain["test"]], "%"),
+        claim("chip_below_float", "accuracy below float", [plain["test"] - chip["test"]], "%",
+              better="lower", note="points"),
+        claim("chip_gone", f"writes gone, whole training, {base}", [gone(chip)], "%", paper=98.0,
+              note="the paper says over 98 % within one epoch"),
+        claim("chip_writes_per_weight", "writes per weight", [per_weight(chip)], "",
+              better="lower", note="whole training, after the first programming"),
+        claim("chip_max_writes_per_cell", "most writes on any cell", [chip["max_writes"]], "",
+              better="lower", note="first programming included"),
+        claim("chip_refused", "cells given up", [sum(map(len, chip["refused"].values()))], "",
+              better="lower", note=f"refused {1 + asked.retries} times in a row"),
+    ]  # fmt: skip
+    epochs = list(range(1, config.epochs + 1))
+    rows = [
+        series(label, epochs, [[value] for value in outcome["history"]["validation"]])
+        for label, outcome in (("chip", chip), ("float", plain))
+    ]
+    given_up = [[layer, len(cells), _named(cells)] for layer, cells in chip["refused"].items()]
+    account = account_blocks(chip, "Conductance by programmed level as the chip read it")
+    surveyed = " After the run was resumed the cells were read once." if chip["surveyed"] else ""
+    return {
+        "title": "Write rarely: Siamese training on an instrument",
+        "summary": f"A {name} network trained on MNIST through the instrument at {asked.address}: "
+        f"its currents are the forward pass, its cells are written under {scheme!r}. Prices are "
+        f"those of the list, not measured; requests repeated: {chip['repeats']}.{surveyed} Claims "
+        "are on test images, curves on held-out training images.",
+        "claims": claims,
+        "tables": [
+            table("instrument", "What the instrument counted", [("count", ""), ("since made", "")],
+                  [[name, count] for name, count in chip["report"].items()]),
+            table("refused", "Cells given up", [("layer", ""), ("cells", ""), ("which", "")],
+                  given_up, "(array, row, column); they keep what they hold."),
+        ],
+        "curves": [curve("learning", "Accuracy by epoch", "epoch", "held-out accuracy [%]", rows)],
+        **account,
+    }  # fmt: skip
+
+
+def _named(cells: list[list[int]]) -> str:
+    """The first of the cells."""
+    more = f" and {len(cells) - SHOWN} more" if len(cells) > SHOWN else ""
+    return " ".join(f"({a}, {r}, {c})" for a, r, c in cells[:SHOWN]) + more or "-"

@@ -1,0 +1,31 @@
+"""Chips on the bench: a simulated one, one at the end of a TCP connection, and its server.
+
+The protocol is `docs/instrument.md`; `mho.attach` puts a network on an instrument.
+"""
+
+from mho.hardware.instrument import (
+    Chip,
+    Instrument,
+    InstrumentError,
+    InstrumentLost,
+    InstrumentRefused,
+    Outcome,
+    Report,
+)
+from mho.instruments.remote import Limits, RemoteInstrument
+from mho.instruments.server import InstrumentServer
+from mho.instruments.simulated import SimulatedInstrument
+
+__all__ = [
+    "Chip",
+    "Instrument",
+    "InstrumentError",
+    "InstrumentLost",
+    "InstrumentRefused",
+    "InstrumentServer",
+    "Limits",
+    "Outcome",
+    "RemoteInstrument",
+    "Report",
+    "SimulatedInstrument",
+]

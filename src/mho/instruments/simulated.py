@@ -1,0 +1,175 @@
+"""An instrument whose chip is simulated: bare arrays of cells, no weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from jaxtyping import Float32, Int32
+from torch import Tensor
+
+from mho.errors import invalid
+from mho.hardware import Crossbar, Hardware, Tiling, mapping
+from mho.hardware.crossbar import HEALTHY
+from mho.hardware.instrument import Chip, InstrumentRefused, Outcome, Report, empty_outcome
+from mho.hardware.small import most_of_each
+from mho.hardware.streams import ChipNoise, key
+from mho.physics.pulsed_cell import PulsedCell
+
+
+class SimulatedInstrument:
+    """Cells as `Crossbar` simulates them, behind the calls of an `Instrument`.
+
+    A chip that verifies says where it read each cell last, and refuses one that it could not bring
+    within its tolerance; one that programs open loop knows neither. Read noise falls on every cell
+    of every read. Cells do not age. Same seed and same calls: same numbers.
+
+    Args:
+        hardware: device, programming, wires, and with `tile` the size of an array; all else is a
+            matter of the host.
+        arrays: number of arrays.
+        seed: of everything random.
+        volts: largest voltage of a read [V].
+    """
+
+    def __init__(
+        self, hardware: Hardware, arrays: int = 1, *, seed: int = 0, volts: float = 0.2
+    ) -> None:
+        cell, (rows, cols) = hardware.device, hardware.tile
+        low, high = cell.window
+        self._chip = Chip(
+            arrays=arrays, rows=rows, cols=cols, low=low, high=high, levels=cell.states,
+            volts=volts, pulses=cell.remembers,
+        )  # fmt: skip
+        bare = Hardware(
+            device=cell, mapping="single", tile=(rows, cols), programming=hardware.programming,
+            wire_resistance=hardware.wire_resistance,
+        )  # fmt: skip
+        tiling = Tiling(arrays * rows, cols, (rows, cols), mapping("single"))
+        self.crossbar = Crossbar(tiling, bare, range(1), seed)
+        self._made = f"{bare.to_toml()}arrays = {arrays}\nseed = {seed}\nvolts = {volts}\n"
+        self._changes = 0
+
+    def describe(self) -> Chip:
+        """What the chip is."""
+        return self._chip
+
+    def program(self, cells: Int32[Tensor, "n 3"], targets: Float32[Tensor, " n"]) -> Outcome:
+        """Bring cells to target conductances [S].
+
+        Raises:
+            ValueError: a cell is not on the chip, or a target is no level.
+        """
+        flat, level = self._chip.flat(cells), self._chip.index(targets)
+        if len(flat) == 0:
+            return empty_outcome()
+        self._changes += 1
+        done = self.crossbar.spend(flat, level)
+        landed, pulses, reads = (part[0].clone() for part in done)
+        hardware = self.crossbar.hardware
+        if not hardware.programming.verifies:
+            landed.fill_(torch.nan)
+            return Outcome(landed, pulses, reads, torch.zeros(len(flat), dtype=torch.bool))
+        apart = (landed - hardware.device.nominal(level)).abs()
+        far = apart > hardware.programming.tolerance * hardware.device.step  # type: ignore[union-attr]
+        return Outcome(landed, pulses, reads, far)
+
+    def pulse(self, cells: Int32[Tensor, "n 3"], counts: Int32[Tensor, " n"]) -> None:
+        """Apply SET pulses to cells, or RESET pulses where a count is negative.
+
+        Raises:
+            InstrumentRefused: pulses do not move such cells step by step.
+            ValueError: a cell is not on the chip.
+        """
+        crossbar, cell = self.crossbar, self.crossbar.hardware.device
+        if not isinstance(cell, PulsedCell):
+            raise InstrumentRefused(f"pulse: {cell.family} cells land afresh at every attempt")
+        flat = self._chip.flat(cells)
+        if len(flat) == 0:
+            return
+        self._changes += 1
+        crossbar.programmings += 1
+        words = ("pulse", crossbar.programmings)
+        z = ChipNoise(crossbar.seed, crossbar.chips, words, (len(flat),)).normal()[0]
+        held, level = crossbar.conductance.view(-1), crossbar.level.view(-1)
+        traits = {
+            n: crossbar.get_buffer(f"trait_{n}").view(-1)[flat] for n in crossbar._trait_names
+        }
+        moved = cell.respond(z, held[flat], counts, traits)
+        healthy = crossbar.fault.view(-1)[flat] == HEALTHY
+        held[flat] = torch.where(healthy, moved, held[flat])
+        # A controller that looks at nothing believes in the nominal curve.
+        believed = cell.nominal(level[flat].clamp(min=0).float())
+        nominal = cell.respond(torch.zeros_like(z), believed, counts, {})
+        level[flat] = ((nominal - cell.window[0]) / cell.step).round().to(level.dtype)
+        size = counts.abs()
+        crossbar.pulses.view(-1)[flat] += size
+        crossbar.writes.view(-1)[flat] += (size > 0).to(torch.int32)
+        crossbar.set_pulses += counts.clamp(min=0).sum()
+        rows = self._chip.arrays * self._chip.rows
+        most = most_of_each(size.view(1, -1), flat // self._chip.cols, rows)
+        crossbar.row_pulses += most.sum(1)
+        crossbar.wear(int(size.max()))
+        if crossbar._wired:
+            crossbar.get_buffer("unsolved").fill_(True)
+
+    def read(
+        self, first: int, volts: Float32[Tensor, "n arrays rows"]
+    ) -> Float32[Tensor, "n arrays cols"]:
+        """Currents [A] of all columns, vector after vector.
+
+        Raises:
+            ValueError: beyond the chip, too many vectors, or too high a voltage.
+        """
+        self._chip.check_read(first, volts)
+        crossbar, device = self.crossbar, self.crossbar.hardware.device
+        crossbar.solve()
+        n, arrays, _ = volts.shape
+        g = crossbar._buffer(crossbar._shown)[0, first : first + arrays]
+        crossbar.count_reads(0, n * arrays)
+        amps = volts.transpose(0, 1) @ g
+        if device.read_noise > 0.0:
+            low, high = device.window
+            generator = torch.Generator().manual_seed(
+                key(crossbar.seed, crossbar.chips.start, "read", crossbar.vectors)
+            )
+            z = torch.empty_like(amps).normal_(generator=generator)
+            size = torch.linalg.vector_norm(volts, dim=-1).T.unsqueeze(-1)
+            amps.addcmul_(z, size, value=device.read_noise * (high - low))
+        return amps.transpose(0, 1).contiguous()
+
+    def report(self) -> Report:
+        """Counts."""
+        crossbar = self.crossbar
+        up, total = int(crossbar.set_pulses.sum()), int(crossbar.pulses.sum())
+        reads = int(crossbar.reads.sum())
+        return Report(self._changes, crossbar.vectors, up, total - up, reads)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The cells and all counts; tensors and plain values."""
+        return {
+            "made": self._made,
+            "changes": self._changes,
+            "cells": self.crossbar.state_dict(),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take the state back.
+
+        Raises:
+            ValueError: it is that of a chip made otherwise.
+        """
+        if state["made"] != self._made:
+            raise invalid("chip state", "another chip's", "one made with the same settings")
+        self.crossbar.load_state_dict(state["cells"])
+        self._changes = state["changes"]
+
+    @property
+    def vectors(self) -> int:
+        """All that a read changes: input vectors so far."""
+        return self.crossbar.vectors
+
+    @vectors.setter
+    def vectors(self, vectors: int) -> None:
+        self.crossbar.vectors = vectors

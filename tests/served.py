@@ -1,0 +1,93 @@
+"""Instruments for tests: a small chip, and servers of it that misbehave as they are told."""
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import mho
+from mho.instruments import InstrumentServer, Limits, RemoteInstrument, SimulatedInstrument
+from mho.instruments.store import Store
+
+CELL = mho.MultiLevel(
+    g_min=50e-6, g_max=225e-6, levels=16, sigma=(3e-6,), device_spread=0.02, read_noise=0.01
+)
+QUICK = Limits(timeout=0.5, attempts=4, backoff=0.01)
+"""Limits under which a test is soon over."""
+
+
+def chip(cell: Any = CELL, *, tile: tuple[int, int] = (16, 12), arrays: int = 8, **other: Any):
+    """A simulated chip."""
+    return SimulatedInstrument(mho.Hardware(device=cell, tile=tile, **other), arrays, seed=3)
+
+
+class Faulty(InstrumentServer):
+    """Does what `faults` says with one answer after another, then behaves.
+
+    "deaf": the connection ends before the request is carried out; "cut": in the middle of the
+    answer; "mute": no answer comes; "noise": a line that is none; "wrong": another answer's number;
+    "short": too few numbers; "": nothing.
+    """
+
+    def __init__(self, *given: Any, faults: list[str] | None = None, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self.faults = faults or []
+        self.carried_out = 0
+
+    def _result(self, request: Any) -> list[str]:
+        self.carried_out += 1
+        return super()._result(request)
+
+    def answer(self, host: str, text: str) -> str:
+        if self.faults and self.faults[0] == "deaf":
+            self.faults.pop(0)
+            raise ConnectionError
+        return super().answer(host, text)
+
+    def _send(self, connection: socket.socket, text: str) -> None:
+        number = text.split(" ")[0]
+        due = number.isdigit() and self.faults and self.faults[0] != "deaf"
+        fault = self.faults.pop(0) if due else ""
+        if fault == "cut":
+            connection.sendall(text[: len(text) // 2].encode())
+            raise ConnectionError
+        if fault == "mute":
+            return
+        odd = {"noise": "\x7f??", "wrong": f"9{text}", "short": f"{number} ok f:1"}
+        super()._send(connection, odd.get(fault, text))
+
+
+@contextmanager
+def serving(
+    instrument: SimulatedInstrument,
+    *,
+    faults: list[str] | None = None,
+    state: Path | None = None,
+    port: int = 0,
+) -> Iterator[Faulty]:
+    """A server in a thread."""
+    store = None if state is None else Store(state, instrument)
+    server = Faulty(instrument, port=port, store=store, faults=faults)
+    thread = threading.Thread(target=server.serve)
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.close()
+        thread.join()
+        with suppress(OSError):
+            server._listening.close()
+
+
+@contextmanager
+def remote(
+    faults: list[str] | None = None, *, plain: bool = False, **made: Any
+) -> Iterator[tuple[RemoteInstrument, Faulty]]:
+    """A client of a server of a new chip."""
+    with (
+        serving(chip(**made), faults=faults) as server,
+        RemoteInstrument(*server.address, QUICK, plain=plain) as instrument,
+    ):
+        yield instrument, server
