@@ -254,7 +254,8 @@ class Verify(Config):
         z = noise.normal()
         shape = z.shape
         present = present or _unformed(cell, z)
-        g = present.conductance.to(z).expand(shape).flatten().clone()
+        g = present.conductance.to(z).expand(shape).flatten()
+        g = torch.where(g > 0, g, cell.window[0])  # never programmed: at the low end
         target = cell.nominal(level).to(z).expand(shape).flatten()
         traits = {name: value.expand(shape).flatten() for name, value in traits.items()}
         pulses, reads = (torch.zeros_like(g, dtype=torch.int32) for _ in range(2))
