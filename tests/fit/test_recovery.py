@@ -1,7 +1,7 @@
 """Simulate, write, fit: the truth lies in the 95 % intervals in 95 % of the files.
 
 Each case counts 200 files; a parameter's count must lie where 200 fair draws of 95 % would, but
-for one in 1000. `benchmarks/coverage.py` does the same for the slower fits.
+for one in 1000. `benchmarks/fit_coverage.py` does the same for the slower fits.
 """
 
 from collections import Counter

@@ -1,6 +1,6 @@
 """How often 95 % intervals of `mho fit` hold the truth, on simulated files.
 
-Run: PYTHONPATH=src:tests python benchmarks/coverage.py [files] [case ...]
+Run: PYTHONPATH=src:tests python benchmarks/fit_coverage.py [files] [case ...]
 
 Each line: a parameter, the share of files whose interval holds the truth, its bias and standard
 deviation relative to the truth.
