@@ -9,10 +9,11 @@ import mho
 
 SOURCE = Path(mho.__file__).parent
 ORDER = ("physics", "hardware", "learning", "fit", "instruments", "card")
-EVERYWHERE = {"config", "errors"}
+EVERYWHERE = {"config", "errors", "kernels"}
 ALLOWED: dict[str, set[str]] = {
     "config": {"errors"},
     "errors": set(),
+    "kernels": set(),
     "data": {"errors"},
     "report": {"errors"},
     "physics": set(),

@@ -15,9 +15,9 @@ from mho.physics import Spread
 
 
 def test_dimensions_of_one_name_agree() -> None:
-    assert positions_apart(torch.zeros(2, 3), torch.ones(2, 3), 0.5).shape == (6,)
+    assert positions_apart(torch.zeros(2, 3), torch.ones(2, 3), 0.5, 1.0)[0].shape == (6,)
     with pytest.raises(TypeCheckError, match="target"):
-        positions_apart(torch.zeros(2, 3), torch.zeros(3, 2), 0.5)
+        positions_apart(torch.zeros(2, 3), torch.zeros(3, 2), 0.5, 1.0)
 
 
 def test_a_dimension_given_by_the_object_is_held() -> None:

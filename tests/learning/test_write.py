@@ -272,14 +272,22 @@ def test_positions_apart_are_those_of_a_plain_comparison(
     w = torch.randn(300, 700, generator=generator).to(dtype)  # several blocks, the last one short
     target = (w.float() + 0.1 * torch.randn(w.shape, generator=generator)).to(dtype)
     kept = w.clone(), target.clone()
-    found = positions_apart(w, target, 0.15)
+    found, shadow, finite = positions_apart(w, target, 0.15, 10.0)
     expected = (w - target).abs() > 0.15
     assert torch.equal(found, expected.flatten().nonzero().squeeze(1))
     assert found.dtype == torch.int64
+    assert torch.equal(shadow, w[expected])
+    assert finite
+    edge = w.float().abs().max().item() / 2
+    found, _, _ = positions_apart(w, target, 0.15, edge)
+    expected &= (w.clamp(-edge, edge) - target).abs() > 0.15
+    assert torch.equal(found, expected.flatten().nonzero().squeeze(1))
     for bound in (0.15, 1e9):  # nan is apart from everything, however near the rest is
         w.view(-1)[7], w.view(-1)[-1] = torch.nan, torch.nan
         away = ~((w - target).abs() <= bound)
-        assert torch.equal(positions_apart(w, target, bound), away.flatten().nonzero()[:, 0])
+        found, _, finite = positions_apart(w, target, bound, 10.0)
+        assert torch.equal(found, away.flatten().nonzero()[:, 0])
+        assert not finite
         assert away.view(-1)[7]
         assert away.view(-1)[-1]
     w.view(-1)[7], w.view(-1)[-1] = kept[0].view(-1)[7], kept[0].view(-1)[-1]
@@ -481,15 +489,17 @@ def test_who_looks_at_remembering_cells_stays_near_their_levels() -> None:
 @pytest.mark.parametrize(
     "programming", [mho.OpenLoop(), Verify(tolerance=0.3)], ids=["open", "verify"]
 )
-def test_bookkeeping_is_the_same_with_arrays_of_either_kind(
+def test_bookkeeping_is_the_same_compiled_and_in_torch(
     programming: mho.OpenLoop | Verify, chips: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What a CPU does in NumPy a GPU does in torch, by the same code."""
+    """What kernels do on a CPU torch does elsewhere."""
     states = []
-    for kind in ("numpy", "torch"):
+    for kind in ("compiled", "torch"):
         if kind == "torch":
-            for module in ("mho.hardware.crossbar", "mho.learning.write", "mho.learning.layer"):
-                monkeypatch.setattr(f"{module}.small", lambda tensor: tensor)
+            for module in ("hardware.crossbar", "learning.write", "learning.layer"):
+                monkeypatch.setattr(f"mho.{module}.native", lambda *tensors: False)
+            monkeypatch.setattr("mho.learning.compare.native", lambda *tensors: False)
+            monkeypatch.setattr("mho.physics.multi_level.native", lambda *tensors: False)
         net = network(chips=chips, programming=programming)
         train(net, WriteStep(net, threshold=0.6), 4, seed=1)
         states.append(net.state_dict())

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
+
+from mho.kernels import native
+from mho.kernels.sense import quantize, stop
+
+ALL = slice(None)
+"""All chips."""
 
 
 class Converter:
@@ -43,7 +50,8 @@ class Converter:
         self.tally: Tally | None = None
         """What counts the conversions, if anything does."""
         self._ranges: Tensor | None = None
-        self._steps = torch.ones(0)
+        self._steps = self._inverse = torch.ones(0)
+        self._grids: dict[int, Grids] = {}
 
     @property
     def ranges(self) -> Tensor | None:
@@ -52,6 +60,7 @@ class Converter:
 
     @ranges.setter
     def ranges(self, ranges: Tensor | Sequence[float] | None) -> None:
+        self._grids = {}
         if ranges is None:
             self._ranges = None
             return
@@ -59,6 +68,7 @@ class Converter:
         self._ranges = given.reshape(self.chips, *self.own.values())
         steps = self._ranges / (self.most or 1)
         self._steps = steps.masked_fill(steps == 0, 1.0)
+        self._inverse = 1 / self._steps
 
     @property
     def most(self) -> int:
@@ -70,8 +80,13 @@ class Converter:
         """Whether it can convert."""
         return self.bits is None or self.ranges is not None
 
+    @property
+    def watched(self) -> bool:
+        """Whether something takes note of what is converted."""
+        return self.calibrating or self.tally is not None
+
     def __call__(
-        self, x: Float[Tensor, "*n"], *, overwrite: bool = False, chips: slice = slice(None)
+        self, x: Float[Tensor, "*n"], *, overwrite: bool = False, chips: slice = ALL
     ) -> Float[Tensor, "*n"]:
         """Convert x (chips * n, ...), of all chips or some; `overwrite`: x is not needed any more.
 
@@ -80,24 +95,57 @@ class Converter:
         """
         if self.bits is None:
             return x
-        folded, lsb = self._seen(x, chips)
-        return convert(folded, lsb, self.most, overwrite).reshape(x.shape)
+        if torch.is_grad_enabled() and x.requires_grad:
+            return _StraightThrough.apply(x, self)  # type: ignore[return-value]
+        return self.keeping(x, overwrite=overwrite, chips=chips, keep=False)[0]
 
-    def keeping_codes(self, x: Float[Tensor, "*n"]) -> tuple[Float[Tensor, "*n"], Tensor | None]:
-        """Convert x (chips * n, ...), which is overwritten; also what `masked` needs."""
+    def keeping(
+        self,
+        x: Float[Tensor, "*n"],
+        *,
+        overwrite: bool = False,
+        chips: slice = ALL,
+        keep: bool = True,
+    ) -> tuple[Float[Tensor, "*n"], Bool[Tensor, "*n"] | None]:
+        """Convert x as a call does; also where the gradient passes, None if everywhere."""
         if self.bits is None:
             return x, None
-        folded, lsb = self._seen(x, slice(None))
-        converted, codes = _converted(folded, lsb, self.most, overwrite=True)
-        return converted.reshape(x.shape), codes.reshape(x.shape)
+        if self.calibrating:
+            self._widen(x)
+        if self.tally is None and not self.own and native(x):
+            return self._quantized(x.detach(), chips, keep)
+        folded, lsb, inverse = self._grid(x, chips)
+        if self.tally is not None:
+            self.tally.add(folded.detach() * inverse, self.most, chips)
+        codes = (folded.mul_(inverse) if overwrite else folded.mul(inverse)).round_()
+        if not keep:
+            return codes.clamp_(-self.most, self.most).mul_(lsb).reshape(x.shape), None
+        edged = codes.clamp(-self.most, self.most)
+        passes = codes == edged
+        return edged.mul_(lsb).reshape(x.shape), passes.reshape(x.shape)
 
-    def masked(self, grad: Float[Tensor, "*n"], codes: Tensor | None) -> Float[Tensor, "*n"]:
-        """The gradient before the converter: 0 where it saturates."""
-        return grad if codes is None else _masked(grad, codes, self.most)
+    def _quantized(self, x: Tensor, chips: slice, keep: bool) -> tuple[Tensor, Tensor | None]:
+        """`keeping` in compiled code."""
+        step, inverse = self.grids(1)
+        if chips != ALL:
+            step, inverse = step[chips], inverse[chips]
+        out, passes = torch.empty_like(x), np.empty(x.numel() if keep else 0, np.bool_)
+        saturated = quantize(x.numpy(), inverse, step, self.most, out.numpy(), passes)
+        return out, torch.from_numpy(passes).view(x.shape) if saturated else None
 
-    def passes(self, codes: Tensor) -> Tensor:
-        """Where, of what gave `codes`, it did not saturate."""
-        return codes.abs_() <= self.most
+    def grids(self, columns: int) -> Grids:
+        """What columns are rounded to, in the form that kernels take.
+
+        Raises:
+            RuntimeError: there is no range yet.
+        """
+        self._check_ranges()
+        if columns not in self._grids:
+            groups = self.own.get(-3, 1) if -1 in self.own else 1
+            both = (t.float().view(self.chips, groups, -1) for t in (self._steps, self._inverse))
+            every = (t.expand(-1, -1, columns).contiguous().cpu().numpy() for t in both)
+            self._grids[columns] = Grids(*every)
+        return self._grids[columns]
 
     def planes(self, x: Float[Tensor, "*n"]) -> Iterator[tuple[float, Float[Tensor, "*n"]]]:
         """The bits of converted x (chips * n, ...), each 0 or the range, with their factors.
@@ -105,41 +153,34 @@ class Converter:
         In two's complement: `x = sum factor * plane`, the last factor negative.
         """
         assert self.bits is not None
-        folded, lsb = self._grid(x, slice(None))
-        codes = folded.mul(1 / lsb).round_().to(torch.int32)
+        folded, lsb, inverse = self._grid(x, ALL)
+        codes = folded.mul(inverse).round_().to(torch.int32)
         edge = lsb * self.most
         for bit in range(self.bits):
             plane = codes.bitwise_and(1 << bit).ne_(0).to(x.dtype).mul_(edge).reshape(x.shape)
             sign = -1 if bit == self.bits - 1 else 1
             yield sign * 2**bit / self.most, plane
 
-    def _seen(self, x: Tensor, chips: slice) -> tuple[Tensor, float | Tensor]:
-        """`_grid`, of values that calibration and the count take note of if they are under way."""
-        if self.calibrating:
-            self._widen(x)
-        folded, lsb = self._grid(x, chips)
-        if self.tally is not None:
-            self.tally.add(folded.detach() * (1 / lsb), self.most, chips)
-        return folded, lsb
+    def _grid(self, x: Tensor, chips: slice) -> tuple[Tensor, float | Tensor, float | Tensor]:
+        """Values folded by chip if there are several, the step of each, and its inverse."""
+        self._check_ranges()
+        if len(self._steps[chips]) == 1 and not self.own:
+            return x, self._steps[chips].item(), self._inverse[chips].item()
+        if self._steps.device != x.device:
+            self._steps, self._inverse = self._steps.to(x.device), self._inverse.to(x.device)
+        steps, inverse = (t[chips].to(x.dtype) for t in (self._steps, self._inverse))
+        folded = x if len(steps) == 1 else x.unflatten(0, (len(steps), -1))
+        shape = [len(steps), *(1,) * (folded.dim() - 1)]
+        for dim, size in self.own.items():
+            shape[dim] = size
+        return folded, steps.view(shape), inverse.view(shape)
 
-    def _grid(self, x: Tensor, chips: slice) -> tuple[Tensor, float | Tensor]:
-        """Values folded by chip if there are several, and the step of each."""
+    def _check_ranges(self) -> None:
         if self.ranges is None:
             raise RuntimeError(
                 f"the {self.kind} has {self.bits} bits and no range yet: "
                 "call mho.calibrate(net, batch) first"
             )
-        steps = self._steps[chips]
-        if len(steps) == 1 and not self.own:
-            return x, steps.item()
-        if self._steps.device != x.device:
-            self._steps = self._steps.to(x.device)
-        steps = self._steps[chips].to(x.dtype)
-        folded = x if len(steps) == 1 else x.unflatten(0, (len(steps), -1))
-        shape = [len(steps), *(1,) * (folded.dim() - 1)]
-        for dim, size in self.own.items():
-            shape[dim] = size
-        return folded, steps.view(shape)
 
     def _widen(self, x: Tensor) -> None:
         """Let each range cover what it sees."""
@@ -162,6 +203,15 @@ class Converter:
     def load(self, state: Tensor) -> None:
         """Take the ranges back."""
         self.ranges = None if state.isnan().any() else state
+
+
+class Grids(NamedTuple):
+    """What converters round to, float32 (chips, groups of rows, columns)."""
+
+    step: np.ndarray
+    """Distance between neighbouring values."""
+    inverse: np.ndarray
+    """1 / step."""
 
 
 class Tally:
@@ -187,41 +237,24 @@ class Tally:
         self.squares[chips] += codes.clamp_(-most, most).long().square_().sum(1).cpu()
 
 
-def convert(
-    x: Float[Tensor, "*n"],
-    lsb: float | Float[Tensor, "*_"],
-    most: int,
-    overwrite: bool = False,
-) -> Float[Tensor, "*n"]:
-    """Round to multiples of `lsb` (broadcast against x), at most `most` of them to either side."""
-    if torch.is_grad_enabled() and x.requires_grad:
-        return _StraightThrough.apply(x, lsb, most)  # type: ignore[return-value]
-    # In place, pass by pass: faster than a fused operator that also makes a mask.
-    codes = x.mul_(1 / lsb) if overwrite else x.mul(1 / lsb)
-    return codes.round_().clamp_(-most, most).mul_(lsb)
-
-
 class _StraightThrough(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor, lsb: float | Tensor, most: int) -> Tensor:
-        converted, codes = _converted(x, lsb, most)
-        ctx.save_for_backward(codes)
-        ctx.most = most
+    def forward(ctx: Any, x: Tensor, converter: Converter) -> Tensor:
+        converted, passes = converter.keeping(x)
+        ctx.save_for_backward(passes)
         return converted
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
-        (codes,) = ctx.saved_tensors
-        return _masked(grads[0], codes, ctx.most), None, None
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
+        return passed(grads[0], *ctx.saved_tensors), None
 
 
-def _converted(
-    x: Tensor, lsb: float | Tensor, most: int, overwrite: bool = False
-) -> tuple[Tensor, Tensor]:
-    """Converted values, and their codes before they saturate."""
-    codes = (x.mul_(1 / lsb) if overwrite else x.mul(1 / lsb)).round_()
-    return codes.clamp(-most, most).mul_(lsb), codes
-
-
-def _masked(grad: Tensor, codes: Tensor, most: int) -> Tensor:
-    return torch.ops.aten.hardtanh_backward(grad, codes, -most - 0.5, most + 0.5)
+def passed(grad: Float[Tensor, "*#n"], passes: Bool[Tensor, "*#n"] | None) -> Float[Tensor, "*#n"]:
+    """The gradient before a conversion: 0 where it saturated; `passes` as `keeping` gives it."""
+    if passes is None:
+        return grad
+    if not (native(grad) and passes.is_contiguous() and passes.shape == grad.shape):
+        return torch.where(passes, grad, 0.0)
+    out = torch.empty_like(grad)
+    stop(grad.numpy(), passes.numpy(), out.numpy())
+    return out

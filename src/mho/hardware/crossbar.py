@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Self
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -15,10 +16,12 @@ from mho.hardware.ageing import Ageing
 from mho.hardware.arrays import Arrays
 from mho.hardware.assignment import sources
 from mho.hardware.hardware import Hardware
-from mho.hardware.small import Array, as_tensor, joined, most_of_each, small
 from mho.hardware.streams import ChipNoise, JoinedNoise
 from mho.hardware.tiling import Tiling
-from mho.physics import Present, Programmed, Verify
+from mho.kernels import native
+from mho.kernels.land import land_cells
+from mho.kernels.write import keep_broken, record_writes
+from mho.physics import MultiLevel, OpenLoop, Present, Programmed, Verify
 
 HEALTHY, STUCK_OFF, STUCK_ON, WORN = 0, 1, 2, 3
 """Values of `Crossbar.fault`; see also `record.REFUSED`."""
@@ -27,16 +30,24 @@ UNFORMED = -1
 """Level of a cell that was never programmed."""
 
 
+_BOOKS = (
+    *("conductance", "level", "writes", "pulses"),
+    *("set_pulses", "row_pulses", "reads", "row_reads"),
+)
+"""Buffers that every programming event is entered into."""
+
+
+_NO_OFFSET = np.empty((0, 0, 0, 0), np.float32)
+
+
 class _Request(NamedTuple):
     """Cells to program, what they hold, and the noise of the event."""
 
-    cells: Array | None
+    cells: Tensor | None
     """Flat positions (n,) on one chip; None: all cells."""
-    at: Array
-    """Where they lie in a buffer as `Crossbar._state` gives it: on all chips, (chips, n)."""
-    level: Array
+    level: Tensor
     """Target levels (n,), int16."""
-    held: Array
+    held: Tensor
     """Present levels (n,), int16."""
     noise: ChipNoise
     """Noise of this event."""
@@ -283,8 +294,7 @@ class Crossbar(nn.Module):
 
     def spend(self, cells: Tensor, levels: Tensor) -> Programmed:
         """As `write`, of at least one cell; also where each ended and what it took (chips, n)."""
-        conductance, pulses, reads = _write_kind([(self, self._request(cells, levels))])
-        return Programmed(*map(as_tensor, (conductance, pulses, reads)))
+        return _write_kind([(self, self._request(cells, levels))])
 
     def _write(self, cells: Tensor | None, levels: Tensor) -> None:
         if self.arrays is None:
@@ -293,54 +303,98 @@ class Crossbar(nn.Module):
         some = torch.arange(len(levels), device=levels.device) if cells is None else cells
         record.program(self, some, levels)
 
+    @property
+    def _lands(self) -> bool:
+        """Whether `_land` can program: pulses that land afresh, and nothing else befalls a cell."""
+        hardware = self.hardware
+        plain = isinstance(hardware.device, MultiLevel) and not hardware.device.closes
+        blind = isinstance(hardware.programming, OpenLoop)
+        return plain and blind and self.ageing is None and self._shown == "conductance"
+
+    def _land(self, cells: Tensor, levels: Tensor) -> None:
+        """What `_write_kind` does for one crossbar that `_lands`, in compiled code."""
+        device = self.hardware.device
+        assert isinstance(device, MultiLevel)
+        words = ("program", self.programmings)
+        self.__dict__["programmings"] += 1
+        z = ChipNoise(self.seed, self.chips, words, tuple(levels.shape)).normal()
+        offset = self._buffers.get("trait_offset")
+        line, sigma = device.landing
+        land_cells(
+            *(cells.numpy(), levels.numpy(), z.numpy()),
+            *(_NO_OFFSET if offset is None else offset.numpy(), line, sigma),
+            *(self._buffer(name).numpy() for name in ("fault", *_BOOKS)),
+            width=self.tiling.width,
+        )
+        self.wear(1)
+
     def _request(self, cells: Tensor | None, levels: Tensor) -> _Request:
         """Ask for cells (n,), or all, to be brought to levels (n,)."""
         words = ("program", self.programmings)
         self.__dict__["programmings"] += 1
         noise = ChipNoise(self.seed, self.chips, words, tuple(levels.shape), levels.device)
-        if cells is None:
-            held = self._state("level", None).flatten()
-            return _Request(None, slice(None), levels.to(torch.int16), held, noise)
-        some = small(cells)
-        held = self._state("level", some)[some]
-        at = some.reshape(1, -1)
-        if len(self.chips) > 1:
-            first = torch.arange(len(self.chips), device=cells.device) * self.level.numel()
-            at = at + small(first).reshape(-1, 1)
-        return _Request(some, at, small(levels.to(torch.int16)), held, noise)
+        held = self._buffer("level").view(-1)
+        held = held if cells is None else held.index_select(0, cells)
+        return _Request(cells, levels.to(torch.int16), held, noise)
 
-    def _commit(self, request: _Request, conductance: Array, pulses: Array, reads: Array) -> None:
-        """Store the outcome (chips, n) of a request; faults overwrite it in place."""
-        cells, at, level, held, _ = request
+    def _at(self, name: str, cells: Tensor | None) -> Tensor:
+        """A per-cell buffer at cells (n,), or at all: (chips, n)."""
+        buffer = self._buffer(name).flatten(1)
+        return buffer if cells is None else buffer.index_select(1, cells)
+
+    def _commit(self, request: _Request, landed: Tensor, pulses: Tensor, reads: Tensor) -> None:
+        """Enter the outcome (chips, n) of a request; faults overwrite it in place."""
+        cells, level, held, _ = request
         scheme = self.hardware.programming
-        most = scheme.most_pulses(self.hardware.device)
-        present = self._state("conductance", cells)
         if self._broken:
-            broken = self._state("fault", cells)[at] != HEALTHY
-            stays = present[at][broken]
-            conductance[broken] = stays
-            if isinstance(scheme, Verify) and len(stays):
-                wanted = as_tensor((level + 0 * pulses)[broken]).float()
-                spent = scheme.on_stuck(self.hardware.device, wanted, as_tensor(stays))
-                pulses[broken], reads[broken] = map(small, spent) if cells is not None else spent
-        raised = (level > held) & (level > 0)
-        self._count("set_pulses", (pulses * raised).sum(1))
-        self._count("row_pulses", self._most_in_rows(cells, pulses))
-        if scheme.verifies:
-            self._count("reads", reads.sum(1))
-            self._count("row_reads", self._most_in_rows(cells, reads))
+            self._keep_broken(request, landed, pulses, reads)
         if self.ageing is not None:
-            sets = pulses * raised
-            told = map(as_tensor, (conductance, sets, pulses - sets))
-            which = None if cells is None else as_tensor(cells)
-            self.ageing.wrote(which, *told, reads=self.vectors)
+            sets = pulses * _raised(level, held)
+            self.ageing.wrote(cells, landed, sets, pulses - sets, reads=self.vectors)
         if self._shown == "seen":
-            self._estimate(cells, at, present[at], conductance)
-        present[at] = conductance
-        self._state("level", cells)[slice(None) if cells is None else cells] = level
-        self._state("writes", cells)[at] += pulses > 0
-        self._state("pulses", cells)[at] += pulses
-        self.wear(most)
+            self._estimate(cells, landed)
+        if cells is not None and native(landed):
+            outcome = (cells, level, held, landed, pulses, reads)
+            books = (self._buffer(name) for name in _BOOKS)
+            record_writes(*(t.numpy() for t in (*outcome, *books)), width=self.tiling.width)
+        else:
+            self._record(request, landed, pulses, reads)
+        self.wear(scheme.most_pulses(self.hardware.device))
+
+    def _record(self, request: _Request, landed: Tensor, pulses: Tensor, reads: Tensor) -> None:
+        """Enter an outcome into the buffers: what `record_writes` does for some cells on a CPU."""
+        cells, level, held, _ = request
+        which = slice(None) if cells is None else cells
+        self._buffer("set_pulses").add_((pulses * _raised(level, held)).sum(1))
+        self._buffer("row_pulses").add_(self.tiling.most_in_rows(cells, pulses))
+        if self.hardware.programming.verifies:
+            self._buffer("reads").add_(reads.sum(1))
+            self._buffer("row_reads").add_(self.tiling.most_in_rows(cells, reads))
+        self._buffer("level").view(-1)[which] = level
+        self._buffer("conductance").flatten(1)[:, which] = landed
+        self._buffer("writes").flatten(1)[:, which] += pulses > 0
+        self._buffer("pulses").flatten(1)[:, which] += pulses
+
+    def _keep_broken(
+        self, request: _Request, landed: Tensor, pulses: Tensor, reads: Tensor
+    ) -> None:
+        """Have cells that are stuck or worn stay where they are, whatever is spent on them."""
+        cells, level, _, _ = request
+        if cells is not None and native(landed):
+            room = np.empty(landed.numel(), np.int64)
+            buffers = (self._buffer("fault").numpy(), self._buffer("conductance").numpy())
+            count = keep_broken(cells.numpy(), *buffers, landed.numpy(), room)
+            broken = torch.from_numpy(room[:count])
+        else:
+            mask = self._at("fault", cells) != HEALTHY
+            landed.copy_(torch.where(mask, self._at("conductance", cells), landed))
+            broken = mask.flatten().nonzero().squeeze(1)
+        scheme = self.hardware.programming
+        if isinstance(scheme, Verify) and len(broken):
+            wanted, stays = level.float()[broken % len(level)], landed.flatten()[broken]
+            spent = scheme.on_stuck(self.hardware.device, wanted, stays)
+            for counts, each in zip((pulses, reads), spent, strict=True):
+                counts[broken // len(level), broken % len(level)] = each
 
     def wear(self, most: int) -> None:
         """Let cells die whose pulses are spent; no cell took more than `most` of them just now."""
@@ -348,25 +402,18 @@ class Crossbar(nn.Module):
         if self._margin <= 0:
             self._wear_out()
 
-    def _estimate(self, cells: Array | None, at: Array, before: Array, after: Array) -> None:
+    def _estimate(self, cells: Tensor | None, landed: Tensor) -> None:
         """Let what is seen of cells change as they do themselves; with wires, until these are
         solved."""
-        seen = self._state("seen", cells)
-        share = as_tensor(seen[at]) / as_tensor(before)
-        estimate = torch.where(as_tensor(before) > 0, share, 1.0).mul_(as_tensor(after))
-        seen[at] = estimate if cells is None else small(estimate)
+        before, which = self._at("conductance", cells), slice(None) if cells is None else cells
+        share = self._at("seen", cells) / before
+        seen = self._buffer("seen").flatten(1)
+        seen[:, which] = torch.where(before > 0, share, 1.0).mul_(landed)
         if not self._wired:
             return
         unsolved, cells_of_tile = self._buffer("unsolved"), self.level[0].numel()
-        unsolved[slice(None) if cells is None else as_tensor(cells) // cells_of_tile] = True
+        unsolved[slice(None) if cells is None else cells // cells_of_tile] = True
         self.__dict__["unsettled"] += 1
-
-    def _most_in_rows(self, cells: Array | None, pulses: Array) -> Array:
-        """Most pulses or reads (chips, n) on any cell of a row, summed over the rows: (chips,)."""
-        tiles, rows, width = self.tiling.shape
-        if cells is None:
-            return pulses.view(-1, tiles * rows, width).amax(2).sum(1)
-        return most_of_each(pulses, cells // width, tiles * rows).sum(1)
 
     def _wear_out(self) -> None:
         """Let cells whose pulses are spent keep their present value for good."""
@@ -384,33 +431,25 @@ class Crossbar(nn.Module):
         assert buffer is not None
         return buffer
 
-    def _state(self, name: str, cells: Array | None) -> Array:
-        """A per-cell buffer to index and change in place: flat, or (chips, cells) for all cells."""
-        buffer = self._buffer(name)
-        if cells is None:
-            return buffer.view(-1, self.level.numel())
-        return small(buffer).reshape(-1)
-
-    def _count(self, name: str, events: Array) -> None:
-        """Add events (chips,) to a counter."""
-        counter = self._buffer(name) if isinstance(events, Tensor) else small(self._buffer(name))
-        counter += events
+    @property
+    def shown(self) -> Tensor:
+        """What is seen of the cells (chips, *cells) [S]."""
+        return self._buffer(self._shown)
 
     def signed(self) -> Tensor:
         """Signed conductance of every weight as seen through the wires (chips, out, in) [S]."""
-        t, seen = self.tiling, self._buffer(self._shown)
+        t, seen = self.tiling, self.shown
         return t.join(t.mapping.fold(seen, t.cols, self.hardware.device.window))
 
     def parts(self) -> Tensor:
         """Signed conductance, as seen, of what is converted apart (chips, parts, out, in) [S]."""
-        t, seen = self.tiling, self._buffer(self._shown)
+        t, seen = self.tiling, self.shown
         parts = t.mapping.parts(seen, t.cols, self.hardware.device.window)
         return torch.stack([t.join(part) for part in parts], dim=1)
 
     def parts_at(self, cells: Tensor) -> Tensor:
         """The same (chips, parts, n) [S] of weights whose cells are `cells` (n, terms)."""
-        g = self._buffer(self._shown).flatten(1).index_select(1, cells.flatten())
-        g = g.unflatten(1, (-1, cells.shape[1]))
+        g = self._at(self._shown, cells.flatten()).unflatten(1, (-1, cells.shape[1]))
         return torch.stack(self.tiling.mapping.combine_parts(g, self.hardware.device.window), 1)
 
     def read_back(self, cells: Tensor) -> Tensor:
@@ -422,8 +461,8 @@ class Crossbar(nn.Module):
             record.look(self, cells.unique())
             return self.signed_at(cells)
         each = torch.ones_like(cells, dtype=torch.int32).view(1, -1).expand(len(self.chips), -1)
-        self._count("reads", small(each.sum(1)))
-        self._count("row_reads", self._most_in_rows(small(cells.flatten()), small(each)))
+        self.reads += each.sum(1)
+        self.row_reads += self.tiling.most_in_rows(cells.flatten(), each)
         signed, device = self.signed_at(cells), self.hardware.device
         if device.read_noise == 0.0 or cells.numel() == 0:
             return signed
@@ -435,7 +474,8 @@ class Crossbar(nn.Module):
 
     def signed_at(self, cells: Tensor) -> Tensor:
         """Signed conductance (chips, n) [S], as seen, of weights with cells `cells` (n, terms)."""
-        return signed_together([(self, cells)])
+        g = self._at(self._shown, cells.flatten()).unflatten(1, (-1, cells.shape[1]))
+        return self.tiling.mapping.combine(g, self.hardware.device.window)
 
     def get_extra_state(self) -> Tensor:
         """Scalars of the state: inputs, vectors, programmings, seed, first chip, surveys, unsettled
@@ -464,6 +504,8 @@ def write_together(requests: Sequence[tuple[Crossbar, Tensor, Tensor]]) -> None:
     for crossbar, cells, levels in requests:
         if cells.numel() > 0 and crossbar.arrays is not None:
             record.program(crossbar, cells, levels)
+        elif cells.numel() > 0 and cells.is_cpu and crossbar._lands:
+            crossbar._land(cells, levels.to(torch.int16))
         elif cells.numel() > 0:
             kind = (id(crossbar.hardware), crossbar.chips, cells.device)
             kinds.setdefault(kind, []).append((crossbar, crossbar._request(cells, levels)))
@@ -471,20 +513,7 @@ def write_together(requests: Sequence[tuple[Crossbar, Tensor, Tensor]]) -> None:
         _write_kind(wanted)
 
 
-def signed_together(wanted: Sequence[tuple[Crossbar, Tensor]]) -> Tensor:
-    """Signed conductance (chips, n1 + n2 + ...) [S], as seen, of weights of crossbars of the same
-    hardware.
-
-    Args:
-        wanted: crossbar, and flat positions (n, terms) of the cells that enter each weight.
-    """
-    first, cells = wanted[0]
-    held = [xb._buffer(xb._shown).flatten(1).index_select(1, c.flatten()) for xb, c in wanted]
-    g = torch.cat(held, 1).unflatten(1, (-1, cells.shape[1]))
-    return first.tiling.mapping.combine(g, first.hardware.device.window)
-
-
-def _write_kind(wanted: Sequence[tuple[Crossbar, _Request]]) -> tuple[Array, Array, Array]:
+def _write_kind(wanted: Sequence[tuple[Crossbar, _Request]]) -> Programmed:
     """Carry out requests to crossbars of the same hardware, chips and device.
 
     Returns:
@@ -494,10 +523,10 @@ def _write_kind(wanted: Sequence[tuple[Crossbar, _Request]]) -> tuple[Array, Arr
 
     def of_cells(name: str) -> Tensor:
         """A buffer at the cells of all requests (chips, n)."""
-        return as_tensor(joined([xb._state(name, r.cells)[r.at] for xb, r in wanted]))
+        return _joined([xb._at(name, r.cells) for xb, r in wanted])
 
     level, held = (
-        as_tensor(joined(levels)).to(torch.float32)
+        _joined(levels).to(torch.float32)
         for levels in zip(*((r.level, r.held) for _, r in wanted), strict=True)
     )
     traits = {name: of_cells(f"trait_{name}") for name in first._trait_names}
@@ -510,13 +539,21 @@ def _write_kind(wanted: Sequence[tuple[Crossbar, _Request]]) -> tuple[Array, Arr
         budget = of_cells("budget") if "budget" in first._buffers else first._endurance()
         worn = of_cells("pulses") / budget
         done = hardware.programming.within(hardware.device, level, done, worn)
-    whole = wanted[0][1].cells is None
-    conductance, pulses, reads = done if whole else map(small, done)
     start = 0
     for crossbar, request in wanted:
         part = slice(start, start := start + len(request.level))
-        crossbar._commit(request, conductance[:, part], pulses[:, part], reads[:, part])
-    return conductance, pulses, reads
+        crossbar._commit(request, *(each[:, part] for each in done))
+    return done
+
+
+def _joined(tensors: Sequence[Tensor]) -> Tensor:
+    """End to end along the last dimension."""
+    return tensors[0] if len(tensors) == 1 else torch.cat(list(tensors), -1)
+
+
+def _raised(level: Tensor, held: Tensor) -> Tensor:
+    """Whether a cell goes up from what it held, the lowest level if it was never programmed."""
+    return (level > held) & (level > 0)
 
 
 def _after_load(module: nn.Module, _incompatible: object) -> None:

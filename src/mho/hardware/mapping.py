@@ -89,6 +89,11 @@ class Mapping(ABC):
         """Signed conductances [S] of each part, as `combine` gives the sum."""
         return [self.combine(g, window)]
 
+    def line(self, window: tuple[float, float]) -> tuple[float, ...] | None:
+        """What `combine` multiplies each cell by, the last one first, then what it adds [S]; None
+        if it is not a sum in that order."""
+        return None
+
     @property
     def part_variance(self) -> float:
         """Variance of a part's signed conductance per variance of one cell."""
@@ -145,6 +150,10 @@ class Differential(Mapping):
     ) -> Float[Tensor, "*n"]:
         """G+ - G-."""
         return g[..., 0] - g[..., 1]
+
+    def line(self, window: tuple[float, float]) -> tuple[float, ...]:
+        """G+ - G-."""
+        return -1.0, 1.0, 0.0
 
     def fold(
         self,
@@ -203,6 +212,10 @@ class Offset(Mapping):
         """G - (G_ref1 + G_ref2) / 2."""
         return g[..., 0] - 0.5 * (g[..., 1] + g[..., 2])
 
+    def line(self, window: tuple[float, float]) -> tuple[float, ...]:
+        """G - (G_ref1 + G_ref2) / 2."""
+        return -0.5, -0.5, 1.0, 0.0
+
     def fold(
         self,
         g: Float[Tensor, "*lead rows {self.width(cols)}"],
@@ -253,6 +266,10 @@ class Single(Mapping):
     ) -> Float[Tensor, "*n"]:
         """G - (G_min + G_max) / 2."""
         return g[..., 0] - 0.5 * sum(window)
+
+    def line(self, window: tuple[float, float]) -> tuple[float, ...]:
+        """G - (G_min + G_max) / 2."""
+        return 1.0, -0.5 * sum(window)
 
     def fold(
         self,

@@ -9,7 +9,6 @@ from jaxtyping import Int, Int64
 from torch import Tensor
 
 from mho.hardware.instrument import Outcome
-from mho.hardware.small import most_of_each
 
 if TYPE_CHECKING:
     from mho.hardware.crossbar import Crossbar
@@ -60,8 +59,8 @@ def _take(crossbar: Crossbar, cells: Tensor, levels: Tensor, outcome: Outcome) -
     crossbar.pulses.view(-1)[cells] += outcome.pulses
     crossbar.set_pulses += (outcome.pulses * raised).sum()
     crossbar.reads += outcome.reads.sum()
-    crossbar.row_pulses += _most_in_rows(crossbar, cells, outcome.pulses)
-    crossbar.row_reads += _most_in_rows(crossbar, cells, outcome.reads)
+    crossbar.row_pulses += crossbar.tiling.most_in_rows(cells, outcome.pulses.view(1, -1))
+    crossbar.row_reads += crossbar.tiling.most_in_rows(cells, outcome.reads.view(1, -1))
 
 
 def look(crossbar: Crossbar, cells: Int64[Tensor, " n"]) -> None:
@@ -74,7 +73,7 @@ def look(crossbar: Crossbar, cells: Int64[Tensor, " n"]) -> None:
     read = arrays.conductances(driven)[which, line // rows, cells % width]
     crossbar.conductance.view(-1)[cells] = read
     crossbar.reads += len(cells)
-    crossbar.row_reads += _most_in_rows(crossbar, cells, torch.ones_like(cells))
+    crossbar.row_reads += crossbar.tiling.most_in_rows(cells, torch.ones_like(cells).view(1, -1))
 
 
 def survey(crossbar: Crossbar) -> None:
@@ -85,9 +84,3 @@ def survey(crossbar: Crossbar) -> None:
     device = crossbar.hardware.device
     index = ((crossbar.conductance.view(-1)[cells] - device.window[0]) / device.step).round()
     crossbar.level.view(-1)[cells] = index.clamp(0, device.states - 1).to(torch.int16)
-
-
-def _most_in_rows(crossbar: Crossbar, cells: Tensor, events: Tensor) -> Tensor:
-    """Most events (n,) on any cell of a row, summed over the rows: (1,)."""
-    tiles, rows, width = crossbar.tiling.shape
-    return most_of_each(events.view(1, -1), cells // width, tiles * rows).sum(1)

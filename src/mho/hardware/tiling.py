@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import torch
-from jaxtyping import Bool, Int, Int64, Shaped
+from jaxtyping import Bool, Int, Int32, Int64, Shaped
 from torch import Tensor
 
 from mho.errors import invalid
@@ -102,13 +102,13 @@ class Tiling:
 
     def cells(self, weights: Int[Tensor, " n"]) -> Int64[Tensor, "n terms"]:
         """Flat cell positions (n, terms) of flat weight positions (n,) in (out, in), int64."""
-        if self._table.device != weights.device:
-            object.__setattr__(self, "_table", self._table.to(weights.device))
-        return self._table.index_select(0, weights).long()
+        if self.table.device != weights.device:
+            object.__setattr__(self, "table", self.table.to(weights.device))
+        return self.table.index_select(0, weights).long()
 
     @cached_property
-    def _table(self) -> Tensor:
-        """Cell positions of all weights (out * in, terms), made when cells are first written."""
+    def table(self) -> Int32[Tensor, "weights terms"]:
+        """Cell positions of all weights (out * in, terms), where cells were last asked for."""
         out = torch.arange(self.out_features).unsqueeze(1)
         row = torch.arange(self.in_features)
         tile_row, tile_col = row // self.rows, out // self.cols
@@ -116,6 +116,17 @@ class Tiling:
         columns = self.mapping.columns(out % self.cols, self.cols)
         return (columns + (line * self.width).unsqueeze(-1)).flatten(0, 1).to(torch.int32)
 
+    def most_in_rows(
+        self, cells: Int64[Tensor, " n"] | None, events: Int[Tensor, "chips n"]
+    ) -> Int[Tensor, " chips"]:
+        """Most events (chips, n) on any of some cells (n,), or all, of a row, summed over the rows:
+        what follows one after another where a row's cells are served at once."""
+        if cells is None:
+            return events.view(len(events), -1, self.width).amax(2).sum(1)
+        most = events.new_zeros(len(events), self.tiles * self.rows)
+        row = (cells // self.width).expand(events.shape)
+        return most.scatter_reduce_(1, row, events, "amax").sum(1)
+
     def __getstate__(self) -> dict[str, object]:
         """Copies and pickles make the table anew."""
-        return {k: v for k, v in self.__dict__.items() if k != "_table"}
+        return {k: v for k, v in self.__dict__.items() if k != "table"}

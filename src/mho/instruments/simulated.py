@@ -13,7 +13,6 @@ from mho.errors import invalid
 from mho.hardware import Crossbar, Hardware, Tiling, mapping
 from mho.hardware.crossbar import HEALTHY
 from mho.hardware.instrument import Chip, InstrumentRefused, Outcome, Report, empty_outcome
-from mho.hardware.small import most_of_each
 from mho.hardware.streams import ChipNoise, key
 from mho.physics.pulsed_cell import PulsedCell
 
@@ -107,9 +106,7 @@ class SimulatedInstrument:
         crossbar.pulses.view(-1)[flat] += size
         crossbar.writes.view(-1)[flat] += (size > 0).to(torch.int32)
         crossbar.set_pulses += counts.clamp(min=0).sum()
-        rows = self._chip.arrays * self._chip.rows
-        most = most_of_each(size.view(1, -1), flat // self._chip.cols, rows)
-        crossbar.row_pulses += most.sum(1)
+        crossbar.row_pulses += crossbar.tiling.most_in_rows(flat, size.view(1, -1))
         crossbar.wear(int(size.max()))
         if crossbar._wired:
             crossbar.get_buffer("unsolved").fill_(True)
@@ -126,7 +123,7 @@ class SimulatedInstrument:
         crossbar, device = self.crossbar, self.crossbar.hardware.device
         crossbar.solve()
         n, arrays, _ = volts.shape
-        g = crossbar._buffer(crossbar._shown)[0, first : first + arrays]
+        g = crossbar.shown[0, first : first + arrays]
         crossbar.count_reads(0, n * arrays)
         amps = volts.transpose(0, 1) @ g
         if device.read_noise > 0.0:

@@ -7,30 +7,37 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-_BLOCK = 1 << 15
-"""Weights compared at a time, so that intermediate values stay in the processor's cache."""
+from mho.kernels import native
+from mho.kernels.write import find_apart
+
+_SHARE = 16
+"""Weights for each of which there is room for one that is apart, before room is made for all."""
 
 
 def positions_apart(
-    w: Float[Tensor, "*n"], target: Float[Tensor, "*n"], bound: float
-) -> Int64[Tensor, " found"]:
-    """Flat positions (n,) where `|w - target| > bound`, int64; nan counts too.
+    w: Float[Tensor, "*n"], target: Float[Tensor, "*n"], bound: float, edge: float
+) -> tuple[Int64[Tensor, " found"], Float[Tensor, " found"], bool]:
+    """Where both w and its part within the edges are more than `bound` from the target, nan too.
 
     Args:
         w, target: contiguous, of the same shape.
+        bound: distance.
+        edge: largest magnitude that counts.
+
+    Returns:
+        Flat positions (n,), int64; w there (n,); and whether it is finite at all places that w
+        itself is farther off.
     """
-    if w.device.type != "cpu" or w.dtype == torch.bfloat16:
-        near = (w - target).abs_() <= bound
-        return (~near).flatten().nonzero().squeeze(1)
-    # NumPy compares and collects several times faster than torch does on one core.
-    flat, goal = w.view(-1).numpy(), target.view(-1).numpy()
-    near = np.empty(flat.size, dtype=bool)
-    buffer = np.empty(min(_BLOCK, flat.size), dtype=flat.dtype)
-    for start in range(0, flat.size, _BLOCK):
-        part = slice(start, start + _BLOCK)
-        distance = buffer[: near[part].size]
-        np.subtract(flat[part], goal[part], out=distance)
-        np.abs(distance, out=distance)
-        np.less_equal(distance, bound, out=near[part])
-    np.logical_not(near, out=near)
-    return torch.from_numpy(np.flatnonzero(near))
+    if not native(w, target):
+        flat, goal = w.flatten(), target.flatten()
+        found = (~((flat - goal).abs_() <= bound)).nonzero().squeeze(1)
+        some, goal = flat[found], goal[found]
+        apart = ~((some.clamp(-edge, edge) - goal).abs_() <= bound)
+        return found[apart], some[apart], bool(some.isfinite().all())
+    room = w.numel() // _SHARE + 1
+    while True:
+        found, shadow = np.empty(room, np.int64), np.empty(room, np.float32)
+        count, finite = find_apart(w.numpy(), target.numpy(), bound, edge, found, shadow)
+        if count <= room:
+            return torch.from_numpy(found[:count]), torch.from_numpy(shadow[:count]), finite
+        room = count

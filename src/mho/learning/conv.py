@@ -12,6 +12,8 @@ from torch import Tensor, nn
 from mho.errors import invalid
 from mho.hardware import Hardware
 from mho.hardware.streams import seed_of
+from mho.kernels import native
+from mho.kernels.inputs import patch_sizes
 from mho.learning.layer import ArrayLayer
 
 
@@ -70,10 +72,15 @@ class MemristiveConv2d(ArrayLayer, nn.Conv2d):
         """(n, in_channels, h, w) to (n, out_channels, h', w')."""
         if input.dim() == 3:
             return self.forward(input.unsqueeze(0)).squeeze(0)
-        x = self._drive(input)
+        self._begin(input)
+        if not self._converts_tiles and self._pad is not None:
+            return self._readout(self._read(input))
+        x = self._driving(input)
         # What convolutions cannot do themselves, they are given padded.
         x = x if self._pad is not None else self._padded(x)
-        return self._readout(self._unrolled(x) if self._converts_tiles else self._read(x))
+        if self._converts_tiles:
+            return self._readout(self._unrolled(x))
+        return self._readout(self._read(x, driven=True))
 
     @property
     def _pad(self) -> tuple[int, int] | None:
@@ -130,6 +137,11 @@ class MemristiveConv2d(ArrayLayer, nn.Conv2d):
 
     def _input_size(self, x: Tensor) -> Tensor:
         """Root of the sum of squares of each patch (n, 1, h', w'): down its columns, then along."""
+        if native(x):
+            size = x.new_empty(len(x), *self._map_size(x))
+            geometry = (self.kernel_size, self.stride, self.dilation, self._pad or (0, 0))
+            patch_sizes(x.numpy(), *geometry, size.numpy())  # type: ignore[arg-type]
+            return size.unsqueeze(1)
         square = x.square().sum(1, keepdim=True)
         if self._pad is not None:
             square = F.pad(square, self._reversed_padding_repeated_twice)
@@ -139,7 +151,7 @@ class MemristiveConv2d(ArrayLayer, nn.Conv2d):
 
     def _unrolled(self, x: Tensor) -> Tensor:
         """Each tile's rows are converted on their own: unroll the patches, then a product."""
-        return self._from_rows(self._read(self._as_rows(x), by_tile=True), x)
+        return self._from_rows(self._read(self._as_rows(x), driven=True, by_tile=True), x)
 
     def _as_rows(self, x: Tensor) -> Tensor:
         x = x if self._pad is None else self._padded(x)
@@ -147,12 +159,15 @@ class MemristiveConv2d(ArrayLayer, nn.Conv2d):
         return patches.flatten(0, 1)
 
     def _from_rows(self, y: Tensor, x: Tensor) -> Tensor:
+        return y.unflatten(0, (x.shape[0], *self._map_size(x))).movedim(-1, 1)
+
+    def _map_size(self, x: Tensor) -> tuple[int, ...]:
+        """Height and width of the outputs of inputs x, padded if the convolution cannot."""
         padded = (n + 2 * p for n, p in zip(x.shape[-2:], self._pad or (0, 0), strict=True))
-        height, width = (
+        return tuple(
             (n - d * (k - 1) - 1) // s + 1
             for n, d, k, s in zip(padded, self.dilation, self.kernel_size, self.stride, strict=True)
         )
-        return y.unflatten(0, (x.shape[0], height, width)).movedim(-1, 1)
 
 
 def _window_sums(x: Tensor, dim: int, size: int, dilation: int) -> Tensor:

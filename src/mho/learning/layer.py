@@ -6,13 +6,15 @@ import math
 from collections.abc import Callable
 from typing import Any, Self
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from mho.errors import invalid
 from mho.hardware import Crossbar, Hardware, Tiling
 from mho.hardware.predistortion import predistorted
-from mho.hardware.small import small
+from mho.kernels import native
+from mho.kernels.write import fold_weights
 from mho.learning.compare import positions_apart
 from mho.learning.quantizer import level_index, level_value
 from mho.learning.reading import ReadArrays
@@ -64,6 +66,9 @@ class ArrayLayer(ReadArrays):
         index = torch.arange(hardware.levels, device=matrix.device)
         codes = hardware.cells.own(index, hardware.levels, hardware.device.states)
         self.register_buffer("codes", codes.to(torch.int16), persistent=False)
+        self._values = level_value(index.cpu(), 1.0, hardware.levels)
+        line = hardware.cells.line(hardware.device.window)
+        self._line = None if line is None else np.array(line, np.float32)
         shape = (self.chips, *matrix.shape)
         self.register_buffer("effective", matrix.new_empty(shape), persistent=False)
         self.register_buffer("parts", None, persistent=False)
@@ -132,37 +137,36 @@ class ArrayLayer(ReadArrays):
         Raises:
             ValueError: a shadow weight is not finite.
         """
-        flat, target = self._matrix().view(-1), self.target.view(-1)
         bound = threshold * self.step if threshold else -1.0
-        weights = positions_apart(flat, target, bound)
-        shadow = flat.index_select(0, weights)
-        most = float(abs(small(shadow)).max()) if len(weights) else 0.0
-        if not math.isfinite(most):
+        matrix = self._matrix()
+        weights, shadow, finite = positions_apart(matrix, self.target, bound, self.full_scale)
+        if not finite:
             self.check_finite()
-        if most > self.full_scale:  # beyond the edge a shadow counts as standing at it
-            edge = shadow.clamp(-self.full_scale, self.full_scale)
-            apart = (edge - target.index_select(0, weights)).abs_() > bound
-            weights, shadow = weights[apart], shadow[apart]
         return weights, shadow
 
-    def update(self, weights: Tensor, signed: Tensor, value: Tensor) -> None:
-        """Fold the conductances of written weights (n,) into `effective`.
-
-        Args:
-            weights: flat positions (n,).
-            signed: signed conductances (chips, n) [S].
-            value: what their levels stand for (n,), in shares of the full scale.
-        """
-        effective, target = self.effective, self.target
-        if self.crossbar.due:
+    def update(self, weights: Tensor, index: Tensor) -> None:
+        """Fold what the cells of written weights (n,), now at levels `index` (n,), realize into
+        `effective` and `target`."""
+        effective, target, crossbar = self.effective, self.target, self.crossbar
+        line = None if crossbar.due or self.parts is not None else self._line
+        if line is not None and native(effective, target):
+            fold_weights(
+                *(weights.numpy(), index.numpy(), self._values.numpy(), self.full_scale),
+                *(crossbar.tiling.table.numpy(), crossbar.shown.numpy()),
+                *(line, self.scale, effective.numpy(), target.numpy()),
+            )
+            return
+        cells = crossbar.tiling.cells(weights)
+        if crossbar.due:
             self.settle()
         else:
-            realized = signed.mul(self.scale).to(effective.dtype)
+            realized = crossbar.signed_at(cells).mul_(self.scale).to(effective.dtype)
             effective.view(self.chips, -1).index_copy_(1, weights, realized)
             if self.parts is not None:
-                apart = self.crossbar.parts_at(self.crossbar.tiling.cells(weights)).mul_(self.scale)
+                apart = crossbar.parts_at(cells).mul_(self.scale)
                 self.parts.flatten(2).index_copy_(2, weights, apart.to(self.parts.dtype))
-        target.view(-1).index_copy_(0, weights, value.mul(self.full_scale).to(target.dtype))
+        value = level_value(index, self.full_scale, self.hardware.levels)
+        target.view(-1).index_copy_(0, weights, value.to(target.dtype))
 
     @torch.no_grad()
     def settle(self) -> None:

@@ -64,11 +64,12 @@ class MemristiveLinear(ArrayLayer, nn.Linear):
         self, input: Float[Tensor, "*n {self.in_features}"]
     ) -> Float[Tensor, "*n {self.out_features}"]:
         """(..., in_features) to (..., out_features)."""
-        x = self._drive(input)
+        self._begin(input)
         if self._converts_tiles:
-            y = self._read(x.reshape(-1, self.in_features), by_tile=True)
-            return self._readout(y.view(*x.shape[:-1], -1))
-        return self._readout(self._read(x))
+            rows = self._driving(input).reshape(-1, self.in_features)
+            y = self._read(rows, driven=True, by_tile=True)
+            return self._readout(y.view(*input.shape[:-1], -1))
+        return self._readout(self._read(input))
 
     def _product(self, x: Tensor, w: Tensor) -> Tensor:
         if self.chips == 1:
@@ -88,7 +89,7 @@ class MemristiveLinear(ArrayLayer, nn.Linear):
         if needed[0]:
             to_x = grad @ w if self.chips == 1 else self._each(grad, self._fold(w))
         if needed[1]:  # rows of all chips add up in one product
-            to_w = grad.reshape(-1, self.out_features).T @ x.reshape(-1, self.in_features)
+            to_w = _rows(grad).T @ _rows(x)
         return to_x, to_w
 
     def _each(self, x: Tensor, w: Tensor) -> Tensor:
@@ -97,3 +98,8 @@ class MemristiveLinear(ArrayLayer, nn.Linear):
 
     def _input_size(self, x: Tensor) -> Tensor:
         return row_size(x)
+
+
+def _rows(x: Tensor) -> Tensor:
+    """(..., n) as a matrix."""
+    return x if x.dim() == 2 else x.reshape(-1, x.shape[-1])

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
+from functools import cached_property
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -13,51 +15,66 @@ from torch.autograd.function import once_differentiable
 
 from mho.errors import invalid
 from mho.hardware import Crossbar, Hardware
-from mho.hardware.converters import Converter
+from mho.hardware.converters import ALL, Converter, passed
+from mho.hardware.sensing import ReadNoise, sense
 from mho.hardware.streams import key
+from mho.kernels import native
+from mho.kernels.inputs import row_sizes
 from mho.learning.arithmetic import FixedPointArithmetic
 from mho.learning.measured import measured
 
 _CACHED = 1 << 21
 """Outputs of tiles that are converted in one go."""
 
-ALL = slice(None)
-"""All chips."""
-
 
 class _Read(torch.autograd.Function):
-    """`ReadArrays._converted` with its gradients, to the inputs and to the shadow weight.
+    """`ReadArrays._read` with its gradients, to the inputs, the shadow weight and the bias.
 
     As if the conversions were one: the gradient goes through the product of the whole inputs and
     weights, less the share of the digits whose conversions saturated (a sign bit has none).
     """
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, shadow: Tensor, layer: ReadArrays, by_tile: bool) -> Tensor:
+    def forward(
+        ctx: Any,
+        x: Tensor,
+        shadow: Tensor,
+        bias: Tensor | None,
+        layer: ReadArrays,
+        driven: bool,
+        by_tile: bool,
+    ) -> Tensor:
+        drives = None
+        if not driven:
+            x, drives = layer._drive(x, keep=ctx.needs_input_grad[0])
         y, kept = layer._converted(x, by_tile, keep=True)
         ctx.layer, ctx.by_tile = layer, by_tile
-        ctx.save_for_backward(x, layer.effective, kept)
-        return y
+        ctx.save_for_backward(x, layer.effective, drives, kept)
+        return layer._biased(y, bias, by_tile)
 
     @staticmethod
     @once_differentiable
     def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
         ctx: Any, *grads: Tensor
-    ) -> tuple[Tensor | None, Tensor | None, None, None]:
-        x, effective, kept = ctx.saved_tensors
-        layer, needed = ctx.layer, ctx.needs_input_grad[:2]
+    ) -> tuple[Tensor | None, Tensor | None, Tensor | None, None, None, None]:
+        x, effective, drives, kept = ctx.saved_tensors
+        layer, by_tile, needed = ctx.layer, ctx.by_tile, ctx.needs_input_grad
+        dim = -1 if by_tile else layer.column_dim
+        grad, to_bias = grads[0], None
+        if needed[2]:
+            to_bias = grad.sum([d for d in range(grad.dim()) if d != grad.dim() + dim])
         w = effective.flatten(0, 1) if layer.hardware.transposed else layer._twin()
-        # Under autocast the input and the gradient may be of less precision than the weight.
-        grad, x_ = grads[0], x.to(w.dtype)
-        if ctx.by_tile:
-            grad = layer._fold(grad).unsqueeze(1)
-            grad = layer._stopped(grad.expand_as(kept), kept).to(w.dtype)
-            to_x, to_w = layer._gradients_by_tile(grad, x_, w, needed)
-        else:
-            grad = layer._stopped(grad, kept).to(w.dtype)
-            to_x, to_w = layer._gradients(grad, x_, w, needed)
-        to_w = None if to_w is None else to_w.reshape(layer.weight.shape)
-        return None if to_x is None else to_x.to(x.dtype), to_w, None, None
+        grad = _stopped(layer._fold(grad).unsqueeze(1) if by_tile else grad, kept)
+        driven = x
+        if not x.dtype == grad.dtype == w.dtype:  # of less precision than the weight: autocast
+            driven, grad = x.to(w.dtype), grad.to(w.dtype)
+        gradients = layer._gradients_by_tile if by_tile else layer._gradients
+        to_x, to_w = gradients(grad, driven, w, needed[:2])
+        if to_w is not None:
+            to_w = to_w.view(layer.weight.shape)
+        if to_x is not None:
+            to_x = passed(to_x.to(x.dtype), drives)
+        return to_x, to_w, to_bias, None, None, None
 
 
 class ReadArrays(nn.Module):
@@ -110,7 +127,7 @@ class ReadArrays(nn.Module):
     def scale(self) -> float:
         """Weight per siemens of signed conductance."""
         low, high = self.hardware.device.window
-        return self.full_scale / (self.hardware.cells.reach * (high - low))
+        return self.full_scale / (self.crossbar.tiling.mapping.reach * (high - low))
 
     def _matrix(self) -> Tensor:
         """The shadow as (out, in)."""
@@ -120,42 +137,64 @@ class ReadArrays(nn.Module):
         """Refuse to read arrays that are not up to date."""
         raise NotImplementedError
 
-    def _read(self, x: Tensor, by_tile: bool = False) -> Tensor:
-        """Inputs x (chips * n, ...) through arrays and converters.
+    def _read(self, x: Tensor, *, driven: bool = False, by_tile: bool = False) -> Tensor:
+        """Inputs x (chips * n, ...) through converters and arrays.
 
-        `by_tile`: x (chips * n, in) through tiles with converters of their own.
+        Args:
+            driven: whether x went through the DACs already; see `_driving`.
+            by_tile: whether x are driven rows (chips * n, in) for tiles with ADCs of their own.
         """
-        if torch.is_grad_enabled() and (x.requires_grad or self.weight.requires_grad):
-            return _Read.apply(x, self.weight, self, by_tile)  # type: ignore[return-value]
-        return self._converted(x, by_tile, keep=False)[0]
+        weight, bias = self.weight, self.bias if self._adds_bias else None
+        if torch.is_grad_enabled() and (
+            x.requires_grad or weight.requires_grad or (bias is not None and bias.requires_grad)
+        ):
+            return _Read.apply(x, weight, bias, self, driven, by_tile)  # type: ignore[return-value]
+        x = x if driven else self._drive(x, keep=False)[0]
+        return self._biased(self._converted(x, by_tile, keep=False)[0], bias, by_tile)
+
+    @property
+    def _adds_bias(self) -> bool:
+        """Whether nothing is done to the columns but that the bias is added."""
+        return not self.tuned and self.arithmetic is None
+
+    def _biased(self, y: Tensor, bias: Tensor | None, by_tile: bool) -> Tensor:
+        """Columns, which may be overwritten, and the bias."""
+        if bias is None:
+            return y
+        y_ = y if y.dtype == bias.dtype else y.to(bias.dtype)
+        return y_.add_(bias if by_tile else self._along_columns(bias))
+
+    def _along_columns(self, values: Tensor) -> Tensor:
+        """Values (out,) shaped to act on outputs."""
+        return values if self.column_dim == -1 else values.view(-1, *(1,) * (-1 - self.column_dim))
 
     def _converted(self, x: Tensor, by_tile: bool, keep: bool) -> tuple[Tensor, Tensor | None]:
-        """Digital sum of all conversions; and, to `keep`, what `_stopped` needs."""
+        """Digital sum of all conversions; and, to `keep`, the share of each gradient that passes:
+        where it does if there is one conversion, None if everywhere."""
         read = self._tiles_converted if by_tile else self._whole_converted
         if self._single:
             return read(x, keep)
         dim = -1 if by_tile else self.column_dim
         out = self.crossbar.tiling.out_features
-        total = share = None
+        total = lost = None
         whole = 0.0
         for factor, plane in self._planes(x):
-            y, codes = read(plane, keep)
-            passes = None if codes is None else self.adc.passes(codes)
+            y, passes = read(plane, keep)
             for part, digit in enumerate(self._factors):
                 place, size = (dim, part * out, out), max(factor, 0.0) * digit
                 whole += size
                 total = _added(total, y.narrow(*place), factor * digit)
                 if passes is not None:
-                    share = _added(share, passes.narrow(*place).to(y.dtype), size)
+                    lost = _added(lost, (~passes.narrow(*place)).to(y.dtype), size)
         assert total is not None
-        return total, None if share is None else share.div_(whole)
+        return total, None if lost is None else lost.div_(-whole).add_(1)
 
-    @property
+    @cached_property
     def _single(self) -> bool:
         """Whether an output of an array, or of a tile, is converted at once."""
         return len(self._factors) == 1 and not self._serial
 
-    @property
+    @cached_property
     def _factors(self) -> tuple[float, ...]:
         """Digital factors of what is converted apart: slices, if there is an ADC."""
         exact = self.hardware.adc_bits is None
@@ -170,26 +209,17 @@ class ReadArrays(nn.Module):
             self.parts = self.crossbar.parts().mul_(self.scale).to(self.effective.dtype)
         return self.parts.flatten(1, 2)
 
-    def _stopped(self, grad: Tensor, kept: Tensor | None) -> Tensor:
-        """The gradient before the conversions: what saturated takes its share away."""
-        if self._single or kept is None:
-            return self.adc.masked(grad, kept)
-        return grad * kept
-
     def _whole_converted(self, x: Tensor, keep: bool) -> tuple[Tensor, Tensor | None]:
         """Columns of x (chips * n, ...) through arrays all of whose rows share a converter."""
-        y = self._currents(x)
-        return self.adc.keeping_codes(y) if keep else (self.adc(y, overwrite=True), None)
-
-    def _currents(self, x: Tensor) -> Tensor:
-        """Columns before the converters, with read noise, in weight units; counted."""
         if self.crossbar.arrays is not None:
             rows = self._as_rows(x)
             self._count(len(rows))
-            return self._from_rows(measured(self, rows).sum(1), x)
+            y = self._from_rows(measured(self, rows).sum(1), x)
+            return self.adc.keeping(y, overwrite=True, keep=keep)
         y = self._product(x, self._columns.flatten(0, 1))
         self._count(y.numel() // y.shape[self.column_dim])
-        return self._read_noise(y, x, self._input_size)
+        noise = self._read_noise(x, self._input_size)
+        return sense(y, noise, self.adc, maps=self.column_dim == -3, keep=keep)
 
     def _product(self, x: Tensor, w: Tensor) -> Tensor:
         """Inputs (chips * n, ...) times weights (chips * out, in)."""
@@ -215,32 +245,31 @@ class ReadArrays(nn.Module):
 
     def _twin(self) -> Tensor:
         """The shadow weight for each chip, (chips * out, in)."""
-        return self._matrix().repeat(self.chips, 1)
+        return self._matrix() if self.chips == 1 else self._matrix().repeat(self.chips, 1)
 
     def _read_noise(
-        self, y: Tensor, x: Tensor, size: Callable[[Tensor], Tensor], chips: slice = ALL
-    ) -> Tensor:
-        """Add the noise of one read to y, of some chips, in place.
+        self, x: Tensor, size: Callable[[Tensor], Tensor], chips: slice = ALL
+    ) -> ReadNoise | None:
+        """Noise of one read of inputs x by some chips.
 
-        `size(x)`: root of the sum of the squared inputs of each y.
+        `size(x)`: root of the sum of the squared inputs of each column.
         """
-        device = self.hardware.device
-        if device.read_noise == 0.0:
-            return y
-        low, high = device.window
-        cell = device.read_noise * (high - low) * self.scale
+        if self._noise == 0.0:
+            return None
+        crossbar = self.crossbar
+        seed, vectors = crossbar.seed, crossbar.vectors
+        keys = [key(seed, chip, "read", vectors) for chip in crossbar.chips[chips]]
+        return ReadNoise(self._noise * self.full_scale, size(x.detach()), keys)
+
+    @cached_property
+    def _noise(self) -> float:
+        """Standard deviation of a column's read for a single input of 1, in full scales."""
         cells = self.crossbar.tiling.mapping
         apart = len(self._factors) > 1
-        weight = cell * math.sqrt(cells.part_variance if apart else cells.read_variance)
-        seed, vectors = self.crossbar.seed, self.crossbar.vectors
-        generator = torch.Generator(y.device)
-        z = torch.empty(y.shape, dtype=y.dtype, device=y.device)
-        which = self.crossbar.chips[chips]
-        for row, chip in zip(z.view(len(which), -1).unbind(), which, strict=True):
-            row.normal_(generator=generator.manual_seed(key(seed, chip, "read", vectors)))
-        return y.addcmul_(z, size(x.detach()), value=weight)
+        variance = cells.part_variance if apart else cells.read_variance
+        return self.hardware.device.read_noise * math.sqrt(variance) / cells.reach
 
-    @property
+    @cached_property
     def _converts_tiles(self) -> bool:
         """Whether each of several tiles along the inputs has converters of its own."""
         several = self.crossbar.tiling.grid[0] > 1
@@ -248,22 +277,26 @@ class ReadArrays(nn.Module):
 
     def _count(self, vectors: int) -> None:
         """Count a read of `vectors` vectors by all chips together."""
-        hardware = self.hardware
-        as_one = hardware.serial_inputs and not self._serial
-        reads = (hardware.dac_bits or 1) if as_one else 1
-        self.crossbar.count_reads(0, reads * (vectors // self.chips))
+        self.crossbar.count_reads(0, self._reads_as_one * (vectors // self.chips))
+
+    @cached_property
+    def _reads_as_one(self) -> int:
+        """Vectors that the arrays see for each that is read here: serial bits that add up to it."""
+        as_one = self.hardware.serial_inputs and not self._serial
+        return (self.hardware.dac_bits or 1) if as_one else 1
 
     def _tiles_converted(self, x: Tensor, keep: bool) -> tuple[Tensor, Tensor | None]:
         """Columns of x (chips * n, in) through arrays that are converted tile by tile."""
         self._count(len(x))
         if self.crossbar.arrays is not None:
             y = measured(self, x).transpose(0, 1).unsqueeze(0).contiguous()
-            y, codes = self.adc.keeping_codes(y)
-            return y.sum(1).flatten(0, 1), codes
+            y, passes = self.adc.keeping(y, overwrite=True, keep=keep)
+            return y.sum(1).flatten(0, 1), passes
         x, w = self._cut(x, self._columns)
         if keep or self.adc.calibrating:
-            y, codes = self.adc.keeping_codes(self._read_noise(x @ w, x, row_size))
-            return y.sum(1).flatten(0, 1), codes
+            noise = self._read_noise(x, row_size)
+            y, passes = sense(x @ w, noise, self.adc, maps=False, keep=keep)
+            return y.sum(1).flatten(0, 1), passes
         # On a CPU a few chips at a time, so that what the converters pass over stays in the cache.
         together = self.chips
         if x.device.type == "cpu":
@@ -271,8 +304,10 @@ class ReadArrays(nn.Module):
         parts = []
         for first in range(0, self.chips, together):
             chips = slice(first, first + together)
-            y = self._read_noise(x[chips] @ w[chips], x[chips], row_size, chips)
-            parts.append(self.adc(y, overwrite=True, chips=chips).sum(1))
+            noise = self._read_noise(x[chips], row_size, chips)
+            y = x[chips] @ w[chips]
+            y, _ = sense(y, noise, self.adc, maps=False, keep=False, chips=chips)
+            parts.append(y.sum(1))
         return torch.cat(parts).flatten(0, 1), None
 
     def _cut(self, x: Tensor, w: Tensor) -> tuple[Tensor, Tensor]:
@@ -303,9 +338,11 @@ class ReadArrays(nn.Module):
 
     def _readout(self, y: Tensor) -> Tensor:
         """Digital gain, offset and bias of outputs (chips * batch, ...)."""
+        if self._adds_bias:
+            return y
         y = self._corrected(y)
         if self.bias is not None:
-            y = y + self.bias.view(-1, *(1,) * (-1 - self.column_dim))
+            y = y + self._along_columns(self.bias)
         return y if self.arithmetic is None else self.arithmetic.result(y)
 
     def _corrected(self, y: Tensor) -> Tensor:
@@ -317,23 +354,33 @@ class ReadArrays(nn.Module):
         shape = (self.chips, *(1,) * (y.dim() - 2 - len(after)), -1, *after)
         return (y * self.gain.view(shape) + self.offset.view(shape)).flatten(0, 1)
 
-    def _drive(self, x: Tensor) -> Tensor:
-        """Inputs (chips * batch, ...) as the DACs apply them; counted."""
+    def _begin(self, x: Tensor) -> None:
+        """Check that inputs (chips * batch, ...) can be read, and count them."""
         self._check_written()
         if x.shape[0] % self.chips:
             allowed = f"a multiple of the {self.chips} chips (batch folded, chip-major)"
             raise invalid(f"{type(self).__name__} input rows", x.shape[0], allowed)
+        self.crossbar.count_reads(x.shape[0] // self.chips if x.dim() > 1 else 1, 0)
+
+    def _drive(self, x: Tensor, keep: bool) -> tuple[Tensor, Tensor | None]:
+        """Inputs as the DACs apply them; and, to `keep`, where their gradient passes."""
+        x, passes = self.dac.keeping(x, keep=keep)
+        if self.dac.calibrating:
+            self._fix_adc()
+        return x, passes
+
+    def _driving(self, x: Tensor) -> Tensor:
+        """Inputs as the DACs apply them, with their gradient."""
         x = self.dac(x)
         if self.dac.calibrating:
             self._fix_adc()
-        self.crossbar.count_reads(x.shape[0] // self.chips if x.dim() > 1 else 1, 0)
         return x
 
     def _planes(self, x: Tensor) -> Iterable[tuple[float, Tensor]]:
         """What is read one after another for inputs x (chips * n, ...), with digital factors."""
         return self.dac.planes(x) if self._serial else ((1.0, x),)
 
-    @property
+    @cached_property
     def _serial(self) -> bool:
         """Whether the bits of the inputs must be read apart: exact reads add up to one."""
         exact = self.hardware.adc_bits is None and self.hardware.device.read_noise == 0.0
@@ -346,7 +393,18 @@ class ReadArrays(nn.Module):
 
 def row_size(x: Tensor) -> Tensor:
     """Root of the sum of squares of each row (..., 1)."""
-    return torch.linalg.vector_norm(x, dim=-1, keepdim=True)
+    if not native(x):
+        return torch.linalg.vector_norm(x, dim=-1, keepdim=True)
+    size = np.empty((*x.shape[:-1], 1), np.float32)
+    row_sizes(x.numpy(), size)
+    return torch.from_numpy(size)
+
+
+def _stopped(grad: Tensor, passes: Tensor | None) -> Tensor:
+    """The gradient before the conversions: what saturated takes its share away."""
+    if passes is None or passes.dtype == torch.bool:
+        return passed(grad, passes)
+    return grad * passes
 
 
 def _added(total: Tensor | None, part: Tensor, factor: float) -> Tensor:

@@ -6,19 +6,21 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.utils.hooks import RemovableHandle
 
 from mho.errors import invalid, unknown
-from mho.hardware.crossbar import signed_together, write_together
+from mho.hardware.crossbar import write_together
 from mho.hardware.instrument import InstrumentError
-from mho.hardware.small import as_tensor, joined, small
+from mho.kernels import native
+from mho.kernels.write import plan_writes
 from mho.learning.feedback import ReadBack
 from mho.learning.layer import ArrayLayer, memristive_layers
 from mho.learning.policy import Stale, WritePolicy
-from mho.learning.quantizer import level_index, level_value
+from mho.learning.quantizer import level_index
 from mho.learning.rules import Observes, State, Steers, Synapses, Update, UpdateRule
 
 
@@ -274,31 +276,20 @@ def write_stale(
     Returns:
         Flat positions of the weights of which a cell was programmed, layer by layer.
     """
-    written = [weights[:0] for weights, _ in stale]
-    kinds: dict[tuple[object, ...], list[int]] = {}
-    for k, (layer, (weights, _)) in enumerate(zip(layers, stale, strict=True)):
-        if len(weights):
-            alone = k if layer.crossbar.arrays is not None else -1
-            kind = (id(layer.hardware), layer.chips, weights.device, alone)
-            kinds.setdefault(kind, []).append(k)
-    for which in kinds.values():
-        plans = _plan([layers[k] for k in which], [stale[k] for k in which], rewrite)
-        try:
-            write_together(
-                [(layers[k].crossbar, *plan.write) for k, plan in zip(which, plans, strict=True)]
-            )
-        except InstrumentError:
-            for k in which:  # what had been programmed by then is no longer stale
-                layers[k].refresh()
-            raise
-        touched = [(layers[k].crossbar, plan.cells) for k, plan in zip(which, plans, strict=True)]
-        each = signed_together(touched).split([len(plan.weights) for plan in plans], 1)
-        for k, plan, signed in zip(which, plans, each, strict=True):
-            layers[k].update(plan.weights, signed, plan.value)
-            written[k] = plan.weights
-    for layer in layers:
+    plans = [_plan(*each, rewrite) for each in zip(layers, stale, strict=True)]
+    try:
+        write_together(
+            [(layer.crossbar, p.cells, p.levels) for layer, p in zip(layers, plans, strict=True)]
+        )
+    except InstrumentError:
+        for layer in layers:  # what had been programmed by then is no longer stale
+            layer.refresh()
+        raise
+    for layer, plan in zip(layers, plans, strict=True):
+        if len(plan.weights):
+            layer.update(plan.weights, plan.to)
         layer.mark_written()
-    return written
+    return [plan.weights for plan in plans]
 
 
 class _Steered(NamedTuple):
@@ -316,45 +307,37 @@ class _Plan(NamedTuple):
 
     weights: Tensor
     """Flat positions (n,) of the weights to write."""
-    value: Tensor
-    """What they will stand for (n,), in shares of the full scale."""
+    to: Tensor
+    """Index (n,) of the level each of them gets."""
     cells: Tensor
-    """Flat positions (n, terms) of the cells that enter them."""
-    write: tuple[Tensor, Tensor]
-    """Flat positions (k,) and new levels (k,) of the cells that change."""
+    """Flat positions (k,) of the cells to program."""
+    levels: Tensor
+    """Their new levels (k,)."""
 
 
-def _plan(
-    layers: Sequence[ArrayLayer], stale: Sequence[tuple[Tensor, Tensor]], rewrite: bool
-) -> list[_Plan]:
-    """How to bring stale weights of layers of the same kind to their nearest level."""
-    hardware = layers[0].hardware
-    share = [s.div(layer.full_scale) for layer, (_, s) in zip(layers, stale, strict=True)]
-    index = level_index(torch.cat(share), 1.0, hardware.levels)
-    value = level_value(index, 1.0, hardware.levels)
-    levels = layers[0].codes.index_select(0, index)
-    cells = [layer.crossbar.tiling.cells(w) for layer, (w, _) in zip(layers, stale, strict=True)]
-    values, levels, some = small(value), small(levels), [small(c) for c in cells]
-    own = [c[:, : levels.shape[1]] for c in some]
-    held = [
-        small(layer.crossbar.level).reshape(-1)[c] for layer, c in zip(layers, own, strict=True)
-    ]
-    changed = levels != joined(held, 0)
+def _plan(layer: ArrayLayer, stale: tuple[Tensor, Tensor], rewrite: bool) -> _Plan:
+    """How to bring stale weights to their nearest level."""
+    weights, shadow = stale
+    tiling, level, codes = layer.crossbar.tiling, layer.crossbar.level, layer.codes
+    if native(shadow):
+        n, own = len(weights), codes.shape[1]
+        kept, index, cells = (np.empty(k, np.int64) for k in (n, n, n * own))
+        wanted = np.empty(n * own, np.int16)
+        m, k = plan_writes(
+            *(weights.numpy(), shadow.numpy(), layer.full_scale, codes.numpy()),
+            *(tiling.table.numpy(), level.numpy(), rewrite, kept, index, cells, wanted),
+        )
+        return _Plan(*map(torch.from_numpy, (kept[:m], index[:m], cells[:k], wanted[:k])))
+    index = level_index(shadow, layer.full_scale, layer.hardware.levels)
+    levels = codes[index]
+    cells = tiling.cells(weights)[:, : levels.shape[1]]
+    changed = levels != level.flatten()[cells]
     moved = changed.any(1)
-    unmoved = not moved.all()
     if rewrite:
-        changed |= ~moved.reshape(-1, 1)
-    start, plans = 0, []
-    for k, (weights, _) in enumerate(stale):
-        part = slice(start, start := start + len(weights))
-        which, entering, value = changed[part], cells[k], values[part]
-        write = as_tensor(own[k][which]), as_tensor(levels[part][which])
-        if unmoved and not rewrite:
-            kept = moved[part]
-            weights, entering = small(weights)[kept], some[k][kept]
-            weights, entering, value = as_tensor(weights), as_tensor(entering), value[kept]
-        plans.append(_Plan(weights, as_tensor(value), entering, write))
-    return plans
+        changed |= ~moved.unsqueeze(1)
+    else:
+        weights, index = weights[moved], index[moved]
+    return _Plan(weights, index, cells[changed], levels[changed])
 
 
 def _measured(layer: ArrayLayer, stale: tuple[Tensor, Tensor]) -> Stale:

@@ -3,18 +3,32 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, NamedTuple
 
+import numpy as np
 import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from mho.config import Range
 from mho.errors import invalid
+from mho.kernels import native
+from mho.kernels.land import land
 from mho.physics.cell import LandingCell, Traits
 from mho.physics.noise import Noise
 
 MAX_LEVELS = 4096
+
+_NO_OFFSET = torch.empty(0, 0)
+
+
+class Landing(NamedTuple):
+    """Where attempts land; see `mho.kernels.land`."""
+
+    line: tuple[float, float]
+    """Conductance of level 0, and the step to the next [S]."""
+    sigma: np.ndarray
+    """Coefficients of the spread, the constant first, float32."""
 
 
 class MultiLevel(LandingCell):
@@ -56,6 +70,11 @@ class MultiLevel(LandingCell):
         """(g_min, g_max) [S]."""
         return self.g_min, self.g_max
 
+    @property
+    def landing(self) -> Landing:
+        """How `draw` computes, for kernels."""
+        return Landing((self.g_min, self.step), np.array(self.sigma, np.float32))
+
     def spread(self, g: Float[Tensor, "*n"]) -> Float[Tensor, "*_"]:
         """Standard deviation of one attempt at conductance g [S], never negative."""
         *lower, total = self.sigma
@@ -78,6 +97,11 @@ class MultiLevel(LandingCell):
         corrected: bool,
     ) -> Float[Tensor, "*#n"]:
         """Where one attempt lands [S]; a conductance is never below 0."""
+        offset = traits.get("offset", _NO_OFFSET) if not corrected else _NO_OFFSET
+        if z.dim() == 2 and level.shape == z.shape[1:] and native(z, level, offset):
+            landed = torch.empty_like(z)
+            land(z.numpy(), level.numpy(), offset.numpy(), *self.landing, landed.numpy())
+            return landed
         centre = self._centre(level, traits, corrected)
         spread = self.sigma[0] if len(self.sigma) == 1 else self.spread(self.nominal(level))
         return (centre + spread * z).clamp_(min=0.0)

@@ -1,0 +1,172 @@
+"""Sensing columns: the noise of a read, rounding and saturation, in one pass through memory.
+
+Converters are given by the distance between the values that they round to and its inverse, both
+(chips, groups, columns): each group of them serves an equal share of a chip's rows, in order.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mho.kernels.compiled import compiled
+from mho.kernels.normal import normals
+
+ROWS = 64
+"""Rows whose noise is drawn at a time."""
+
+
+@compiled
+def quantize(
+    x: np.ndarray,
+    inverse: np.ndarray,
+    step: np.ndarray,
+    most: int,
+    out: np.ndarray,
+    kept: np.ndarray,
+) -> int:
+    """Round x (chips * n, ...) to multiples of `step`, at most `most` of them to either side.
+
+    Args:
+        inverse, step: (chips, 1, 1).
+        out: receives the converted values, shaped as x.
+        kept: receives where none saturated (x.size,), bool, unless it is empty.
+
+    Returns:
+        How many saturated, nan included; 0 if nothing is kept.
+    """
+    given, converted, edge = x.reshape(-1), out.reshape(-1), np.float32(most)
+    each, saturated = given.size // step.shape[0], 0
+    for chip in range(step.shape[0]):
+        per, lsb, first = inverse[chip, 0, 0], step[chip, 0, 0], chip * each
+        values, codes = given[first : first + each], converted[first : first + each]
+        if kept.size:
+            passes, beyond = kept[first : first + each], np.int32(0)
+            for k in range(each):
+                code = np.rint(values[k] * per)
+                passes[k] = abs(code) <= edge
+                beyond += np.int32(not abs(code) <= edge)
+                codes[k] = _clamped(code, edge) * lsb
+            saturated += int(beyond)
+        else:
+            for k in range(each):
+                codes[k] = _clamped(np.rint(values[k] * per), edge) * lsb
+    return saturated
+
+
+@compiled
+def stop(x: np.ndarray, passes: np.ndarray, out: np.ndarray) -> None:
+    """`out = x where passes else 0`, all of one shape."""
+    values, through, left = x.reshape(-1), passes.reshape(-1), out.reshape(-1)
+    for k in range(values.size):
+        left[k] = values[k] if through[k] else np.float32(0)
+
+
+@compiled
+def sense_rows(
+    y: np.ndarray,
+    size: np.ndarray,
+    noise: float,
+    keys: np.ndarray,
+    inverse: np.ndarray,
+    step: np.ndarray,
+    most: int,
+    kept: np.ndarray,
+) -> int:
+    """Add noise to rows of columns y (chips * n, ..., columns) and convert them, in place.
+
+    Args:
+        size: root of the sum of the squared inputs of each row, in any shape.
+        noise: standard deviation where that is 1; 0: none, and no size is read.
+        keys: of each chip's noise (chips,), uint64.
+        most: largest code; 0: no conversion.
+        kept: receives where the converter did not saturate (y.size,), bool, unless it is empty.
+
+    Returns:
+        How many saturated; 0 if nothing is kept.
+    """
+    columns, chips = y.shape[-1], step.shape[0]
+    every, sizes = y.reshape(-1), size.reshape(-1)
+    n = every.size // columns // chips
+    each = n // step.shape[1]
+    z = np.empty(ROWS * columns, np.float32)
+    edge, deviation, saturated = np.float32(most), np.float32(noise), 0
+    for chip in range(chips):
+        for begin in range(0, n, ROWS):
+            end = min(begin + ROWS, n)
+            if noise > 0:
+                normals(z[: (end - begin) * columns], keys[chip], begin * columns)
+            for i in range(begin, end):
+                first = (chip * n + i) * columns
+                row = every[first : first + columns]
+                if noise > 0:
+                    scale = deviation * sizes[chip * n + i]
+                    own = z[(i - begin) * columns :]
+                    for j in range(columns):
+                        row[j] += scale * own[j]
+                if most == 0:
+                    continue
+                per, lsb = inverse[chip, i // each], step[chip, i // each]
+                if kept.size:
+                    passes, beyond = kept[first : first + columns], np.int32(0)
+                    for j in range(columns):
+                        code = np.rint(row[j] * per[j])
+                        passes[j] = abs(code) <= edge
+                        beyond += np.int32(not abs(code) <= edge)
+                        row[j] = _clamped(code, edge) * lsb[j]
+                    saturated += int(beyond)
+                else:
+                    for j in range(columns):
+                        row[j] = _clamped(np.rint(row[j] * per[j]), edge) * lsb[j]
+    return saturated
+
+
+@compiled
+def sense_maps(
+    y: np.ndarray,
+    size: np.ndarray,
+    noise: float,
+    keys: np.ndarray,
+    inverse: np.ndarray,
+    step: np.ndarray,
+    most: int,
+    kept: np.ndarray,
+) -> int:
+    """As `sense_rows`, of maps y (chips * n, columns, h, w) with sizes (chips * n, 1, h, w)."""
+    _, columns, high, wide = y.shape
+    pixels, chips = high * wide, step.shape[0]
+    every, sizes = y.reshape(-1), size.reshape(-1)
+    n = every.size // (columns * pixels) // chips
+    z = np.empty(pixels, np.float32)
+    edge, deviation, saturated = np.float32(most), np.float32(noise), 0
+    for image in range(chips * n):
+        chip = image // n
+        across = sizes[image * pixels :] if noise > 0 else z
+        for j in range(columns):
+            first = (image * columns + j) * pixels
+            plane, per, lsb = every[first : first + pixels], inverse[chip, 0, j], step[chip, 0, j]
+            if noise > 0:
+                normals(z, np.uint64(keys[chip]), first - chip * n * columns * pixels)
+                for k in range(pixels):
+                    plane[k] += deviation * across[k] * z[k]
+            if most == 0:
+                continue
+            if kept.size:
+                passes, beyond = kept[first : first + pixels], np.int32(0)
+                for k in range(pixels):
+                    code = np.rint(plane[k] * per)
+                    passes[k] = abs(code) <= edge
+                    beyond += np.int32(not abs(code) <= edge)
+                    plane[k] = _clamped(code, edge) * lsb
+                saturated += int(beyond)
+            else:
+                for k in range(pixels):
+                    plane[k] = _clamped(np.rint(plane[k] * per), edge) * lsb
+    return saturated
+
+
+@compiled
+def _clamped(code: np.float32, edge: np.float32) -> np.float32:
+    """Code within the edges; nan stays."""
+    if code > edge:
+        return edge
+    return -edge if code < -edge else code
