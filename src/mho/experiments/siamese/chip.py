@@ -75,10 +75,9 @@ def on_chip(hardware: mho.Hardware, chip: Chip) -> mho.Hardware:
     levels = hardware.weight_levels
     if levels is not None and (hardware.cells.weight_levels(cell.states) - 1) % (levels - 1):
         levels = None
-    return hardware.replace(
+    return hardware.over_time(None).replace(
         device=cell, tile=(chip.rows, chip.cols), weight_levels=levels, programming=mho.OpenLoop(),
         transposed=False, wire_resistance=0.0, predistortion=0, placement=None,
-        retention=None, flicker=None, telegraph=None, disturb=None,
     )  # fmt: skip
 
 
