@@ -33,8 +33,7 @@ def _few_images(monkeypatch: pytest.MonkeyPatch) -> None:
         some = replace(samples, images=samples.images[:500], labels=samples.labels[:500])
         return plain_accuracy(net, some, device, **named)
 
-    for module in ("chip", "training"):
-        monkeypatch.setattr(f"mho.experiments.siamese.{module}.plain_accuracy", few)
+    monkeypatch.setattr("mho.experiments.siamese.descent.plain_accuracy", few)
 
 
 def test_the_same_numbers_in_process_resumed_and_by_command_over_a_bad_line(

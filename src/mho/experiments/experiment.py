@@ -143,6 +143,8 @@ class Feed:
         self._data = (images.to(device), labels.to(device))
         self._batch, self._seed = batch, seed
         self._epoch, self._batches = 0, batches(self._data, batch, seed=seed)
+        self.images, self.device = len(labels), device
+        """Images in one epoch, and where they are."""
         self.epoch_steps = len(self._batches)
         """Steps in one epoch."""
 
