@@ -13,13 +13,14 @@ EVERYWHERE = {"config", "errors"}
 ALLOWED: dict[str, set[str]] = {
     "config": {"errors"},
     "errors": set(),
+    "saved": set(),
     "data": {"errors"},
     "report": {"errors"},
     "physics": set(),
     "hardware": {"physics"},
     "learning": {"physics", "hardware"},
     "fit": {"physics"},
-    "instruments": {"physics", "hardware"},
+    "instruments": {"physics", "hardware", "saved"},
     "card": {"physics", "report"},
 }
 """What a part may import besides itself, config and errors; parts not named stand at the top."""
