@@ -1,10 +1,11 @@
 """A training that is broken off and taken up again."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from mho.experiments.run import Run
 
@@ -37,4 +38,25 @@ def unbroken_and_resumed(folder: Path, toml: str, work: Work) -> tuple[Any, Any]
     with pytest.raises(KeyboardInterrupt):
         work(run)
     run.close()
-    return unbroken, done(folder / "two", toml, work, resume=True)
+    resumed = done(folder / "two", toml, work, resume=True)
+    assert kept(folder / "two") == kept(folder / "one"), "all state, to the bit"
+    return unbroken, resumed
+
+
+def kept(folder: Path) -> dict[str, Any]:
+    """Leaves of what the checkpoint in a folder keeps of its stages, by path."""
+    stages = torch.load(folder / "checkpoint.pt", weights_only=True)["stages"]
+    return dict(_leaves(stages, ""))
+
+
+def _leaves(value: Any, path: str) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield from _leaves(inner, f"{path}/{name}")
+    elif isinstance(value, list | tuple):
+        for number, inner in enumerate(value):
+            yield from _leaves(inner, f"{path}/{number}")
+    elif isinstance(value, torch.Tensor):
+        yield path, (value.dtype, value.shape, value.numpy().tobytes())
+    else:
+        yield path, value

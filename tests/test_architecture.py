@@ -14,13 +14,14 @@ ALLOWED: dict[str, set[str]] = {
     "config": {"errors"},
     "errors": set(),
     "kernels": set(),
+    "saved": set(),
     "data": {"errors"},
     "report": {"errors"},
     "physics": set(),
     "hardware": {"physics"},
     "learning": {"physics", "hardware"},
     "fit": {"physics"},
-    "instruments": {"physics", "hardware"},
+    "instruments": {"physics", "hardware", "saved"},
     "card": {"physics", "report"},
 }
 """What a part may import besides itself, config and errors; parts not named stand at the top."""

@@ -10,6 +10,7 @@ from jaxtyping import TypeCheckError
 from mho.hardware.mapping import Differential
 from mho.hardware.tiling import Tiling
 from mho.learning.compare import positions_apart
+from mho.learning.layer import memristive_layers
 from mho.learning.quantizer import level_index
 from mho.physics import Spread
 
@@ -32,6 +33,11 @@ def test_the_kind_of_number_is_held() -> None:
         Spread().factor(torch.zeros(3, dtype=torch.int64))
     with pytest.raises(TypeCheckError, match="full_scale"):
         level_index(torch.zeros(2, 3), torch.ones(3), 2)
+
+
+def test_functions_whose_hints_name_no_shape_are_left_as_they_are() -> None:
+    assert hasattr(level_index, "__wrapped__")
+    assert not hasattr(memristive_layers, "__wrapped__")
 
 
 def test_outside_of_tests_nothing_is_checked() -> None:

@@ -83,6 +83,8 @@ def test_an_array_of_a_saved_network(folder: Path) -> None:
     v = torch.full((held[key].shape[2],), 0.2, dtype=torch.float64)
     what = f"net.pt, layer {layer}, chip 1, tile 2 of {held[key].shape[1]}"
     assert said == mho.netlist(held[key][1, 2].double(), v, title=what)
+    torch.save(held, "net.pt", _use_new_zipfile_serialization=False)  # as torch before 1.6 did
+    assert said == deck("net.pt", "--layer", layer, "--chip", "1", "--tile", "2")
 
 
 def test_an_array_of_a_run_that_was_broken_off(folder: Path) -> None:
@@ -132,7 +134,8 @@ def test_ngspice_answers(
         (["negative.npy"], "negative.npy[1, 0] = -1.0: allowed is a conductance"),
         (["cube.npy"], "cube.npy = 'float64 (2, 2, 2)': allowed is real numbers of shape"),
         (["pickle.npy"], "pickle.npy': allowed is a .npy file of numbers"),
-        (["pickle.pt"], "pickle.pt': allowed is a state_dict or checkpoint"),
+        (["pickle.pt"], "checkpoint saved with torch.save (it is damaged, or holds more than"),
+        (["short.pt"], "checkpoint saved with torch.save (its end is missing)"),
         (["bad.csv", "--layer", "0"], "allowed is a .pt state where a layer"),
         (["digital.pt"], "named *crossbar.conductance"),
         (["net.pt"], "layer = None: allowed is one of "),
@@ -182,6 +185,7 @@ def make_bad(folder: Path) -> None:
     np.save(folder / "cube.npy", np.ones((2, 2, 2)))
     np.save(folder / "pickle.npy", np.array([{}], dtype=object))
     torch.save(nn.Linear(1, 1), folder / "pickle.pt")
+    (folder / "short.pt").write_bytes((folder / "net.pt").read_bytes()[:-1])
 
 
 def test_without_ngspice_nothing_is_written(

@@ -1,15 +1,14 @@
 """The Siamese training on an instrument: the same through a socket, broken off, and at a loss."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
+from few_images import measure_on_few
 from mho.cli import main
-from mho.experiments.experiment import plain_accuracy
 from mho.experiments.siamese import SiameseConfig
 from mho.experiments.siamese.chip import on_chip, train_on_chip
 from mho.experiments.siamese.config import ChipConfig
@@ -27,14 +26,7 @@ CONFIG = SiameseConfig(
 
 @pytest.fixture(autouse=True)
 def _few_images(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Accuracies of 500 images, so that a test is soon over."""
-
-    def few(net: Any, samples: Any, device: Any, **named: Any) -> float:
-        some = replace(samples, images=samples.images[:500], labels=samples.labels[:500])
-        return plain_accuracy(net, some, device, **named)
-
-    for module in ("chip", "training"):
-        monkeypatch.setattr(f"mho.experiments.siamese.{module}.plain_accuracy", few)
+    measure_on_few(monkeypatch, 50)
 
 
 def test_the_same_numbers_in_process_resumed_and_by_command_over_a_bad_line(

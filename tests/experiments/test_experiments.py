@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from few_images import measure_on_few
 from mho import experiments
 from mho.experiments.bmcnn.config import STUDIES, Architecture
 from mho.experiments.metaplastic.config import STUDIES as METAPLASTIC_STUDIES
@@ -68,7 +69,9 @@ def outcome(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     config = experiment.preset("quick").replace(device="cpu", **TINY[request.param])
     folder = tmp_path_factory.mktemp(request.param)
     run = Run(folder, config.to_toml(), resume=False, title="test")
-    result = experiment.run(config, run)
+    with pytest.MonkeyPatch.context() as patch:
+        measure_on_few(patch, 30)
+        result = experiment.run(config, run)
     about = {"experiment": request.param, "preset": "quick", "seed": 0, "wall_s": 1.0}
     run.finish(about | result)
     run.close()

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 import mho
+from few_images import measure_on_few
 from mho.experiments.metaplastic import MetaplasticConfig, measures, studies
 from mho.experiments.metaplastic.phases import Mixed, phases
 from mho.experiments.metaplastic.schemes import SCHEMES
@@ -140,7 +141,9 @@ def test_odd_numbers_of_images_leave_no_batch_of_one(
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
-def test_a_scheme_resumes_to_the_same_numbers(scheme: str, tmp_path: Path) -> None:
+def test_a_scheme_resumes_to_the_same_numbers(
+    scheme: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Broken off in the second task, with all that is kept of the first to bring back; one of them
     with few bits and on cells that time changes."""
     whole = config()
@@ -148,6 +151,7 @@ def test_a_scheme_resumes_to_the_same_numbers(scheme: str, tmp_path: Path) -> No
         hardware = whole.hardware.over_time(mho.devices.preset("pcm-gst"))
         whole = config(hidden_bits=12, hardware=hardware, pause=100.0)
     job = Job(scheme, TASKS, 2, whole.hardware, tested=True)
+    measure_on_few(monkeypatch, 20)
     unbroken, resumed = unbroken_and_resumed(
         tmp_path, whole.to_toml(), lambda run: learn(whole, run, job)
     )
@@ -156,7 +160,10 @@ def test_a_scheme_resumes_to_the_same_numbers(scheme: str, tmp_path: Path) -> No
     assert all(0 <= value <= 100 for column in unbroken["test"].values() for value in column)
 
 
-def test_gates_and_states_keep_the_first_task(tmp_path: Path) -> None:
+def test_gates_and_states_keep_the_first_task(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measure_on_few(monkeypatch, 100)
     whole = config(per_class=100, hidden=(48, 48), refreshed=1000)
     gated, none = (
         learnt(tmp_path / name, whole, Job(name, TASKS, 6, whole.hardware))

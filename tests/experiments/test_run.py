@@ -164,8 +164,19 @@ def test_many_pieces_are_done_once_each_under_one_bar(
     assert [line.split(",")[0] for line in said] == ["[test] many 3/4", "[test] many 4/4"]
 
 
-@pytest.mark.parametrize("damage", ["truncate", "flip", "pickle", "format"])
-def test_a_damaged_checkpoint_is_refused_and_left_alone(tmp_path: Path, damage: str) -> None:
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        ("truncate", "its end is missing"),
+        ("flip", "it was not written by torch.save"),
+        ("pickle", "it is damaged, or holds more than tensors and plain values"),
+        ("list", "its layout is not version 1"),
+        ("format", "its layout is not version 1"),
+    ],
+)
+def test_a_damaged_checkpoint_is_refused_and_left_alone(
+    tmp_path: Path, damage: str, said: str
+) -> None:
     run = make(tmp_path / "r")
     training(run)
     run.close()
@@ -176,11 +187,15 @@ def test_a_damaged_checkpoint_is_refused_and_left_alone(tmp_path: Path, damage: 
         path.write_bytes(b"\0" * 100 + path.read_bytes()[100:])
     elif damage == "pickle":
         torch.save({"run": nn.Linear(1, 1)}, path)
+    elif damage == "list":
+        torch.save(list(CHECKPOINT_KEYS), path)
     else:
         torch.save(torch.load(path, weights_only=True) | {"format": 0}, path)
     before = path.read_bytes()
-    with pytest.raises(ValueError, match=r"checkpoint = .*delete the folder"):
+    with pytest.raises(ValueError, match="checkpoint = ") as refusal:
         make(tmp_path / "r", resume=True)
+    allowed = f"a checkpoint of this version ({said}); delete the folder to start anew"
+    assert str(refusal.value) == f"checkpoint = {str(path)!r}: allowed is {allowed}"
     assert path.read_bytes() == before
 
 

@@ -209,9 +209,40 @@ def test_a_state_of_another_chip_is_refused(tmp_path: Path) -> None:
     Store(state, chip()).save(("me", 1, "1 ok"), changed=True)
     with pytest.raises(ValueError, match="one made with the same settings"):
         Store(state, chip(CELL.replace(levels=9))).load()
-    state.write_bytes(b"no file of ours")
-    with pytest.raises(ValueError, match=r"state = .*the state of this chip"):
-        Store(state, chip()).load()
+
+
+def test_a_damaged_state_is_refused_in_a_line_that_says_how(tmp_path: Path) -> None:
+    state = tmp_path / "chip.pt"
+    Store(state, chip()).save(("me", 1, "1 ok"), changed=True)
+    whole = state.read_bytes()
+
+    def said(path: Path) -> str:
+        with pytest.raises(ValueError, match="state = ") as refusal:
+            Store(state, chip()).load()
+        start, end = f"state = {str(path)!r}: allowed is the state of this chip (", ")"
+        text = str(refusal.value)
+        assert text.startswith(start)
+        assert text.endswith(end)
+        return text.removeprefix(start).removesuffix(end)
+
+    for held, why in (
+        (b"", "it is empty"),
+        (b"no file of ours", "it was not written by torch.save"),
+        (whole[: len(whole) // 2], "its end is missing"),
+    ):
+        state.write_bytes(held)
+        assert said(state) == why
+    for value, why in (
+        ([1], "its layout is not version 1"),
+        ({"format": 1, "serial": 1}, "parts of it are missing or of another kind"),
+        ({"chip": chip()}, "it is damaged, or holds more than tensors and plain values"),
+    ):
+        torch.save(value, state)
+        assert said(state) == why
+    state.write_bytes(whole)
+    reads = tmp_path / "chip.pt.reads"
+    reads.write_text('{"serial": 1, "vec')
+    assert said(reads) == "it is damaged"
 
 
 def test_reads_of_an_older_file_do_not_count(tmp_path: Path) -> None:

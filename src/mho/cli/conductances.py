@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from mho.errors import invalid, unknown
+from mho.saved import read_saved
 
 KEY = "crossbar.conductance"
 """How the keys of conductances end in a network's state."""
@@ -116,12 +117,12 @@ def _npy(path: Path, field: str, allowed: str, least: float) -> Tensor:
 
 def _layers(path: Path) -> dict[str, Tensor]:
     """Conductances (chips, tiles, rows, width) in a saved state, by layer."""
-    allowed = "a state_dict or checkpoint saved with torch.save, tensors and plain values only"
     try:
-        state = torch.load(path, weights_only=True, map_location="cpu")
+        state = read_saved(path)
     except OSError as error:
         raise invalid("source", str(path), f"a readable file ({error.strerror})") from error
-    except Exception as error:
+    except ValueError as error:
+        allowed = f"a state_dict or checkpoint saved with torch.save ({error})"
         raise invalid("source", str(path), allowed) from error
     found = dict(_conductances(state, ""))
     if not found:

@@ -15,6 +15,7 @@ from mho.errors import invalid
 from mho.hardware import prices as price_lists
 
 M = TypeVar("M", bound=nn.Module)
+C = TypeVar("C", bound="ExperimentConfig")
 
 PRESET_NAMES = ("quick", "standard", "paper")
 
@@ -57,6 +58,11 @@ class ExperimentConfig(Config):
         if self.device == "auto":
             return torch.device("cuda" if torch.cuda.is_available() else "cpu")
         return torch.device(self.device)
+
+    def part(self, system: C) -> C:
+        """The settings of a system that this run is about, with the run's seed, machine and
+        prices."""
+        return system.replace(seed=self.seed, device=self.device, prices=self.prices)
 
 
 def seeded(seed: int, make: Callable[[], M]) -> M:
@@ -137,6 +143,8 @@ class Feed:
         self._data = (images.to(device), labels.to(device))
         self._batch, self._seed = batch, seed
         self._epoch, self._batches = 0, batches(self._data, batch, seed=seed)
+        self.images, self.device = len(labels), device
+        """Images in one epoch, and where they are."""
         self.epoch_steps = len(self._batches)
         """Steps in one epoch."""
 

@@ -25,6 +25,7 @@ import torch
 
 from mho.errors import invalid
 from mho.experiments.progress import Progress
+from mho.saved import read_saved
 
 T = TypeVar("T")
 J = TypeVar("J", bound=Hashable)
@@ -231,12 +232,13 @@ class Run:
     def _load(self, path: Path) -> int:
         """Take over a checkpoint; returns the valid length of `metrics.jsonl`."""
         try:
-            state = torch.load(path, weights_only=True, map_location="cpu")
-            if set(state) != set(CHECKPOINT_KEYS) or state["format"] != FORMAT:
+            state = read_saved(path)
+            known = isinstance(state, dict) and state.keys() == set(CHECKPOINT_KEYS)
+            if not known or state["format"] != FORMAT:
                 raise ValueError(f"its layout is not version {FORMAT}")
-        except Exception as error:
+        except (OSError, ValueError) as error:
             allowed = f"a checkpoint of this version ({error}); delete the folder to start anew"
-            raise invalid("checkpoint", str(path), " ".join(allowed.split())) from error
+            raise invalid("checkpoint", str(path), allowed) from error
         if state["config"] != self._config:
             raise invalid("config", str(path.parent), "the configuration that the run began with")
         self._outcomes = json.loads(state["outcomes"])

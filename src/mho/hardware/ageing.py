@@ -8,9 +8,6 @@ from torch import Tensor, nn
 from mho.hardware.hardware import Hardware
 from mho.hardware.streams import ChipNoise
 
-SET, RESET = 0, 1
-"""Rows of the counts of pulses on neighbours."""
-
 
 class Ageing(nn.Module):
     """The clock of a crossbar's chips, and what each cell's laws of time have to remember.

@@ -10,8 +10,9 @@ from typing import Any
 
 import torch
 
-from mho.errors import invalid
+from mho.errors import InvalidInput, invalid
 from mho.instruments.simulated import SimulatedInstrument
+from mho.saved import read_saved
 
 FORMAT = 1
 """Version of the file's layout."""
@@ -46,19 +47,22 @@ class Store:
                 raise invalid("state", str(self.path), "a file in a folder that exists")
             return None
         try:
-            state = torch.load(self.path, weights_only=True, map_location="cpu")
-            if state["format"] != FORMAT:
+            state = read_saved(self.path)
+            if not (isinstance(state, dict) and state.get("format") == FORMAT):
                 raise ValueError(f"its layout is not version {FORMAT}")
-            self._serial = state["serial"]
             self._instrument.load_state_dict(state["chip"])
-            session = state["session"]
-            if self._reads.exists():
+            self._serial, session = state["serial"], state["session"]
+        except (OSError, ValueError) as error:
+            raise _no_state(self.path, str(error)) from error
+        except Exception as error:
+            raise _no_state(self.path, "parts of it are missing or of another kind") from error
+        if self._reads.exists():
+            try:
                 since = json.loads(self._reads.read_text(encoding="ascii"))
                 if since["serial"] == self._serial:
                     self._instrument.vectors, session = since["vectors"], since["session"]
-        except Exception as error:
-            allowed = f"the state of this chip ({' '.join(str(error).split())})"
-            raise invalid("state", str(self.path), allowed) from error
+            except Exception as error:
+                raise _no_state(self._reads, "it is damaged") from error
         return tuple(session)
 
     def save(self, session: tuple[str, int, str], *, changed: bool) -> None:
@@ -76,6 +80,10 @@ class Store:
         since = {"serial": self._serial, "vectors": self._instrument.vectors}
         text = json.dumps(since | {"session": list(session)})
         _replace(self._reads, lambda path: path.write_text(text, encoding="ascii"))
+
+
+def _no_state(path: Path, why: str) -> InvalidInput:
+    return invalid("state", str(path), f"the state of this chip ({why})")
 
 
 def _replace(path: Path, write: Callable[[Path], object]) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 import torch
 
 import mho
+from mho.physics import PulsedCell
 from mho.physics.cell import Cell
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def imperfections(config: SensitivityConfig, system: System) -> dict[str, Imperf
     """Those that a system can meet on the cell, by name."""
     hardware, assumed = config.hardware(system), config.assumed
     cell, drift = hardware.device, _drift(hardware, config.seconds)
-    pulsed = isinstance(cell, mho.PulseResponse | mho.PulseTable)
+    pulsed = isinstance(cell, PulsedCell)
     spread = assumed.pulse_spread if pulsed else assumed.write_spread
     rows = {
         "write spread": ("from one write to the next", _cycle(cell), spread, _put_cycle),
@@ -132,7 +133,7 @@ def _device(cell: Cell) -> float:
     """Spread between devices: of the window, of the step factor, of a resistance [1]."""
     if isinstance(cell, mho.TwoState):
         return (cell.r_on.device.cov + cell.r_off.device.cov) / 2
-    assert isinstance(cell, mho.MultiLevel | mho.PulseResponse | mho.PulseTable)
+    assert isinstance(cell, mho.MultiLevel | PulsedCell)
     return cell.device_spread
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from statistics import fmean
-from typing import TypeVar
 
 import torch
 from torch import nn
@@ -16,7 +15,7 @@ import mho
 from mho.experiments.bmcnn.mitigation import Known, mitigation, probabilities
 from mho.experiments.bmcnn.network import on_arrays
 from mho.experiments.bmcnn.network import train as train_binarized
-from mho.experiments.experiment import ExperimentConfig, plain_accuracy
+from mho.experiments.experiment import plain_accuracy
 from mho.experiments.metaplastic.training import Job as Lifelong
 from mho.experiments.metaplastic.training import Learner
 from mho.experiments.run import Run
@@ -30,7 +29,6 @@ ROUNDS = 2
 """Of calibrating converters and repairing: each changes what the other has found, and statistics
 from before the ranges moved can cost half of the accuracy at 4 bits."""
 
-C = TypeVar("C", bound=ExperimentConfig)
 Measure = Callable[[mho.Hardware, int], float]
 """Held-out accuracy [%] of a system on chips of a kind, in a draw of all that is random."""
 
@@ -40,7 +38,7 @@ def write_once(config: SensitivityConfig, run: Run) -> Measure:
 
     The accuracy is the mean over chips, which are made of the same random numbers at all points.
     """
-    own, device = _own(config, config.bmcnn), config.torch_device()
+    own, device = config.part(config.bmcnn), config.torch_device()
     choice = mitigation(config.mitigation)
     select = on_arrays(own.architecture)
     known = mho.data.load("mnist", "train", per_class=-(-own.calibration // 10))
@@ -76,7 +74,7 @@ def write_once(config: SensitivityConfig, run: Run) -> Measure:
 
 def write_rarely(config: SensitivityConfig, run: Run) -> Measure:
     """The network trained in place, anew on each chip."""
-    own, device = _own(config, config.siamese), config.torch_device()
+    own, device = config.part(config.siamese), config.torch_device()
     held_out = mho.data.load("mnist", "validation")
 
     def measure(hardware: mho.Hardware, repeat: int) -> float:
@@ -90,7 +88,7 @@ def write_rarely(config: SensitivityConfig, run: Run) -> Measure:
 
 def write_for_life(config: SensitivityConfig, run: Run) -> Measure:
     """The network of several tasks in turn, likewise; the mean over tasks, each told."""
-    own = _own(config, config.metaplastic)
+    own = config.part(config.metaplastic)
     tasks = mho.data.sequential(own.tasks)
 
     def measure(hardware: mho.Hardware, repeat: int) -> float:
@@ -108,8 +106,3 @@ MEASURES: dict[System, Callable[[SensitivityConfig, Run], Measure]] = {
     "siamese": write_rarely,
     "metaplastic": write_for_life,
 }
-
-
-def _own(config: SensitivityConfig, system: C) -> C:
-    """The settings of a system, with the seed and the machine of this run."""
-    return system.replace(seed=config.seed, device=config.device, prices=config.prices)

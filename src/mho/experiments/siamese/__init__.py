@@ -6,8 +6,9 @@ twin networks are the array, through which every forward pass goes, and its floa
 takes the gradients; a cell is written when its shadow has moved far enough from its level.
 Networks, levels, device and optimizer are not in the text we could read: they are settings.
 
-config: settings. schemes: when a cell is written. training: one training. studies: which trainings.
-result, with figures and tables: what is made of them. chip: one training on an instrument.
+config: settings. schemes: when a cell is written. descent: from one gradient step to the next.
+training: one training. chip: one on an instrument. studies: which trainings. result, with figures
+and tables: what is made of them.
 """
 
 from __future__ import annotations

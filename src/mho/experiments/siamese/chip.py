@@ -10,14 +10,14 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 
 import mho
 from mho.errors import invalid
-from mho.experiments.experiment import Feed, Lap, plain_accuracy, seeded
+from mho.experiments.experiment import seeded
 from mho.experiments.result import account, account_blocks, claim, curve, series, table
 from mho.experiments.run import Run
 from mho.experiments.siamese.config import ChipConfig, SiameseConfig
+from mho.experiments.siamese.descent import Descent, training_feed
 from mho.experiments.siamese.measures import Outcome, gone, per_weight
 from mho.experiments.siamese.schemes import SCHEMES, Setting
 from mho.experiments.siamese.training import Job, network, often, snapshot, train
@@ -75,60 +75,33 @@ def on_chip(hardware: mho.Hardware, chip: Chip) -> mho.Hardware:
     levels = hardware.weight_levels
     if levels is not None and (hardware.cells.weight_levels(cell.states) - 1) % (levels - 1):
         levels = None
-    return hardware.replace(
+    return hardware.over_time(None).replace(
         device=cell, tile=(chip.rows, chip.cols), weight_levels=levels, programming=mho.OpenLoop(),
         transposed=False, wire_resistance=0.0, predistortion=0, placement=None,
-        retention=None, flicker=None, telegraph=None, disturb=None,
     )  # fmt: skip
 
 
 def train_on_chip(config: SiameseConfig, run: Run, instrument: Instrument) -> Outcome:
     """Train the perceptron; every forward pass and write goes through the instrument."""
     assert config.chip is not None
-    scheme = SCHEMES[config.chip.scheme]
-    assert scheme.step is not None
-    every = config.every if scheme.summed else 1
-    device, seed = torch.device("cpu"), key(config.seed, "siamese", 0)
-    samples = mho.data.load("mnist", "train", per_class=config.per_class)
-    feed = Feed(samples.images, samples.labels, config.batch * every, seed, device)
+    scheme, seed = SCHEMES[config.chip.scheme], key(config.seed, "siamese", 0)
+    feed = training_feed(config, scheme, seed, torch.device("cpu"))
     model = seeded(seed, lambda: network(config, "mlp"))
     hardware = on_chip(config.hardware, instrument.describe())
     net = mho.convert(model, hardware, generator=torch.Generator().manual_seed(seed))
     chip = mho.attach(net, instrument, retries=config.chip.retries, program=False)
-    write = scheme.step(Setting(config, net, False, feed.epoch_steps, seed))
-
-    rate = config.rate * every**0.5
-    momentum = config.momentum if scheme.momentum else 0.0
-    optimizer = torch.optim.SGD(net.parameters(), rate, momentum)
-    total = feed.epoch_steps * config.epochs
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, total)
-    history, shifts = Lap(), torch.Generator()
-    full = getattr(write.rules[0], scheme.scheduled) if scheme.scheduled else 0.0
-
-    def accuracy(split: str) -> float:
-        return 100 * plain_accuracy(net, mho.data.load("mnist", split), device, flat=False)
-
-    state = {"net": net, "optimizer": optimizer, "schedule": schedule, "history": history}
-    for step in run.steps("train", total, state | {"write": write, "chip": chip}):
+    setting = Setting(config, net, False, feed.epoch_steps, seed)
+    descent = Descent(scheme, setting, feed, config.epochs)
+    write, history = descent.write, descent.history
+    assert write is not None
+    for step in run.steps("train", descent.steps, descent.state | {"chip": chip}):
         if step == 0:
             chip.program()
             history.append("programmed", mho.ledger(net).totals()["writes"])
-        if step % config.calibrate_every == 0:
-            mho.calibrate(net, feed.sample(config.calibration))
-        x, y = feed.at(step)
-        x = mho.data.shifted(x, config.shift, shifts.manual_seed(key(seed, "shift", step)))
-        optimizer.zero_grad()
-        loss = F.cross_entropy(net(x), y)
-        loss.backward()
-        optimizer.step()
-        schedule.step()
-        if scheme.scheduled:
-            factor = max(schedule.get_last_lr()[0] / rate, 1e-3)
-            setattr(write.rules[0], scheme.scheduled, full * factor)
-        history.add("written", write().weights)
+        loss = descent.step(step)
         if feed.ends_epoch(step):
             history.append("loss", loss.item())
-            history.append("validation", accuracy("validation"))
+            history.append("validation", descent.accuracy("validation"))
             history.append("written", history.take("written"))
             run.log(
                 step=step + 1,
@@ -136,10 +109,9 @@ def train_on_chip(config: SiameseConfig, run: Run, instrument: Instrument) -> Ou
                 weights_written=history.rows["written"][-1],
             )
     return {
-        "weights": sum(p.numel() for p in net.parameters() if p.dim() > 1),
-        "steps_per_epoch": -(-len(samples.labels) // config.batch),
+        **descent.base(),
         "history": history.rows,
-        "test": accuracy("test"),
+        "test": descent.accuracy("test"),
         "writes": often(mho.ledger(net).writes_per_cell()),
         "report": chip.report()._asdict(),
         "refused": {name: [list(c) for c in cells] for name, cells in chip.refused().items()},

@@ -71,6 +71,10 @@ class Scheme:
     scheduled: str = ""
     """Parameter of its rule that falls with the learning rate, if its movement does not."""
 
+    def together(self, config: SiameseConfig) -> int:
+        """Batches in one gradient step."""
+        return config.every if self.summed else 1
+
 
 def _budget(s: Setting) -> mho.WriteStep:
     allowed = mho.Budget(round(s.config.budget * s.weights), s.steps)

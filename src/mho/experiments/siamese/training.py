@@ -6,14 +6,14 @@ import copy
 from typing import Any, NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 import mho
-from mho.experiments.experiment import Feed, Lap, plain_accuracy, seeded
+from mho.experiments.experiment import Feed, plain_accuracy, seeded
 from mho.experiments.result import account
 from mho.experiments.run import Run
 from mho.experiments.siamese.config import Network, SiameseConfig
+from mho.experiments.siamese.descent import Descent, training_feed
 from mho.experiments.siamese.schemes import SCHEMES, Setting
 from mho.hardware import prices as price_lists
 from mho.hardware.streams import key
@@ -46,52 +46,26 @@ class Trained(NamedTuple):
 
 def train(config: SiameseConfig, run: Run, job: Job) -> Trained:
     """Train one network."""
-    scheme = SCHEMES[job.scheme]
-    every = config.every if scheme.summed else 1
-    device, seed = config.torch_device(), key(config.seed, "siamese", job.chip)
-    samples = mho.data.load("mnist", "train", per_class=config.per_class)
-    feed = Feed(samples.images, samples.labels, config.batch * every, seed, device)
-    model = seeded(seed, lambda: network(config, job.network)).to(device)
-    in_situ = scheme.step is not None
-    net, write = _on_arrays(config, job, model, seed, feed) if in_situ else (model, None)
-
-    rate = config.rate * every**0.5  # the noise of a gradient falls with the root of its images
-    momentum = config.momentum if scheme.momentum else 0.0
-    optimizer = torch.optim.SGD(net.parameters(), rate, momentum)
-    total = feed.epoch_steps * job.epochs
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, total)
-    history, shifts = Lap(), torch.Generator()
+    scheme, device = SCHEMES[job.scheme], config.torch_device()
+    seed = key(config.seed, "siamese", job.chip)
+    feed = training_feed(config, scheme, seed, device)
+    net: nn.Module = seeded(seed, lambda: network(config, job.network)).to(device)
+    if scheme.step is not None:
+        net = _on_arrays(config, job, net, seed, feed)
+    setting = Setting(config, net, job.network == "cnn", feed.epoch_steps, seed)
+    descent = Descent(scheme, setting, feed, job.epochs)
+    write, history = descent.write, descent.history
     start = snapshot(net, write, config.prices) if write is not None else {}
-
-    def accuracy(split: str) -> float:
-        return 100 * plain_accuracy(net, mho.data.load("mnist", split), device, flat=False)
-
-    full = getattr(write.rules[0], scheme.scheduled) if write and scheme.scheduled else 0.0
-    state = {"net": net, "optimizer": optimizer, "schedule": schedule, "history": history}
-    if write is not None:
-        state["write"] = write
-    for step in run.steps("train", total, state):
-        if in_situ and step % config.calibrate_every == 0:
-            mho.calibrate(net, feed.sample(config.calibration))
-        x, y = feed.at(step)
-        x = mho.data.shifted(x, config.shift, shifts.manual_seed(key(seed, "shift", step)))
-        optimizer.zero_grad()
-        F.cross_entropy(net(x), y).backward()
-        optimizer.step()
-        schedule.step()
-        if write is not None:
-            if scheme.scheduled:
-                factor = max(schedule.get_last_lr()[0] / rate, 1e-3)
-                setattr(write.rules[0], scheme.scheduled, full * factor)
-            history.add("written", write().weights)
+    for step in run.steps("train", descent.steps, descent.state):
+        descent.step(step)
         if feed.ends_epoch(step):
-            history.append("validation", accuracy("validation"))
+            history.append("validation", descent.accuracy("validation"))
             if write is not None:
                 history.append("written", history.take("written"))
                 for name, value in snapshot(net, write, config.prices).items():
                     history.append(name, value)
             if job.tested and step < feed.epoch_steps:
-                history.append("first", accuracy("test"))
+                history.append("first", descent.accuracy("test"))
             run.log(
                 step=step + 1,
                 validation=history.rows["validation"][-1],
@@ -100,14 +74,12 @@ def train(config: SiameseConfig, run: Run, job: Job) -> Trained:
 
     outcome: dict[str, Any] = {
         "epochs": job.epochs,
-        "weights": sum(p.numel() for p in net.parameters() if p.dim() > 1),
-        # A weight could be written after every batch, also where a scheme sums gradients.
-        "steps_per_epoch": -(-len(samples.labels) // config.batch),
+        **descent.base(),
         "start": start,
         "history": history.rows,
     }
     if job.tested:
-        outcome["test"] = accuracy("test")
+        outcome["test"] = descent.accuracy("test")
     if write is not None:
         outcome["writes"] = often(mho.ledger(net).writes_per_cell())
         outcome |= account(net, config.prices)
@@ -151,18 +123,16 @@ def network(config: SiameseConfig, name: Network) -> nn.Sequential:
 
 def _on_arrays(
     config: SiameseConfig, job: Job, model: nn.Module, seed: int, feed: Feed
-) -> tuple[nn.Module, mho.WriteStep]:
-    scheme = SCHEMES[job.scheme]
-    assert scheme.step is not None
-    closed = mho.Verify(read_first=True)
-    hardware = job.hardware.replace(programming=closed) if scheme.verify else job.hardware
+) -> nn.Module:
+    """The network on the arrays of a chip, calibrated."""
+    closed, verify = mho.Verify(read_first=True), SCHEMES[job.scheme].verify
+    hardware = job.hardware.replace(programming=closed) if verify else job.hardware
     generator = torch.Generator().manual_seed(seed)
     net = mho.convert(model, hardware, generator=generator, first_chip=job.chip)
     if job.corrected:
         mho.correct(net)
     mho.calibrate(net, feed.sample(config.calibration))
-    setting = Setting(config, net, job.network == "cnn", feed.epoch_steps, seed)
-    return net, scheme.step(setting)
+    return net
 
 
 def snapshot(net: nn.Module, write: mho.WriteStep, prices: str) -> dict[str, float]:

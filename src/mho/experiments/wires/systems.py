@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import nullcontext
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 
@@ -12,7 +12,7 @@ import mho
 from mho.experiments.bmcnn.network import train as train_binarized
 from mho.experiments.bmcnn.points import Bench
 from mho.experiments.bmcnn.points import Point as Binarized
-from mho.experiments.experiment import ExperimentConfig, plain_accuracy
+from mho.experiments.experiment import plain_accuracy
 from mho.experiments.metaplastic.training import Job as Lifelong
 from mho.experiments.metaplastic.training import Learner
 from mho.experiments.run import Run
@@ -23,12 +23,10 @@ from mho.experiments.wires.config import System, WiresConfig
 from mho.experiments.wires.plan import Point, Row, claimed, measured, points
 from mho.learning.layer import memristive_layers
 
-C = TypeVar("C", bound=ExperimentConfig)
-
 
 def write_once(config: WiresConfig, run: Run) -> list[Row]:
     """The binarized network, trained without wires or spread, mapped to many chips."""
-    own = _own(config, config.bmcnn).replace(chips=config.chips)
+    own = config.part(config.bmcnn).replace(chips=config.chips)
     architecture = own.architecture
     net = train_binarized(
         own, architecture, run, kind="plain", number=0, epochs=own.epochs, name="bmcnn: training"
@@ -65,7 +63,7 @@ class Trained(NamedTuple):
 
 def in_place(config: WiresConfig, run: Run, tile: int, loop: float, **changes: Any) -> Trained:
     """The network trained in place; `loop`: through wires of so many ohm a segment."""
-    own = _own(config, config.siamese).replace(**changes)
+    own = config.part(config.siamese).replace(**changes)
     hardware = own.hardware.replace(
         tile=(tile, tile), wire_resistance=loop, wire_refresh=config.refresh
     )
@@ -75,7 +73,7 @@ def in_place(config: WiresConfig, run: Run, tile: int, loop: float, **changes: A
 
 def lifelong(config: WiresConfig, run: Run, tile: int, loop: float) -> Trained:
     """The network of several tasks, likewise."""
-    own = _own(config, config.metaplastic)
+    own = config.part(config.metaplastic)
     hardware = own.hardware.replace(
         tile=(tile, tile), wire_resistance=loop, wire_refresh=config.refresh
     )
@@ -138,11 +136,6 @@ def refreshed(config: WiresConfig, run: Run, every: int) -> dict[str, Any]:
     held_out = mho.data.load("mnist", "validation")
     accuracy = plain_accuracy(trained.net, held_out, config.torch_device(), flat=False)
     return {"accuracy": 100 * accuracy, "staleness": 100 * staleness}
-
-
-def _own(config: WiresConfig, system: C) -> C:
-    """The settings of a system, with the seed and the machine of this run."""
-    return system.replace(seed=config.seed, device=config.device, prices=config.prices)
 
 
 def _inputs(config: WiresConfig, task: str) -> Tensor:

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from mho.config import Range
-from mho.errors import invalid
 from mho.physics.cell import Traits
-from mho.physics.dynamics.model import DynamicModel
+from mho.physics.dynamics.resistive import Resistive
 from mho.physics.dynamics.windows import Window
 
 
-class IonDrift(DynamicModel):
-    """State x = doped share of the film, 0 to 1; a positive voltage makes it grow.
+class IonDrift(Resistive):
+    """State x = doped share of the film, 0 (R_off) to 1 (R_on); a positive voltage makes it grow.
 
         v = (R_on x + R_off (1 - x)) i
         dx/dt = (mu R_on / D^2) i f(x)
@@ -27,21 +25,12 @@ class IonDrift(DynamicModel):
 
     family: ClassVar[str] = "ion-drift"
 
-    r_on: Annotated[float, Range(above=0.0)]
-    """Resistance of the film doped throughout [ohm]."""
-    r_off: Annotated[float, Range(above=0.0)]
-    """Resistance of the film without dopants [ohm]."""
     mobility: Annotated[float, Range(above=0.0)]
     """Mobility of the dopants [m^2/V/s]."""
     depth: Annotated[float, Range(above=0.0)]
     """Thickness of the film [m]."""
     window: Window | None = None
     """Slows drift towards the ends; none: undiminished up to them."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.r_on >= self.r_off:
-            raise invalid("IonDrift.r_on", self.r_on, f"below r_off = {self.r_off:g} ohm")
 
     def ends(self, traits: Traits) -> tuple[Any, Any]:
         """0 and 1."""
@@ -55,29 +44,12 @@ class IonDrift(DynamicModel):
         drift = p.mobility * p.r_on / p.depth**2 * self.current(x, v, traits)
         return drift if self.window is None else drift * self.window.factor(x, v >= 0)
 
-    def current(
-        self, x: Float[Tensor, "*#n"], v: Float[Tensor, "*#n"], traits: Traits
-    ) -> Float[Tensor, "*#n"]:
-        """v / R(x) [A]."""
-        return v / self._resistance(x, traits)
-
-    def slope(
-        self, x: Float[Tensor, "*#n"], v: Float[Tensor, "*#n"], traits: Traits
-    ) -> Float[Tensor, "*#n"]:
-        """1 / R(x) [S]."""
-        return (1 / self._resistance(x, traits)).expand(torch.broadcast_shapes(x.shape, v.shape))
-
-    def voltage(
-        self, x: Float[Tensor, "*#n"], i: Float[Tensor, "*#n"], traits: Traits
-    ) -> Float[Tensor, "*#n"]:
-        """i R(x) [V]."""
-        return i * self._resistance(x, traits)
+    def resistance(self, x: Float[Tensor, "*#n"], traits: Traits) -> Float[Tensor, "*#n"]:
+        """R_off - (R_off - R_on) x [ohm]."""
+        p = self.values(traits)
+        return p.r_off - (p.r_off - p.r_on) * x
 
     def state_of(self, g: Float[Tensor, "*#n"], traits: Traits) -> Float[Tensor, "*#n"]:
         """(R_off - 1 / g) / (R_off - R_on)."""
         p = self.values(traits)
         return ((p.r_off - 1 / g) / (p.r_off - p.r_on)).clamp(*self.limits(traits, g))
-
-    def _resistance(self, x: Tensor, traits: Traits) -> Tensor:
-        p = self.values(traits)
-        return p.r_off - (p.r_off - p.r_on) * x

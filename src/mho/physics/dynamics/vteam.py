@@ -11,11 +11,11 @@ from torch import Tensor
 from mho.config import Range
 from mho.errors import invalid
 from mho.physics.cell import Traits
-from mho.physics.dynamics.model import DynamicModel
+from mho.physics.dynamics.resistive import Resistive
 from mho.physics.dynamics.windows import Window
 
 
-class Vteam(DynamicModel):
+class Vteam(Resistive):
     """State w [m] between w_on (low resistance) and w_off; a positive voltage RESETs.
 
         dw/dt = k_off (v / v_off - 1)^alpha_off f(w)    v > v_off > 0
@@ -29,10 +29,6 @@ class Vteam(DynamicModel):
 
     family: ClassVar[str] = "vteam"
 
-    r_on: Annotated[float, Range(above=0.0)]
-    """Resistance at w_on [ohm]."""
-    r_off: Annotated[float, Range(above=0.0)]
-    """Resistance at w_off [ohm]."""
     w_on: Annotated[float, Range(least=0.0)] = 0.0
     """State of low resistance [m]."""
     w_off: Annotated[float, Range(above=0.0)] = 3e-9
@@ -56,8 +52,6 @@ class Vteam(DynamicModel):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.r_on >= self.r_off:
-            raise invalid("Vteam.r_on", self.r_on, f"below r_off = {self.r_off:g} ohm")
         if self.w_on >= self.w_off:
             raise invalid("Vteam.w_on", self.w_on, f"below w_off = {self.w_off:g} m")
 
@@ -77,23 +71,12 @@ class Vteam(DynamicModel):
             return (off + on).expand(torch.broadcast_shapes(x.shape, off.shape, on.shape))
         return (off + on) * self.window.factor(self._share(x, traits), v >= 0)
 
-    def current(
-        self, x: Float[Tensor, "*#n"], v: Float[Tensor, "*#n"], traits: Traits
-    ) -> Float[Tensor, "*#n"]:
-        """v / R(w) [A]."""
-        return v / self._resistance(x, traits)
-
-    def slope(
-        self, x: Float[Tensor, "*#n"], v: Float[Tensor, "*#n"], traits: Traits
-    ) -> Float[Tensor, "*#n"]:
-        """1 / R(w) [S]."""
-        return (1 / self._resistance(x, traits)).expand(torch.broadcast_shapes(x.shape, v.shape))
-
-    def voltage(
-        self, x: Float[Tensor, "*#n"], i: Float[Tensor, "*#n"], traits: Traits
-    ) -> Float[Tensor, "*#n"]:
-        """i R(w) [V]."""
-        return i * self._resistance(x, traits)
+    def resistance(self, x: Float[Tensor, "*#n"], traits: Traits) -> Float[Tensor, "*#n"]:
+        """R(w) [ohm]."""
+        p, s = self.values(traits), self._share(x, traits)
+        if self.form == "linear":
+            return p.r_on + (p.r_off - p.r_on) * s
+        return p.r_on * (p.r_off / p.r_on) ** s
 
     def state_of(self, g: Float[Tensor, "*#n"], traits: Traits) -> Float[Tensor, "*#n"]:
         """w at which R is 1 / g [m]."""
@@ -107,9 +90,3 @@ class Vteam(DynamicModel):
     def _share(self, x: Tensor, traits: Traits) -> Tensor:
         p = self.values(traits)
         return (x - p.w_on) / (p.w_off - p.w_on)
-
-    def _resistance(self, x: Tensor, traits: Traits) -> Tensor:
-        p, s = self.values(traits), self._share(x, traits)
-        if self.form == "linear":
-            return p.r_on + (p.r_off - p.r_on) * s
-        return p.r_on * (p.r_off / p.r_on) ** s
