@@ -102,13 +102,17 @@ class Tiling:
 
     def cells(self, weights: Int[Tensor, " n"]) -> Int64[Tensor, "n terms"]:
         """Flat cell positions (n, terms) of flat weight positions (n,) in (out, in), int64."""
-        if self.table.device != weights.device:
-            object.__setattr__(self, "table", self.table.to(weights.device))
-        return self.table.index_select(0, weights).long()
+        return self.table(weights.device).index_select(0, weights).long()
+
+    def table(self, device: torch.device) -> Int32[Tensor, "weights terms"]:
+        """Flat cell positions (out * in, terms) of all weights, their own cells first."""
+        if self._table.device != device:
+            object.__setattr__(self, "_table", self._table.to(device))
+        return self._table
 
     @cached_property
-    def table(self) -> Int32[Tensor, "weights terms"]:
-        """Cell positions of all weights (out * in, terms), where cells were last asked for."""
+    def _table(self) -> Tensor:
+        """The table, made when cells are first written."""
         out = torch.arange(self.out_features).unsqueeze(1)
         row = torch.arange(self.in_features)
         tile_row, tile_col = row // self.rows, out // self.cols
@@ -129,4 +133,4 @@ class Tiling:
 
     def __getstate__(self) -> dict[str, object]:
         """Copies and pickles make the table anew."""
-        return {k: v for k, v in self.__dict__.items() if k != "table"}
+        return {k: v for k, v in self.__dict__.items() if k != "_table"}

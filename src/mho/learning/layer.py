@@ -130,6 +130,10 @@ class ArrayLayer(ReadArrays):
         if not math.isfinite(self.weight.detach().sum()) and not torch.isfinite(self.weight).all():
             raise invalid(f"{type(self).__name__}.weight", "nan or inf", "finite numbers only")
 
+    def bound(self, threshold: float) -> float:
+        """Distance of a weight from its programmed level beyond which it is stale; 0: any."""
+        return threshold * self.step if threshold else -1.0
+
     def stale(self, threshold: float) -> tuple[Tensor, Tensor]:
         """Flat positions (n,) and shadows (n,) of weights more than `threshold` steps from their
         programmed level; 0: of all weights.
@@ -137,7 +141,7 @@ class ArrayLayer(ReadArrays):
         Raises:
             ValueError: a shadow weight is not finite.
         """
-        bound = threshold * self.step if threshold else -1.0
+        bound = self.bound(threshold)
         matrix = self._matrix()
         weights, shadow, finite = positions_apart(matrix, self.target, bound, self.full_scale)
         if not finite:
@@ -152,7 +156,7 @@ class ArrayLayer(ReadArrays):
         if line is not None and native(effective, target):
             fold_weights(
                 *(weights.numpy(), index.numpy(), self._values.numpy(), self.full_scale),
-                *(crossbar.tiling.table.numpy(), crossbar.shown.numpy()),
+                *(crossbar.tiling.table(target.device).numpy(), crossbar.shown.numpy()),
                 *(line, self.scale, effective.numpy(), target.numpy()),
             )
             return

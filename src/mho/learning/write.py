@@ -6,7 +6,6 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -15,12 +14,10 @@ from torch.utils.hooks import RemovableHandle
 from mho.errors import invalid, unknown
 from mho.hardware.crossbar import write_together
 from mho.hardware.instrument import InstrumentError
-from mho.kernels import native
-from mho.kernels.write import plan_writes
 from mho.learning.feedback import ReadBack
 from mho.learning.layer import ArrayLayer, memristive_layers
+from mho.learning.plan import Plan, plan, plan_apart
 from mho.learning.policy import Stale, WritePolicy
-from mho.learning.quantizer import level_index
 from mho.learning.rules import Observes, State, Steers, Synapses, Update, UpdateRule
 
 
@@ -104,7 +101,22 @@ class WriteStep:
                 self._apply_rules(name, layer)
             self._steered.clear()
         layers = list(self._layers.values())
-        stale = find_stale(layers, list(self._threshold.values()))
+        written = write_planned(layers, self._plans(layers))
+        if self._feedback is not None:
+            for (name, layer), weights in zip(self._layers.items(), written, strict=True):
+                bound = (self._threshold[name] or 0.5) * layer.step
+                self._feedback.after(layer, weights, bound, self._read[name])
+                if self.rules:
+                    self._before[name].copy_(layer.weight)
+        return Written(sum(map(len, written)), self._size)
+
+    def _plans(self, layers: Sequence[ArrayLayer]) -> list[Plan]:
+        """What threshold, feedback and policies leave to be written, layer by layer."""
+        thresholds = self._threshold.values()
+        if self._feedback is None and not self._policies:
+            given = zip(layers, thresholds, strict=True)
+            return [plan_apart(layer, threshold, self._rewrite) for layer, threshold in given]
+        stale = find_stale(layers, list(thresholds))
         if self._feedback is not None:
             given = zip(layers, stale, self._read.values(), strict=True)
             stale = [self._feedback.wanted(*each) for each in given]
@@ -113,14 +125,7 @@ class WriteStep:
             for policy, state in zip(self._policies, self._policy_states, strict=True):
                 found = policy.select(found, state)
             stale = [(s.weights, s.shadow) for s in found]
-        written = write_stale(layers, stale, rewrite=self._rewrite)
-        if self._feedback is not None:
-            for (name, layer), weights in zip(self._layers.items(), written, strict=True):
-                bound = (self._threshold[name] or 0.5) * layer.step
-                self._feedback.after(layer, weights, bound, self._read[name])
-                if self.rules:
-                    self._before[name].copy_(layer.weight)
-        return Written(sum(map(len, written)), self._size)
+        return [plan(*each, self._rewrite) for each in zip(layers, stale, strict=True)]
 
     def _apply_rules(self, name: str, layer: ArrayLayer) -> None:
         weight, before = layer.weight, self._before[name]
@@ -276,7 +281,11 @@ def write_stale(
     Returns:
         Flat positions of the weights of which a cell was programmed, layer by layer.
     """
-    plans = [_plan(*each, rewrite) for each in zip(layers, stale, strict=True)]
+    return write_planned(layers, [plan(*each, rewrite) for each in zip(layers, stale, strict=True)])
+
+
+def write_planned(layers: Sequence[ArrayLayer], plans: Sequence[Plan]) -> list[Tensor]:
+    """Carry out plans, all layers in one physical step; returns as `write_stale` does."""
     try:
         write_together(
             [(layer.crossbar, p.cells, p.levels) for layer, p in zip(layers, plans, strict=True)]
@@ -285,11 +294,11 @@ def write_stale(
         for layer in layers:  # what had been programmed by then is no longer stale
             layer.refresh()
         raise
-    for layer, plan in zip(layers, plans, strict=True):
-        if len(plan.weights):
-            layer.update(plan.weights, plan.to)
+    for layer, each in zip(layers, plans, strict=True):
+        if len(each.weights):
+            layer.update(each.weights, each.to)
         layer.mark_written()
-    return [plan.weights for plan in plans]
+    return [each.weights for each in plans]
 
 
 class _Steered(NamedTuple):
@@ -300,44 +309,6 @@ class _Steered(NamedTuple):
     """Torch's counter of its changes, after the rules' own."""
     loss: Tensor
     """Gradient as the loss alone gave it."""
-
-
-class _Plan(NamedTuple):
-    """What a write step does to one layer."""
-
-    weights: Tensor
-    """Flat positions (n,) of the weights to write."""
-    to: Tensor
-    """Index (n,) of the level each of them gets."""
-    cells: Tensor
-    """Flat positions (k,) of the cells to program."""
-    levels: Tensor
-    """Their new levels (k,)."""
-
-
-def _plan(layer: ArrayLayer, stale: tuple[Tensor, Tensor], rewrite: bool) -> _Plan:
-    """How to bring stale weights to their nearest level."""
-    weights, shadow = stale
-    tiling, level, codes = layer.crossbar.tiling, layer.crossbar.level, layer.codes
-    if native(shadow):
-        n, own = len(weights), codes.shape[1]
-        kept, index, cells = (np.empty(k, np.int64) for k in (n, n, n * own))
-        wanted = np.empty(n * own, np.int16)
-        m, k = plan_writes(
-            *(weights.numpy(), shadow.numpy(), layer.full_scale, codes.numpy()),
-            *(tiling.table.numpy(), level.numpy(), rewrite, kept, index, cells, wanted),
-        )
-        return _Plan(*map(torch.from_numpy, (kept[:m], index[:m], cells[:k], wanted[:k])))
-    index = level_index(shadow, layer.full_scale, layer.hardware.levels)
-    levels = codes[index]
-    cells = tiling.cells(weights)[:, : levels.shape[1]]
-    changed = levels != level.flatten()[cells]
-    moved = changed.any(1)
-    if rewrite:
-        changed |= ~moved.unsqueeze(1)
-    else:
-        weights, index = weights[moved], index[moved]
-    return _Plan(weights, index, cells[changed], levels[changed])
 
 
 def _measured(layer: ArrayLayer, stale: tuple[Tensor, Tensor]) -> Stale:

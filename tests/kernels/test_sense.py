@@ -1,0 +1,132 @@
+"""Layers compute the same in compiled code and in torch."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+import mho
+from mho.hardware.converters import Converter
+from mho.hardware.streams import key
+from mho.kernels.normal import normals
+from mho.learning.conv import MemristiveConv2d
+from mho.learning.layer import memristive_layers
+from mho.learning.reading import row_size
+
+READERS = ("hardware.converters", "hardware.sensing", "learning.reading", "learning.conv")
+CELL = mho.MultiLevel(g_min=10e-6, g_max=90e-6, levels=4, sigma=(2e-6,), device_spread=0.02)
+LAYERS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
+    "linear": (lambda: nn.Linear(23, 6), (6, 23)),
+    "linear, no bias": (lambda: nn.Linear(23, 6, bias=False), (6, 23)),
+    "conv": (lambda: nn.Conv2d(3, 4, 3), (6, 3, 8, 7)),
+    "conv, strided": (lambda: nn.Conv2d(3, 4, (3, 2), (2, 3), 1, (1, 2)), (6, 3, 8, 9)),
+    "conv, reflecting": (lambda: nn.Conv2d(3, 4, 3, 1, 1, padding_mode="reflect"), (6, 3, 8, 7)),
+}
+WAYS: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "by column": {"adc_range": "column"},
+    "saturating": {"coverage": 0.9},
+    "serial": {"serial_inputs": True},
+    "sliced": {"slices": 3, "coverage": 0.9},
+    "exact": {"dac_bits": None, "adc_bits": None},
+}
+
+
+def in_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have layers read without kernels."""
+    for module in READERS:
+        monkeypatch.setattr(f"mho.{module}.native", lambda *tensors: False)
+
+
+def passes(which: str, hardware: mho.Hardware, chips: int | None) -> list[Tensor]:
+    """Output of a fresh network of one layer after another, and all gradients."""
+    make, shape = LAYERS[which]
+    torch.manual_seed(3)
+    net = mho.convert(nn.Sequential(make()), hardware, chips, generator=torch.Generator())
+    x = torch.randn(shape, generator=torch.Generator().manual_seed(5)).requires_grad_()
+    mho.calibrate(net, x.detach())
+    y = net(x)
+    y.backward(torch.linspace(-1, 2, y.numel()).view_as(y))
+    with torch.no_grad():
+        alone = net(x)
+    return [y.detach(), alone, x.grad, *(p.grad for p in net.parameters())]  # type: ignore[list-item]
+
+
+@pytest.mark.parametrize("chips", [None, 3])
+@pytest.mark.parametrize("adc_per_tile", [True, False])
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("which", LAYERS)
+def test_a_layer_is_the_same_compiled_and_in_torch(
+    which: str, way: str, adc_per_tile: bool, chips: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = {"dac_bits": 5, "adc_bits": 5, "adc_per_tile": adc_per_tile} | WAYS[way]
+    hardware = mho.Hardware(device=CELL, tile=(7, 24), programming=mho.OpenLoop(), **options)
+    compiled = passes(which, hardware, chips)
+    in_torch(monkeypatch)
+    for one, two in zip(compiled, passes(which, hardware, chips), strict=True):
+        torch.testing.assert_close(one, two, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("own", [{}, {-1: 7}])
+def test_not_a_number_stays_so_and_stops_the_gradient(own: dict[int, int]) -> None:
+    converter = Converter("ADC", 4, 1.0, chips=1, own=own)
+    converter.ranges = [1.0] * (7 if own else 1)
+    x = torch.linspace(-2, 2, 21).view(3, 7)
+    x[1, 2] = torch.nan
+    x.requires_grad_()
+    y = converter(x)
+    y.backward(torch.ones_like(y))
+    assert y.isnan().nonzero().tolist() == [[1, 2]]
+    assert torch.equal(x.grad, (x.detach().abs() < 15 / 14).float())
+
+
+def test_a_network_passes_not_a_number_on() -> None:
+    hardware = mho.Hardware(device=CELL.replace(read_noise=0.01), dac_bits=4, adc_bits=4)
+    net = mho.convert(nn.Sequential(nn.Linear(5, 3)), hardware)
+    x = torch.ones(2, 5)
+    mho.calibrate(net, x)
+    x[1, 0] = torch.nan
+    assert net(x).isnan().all(1).tolist() == [False, True]
+
+
+@pytest.mark.parametrize("which", [name for name in LAYERS if name.startswith("conv")])
+def test_sizes_of_patches_are_those_of_a_convolution(which: str) -> None:
+    make, shape = LAYERS[which]
+    torch.manual_seed(0)
+    plain = make()
+    assert isinstance(plain, nn.Conv2d)
+    (layer,) = memristive_layers(mho.convert(plain, mho.Hardware(device=CELL))).values()
+    assert isinstance(layer, MemristiveConv2d)
+    x = torch.randn(shape)
+    ones = torch.ones(1, *plain.weight.shape[1:])
+    pad = plain.padding if plain.padding_mode == "zeros" else 1
+    expected = F.conv2d(x.square(), ones, None, plain.stride, pad, plain.dilation).sqrt()  # type: ignore[call-overload]
+    if plain.padding_mode != "zeros":
+        x = F.pad(x, (1, 1, 1, 1), mode=plain.padding_mode)
+        expected = F.conv2d(x.square(), ones, None, plain.stride, 0, plain.dilation).sqrt()
+    torch.testing.assert_close(layer._input_size(x), expected)
+
+
+def test_sizes_of_rows_are_their_norms() -> None:
+    x = torch.randn(2, 3, 101)
+    torch.testing.assert_close(row_size(x), x.norm(dim=-1, keepdim=True))
+
+
+@pytest.mark.parametrize("which", ["linear", "conv"])
+def test_noise_of_a_read_is_the_stream_of_its_chip(which: str) -> None:
+    make, shape = LAYERS[which]
+    hardware = mho.Hardware(device=CELL.replace(read_noise=0.05))
+    net = mho.convert(make(), hardware, generator=torch.Generator())
+    (layer,) = memristive_layers(net).values()
+    x = torch.randn(shape)
+    with torch.no_grad():
+        z = net(x) - layer._product(x, layer.effective[0]) - layer._along_columns(layer.bias)
+        z /= layer._input_size(x) * layer.full_scale * 0.05 * 2**0.5
+    expected = np.empty(z.numel(), np.float32)
+    crossbar = layer.crossbar
+    normals(expected, np.uint64(key(crossbar.seed, 0, "read", crossbar.vectors)), 0)
+    torch.testing.assert_close(z.flatten(), torch.from_numpy(expected), rtol=1e-3, atol=1e-4)
