@@ -112,7 +112,7 @@ class Converter:
             return x, None
         if self.calibrating:
             self._widen(x)
-        if self.tally is None and not self.own and native(x):
+        if self.tally is None and native(x) and not self.own:
             return self._quantized(x.detach(), chips, keep)
         folded, lsb, inverse = self._grid(x, chips)
         if self.tally is not None:

@@ -20,6 +20,7 @@ from mho.hardware.streams import ChipNoise, JoinedNoise
 from mho.hardware.tiling import Tiling
 from mho.kernels import native
 from mho.kernels.land import land_cells
+from mho.kernels.views import Views
 from mho.kernels.write import keep_broken, record_writes
 from mho.physics import MultiLevel, OpenLoop, Present, Programmed, Verify
 
@@ -31,10 +32,10 @@ UNFORMED = -1
 
 
 _BOOKS = (
-    *("conductance", "level", "writes", "pulses"),
+    *("fault", "conductance", "level", "writes", "pulses"),
     *("set_pulses", "row_pulses", "reads", "row_reads"),
 )
-"""Buffers that every programming event is entered into."""
+"""Buffers that a programming event sees or is entered into."""
 
 
 _NO_OFFSET = np.empty((0, 0, 0, 0), np.float32)
@@ -128,6 +129,7 @@ class Crossbar(nn.Module):
         for count in ("set_pulses", "reads", "row_pulses", "row_reads"):
             self.register_buffer(count, torch.zeros(len(chips), dtype=torch.int64))
         self._trait_names: tuple[str, ...] = ()
+        self._books, self._offset = Views(_BOOKS), Views(["trait_offset"])
         self.ageing = Ageing(hardware, seed, chips, tiling.shape) if hardware.ages else None
         self._make()
         self._look()
@@ -139,6 +141,7 @@ class Crossbar(nn.Module):
         self._wired = bool(self.hardware.wires) and self.arrays is None
         fluctuates = self.ageing is not None and self.ageing.fluctuates
         self._shown = "seen" if self._wired or fluctuates else "conductance"
+        self._lands = self._shown == "conductance" and _lands(self.hardware)
         for name in ("seen", "unsolved", "misjudged"):
             self._buffers.pop(name, None)
         if self._shown == "seen":
@@ -303,14 +306,6 @@ class Crossbar(nn.Module):
         some = torch.arange(len(levels), device=levels.device) if cells is None else cells
         record.program(self, some, levels)
 
-    @property
-    def _lands(self) -> bool:
-        """Whether `_land` can program: pulses that land afresh, and nothing else befalls a cell."""
-        hardware = self.hardware
-        plain = isinstance(hardware.device, MultiLevel) and not hardware.device.closes
-        blind = isinstance(hardware.programming, OpenLoop)
-        return plain and blind and self.ageing is None and self._shown == "conductance"
-
     def _land(self, cells: Tensor, levels: Tensor) -> None:
         """What `_write_kind` does for one crossbar that `_lands`, in compiled code."""
         device = self.hardware.device
@@ -318,12 +313,11 @@ class Crossbar(nn.Module):
         words = ("program", self.programmings)
         self.__dict__["programmings"] += 1
         z = ChipNoise(self.seed, self.chips, words, tuple(levels.shape)).normal()
-        offset = self._buffers.get("trait_offset")
         line, sigma = device.landing
         land_cells(
             *(cells.numpy(), levels.numpy(), z.numpy()),
-            *(_NO_OFFSET if offset is None else offset.numpy(), line, sigma),
-            *(self._buffer(name).numpy() for name in ("fault", *_BOOKS)),
+            *(self._offset(self._buffers)[0] if self._trait_names else _NO_OFFSET, line, sigma),
+            *self._books(self._buffers),
             width=self.tiling.width,
         )
         self.wear(1)
@@ -355,8 +349,8 @@ class Crossbar(nn.Module):
             self._estimate(cells, landed)
         if cells is not None and native(landed):
             outcome = (cells, level, held, landed, pulses, reads)
-            books = (self._buffer(name) for name in _BOOKS)
-            record_writes(*(t.numpy() for t in (*outcome, *books)), width=self.tiling.width)
+            _, *books = self._books(self._buffers)
+            record_writes(*(t.numpy() for t in outcome), *books, width=self.tiling.width)
         else:
             self._record(request, landed, pulses, reads)
         self.wear(scheme.most_pulses(self.hardware.device))
@@ -544,6 +538,12 @@ def _write_kind(wanted: Sequence[tuple[Crossbar, _Request]]) -> Programmed:
         part = slice(start, start := start + len(request.level))
         crossbar._commit(request, *(each[:, part] for each in done))
     return done
+
+
+def _lands(hardware: Hardware) -> bool:
+    """Whether `Crossbar._land` can program: pulses that land afresh, and nothing else happens."""
+    plain = isinstance(hardware.device, MultiLevel) and not hardware.device.closes
+    return plain and isinstance(hardware.programming, OpenLoop) and not hardware.ages
 
 
 def _joined(tensors: Sequence[Tensor]) -> Tensor:

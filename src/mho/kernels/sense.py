@@ -11,8 +11,8 @@ import numpy as np
 from mho.kernels.compiled import compiled
 from mho.kernels.normal import normals
 
-ROWS = 64
-"""Rows whose noise is drawn at a time."""
+NUMBERS = 1 << 13
+"""Numbers of the noise that are drawn at a time, or those of one row or map if these are more."""
 
 
 @compiled
@@ -88,11 +88,12 @@ def sense_rows(
     every, sizes = y.reshape(-1), size.reshape(-1)
     n = every.size // columns // chips
     each = n // step.shape[1]
-    z = np.empty(ROWS * columns, np.float32)
+    together = max(1, NUMBERS // columns)
+    z = np.empty(together * columns, np.float32)
     edge, deviation, saturated = np.float32(most), np.float32(noise), 0
     for chip in range(chips):
-        for begin in range(0, n, ROWS):
-            end = min(begin + ROWS, n)
+        for begin in range(0, n, together):
+            end = min(begin + together, n)
             if noise > 0:
                 normals(z[: (end - begin) * columns], keys[chip], begin * columns)
             for i in range(begin, end):
@@ -136,7 +137,8 @@ def sense_maps(
     pixels, chips = high * wide, step.shape[0]
     every, sizes = y.reshape(-1), size.reshape(-1)
     n = every.size // (columns * pixels) // chips
-    z = np.empty(pixels, np.float32)
+    together = min(columns, max(1, NUMBERS // pixels))
+    z = np.empty(together * pixels, np.float32)
     edge, deviation, saturated = np.float32(most), np.float32(noise), 0
     for image in range(chips * n):
         chip = image // n
@@ -145,9 +147,13 @@ def sense_maps(
             first = (image * columns + j) * pixels
             plane, per, lsb = every[first : first + pixels], inverse[chip, 0, j], step[chip, 0, j]
             if noise > 0:
-                normals(z, np.uint64(keys[chip]), first - chip * n * columns * pixels)
+                if j % together == 0:
+                    count = min(together, columns - j) * pixels
+                    begin = first - chip * n * columns * pixels
+                    normals(z[:count], np.uint64(keys[chip]), begin)
+                own = z[j % together * pixels :]
                 for k in range(pixels):
-                    plane[k] += deviation * across[k] * z[k]
+                    plane[k] += deviation * across[k] * own[k]
             if most == 0:
                 continue
             if kept.size:

@@ -161,13 +161,13 @@ class MemristiveConv2d(ArrayLayer, nn.Conv2d):
     def _from_rows(self, y: Tensor, x: Tensor) -> Tensor:
         return y.unflatten(0, (x.shape[0], *self._map_size(x))).movedim(-1, 1)
 
-    def _map_size(self, x: Tensor) -> tuple[int, ...]:
+    def _map_size(self, x: Tensor) -> tuple[int, int]:
         """Height and width of the outputs of inputs x, padded if the convolution cannot."""
-        padded = (n + 2 * p for n, p in zip(x.shape[-2:], self._pad or (0, 0), strict=True))
-        return tuple(
-            (n - d * (k - 1) - 1) // s + 1
-            for n, d, k, s in zip(padded, self.dilation, self.kernel_size, self.stride, strict=True)
-        )
+        (high, wide), (down, along), (apart, beside) = self.kernel_size, self.stride, self.dilation
+        above, left = self._pad or (0, 0)
+        height = x.shape[-2] + 2 * above - apart * (high - 1) - 1
+        width = x.shape[-1] + 2 * left - beside * (wide - 1) - 1
+        return height // down + 1, width // along + 1
 
 
 def _window_sums(x: Tensor, dim: int, size: int, dilation: int) -> Tensor:
