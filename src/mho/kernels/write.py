@@ -8,8 +8,6 @@ from mho.kernels.compiled import compiled
 
 BLOCK = 256
 """Weights compared at a time."""
-SHARE = 16
-"""Weights for each of which there is room for one that is apart, before room is made for all."""
 
 
 @compiled
@@ -112,39 +110,6 @@ def plan_writes(
         kept[m], index[m] = weight, nearest
         m += 1
     return m, k
-
-
-@compiled
-def plan_apart(
-    w: np.ndarray,
-    target: np.ndarray,
-    bound: float,
-    full_scale: float,
-    codes: np.ndarray,
-    table: np.ndarray,
-    level: np.ndarray,
-    rewrite: bool,
-) -> tuple[bool, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """`find_apart`, then `plan_writes`.
-
-    Returns:
-        Whether what was found is finite; `kept`, `index`, `cells` and `wanted` of `plan_writes`.
-    """
-    room = w.size // SHARE + 1
-    while True:
-        found, shadow = np.empty(room, np.int64), np.empty(room, np.float32)
-        n, finite = find_apart(w, target, bound, full_scale, found, shadow)
-        if n <= room:
-            break
-        room = n
-    kept, index = np.empty(n, np.int64), np.empty(n, np.int64)
-    most = n * codes.shape[1]
-    cells, wanted = np.empty(most, np.int64), np.empty(most, np.int16)
-    m, k = plan_writes(
-        *(found[:n], shadow[:n], full_scale, codes, table, level, rewrite),
-        *(kept, index, cells, wanted),
-    )
-    return finite, kept[:m], index[:m], cells[:k], wanted[:k]
 
 
 @compiled

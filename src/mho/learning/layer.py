@@ -14,6 +14,7 @@ from mho.errors import invalid
 from mho.hardware import Crossbar, Hardware, Tiling
 from mho.hardware.predistortion import predistorted
 from mho.kernels import native
+from mho.kernels.views import Views
 from mho.kernels.write import fold_weights
 from mho.learning.compare import positions_apart
 from mho.learning.quantizer import level_index, level_value
@@ -66,7 +67,8 @@ class ArrayLayer(ReadArrays):
         index = torch.arange(hardware.levels, device=matrix.device)
         codes = hardware.cells.own(index, hardware.levels, hardware.device.states)
         self.register_buffer("codes", codes.to(torch.int16), persistent=False)
-        self._values = level_value(index.cpu(), 1.0, hardware.levels)
+        self._values = level_value(index.cpu(), 1.0, hardware.levels).numpy()
+        self._views = Views(["effective", "target"])
         line = hardware.cells.line(hardware.device.window)
         self._line = None if line is None else np.array(line, np.float32)
         shape = (self.chips, *matrix.shape)
@@ -130,10 +132,6 @@ class ArrayLayer(ReadArrays):
         if not math.isfinite(self.weight.detach().sum()) and not torch.isfinite(self.weight).all():
             raise invalid(f"{type(self).__name__}.weight", "nan or inf", "finite numbers only")
 
-    def bound(self, threshold: float) -> float:
-        """Distance of a weight from its programmed level beyond which it is stale; 0: any."""
-        return threshold * self.step if threshold else -1.0
-
     def stale(self, threshold: float) -> tuple[Tensor, Tensor]:
         """Flat positions (n,) and shadows (n,) of weights more than `threshold` steps from their
         programmed level; 0: of all weights.
@@ -141,9 +139,10 @@ class ArrayLayer(ReadArrays):
         Raises:
             ValueError: a shadow weight is not finite.
         """
-        bound = self.bound(threshold)
-        matrix = self._matrix()
-        weights, shadow, finite = positions_apart(matrix, self.target, bound, self.full_scale)
+        bound, shadow = threshold * self.step if threshold else -1.0, self.weight.detach()
+        shadow = shadow if shadow.is_contiguous() else shadow.contiguous()
+        target = self.target.view(shadow.shape)
+        weights, shadow, finite = positions_apart(shadow, target, bound, self.full_scale)
         if not finite:
             self.check_finite()
         return weights, shadow
@@ -154,10 +153,11 @@ class ArrayLayer(ReadArrays):
         effective, target, crossbar = self.effective, self.target, self.crossbar
         line = None if crossbar.due or self.parts is not None else self._line
         if line is not None and native(effective, target):
+            realized, stands = self._views(self._buffers)
             fold_weights(
-                *(weights.numpy(), index.numpy(), self._values.numpy(), self.full_scale),
+                *(weights.numpy(), index.numpy(), self._values, self.full_scale),
                 *(crossbar.tiling.table(target.device).numpy(), crossbar.shown.numpy()),
-                *(line, self.scale, effective.numpy(), target.numpy()),
+                *(line, self.scale, realized, stands),
             )
             return
         cells = crossbar.tiling.cells(weights)

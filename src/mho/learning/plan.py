@@ -10,7 +10,6 @@ from jaxtyping import Int, Int64
 from torch import Tensor
 
 from mho.kernels import native
-from mho.kernels.write import plan_apart as plan_apart_compiled
 from mho.kernels.write import plan_writes
 from mho.learning.layer import ArrayLayer
 from mho.learning.quantizer import level_index
@@ -38,6 +37,8 @@ def plan(layer: ArrayLayer, stale: tuple[Tensor, Tensor], rewrite: bool) -> Plan
         rewrite: program all own cells of a weight none of whose levels changes.
     """
     weights, shadow = stale
+    if len(weights) == 0:
+        return Plan(weights, weights, weights, weights)
     tiling, level, codes = layer.crossbar.tiling, layer.crossbar.level, layer.codes
     if native(shadow):
         n, own = len(weights), codes.shape[1]
@@ -55,7 +56,8 @@ def plan(layer: ArrayLayer, stale: tuple[Tensor, Tensor], rewrite: bool) -> Plan
                 wanted,
             ),
         )
-        return _plan(kept[:m], index[:m], cells[:k], wanted[:k])
+        planned = (kept[:m], index[:m], cells[:k], wanted[:k])
+        return Plan(*map(torch.from_numpy, planned))
     index = level_index(shadow, layer.full_scale, layer.hardware.levels)
     levels = codes[index]
     cells = tiling.cells(weights)[:, : levels.shape[1]]
@@ -66,26 +68,3 @@ def plan(layer: ArrayLayer, stale: tuple[Tensor, Tensor], rewrite: bool) -> Plan
     else:
         weights, index = weights[moved], index[moved]
     return Plan(weights, index, cells[changed], levels[changed])
-
-
-def plan_apart(layer: ArrayLayer, threshold: float, rewrite: bool) -> Plan:
-    """`plan` of the layer's stale weights; see `ArrayLayer.stale`.
-
-    Raises:
-        ValueError: a shadow weight is not finite.
-    """
-    matrix, target = layer._matrix(), layer.target
-    if not native(matrix, target):
-        return plan(layer, layer.stale(threshold), rewrite)
-    finite, *planned = plan_apart_compiled(
-        *(matrix.numpy(), target.numpy(), layer.bound(threshold), layer.full_scale),
-        *(layer.codes.numpy(), layer.crossbar.tiling.table(target.device).numpy()),
-        *(layer.crossbar.level.numpy(), rewrite),
-    )
-    if not finite:
-        layer.check_finite()
-    return _plan(*planned)
-
-
-def _plan(*arrays: np.ndarray) -> Plan:
-    return Plan(*map(torch.from_numpy, arrays))

@@ -16,7 +16,7 @@ from mho.hardware.crossbar import write_together
 from mho.hardware.instrument import InstrumentError
 from mho.learning.feedback import ReadBack
 from mho.learning.layer import ArrayLayer, memristive_layers
-from mho.learning.plan import Plan, plan, plan_apart
+from mho.learning.plan import Plan, plan
 from mho.learning.policy import Stale, WritePolicy
 from mho.learning.rules import Observes, State, Steers, Synapses, Update, UpdateRule
 
@@ -112,11 +112,7 @@ class WriteStep:
 
     def _plans(self, layers: Sequence[ArrayLayer]) -> list[Plan]:
         """What threshold, feedback and policies leave to be written, layer by layer."""
-        thresholds = self._threshold.values()
-        if self._feedback is None and not self._policies:
-            given = zip(layers, thresholds, strict=True)
-            return [plan_apart(layer, threshold, self._rewrite) for layer, threshold in given]
-        stale = find_stale(layers, list(thresholds))
+        stale = find_stale(layers, list(self._threshold.values()))
         if self._feedback is not None:
             given = zip(layers, stale, self._read.values(), strict=True)
             stale = [self._feedback.wanted(*each) for each in given]
