@@ -74,7 +74,7 @@ def test_the_best_compensation_is_chosen_on_held_out_images_of_all_tasks() -> No
         }  # fmt: skip
 
     rows = [
-        row("none", "a", 50.0), row("none", "b", 50.0), row("gain", "a", 90.0),
+        row("none", "a", 95.0), row("none", "b", 95.0), row("gain", "a", 90.0),
         row("gain", "b", 60.0), row("batch norm", "a", 80.0), row("batch norm", "b", 75.0),
         row("both ends", "a", 99.0, split="test"), row("both ends", "a", 99.0, r=1.0),
     ]  # fmt: skip
