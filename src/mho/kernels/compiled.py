@@ -24,6 +24,11 @@ def summing(function: Callable[P, R]) -> Callable[P, R]:
     return _compiled(function, {"fastmath": {"reassoc", "contract"}})
 
 
+def inlined(function: Callable[P, R]) -> Callable[P, R]:
+    """Compile a function into each kernel that calls it."""
+    return _compiled(function, {"inline": "always"})
+
+
 def _compiled(function: Callable[P, R], options: dict[str, Any]) -> Callable[P, R]:
     options = {"error_model": "numpy", "nogil": True} | options
     try:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mho.kernels.compiled import compiled
+from mho.kernels.compiled import compiled, inlined
 from mho.kernels.normal import normals
 
 NUMBERS = 1 << 13
@@ -37,19 +37,10 @@ def quantize(
     given, converted, edge = x.reshape(-1), out.reshape(-1), np.float32(most)
     each, saturated = given.size // step.shape[0], 0
     for chip in range(step.shape[0]):
-        per, lsb, first = inverse[chip, 0, 0], step[chip, 0, 0], chip * each
-        values, codes = given[first : first + each], converted[first : first + each]
-        if kept.size:
-            passes, beyond = kept[first : first + each], np.int32(0)
-            for k in range(each):
-                code = np.rint(values[k] * per)
-                passes[k] = abs(code) <= edge
-                beyond += np.int32(not abs(code) <= edge)
-                codes[k] = _clamped(code, edge) * lsb
-            saturated += int(beyond)
-        else:
-            for k in range(each):
-                codes[k] = _clamped(np.rint(values[k] * per), edge) * lsb
+        part = slice(chip * each, (chip + 1) * each)
+        passes = kept[part] if kept.size else kept
+        per, lsb = inverse[chip, 0, 0], step[chip, 0, 0]
+        saturated += _convert(given[part], per, lsb, edge, converted[part], passes)
     return saturated
 
 
@@ -154,20 +145,37 @@ def sense_maps(
                 own = z[j % together * pixels :]
                 for k in range(pixels):
                     plane[k] += deviation * across[k] * own[k]
-            if most == 0:
-                continue
-            if kept.size:
-                passes, beyond = kept[first : first + pixels], np.int32(0)
-                for k in range(pixels):
-                    code = np.rint(plane[k] * per)
-                    passes[k] = abs(code) <= edge
-                    beyond += np.int32(not abs(code) <= edge)
-                    plane[k] = _clamped(code, edge) * lsb
-                saturated += int(beyond)
-            else:
-                for k in range(pixels):
-                    plane[k] = _clamped(np.rint(plane[k] * per), edge) * lsb
+            if most > 0:
+                passes = kept[first : first + pixels] if kept.size else kept
+                saturated += _convert(plane, per, lsb, edge, plane, passes)
     return saturated
+
+
+@inlined
+def _convert(
+    x: np.ndarray,
+    per: np.float32,
+    lsb: np.float32,
+    edge: np.float32,
+    out: np.ndarray,
+    passes: np.ndarray,
+) -> int:
+    """Round x (n,) with one converter of step `lsb` into `out`, which may be x.
+
+    Returns:
+        How many saturated, if `passes` (n,) receives where none did.
+    """
+    beyond = np.int32(0)
+    if passes.size == 0:
+        for k in range(x.size):
+            out[k] = _clamped(np.rint(x[k] * per), edge) * lsb
+    else:
+        for k in range(x.size):
+            code = np.rint(x[k] * per)
+            passes[k] = abs(code) <= edge
+            beyond += np.int32(not abs(code) <= edge)
+            out[k] = _clamped(code, edge) * lsb
+    return int(beyond)
 
 
 @compiled
