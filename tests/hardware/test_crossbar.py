@@ -9,7 +9,8 @@ from torch import Tensor
 
 from mho import Hardware, MultiLevel, OpenLoop, PulseResponse, Verify
 from mho.hardware import MAPPINGS, Crossbar, Tiling, mapping
-from mho.hardware.crossbar import HEALTHY, STUCK_OFF, STUCK_ON, WORN, write_together
+from mho.hardware.crossbar import HEALTHY, STUCK_OFF, STUCK_ON, WORN
+from mho.hardware.event import write_together
 
 PLAIN = MultiLevel(g_min=10e-6, g_max=90e-6, levels=5)
 NOISY = PLAIN.replace(sigma=(12e-6,), device_spread=0.05)

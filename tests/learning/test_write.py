@@ -496,7 +496,7 @@ def test_bookkeeping_is_the_same_compiled_and_in_torch(
     states = []
     for kind in ("compiled", "torch"):
         if kind == "torch":
-            for module in ("hardware.crossbar", "learning.plan", "learning.layer"):
+            for module in ("hardware.event", "learning.plan", "learning.layer"):
                 monkeypatch.setattr(f"mho.{module}.native", lambda *tensors: False)
             monkeypatch.setattr("mho.learning.compare.native", lambda *tensors: False)
             monkeypatch.setattr("mho.physics.multi_level.native", lambda *tensors: False)

@@ -3,55 +3,28 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from typing import NamedTuple, Self
+from collections.abc import Callable
+from typing import Self
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from mho.errors import invalid
-from mho.hardware import record
+from mho.hardware import event, record
 from mho.hardware.ageing import Ageing
 from mho.hardware.arrays import Arrays
 from mho.hardware.assignment import sources
 from mho.hardware.hardware import Hardware
-from mho.hardware.streams import ChipNoise, JoinedNoise
+from mho.hardware.streams import ChipNoise
 from mho.hardware.tiling import Tiling
-from mho.kernels import native
-from mho.kernels.land import land_cells
 from mho.kernels.views import Views
-from mho.kernels.write import keep_broken, record_writes
-from mho.physics import MultiLevel, OpenLoop, Present, Programmed, Verify
+from mho.physics import Programmed
 
 HEALTHY, STUCK_OFF, STUCK_ON, WORN = 0, 1, 2, 3
 """Values of `Crossbar.fault`; see also `record.REFUSED`."""
 
 UNFORMED = -1
 """Level of a cell that was never programmed."""
-
-
-_BOOKS = (
-    *("fault", "conductance", "level", "writes", "pulses"),
-    *("set_pulses", "row_pulses", "reads", "row_reads"),
-)
-"""Buffers that a programming event sees or is entered into."""
-
-
-_NO_OFFSET = np.empty((0, 0, 0, 0), np.float32)
-
-
-class _Request(NamedTuple):
-    """Cells to program, what they hold, and the noise of the event."""
-
-    cells: Tensor | None
-    """Flat positions (n,) on one chip; None: all cells."""
-    level: Tensor
-    """Target levels (n,), int16."""
-    held: Tensor
-    """Present levels (n,), int16."""
-    noise: ChipNoise
-    """Noise of this event."""
 
 
 class Crossbar(nn.Module):
@@ -128,8 +101,8 @@ class Crossbar(nn.Module):
         self.register_buffer("pulses", torch.zeros(shape, dtype=torch.int32))
         for count in ("set_pulses", "reads", "row_pulses", "row_reads"):
             self.register_buffer(count, torch.zeros(len(chips), dtype=torch.int64))
-        self._trait_names: tuple[str, ...] = ()
-        self._books, self._offset = Views(_BOOKS), Views(["trait_offset"])
+        self.trait_names: tuple[str, ...] = ()
+        self.books, self.offset = Views(event.BOOKS), Views(["trait_offset"])
         self.ageing = Ageing(hardware, seed, chips, tiling.shape) if hardware.ages else None
         self._make()
         self._look()
@@ -141,7 +114,7 @@ class Crossbar(nn.Module):
         self._wired = bool(self.hardware.wires) and self.arrays is None
         fluctuates = self.ageing is not None and self.ageing.fluctuates
         self._shown = "seen" if self._wired or fluctuates else "conductance"
-        self._lands = self._shown == "conductance" and _lands(self.hardware)
+        self.lands = self._shown == "conductance" and event.lands(self.hardware)
         for name in ("seen", "unsolved", "misjudged"):
             self._buffers.pop(name, None)
         if self._shown == "seen":
@@ -218,7 +191,7 @@ class Crossbar(nn.Module):
             return
         cell, shape = self.hardware.device, self.tiling.shape
         traits = cell.traits(ChipNoise(self.seed, self.chips, ("traits",), shape))
-        self._trait_names = tuple(traits)
+        self.trait_names = tuple(traits)
         for name, value in traits.items():
             self.register_buffer(f"trait_{name}", value)
         if cell.stuck_off + cell.stuck_on > 0:
@@ -238,14 +211,14 @@ class Crossbar(nn.Module):
 
         `_margin` bounds from below the pulses that the weakest healthy cell still stands.
         """
-        self._broken = bool((self.fault != HEALTHY).any())
+        self.broken = bool((self.fault != HEALTHY).any())
         self._margin = math.inf
         if self.hardware.device.endurance is not None and self.arrays is None:
-            left = self._endurance() - self.pulses
+            left = self.endurance() - self.pulses
             healthy = left[self.fault == HEALTHY]
             self._margin = healthy.min().item() if healthy.numel() else math.inf
 
-    def _endurance(self) -> Tensor | float:
+    def endurance(self) -> Tensor | float:
         """Pulses that the cells stand."""
         if self.hardware.device.endurance_spread > 0:
             return self.get_buffer("budget")
@@ -293,102 +266,23 @@ class Crossbar(nn.Module):
 
     def write(self, cells: Tensor, levels: Tensor) -> None:
         """Program the cells at flat positions `cells` (n,) of every chip to `levels` (n,)."""
-        write_together([(self, cells, levels)])
+        event.write_together([(self, cells, levels)])
 
     def spend(self, cells: Tensor, levels: Tensor) -> Programmed:
         """As `write`, of at least one cell; also where each ended and what it took (chips, n)."""
-        return _write_kind([(self, self._request(cells, levels))])
+        return event.carry_out([(self, event.request(self, cells, levels))])
 
     def _write(self, cells: Tensor | None, levels: Tensor) -> None:
         if self.arrays is None:
-            _write_kind([(self, self._request(cells, levels))])
+            event.carry_out([(self, event.request(self, cells, levels))])
             return
         some = torch.arange(len(levels), device=levels.device) if cells is None else cells
         record.program(self, some, levels)
 
-    def _land(self, cells: Tensor, levels: Tensor) -> None:
-        """What `_write_kind` does for one crossbar that `_lands`, in compiled code."""
-        device = self.hardware.device
-        assert isinstance(device, MultiLevel)
-        words = ("program", self.programmings)
-        self.__dict__["programmings"] += 1
-        z = ChipNoise(self.seed, self.chips, words, tuple(levels.shape)).normal()
-        line, sigma = device.landing
-        land_cells(
-            *(cells.numpy(), levels.numpy(), z.numpy()),
-            *(self._offset(self._buffers)[0] if self._trait_names else _NO_OFFSET, line, sigma),
-            *self._books(self._buffers),
-            width=self.tiling.width,
-        )
-        self.wear(1)
-
-    def _request(self, cells: Tensor | None, levels: Tensor) -> _Request:
-        """Ask for cells (n,), or all, to be brought to levels (n,)."""
-        words = ("program", self.programmings)
-        self.__dict__["programmings"] += 1
-        noise = ChipNoise(self.seed, self.chips, words, tuple(levels.shape), levels.device)
-        held = self._buffer("level").view(-1)
-        held = held if cells is None else held.index_select(0, cells)
-        return _Request(cells, levels.to(torch.int16), held, noise)
-
-    def _at(self, name: str, cells: Tensor | None) -> Tensor:
+    def at(self, name: str, cells: Tensor | None) -> Tensor:
         """A per-cell buffer at cells (n,), or at all: (chips, n)."""
         buffer = self._buffer(name).flatten(1)
         return buffer if cells is None else buffer.index_select(1, cells)
-
-    def _commit(self, request: _Request, landed: Tensor, pulses: Tensor, reads: Tensor) -> None:
-        """Enter the outcome (chips, n) of a request; faults overwrite it in place."""
-        cells, level, held, _ = request
-        scheme = self.hardware.programming
-        if self._broken:
-            self._keep_broken(request, landed, pulses, reads)
-        if self.ageing is not None:
-            sets = pulses * _raised(level, held)
-            self.ageing.wrote(cells, landed, sets, pulses - sets, reads=self.vectors)
-        if self._shown == "seen":
-            self._estimate(cells, landed)
-        if cells is not None and native(landed):
-            outcome = (cells, level, held, landed, pulses, reads)
-            _, *books = self._books(self._buffers)
-            record_writes(*(t.numpy() for t in outcome), *books, width=self.tiling.width)
-        else:
-            self._record(request, landed, pulses, reads)
-        self.wear(scheme.most_pulses(self.hardware.device))
-
-    def _record(self, request: _Request, landed: Tensor, pulses: Tensor, reads: Tensor) -> None:
-        """Enter an outcome into the buffers: what `record_writes` does for some cells on a CPU."""
-        cells, level, held, _ = request
-        which = slice(None) if cells is None else cells
-        self._buffer("set_pulses").add_((pulses * _raised(level, held)).sum(1))
-        self._buffer("row_pulses").add_(self.tiling.most_in_rows(cells, pulses))
-        if self.hardware.programming.verifies:
-            self._buffer("reads").add_(reads.sum(1))
-            self._buffer("row_reads").add_(self.tiling.most_in_rows(cells, reads))
-        self._buffer("level").view(-1)[which] = level
-        self._buffer("conductance").flatten(1)[:, which] = landed
-        self._buffer("writes").flatten(1)[:, which] += pulses > 0
-        self._buffer("pulses").flatten(1)[:, which] += pulses
-
-    def _keep_broken(
-        self, request: _Request, landed: Tensor, pulses: Tensor, reads: Tensor
-    ) -> None:
-        """Have cells that are stuck or worn stay where they are, whatever is spent on them."""
-        cells, level, _, _ = request
-        if cells is not None and native(landed):
-            room = np.empty(landed.numel(), np.int64)
-            buffers = (self._buffer("fault").numpy(), self._buffer("conductance").numpy())
-            count = keep_broken(cells.numpy(), *buffers, landed.numpy(), room)
-            broken = torch.from_numpy(room[:count])
-        else:
-            mask = self._at("fault", cells) != HEALTHY
-            landed.copy_(torch.where(mask, self._at("conductance", cells), landed))
-            broken = mask.flatten().nonzero().squeeze(1)
-        scheme = self.hardware.programming
-        if isinstance(scheme, Verify) and len(broken):
-            wanted, stays = level.float()[broken % len(level)], landed.flatten()[broken]
-            spent = scheme.on_stuck(self.hardware.device, wanted, stays)
-            for counts, each in zip((pulses, reads), spent, strict=True):
-                counts[broken // len(level), broken % len(level)] = each
 
     def wear(self, most: int) -> None:
         """Let cells die whose pulses are spent; no cell took more than `most` of them just now."""
@@ -396,11 +290,13 @@ class Crossbar(nn.Module):
         if self._margin <= 0:
             self._wear_out()
 
-    def _estimate(self, cells: Tensor | None, landed: Tensor) -> None:
+    def estimate(self, cells: Tensor | None, landed: Tensor) -> None:
         """Let what is seen of cells change as they do themselves; with wires, until these are
         solved."""
-        before, which = self._at("conductance", cells), slice(None) if cells is None else cells
-        share = self._at("seen", cells) / before
+        if self._shown == "conductance":
+            return
+        before, which = self.at("conductance", cells), slice(None) if cells is None else cells
+        share = self.at("seen", cells) / before
         seen = self._buffer("seen").flatten(1)
         seen[:, which] = torch.where(before > 0, share, 1.0).mul_(landed)
         if not self._wired:
@@ -411,7 +307,7 @@ class Crossbar(nn.Module):
 
     def _wear_out(self) -> None:
         """Let cells whose pulses are spent keep their present value for good."""
-        spent = (self.pulses >= self._endurance()) & (self.fault == HEALTHY)
+        spent = (self.pulses >= self.endurance()) & (self.fault == HEALTHY)
         self.fault.masked_fill_(spent, WORN)
         self._look()
 
@@ -443,7 +339,7 @@ class Crossbar(nn.Module):
 
     def parts_at(self, cells: Tensor) -> Tensor:
         """The same (chips, parts, n) [S] of weights whose cells are `cells` (n, terms)."""
-        g = self._at(self._shown, cells.flatten()).unflatten(1, (-1, cells.shape[1]))
+        g = self.at(self._shown, cells.flatten()).unflatten(1, (-1, cells.shape[1]))
         return torch.stack(self.tiling.mapping.combine_parts(g, self.hardware.device.window), 1)
 
     def read_back(self, cells: Tensor) -> Tensor:
@@ -468,7 +364,7 @@ class Crossbar(nn.Module):
 
     def signed_at(self, cells: Tensor) -> Tensor:
         """Signed conductance (chips, n) [S], as seen, of weights with cells `cells` (n, terms)."""
-        g = self._at(self._shown, cells.flatten()).unflatten(1, (-1, cells.shape[1]))
+        g = self.at(self._shown, cells.flatten()).unflatten(1, (-1, cells.shape[1]))
         return self.tiling.mapping.combine(g, self.hardware.device.window)
 
     def get_extra_state(self) -> Tensor:
@@ -483,77 +379,6 @@ class Crossbar(nn.Module):
         self.inputs, self.vectors, self.programmings, self.seed, first, *counts = counts
         self.chips = range(first, first + len(self.chips))
         self.surveys, self.unsettled = counts
-
-
-def write_together(requests: Sequence[tuple[Crossbar, Tensor, Tensor]]) -> None:
-    """Write cells (n,) to levels (n,) of several crossbars in one physical step.
-
-    Same outcome as writing one after another, each with its own noise; the arithmetic of many
-    small events is done once for all crossbars of a kind.
-
-    Args:
-        requests: crossbar, flat cell positions, levels.
-    """
-    kinds: dict[tuple[object, ...], list[tuple[Crossbar, _Request]]] = {}
-    for crossbar, cells, levels in requests:
-        if cells.numel() > 0 and crossbar.arrays is not None:
-            record.program(crossbar, cells, levels)
-        elif cells.numel() > 0 and cells.is_cpu and crossbar._lands:
-            crossbar._land(cells, levels.to(torch.int16))
-        elif cells.numel() > 0:
-            kind = (id(crossbar.hardware), crossbar.chips, cells.device)
-            kinds.setdefault(kind, []).append((crossbar, crossbar._request(cells, levels)))
-    for wanted in kinds.values():
-        _write_kind(wanted)
-
-
-def _write_kind(wanted: Sequence[tuple[Crossbar, _Request]]) -> Programmed:
-    """Carry out requests to crossbars of the same hardware, chips and device.
-
-    Returns:
-        Conductances [S], pulses and reads (chips, n), what faults made of them included.
-    """
-    first, hardware = wanted[0][0], wanted[0][0].hardware
-
-    def of_cells(name: str) -> Tensor:
-        """A buffer at the cells of all requests (chips, n)."""
-        return _joined([xb._at(name, r.cells) for xb, r in wanted])
-
-    level, held = (
-        _joined(levels).to(torch.float32)
-        for levels in zip(*((r.level, r.held) for _, r in wanted), strict=True)
-    )
-    traits = {name: of_cells(f"trait_{name}") for name in first._trait_names}
-    noise = JoinedNoise([r.noise for _, r in wanted])
-    present = None
-    if hardware.device.remembers or hardware.programming.read_first:
-        present = Present(of_cells("conductance"), held.clamp_(min=0))
-    done = hardware.programming.program(hardware.device, level, traits, noise, present)
-    if hardware.device.closes:
-        budget = of_cells("budget") if "budget" in first._buffers else first._endurance()
-        worn = of_cells("pulses") / budget
-        done = hardware.programming.within(hardware.device, level, done, worn)
-    start = 0
-    for crossbar, request in wanted:
-        part = slice(start, start := start + len(request.level))
-        crossbar._commit(request, *(each[:, part] for each in done))
-    return done
-
-
-def _lands(hardware: Hardware) -> bool:
-    """Whether `Crossbar._land` can program: pulses that land afresh, and nothing else happens."""
-    plain = isinstance(hardware.device, MultiLevel) and not hardware.device.closes
-    return plain and isinstance(hardware.programming, OpenLoop) and not hardware.ages
-
-
-def _joined(tensors: Sequence[Tensor]) -> Tensor:
-    """End to end along the last dimension."""
-    return tensors[0] if len(tensors) == 1 else torch.cat(list(tensors), -1)
-
-
-def _raised(level: Tensor, held: Tensor) -> Tensor:
-    """Whether a cell goes up from what it held, the lowest level if it was never programmed."""
-    return (level > held) & (level > 0)
 
 
 def _after_load(module: nn.Module, _incompatible: object) -> None:

@@ -92,9 +92,7 @@ class SimulatedInstrument:
         words = ("pulse", crossbar.programmings)
         z = ChipNoise(crossbar.seed, crossbar.chips, words, (len(flat),)).normal()[0]
         held, level = crossbar.conductance.view(-1), crossbar.level.view(-1)
-        traits = {
-            n: crossbar.get_buffer(f"trait_{n}").view(-1)[flat] for n in crossbar._trait_names
-        }
+        traits = {n: crossbar.get_buffer(f"trait_{n}").view(-1)[flat] for n in crossbar.trait_names}
         moved = cell.respond(z, held[flat], counts, traits)
         healthy = crossbar.fault.view(-1)[flat] == HEALTHY
         held[flat] = torch.where(healthy, moved, held[flat])

@@ -73,7 +73,7 @@ def land_cells(
             own[chip, k] = offsets[chip * present.size + cells[k]]
     landed = np.empty((chips, n), np.float32)
     land(z, wanted, own, line, sigma, landed)
-    keep_broken(cells, fault, conductance, landed, np.empty(chips * n, np.int64))
+    keep_broken(cells, fault, conductance, landed)
     ones, none = np.ones((chips, n), np.int32), np.zeros((chips, n), np.int32)
     record_writes(
         *(cells, wanted, held, landed, ones, none),

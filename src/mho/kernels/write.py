@@ -207,30 +207,19 @@ def fold_weights(
 
 @compiled
 def keep_broken(
-    cells: np.ndarray,
-    fault: np.ndarray,
-    conductance: np.ndarray,
-    landed: np.ndarray,
-    broken: np.ndarray,
-) -> int:
+    cells: np.ndarray, fault: np.ndarray, conductance: np.ndarray, landed: np.ndarray
+) -> None:
     """Have broken cells stay where they are.
 
     Args:
         cells: flat positions (n,) of the cells programmed.
         fault, conductance: of all cells (chips, ...); 0 is healthy.
         landed: where each ends (chips, n), changed for broken cells.
-        broken: receives the flat positions in `landed` of those (chips * n,), int64.
-
-    Returns:
-        How many they are.
     """
     chips, n = landed.shape
-    faults, g, count = fault.reshape(-1), conductance.reshape(-1), 0
+    faults, g = fault.reshape(-1), conductance.reshape(-1)
     for chip in range(chips):
         for k in range(n):
             at = chip * (g.size // chips) + cells[k]
             if faults[at] != 0:
                 landed[chip, k] = g[at]
-                broken[count] = chip * n + k
-                count += 1
-    return count

@@ -12,7 +12,7 @@ from torch.optim import Optimizer
 from torch.utils.hooks import RemovableHandle
 
 from mho.errors import invalid, unknown
-from mho.hardware.crossbar import write_together
+from mho.hardware.event import write_together
 from mho.hardware.instrument import InstrumentError
 from mho.learning.feedback import ReadBack
 from mho.learning.layer import ArrayLayer, memristive_layers
