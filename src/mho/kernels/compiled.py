@@ -29,6 +29,11 @@ def inlined(function: Callable[P, R]) -> Callable[P, R]:
     return _compiled(function, {"inline": "always"})
 
 
+def force_inlined(function: Callable[P, R]) -> Callable[P, R]:
+    """Compile a function whose machine code each of its callers takes in."""
+    return _compiled(function, {"forceinline": True})
+
+
 def _compiled(function: Callable[P, R], options: dict[str, Any]) -> Callable[P, R]:
     options = {"error_model": "numpy", "nogil": True} | options
     try:

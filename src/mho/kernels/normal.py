@@ -10,8 +10,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from mho.kernels.compiled import compiled, force_inlined
 
 LANES = 32
 """Counters in a block; 32 is the fastest of 16, 32 and 64 on short arrays. A part of the stream."""
@@ -35,10 +36,8 @@ _C3, _C4 = np.float32(-0.02081396617), np.float32(8.59690073e-4)
 _S0, _S1, _S2 = np.float32(1.570796371), np.float32(-0.6459637880), np.float32(0.07968992740)
 _S3, _S4 = np.float32(-4.674157593e-3), np.float32(1.516785269e-4)
 
-_inlined = njit(forceinline=True, error_model="numpy", nogil=True, cache=True)
 
-
-@_inlined
+@force_inlined
 def philox(c0, c1, c2, c3, k0, k1):
     """Four random words of a counter (c0, c1, c2, c3) and a key (k0, k1): Philox4x32-10.
 
@@ -56,7 +55,7 @@ def philox(c0, c1, c2, c3, k0, k1):
     return c0 & _LOW, c1 & _LOW, c2 & _LOW, c3 & _LOW
 
 
-@_inlined
+@force_inlined
 def box_muller(x, y):
     """Two independent standard normal float32 numbers r cos a, r sin a of two uint32 words.
 
@@ -82,7 +81,7 @@ def box_muller(x, y):
     return r * cos, r * sin
 
 
-@_inlined
+@force_inlined
 def _fill(block, key, index):
     """Write the bits of block `index` into uint32 (BLOCK,), by way of its words."""
     k0, k1, zero = key & _LOW, key >> _HALF, np.uint64(0)
@@ -97,7 +96,7 @@ def _fill(block, key, index):
             block[LANES + i] = np.float32(two).view(np.uint32)
 
 
-@njit(error_model="numpy", nogil=True, cache=True)
+@compiled
 def normals(out: NDArray[np.float32], key: np.uint64, first: int) -> None:
     """Fill `out`, contiguous float32 (n,), with numbers first .. first + n - 1 of the stream `key`.
 
