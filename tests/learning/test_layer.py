@@ -252,6 +252,20 @@ def test_second_derivatives_are_refused(generator: torch.Generator) -> None:
         grad.sum().backward()
 
 
+def test_a_gradient_with_a_graph_passes_converters_that_saturate(
+    generator: torch.Generator,
+) -> None:
+    make, shape = LAYERS["conv"]
+    net = twin(make, hardware(dac_bits=6, adc_bits=6, coverage=0.8))
+    x = torch.randn(shape, generator=generator).requires_grad_()
+    mho.calibrate(net, x.detach())
+    graphed, plain = (
+        torch.autograd.grad(net(x).square().sum(), x, create_graph=graph)[0]
+        for graph in (True, False)
+    )
+    torch.testing.assert_close(graphed.detach(), plain)
+
+
 @pytest.mark.parametrize("adc_per_tile", [True, False])
 @every_layer
 def test_errors_may_go_back_through_the_float_twin(

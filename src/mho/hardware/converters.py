@@ -253,7 +253,8 @@ def passed(grad: Float[Tensor, "*#n"], passes: Bool[Tensor, "*#n"] | None) -> Fl
     """The gradient before a conversion: 0 where it saturated; `passes` as `keeping` gives it."""
     if passes is None:
         return grad
-    if not (native(grad) and passes.is_contiguous() and passes.shape == grad.shape):
+    plain = native(grad) and passes.is_contiguous() and passes.shape == grad.shape
+    if grad.requires_grad or not plain:
         return torch.where(passes, grad, 0.0)
     out = torch.empty_like(grad)
     stop(grad.numpy(), passes.numpy(), out.numpy())
