@@ -336,6 +336,37 @@ def test_inputs_without_a_batch_are_torchs(bits: int | None, generator: torch.Ge
         torch.testing.assert_close(net(x[0]), net(x)[0], rtol=0, atol=0.5)
 
 
+@pytest.mark.parametrize("which", ["linear", "conv"])
+def test_inputs_without_a_batch_give_the_gradients_of_a_batch_of_one(
+    which: str, generator: torch.Generator
+) -> None:
+    make, shape = LAYERS[which]
+    x = torch.randn(shape, generator=generator)[0]
+    gradients = []
+    for given in (x, x.unsqueeze(0)):
+        net = twin(make, hardware())
+        net(given).square().sum().backward()
+        gradients.append([p.grad for p in net.parameters()])
+    torch.testing.assert_close(*gradients)
+
+
+@pytest.mark.parametrize("chips", [None, 2])
+@pytest.mark.parametrize("which", ["linear", "linear, sequence", "conv"])
+def test_an_empty_batch_is_torchs(
+    which: str, chips: int | None, generator: torch.Generator
+) -> None:
+    make, shape = LAYERS[which]
+    for bits in (None, 8):
+        net = twin(make, hardware(dac_bits=bits, adc_bits=bits), chips)
+        mho.calibrate(net, torch.randn(shape, generator=generator))
+        x, lead = torch.zeros(0, *shape[1:]), () if chips is None else (chips,)
+        assert net(x).shape == (*lead, *built(make)(x).shape)
+        net(x).sum().backward()
+        assert not any(p.grad.any() for p in net.parameters())
+        with torch.no_grad():
+            assert net(x).numel() == 0
+
+
 # ------------------------------------------------------------------ staleness
 
 

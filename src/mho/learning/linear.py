@@ -68,7 +68,7 @@ class MemristiveLinear(ArrayLayer, nn.Linear):
         if self._converts_tiles:
             rows = self._driving(input).reshape(-1, self.in_features)
             y = self._read(rows, driven=True, by_tile=True)
-            return self._readout(y.view(*input.shape[:-1], -1))
+            return self._readout(y.view(*input.shape[:-1], self.out_features))
         return self._readout(self._read(input))
 
     def _product(self, x: Tensor, w: Tensor) -> Tensor:
@@ -80,7 +80,7 @@ class MemristiveLinear(ArrayLayer, nn.Linear):
         return x.reshape(-1, self.in_features)
 
     def _from_rows(self, y: Tensor, x: Tensor) -> Tensor:
-        return y.view(*x.shape[:-1], -1)
+        return y.view(*x.shape[:-1], self.out_features)
 
     def _gradients(
         self, grad: Tensor, x: Tensor, w: Tensor, needed: tuple[bool, bool]
@@ -94,7 +94,7 @@ class MemristiveLinear(ArrayLayer, nn.Linear):
 
     def _each(self, x: Tensor, w: Tensor) -> Tensor:
         """Rows x (chips * n, ..., a) times each chip's matrix (chips, a, b)."""
-        return torch.bmm(self._fold(x).flatten(1, -2), w).view(*x.shape[:-1], -1)
+        return torch.bmm(self._fold(x).flatten(1, -2), w).view(*x.shape[:-1], w.shape[2])
 
     def _input_size(self, x: Tensor) -> Tensor:
         return row_size(x)

@@ -62,7 +62,8 @@ class _Read(torch.autograd.Function):
         dim = -1 if by_tile else layer.column_dim
         grad, to_bias = grads[0], None
         if needed[2]:
-            to_bias = grad.sum([d for d in range(grad.dim()) if d != grad.dim() + dim])
+            others = [d for d in range(grad.dim()) if d != grad.dim() + dim]
+            to_bias = grad.sum(others) if others else grad  # torch sums over all for none
         w = effective.flatten(0, 1) if layer.hardware.transposed else layer._twin()
         grad = _stopped(layer._fold(grad).unsqueeze(1) if by_tile else grad, kept)
         driven = x
@@ -300,7 +301,7 @@ class ReadArrays(nn.Module):
         # On a CPU a few chips at a time, so that what the converters pass over stays in the cache.
         together = self.chips
         if x.device.type == "cpu":
-            together = max(1, _CACHED // (w.shape[1] * x.shape[2] * w.shape[3]))
+            together = max(1, _CACHED // max(1, w.shape[1] * x.shape[2] * w.shape[3]))
         parts = []
         for first in range(0, self.chips, together):
             chips = slice(first, first + together)
