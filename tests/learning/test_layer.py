@@ -370,6 +370,17 @@ def test_an_empty_batch_is_torchs(
 # ------------------------------------------------------------------ staleness
 
 
+def test_a_backward_pass_of_before_a_write_is_an_error(generator: torch.Generator) -> None:
+    make, shape = LAYERS["linear"]
+    net = twin(make, hardware())
+    y = net(torch.randn(shape, generator=generator)).sum()
+    with torch.no_grad():
+        layer_of(net).weight.neg_()
+    assert mho.write(net).weights > 0
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        y.backward()
+
+
 @pytest.mark.parametrize("which", ["linear", "conv"])
 def test_a_forgotten_write_is_an_error(which: str, generator: torch.Generator) -> None:
     make, shape = LAYERS[which]

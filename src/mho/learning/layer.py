@@ -9,6 +9,7 @@ from typing import Any, Self
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.autograd.graph import increment_version
 
 from mho.errors import invalid
 from mho.hardware import Crossbar, Hardware, Tiling
@@ -159,6 +160,7 @@ class ArrayLayer(ReadArrays):
                 *(crossbar.tiling.table(target.device).numpy(), crossbar.shown.numpy()),
                 *(line, self.scale, realized, stands),
             )
+            increment_version(effective)  # a backward pass of before is to notice, as of torch
             return
         cells = crossbar.tiling.cells(weights)
         if crossbar.due:
