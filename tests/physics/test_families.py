@@ -84,6 +84,14 @@ def test_presets_spread_as_published(name: str, level: int, sigma: float) -> Non
     assert g.std().item() == pytest.approx(sigma, rel=5 / math.sqrt(2 * 200_000))
 
 
+@pytest.mark.parametrize("shape", [(5,), (1, 5), (3, 1), ()])
+def test_offsets_broadcast_against_the_draw(shape: tuple[int, ...]) -> None:
+    cell, z, level = MultiLevel(**WINDOW), torch.zeros(3, 5), torch.arange(5.0)
+    offset = torch.linspace(1e-6, 2e-6, math.prod(shape)).reshape(shape)
+    every = cell.draw(z, level, {"offset": offset.expand(3, 5).clone()}, corrected=False)
+    assert torch.equal(cell.draw(z, level, {"offset": offset}, corrected=False), every)
+
+
 def test_the_polynomial_is_never_negative() -> None:
     cell = MultiLevel(**WINDOW, sigma=(1e-6, -0.5))
     g = torch.linspace(0, 1e-5, 50, dtype=torch.float64)

@@ -98,7 +98,8 @@ class MultiLevel(LandingCell):
     ) -> Float[Tensor, "*#n"]:
         """Where one attempt lands [S]; a conductance is never below 0."""
         offset = traits.get("offset", _NO_OFFSET) if not corrected else _NO_OFFSET
-        if z.dim() == 2 and level.shape == z.shape[1:] and native(z, level, offset):
+        alike = level.shape == z.shape[1:] and offset.shape in (z.shape, _NO_OFFSET.shape)
+        if z.dim() == 2 and alike and native(z, level, offset):
             landed = torch.empty_like(z)
             land(z.numpy(), level.numpy(), offset.numpy(), *self.landing, landed.numpy())
             return landed
