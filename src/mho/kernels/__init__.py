@@ -11,7 +11,14 @@ from torch import Tensor
 
 
 def native(tensor: Tensor, *others: Tensor) -> bool:
-    """Whether kernels can work on these tensors: float32, contiguous, on a CPU."""
+    """Whether kernels can work on these tensors: float32, contiguous, on a CPU; and not while torch
+    records operations to repeat them (`jit.trace`), or transforms them (`vmap`)."""
+    if torch._C._is_tracing() or torch._C._are_functorch_transforms_active():
+        return False
+    return _native(tensor, *others)
+
+
+def _native(tensor: Tensor, *others: Tensor) -> bool:
     if tensor.dtype != torch.float32 or not tensor.is_cpu or not tensor.is_contiguous():
         return False
-    return not others or native(*others)
+    return not others or _native(*others)
