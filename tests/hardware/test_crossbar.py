@@ -282,6 +282,18 @@ def test_cells_not_addressed_stay_bit_identical(generator: torch.Generator) -> N
         assert torch.equal(now, before[name].flatten(1)[:, others]), name
 
 
+@every_scheme
+@pytest.mark.parametrize("beyond", [0, 10**6])
+def test_cells_that_do_not_exist_are_refused_and_nothing_is_programmed(
+    scheme: OpenLoop | Verify, beyond: int
+) -> None:
+    xb = crossbar(PLAIN, programming=scheme)
+    with pytest.raises(IndexError):
+        xb.write(torch.tensor([0, xb.level.numel() + beyond]), torch.tensor([1, 2]))
+    assert (xb.level == -1).all()
+    assert not xb.writes.any()
+
+
 def fleet(device: Device) -> list[Crossbar]:
     sizes = ((11, 7), (3, 2), (9, 9))
     return [crossbar(device, seed=k, shape=shape) for k, shape in enumerate(sizes)]

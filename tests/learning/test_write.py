@@ -22,6 +22,7 @@ from mho.hardware import MAPPINGS
 from mho.learning.compare import positions_apart
 from mho.learning.layer import memristive_layers
 from mho.learning.quantizer import level_index
+from mho.learning.write import write_stale
 
 DEVICE = MultiLevel(
     g_min=10e-6, g_max=90e-6, levels=5, sigma=(6e-6,), device_spread=0.03, stuck_off=0.03
@@ -98,6 +99,17 @@ def test_nothing_moved_nothing_written(generator: torch.Generator) -> None:
     assert mho.write(net).weights == 0
     for name, value in net.state_dict().items():
         torch.testing.assert_close(value, state[name], rtol=0, atol=0, equal_nan=True)
+
+
+def test_weights_that_do_not_exist_are_refused_and_nothing_is_written() -> None:
+    net = network(programming=OpenLoop())
+    layers = list(memristive_layers(net).values())
+    before = [layer.crossbar.level.clone() for layer in layers]
+    stale = [(torch.tensor([0, layer.weight.numel()]), torch.zeros(2)) for layer in layers]
+    with pytest.raises(IndexError):
+        write_stale(layers, stale, rewrite=True)
+    for layer, level in zip(layers, before, strict=True):
+        assert torch.equal(layer.crossbar.level, level)
 
 
 def test_a_wider_threshold_writes_fewer(generator: torch.Generator) -> None:

@@ -63,11 +63,18 @@ def land_cells(
     Args:
         cells, wanted: flat positions (n,) and new levels of the cells to program.
         offset: of each device (chips, ...), or empty.
+
+    Raises:
+        IndexError: a cell does not exist, or has no level; then nothing is programmed.
     """
     chips, n = z.shape
     held, present = np.empty(n, np.int16), level.reshape(-1)
     offsets, own = offset.reshape(-1), np.empty((chips, n if offset.size else 0), np.float32)
+    if cells.size != n:
+        raise IndexError("as many levels as cells are needed")
     for k in range(n):
+        if not 0 <= cells[k] < present.size:
+            raise IndexError("a cell to program is not on the chip")
         held[k] = present[cells[k]]
         for chip in range(own.shape[0] if own.size else 0):
             own[chip, k] = offsets[chip * present.size + cells[k]]

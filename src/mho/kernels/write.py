@@ -86,12 +86,17 @@ def plan_writes(
 
     Returns:
         How many weights, and how many cells.
+
+    Raises:
+        IndexError: a weight does not exist.
     """
     last, own, present = codes.shape[0] - 1, codes.shape[1], level.reshape(-1)
     scale, half = np.float32(full_scale), np.float32(last / 2)
     m = k = 0
     for i in range(weights.size):
         weight = weights[i]
+        if not 0 <= weight < table.shape[0]:
+            raise IndexError("a weight to write is not in the layer")
         place = np.floor((shadow[i] / scale + np.float32(1)) * half + np.float32(0.5))
         nearest = int(min(max(place, np.float32(0)), np.float32(last)))
         before = k
