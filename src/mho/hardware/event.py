@@ -52,8 +52,8 @@ def request(crossbar: Crossbar, cells: Tensor | None, levels: Tensor) -> Request
 def write_together(requests: Sequence[tuple[Crossbar, Tensor, Tensor]]) -> None:
     """Write cells (n,) to levels (n,) of several crossbars in one physical step.
 
-    Same outcome as writing one after another, each with its own noise; the arithmetic of many
-    small events is done once for all crossbars of a kind.
+    Same outcome as writing one after another, each with its own noise. What is not compiled for a
+    single crossbar is computed once for all of a kind: many small events in few operations.
 
     Args:
         requests: crossbar, flat cell positions, levels.

@@ -5,7 +5,10 @@ Every operation is an IEEE one in the order in which it is written, but for sums
 
 from __future__ import annotations
 
+import hashlib
+import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 import numba
@@ -36,7 +39,30 @@ def force_inlined(function: Callable[P, R]) -> Callable[P, R]:
 
 def _compiled(function: Callable[P, R], options: dict[str, Any]) -> Callable[P, R]:
     options = {"error_model": "numpy", "nogil": True} | options
+    before = numba.config.CACHE_DIR  # type: ignore[attr-defined]
+    numba.config.CACHE_DIR = _folder(before)  # type: ignore[attr-defined]
     try:
         return numba.njit(cache=True, **options)(function)
     except RuntimeError:  # there is no folder to keep it in
         return numba.njit(**options)(function)
+    finally:
+        numba.config.CACHE_DIR = before  # type: ignore[attr-defined]
+
+
+def _folder(given: str) -> str:
+    """Folder of what is compiled of the present sources, as a kernel may contain others; none,
+    which leaves the choice to Numba, if it may not be made."""
+    place = Path(given) if given else _HERE / "__pycache__"
+    return str(place / f"kernels-{_SOURCES}") if given or os.access(_HERE, os.W_OK) else ""
+
+
+def _digest() -> str:
+    """Of the text of all kernels."""
+    digest = hashlib.blake2b(digest_size=6)
+    for file in sorted(_HERE.glob("*.py")):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+_HERE = Path(__file__).parent
+_SOURCES = _digest()

@@ -80,7 +80,7 @@ class MemristiveLinear(ArrayLayer, nn.Linear):
         return x.reshape(-1, self.in_features)
 
     def _from_rows(self, y: Tensor, x: Tensor) -> Tensor:
-        return y.view(*x.shape[:-1], self.out_features)
+        return y.view(*x.shape[:-1], y.shape[-1])
 
     def _gradients(
         self, grad: Tensor, x: Tensor, w: Tensor, needed: tuple[bool, bool]

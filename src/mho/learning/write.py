@@ -282,17 +282,18 @@ def write_stale(
 
 def write_planned(layers: Sequence[ArrayLayer], plans: Sequence[Plan]) -> list[Tensor]:
     """Carry out plans, all layers in one physical step; returns as `write_stale` does."""
-    try:
-        write_together(
-            [(layer.crossbar, p.cells, p.levels) for layer, p in zip(layers, plans, strict=True)]
-        )
-    except InstrumentError:
-        for layer in layers:  # what had been programmed by then is no longer stale
-            layer.refresh()
-        raise
-    for layer, each in zip(layers, plans, strict=True):
-        if len(each.weights):
+    work = [pair for pair in zip(layers, plans, strict=True) if len(pair[1].weights)]
+    simulated = [pair for pair in work if pair[0].crossbar.arrays is None]
+    for group in (simulated, *([pair] for pair in work if pair[0].crossbar.arrays is not None)):
+        try:
+            write_together([(layer.crossbar, each.cells, each.levels) for layer, each in group])
+        except InstrumentError:
+            for layer, _ in group:  # what had been programmed by then is no longer stale
+                layer.refresh()
+            raise
+        for layer, each in group:
             layer.update(each.weights, each.to)
+    for layer in layers:
         layer.mark_written()
     return [each.weights for each in plans]
 
