@@ -68,9 +68,10 @@ def _claims(
             continue
         found, what = outcomes[scheme], f"{name} in situ, {_meaning(config, network, scheme)}"
         base = f"of {found[0]['weights']:,} weights x {found[0]['steps_per_epoch']:,} steps"
+        whole = f"{base} x {found[0]['epochs']} epochs"
         rows += [
             claim(f"{network}{slug}_accuracy", what, _tests(found), "%"),
-            claim(f"{network}{slug}_gone", f"writes gone, whole training, {scheme}, {base}",
+            claim(f"{network}{slug}_gone", f"writes gone, whole training, {scheme}, {whole}",
                   [gone(o) for o in found], "%", paper=known,
                   note="the paper says over 98 % within one epoch" if paper else ""),
             claim(f"{network}{slug}_writes_per_weight", f"writes per weight, {scheme}",
