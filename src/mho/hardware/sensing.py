@@ -54,7 +54,8 @@ def sense(
     Raises:
         RuntimeError: the converters have no range yet.
     """
-    y = y.contiguous()  # a chip's noise does not depend on how many chips' columns lie interleaved
+    if y.is_cpu:  # a chip's noise is its own, however many chips' columns lie interleaved
+        y = y.contiguous()
     converts = adc.bits is not None and not adc.watched
     if not native(y):
         y = y if noise is None else _add(y, noise)
