@@ -511,7 +511,6 @@ def test_bookkeeping_is_the_same_compiled_and_in_torch(
             for module in ("hardware.event", "learning.plan", "learning.layer"):
                 monkeypatch.setattr(f"mho.{module}.native", lambda *tensors: False)
             monkeypatch.setattr("mho.learning.compare.native", lambda *tensors: False)
-            monkeypatch.setattr("mho.physics.multi_level.native", lambda *tensors: False)
         net = network(chips=chips, programming=programming)
         train(net, WriteStep(net, threshold=0.6), 4, seed=1)
         states.append(net.state_dict())

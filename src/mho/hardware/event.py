@@ -117,11 +117,10 @@ def _land(crossbar: Crossbar, cells: Tensor, levels: Tensor) -> None:
     device = crossbar.hardware.device
     assert isinstance(device, MultiLevel)
     z = _noise(crossbar, levels).normal()
-    (line, sigma), offset = device.landing, _NO_OFFSET
-    if crossbar.trait_names:
-        (offset,) = crossbar.offset(crossbar._buffers)
+    (line, sigma), offset = device.landing, crossbar._buffers.get("trait_offset")
     land_cells(
-        *(cells.numpy(), levels.numpy(), z.numpy(), offset, line, sigma),
+        *(cells.numpy(), levels.numpy(), z.numpy()),
+        *(_NO_OFFSET if offset is None else offset.numpy(), line, sigma),
         *crossbar.books(crossbar._buffers),
         width=crossbar.tiling.width,
     )

@@ -76,8 +76,9 @@ def land_cells(
         if not 0 <= cells[k] < present.size:
             raise IndexError("a cell to program is not on the chip")
         held[k] = present[cells[k]]
-        for chip in range(own.shape[0] if own.size else 0):
-            own[chip, k] = offsets[chip * present.size + cells[k]]
+        if offset.size:
+            for chip in range(chips):
+                own[chip, k] = offsets[chip * present.size + cells[k]]
     landed = np.empty((chips, n), np.float32)
     land(z, wanted, own, line, sigma, landed)
     keep_broken(cells, fault, conductance, landed)

@@ -75,7 +75,7 @@ class MemristiveConv2d(ArrayLayer, nn.Conv2d):
         self._begin(input)
         if not self._converts_tiles and self._pad is not None:
             return self._readout(self._read(input))
-        x = self._driving(input)
+        x = self.dac(input)
         # What convolutions cannot do themselves, they are given padded.
         x = x if self._pad is not None else self._padded(x)
         if self._converts_tiles:

@@ -66,7 +66,7 @@ class MemristiveLinear(ArrayLayer, nn.Linear):
         """(..., in_features) to (..., out_features)."""
         self._begin(input)
         if self._converts_tiles:
-            rows = self._driving(input).reshape(-1, self.in_features)
+            rows = self.dac(input).reshape(-1, self.in_features)
             y = self._read(rows, driven=True, by_tile=True)
             return self._readout(y.view(*input.shape[:-1], self.out_features))
         return self._readout(self._read(input))

@@ -41,20 +41,14 @@ def plan(layer: ArrayLayer, stale: tuple[Tensor, Tensor], rewrite: bool) -> Plan
         return Plan(weights, weights, weights, weights)
     tiling, level, codes = layer.crossbar.tiling, layer.crossbar.level, layer.codes
     if native(shadow):
-        n, own = len(weights), codes.shape[1]
-        kept, index, cells = (np.empty(k, np.int64) for k in (n, n, n * own))
-        wanted = np.empty(n * own, np.int16)
+        n, table = len(weights), tiling.table(shadow.device)
+        most = n * codes.shape[1]
+        kept, index, cells = (np.empty(k, np.int64) for k in (n, n, most))
+        wanted = np.empty(most, np.int16)
         m, k = plan_writes(
             *(weights.numpy(), shadow.numpy(), layer.full_scale, codes.numpy()),
-            *(
-                tiling.table(shadow.device).numpy(),
-                level.numpy(),
-                rewrite,
-                kept,
-                index,
-                cells,
-                wanted,
-            ),
+            *(table.numpy(), level.numpy(), rewrite),
+            *(kept, index, cells, wanted),
         )
         planned = (kept[:m], index[:m], cells[:k], wanted[:k])
         return Plan(*map(torch.from_numpy, planned))

@@ -46,7 +46,7 @@ class _Read(torch.autograd.Function):
     ) -> Tensor:
         drives = None
         if not driven:
-            x, drives = layer._drive(x, keep=ctx.needs_input_grad[0])
+            x, drives = layer.dac.keeping(x, keep=ctx.needs_input_grad[0])
         y, kept = layer._converted(x, by_tile, keep=True)
         ctx.layer, ctx.by_tile = layer, by_tile
         ctx.save_for_backward(x, layer.effective, drives, kept)
@@ -142,7 +142,7 @@ class ReadArrays(nn.Module):
         """Inputs x (chips * n, ...) through converters and arrays.
 
         Args:
-            driven: whether x went through the DACs already; see `_driving`.
+            driven: whether x went through the DACs already.
             by_tile: whether x are driven rows (chips * n, in) for tiles with ADCs of their own.
         """
         weight, bias = self.weight, self.bias if self._adds_bias else None
@@ -150,7 +150,7 @@ class ReadArrays(nn.Module):
             x.requires_grad or weight.requires_grad or (bias is not None and bias.requires_grad)
         ):
             return _Read.apply(x, weight, bias, self, driven, by_tile)  # type: ignore[return-value]
-        x = x if driven else self._drive(x, keep=False)[0]
+        x = x if driven else self.dac(x)
         return self._biased(self._converted(x, by_tile, keep=False)[0], bias, by_tile)
 
     @property
@@ -172,6 +172,8 @@ class ReadArrays(nn.Module):
     def _converted(self, x: Tensor, by_tile: bool, keep: bool) -> tuple[Tensor, Tensor | None]:
         """Digital sum of all conversions; and, to `keep`, the share of each gradient that passes:
         where it does if there is one conversion, None if everywhere."""
+        if self.dac.calibrating:
+            self._fix_adc()
         read = self._tiles_converted if by_tile else self._whole_converted
         if self._single:
             return read(x, keep)
@@ -362,20 +364,6 @@ class ReadArrays(nn.Module):
             allowed = f"a multiple of the {self.chips} chips (batch folded, chip-major)"
             raise invalid(f"{type(self).__name__} input rows", x.shape[0], allowed)
         self.crossbar.count_reads(x.shape[0] // self.chips if x.dim() > 1 else 1, 0)
-
-    def _drive(self, x: Tensor, keep: bool) -> tuple[Tensor, Tensor | None]:
-        """Inputs as the DACs apply them; and, to `keep`, where their gradient passes."""
-        x, passes = self.dac.keeping(x, keep=keep)
-        if self.dac.calibrating:
-            self._fix_adc()
-        return x, passes
-
-    def _driving(self, x: Tensor) -> Tensor:
-        """Inputs as the DACs apply them, with their gradient."""
-        x = self.dac(x)
-        if self.dac.calibrating:
-            self._fix_adc()
-        return x
 
     def _planes(self, x: Tensor) -> Iterable[tuple[float, Tensor]]:
         """What is read one after another for inputs x (chips * n, ...), with digital factors."""

@@ -12,14 +12,10 @@ from torch import Tensor
 
 from mho.config import Range
 from mho.errors import invalid
-from mho.kernels import native
-from mho.kernels.land import land
 from mho.physics.cell import LandingCell, Traits
 from mho.physics.noise import Noise
 
 MAX_LEVELS = 4096
-
-_NO_OFFSET = torch.empty(0, 0)
 
 
 class Landing(NamedTuple):
@@ -97,12 +93,6 @@ class MultiLevel(LandingCell):
         corrected: bool,
     ) -> Float[Tensor, "*#n"]:
         """Where one attempt lands [S]; a conductance is never below 0."""
-        offset = traits.get("offset", _NO_OFFSET) if not corrected else _NO_OFFSET
-        alike = level.shape == z.shape[1:] and offset.shape in (z.shape, _NO_OFFSET.shape)
-        if z.dim() == 2 and alike and native(z, level, offset):
-            landed = torch.empty_like(z)
-            land(z.numpy(), level.numpy(), offset.numpy(), *self.landing, landed.numpy())
-            return landed
         centre = self._centre(level, traits, corrected)
         spread = self.sigma[0] if len(self.sigma) == 1 else self.spread(self.nominal(level))
         return (centre + spread * z).clamp_(min=0.0)

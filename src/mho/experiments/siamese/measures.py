@@ -16,6 +16,12 @@ def gone(outcome: Outcome, epochs: int | None = None) -> float:
     return 100 * (1 - sum(written) / base)
 
 
+def base(outcome: Outcome, *, whole: bool = False) -> str:
+    """What the share of an epoch, or of the whole training, that was not written is a share of."""
+    epoch = f"{outcome['weights']:,} weights x {outcome['steps_per_epoch']:,} steps"
+    return f"{epoch} x {len(outcome['history']['written'])} epochs" if whole else epoch
+
+
 def per_weight(outcome: Outcome) -> float:
     """Writes per weight in the whole training, after the first programming."""
     return sum(outcome["history"]["written"]) / outcome["weights"]

@@ -9,6 +9,7 @@ from mho.experiments.siamese import figures, tables
 from mho.experiments.siamese.config import SiameseConfig
 from mho.experiments.siamese.measures import (
     Outcome,
+    base,
     epochs_to_first_death,
     gone,
     per_weight,
@@ -67,11 +68,10 @@ def _claims(
         if scheme not in outcomes:
             continue
         found, what = outcomes[scheme], f"{name} in situ, {_meaning(config, network, scheme)}"
-        base = f"of {found[0]['weights']:,} weights x {found[0]['steps_per_epoch']:,} steps"
-        whole = f"{base} x {found[0]['epochs']} epochs"
+        epoch, whole = base(found[0]), base(found[0], whole=True)
         rows += [
             claim(f"{network}{slug}_accuracy", what, _tests(found), "%"),
-            claim(f"{network}{slug}_gone", f"writes gone, whole training, {scheme}, {whole}",
+            claim(f"{network}{slug}_gone", f"writes gone, whole training, {scheme}, of {whole}",
                   [gone(o) for o in found], "%", paper=known,
                   note="the paper says over 98 % within one epoch" if paper else ""),
             claim(f"{network}{slug}_writes_per_weight", f"writes per weight, {scheme}",
@@ -81,7 +81,7 @@ def _claims(
                   f"accuracy after the first epoch, {scheme}",
                   [o["history"]["first"][0] for o in found], "%"),
             claim(f"{network}{slug}_first_epoch_gone",
-                  f"writes gone, first epoch, {scheme}, {base}",
+                  f"writes gone, first epoch, {scheme}, of {epoch}",
                   [gone(o, 1) for o in found], "%", paper=known),
             claim(f"{network}{slug}_max_writes_per_cell", f"most writes on any cell, {scheme}",
                   [float(o["max_writes"]) for o in found], "", better="lower", pooled="highest",

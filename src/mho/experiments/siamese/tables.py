@@ -8,6 +8,7 @@ from mho.experiments.result import table
 from mho.experiments.siamese.config import SiameseConfig
 from mho.experiments.siamese.measures import (
     Outcome,
+    base,
     epochs_to_first_death,
     gone,
     per_weight,
@@ -30,10 +31,9 @@ def tables(
     some = next((o for name, o in compared.items() if name != "float"), None)
     out = []
     if some is not None:
-        base = f"{some['weights']:,} weights x {some['steps_per_epoch']:,} steps"
         note = (
             f"{config.scheme_epochs} epoch(s), one chip, MLP. Base of the shares of writes that "
-            f"are gone: {base} an epoch. Pulses, reads, energy and time after the first "
+            f"are gone: {base(some)} an epoch. Pulses, reads, energy and time after the first "
             "programming; writes on cells with it. `mho list schemes` says what each writes."
         )
         if "Tiki-Taka" in compared:

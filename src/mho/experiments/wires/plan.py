@@ -39,7 +39,8 @@ def claimed(config: WiresConfig, system: System, rows: Iterable[Row]) -> list[Po
     for row in rows:
         if (row["tile"], row["r"], row["split"]) == (*at, "validation"):
             found.setdefault(row["compensation"], []).append(mean_std(row["accuracy"])[0])
-    best = max(found.keys() - {"none"}, key=lambda name: (sum(found[name]), name))
+    found.pop("none", None)
+    best = max(found, key=lambda name: sum(found[name]))
     return [Point(at[0], 0.0, "none"), Point(*at, "none"), Point(*at, best)]
 
 
