@@ -10,6 +10,7 @@ from torch import nn
 
 import mho
 from mho.experiments.siamese import SiameseConfig, figures, studies
+from mho.experiments.siamese.descent import Descent, training_feed
 from mho.experiments.siamese.measures import epochs_to_first_death, gone, spent
 from mho.experiments.siamese.schemes import SCHEMES, Setting
 from mho.experiments.siamese.training import Job, network, train
@@ -94,6 +95,33 @@ def test_small_layers_have_a_threshold_of_their_own() -> None:
     assert list(sizes.values()) == [150, 2400, 48_000, 10_080, 840]
     assert list(setting.by_size((3.0, 0.8)).values()) == [0.8, 0.8, 3.0, 3.0, 0.8]
     assert setting.weights == 61_470
+
+
+def test_frugal_distances_fall_with_the_learning_rate() -> None:
+    whole = SiameseConfig(
+        frugal=(2.0, 1.0), frugal_last=(1.0, 0.5), cnn_frugal=(3.0, 3.0), cnn_frugal_last=(1.0, 1.0)
+    )
+    setting = Setting(whole, on_arrays("mlp", whole), False, 10, 0)
+    found = [list(setting.frugal(rate).values()) for rate in (1.0, 0.5, 0.0)]
+    assert found == [[2.0, 1.0], [1.5, 0.75], [1.0, 0.5]]
+    cnn = Setting(whole, on_arrays("cnn", whole), True, 10, 0)
+    assert set(cnn.frugal(0.5).values()) == {2.0}
+
+
+def test_a_training_ends_at_the_last_distances(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = config(frugal=(2.0, 1.0), frugal_last=(0.75, 0.5))
+    feed = training_feed(whole, SCHEMES["frugal"], 3, torch.device("cpu"))
+    net = on_arrays("mlp", whole)
+    setting = Setting(whole, net, False, feed.epoch_steps, 3)
+    descent = Descent(SCHEMES["frugal"], setting, feed, 1)
+    assert descent.write is not None
+    seen = []
+    for step in range(descent.steps):
+        descent.step(step)
+        seen.append(next(iter(descent.write.threshold.values())))
+    assert seen[-1] == pytest.approx(0.75)
+    assert seen == sorted(seen, reverse=True)
+    assert seen[-1] < seen[0] < 2.0
 
 
 def test_distances_stay_the_same_on_chips_of_other_levels() -> None:

@@ -155,6 +155,23 @@ def test_a_threshold_below_half_a_step_is_refused(threshold: float | dict) -> No
         WriteStep(network(), threshold=threshold)
 
 
+def test_a_threshold_may_be_changed_between_steps(generator: torch.Generator) -> None:
+    net = network()
+    before = indices(net)
+    step = WriteStep(net, threshold=1000.0)
+    move(net, 1.0, generator)
+    assert step().weights == 0
+    step.threshold = {"net.2": 0.5, "": 1000.0}
+    assert step().weights > 0
+    same = [torch.equal(a, b) for a, b in zip(before, indices(net), strict=True)]
+    assert same == [True, False, True]
+    kept = dict(step.threshold)
+    with pytest.raises(ValueError, match=r"at least 0\.5 steps"):
+        step.threshold = 0.2
+    assert step.threshold == kept
+    assert sorted(kept.values()) == [0.5, 1000.0, 1000.0]
+
+
 def test_an_unknown_layer_suggests_the_nearest() -> None:
     with pytest.raises(ValueError, match=r"unknown layer 'net\.22': did you mean 'net\.2'"):
         WriteStep(network(), threshold={"net.22": 0.6})
@@ -508,9 +525,8 @@ def test_bookkeeping_is_the_same_compiled_and_in_torch(
     states = []
     for kind in ("compiled", "torch"):
         if kind == "torch":
-            for module in ("hardware.event", "learning.plan", "learning.layer"):
+            for module in ("hardware.event", "kernels.views", "learning.plan", "learning.compare"):
                 monkeypatch.setattr(f"mho.{module}.native", lambda *tensors: False)
-            monkeypatch.setattr("mho.learning.compare.native", lambda *tensors: False)
         net = network(chips=chips, programming=programming)
         train(net, WriteStep(net, threshold=0.6), 4, seed=1)
         states.append(net.state_dict())

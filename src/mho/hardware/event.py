@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
@@ -13,7 +13,7 @@ from mho.hardware import record
 from mho.hardware.hardware import Hardware
 from mho.hardware.streams import ChipNoise, JoinedNoise
 from mho.kernels import native
-from mho.kernels.land import land_cells
+from mho.kernels.land import land_cells, land_weights
 from mho.kernels.write import record_writes
 from mho.physics import MultiLevel, OpenLoop, Present, Programmed, Verify
 
@@ -27,6 +27,28 @@ BOOKS = (
 """Buffers of a crossbar that an event sees or is entered into."""
 
 _NO_OFFSET = np.empty((0, 0, 0, 0), np.float32)
+
+
+class Fold(NamedTuple):
+    """What some weights realize and stand for, for `fold_weights`; all on a CPU."""
+
+    weights: np.ndarray
+    """Flat positions (n,)."""
+    to: np.ndarray
+    """Their level indices (n,)."""
+    value: np.ndarray
+    """What the levels stand for, in shares of the full scale."""
+    full_scale: float
+    table: np.ndarray
+    """Flat positions (weights, terms) of the cells that enter each weight."""
+    line: np.ndarray
+    """Signed conductance per conductance of each of them, and a constant [S]: (terms + 1,)."""
+    scale: float
+    """Weight per siemens."""
+    effective: np.ndarray
+    """Receives what the weights realize (chips, out, in)."""
+    target: np.ndarray
+    """Receives what they stand for (out, in)."""
 
 
 class Request(NamedTuple):
@@ -64,8 +86,8 @@ def write_together(requests: Sequence[tuple[Crossbar, Tensor, Tensor]]) -> None:
             continue
         if crossbar.arrays is not None:
             record.program(crossbar, cells, levels)
-        elif crossbar.lands and cells.is_cpu:
-            _land(crossbar, cells, levels.to(torch.int16))
+        elif crossbar.lands and crossbar.books(crossbar._buffers) is not None:
+            land(crossbar, cells, levels)
         else:
             kind = (id(crossbar.hardware), crossbar.chips, cells.device)
             kinds.setdefault(kind, []).append((crossbar, request(crossbar, cells, levels)))
@@ -107,23 +129,26 @@ def carry_out(wanted: Sequence[tuple[Crossbar, Request]]) -> Programmed:
 
 
 def lands(hardware: Hardware) -> bool:
-    """Whether `_land` can program: pulses that land afresh, and nothing else happens to a cell."""
+    """Whether `land` can program: pulses that land afresh, and nothing else happens to a cell."""
     plain = isinstance(hardware.device, MultiLevel) and not hardware.device.closes
     return plain and isinstance(hardware.programming, OpenLoop) and not hardware.ages
 
 
-def _land(crossbar: Crossbar, cells: Tensor, levels: Tensor) -> None:
-    """What `carry_out` does for one crossbar that `lands`, in compiled code."""
+def land(crossbar: Crossbar, cells: Tensor, levels: Tensor, fold: Fold | None = None) -> None:
+    """What `carry_out` does for one crossbar that `lands`, in compiled code, and the fold."""
     device = crossbar.hardware.device
     assert isinstance(device, MultiLevel)
+    books = crossbar.books(crossbar._buffers)
+    assert books is not None
     z = _noise(crossbar, levels).normal()
     (line, sigma), offset = device.landing, crossbar._buffers.get("trait_offset")
-    land_cells(
-        *(cells.numpy(), levels.numpy(), z.numpy()),
-        *(_NO_OFFSET if offset is None else offset.numpy(), line, sigma),
-        *crossbar.books(crossbar._buffers),
-        width=crossbar.tiling.width,
-    )
+    given: list[Any] = [cells.numpy(), levels.to(torch.int16).numpy(), z.numpy()]
+    given += [_NO_OFFSET if offset is None else offset.numpy(), line, sigma]
+    given += [*books, crossbar.tiling.width]
+    if fold is None:
+        land_cells(*given)
+    else:
+        land_weights(*given, *list(fold))
     crossbar.wear(1)
 
 
@@ -146,9 +171,9 @@ def _commit(
         sets = pulses * _raised(level, held)
         crossbar.ageing.wrote(cells, landed, sets, pulses - sets, reads=crossbar.vectors)
     crossbar.estimate(cells, landed)
-    if cells is not None and native(landed):
-        outcome = (cells, level, held, landed, pulses, reads)
-        _, *books = crossbar.books(crossbar._buffers)
+    books = crossbar.books(crossbar._buffers)
+    if cells is not None and native(landed) and books is not None:
+        outcome, (_, *books) = (cells, level, held, landed, pulses, reads), books
         record_writes(*(t.numpy() for t in outcome), *books, width=crossbar.tiling.width)
     else:
         _record(crossbar, wanted, landed, pulses, reads)

@@ -1,4 +1,5 @@
-"""From column currents to digital numbers: the noise of the read, then the converters."""
+"""From column currents to digital numbers: the noise of the read, the converters, the bias; and
+the way back of their gradient."""
 
 from __future__ import annotations
 
@@ -10,11 +11,13 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from mho.hardware.converters import ALL, Converter
+from mho.hardware.converters import ALL, Converter, passed
 from mho.kernels import native
-from mho.kernels.sense import sense_maps, sense_rows
+from mho.kernels.sense import sense_maps, sense_rows, stop_sums
 
 _NO_KEYS = np.empty(0, np.uint64)
+_NO_BIAS = np.empty(0, np.float32)
+_ALL_PASS = np.empty(0, np.bool_)
 
 
 class ReadNoise(NamedTuple):
@@ -35,9 +38,10 @@ def sense(
     *,
     maps: bool,
     keep: bool,
+    bias: Float[Tensor, " columns"] | None = None,
     chips: slice = ALL,
 ) -> tuple[Float[Tensor, "*n"], Bool[Tensor, "*n"] | None]:
-    """Convert noisy columns y, which are overwritten.
+    """Convert noisy columns y, which are overwritten, and add a digital bias.
 
     Args:
         y: of some chips (chips, tiles, n, columns) or (chips * n, ..., columns); or maps
@@ -46,6 +50,7 @@ def sense(
         adc: the converters; exact ones too.
         maps: whether y are maps.
         keep: whether the gradient will be asked for.
+        bias: one and the same for all chips; its gradient is not this function's.
         chips: which chips of the converters they are.
 
     Returns:
@@ -56,14 +61,60 @@ def sense(
     """
     if y.is_cpu:  # a chip's noise is its own, however many chips' columns lie interleaved
         y = y.contiguous()
-    converts = adc.bits is not None and not adc.watched
     if not native(y):
         y = y if noise is None else _add(y, noise)
-    elif converts:
-        return y, _sense(y, noise, adc, maps, keep, chips)
+    elif adc.bits is not None and not adc.watched and (bias is None or native(bias)):
+        return y, _sense(y, noise, adc, bias, maps=maps, keep=keep, chips=chips)
     elif noise is not None:
-        _sense(y, noise, None, maps, False, chips)
-    return adc.keeping(y, overwrite=True, chips=chips, keep=keep)
+        _sense(y, noise, None, None, maps=maps, keep=False, chips=chips)
+    y, passes = adc.keeping(y, overwrite=True, chips=chips, keep=keep)
+    return biased(y, bias, maps=maps), passes
+
+
+def biased(
+    y: Float[Tensor, "*n"], bias: Float[Tensor, " columns"] | None, *, maps: bool
+) -> Float[Tensor, "*n"]:
+    """Columns y (n, ..., columns), or maps (n, columns, h, w), which may be overwritten, and a bias
+    in the precision of the latter."""
+    if bias is None:
+        return y
+    y = y if y.dtype == bias.dtype else y.to(bias.dtype)
+    return y.add_(bias.view(-1, 1, 1) if maps else bias)
+
+
+def unsensed(
+    grad: Float[Tensor, "*n"], passes: Tensor | None, *, maps: bool, bias: bool
+) -> tuple[Float[Tensor, "*n"], Float[Tensor, " columns"] | None]:
+    """The gradient before the conversions; and that of the bias, if asked for.
+
+    Args:
+        grad: of what `sense` gave.
+        passes: as in `stopped`.
+        maps: as in `sense`.
+    """
+    if not bias:
+        return stopped(grad, passes), None
+    dim = 1 if maps else grad.dim() - 1
+    whole = passes is None or (passes.dtype == torch.bool and passes.is_contiguous())
+    if not (native(grad) and whole and grad.numel()):
+        others = [d for d in range(grad.dim()) if d != dim]
+        return stopped(grad, passes), grad.sum(others) if others else grad
+    sums, out = grad.new_empty(grad.shape[dim]), grad
+    shape, through = (-1, grad.shape[dim], grad[0, 0].numel() if maps else 1), _ALL_PASS
+    if passes is not None:
+        out, through = torch.empty_like(grad), passes.numpy()
+    given, through, left = (x.reshape(shape) for x in (grad.numpy(), through, out.numpy()))
+    stop_sums(given, through, left, sums.numpy())
+    return out, sums
+
+
+def stopped(grad: Float[Tensor, "*#n"], passes: Tensor | None) -> Float[Tensor, "*#n"]:
+    """The gradient before the conversions, which take away what saturated.
+
+    Args:
+        passes: where it passes, bool, or the share that does; None: everywhere.
+    """
+    return passed(grad, passes) if passes is None or passes.dtype == torch.bool else grad * passes
 
 
 def _add(y: Tensor, noise: ReadNoise) -> Tensor:
@@ -76,7 +127,14 @@ def _add(y: Tensor, noise: ReadNoise) -> Tensor:
 
 
 def _sense(
-    y: Tensor, noise: ReadNoise | None, adc: Converter | None, maps: bool, keep: bool, chips: slice
+    y: Tensor,
+    noise: ReadNoise | None,
+    adc: Converter | None,
+    bias: Tensor | None,
+    *,
+    maps: bool,
+    keep: bool,
+    chips: slice,
 ) -> Tensor | None:
     """`sense` in compiled code; without `adc` only the noise is added."""
     most, deviation, size, keys = 0, 0.0, y, _NO_KEYS
@@ -88,7 +146,8 @@ def _sense(
         most, (step, inverse) = adc.most, adc.grids(y.shape[-3] if maps else y.shape[-1])
         if chips != ALL:
             step, inverse = step[chips], inverse[chips]
-    passes = np.empty(y.numel() if keep and most else 0, np.bool_)
+    plus = _NO_BIAS if bias is None else bias.detach().numpy()
+    passes = np.empty(y.numel(), np.bool_) if keep and most else _ALL_PASS
     kernel = sense_maps if maps else sense_rows
-    saturated = kernel(y.numpy(), size.numpy(), deviation, keys, inverse, step, most, passes)
+    saturated = kernel(y.numpy(), size.numpy(), deviation, keys, inverse, step, most, plus, passes)
     return torch.from_numpy(passes).view(y.shape) if saturated else None

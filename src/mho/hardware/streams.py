@@ -58,7 +58,8 @@ class ChipNoise:
 
     def _fill(self, fill: Callable[..., Tensor]) -> Tensor:
         out = torch.empty((len(self._chips), *self._shape), dtype=torch.float32)
-        for row, chip in zip(out.unbind(), self._chips, strict=True):
+        rows = (out,) if len(self._chips) == 1 else out.unbind()
+        for row, chip in zip(rows, self._chips, strict=True):
             self._generator.manual_seed(key(self._seed, chip, *self._words, self._draws))
             fill(row, generator=self._generator)
         self._draws += 1

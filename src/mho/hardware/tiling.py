@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Int, Int32, Int64, Shaped
 from torch import Tensor
@@ -107,18 +108,23 @@ class Tiling:
     def table(self, device: torch.device) -> Int32[Tensor, "weights terms"]:
         """Flat cell positions (out * in, terms) of all weights, their own cells first."""
         if self._table.device != device:
-            object.__setattr__(self, "_table", self._table.to(device))
+            object.__setattr__(self, "_table", torch.from_numpy(self.places).to(device))
         return self._table
 
     @cached_property
     def _table(self) -> Tensor:
-        """The table, made when cells are first written."""
+        return torch.from_numpy(self.places)
+
+    @cached_property
+    def places(self) -> np.ndarray:
+        """`table` for kernels, made when cells are first written."""
         out = torch.arange(self.out_features).unsqueeze(1)
         row = torch.arange(self.in_features)
         tile_row, tile_col = row // self.rows, out // self.cols
         line = (tile_row * self.grid[1] + tile_col) * self.rows + row % self.rows
         columns = self.mapping.columns(out % self.cols, self.cols)
-        return (columns + (line * self.width).unsqueeze(-1)).flatten(0, 1).to(torch.int32)
+        table = (columns + (line * self.width).unsqueeze(-1)).flatten(0, 1)
+        return table.to(torch.int32).numpy()
 
     def most_in_rows(
         self, cells: Int64[Tensor, " n"] | None, events: Int[Tensor, "chips n"]
@@ -133,4 +139,4 @@ class Tiling:
 
     def __getstate__(self) -> dict[str, object]:
         """Copies and pickles make the table anew."""
-        return {k: v for k, v in self.__dict__.items() if k != "_table"}
+        return {k: v for k, v in self.__dict__.items() if k not in ("_table", "places")}

@@ -13,9 +13,12 @@ from torch import Tensor
 def native(tensor: Tensor, *others: Tensor) -> bool:
     """Whether kernels can work on these tensors: float32, contiguous, on a CPU; and not while torch
     records operations to repeat them (`jit.trace`), or transforms them (`vmap`)."""
-    if torch._C._is_tracing() or torch._C._are_functorch_transforms_active():
-        return False
-    return _native(tensor, *others)
+    return not transforming() and _native(tensor, *others)
+
+
+def transforming() -> bool:
+    """Whether torch is recording operations, or transforms them, which no kernel takes part in."""
+    return torch._C._is_tracing() or torch._C._are_functorch_transforms_active()
 
 
 def _native(tensor: Tensor, *others: Tensor) -> bool:

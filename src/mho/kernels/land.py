@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from mho.kernels.compiled import compiled
-from mho.kernels.write import keep_broken, record_writes
+from mho.kernels.write import fold_weights, keep_broken, record_writes
 
 
 @compiled
@@ -87,4 +87,44 @@ def land_cells(
         *(cells, wanted, held, landed, ones, none),
         *(conductance, level, writes, pulses),
         *(set_pulses, row_pulses, cell_reads, row_reads, width),
+    )
+
+
+@compiled
+def land_weights(
+    cells: np.ndarray,
+    wanted: np.ndarray,
+    z: np.ndarray,
+    offset: np.ndarray,
+    line: tuple[float, float],
+    sigma: np.ndarray,
+    fault: np.ndarray,
+    conductance: np.ndarray,
+    level: np.ndarray,
+    writes: np.ndarray,
+    pulses: np.ndarray,
+    set_pulses: np.ndarray,
+    row_pulses: np.ndarray,
+    cell_reads: np.ndarray,
+    row_reads: np.ndarray,
+    width: int,
+    weights: np.ndarray,
+    index: np.ndarray,
+    value: np.ndarray,
+    full_scale: float,
+    table: np.ndarray,
+    signed: np.ndarray,
+    scale: float,
+    effective: np.ndarray,
+    target: np.ndarray,
+) -> None:
+    """`land_cells`, then `fold_weights` of the weights whose cells they are."""
+    land_cells(
+        *(cells, wanted, z, offset, line, sigma, fault),
+        *(conductance, level, writes, pulses),
+        *(set_pulses, row_pulses, cell_reads, row_reads, width),
+    )
+    fold_weights(
+        *(weights, index, value, full_scale, table),
+        *(conductance, signed, scale, effective, target),
     )

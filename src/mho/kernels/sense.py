@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from mho.kernels.compiled import compiled, inlined
+from mho.kernels.compiled import compiled, inlined, summing
 from mho.kernels.normal import normals
 
 NUMBERS = 1 << 13
 """Numbers of the noise that are drawn at a time, or those of one row or map if these are more."""
+
+_NOTHING = np.float32(-0.0)
+"""What leaves every number as it is when added, -0 among them."""
 
 
 @compiled
@@ -40,16 +43,51 @@ def quantize(
         part = slice(chip * each, (chip + 1) * each)
         passes = kept[part] if kept.size else kept
         per, lsb = inverse[chip, 0, 0], step[chip, 0, 0]
-        saturated += _convert(given[part], per, lsb, edge, converted[part], passes)
+        saturated += _convert(given[part], per, lsb, edge, _NOTHING, converted[part], passes)
     return saturated
 
 
 @compiled
 def stop(x: np.ndarray, passes: np.ndarray, out: np.ndarray) -> None:
     """`out = x where passes else 0`, all of one shape."""
-    values, through, left = x.reshape(-1), passes.reshape(-1), out.reshape(-1)
-    for k in range(values.size):
-        left[k] = values[k] if through[k] else np.float32(0)
+    _stop(x.reshape(-1), passes.reshape(-1), out.reshape(-1))
+
+
+@inlined
+def _stop(x: np.ndarray, passes: np.ndarray, out: np.ndarray) -> None:
+    """`stop` of (n,)."""
+    for k in range(x.size):
+        out[k] = x[k] if passes[k] else np.float32(0)
+
+
+@summing
+def stop_sums(grad: np.ndarray, passes: np.ndarray, out: np.ndarray, sums: np.ndarray) -> None:
+    """As `stop`; also the sums of `grad` (n, columns, pixels) by column, in whatever order.
+
+    Args:
+        passes: (n, columns, pixels), or empty: everything passes, and `out` is left alone.
+        sums: (columns,).
+    """
+    n, columns, pixels = grad.shape
+    values, through, left = grad.reshape(-1), passes.reshape(-1), out.reshape(-1)
+    sums[:] = np.float32(0)
+    for i in range(n):
+        if pixels == 1:
+            row = values[i * columns : (i + 1) * columns]
+            for j in range(columns):
+                sums[j] += row[j]
+            if through.size:
+                some = slice(i * columns, (i + 1) * columns)
+                _stop(row, through[some], left[some])
+            continue
+        for j in range(columns):
+            some = slice((i * columns + j) * pixels, (i * columns + j + 1) * pixels)
+            plane, total = values[some], np.float32(0)
+            for k in range(plane.size):
+                total += plane[k]
+            sums[j] += total
+            if through.size:
+                _stop(plane, through[some], left[some])
 
 
 @compiled
@@ -61,6 +99,7 @@ def sense_rows(
     inverse: np.ndarray,
     step: np.ndarray,
     most: int,
+    bias: np.ndarray,
     kept: np.ndarray,
 ) -> int:
     """Add noise to rows of columns y (chips * n, ..., columns) and convert them, in place.
@@ -70,6 +109,7 @@ def sense_rows(
         noise: standard deviation where that is 1; 0: none, and no size is read.
         keys: of each chip's noise (chips,), uint64.
         most: largest code; 0: no conversion.
+        bias: added after the conversion (columns,), or empty.
         kept: receives where the converter did not saturate (y.size,), bool, unless it is empty.
 
     Returns:
@@ -95,20 +135,21 @@ def sense_rows(
                     own = z[(i - begin) * columns :]
                     for j in range(columns):
                         row[j] += scale * own[j]
-                if most == 0:
-                    continue
-                per, lsb = inverse[chip, i // each], step[chip, i // each]
-                if kept.size:
-                    passes, beyond = kept[first : first + columns], np.int32(0)
-                    for j in range(columns):
-                        code = np.rint(row[j] * per[j])
-                        passes[j] = abs(code) <= edge
-                        beyond += np.int32(not abs(code) <= edge)
-                        row[j] = _clamped(code, edge) * lsb[j]
-                    saturated += int(beyond)
-                else:
-                    for j in range(columns):
-                        row[j] = _clamped(np.rint(row[j] * per[j]), edge) * lsb[j]
+                if most > 0:
+                    per, lsb = inverse[chip, i // each], step[chip, i // each]
+                    if kept.size:
+                        passes, beyond = kept[first : first + columns], np.int32(0)
+                        for j in range(columns):
+                            code = np.rint(row[j] * per[j])
+                            passes[j] = abs(code) <= edge
+                            beyond += np.int32(not abs(code) <= edge)
+                            row[j] = _clamped(code, edge) * lsb[j]
+                        saturated += int(beyond)
+                    else:
+                        for j in range(columns):
+                            row[j] = _clamped(np.rint(row[j] * per[j]), edge) * lsb[j]
+                for j in range(bias.size):
+                    row[j] += bias[j]
     return saturated
 
 
@@ -121,6 +162,7 @@ def sense_maps(
     inverse: np.ndarray,
     step: np.ndarray,
     most: int,
+    bias: np.ndarray,
     kept: np.ndarray,
 ) -> int:
     """As `sense_rows`, of maps y (chips * n, columns, h, w) with sizes (chips * n, 1, h, w)."""
@@ -137,6 +179,7 @@ def sense_maps(
         for j in range(columns):
             first = (image * columns + j) * pixels
             plane, per, lsb = every[first : first + pixels], inverse[chip, 0, j], step[chip, 0, j]
+            plus = bias[j] if bias.size else _NOTHING
             if noise > 0:
                 if j % together == 0:
                     count = min(together, columns - j) * pixels
@@ -147,7 +190,10 @@ def sense_maps(
                     plane[k] += deviation * across[k] * own[k]
             if most > 0:
                 passes = kept[first : first + pixels] if kept.size else kept
-                saturated += _convert(plane, per, lsb, edge, plane, passes)
+                saturated += _convert(plane, per, lsb, edge, plus, plane, passes)
+            elif bias.size:
+                for k in range(pixels):
+                    plane[k] += plus
     return saturated
 
 
@@ -157,10 +203,11 @@ def _convert(
     per: np.float32,
     lsb: np.float32,
     edge: np.float32,
+    plus: np.float32,
     out: np.ndarray,
     passes: np.ndarray,
 ) -> int:
-    """Round x (n,) with one converter of step `lsb` into `out`, which may be x.
+    """Round x (n,) with one converter of step `lsb`, and add `plus`, into `out`, which may be x.
 
     Returns:
         How many saturated, if `passes` (n,) receives where none did.
@@ -168,13 +215,13 @@ def _convert(
     beyond = np.int32(0)
     if passes.size == 0:
         for k in range(x.size):
-            out[k] = _clamped(np.rint(x[k] * per), edge) * lsb
+            out[k] = _clamped(np.rint(x[k] * per), edge) * lsb + plus
     else:
         for k in range(x.size):
             code = np.rint(x[k] * per)
             passes[k] = abs(code) <= edge
             beyond += np.int32(not abs(code) <= edge)
-            out[k] = _clamped(code, edge) * lsb
+            out[k] = _clamped(code, edge) * lsb + plus
     return int(beyond)
 
 

@@ -118,6 +118,33 @@ def plan_writes(
 
 
 @compiled
+def plan_where_apart(
+    w: np.ndarray,
+    target: np.ndarray,
+    bound: float,
+    full_scale: float,
+    codes: np.ndarray,
+    table: np.ndarray,
+    level: np.ndarray,
+    rewrite: bool,
+    kept: np.ndarray,
+    index: np.ndarray,
+    cells: np.ndarray,
+    wanted: np.ndarray,
+) -> tuple[int, bool, int, int]:
+    """`find_apart`, then `plan_writes` of what was found if there is room for it."""
+    shadow = np.empty(kept.size, np.float32)
+    count, finite = find_apart(w, target, bound, full_scale, kept, shadow)
+    if count > kept.size or not finite:
+        return count, finite, 0, 0
+    found, stands = kept[:count], shadow[:count]
+    m, k = plan_writes(
+        found, stands, full_scale, codes, table, level, rewrite, kept, index, cells, wanted
+    )
+    return count, finite, m, k
+
+
+@compiled
 def record_writes(
     cells: np.ndarray,
     wanted: np.ndarray,

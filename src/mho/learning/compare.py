@@ -10,7 +10,7 @@ from torch import Tensor
 from mho.kernels import native
 from mho.kernels.write import find_apart
 
-_SHARE = 16
+SHARE = 16
 """Weights for each of which there is room for one that is apart, before room is made for all."""
 
 
@@ -34,7 +34,7 @@ def positions_apart(
         some, goal = flat[found], goal[found]
         apart = ~((some.clamp(-edge, edge) - goal).abs_() <= bound)
         return found[apart], some[apart], bool(some.isfinite().all())
-    room = w.numel() // _SHARE + 1
+    room = w.numel() // SHARE + 1
     while True:
         found, shadow = np.empty(room, np.int64), np.empty(room, np.float32)
         count, finite = find_apart(w.numpy(), target.numpy(), bound, edge, found, shadow)

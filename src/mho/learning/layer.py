@@ -12,9 +12,8 @@ from torch import Tensor, nn
 from torch.autograd.graph import increment_version
 
 from mho.errors import invalid
-from mho.hardware import Crossbar, Hardware, Tiling
+from mho.hardware import Crossbar, Hardware, Tiling, event
 from mho.hardware.predistortion import predistorted
-from mho.kernels import native
 from mho.kernels.views import Views
 from mho.kernels.write import fold_weights
 from mho.learning.compare import positions_apart
@@ -69,7 +68,7 @@ class ArrayLayer(ReadArrays):
         codes = hardware.cells.own(index, hardware.levels, hardware.device.states)
         self.register_buffer("codes", codes.to(torch.int16), persistent=False)
         self._values = level_value(index.cpu(), 1.0, hardware.levels).numpy()
-        self._views = Views(["effective", "target"])
+        self._views = Views(["effective", "target", "codes"])
         line = hardware.cells.line(hardware.device.window)
         self._line = None if line is None else np.array(line, np.float32)
         shape = (self.chips, *matrix.shape)
@@ -140,26 +139,54 @@ class ArrayLayer(ReadArrays):
         Raises:
             ValueError: a shadow weight is not finite.
         """
-        bound, shadow = threshold * self.step if threshold else -1.0, self.weight.detach()
-        shadow = shadow if shadow.is_contiguous() else shadow.contiguous()
-        target = self.target.view(shadow.shape)
+        shadow = self.weight.detach().contiguous()
+        target, bound = self.target.view(shadow.shape), self.bound(threshold)
         weights, shadow, finite = positions_apart(shadow, target, bound, self.full_scale)
         if not finite:
             self.check_finite()
         return weights, shadow
 
+    def bound(self, threshold: float) -> float:
+        """Distance beyond which a weight is stale; all are for a threshold of 0."""
+        return threshold * self.step if threshold else -1.0
+
+    def views(self) -> list[np.ndarray] | None:
+        """For kernels: `effective`, `target` and `codes`; None where they cannot work on them."""
+        return self._views(self._buffers)
+
+    def land(self, weights: Tensor, index: Tensor, cells: Tensor, levels: Tensor) -> bool:
+        """Program the cells (k,) of weights (n,) to levels (k,), and `update`, in one go; does
+        nothing, and says so, where that takes more than compiled code for one crossbar."""
+        crossbar = self.crossbar
+        fold = self._fold_of(weights, index) if crossbar.lands else None
+        if fold is None:
+            return False
+        event.land(crossbar, cells, levels, fold)
+        increment_version(self.effective)
+        return True
+
+    def _fold_of(self, weights: Tensor, index: Tensor) -> event.Fold | None:
+        """`update` as kernels do it; None where they do not."""
+        crossbar, views = self.crossbar, self.views()
+        if (
+            views is None
+            or self._line is None
+            or crossbar.due
+            or self._buffers["parts"] is not None
+        ):
+            return None
+        effective, target, _ = views
+        levels = (weights.numpy(), index.numpy(), self._values, self.full_scale)
+        fold = (crossbar.tiling.places, self._line, self.scale, effective, target)
+        return event.Fold(*levels, *fold)
+
     def update(self, weights: Tensor, index: Tensor) -> None:
         """Fold what the cells of written weights (n,), now at levels `index` (n,), realize into
         `effective` and `target`."""
         effective, target, crossbar = self.effective, self.target, self.crossbar
-        line = None if crossbar.due or self.parts is not None else self._line
-        if line is not None and native(effective, target):
-            realized, stands = self._views(self._buffers)
-            fold_weights(
-                *(weights.numpy(), index.numpy(), self._values, self.full_scale),
-                *(crossbar.tiling.table(target.device).numpy(), crossbar.shown.numpy()),
-                *(line, self.scale, realized, stands),
-            )
+        fold = self._fold_of(weights, index)
+        if fold is not None:
+            fold_weights(*fold[:5], crossbar.shown.numpy(), *fold[5:])
             increment_version(effective)  # a backward pass of before is to notice, as of torch
             return
         cells = crossbar.tiling.cells(weights)

@@ -10,7 +10,8 @@ from jaxtyping import Int, Int64
 from torch import Tensor
 
 from mho.kernels import native
-from mho.kernels.write import plan_writes
+from mho.kernels.write import plan_where_apart, plan_writes
+from mho.learning.compare import SHARE
 from mho.learning.layer import ArrayLayer
 from mho.learning.quantizer import level_index
 
@@ -41,17 +42,13 @@ def plan(layer: ArrayLayer, stale: tuple[Tensor, Tensor], rewrite: bool) -> Plan
         return Plan(weights, weights, weights, weights)
     tiling, level, codes = layer.crossbar.tiling, layer.crossbar.level, layer.codes
     if native(shadow):
-        n, table = len(weights), tiling.table(shadow.device)
-        most = n * codes.shape[1]
-        kept, index, cells = (np.empty(k, np.int64) for k in (n, n, most))
-        wanted = np.empty(most, np.int16)
-        m, k = plan_writes(
+        room = _room(len(weights), codes.shape[1])
+        planned = plan_writes(
             *(weights.numpy(), shadow.numpy(), layer.full_scale, codes.numpy()),
-            *(table.numpy(), level.numpy(), rewrite),
-            *(kept, index, cells, wanted),
+            *(tiling.places, level.numpy(), rewrite),
+            *room,
         )
-        planned = (kept[:m], index[:m], cells[:k], wanted[:k])
-        return Plan(*map(torch.from_numpy, planned))
+        return _planned(room, *planned)
     index = level_index(shadow, layer.full_scale, layer.hardware.levels)
     levels = codes[index]
     cells = tiling.cells(weights)[:, : levels.shape[1]]
@@ -62,3 +59,41 @@ def plan(layer: ArrayLayer, stale: tuple[Tensor, Tensor], rewrite: bool) -> Plan
     else:
         weights, index = weights[moved], index[moved]
     return Plan(weights, index, cells[changed], levels[changed])
+
+
+def plan_apart(layer: ArrayLayer, threshold: float, rewrite: bool) -> Plan:
+    """`plan` of all weights that are more than `threshold` steps from their programmed level.
+
+    Raises:
+        ValueError: a shadow weight is not finite.
+    """
+    weight, views, crossbar = layer.weight.detach(), layer.views(), layer.crossbar
+    level = crossbar._buffers["level"]  # past nn.Module's search for it
+    if views is None or level is None or not native(weight):
+        return plan(layer, layer.stale(threshold), rewrite)
+    _, target, codes = views
+    most = weight.numel() // SHARE + 1
+    while True:
+        room = _room(most, codes.shape[1])
+        found, finite, *planned = plan_where_apart(
+            *(weight.numpy(), target, layer.bound(threshold), layer.full_scale),
+            *(codes, crossbar.tiling.places, level.numpy(), rewrite),
+            *room,
+        )
+        if not finite:
+            layer.check_finite()
+        if found <= most:
+            return _planned(room, *planned)
+        most = found
+
+
+def _room(weights: int, own: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Memory for a plan of so many weights, each with so many cells of its own."""
+    index, cells = np.empty((2, weights), np.int64), np.empty(weights * own, np.int64)
+    return index[0], index[1], cells, np.empty(weights * own, np.int16)
+
+
+def _planned(room: tuple[np.ndarray, ...], m: int, k: int) -> Plan:
+    """The plan of m weights and k cells that fills that memory."""
+    kept, index, cells, levels = room
+    return Plan(*map(torch.from_numpy, (kept[:m], index[:m], cells[:k], levels[:k])))

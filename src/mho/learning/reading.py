@@ -16,7 +16,7 @@ from torch.autograd.function import once_differentiable
 from mho.errors import invalid
 from mho.hardware import Crossbar, Hardware
 from mho.hardware.converters import ALL, Converter, passed
-from mho.hardware.sensing import ReadNoise, sense
+from mho.hardware.sensing import ReadNoise, biased, sense, stopped, unsensed
 from mho.hardware.streams import key
 from mho.kernels import native
 from mho.kernels.inputs import row_sizes
@@ -47,10 +47,10 @@ class _Read(torch.autograd.Function):
         drives = None
         if not driven:
             x, drives = layer.dac.keeping(x, keep=ctx.needs_input_grad[0])
-        y, kept = layer._converted(x, by_tile, keep=True)
+        y, kept = layer._converted(x, bias, by_tile, keep=True)
         ctx.layer, ctx.by_tile = layer, by_tile
         ctx.save_for_backward(x, layer.effective, drives, kept)
-        return layer._biased(y, bias, by_tile)
+        return y
 
     @staticmethod
     @once_differentiable
@@ -59,13 +59,11 @@ class _Read(torch.autograd.Function):
     ) -> tuple[Tensor | None, Tensor | None, Tensor | None, None, None, None]:
         x, effective, drives, kept = ctx.saved_tensors
         layer, by_tile, needed = ctx.layer, ctx.by_tile, ctx.needs_input_grad
-        dim = -1 if by_tile else layer.column_dim
-        grad, to_bias = grads[0], None
-        if needed[2]:
-            others = [d for d in range(grad.dim()) if d != grad.dim() + dim]
-            to_bias = grad.sum(others) if others else grad  # torch sums over all for none
+        maps = layer._maps and not by_tile
+        grad, to_bias = unsensed(grads[0], None if by_tile else kept, maps=maps, bias=needed[2])
+        if by_tile:
+            grad = stopped(layer._fold(grad).unsqueeze(1), kept)
         w = effective.flatten(0, 1) if layer.hardware.transposed else layer._twin()
-        grad = _stopped(layer._fold(grad).unsqueeze(1) if by_tile else grad, kept)
         driven = x
         if not x.dtype == grad.dtype == w.dtype:  # of less precision than the weight: autocast
             driven, grad = x.to(w.dtype), grad.to(w.dtype)
@@ -127,8 +125,13 @@ class ReadArrays(nn.Module):
     @property
     def scale(self) -> float:
         """Weight per siemens of signed conductance."""
+        return self.full_scale / self._reach
+
+    @cached_property
+    def _reach(self) -> float:
+        """Signed conductance at full scale [S]."""
         low, high = self.hardware.device.window
-        return self.full_scale / (self.crossbar.tiling.mapping.reach * (high - low))
+        return self.crossbar.tiling.mapping.reach * (high - low)
 
     def _matrix(self) -> Tensor:
         """The shadow as (out, in)."""
@@ -151,38 +154,33 @@ class ReadArrays(nn.Module):
         ):
             return _Read.apply(x, weight, bias, self, driven, by_tile)  # type: ignore[return-value]
         x = x if driven else self.dac(x)
-        return self._biased(self._converted(x, by_tile, keep=False)[0], bias, by_tile)
+        return self._converted(x, bias, by_tile, keep=False)[0]
 
     @property
     def _adds_bias(self) -> bool:
         """Whether nothing is done to the columns but that the bias is added."""
         return not self.tuned and self.arithmetic is None
 
-    def _biased(self, y: Tensor, bias: Tensor | None, by_tile: bool) -> Tensor:
-        """Columns, which may be overwritten, and the bias."""
-        if bias is None:
-            return y
-        y_ = y if y.dtype == bias.dtype else y.to(bias.dtype)
-        return y_.add_(bias if by_tile else self._along_columns(bias))
-
     def _along_columns(self, values: Tensor) -> Tensor:
         """Values (out,) shaped to act on outputs."""
         return values if self.column_dim == -1 else values.view(-1, *(1,) * (-1 - self.column_dim))
 
-    def _converted(self, x: Tensor, by_tile: bool, keep: bool) -> tuple[Tensor, Tensor | None]:
-        """Digital sum of all conversions; and, to `keep`, the share of each gradient that passes:
-        where it does if there is one conversion, None if everywhere."""
+    def _converted(
+        self, x: Tensor, bias: Tensor | None, by_tile: bool, keep: bool
+    ) -> tuple[Tensor, Tensor | None]:
+        """Digital sum of all conversions and the bias; and, to `keep`, the share of each gradient
+        that passes: where it does if there is one conversion, None if everywhere."""
         if self.dac.calibrating:
             self._fix_adc()
         read = self._tiles_converted if by_tile else self._whole_converted
         if self._single:
-            return read(x, keep)
+            return read(x, bias, keep)
         dim = -1 if by_tile else self.column_dim
         out = self.crossbar.tiling.out_features
         total = lost = None
         whole = 0.0
         for factor, plane in self._planes(x):
-            y, passes = read(plane, keep)
+            y, passes = read(plane, None, keep)
             for part, digit in enumerate(self._factors):
                 place, size = (dim, part * out, out), max(factor, 0.0) * digit
                 whole += size
@@ -190,6 +188,7 @@ class ReadArrays(nn.Module):
                 if passes is not None:
                     lost = _added(lost, (~passes.narrow(*place)).to(y.dtype), size)
         assert total is not None
+        total = biased(total, bias, maps=not by_tile and self._maps)
         return total, None if lost is None else lost.div_(-whole).add_(1)
 
     @cached_property
@@ -212,17 +211,25 @@ class ReadArrays(nn.Module):
             self.parts = self.crossbar.parts().mul_(self.scale).to(self.effective.dtype)
         return self.parts.flatten(1, 2)
 
-    def _whole_converted(self, x: Tensor, keep: bool) -> tuple[Tensor, Tensor | None]:
+    def _whole_converted(
+        self, x: Tensor, bias: Tensor | None, keep: bool
+    ) -> tuple[Tensor, Tensor | None]:
         """Columns of x (chips * n, ...) through arrays all of whose rows share a converter."""
         if self.crossbar.arrays is not None:
             rows = self._as_rows(x)
             self._count(len(rows))
             y = self._from_rows(measured(self, rows).sum(1), x)
-            return self.adc.keeping(y, overwrite=True, keep=keep)
+            y, passes = self.adc.keeping(y, overwrite=True, keep=keep)
+            return biased(y, bias, maps=self._maps), passes
         y = self._product(x, self._columns.flatten(0, 1))
         self._count(y.numel() // y.shape[self.column_dim])
         noise = self._read_noise(x, self._input_size)
-        return sense(y, noise, self.adc, maps=self.column_dim == -3, keep=keep)
+        return sense(y, noise, self.adc, maps=self._maps, keep=keep, bias=bias)
+
+    @property
+    def _maps(self) -> bool:
+        """Whether outputs are maps (n, columns, h, w)."""
+        return self.column_dim == -3
 
     def _product(self, x: Tensor, w: Tensor) -> Tensor:
         """Inputs (chips * n, ...) times weights (chips * out, in)."""
@@ -288,18 +295,20 @@ class ReadArrays(nn.Module):
         as_one = self.hardware.serial_inputs and not self._serial
         return (self.hardware.dac_bits or 1) if as_one else 1
 
-    def _tiles_converted(self, x: Tensor, keep: bool) -> tuple[Tensor, Tensor | None]:
+    def _tiles_converted(
+        self, x: Tensor, bias: Tensor | None, keep: bool
+    ) -> tuple[Tensor, Tensor | None]:
         """Columns of x (chips * n, in) through arrays that are converted tile by tile."""
         self._count(len(x))
         if self.crossbar.arrays is not None:
             y = measured(self, x).transpose(0, 1).unsqueeze(0).contiguous()
             y, passes = self.adc.keeping(y, overwrite=True, keep=keep)
-            return y.sum(1).flatten(0, 1), passes
+            return biased(y.sum(1).flatten(0, 1), bias, maps=False), passes
         x, w = self._cut(x, self._columns)
         if keep or self.adc.calibrating:
             noise = self._read_noise(x, row_size)
             y, passes = sense(x @ w, noise, self.adc, maps=False, keep=keep)
-            return y.sum(1).flatten(0, 1), passes
+            return biased(y.sum(1).flatten(0, 1), bias, maps=False), passes
         # On a CPU a few chips at a time, so that what the converters pass over stays in the cache.
         together = self.chips
         if x.device.type == "cpu":
@@ -311,7 +320,7 @@ class ReadArrays(nn.Module):
             y = x[chips] @ w[chips]
             y, _ = sense(y, noise, self.adc, maps=False, keep=False, chips=chips)
             parts.append(y.sum(1))
-        return torch.cat(parts).flatten(0, 1), None
+        return biased(torch.cat(parts).flatten(0, 1), bias, maps=False), None
 
     def _cut(self, x: Tensor, w: Tensor) -> tuple[Tensor, Tensor]:
         """Inputs (chips * n, in) and weights (chips, columns, in) by tiles of rows.
@@ -387,13 +396,6 @@ def row_size(x: Tensor) -> Tensor:
     size = np.empty((*x.shape[:-1], 1), np.float32)
     row_sizes(x.numpy(), size)
     return torch.from_numpy(size)
-
-
-def _stopped(grad: Tensor, passes: Tensor | None) -> Tensor:
-    """The gradient before the conversions: what saturated takes its share away."""
-    if passes is None or passes.dtype == torch.bool:
-        return passed(grad, passes)
-    return grad * passes
 
 
 def _added(total: Tensor | None, part: Tensor, factor: float) -> Tensor:

@@ -16,7 +16,7 @@ from mho.hardware.event import write_together
 from mho.hardware.instrument import InstrumentError
 from mho.learning.feedback import ReadBack
 from mho.learning.layer import ArrayLayer, memristive_layers
-from mho.learning.plan import Plan, plan
+from mho.learning.plan import Plan, plan, plan_apart
 from mho.learning.policy import Stale, WritePolicy
 from mho.learning.rules import Observes, State, Steers, Synapses, Update, UpdateRule
 
@@ -47,7 +47,7 @@ class WriteStep:
         threshold: in steps between weight levels, at least 0.5 (write when the nearest level
             changed), below 1 with rules that land on levels; or 0: closed loop, every weight is
             programmed at every step, all its cells if no level changes. One number, or one a layer
-            by name with "" for all others.
+            by name with "" for all others. May follow a schedule, such as the learning rate's.
         policies: applied in order to what the threshold found, such as `Every` and `Budget`.
         feedback: reads each written weight, on networks of one chip.
     """
@@ -65,9 +65,7 @@ class WriteStep:
         self.rules = tuple(rules)
         """The update rules, in order; their parameters may follow a schedule."""
         self._policies, self._feedback = tuple(policies), feedback
-        self._threshold = _per_layer(threshold, self._layers)
-        self._rewrite = feedback is not None or 0.0 in self._threshold.values()
-        _check(self._threshold, self._layers, self.rules)
+        self.threshold = threshold
         self._size = sum(layer.weight.numel() for layer in self._layers.values())
         self._steers = any(isinstance(rule, Steers) for rule in self.rules)
         self._steered: dict[str, _Steered] = {}
@@ -81,6 +79,23 @@ class WriteStep:
                 self._states[name] = [rule.init(layer.weight.detach()) for rule in self.rules]
             if feedback is not None:
                 self._read[name] = feedback.init(layer)
+
+    @property
+    def threshold(self) -> Mapping[str, float]:
+        """Distance beyond which a weight is written, layer by layer [steps]; set as in the
+        arguments.
+
+        Raises:
+            ValueError: an unknown layer, or a distance that would write nothing or without effect.
+        """
+        return self._threshold
+
+    @threshold.setter
+    def threshold(self, threshold: float | Mapping[str, float]) -> None:
+        distances = _per_layer(threshold, self._layers)
+        _check(distances, self._layers, self.rules)
+        self._threshold = distances
+        self._rewrite = self._feedback is not None or 0.0 in distances.values()
 
     @torch.no_grad()
     def __call__(self) -> Written:
@@ -112,7 +127,11 @@ class WriteStep:
 
     def _plans(self, layers: Sequence[ArrayLayer]) -> list[Plan]:
         """What threshold, feedback and policies leave to be written, layer by layer."""
-        stale = find_stale(layers, list(self._threshold.values()))
+        thresholds = list(self._threshold.values())
+        if self._feedback is None and not self._policies:
+            each = zip(layers, thresholds, strict=True)
+            return [plan_apart(layer, threshold, self._rewrite) for layer, threshold in each]
+        stale = find_stale(layers, thresholds)
         if self._feedback is not None:
             given = zip(layers, stale, self._read.values(), strict=True)
             stale = [self._feedback.wanted(*each) for each in given]
@@ -282,9 +301,12 @@ def write_stale(
 
 def write_planned(layers: Sequence[ArrayLayer], plans: Sequence[Plan]) -> list[Tensor]:
     """Carry out plans, all layers in one physical step; returns as `write_stale` does."""
-    work = [pair for pair in zip(layers, plans, strict=True) if len(pair[1].weights)]
-    simulated = [pair for pair in work if pair[0].crossbar.arrays is None]
-    for group in (simulated, *([pair] for pair in work if pair[0].crossbar.arrays is not None)):
+    simulated, measured = [], []
+    for layer, each in zip(layers, plans, strict=True):
+        if len(each.weights) == 0 or layer.land(*each):
+            continue
+        (simulated if layer.crossbar.arrays is None else measured).append((layer, each))
+    for group in (simulated, *([pair] for pair in measured)):
         try:
             write_together([(layer.crossbar, each.cells, each.levels) for layer, each in group])
         except InstrumentError:

@@ -80,12 +80,16 @@ class SiameseConfig(ExperimentConfig):
     hysteresis: Annotated[float, Range(least=0.5)] = 0.65
     """Distance at which "hysteresis" writes a weight, in steps between levels [1]; chosen, as all
     distances, on held-out images."""
-    frugal: Steps = (1.5, 0.65)
-    """The same of "frugal", in large layers and in small ones [1]."""
+    frugal: Steps = (1.8, 0.8)
+    """The same of "frugal" at the start, in large layers and in small ones [1]."""
+    frugal_last: Steps = (0.5, 0.8)
+    """The same at the end: distances fall with the learning rate [1]."""
     sparse: Steps = (3.0, 0.8)
-    """The same of "sparse" [1]."""
-    cnn_frugal: Steps = (0.65, 0.65)
-    """The same of "frugal" in the CNN [1]."""
+    """The same of "sparse", from start to end [1]."""
+    cnn_frugal: Steps = (1.3, 1.3)
+    """The same of "frugal" in the CNN at the start [1]."""
+    cnn_frugal_last: Steps = (0.5, 0.5)
+    """The same at the end [1]."""
     small: Annotated[int, Range(least=0)] = 5000
     """Weights below which a layer is small [1]."""
     every: Annotated[int, Range(least=2)] = 4

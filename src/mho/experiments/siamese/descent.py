@@ -25,8 +25,8 @@ def training_feed(config: SiameseConfig, scheme: Scheme, seed: int, device: torc
 class Descent:
     """A network, its optimizer and its write step, from one gradient step to the next.
 
-    The learning rate falls to 0 along a cosine, and so does what the scheme schedules, down to a
-    thousandth.
+    The learning rate falls to 0 along a cosine, and with it the thresholds of a scheme to their
+    last, and what else it schedules, down to a thousandth.
 
     Args:
         scheme: says when cells are written; in float no cell is.
@@ -38,6 +38,7 @@ class Descent:
     def __init__(self, scheme: Scheme, setting: Setting, feed: Feed, epochs: int) -> None:
         config, self.net, self.feed = setting.config, setting.net, feed
         self._config, self._scheme, self._seed = config, scheme, setting.seed
+        self._setting = setting
         self.write = None if scheme.step is None else scheme.step(setting)
         # The noise of a gradient falls with the root of its images.
         self._rate = config.rate * scheme.together(config) ** 0.5
@@ -78,9 +79,11 @@ class Descent:
         self._optimizer.step()
         self._schedule.step()
         if self.write is not None:
-            if self._scheme.scheduled:
-                factor = max(self._schedule.get_last_lr()[0] / self._rate, 1e-3)
-                setattr(self.write.rules[0], self._scheme.scheduled, self._scheduled * factor)
+            scheme, rate = self._scheme, self._schedule.get_last_lr()[0] / self._rate
+            if scheme.scheduled:
+                setattr(self.write.rules[0], scheme.scheduled, self._scheduled * max(rate, 1e-3))
+            if scheme.threshold is not None:
+                self.write.threshold = scheme.threshold(self._setting, rate)
             self.history.add("written", self.write().weights)
         return loss.detach()
 

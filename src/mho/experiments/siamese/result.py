@@ -143,9 +143,16 @@ def _meaning(config: SiameseConfig, network: str, scheme: str) -> str:
         return "written on every level change"
     if scheme == "coarse probabilistic":
         return f"probabilistic writes of {config.rounded} steps, nothing gathered"
-    frugal = config.cnn_frugal if network == "cnn" else config.frugal
-    large, small = frugal if scheme == "frugal" else config.sparse
-    return f"written beyond {large:g} steps, in small layers {small:g}"
+    if scheme == "sparse":
+        first = last = config.sparse
+    elif network == "cnn":
+        first, last = config.cnn_frugal, config.cnn_frugal_last
+    else:
+        first, last = config.frugal, config.frugal_last
+    large, small = (
+        f"{a:g}" if a == b else f"{a:g}, later {b:g}" for a, b in zip(first, last, strict=True)
+    )
+    return f"written beyond {large} steps" + ("" if large == small else f", small layers {small}")
 
 
 def _tests(outcomes: list[Outcome]) -> list[float]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from torch import nn
 
 import mho
-from mho.learning.layer import memristive_layers
+from mho.learning.layer import ArrayLayer, memristive_layers
 
 if TYPE_CHECKING:
     from mho.experiments.siamese.config import SiameseConfig
@@ -37,20 +38,43 @@ class Setting:
         """
         finer, (large, small) = self.config.hardware.levels - 1, pair
         out = {}
-        for name, layer in memristive_layers(self.net).items():
+        for name, layer in self._layers.items():
             steps = small if layer.weight.numel() < self.config.small else large
             out[name] = max(0.5, steps * (layer.hardware.levels - 1) / finer)
         return out
 
+    def frugal(self, rate: float) -> dict[str, float]:
+        """Thresholds of the scheme that most others are variants of.
+
+        Args:
+            rate: present learning rate, as a share of the first one.
+        """
+        config = self.config
+        if self.cnn:
+            return self.by_size(_between(config.cnn_frugal, config.cnn_frugal_last, rate))
+        return self.by_size(_between(config.frugal, config.frugal_last, rate))
+
     @property
-    def frugal(self) -> dict[str, float]:
-        """Thresholds of the scheme that most others are variants of."""
-        return self.by_size(self.config.cnn_frugal if self.cnn else self.config.frugal)
+    def sparse(self) -> dict[str, float]:
+        """The same of the scheme that writes least."""
+        return self.by_size(self.config.sparse)
+
+    @cached_property
+    def _layers(self) -> dict[str, ArrayLayer]:
+        return memristive_layers(self.net)
 
     @property
     def weights(self) -> int:
         """Weights of the network."""
-        return sum(layer.weight.numel() for layer in memristive_layers(self.net).values())
+        return sum(layer.weight.numel() for layer in self._layers.values())
+
+
+def _between(
+    first: tuple[float, float], last: tuple[float, float], rate: float
+) -> tuple[float, float]:
+    """Distances in large and in small layers on the way from the first to the last."""
+    large, small = (b + (a - b) * rate for a, b in zip(first, last, strict=True))
+    return large, small
 
 
 @dataclass(frozen=True)
@@ -68,6 +92,8 @@ class Scheme:
     """Whether it takes one gradient step for every few batches."""
     rival: bool = False
     """Whether it stands for somebody else's way of training in place."""
+    threshold: Callable[[Setting, float], dict[str, float]] | None = None
+    """Thresholds at a learning rate, given as a share of the first; None: they stay."""
     scheduled: str = ""
     """Parameter of its rule that falls with the learning rate, if its movement does not."""
 
@@ -98,30 +124,35 @@ SCHEMES: dict[str, Scheme] = {
         lambda s: mho.WriteStep(s.net, threshold=s.config.hysteresis),
     ),
     "frugal": Scheme(
-        "beyond a larger distance in large layers than in small ones",
-        lambda s: mho.WriteStep(s.net, threshold=s.frugal),
+        "beyond a distance that falls with the learning rate in large layers, and a small one in "
+        "small layers",
+        lambda s: mho.WriteStep(s.net, threshold=s.frugal(1.0)),
+        threshold=Setting.frugal,
     ),
     "sparse": Scheme(
         "the same, each distance about doubled",
-        lambda s: mho.WriteStep(s.net, threshold=s.by_size(s.config.sparse)),
+        lambda s: mho.WriteStep(s.net, threshold=s.sparse),
     ),
     "read-back": Scheme(
         "sparse; what was written is read and the shadow set to it",
-        lambda s: mho.WriteStep(
-            s.net, threshold=s.by_size(s.config.sparse), feedback=mho.ReadBack()
-        ),
+        lambda s: mho.WriteStep(s.net, threshold=s.sparse, feedback=mho.ReadBack()),
     ),
     "compensated": Scheme(
         "frugal; what landed too far from the shadow is written again, 3 times at most",
-        lambda s: mho.WriteStep(s.net, threshold=s.frugal, feedback=mho.ReadBack(pull=0.0)),
+        lambda s: mho.WriteStep(s.net, threshold=s.frugal(1.0), feedback=mho.ReadBack(pull=0.0)),
+        threshold=Setting.frugal,
     ),
     "every few batches": Scheme(
         "frugal, write phases only every few batches",
-        lambda s: mho.WriteStep(s.net, threshold=s.frugal, policies=[mho.Every(s.config.every)]),
+        lambda s: mho.WriteStep(
+            s.net, threshold=s.frugal(1.0), policies=[mho.Every(s.config.every)]
+        ),
+        threshold=Setting.frugal,
     ),
     "summed gradients": Scheme(
         "frugal, one gradient step for several batches",
-        lambda s: mho.WriteStep(s.net, threshold=s.frugal),
+        lambda s: mho.WriteStep(s.net, threshold=s.frugal(1.0)),
+        threshold=Setting.frugal,
         summed=True,
     ),
     "budget": Scheme("the farthest from their level first, so many an epoch", _budget),
