@@ -1,8 +1,9 @@
 """One epoch of in-situ training, every write counted, against plain torch SGD.
 
-Two tables on MNIST, processor time of one thread: 784-512-512-10 without biases, batch 32, exact
+Three tables on MNIST, processor time of one thread: 784-512-512-10 without biases, batch 32, exact
 reads; then a perceptron and a convolutional network on the imperfect chips of `mho run siamese`,
-batch 64, momentum 0.9, and on the same chips with exact converters and no read noise.
+batch 64, momentum 0.9, and on the same chips with exact converters and no read noise; last, epochs
+of that experiment itself, which also moves its images, follows a schedule and calibrates.
 Run: python benchmarks/write_path.py [--images 6000] [--rounds 5]
 """
 
@@ -19,6 +20,9 @@ from torch import Tensor, nn
 import mho
 from inference import network
 from mho.experiments.siamese import SiameseConfig
+from mho.experiments.siamese.config import Network
+from mho.experiments.siamese.descent import Descent
+from mho.experiments.siamese.training import Job, begun
 from timing import in_turn
 
 
@@ -94,8 +98,31 @@ def report(
     print(f"{name:42}{floor:10.3f}{mine:10.3f}{ratio:7.2f}{writes:15.1f}", flush=True)
 
 
+def experiment(network: Network, images: int, rounds: int) -> None:
+    """Print one row: epochs of the experiment under its frugal scheme, against its float one."""
+    config = SiameseConfig(per_class=images // 10, device="cpu")
+    job = Job("float", rounds + 1, config.hardware, network)
+    floor, ours = begun(config, job), begun(config, job._replace(scheme="frugal"))
+
+    def epochs(of: Descent) -> Callable[[], None]:
+        steps = iter(range(of.steps))
+
+        def one() -> None:
+            for _ in range(of.feed.epoch_steps):
+                of.step(next(steps))
+
+        return one
+
+    seconds, mine, ratio = in_turn(epochs(floor), epochs(ours), rounds)
+    writes = ours.history.take("written") / ours.steps
+    print(
+        f"{network + ', frugal':42}{seconds:10.3f}{mine:10.3f}{ratio:7.2f}{writes:15.1f}",
+        flush=True,
+    )
+
+
 def main() -> None:
-    """Print two tables of ratios."""
+    """Print three tables of ratios."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--images", type=int, default=6000)
     parser.add_argument("--rounds", type=int, default=5)
@@ -136,6 +163,10 @@ def main() -> None:
         wired = imperfect.replace(wire_resistance=2.0, wire_refresh=every)
         row = f"784-128-10, 1.5, wires every {every} steps"
         report(row, perceptron, wired, 1.5, work)
+
+    print(f"\n{'mho run siamese':42}{head}")
+    experiment("mlp", options.images, options.rounds)
+    experiment("cnn", options.images, options.rounds)
 
 
 if __name__ == "__main__":

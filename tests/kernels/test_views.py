@@ -3,6 +3,7 @@
 import copy
 import pickle
 
+import pytest
 import torch
 
 from mho.kernels.views import Views
@@ -26,6 +27,22 @@ def test_a_tensor_that_moves_gets_another_view() -> None:
     assert table["a"].tolist() == [0.0, 7.0, 0.0]
     table["a"] = torch.ones(3)
     assert views(table)[0].tolist() == [1.0, 1.0, 1.0]
+
+
+@pytest.mark.parametrize(
+    "other", [torch.zeros(3).double(), torch.zeros(3, 2).T, torch.zeros(3, device="meta")]
+)
+def test_there_are_none_where_kernels_cannot_work(other: torch.Tensor) -> None:
+    table = {"a": torch.zeros(3), "count": torch.zeros(3, dtype=torch.int16)}
+    views = Views(["a", "count"])
+    assert views(table) is not None
+    table["a"] = other
+    assert views(table) is None
+    table["a"] = torch.zeros(3)
+    assert views(table) is not None
+    seen = []
+    torch.func.vmap(lambda x: (seen.append(views(table)), x)[1])(torch.zeros(2))
+    assert seen == [None]
 
 
 def test_a_copy_looks_at_its_own_tensors() -> None:

@@ -124,13 +124,12 @@ SCHEMES: dict[str, Scheme] = {
         lambda s: mho.WriteStep(s.net, threshold=s.config.hysteresis),
     ),
     "frugal": Scheme(
-        "beyond a distance that falls with the learning rate in large layers, and a small one in "
-        "small layers",
+        "beyond a distance that falls with the learning rate, a smaller one in small layers",
         lambda s: mho.WriteStep(s.net, threshold=s.frugal(1.0)),
         threshold=Setting.frugal,
     ),
     "sparse": Scheme(
-        "the same, each distance about doubled",
+        "beyond larger distances, which stay",
         lambda s: mho.WriteStep(s.net, threshold=s.sparse),
     ),
     "read-back": Scheme(

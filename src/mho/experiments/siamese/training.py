@@ -46,14 +46,8 @@ class Trained(NamedTuple):
 
 def train(config: SiameseConfig, run: Run, job: Job) -> Trained:
     """Train one network."""
-    scheme, device = SCHEMES[job.scheme], config.torch_device()
-    seed = key(config.seed, "siamese", job.chip)
-    feed = training_feed(config, scheme, seed, device)
-    net: nn.Module = seeded(seed, lambda: network(config, job.network)).to(device)
-    if scheme.step is not None:
-        net = _on_arrays(config, job, net, seed, feed)
-    setting = Setting(config, net, job.network == "cnn", feed.epoch_steps, seed)
-    descent = Descent(scheme, setting, feed, job.epochs)
+    descent = begun(config, job)
+    net, feed = descent.net, descent.feed
     write, history = descent.write, descent.history
     start = snapshot(net, write, config.prices) if write is not None else {}
     for step in run.steps("train", descent.steps, descent.state):
@@ -87,6 +81,18 @@ def train(config: SiameseConfig, run: Run, job: Job) -> Trained:
             held_out = mho.data.load("mnist", "validation")
             outcome["aged"] = _aged(net, job.aged, feed.sample(config.calibration), held_out)
     return Trained(net, outcome)
+
+
+def begun(config: SiameseConfig, job: Job) -> Descent:
+    """The training before its first step: the network on its chip, unless it stays in float."""
+    scheme, device = SCHEMES[job.scheme], config.torch_device()
+    seed = key(config.seed, "siamese", job.chip)
+    feed = training_feed(config, scheme, seed, device)
+    net: nn.Module = seeded(seed, lambda: network(config, job.network)).to(device)
+    if scheme.step is not None:
+        net = _on_arrays(config, job, net, seed, feed)
+    setting = Setting(config, net, job.network == "cnn", feed.epoch_steps, seed)
+    return Descent(scheme, setting, feed, job.epochs)
 
 
 def _aged(
