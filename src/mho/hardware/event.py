@@ -13,7 +13,7 @@ from mho.hardware import record
 from mho.hardware.hardware import Hardware
 from mho.hardware.streams import ChipNoise, JoinedNoise
 from mho.kernels import native
-from mho.kernels.land import land_cells, land_weights
+from mho.kernels.land import land_cells
 from mho.kernels.write import record_writes
 from mho.physics import MultiLevel, OpenLoop, Present, Programmed, Verify
 
@@ -49,6 +49,16 @@ class Fold(NamedTuple):
     """Receives what the weights realize (chips, out, in)."""
     target: np.ndarray
     """Receives what they stand for (out, in)."""
+
+
+def _no_fold() -> Fold:
+    """Of no weight."""
+    positions, numbers = np.empty(0, np.int64), np.empty(0, np.float32)
+    table, none = np.empty((0, 0), np.int32), np.empty((0, 0), np.float32)
+    return Fold(positions, positions, numbers, 1.0, table, numbers, 1.0, none[None], none)
+
+
+_NO_FOLD = _no_fold()
 
 
 class Request(NamedTuple):
@@ -145,10 +155,8 @@ def land(crossbar: Crossbar, cells: Tensor, levels: Tensor, fold: Fold | None = 
     given: list[Any] = [cells.numpy(), levels.to(torch.int16).numpy(), z.numpy()]
     given += [_NO_OFFSET if offset is None else offset.numpy(), line, sigma]
     given += [*books, crossbar.tiling.width]
-    if fold is None:
-        land_cells(*given)
-    else:
-        land_weights(*given, *list(fold))
+    given += fold or _NO_FOLD
+    land_cells(*given)
     crossbar.wear(1)
 
 
