@@ -86,9 +86,9 @@ class SiameseConfig(ExperimentConfig):
     """The same at the end: distances fall with the learning rate [1]."""
     sparse: Steps = (3.0, 0.8)
     """The same of "sparse", from start to end [1]."""
-    cnn_frugal: Steps = (1.3, 1.3)
+    cnn_frugal: Steps = (1.0, 0.65)
     """The same of "frugal" in the CNN at the start [1]."""
-    cnn_frugal_last: Steps = (0.5, 0.5)
+    cnn_frugal_last: Steps = (0.5, 0.65)
     """The same at the end [1]."""
     small: Annotated[int, Range(least=0)] = 5000
     """Weights below which a layer is small [1]."""
