@@ -135,6 +135,25 @@ def test_the_first_run_may_do_more_beside_its_claims(tmp_path: Path) -> None:
         pool([runs[1], runs[0]])
 
 
+def test_what_only_some_did_is_pooled_over_these(tmp_path: Path) -> None:
+    more = 'studies = ["a", "b"]\n'
+    runs = folders(tmp_path, {0: more, 1: more, 5: "studies = []\n"})
+    for k, run in enumerate(runs[:2]):
+        content = json.loads((run / "result.json").read_text())
+        content["curves"].append(curve("b", "theirs", "x", "y", [series("line", [1], [[5.0 + k]])]))
+        content["claims"].append(claim("beside", "beside", [2.0 + 2 * k], "%"))
+        content["tables"][0]["rows"].append(["more", k, k])
+        content["bars"][1]["categories"] = ["of both"]
+        (run / "result.json").write_text(json.dumps(content))
+    pooled = pool(runs)
+    assert [pooled["claims"][k]["n"] for k in (0, -1)] == [9, 2]
+    assert pooled["claims"][-1]["ours"] == 3.0
+    assert pooled["curves"][-1]["series"][0]["y"] == [5.5]
+    assert pooled["tables"][0]["rows"][2][1]["mean"] == 0.5
+    assert pooled["bars"][1]["groups"][0]["values"] == [0.5]
+    assert "Of the seeds 0, 1 alone is all that the others did not do" in pooled["summary"]
+
+
 def test_tables_that_name_other_rows_are_the_first_run_s(tmp_path: Path) -> None:
     runs = folders(tmp_path)
     content = json.loads((runs[1] / "result.json").read_text())

@@ -12,8 +12,12 @@ from typing import Any
 
 from mho.errors import invalid
 
+Entry = dict[str, Any]
+"""A claim, curve, bars, map or table of a result."""
+
 MORE = ("schemes", "studies", "resistances", "tiles", "refreshes")
-"""Settings of what a run does beside its claims: the first run may do more than the others."""
+"""Settings of what a run does beside its claims: the first runs may do more than the others."""
+BESIDE = "all that the others did not do beside their claims"
 EXTREMES = {"lowest": min, "highest": max}
 """How a claim that says so is pooled; all others are means."""
 
@@ -27,8 +31,11 @@ def pool(folders: Sequence[Path]) -> dict[str, Any]:
     `"pooled": "points"` has the points of all. Bars: as curves; where their categories or groups
     differ, all of the first's. Maps: mean. Tables of text and plain numbers: mean and deviation
     of each number. A map or bars that say `"pooled": "first"` are the first's, as are circuits,
-    rankings and all else, and what only it has: runs may differ in the schemes and studies that
-    they do beside their claims.
+    rankings and all else.
+
+    Runs may differ in the schemes and studies that they do beside their claims, none doing more
+    than the first. What not all have, or not of one shape, is pooled over those that do as much as
+    the first.
 
     Raises:
         ValueError: fewer than two runs, one that is not finished, one of another configuration, or
@@ -43,31 +50,36 @@ def pool(folders: Sequence[Path]) -> dict[str, Any]:
             differing = sorted(k for k in given | settings[0] if given.get(k) != settings[0].get(k))
             same = f"the configuration of {folders[0]} but for the seed; {differing} differ"
             raise invalid("run", str(folder), same)
-    fewer = _check_more(folders)
+    peers = _peers(folders)
     seeds = [r["seed"] for r in results]
     if len(set(seeds)) < len(seeds):
         raise invalid("seeds", seeds, "each seed once")
     first = results[0]
-    claims = _pooled(results, "claims", _claim)
-    maps = _pooled(results, "maps", _map)
-    bars = _pooled(results, "bars", _bars)
-    tables = _pooled(results, "tables", _table)
+    equal = [results[k] for k in peers]
+    maps = _pooled(results, equal, "maps", _map)
+    bars = _pooled(results, equal, "bars", _bars)
+    tables = _pooled(results, equal, "tables", _table)
     kept = [block for block in ("histograms", "ledger", "cost") if first.get(block)]
     kept += [f"bars '{b['title']}'" for b in bars if b.get("pooled") == "first"]
     kept += [f"map '{m['title']}'" for m in maps if m.get("pooled") == "first"]
     kept += [f"table '{t['title']}'" for t in tables if t.get("pooled") == "first"]
     kept += [f"array '{c['title']}'" for c in first.get("circuits", [])]
     kept += [f"ranking '{r['title']}'" for r in first.get("rankings", [])]
-    kept += [kept_of for same in _matched(results, "curves") if (kept_of := _own_lines(same))]
-    kept += ["all that the others did not do beside their claims"] * fewer
+    kept += [found for id in _ids(first, "curves") if (found := _own_lines(id, results, equal))]
+    few = len(peers) < len(results)
+    if few and len(peers) == 1:
+        kept.append(BESIDE)
+    summary = f"{first.get('summary', '')} Pooled over the seeds {_listed(seeds)}."
+    if kept:
+        summary += _listed(kept, f" Of seed {seeds[0]} alone are ") + "."
+    if few and len(peers) > 1:
+        summary += f" Of the seeds {_listed([seeds[k] for k in peers])} alone is {BESIDE}."
     return first | {
-        "summary": f"{first.get('summary', '')} Pooled over the seeds {_listed(seeds)}."
-        + _listed(kept, f" Of seed {seeds[0]} alone are ")
-        + "." * bool(kept),
+        "summary": summary,
         "seeds": seeds,
         "wall_s": round(sum(r["wall_s"] for r in results), 1),
-        "claims": claims,
-        "curves": _pooled(results, "curves", _curve),
+        "claims": _pooled(results, equal, "claims", _claim),
+        "curves": _pooled(results, equal, "curves", _curve),
         "bars": bars,
         "maps": maps,
         "tables": tables,
@@ -97,8 +109,8 @@ def _settings(folder: Path, more: Sequence[str] = MORE) -> dict[str, Any]:
     return {k: v for k, v in given.items() if k not in ("seed", "threads", "device", *more)}
 
 
-def _check_more(folders: Sequence[Path]) -> bool:
-    """Whether the first run did more beside its claims than another.
+def _peers(folders: Sequence[Path]) -> list[int]:
+    """Which runs did as much beside their claims as the first, itself among them.
 
     Raises:
         ValueError: another did what the first did not.
@@ -109,28 +121,40 @@ def _check_more(folders: Sequence[Path]) -> bool:
             if beyond := [v for v in values if v not in most.get(name, values)]:
                 allowed = f"among those of the first run, {folders[0]}"
                 raise invalid(f"{name} of {folder}", beyond, allowed)
-    return any(given != most for given in others)
+    return [k for k, given in enumerate([most, *others]) if given == most]
 
 
-def _matched(results: Sequence[dict[str, Any]], block: str) -> list[list[dict[str, Any]]]:
-    """Entries of a block of the first result, each with its namesakes if all results have one."""
-    by_id = [{entry["id"]: entry for entry in r.get(block, [])} for r in results]
-    return [
-        [entries[id] for entries in by_id] if all(id in e for e in by_id) else [entry]
-        for id, entry in by_id[0].items()
-    ]
+def _ids(result: Entry, block: str) -> list[str]:
+    """Names of the entries of a block."""
+    return [entry["id"] for entry in result.get(block, [])]
+
+
+def _named(id: str, results: Sequence[Entry], block: str) -> list[Entry]:
+    """The entries of a name in a block of some results, those that have it."""
+    return [entry for r in results for entry in r.get(block, []) if entry["id"] == id]
 
 
 def _pooled(
-    results: Sequence[dict[str, Any]],
+    results: Sequence[Entry],
+    equal: Sequence[Entry],
     block: str,
-    pooled: Callable[[Sequence[dict[str, Any]]], dict[str, Any]],
-) -> list[dict[str, Any]]:
-    """A block of the first result, pooled with the others as far as they have it."""
-    return [pooled(same) if len(same) > 1 else same[0] for same in _matched(results, block)]
+    pooled: Callable[[Sequence[Entry], Sequence[Entry]], Entry],
+) -> list[Entry]:
+    """A block of the first result, pooled with the others' as far as they have it.
+
+    Args:
+        equal: the results of runs that did as much as the first.
+        pooled: pools entries of all runs; or, if these are of several shapes, of equal ones.
+    """
+    out = []
+    for id in _ids(results[0], block):
+        every, some = _named(id, results, block), _named(id, equal, block)
+        same = every if len(every) == len(results) else some
+        out.append(pooled(same, some) if len(same) > 1 else same[0])
+    return out
 
 
-def _claim(same: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def _claim(same: Sequence[Entry], _equal: Sequence[Entry]) -> Entry:
     first = same[0]
     notes = "; ".join(dict.fromkeys(c["note"] for c in same if c.get("note")))
     n = sum(c["n"] for c in same)
@@ -145,7 +169,7 @@ def _claim(same: Sequence[dict[str, Any]]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _curve(same: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def _curve(same: Sequence[Entry], equal: Sequence[Entry]) -> Entry:
     lines = []
     for first in same[0]["series"]:
         if same[0].get("pooled") == "points":
@@ -153,8 +177,8 @@ def _curve(same: Sequence[dict[str, Any]]) -> dict[str, Any]:
             points = {axis: [v for r in rows for v in r[axis]] for axis in ("x", "y")}
             lines.append(first | points | {"std": None})
             continue
-        rows = _twins(first, same)
-        if len(rows) < len(same):
+        rows = _twins(first, same, equal)
+        if len(rows) == 1:
             lines.append(first)
             continue
         y, std = _spread([r["y"] for r in rows], [r["std"] for r in rows])
@@ -162,15 +186,28 @@ def _curve(same: Sequence[dict[str, Any]]) -> dict[str, Any]:
     return same[0] | {"series": lines}
 
 
-def _bars(same: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    kinds = [(b["categories"], [group["name"] for group in b["groups"]]) for b in same]
-    if same[0].get("pooled") == "first" or any(kind != kinds[0] for kind in kinds):
+def _bars(same: Sequence[Entry], equal: Sequence[Entry]) -> Entry:
+    def kind(bars: Entry) -> tuple[Any, list[str]]:
+        return bars["categories"], [group["name"] for group in bars["groups"]]
+
+    same = _alike(same, equal, kind)
+    if same[0].get("pooled") == "first" or len(same) == 1:
         return same[0] | {"pooled": "first"}
     groups = []
     for rows in zip(*(b["groups"] for b in same), strict=True):
         values, std = _spread([r["values"] for r in rows], [r.get("std") for r in rows])
         groups.append(rows[0] | {"values": values, "std": std})
     return same[0] | {"groups": groups}
+
+
+def _alike(
+    same: Sequence[Entry], equal: Sequence[Entry], kind: Callable[[Entry], object]
+) -> Sequence[Entry]:
+    """All entries if they are of one kind, else those of equal runs, else the first."""
+    for entries in (same, equal):
+        if all(kind(entry) == kind(same[0]) for entry in entries):
+            return entries
+    return same[:1]
 
 
 def _spread(
@@ -201,40 +238,50 @@ def _spread(
     ]  # fmt: skip
 
 
-def _own_lines(same: Sequence[dict[str, Any]]) -> str:
+def _own_lines(id: str, results: Sequence[Entry], equal: Sequence[Entry]) -> str:
     """Which lines of a curve are the first's alone, in words; empty if none."""
+    some = _named(id, equal, "curves")
+    every = _named(id, results, "curves")
+    same = every if len(every) == len(results) else some
     if len(same) == 1 or same[0].get("pooled") == "points":
         return ""
-    lines = [line for line in same[0]["series"] if len(_twins(line, same)) < len(same)]
+    lines = [line for line in same[0]["series"] if len(_twins(line, same, some)) == 1]
     if len(lines) == len(same[0]["series"]):
         return f"curve '{same[0]['title']}'"
     names = ", ".join(f"'{line['name']}'" for line in lines)
     return names and f"line{'s' * (len(lines) > 1)} {names} of '{same[0]['title']}'"
 
 
-def _twins(line: dict[str, Any], same: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The line of the same name and x in each run's curve, where there is one."""
+def _twins(line: Entry, same: Sequence[Entry], equal: Sequence[Entry]) -> list[Entry]:
+    """The lines of the same name and x, one of each curve; of equal runs if not all have one, and
+    the line alone if these have not."""
     key = (line["name"], line["x"])
-    found = ([s for s in c["series"] if (s["name"], s["x"]) == key] for c in same)
-    return [lines[0] for lines in found if lines]
+    for curves in (same, equal):
+        found = [[s for s in c["series"] if (s["name"], s["x"]) == key] for c in curves]
+        if all(found):
+            return [lines[0] for lines in found]
+    return [line]
 
 
-def _map(same: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    axes = (same[0]["x"], same[0]["y"])
-    if same[0].get("pooled") == "first" or any((m["x"], m["y"]) != axes for m in same):
+def _map(same: Sequence[Entry], equal: Sequence[Entry]) -> Entry:
+    same = _alike(same, equal, lambda m: (m["x"], m["y"]))
+    if same[0].get("pooled") == "first" or len(same) == 1:
         return same[0] | {"pooled": "first"}
     rows = zip(*(m["values"] for m in same), strict=True)
     values = [[_mean(cells) for cells in zip(*row, strict=True)] for row in rows]
     return same[0] | {"values": values}
 
 
-def _table(same: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def _table(same: Sequence[Entry], equal: Sequence[Entry]) -> Entry:
     """Mean and deviation of each number; the first's where rows differ or cells have a spread."""
+
+    def frame(table: Entry) -> list[list[str | None]]:
+        return [[c if isinstance(c, str) else None for c in row] for row in table["rows"]]
+
+    same = _alike(same, equal, frame)
     bodies = [t["rows"] for t in same]
-    frames = [[[c if isinstance(c, str) else None for c in row] for row in b] for b in bodies]
-    alike = all(frame == frames[0] for frame in frames)
-    plain = alike and not any(isinstance(c, dict) for body in bodies for row in body for c in row)
-    if not plain:
+    spread = any(isinstance(c, dict) for body in bodies for row in body for c in row)
+    if spread or len(same) == 1:
         return same[0] | {"pooled": "first"}
     rows = [
         [_cell(cells) for cells in zip(*lines, strict=True)] for lines in zip(*bodies, strict=True)
