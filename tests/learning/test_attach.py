@@ -83,6 +83,18 @@ def on(instrument: Instrument, hardware: mho.Hardware = HARDWARE, **options: Any
     return Training(net, **options)
 
 
+@pytest.mark.parametrize("programming", [mho.OpenLoop(), mho.Verify()], ids=["blind", "verified"])
+def test_writes_reach_the_instrument(programming: Any) -> None:
+    instrument = chip(IDEAL)
+    exact = HARDWARE.replace(device=IDEAL, programming=programming, dac_bits=None, adc_bits=None)
+    training = on(instrument, exact, threshold=0.5)
+    (first, _), before = memristive_layers(training.net).values(), instrument.report().changes
+    assert sum(written for _, written in training.steps(3)) > 0
+    assert instrument.report().changes > before
+    stands = F.linear(training.x, first.target, first.bias)
+    torch.testing.assert_close(first(training.x), stands, rtol=1e-4, atol=1e-4)
+
+
 # ------------------------------------------------------------------ the same layer
 
 VARIANTS: dict[str, dict[str, Any]] = {

@@ -116,7 +116,8 @@ class Crossbar(nn.Module):
         self._wired = bool(self.hardware.wires) and self.arrays is None
         fluctuates = self.ageing is not None and self.ageing.fluctuates
         self._shown = "seen" if self._wired or fluctuates else "conductance"
-        self.lands = self._shown == "conductance" and event.lands(self.hardware)
+        simulated = self.arrays is None and self._shown == "conductance"
+        self.lands = simulated and event.lands(self.hardware)
         for name in ("seen", "unsolved", "misjudged"):
             self._buffers.pop(name, None)
         if self._shown == "seen":
