@@ -135,21 +135,25 @@ def sense_rows(
                     own = z[(i - begin) * columns :]
                     for j in range(columns):
                         row[j] += scale * own[j]
-                if most > 0:
-                    per, lsb = inverse[chip, i // each], step[chip, i // each]
-                    if kept.size:
-                        passes, beyond = kept[first : first + columns], np.int32(0)
-                        for j in range(columns):
-                            code = np.rint(row[j] * per[j])
-                            passes[j] = abs(code) <= edge
-                            beyond += np.int32(not abs(code) <= edge)
-                            row[j] = _clamped(code, edge) * lsb[j]
-                        saturated += int(beyond)
-                    else:
-                        for j in range(columns):
-                            row[j] = _clamped(np.rint(row[j] * per[j]), edge) * lsb[j]
-                for j in range(bias.size):
-                    row[j] += bias[j]
+                if most == 0:
+                    continue
+                per, lsb = inverse[chip, i // each], step[chip, i // each]
+                if kept.size:
+                    passes, beyond = kept[first : first + columns], np.int32(0)
+                    for j in range(columns):
+                        code = np.rint(row[j] * per[j])
+                        passes[j] = abs(code) <= edge
+                        beyond += np.int32(not abs(code) <= edge)
+                        row[j] = _clamped(code, edge) * lsb[j]
+                    saturated += int(beyond)
+                else:
+                    for j in range(columns):
+                        row[j] = _clamped(np.rint(row[j] * per[j]), edge) * lsb[j]
+    if bias.size:
+        for i in range(chips * n):
+            row = every[i * columns : (i + 1) * columns]
+            for j in range(columns):
+                row[j] += bias[j]
     return saturated
 
 
