@@ -94,8 +94,7 @@ def report(
         counts.append(work.train(net, mho.WriteStep(net, threshold=threshold)))
 
     floor, mine, ratio = in_turn(lambda: work.train(make(), None), ours, work.rounds)
-    writes = counts[-1] / len(work.images)
-    print(f"{name:42}{floor:10.3f}{mine:10.3f}{ratio:7.2f}{writes:15.1f}", flush=True)
+    row(name, floor, mine, ratio, counts[-1] / len(work.images))
 
 
 def experiment(network: Network, images: int, rounds: int) -> None:
@@ -114,11 +113,12 @@ def experiment(network: Network, images: int, rounds: int) -> None:
         return one
 
     seconds, mine, ratio = in_turn(epochs(floor), epochs(ours), rounds)
-    writes = ours.history.take("written") / ours.steps
-    print(
-        f"{network + ', frugal':42}{seconds:10.3f}{mine:10.3f}{ratio:7.2f}{writes:15.1f}",
-        flush=True,
-    )
+    row(f"{network}, frugal", seconds, mine, ratio, ours.history.take("written") / ours.steps)
+
+
+def row(name: str, floor: float, ours: float, ratio: float, writes: float) -> None:
+    """Print seconds of an epoch, their ratio, and weights written a step."""
+    print(f"{name:42}{floor:10.3f}{ours:10.3f}{ratio:7.2f}{writes:15.1f}", flush=True)
 
 
 def main() -> None:
@@ -153,16 +153,13 @@ def main() -> None:
     work = Work(large, 0.9, options.rounds)
     for name, make in {"784-128-10": perceptron, "LeNet": convolutional}.items():
         for threshold in (0.5, 0.65, 1.5):
-            row = f"{name}, threshold {threshold:g}"
-            report(row, make, imperfect, threshold, work)
-        row = f"{name}, threshold 0.65, exact reads"
-        report(row, make, exact, 0.65, work)
+            report(f"{name}, threshold {threshold:g}", make, imperfect, threshold, work)
+        report(f"{name}, threshold 0.65, exact reads", make, exact, 0.65, work)
     relaxing = imperfect.over_time(mho.devices.preset("cmo-hfox"))
     report("784-128-10, 1.5, cells that relax", perceptron, relaxing, 1.5, work)
     for every in (50, 10):
         wired = imperfect.replace(wire_resistance=2.0, wire_refresh=every)
-        row = f"784-128-10, 1.5, wires every {every} steps"
-        report(row, perceptron, wired, 1.5, work)
+        report(f"784-128-10, 1.5, wires every {every} steps", perceptron, wired, 1.5, work)
 
     print(f"\n{'mho run siamese':42}{head}")
     experiment("mlp", options.images, options.rounds)

@@ -27,15 +27,15 @@ def pool(folders: Sequence[Path]) -> dict[str, Any]:
 
     Claims: mean and standard deviation over all that the runs counted, which is exact; a claim of
     a lowest or highest value keeps it. Curves: mean, and the deviation within and between runs at
-    equal numbers; a line whose x differ between runs is the first's, and one of a curve with
-    `"pooled": "points"` has the points of all. Bars: as curves; where their categories or groups
-    differ, all of the first's. Maps: mean. Tables of text and plain numbers: mean and deviation
+    equal numbers; a line of a curve with `"pooled": "points"` has the points of all. Bars: as
+    curves. Maps: mean. Tables of text and plain numbers: mean and deviation
     of each number. A map or bars that say `"pooled": "first"` are the first's, as are circuits,
     rankings and all else.
 
     Runs may differ in the schemes and studies that they do beside their claims, none doing more
-    than the first. What not all have, or not of one shape, is pooled over those that do as much as
-    the first.
+    than the first. What not all have, or not of one shape (x of a line, categories of bars, axes of
+    a map, texts of a table), is pooled over those that do as much as the first; the first's alone
+    where these differ too.
 
     Raises:
         ValueError: fewer than two runs, one that is not finished, one of another configuration, or
@@ -65,7 +65,8 @@ def pool(folders: Sequence[Path]) -> dict[str, Any]:
     kept += [f"table '{t['title']}'" for t in tables if t.get("pooled") == "first"]
     kept += [f"array '{c['title']}'" for c in first.get("circuits", [])]
     kept += [f"ranking '{r['title']}'" for r in first.get("rankings", [])]
-    kept += [found for id in _ids(first, "curves") if (found := _own_lines(id, results, equal))]
+    curves = _matched(results, equal, "curves")
+    kept += [kept_of for same in curves if (kept_of := _own_lines(*same))]
     few = len(peers) < len(results)
     if few and len(peers) == 1:
         kept.append(BESIDE)
@@ -124,14 +125,19 @@ def _peers(folders: Sequence[Path]) -> list[int]:
     return [k for k, given in enumerate([most, *others]) if given == most]
 
 
-def _ids(result: Entry, block: str) -> list[str]:
-    """Names of the entries of a block."""
-    return [entry["id"] for entry in result.get(block, [])]
-
-
-def _named(id: str, results: Sequence[Entry], block: str) -> list[Entry]:
-    """The entries of a name in a block of some results, those that have it."""
-    return [entry for r in results for entry in r.get(block, []) if entry["id"] == id]
+def _matched(
+    results: Sequence[Entry], equal: Sequence[Entry], block: str
+) -> list[tuple[list[Entry], list[Entry]]]:
+    """Entries of a block of the first result with their namesakes: of all results, or of equal
+    runs where not all have one; and of equal runs."""
+    out = []
+    for first in results[0].get(block, []):
+        every, some = (
+            [entry for r in rs for entry in r.get(block, []) if entry["id"] == first["id"]]
+            for rs in (results, equal)
+        )
+        out.append((every if len(every) == len(results) else some, some))
+    return out
 
 
 def _pooled(
@@ -146,12 +152,8 @@ def _pooled(
         equal: the results of runs that did as much as the first.
         pooled: pools entries of all runs; or, if these are of several shapes, of equal ones.
     """
-    out = []
-    for id in _ids(results[0], block):
-        every, some = _named(id, results, block), _named(id, equal, block)
-        same = every if len(every) == len(results) else some
-        out.append(pooled(same, some) if len(same) > 1 else same[0])
-    return out
+    matched = _matched(results, equal, block)
+    return [pooled(same, some) if len(same) > 1 else same[0] for same, some in matched]
 
 
 def _claim(same: Sequence[Entry], _equal: Sequence[Entry]) -> Entry:
@@ -238,14 +240,11 @@ def _spread(
     ]  # fmt: skip
 
 
-def _own_lines(id: str, results: Sequence[Entry], equal: Sequence[Entry]) -> str:
+def _own_lines(same: Sequence[Entry], equal: Sequence[Entry]) -> str:
     """Which lines of a curve are the first's alone, in words; empty if none."""
-    some = _named(id, equal, "curves")
-    every = _named(id, results, "curves")
-    same = every if len(every) == len(results) else some
     if len(same) == 1 or same[0].get("pooled") == "points":
         return ""
-    lines = [line for line in same[0]["series"] if len(_twins(line, same, some)) == 1]
+    lines = [line for line in same[0]["series"] if len(_twins(line, same, equal)) == 1]
     if len(lines) == len(same[0]["series"]):
         return f"curve '{same[0]['title']}'"
     names = ", ".join(f"'{line['name']}'" for line in lines)

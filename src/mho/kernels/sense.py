@@ -72,22 +72,19 @@ def stop_sums(grad: np.ndarray, passes: np.ndarray, out: np.ndarray, sums: np.nd
     values, through, left = grad.reshape(-1), passes.reshape(-1), out.reshape(-1)
     sums[:] = np.float32(0)
     for i in range(n):
+        some = slice(i * columns * pixels, (i + 1) * columns * pixels)
+        image = values[some]
         if pixels == 1:
-            row = values[i * columns : (i + 1) * columns]
             for j in range(columns):
-                sums[j] += row[j]
-            if through.size:
-                some = slice(i * columns, (i + 1) * columns)
-                _stop(row, through[some], left[some])
-            continue
-        for j in range(columns):
-            some = slice((i * columns + j) * pixels, (i * columns + j + 1) * pixels)
-            plane, total = values[some], np.float32(0)
-            for k in range(plane.size):
-                total += plane[k]
-            sums[j] += total
-            if through.size:
-                _stop(plane, through[some], left[some])
+                sums[j] += image[j]
+        else:
+            for j in range(columns):
+                plane, total = image[j * pixels : (j + 1) * pixels], np.float32(0)
+                for k in range(plane.size):
+                    total += plane[k]
+                sums[j] += total
+        if through.size:
+            _stop(image, through[some], left[some])
 
 
 @compiled
@@ -109,7 +106,7 @@ def sense_rows(
         noise: standard deviation where that is 1; 0: none, and no size is read.
         keys: of each chip's noise (chips,), uint64.
         most: largest code; 0: no conversion.
-        bias: added after the conversion (columns,), or empty.
+        bias: added after the conversion (columns,), or empty; empty where there is none.
         kept: receives where the converter did not saturate (y.size,), bool, unless it is empty.
 
     Returns:
@@ -195,9 +192,6 @@ def sense_maps(
             if most > 0:
                 passes = kept[first : first + pixels] if kept.size else kept
                 saturated += _convert(plane, per, lsb, edge, plus, plane, passes)
-            elif bias.size:
-                for k in range(pixels):
-                    plane[k] += plus
     return saturated
 
 

@@ -37,8 +37,7 @@ class Descent:
 
     def __init__(self, scheme: Scheme, setting: Setting, feed: Feed, epochs: int) -> None:
         config, self.net, self.feed = setting.config, setting.net, feed
-        self._config, self._scheme, self._seed = config, scheme, setting.seed
-        self._setting = setting
+        self._scheme, self._setting = scheme, setting
         self.write = None if scheme.step is None else scheme.step(setting)
         # The noise of a gradient falls with the root of its images.
         self._rate = config.rate * scheme.together(config) ** 0.5
@@ -67,11 +66,11 @@ class Descent:
 
     def step(self, step: int) -> Tensor:
         """Take the step of that number; returns the loss before it."""
-        config = self._config
+        config = self._setting.config
         if self.write is not None and step % config.calibrate_every == 0:
             mho.calibrate(self.net, self.feed.sample(config.calibration))
         x, y = self.feed.at(step)
-        shifts = self._shifts.manual_seed(key(self._seed, "shift", step))
+        shifts = self._shifts.manual_seed(key(self._setting.seed, "shift", step))
         x = mho.data.shifted(x, config.shift, shifts)
         self._optimizer.zero_grad()
         loss = F.cross_entropy(self.net(x), y)
@@ -97,5 +96,5 @@ class Descent:
         also where a scheme sums gradients."""
         return {
             "weights": sum(p.numel() for p in self.net.parameters() if p.dim() > 1),
-            "steps_per_epoch": -(-self.feed.images // self._config.batch),
+            "steps_per_epoch": -(-self.feed.images // self._setting.config.batch),
         }

@@ -93,7 +93,7 @@ class Scheme:
     rival: bool = False
     """Whether it stands for somebody else's way of training in place."""
     threshold: Callable[[Setting, float], dict[str, float]] | None = None
-    """Thresholds at a learning rate, given as a share of the first; None: they stay."""
+    """Thresholds at a learning rate, given as a share of the first; None: those of the step."""
     scheduled: str = ""
     """Parameter of its rule that falls with the learning rate, if its movement does not."""
 
@@ -125,7 +125,7 @@ SCHEMES: dict[str, Scheme] = {
     ),
     "frugal": Scheme(
         "beyond a distance that falls with the learning rate, a smaller one in small layers",
-        lambda s: mho.WriteStep(s.net, threshold=s.frugal(1.0)),
+        lambda s: mho.WriteStep(s.net),
         threshold=Setting.frugal,
     ),
     "sparse": Scheme(
@@ -138,19 +138,17 @@ SCHEMES: dict[str, Scheme] = {
     ),
     "compensated": Scheme(
         "frugal; what landed too far from the shadow is written again, 3 times at most",
-        lambda s: mho.WriteStep(s.net, threshold=s.frugal(1.0), feedback=mho.ReadBack(pull=0.0)),
+        lambda s: mho.WriteStep(s.net, feedback=mho.ReadBack(pull=0.0)),
         threshold=Setting.frugal,
     ),
     "every few batches": Scheme(
         "frugal, write phases only every few batches",
-        lambda s: mho.WriteStep(
-            s.net, threshold=s.frugal(1.0), policies=[mho.Every(s.config.every)]
-        ),
+        lambda s: mho.WriteStep(s.net, policies=[mho.Every(s.config.every)]),
         threshold=Setting.frugal,
     ),
     "summed gradients": Scheme(
         "frugal, one gradient step for several batches",
-        lambda s: mho.WriteStep(s.net, threshold=s.frugal(1.0)),
+        lambda s: mho.WriteStep(s.net),
         threshold=Setting.frugal,
         summed=True,
     ),
