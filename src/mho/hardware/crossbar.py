@@ -103,8 +103,8 @@ class Crossbar(nn.Module):
             self.register_buffer(count, torch.zeros(len(chips), dtype=torch.int64))
         self.trait_names: tuple[str, ...] = ()
         """Names of what differs from device to device."""
-        self.books = Views(event.BOOKS)
-        """For kernels: the buffers of events."""
+        self.books = Views()
+        """For kernels: of `event.books`."""
         self.ageing = Ageing(hardware, seed, chips, tiling.shape) if hardware.ages else None
         self._make()
         self._look()

@@ -29,36 +29,13 @@ BOOKS = (
 _NO_OFFSET = np.empty((0, 0, 0, 0), np.float32)
 
 
-class Fold(NamedTuple):
-    """What some weights realize and stand for, for `fold_weights`; all on a CPU."""
-
-    weights: np.ndarray
-    """Flat positions (n,)."""
-    to: np.ndarray
-    """Their level indices (n,)."""
-    value: np.ndarray
-    """What the levels stand for, in shares of the full scale."""
-    full_scale: float
-    table: np.ndarray
-    """Flat positions (weights, terms) of the cells that enter each weight."""
-    line: np.ndarray
-    """Signed conductance per conductance of each of them, and a constant [S]: (terms + 1,)."""
-    scale: float
-    """Weight per siemens."""
-    effective: np.ndarray
-    """Receives what the weights realize (chips, out, in)."""
-    target: np.ndarray
-    """Receives what they stand for (out, in)."""
-
-
-def _no_fold() -> Fold:
-    """Of no weight."""
-    positions, numbers = np.empty(0, np.int64), np.empty(0, np.float32)
-    table, none = np.empty((0, 0), np.int32), np.empty((0, 0), np.float32)
-    return Fold(positions, positions, numbers, 1.0, table, numbers, 1.0, none[None], none)
-
-
-_NO_FOLD = _no_fold()
+def books(crossbar: Crossbar) -> list[Tensor]:
+    """What kernels see of a crossbar: its `BOOKS`, and the offset of each cell if there is one."""
+    buffers = crossbar._buffers  # past nn.Module's search for them
+    given = [buffers[name] for name in BOOKS]
+    if "trait_offset" in buffers:
+        given.append(buffers["trait_offset"])
+    return given  # type: ignore[return-value]
 
 
 class Request(NamedTuple):
@@ -78,7 +55,7 @@ def request(crossbar: Crossbar, cells: Tensor | None, levels: Tensor) -> Request
     """Ask for cells (n,), or all, to be brought to levels (n,)."""
     held = crossbar.level.view(-1)
     held = held if cells is None else held.index_select(0, cells)
-    return Request(cells, levels.to(torch.int16), held, _noise(crossbar, levels))
+    return Request(cells, levels.to(torch.int16), held, noise(crossbar, len(levels), levels.device))
 
 
 def write_together(requests: Sequence[tuple[Crossbar, Tensor, Tensor]]) -> None:
@@ -96,8 +73,11 @@ def write_together(requests: Sequence[tuple[Crossbar, Tensor, Tensor]]) -> None:
             continue
         if crossbar.arrays is not None:
             record.program(crossbar, cells, levels)
-        elif crossbar.lands and crossbar.books(crossbar._buffers) is not None:
-            land(crossbar, cells, levels)
+        elif crossbar.lands and (views := crossbar.books(books(crossbar))) is not None:
+            some, to = cells.numpy(), levels.to(torch.int16).numpy()
+            z = noise(crossbar, len(cells)).normal().numpy()
+            land_cells(some, to, z, *landing(crossbar, views))
+            crossbar.wear(1)
         else:
             kind = (id(crossbar.hardware), crossbar.chips, cells.device)
             kinds.setdefault(kind, []).append((crossbar, request(crossbar, cells, levels)))
@@ -144,27 +124,24 @@ def lands(hardware: Hardware) -> bool:
     return plain and isinstance(hardware.programming, OpenLoop) and not hardware.ages
 
 
-def land(crossbar: Crossbar, cells: Tensor, levels: Tensor, fold: Fold | None = None) -> None:
-    """What `carry_out` does for one crossbar that `lands`, in compiled code, and the fold."""
+def landing(crossbar: Crossbar, views: Sequence[np.ndarray]) -> tuple[Any, ...]:
+    """What `land_cells` takes besides cells, levels and noise, where a crossbar `lands`.
+
+    Args:
+        views: of its `books`.
+    """
     device = crossbar.hardware.device
     assert isinstance(device, MultiLevel)
-    books = crossbar.books(crossbar._buffers)
-    assert books is not None
-    z = _noise(crossbar, levels).normal()
-    (line, sigma), offset = device.landing, crossbar._buffers.get("trait_offset")
-    given: list[Any] = [cells.numpy(), levels.to(torch.int16).numpy(), z.numpy()]
-    given += [_NO_OFFSET if offset is None else offset.numpy(), line, sigma]
-    given += [*books, crossbar.tiling.width]
-    given += fold or _NO_FOLD
-    land_cells(*given)
-    crossbar.wear(1)
+    (line, sigma), kept = device.landing, len(BOOKS)
+    offset = views[kept] if len(views) > kept else _NO_OFFSET
+    return offset, line, sigma, *views[:kept], crossbar.tiling.width
 
 
-def _noise(crossbar: Crossbar, levels: Tensor) -> ChipNoise:
-    """Noise of the next event, of as many cells as levels (n,)."""
+def noise(crossbar: Crossbar, cells: int, device: torch.device | str = "cpu") -> ChipNoise:
+    """Noise of the next event, of so many cells."""
     words = ("program", crossbar.programmings)
     crossbar.__dict__["programmings"] += 1
-    return ChipNoise(crossbar.seed, crossbar.chips, words, tuple(levels.shape), levels.device)
+    return ChipNoise(crossbar.seed, crossbar.chips, words, (cells,), device)
 
 
 def _commit(
@@ -179,10 +156,12 @@ def _commit(
         sets = pulses * _raised(level, held)
         crossbar.ageing.wrote(cells, landed, sets, pulses - sets, reads=crossbar.vectors)
     crossbar.estimate(cells, landed)
-    books = crossbar.books(crossbar._buffers)
-    if cells is not None and native(landed) and books is not None:
-        outcome, (_, *books) = (cells, level, held, landed, pulses, reads), books
-        record_writes(*(t.numpy() for t in outcome), *books, width=crossbar.tiling.width)
+    views = crossbar.books(books(crossbar))
+    if cells is not None and native(landed) and views is not None:
+        outcome = (cells, level, held, landed, pulses, reads)
+        record_writes(
+            *(t.numpy() for t in outcome), *views[1 : len(BOOKS)], width=crossbar.tiling.width
+        )
     else:
         _record(crossbar, wanted, landed, pulses, reads)
     crossbar.wear(hardware.programming.most_pulses(hardware.device))

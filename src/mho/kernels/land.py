@@ -57,23 +57,12 @@ def land_cells(
     cell_reads: np.ndarray,
     row_reads: np.ndarray,
     width: int,
-    weights: np.ndarray,
-    index: np.ndarray,
-    value: np.ndarray,
-    full_scale: float,
-    table: np.ndarray,
-    signed: np.ndarray,
-    scale: float,
-    effective: np.ndarray,
-    target: np.ndarray,
 ) -> None:
-    """One open-loop event of one pulse a cell: `land`, `keep_broken`, `record_writes`; and
-    `fold_weights`, if any are given.
+    """One open-loop event of one pulse a cell: `land`, `keep_broken`, `record_writes`.
 
     Args:
         cells, wanted: flat positions (n,) and new levels of the cells to program.
         offset: of each device (chips, ...), or empty.
-        weights: flat positions of the weights whose cells they are, or empty.
 
     Raises:
         IndexError: a cell does not exist, or has no level; then nothing is programmed.
@@ -99,8 +88,46 @@ def land_cells(
         *(conductance, level, writes, pulses),
         *(set_pulses, row_pulses, cell_reads, row_reads, width),
     )
-    if weights.size:
-        fold_weights(
-            *(weights, index, value, full_scale, table),
-            *(conductance, signed, scale, effective, target),
-        )
+
+
+@compiled
+def land_planned(
+    count: int,
+    kept: np.ndarray,
+    index: np.ndarray,
+    cells: np.ndarray,
+    wanted: np.ndarray,
+    z: np.ndarray,
+    value: np.ndarray,
+    full_scale: float,
+    table: np.ndarray,
+    signed: np.ndarray,
+    scale: float,
+    effective: np.ndarray,
+    target: np.ndarray,
+    offset: np.ndarray,
+    line: tuple[float, float],
+    sigma: np.ndarray,
+    fault: np.ndarray,
+    conductance: np.ndarray,
+    level: np.ndarray,
+    writes: np.ndarray,
+    pulses: np.ndarray,
+    set_pulses: np.ndarray,
+    row_pulses: np.ndarray,
+    cell_reads: np.ndarray,
+    row_reads: np.ndarray,
+    width: int,
+) -> None:
+    """`land_cells` of what `plan_where_apart` wrote down for so many weights, and their
+    `fold_weights`; z (chips, k) is the noise of the cells that take part."""
+    n = z.shape[1]
+    land_cells(
+        *(cells[:n], wanted[:n], z, offset, line, sigma),
+        *(fault, conductance, level, writes, pulses),
+        *(set_pulses, row_pulses, cell_reads, row_reads, width),
+    )
+    fold_weights(
+        *(kept[:count], index[:count], value, full_scale, table),
+        *(conductance, signed, scale, effective, target),
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from torch import Tensor
@@ -11,33 +11,34 @@ from mho.kernels import native, transforming
 
 
 class Views:
-    """Views of some tensors of a table by name, made anew where a tensor's memory is another.
+    """Views of some tensors, made anew where a tensor's memory is another.
 
     A copy makes its own.
     """
 
-    def __init__(self, names: Sequence[str]) -> None:
-        self._names = tuple(names)
+    def __init__(self) -> None:
         self._places: list[int] = []
         self._views: list[np.ndarray] | None = None
 
-    def __call__(self, table: Mapping[str, Tensor | None]) -> list[np.ndarray] | None:
-        """The views, in the order of the names; None where kernels cannot work on the tensors."""
+    def __call__(self, tensors: Sequence[Tensor]) -> list[np.ndarray] | None:
+        """The views, the same list as before if none had to be made anew; None where kernels cannot
+        work on the tensors."""
         if transforming():
             return None
-        tensors = [table[name] for name in self._names]
-        places = [t.data_ptr() for t in tensors if t is not None]
+        places = [t.data_ptr() for t in tensors]
         if places != self._places:
-            given = [t for t in tensors if t is not None]
-            self._views = [t.numpy() for t in given] if all(map(_fits, given)) else None
-            self._places = places
+            fit = all(map(_fits, tensors))
+            self._places, self._views = (
+                places,
+                [t.detach().numpy() for t in tensors] if fit else None,
+            )
         return self._views
 
     def __deepcopy__(self, memo: object) -> Views:
-        return Views(self._names)
+        return Views()
 
-    def __reduce__(self) -> tuple[type[Views], tuple[tuple[str, ...]]]:
-        return Views, (self._names,)
+    def __reduce__(self) -> tuple[type[Views], tuple[()]]:
+        return Views, ()
 
 
 def _fits(tensor: Tensor) -> bool:

@@ -6,17 +6,15 @@ import math
 from collections.abc import Callable
 from typing import Any, Self
 
-import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.autograd.graph import increment_version
 
 from mho.errors import invalid
-from mho.hardware import Crossbar, Hardware, Tiling, event
+from mho.hardware import Crossbar, Hardware, Tiling
 from mho.hardware.predistortion import predistorted
 from mho.kernels.views import Views
-from mho.kernels.write import fold_weights
 from mho.learning.compare import positions_apart
+from mho.learning.pen import Pen
 from mho.learning.quantizer import level_index, level_value
 from mho.learning.reading import ReadArrays
 
@@ -47,6 +45,7 @@ class ArrayLayer(ReadArrays):
     target: Tensor
     codes: Tensor
     _synced: tuple[Tensor, int]
+    _pen: Pen | None
 
     def _install(self, hardware: Hardware, chips: range, seed: int) -> None:
         """Put the present weight on arrays of new chips."""
@@ -67,10 +66,7 @@ class ArrayLayer(ReadArrays):
         index = torch.arange(hardware.levels, device=matrix.device)
         codes = hardware.cells.own(index, hardware.levels, hardware.device.states)
         self.register_buffer("codes", codes.to(torch.int16), persistent=False)
-        self._values = level_value(index.cpu(), 1.0, hardware.levels).numpy()
-        self._views = Views(["effective", "target", "codes"])
-        line = hardware.cells.line(hardware.device.window)
-        self._line = None if line is None else np.array(line, np.float32)
+        self._views, self._pen = Views(), None
         shape = (self.chips, *matrix.shape)
         self.register_buffer("effective", matrix.new_empty(shape), persistent=False)
         self.register_buffer("parts", None, persistent=False)
@@ -150,44 +146,22 @@ class ArrayLayer(ReadArrays):
         """Distance beyond which a weight is stale; all are for a threshold of 0."""
         return threshold * self.step if threshold else -1.0
 
-    def views(self) -> list[np.ndarray] | None:
-        """For kernels: `effective`, `target` and `codes`; None where they cannot work on them."""
-        return self._views(self._buffers)
-
-    def land(self, weights: Tensor, index: Tensor, cells: Tensor, levels: Tensor) -> bool:
-        """Program the cells (k,) of weights (n,) to levels (k,), and `update`, in one go; does
-        nothing, and says so, where that takes more than compiled code for one crossbar."""
-        crossbar = self.crossbar
-        fold = self._fold_of(weights, index) if crossbar.lands else None
-        if fold is None:
-            return False
-        event.land(crossbar, cells, levels, fold)
-        increment_version(self.effective)
-        return True
-
-    def _fold_of(self, weights: Tensor, index: Tensor) -> event.Fold | None:
-        """`update` as kernels do it; None where they do not."""
-        crossbar, views = self.crossbar, self.views()
-        if (
-            views is None
-            or self._line is None
-            or crossbar.due
-            or self._buffers["parts"] is not None
-        ):
+    def pen(self) -> Pen | None:
+        """For writing in compiled code; None where that cannot work."""
+        views, pen = self._views(Pen.tensors(self)), self._pen
+        if views is None:
             return None
-        effective, target, _ = views
-        levels = (weights.numpy(), index.numpy(), self._values, self.full_scale)
-        fold = (crossbar.tiling.places, self._line, self.scale, effective, target)
-        return event.Fold(*levels, *fold)
+        if pen is None or pen.views is not views:
+            pen = self.__dict__["_pen"] = Pen(self, views)
+        return pen
 
     def update(self, weights: Tensor, index: Tensor) -> None:
         """Fold what the cells of written weights (n,), now at levels `index` (n,), realize into
         `effective` and `target`."""
         effective, target, crossbar = self.effective, self.target, self.crossbar
-        fold = self._fold_of(weights, index)
-        if fold is not None:
-            fold_weights(*fold[:5], crossbar.shown.numpy(), *fold[5:])
-            increment_version(effective)  # a backward pass of before is to notice, as of torch
+        pen = self.pen()
+        if pen is not None and pen.folds(self):
+            pen.fold(self, weights.numpy(), index.numpy())
             return
         cells = crossbar.tiling.cells(weights)
         if crossbar.due:
@@ -304,7 +278,7 @@ class ArrayLayer(ReadArrays):
     def __getstate__(self) -> dict[str, Any]:
         """Copies and pickles carry whether the arrays are up to date, not torch's counter."""
         state = self.__dict__.copy()
-        state["_synced"] = self._written
+        state["_synced"], state["_pen"] = self._written, None
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:

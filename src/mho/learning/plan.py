@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numpy as np
-import torch
 from jaxtyping import Int, Int64
 from torch import Tensor
 
 from mho.kernels import native
-from mho.kernels.write import plan_where_apart, plan_writes
-from mho.learning.compare import SHARE
+from mho.kernels.write import plan_writes
 from mho.learning.layer import ArrayLayer
+from mho.learning.pen import Room
 from mho.learning.quantizer import level_index
 
 
@@ -42,13 +40,13 @@ def plan(layer: ArrayLayer, stale: tuple[Tensor, Tensor], rewrite: bool) -> Plan
         return Plan(weights, weights, weights, weights)
     tiling, level, codes = layer.crossbar.tiling, layer.crossbar.level, layer.codes
     if native(shadow):
-        room = _room(len(weights), codes.shape[1])
+        room = Room.of(len(weights), codes.shape[1])
         planned = plan_writes(
             *(weights.numpy(), shadow.numpy(), layer.full_scale, codes.numpy()),
             *(tiling.places, level.numpy(), rewrite),
             *room,
         )
-        return _planned(room, *planned)
+        return Plan(*room.taken(*planned))
     index = level_index(shadow, layer.full_scale, layer.hardware.levels)
     levels = codes[index]
     cells = tiling.cells(weights)[:, : levels.shape[1]]
@@ -67,33 +65,8 @@ def plan_apart(layer: ArrayLayer, threshold: float, rewrite: bool) -> Plan:
     Raises:
         ValueError: a shadow weight is not finite.
     """
-    weight, views, crossbar = layer.weight.detach(), layer.views(), layer.crossbar
-    level = crossbar._buffers["level"]  # past nn.Module's search for it
-    if views is None or level is None or not native(weight):
+    pen = layer.pen()
+    if pen is None:
         return plan(layer, layer.stale(threshold), rewrite)
-    _, target, codes = views
-    most = weight.numel() // SHARE + 1
-    while True:
-        room = _room(most, codes.shape[1])
-        found, finite, *planned = plan_where_apart(
-            *(weight.numpy(), target, layer.bound(threshold), layer.full_scale),
-            *(codes, crossbar.tiling.places, level.numpy(), rewrite),
-            *room,
-        )
-        if not finite:
-            layer.check_finite()
-        if found <= most:
-            return _planned(room, *planned)
-        most = found
-
-
-def _room(weights: int, own: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Memory for a plan of so many weights, each with so many cells of its own."""
-    index, cells = np.empty((2, weights), np.int64), np.empty(weights * own, np.int64)
-    return index[0], index[1], cells, np.empty(weights * own, np.int16)
-
-
-def _planned(room: tuple[np.ndarray, ...], m: int, k: int) -> Plan:
-    """The plan of m weights and k cells that fills that memory."""
-    kept, index, cells, levels = room
-    return Plan(*map(torch.from_numpy, (kept[:m], index[:m], cells[:k], levels[:k])))
+    pen.plan(layer, threshold, rewrite)
+    return Plan(*pen.planned())

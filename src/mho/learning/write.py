@@ -16,6 +16,7 @@ from mho.hardware.event import write_together
 from mho.hardware.instrument import InstrumentError
 from mho.learning.feedback import ReadBack
 from mho.learning.layer import ArrayLayer, memristive_layers
+from mho.learning.pen import Pen
 from mho.learning.plan import Plan, plan, plan_apart
 from mho.learning.policy import Stale, WritePolicy
 from mho.learning.rules import Observes, State, Steers, Synapses, Update, UpdateRule
@@ -116,6 +117,9 @@ class WriteStep:
                 self._apply_rules(name, layer)
             self._steered.clear()
         layers = list(self._layers.values())
+        if self._feedback is None and not self._policies:
+            written = write_apart(layers, list(self._threshold.values()), self._rewrite)
+            return Written(written, self._size)
         written = write_planned(layers, self._plans(layers))
         if self._feedback is not None:
             for (name, layer), weights in zip(self._layers.items(), written, strict=True):
@@ -126,12 +130,8 @@ class WriteStep:
         return Written(sum(map(len, written)), self._size)
 
     def _plans(self, layers: Sequence[ArrayLayer]) -> list[Plan]:
-        """What threshold, feedback and policies leave to be written, layer by layer."""
-        thresholds = list(self._threshold.values())
-        if self._feedback is None and not self._policies:
-            each = zip(layers, thresholds, strict=True)
-            return [plan_apart(layer, threshold, self._rewrite) for layer, threshold in each]
-        stale = find_stale(layers, thresholds)
+        """What feedback and policies leave to be written, layer by layer."""
+        stale = find_stale(layers, list(self._threshold.values()))
         if self._feedback is not None:
             given = zip(layers, stale, self._read.values(), strict=True)
             stale = [self._feedback.wanted(*each) for each in given]
@@ -281,6 +281,34 @@ def find_stale(
     return [layer.stale(t) for layer, t in zip(layers, thresholds, strict=True)]
 
 
+def write_apart(layers: Sequence[ArrayLayer], thresholds: Sequence[float], rewrite: bool) -> int:
+    """Write all weights that are off their level, all layers in one physical step.
+
+    The arguments are as in `find_stale` and `write_stale`.
+
+    Returns:
+        How many weights were written.
+    """
+    at_once: list[tuple[ArrayLayer, Pen]] = []
+    others: list[ArrayLayer] = []
+    plans: list[Plan] = []
+    written = 0
+    for layer, threshold in zip(layers, thresholds, strict=True):
+        pen = layer.pen()
+        if pen is None or not pen.lands(layer):
+            others.append(layer)
+            plans.append(plan_apart(layer, threshold, rewrite))
+        elif count := pen.plan(layer, threshold, rewrite):
+            at_once.append((layer, pen))
+            written += count
+    for layer, pen in at_once:
+        pen.land(layer)
+    written += sum(map(len, write_planned(others, plans)))
+    for layer in layers:
+        layer.mark_written()
+    return written
+
+
 def write_stale(
     layers: Sequence[ArrayLayer], stale: Sequence[tuple[Tensor, Tensor]], *, rewrite: bool = False
 ) -> list[Tensor]:
@@ -303,9 +331,8 @@ def write_planned(layers: Sequence[ArrayLayer], plans: Sequence[Plan]) -> list[T
     """Carry out plans, all layers in one physical step; returns as `write_stale` does."""
     simulated, measured = [], []
     for layer, each in zip(layers, plans, strict=True):
-        if len(each.weights) == 0 or layer.land(*each):
-            continue
-        (simulated if layer.crossbar.arrays is None else measured).append((layer, each))
+        if len(each.weights) > 0:
+            (simulated if layer.crossbar.arrays is None else measured).append((layer, each))
     for group in (simulated, *([pair] for pair in measured)):
         try:
             write_together([(layer.crossbar, each.cells, each.levels) for layer, each in group])
