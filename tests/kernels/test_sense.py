@@ -11,13 +11,13 @@ from torch import Tensor, nn
 
 import mho
 from mho.hardware.converters import Converter
+from mho.hardware.sensing import row_size
 from mho.hardware.streams import key
 from mho.kernels.normal import normals
 from mho.learning.conv import MemristiveConv2d
 from mho.learning.layer import memristive_layers
-from mho.learning.reading import row_size
 
-READERS = ("hardware.converters", "hardware.sensing", "learning.reading", "learning.conv")
+READERS = ("hardware.converters", "hardware.sensing", "learning.conv")
 CELL = mho.MultiLevel(g_min=10e-6, g_max=90e-6, levels=4, sigma=(2e-6,), device_spread=0.02)
 LAYERS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
     "linear": (lambda: nn.Linear(23, 6), (6, 23)),

@@ -45,6 +45,8 @@ class Converter:
         fixed: bool = False,
     ) -> None:
         self.kind, self.bits, self.coverage, self.chips = kind, bits, coverage, chips
+        self.most = 0 if bits is None else 2 ** (bits - 1) - 1
+        """Largest code; 0 if exact."""
         self.own, self.fixed = dict(own or {}), fixed
         self.calibrating = False
         self.tally: Tally | None = None
@@ -69,11 +71,6 @@ class Converter:
         steps = self._ranges / (self.most or 1)
         self._steps = steps.masked_fill(steps == 0, 1.0)
         self._inverse = 1 / self._steps
-
-    @property
-    def most(self) -> int:
-        """Largest code; 0 if exact."""
-        return 0 if self.bits is None else 2 ** (self.bits - 1) - 1
 
     @property
     def ready(self) -> bool:
@@ -139,8 +136,8 @@ class Converter:
         Raises:
             RuntimeError: there is no range yet.
         """
-        self._check_ranges()
         if columns not in self._grids:
+            self._check_ranges()
             groups = self.own.get(-3, 1) if -1 in self.own else 1
             both = (t.float().view(self.chips, groups, -1) for t in (self._steps, self._inverse))
             every = (t.expand(-1, -1, columns).contiguous().cpu().numpy() for t in both)

@@ -3,7 +3,7 @@ the way back of their gradient."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -13,7 +13,8 @@ from torch import Tensor
 
 from mho.hardware.converters import ALL, Converter, passed
 from mho.kernels import native
-from mho.kernels.sense import sense_maps, sense_rows, stop_sums
+from mho.kernels.inputs import row_sizes
+from mho.kernels.sense import sense_maps, sense_rows, sense_rows_of, stop_sums
 
 _NO_KEYS = np.empty(0, np.uint64)
 _NO_BIAS = np.empty(0, np.float32)
@@ -25,8 +26,11 @@ class ReadNoise(NamedTuple):
 
     deviation: float
     """Standard deviation of a column whose inputs' squares add up to 1."""
-    size: Float[Tensor, "*n"]
-    """Root of that sum, of each column: shaped as the columns, 1 where it is the same for all."""
+    inputs: Tensor
+    """What was read."""
+    size: Callable[[Tensor], Tensor]
+    """Root of that sum of inputs, of each column: shaped as the columns, 1 where it is the same for
+    all."""
     keys: Sequence[int]
     """Of each chip's numbers."""
 
@@ -59,9 +63,12 @@ def sense(
     Raises:
         RuntimeError: the converters have no range yet.
     """
-    if y.is_cpu:  # a chip's noise is its own, however many chips' columns lie interleaved
+    compiled = native(y)
+    if not compiled and y.is_cpu:
+        # A chip's noise is its own, however many chips' columns lie interleaved.
         y = y.contiguous()
-    if not native(y):
+        compiled = native(y)
+    if not compiled:
         y = y if noise is None else _add(y, noise)
     elif adc.bits is not None and not adc.watched and (bias is None or native(bias)):
         return y, _sense(y, noise, adc, bias, maps=maps, keep=keep, chips=chips)
@@ -94,18 +101,24 @@ def unsensed(
     """
     if not bias:
         return stopped(grad, passes), None
-    dim = 1 if maps else grad.dim() - 1
+    shape = grad.shape
+    dim = 1 if maps else len(shape) - 1
     whole = passes is None or (passes.dtype == torch.bool and passes.is_contiguous())
-    if not (native(grad) and whole and grad.numel()):
+    if not (whole and native(grad) and grad.numel()):
         others = [d for d in range(grad.dim()) if d != dim]
         return stopped(grad, passes), grad.sum(others) if others else grad
-    sums, out = grad.new_empty(grad.shape[dim]), grad
-    shape, through = (-1, grad.shape[dim], grad[0, 0].numel() if maps else 1), _ALL_PASS
-    if passes is not None:
-        out, through = torch.empty_like(grad), passes.numpy()
-    given, through, left = (x.reshape(shape) for x in (grad.numpy(), through, out.numpy()))
-    stop_sums(given, through, left, sums.numpy())
-    return out, sums
+    given, sums, pixels = (
+        grad.numpy(),
+        np.empty(shape[dim], np.float32),
+        shape[2:].numel() if maps else 1,
+    )
+    if passes is None:
+        stop_sums(given, _ALL_PASS, given, sums, pixels)
+    else:
+        left = np.empty_like(given)
+        stop_sums(given, passes.numpy(), left, sums, pixels)
+        grad = torch.from_numpy(left)
+    return grad, torch.from_numpy(sums)
 
 
 def stopped(grad: Float[Tensor, "*#n"], passes: Tensor | None) -> Float[Tensor, "*#n"]:
@@ -117,13 +130,22 @@ def stopped(grad: Float[Tensor, "*#n"], passes: Tensor | None) -> Float[Tensor, 
     return passed(grad, passes) if passes is None or passes.dtype == torch.bool else grad * passes
 
 
+def row_size(x: Tensor) -> Tensor:
+    """Root of the sum of squares of each row (..., 1)."""
+    if not native(x):
+        return torch.linalg.vector_norm(x, dim=-1, keepdim=True)
+    size = np.empty((*x.shape[:-1], 1), np.float32)
+    row_sizes(x.numpy(), size)
+    return torch.from_numpy(size)
+
+
 def _add(y: Tensor, noise: ReadNoise) -> Tensor:
     """Noisy columns, from numbers that torch draws where the columns are."""
     generator = torch.Generator(y.device)
     z = torch.empty(y.shape, dtype=y.dtype, device=y.device)
     for row, key in zip(z.view(len(noise.keys), -1).unbind(), noise.keys, strict=True):
         row.normal_(generator=generator.manual_seed(key))
-    return y.addcmul_(z, noise.size, value=noise.deviation)
+    return y.addcmul_(z, noise.size(noise.inputs), value=noise.deviation)
 
 
 def _sense(
@@ -137,9 +159,13 @@ def _sense(
     chips: slice,
 ) -> Tensor | None:
     """`sense` in compiled code; without `adc` only the noise is added."""
-    most, deviation, size, keys = 0, 0.0, y, _NO_KEYS
+    kernel, most, deviation, size, keys = sense_maps if maps else sense_rows, 0, 0.0, y, _NO_KEYS
     if noise is not None:
-        deviation, size, keys = noise.deviation, noise.size, np.array(noise.keys, np.uint64)
+        deviation, keys = noise.deviation, np.array(noise.keys, np.uint64)
+        if noise.size is row_size and native(noise.inputs):
+            kernel, size = sense_rows_of, noise.inputs
+        else:
+            size = noise.size(noise.inputs)
     if adc is None:
         step = inverse = np.empty((len(keys), 1, 1), np.float32)
     else:
@@ -148,6 +174,5 @@ def _sense(
             step, inverse = step[chips], inverse[chips]
     plus = _NO_BIAS if bias is None else bias.detach().numpy()
     passes = np.empty(y.numel(), np.bool_) if keep and most else _ALL_PASS
-    kernel = sense_maps if maps else sense_rows
     saturated = kernel(y.numpy(), size.numpy(), deviation, keys, inverse, step, most, plus, passes)
     return torch.from_numpy(passes).view(y.shape) if saturated else None

@@ -8,20 +8,20 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch._C import _are_functorch_transforms_active, _is_tracing
+
+_SINGLE = torch.float32
 
 
-def native(tensor: Tensor, *others: Tensor) -> bool:
+def native(*tensors: Tensor) -> bool:
     """Whether kernels can work on these tensors: float32, contiguous, on a CPU; and not while torch
     records operations to repeat them (`jit.trace`), or transforms them (`vmap`)."""
-    return not transforming() and _native(tensor, *others)
+    for tensor in tensors:
+        if tensor.dtype is not _SINGLE or not tensor.is_cpu or not tensor.is_contiguous():
+            return False
+    return not (_is_tracing() or _are_functorch_transforms_active())
 
 
 def transforming() -> bool:
     """Whether torch is recording operations, or transforms them, which no kernel takes part in."""
-    return torch._C._is_tracing() or torch._C._are_functorch_transforms_active()
-
-
-def _native(tensor: Tensor, *others: Tensor) -> bool:
-    if tensor.dtype != torch.float32 or not tensor.is_cpu or not tensor.is_contiguous():
-        return False
-    return not others or _native(*others)
+    return _is_tracing() or _are_functorch_transforms_active()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from mho.kernels.compiled import compiled, inlined, summing
+from mho.kernels.inputs import row_sizes
 from mho.kernels.normal import normals
 
 NUMBERS = 1 << 13
@@ -61,15 +62,19 @@ def _stop(x: np.ndarray, passes: np.ndarray, out: np.ndarray) -> None:
 
 
 @summing
-def stop_sums(grad: np.ndarray, passes: np.ndarray, out: np.ndarray, sums: np.ndarray) -> None:
-    """As `stop`; also the sums of `grad` (n, columns, pixels) by column, in whatever order.
+def stop_sums(
+    grad: np.ndarray, passes: np.ndarray, out: np.ndarray, sums: np.ndarray, pixels: int
+) -> None:
+    """As `stop`; also the sums of `grad` by column, in whatever order.
 
     Args:
-        passes: (n, columns, pixels), or empty: everything passes, and `out` is left alone.
+        grad: (n, columns, pixels), in any shape.
+        passes: of as many, or empty: everything passes, and `out` is left alone.
         sums: (columns,).
     """
-    n, columns, pixels = grad.shape
     values, through, left = grad.reshape(-1), passes.reshape(-1), out.reshape(-1)
+    columns = sums.size
+    n = values.size // (columns * pixels)
     sums[:] = np.float32(0)
     for i in range(n):
         some = slice(i * columns * pixels, (i + 1) * columns * pixels)
@@ -152,6 +157,24 @@ def sense_rows(
             for j in range(columns):
                 row[j] += bias[j]
     return saturated
+
+
+@compiled
+def sense_rows_of(
+    y: np.ndarray,
+    x: np.ndarray,
+    noise: float,
+    keys: np.ndarray,
+    inverse: np.ndarray,
+    step: np.ndarray,
+    most: int,
+    bias: np.ndarray,
+    kept: np.ndarray,
+) -> int:
+    """`sense_rows` of the rows that inputs x (chips * n, ..., inputs) gave."""
+    size = np.empty((y.size // y.shape[-1], 1), np.float32)
+    row_sizes(x, size)
+    return sense_rows(y, size, noise, keys, inverse, step, most, bias, kept)
 
 
 @compiled

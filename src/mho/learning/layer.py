@@ -55,7 +55,8 @@ class ArrayLayer(ReadArrays):
         matrix = self._matrix()
         tiling = Tiling(matrix.shape[1], matrix.shape[0], hardware.tile, hardware.cells)
         self.hardware, self.chips = hardware, len(chips)
-        self.crossbar = Crossbar(tiling, hardware, chips, seed).to(matrix.device)
+        self.crossbar = crossbar = Crossbar(tiling, hardware, chips, seed).to(matrix.device)
+        self.__dict__["crossbar"] = crossbar  # found without nn.Module's search, at every step
         self.full_scale = _full_scale(matrix, hardware.full_scale)
         self._make_converters()
         self.tuned, self.arithmetic = False, None

@@ -10,9 +10,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from mho.hardware import Hardware
+from mho.hardware.sensing import row_size
 from mho.hardware.streams import seed_of
 from mho.learning.layer import ArrayLayer
-from mho.learning.reading import row_size
 
 
 class MemristiveLinear(ArrayLayer, nn.Linear):
@@ -89,17 +89,13 @@ class MemristiveLinear(ArrayLayer, nn.Linear):
         if needed[0]:
             to_x = grad @ w if self.chips == 1 else self._each(grad, self._fold(w))
         if needed[1]:  # rows of all chips add up in one product
-            to_w = _rows(grad).T @ _rows(x)
+            if grad.dim() != 2:
+                grad, x = grad.reshape(-1, grad.shape[-1]), x.reshape(-1, x.shape[-1])
+            to_w = grad.T @ x
         return to_x, to_w
 
     def _each(self, x: Tensor, w: Tensor) -> Tensor:
         """Rows x (chips * n, ..., a) times each chip's matrix (chips, a, b)."""
         return torch.bmm(self._fold(x).flatten(1, -2), w).view(*x.shape[:-1], w.shape[2])
 
-    def _input_size(self, x: Tensor) -> Tensor:
-        return row_size(x)
-
-
-def _rows(x: Tensor) -> Tensor:
-    """(..., n) as a matrix."""
-    return x if x.dim() == 2 else x.reshape(-1, x.shape[-1])
+    _input_size = staticmethod(row_size)  # pyright: ignore[reportAssignmentType]

@@ -98,7 +98,6 @@ class WriteStep:
         self._threshold = distances
         self._rewrite = self._feedback is not None or 0.0 in distances.values()
 
-    @torch.no_grad()
     def __call__(self) -> Written:
         """Apply the rules and write; returns how many weights were written.
 
@@ -110,16 +109,16 @@ class WriteStep:
                 a further step.)
         """
         if self.rules:
-            self._check_steered()
-            for layer in self._layers.values():
-                layer.check_finite()
-            for name, layer in self._layers.items():
-                self._apply_rules(name, layer)
-            self._steered.clear()
+            self._apply_rules()
         layers = list(self._layers.values())
         if self._feedback is None and not self._policies:
             written = write_apart(layers, list(self._threshold.values()), self._rewrite)
             return Written(written, self._size)
+        with torch.no_grad():
+            return self._write_selected(layers)
+
+    def _write_selected(self, layers: Sequence[ArrayLayer]) -> Written:
+        """Write what feedback and policies leave, and let the feedback read it."""
         written = write_planned(layers, self._plans(layers))
         if self._feedback is not None:
             for (name, layer), weights in zip(self._layers.items(), written, strict=True):
@@ -142,7 +141,17 @@ class WriteStep:
             stale = [(s.weights, s.shadow) for s in found]
         return [plan(*each, self._rewrite) for each in zip(layers, stale, strict=True)]
 
-    def _apply_rules(self, name: str, layer: ArrayLayer) -> None:
+    @torch.no_grad()
+    def _apply_rules(self) -> None:
+        """Let the rules see, and change, how each weight moved."""
+        self._check_steered()
+        for layer in self._layers.values():
+            layer.check_finite()
+        for name, layer in self._layers.items():
+            self._apply_to(name, layer)
+        self._steered.clear()
+
+    def _apply_to(self, name: str, layer: ArrayLayer) -> None:
         weight, before = layer.weight, self._before[name]
         steered = self._steered.get(name)
         update = Update(
@@ -303,7 +312,8 @@ def write_apart(layers: Sequence[ArrayLayer], thresholds: Sequence[float], rewri
             written += count
     for layer, pen in at_once:
         pen.land(layer)
-    written += sum(map(len, write_planned(others, plans)))
+    if others:
+        written += sum(map(len, write_planned(others, plans)))
     for layer in layers:
         layer.mark_written()
     return written
