@@ -532,3 +532,48 @@ def test_bookkeeping_is_the_same_compiled_and_in_torch(
         states.append(net.state_dict())
     for name, value in states[0].items():
         torch.testing.assert_close(value, states[1][name], rtol=0, atol=0, equal_nan=True)
+
+
+@pytest.mark.parametrize("programming", [mho.OpenLoop(), Verify(tolerance=0.3)])
+def test_writes_follow_tensors_that_move(programming: mho.OpenLoop | Verify) -> None:
+    """What a step looked up is looked up again where the memory is another."""
+    states = []
+    for moves in (False, True):
+        net = network(programming=programming)
+        step = WriteStep(net, threshold=0.6)
+        train(net, step, 2, seed=1)
+        if moves:
+            net.share_memory()
+            train(net, step, 2, seed=2)
+            net.double().float()
+            step = WriteStep(net := copy.deepcopy(net), threshold=0.6)
+        else:
+            train(net, step, 2, seed=2)
+        train(net, step, 2, seed=3)
+        states.append(net.state_dict())
+    for name, value in states[0].items():
+        torch.testing.assert_close(value, states[1][name], rtol=0, atol=0, equal_nan=True)
+
+
+@pytest.mark.parametrize("programming", [mho.OpenLoop(), Verify(tolerance=0.3)])
+def test_a_policy_that_leaves_everything_changes_nothing(
+    programming: mho.OpenLoop | Verify,
+) -> None:
+    states = []
+    for policies in ([], [mho.Every(1)]):
+        net = network(programming=programming)
+        train(net, WriteStep(net, threshold=0.6, policies=policies), 4, seed=1)
+        states.append(net.state_dict())
+    for name, value in states[0].items():
+        torch.testing.assert_close(value, states[1][name], rtol=0, atol=0, equal_nan=True)
+
+
+def test_there_is_room_for_more_writes_than_expected(generator: torch.Generator) -> None:
+    written = []
+    for threshold in (0.5, 0.0):  # the second writes all weights, of which few are expected
+        net = network(programming=mho.OpenLoop())
+        step = WriteStep(net, threshold=threshold)
+        move(net, 2.0, torch.Generator().manual_seed(1))
+        written.append(step())
+    assert written[0].weights > written[0].of / 2
+    assert written[1].weights == written[1].of

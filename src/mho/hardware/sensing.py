@@ -63,17 +63,16 @@ def sense(
     Raises:
         RuntimeError: the converters have no range yet.
     """
-    compiled = native(y)
-    if not compiled and y.is_cpu:
-        # A chip's noise is its own, however many chips' columns lie interleaved.
-        y = y.contiguous()
-        compiled = native(y)
-    if not compiled:
-        y = y if noise is None else _add(y, noise)
-    elif adc.bits is not None and not adc.watched and (bias is None or native(bias)):
+    if y.is_cpu and not y.is_contiguous():
+        y = y.contiguous()  # a chip's noise is its own, even where chips' columns lie interleaved
+    if adc.bits is not None and not adc.watched and native(y, *(() if bias is None else (bias,))):
         return y, _sense(y, noise, adc, bias, maps=maps, keep=keep, chips=chips)
-    elif noise is not None:
+    if noise is None:
+        pass
+    elif native(y):
         _sense(y, noise, None, None, maps=maps, keep=False, chips=chips)
+    else:
+        y = _add(y, noise)
     y, passes = adc.keeping(y, overwrite=True, chips=chips, keep=keep)
     return biased(y, bias, maps=maps), passes
 
@@ -162,7 +161,7 @@ def _sense(
     kernel, most, deviation, size, keys = sense_maps if maps else sense_rows, 0, 0.0, y, _NO_KEYS
     if noise is not None:
         deviation, keys = noise.deviation, np.array(noise.keys, np.uint64)
-        if noise.size is row_size and native(noise.inputs):
+        if noise.size is row_size and noise.inputs.is_contiguous():
             kernel, size = sense_rows_of, noise.inputs
         else:
             size = noise.size(noise.inputs)

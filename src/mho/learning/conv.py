@@ -31,6 +31,7 @@ class MemristiveConv2d(ArrayLayer, nn.Conv2d):
     """
 
     column_dim = -3
+    _maps = True
 
     def __init__(
         self,

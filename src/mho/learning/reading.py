@@ -41,8 +41,8 @@ class _Read(torch.autograd.Function):
         shadow: Tensor,
         bias: Tensor | None,
         layer: ReadArrays,
-        driven: bool,
-        by_tile: bool,
+        driven: bool = False,
+        by_tile: bool = False,
     ) -> Tensor:
         drives = None
         if not driven:
@@ -89,6 +89,8 @@ class ReadArrays(nn.Module):
 
     column_dim: ClassVar[int]
     """Dimension of the outputs' columns."""
+    _maps: ClassVar[bool]
+    """Whether outputs are maps (n, columns, h, w)."""
 
     hardware: Hardware
     chips: int
@@ -156,7 +158,8 @@ class ReadArrays(nn.Module):
         if torch.is_grad_enabled() and (
             x.requires_grad or weight.requires_grad or (bias is not None and bias.requires_grad)
         ):
-            return _Read.apply(x, weight, bias, self, driven, by_tile)  # type: ignore[return-value]
+            how = (driven, by_tile) if driven else ()
+            return _Read.apply(x, weight, bias, self, *how)  # type: ignore[return-value]
         x = x if driven else self.dac(x)
         return self._converted(x, bias, by_tile, keep=False)[0]
 
@@ -229,11 +232,6 @@ class ReadArrays(nn.Module):
         self._count(y.numel() // y.shape[self.column_dim])
         noise = self._read_noise(x, self._input_size)
         return sense(y, noise, self.adc, maps=self._maps, keep=keep, bias=bias)
-
-    @property
-    def _maps(self) -> bool:
-        """Whether outputs are maps (n, columns, h, w)."""
-        return self.column_dim == -3
 
     def _product(self, x: Tensor, w: Tensor) -> Tensor:
         """Inputs (chips * n, ...) times weights (chips * out, in)."""
