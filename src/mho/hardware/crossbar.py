@@ -93,6 +93,8 @@ class Crossbar(nn.Module):
         """Reads of every cell, those of padding included, before placement."""
         self.unsettled = 0
         """Write events since the wires were last solved."""
+        self.moves = 0
+        """How often the buffers may have been moved in memory."""
         shape = (len(chips), *tiling.shape)
         self.register_buffer("conductance", torch.zeros(shape, dtype=torch.float32))
         self.register_buffer("level", torch.full(tiling.shape, UNFORMED, dtype=torch.int16))
@@ -316,6 +318,7 @@ class Crossbar(nn.Module):
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
         """Follow the network from device to device, but keep the state's precision and layout."""
+        self.moves += 1
         return super()._apply(lambda t: fn(t) if t.is_meta else t.to(fn(t).device), recurse)
 
     def _buffer(self, name: str) -> Tensor:

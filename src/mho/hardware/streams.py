@@ -7,6 +7,7 @@ the same chip whether 8 or 800 are simulated, on CPU and CUDA, and resuming need
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Callable, Sequence
 
 import torch
@@ -44,8 +45,7 @@ class ChipNoise:
         device: torch.device | str = "cpu",
     ) -> None:
         self._seed, self._chips, self._words = seed, chips, words
-        self._shape, self._device = shape, device
-        self._generator = torch.Generator()
+        self._shape, self._device = shape, torch.device(device)
         self._draws = 0
 
     def normal(self) -> Tensor:
@@ -60,10 +60,21 @@ class ChipNoise:
         out = torch.empty((len(self._chips), *self._shape), dtype=torch.float32)
         rows = (out,) if len(self._chips) == 1 else out.unbind()
         for row, chip in zip(rows, self._chips, strict=True):
-            self._generator.manual_seed(key(self._seed, chip, *self._words, self._draws))
-            fill(row, generator=self._generator)
+            seed = key(self._seed, chip, *self._words, self._draws)
+            fill(row, generator=_OWN.generator.manual_seed(seed))
         self._draws += 1
-        return out.to(self._device, non_blocking=True)
+        return out if self._device.type == "cpu" else out.to(self._device, non_blocking=True)
+
+
+class _Own(threading.local):
+    """Of each thread."""
+
+    def __init__(self) -> None:
+        self.generator = torch.Generator()
+        """Seeded before each use: it costs as much to make as a few numbers to draw."""
+
+
+_OWN = _Own()
 
 
 class JoinedNoise:

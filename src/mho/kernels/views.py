@@ -27,7 +27,7 @@ class Views:
             return None
         places = [t.data_ptr() for t in tensors]
         if places != self._places:
-            fit = all(map(_fits, tensors))
+            fit = all(map(fits, tensors))
             self._places, self._views = (
                 places,
                 [t.detach().numpy() for t in tensors] if fit else None,
@@ -41,7 +41,7 @@ class Views:
         return Views, ()
 
 
-def _fits(tensor: Tensor) -> bool:
+def fits(tensor: Tensor) -> bool:
     """Whether kernels can work on a tensor, counts and levels among them."""
     whole = not tensor.is_floating_point()
     return native(tensor) or (whole and tensor.is_cpu and tensor.is_contiguous())

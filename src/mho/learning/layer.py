@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from mho.errors import invalid
 from mho.hardware import Crossbar, Hardware, Tiling
 from mho.hardware.predistortion import predistorted
-from mho.kernels.views import Views
+from mho.kernels import transforming
 from mho.learning.compare import positions_apart
 from mho.learning.pen import Pen
 from mho.learning.quantizer import level_index, level_value
@@ -67,7 +67,7 @@ class ArrayLayer(ReadArrays):
         index = torch.arange(hardware.levels, device=matrix.device)
         codes = hardware.cells.own(index, hardware.levels, hardware.device.states)
         self.register_buffer("codes", codes.to(torch.int16), persistent=False)
-        self._views, self._pen = Views(), None
+        self._pen = None
         shape = (self.chips, *matrix.shape)
         self.register_buffer("effective", matrix.new_empty(shape), persistent=False)
         self.register_buffer("parts", None, persistent=False)
@@ -149,11 +149,11 @@ class ArrayLayer(ReadArrays):
 
     def pen(self) -> Pen | None:
         """For writing in compiled code; None where that cannot work."""
-        views, pen = self._views(Pen.tensors(self)), self._pen
-        if views is None:
+        pen = self._pen
+        if transforming():
             return None
-        if pen is None or pen.views is not views:
-            pen = self.__dict__["_pen"] = Pen(self, views)
+        if pen is None or not pen.holds(self):
+            pen = self.__dict__["_pen"] = Pen(self) if Pen.suits(self) else None
         return pen
 
     def update(self, weights: Tensor, index: Tensor) -> None:
@@ -279,7 +279,7 @@ class ArrayLayer(ReadArrays):
     def __getstate__(self) -> dict[str, Any]:
         """Copies and pickles carry whether the arrays are up to date, not torch's counter."""
         state = self.__dict__.copy()
-        state["_synced"], state["_pen"] = self._written, None
+        state["_synced"], state["_pen"], state["_flat"] = self._written, None, None
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:

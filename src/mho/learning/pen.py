@@ -11,6 +11,7 @@ from torch.autograd.graph import increment_version
 
 from mho.hardware import event
 from mho.kernels.land import land_planned
+from mho.kernels.views import fits
 from mho.kernels.write import fold_weights, plan_where_apart
 from mho.learning.compare import SHARE
 from mho.learning.quantizer import level_value
@@ -47,15 +48,17 @@ class Room(NamedTuple):
 class Pen:
     """Finds what is stale in one layer on a CPU, and writes it.
 
-    It holds what stays while the layer's tensors stay where they are: `ArrayLayer.pen` makes a new
-    one where they moved. What may change besides is read from the layer.
+    It holds what stays while the layer's tensors stay where they are, so the layer makes a new one
+    after they may have moved. What may change besides is read from the layer.
     """
 
-    def __init__(self, layer: ArrayLayer, views: list[np.ndarray]) -> None:
+    def __init__(self, layer: ArrayLayer) -> None:
         crossbar, hardware = layer.crossbar, layer.hardware
-        self.views = views
-        """What it sees of the layer's `tensors`."""
-        self._weight, self._effective, self._target, self._codes, self._shown, *books = views
+        self._held = layer.weight, dict(layer._buffers), dict(crossbar._buffers)
+        self._identity = _identity(layer)
+        self._weight, self._effective, self._target, self._codes, self._shown, *books = (
+            t.detach().numpy() for t in _tensors(layer)
+        )
         self._level, self._places = books[event.BOOKS.index("level")], crossbar.tiling.places
         self._landing = event.landing(crossbar, books) if crossbar.lands else None
         index = torch.arange(hardware.levels)
@@ -66,11 +69,13 @@ class Pen:
         self._planned = 0, 0
 
     @staticmethod
-    def tensors(layer: ArrayLayer) -> list[Tensor]:
-        """What kernels see of a layer."""
-        own, crossbar = layer._buffers, layer.crossbar  # past nn.Module's search for them
-        seen = [layer.weight, own["effective"], own["target"], own["codes"], crossbar.shown]
-        return seen + event.books(crossbar)  # type: ignore[return-value]
+    def suits(layer: ArrayLayer) -> bool:
+        """Whether kernels can work on a layer."""
+        return all(map(fits, _tensors(layer)))
+
+    def holds(self, layer: ArrayLayer) -> bool:
+        """Whether the layer's tensors are those it was made for, where they were."""
+        return self._identity == _identity(layer)
 
     def plan(self, layer: ArrayLayer, threshold: float, rewrite: bool) -> int:
         """Decide how to bring all weights that are more than `threshold` steps from their
@@ -129,3 +134,19 @@ class Pen:
             *(self._shown, self._line, layer.scale, self._effective, self._target),
         )
         increment_version(layer.effective)
+
+
+def _tensors(layer: ArrayLayer) -> list[Tensor]:
+    """What kernels see of a layer."""
+    seen = [layer.weight, layer.effective, layer.target, layer.codes, layer.crossbar.shown]
+    return seen + event.books(layer.crossbar)
+
+
+def _identity(layer: ArrayLayer) -> tuple[int, ...]:
+    """What tells the tensors of a layer from others, or from themselves elsewhere.
+
+    Buffers are not looked into, for that takes longer than a kernel; they move with the crossbar.
+    """
+    weight, own, crossbar = layer.weight, layer._buffers.values(), layer.crossbar
+    ids = map(id, (weight, *own, *crossbar._buffers.values()))
+    return weight.data_ptr(), crossbar.moves, *ids

@@ -49,7 +49,7 @@ class _Read(torch.autograd.Function):
             x, drives = layer.dac.keeping(x, keep=ctx.needs_input_grad[0])
         y, kept = layer._converted(x, bias, by_tile, keep=True)
         ctx.layer, ctx.by_tile = layer, by_tile
-        ctx.save_for_backward(x, layer._buffers["effective"], drives, kept)
+        ctx.save_for_backward(x, layer._realized, drives, kept)
         return y
 
     @staticmethod
@@ -61,13 +61,13 @@ class _Read(torch.autograd.Function):
 
     @staticmethod
     def _back(ctx: Any, *grads: Tensor) -> _Gradients:
-        x, effective, drives, kept = ctx.saved_tensors
+        x, realized, drives, kept = ctx.saved_tensors
         layer, by_tile, needed = ctx.layer, ctx.by_tile, ctx.needs_input_grad
         maps = layer._maps and not by_tile
         grad, to_bias = unsensed(grads[0], None if by_tile else kept, maps=maps, bias=needed[2])
         if by_tile:
             grad = stopped(layer._fold(grad).unsqueeze(1), kept)
-        w = effective.flatten(0, 1) if layer.hardware.transposed else layer._twin()
+        w = realized if layer.hardware.transposed else layer._twin()
         driven = x
         if not x.dtype == grad.dtype == w.dtype:  # of less precision than the weight: autocast
             driven, grad = x.to(w.dtype), grad.to(w.dtype)
@@ -210,10 +210,19 @@ class ReadArrays(nn.Module):
         return (1.0,) if exact else self.crossbar.tiling.mapping.factors
 
     @property
+    def _realized(self) -> Tensor:
+        """`effective` as (chips * out, in); a view that is kept."""
+        effective, kept = self._buffers["effective"], self.__dict__.get("_flat")
+        assert effective is not None
+        if kept is None or kept[0] is not effective:
+            kept = self.__dict__["_flat"] = effective, effective.flatten(0, 1)
+        return kept[1]
+
+    @property
     def _columns(self) -> Tensor:
         """Weights (chips, columns, in) of the columns that are converted."""
         if len(self._factors) == 1:
-            return self._buffers["effective"]  # type: ignore[return-value]
+            return self.effective
         if self.parts is None:
             self.parts = self.crossbar.parts().mul_(self.scale).to(self.effective.dtype)
         return self.parts.flatten(1, 2)
@@ -228,7 +237,8 @@ class ReadArrays(nn.Module):
             y = self._from_rows(measured(self, rows).sum(1), x)
             y, passes = self.adc.keeping(y, overwrite=True, keep=keep)
             return biased(y, bias, maps=self._maps), passes
-        y = self._product(x, self._columns.flatten(0, 1))
+        whole = len(self._factors) == 1
+        y = self._product(x, self._realized if whole else self._columns.flatten(0, 1))
         self._count(y.numel() // y.shape[self.column_dim])
         noise = self._read_noise(x, self._input_size)
         return sense(y, noise, self.adc, maps=self._maps, keep=keep, bias=bias)

@@ -124,7 +124,7 @@ def _held(layer: ArrayLayer, x: Tensor) -> Tensor:
     """What a layer's arrays give for inputs (chips * n, ...), read-out included, without bias."""
     if isinstance(layer, MemristiveConv2d) and layer._pad is None:
         x = layer._padded(x)
-    return layer._corrected(layer._product(x, layer.effective.flatten(0, 1)))
+    return layer._corrected(layer._product(x, layer._realized))
 
 
 def _apply(layer: ArrayLayer, weight: Tensor, x: Tensor) -> Tensor:
