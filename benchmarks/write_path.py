@@ -4,7 +4,7 @@ Three tables on MNIST, processor time of one thread: 784-512-512-10 without bias
 reads; then a perceptron and a convolutional network on the imperfect chips of `mho run siamese`,
 batch 64, momentum 0.9, and on the same chips with exact converters and no read noise; last, epochs
 of that experiment itself, which also moves its images, follows a schedule and calibrates.
-Run: python benchmarks/write_path.py [--images 6000] [--rounds 5]
+Run: python benchmarks/write_path.py [--images 20000] [--rounds 5]
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ def row(name: str, floor: float, ours: float, ratio: float, writes: float) -> No
 def main() -> None:
     """Print three tables of ratios."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--images", type=int, default=6000)
+    parser.add_argument("--images", type=int, default=20000)
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
     torch.set_num_threads(1)

@@ -65,7 +65,7 @@ def sense(
     """
     if y.is_cpu and not y.is_contiguous():
         y = y.contiguous()  # a chip's noise is its own, even where chips' columns lie interleaved
-    if adc.bits is not None and not adc.watched and native(y, *(() if bias is None else (bias,))):
+    if adc.bits is not None and not adc.watched and native(y, bias):
         return y, _sense(y, noise, adc, bias, maps=maps, keep=keep, chips=chips)
     if noise is None:
         pass
@@ -106,11 +106,8 @@ def unsensed(
     if not (whole and native(grad) and grad.numel()):
         others = [d for d in range(grad.dim()) if d != dim]
         return stopped(grad, passes), grad.sum(others) if others else grad
-    given, sums, pixels = (
-        grad.numpy(),
-        np.empty(shape[dim], np.float32),
-        shape[2:].numel() if maps else 1,
-    )
+    given, sums = grad.numpy(), np.empty(shape[dim], np.float32)
+    pixels = shape[2:].numel() if maps else 1
     if passes is None:
         stop_sums(given, _ALL_PASS, given, sums, pixels)
     else:

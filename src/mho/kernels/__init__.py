@@ -13,11 +13,14 @@ from torch._C import _are_functorch_transforms_active, _is_tracing
 _SINGLE = torch.float32
 
 
-def native(*tensors: Tensor) -> bool:
-    """Whether kernels can work on these tensors: float32, contiguous, on a CPU; and not while torch
-    records operations to repeat them (`jit.trace`), or transforms them (`vmap`)."""
+def native(*tensors: Tensor | None) -> bool:
+    """Whether kernels can work on these tensors, where there are any: float32, contiguous, on a
+    CPU; and not while torch records operations to repeat them (`jit.trace`), or transforms them
+    (`vmap`)."""
     for tensor in tensors:
-        if tensor.dtype is not _SINGLE or not tensor.is_cpu or not tensor.is_contiguous():
+        if tensor is not None and not (
+            tensor.dtype is _SINGLE and tensor.is_cpu and tensor.is_contiguous()
+        ):
             return False
     return not (_is_tracing() or _are_functorch_transforms_active())
 

@@ -21,17 +21,15 @@ class Views:
         self._views: list[np.ndarray] | None = None
 
     def __call__(self, tensors: Sequence[Tensor]) -> list[np.ndarray] | None:
-        """The views, the same list as before if none had to be made anew; None where kernels cannot
-        work on the tensors."""
+        """The views, in order, the same list until one is made anew; None where kernels cannot work
+        on the tensors."""
         if transforming():
             return None
         places = [t.data_ptr() for t in tensors]
         if places != self._places:
             fit = all(map(fits, tensors))
-            self._places, self._views = (
-                places,
-                [t.detach().numpy() for t in tensors] if fit else None,
-            )
+            self._views = [t.detach().numpy() for t in tensors] if fit else None
+            self._places = places
         return self._views
 
     def __deepcopy__(self, memo: object) -> Views:

@@ -54,8 +54,9 @@ class Pen:
 
     def __init__(self, layer: ArrayLayer) -> None:
         crossbar, hardware = layer.crossbar, layer.hardware
-        self._held = layer.weight, dict(layer._buffers), dict(crossbar._buffers)
         self._identity = _identity(layer)
+        # They must not go, lest others get their identities.
+        self._held = layer.weight, *layer._buffers.values(), *crossbar._buffers.values()
         self._weight, self._effective, self._target, self._codes, self._shown, *books = (
             t.detach().numpy() for t in _tensors(layer)
         )
