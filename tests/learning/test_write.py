@@ -534,22 +534,34 @@ def test_bookkeeping_is_the_same_compiled_and_in_torch(
         torch.testing.assert_close(value, states[1][name], rtol=0, atol=0, equal_nan=True)
 
 
+def elsewhere(net: nn.Module) -> None:
+    """Give each weight other memory, past the layer."""
+    for layer in memristive_layers(net).values():
+        layer.weight.data = layer.weight.data.clone()
+
+
+MOVES = {
+    "weights": elsewhere,
+    "all": lambda net: net.share_memory(),  # the same tensors
+    "cells": lambda net: [x.crossbar.share_memory() for x in memristive_layers(net).values()],
+    "types": lambda net: net.double().float(),
+    "loaded": lambda net: net.load_state_dict(copy.deepcopy(net.state_dict()), assign=True),
+    "copied": copy.deepcopy,
+}
+
+
 @pytest.mark.parametrize("programming", [mho.OpenLoop(), Verify(tolerance=0.3)])
-def test_writes_follow_tensors_that_move(programming: mho.OpenLoop | Verify) -> None:
+@pytest.mark.parametrize("way", MOVES)
+def test_writes_follow_tensors_that_move(way: str, programming: mho.OpenLoop | Verify) -> None:
     """What a step looked up is looked up again where the memory is another."""
     states = []
     for moves in (False, True):
         net = network(programming=programming)
-        step = WriteStep(net, threshold=0.6)
-        train(net, step, 2, seed=1)
+        train(net, WriteStep(net, threshold=0.6), 2, seed=1)
         if moves:
-            net.share_memory()
-            train(net, step, 2, seed=2)
-            net.double().float()
-            step = WriteStep(net := copy.deepcopy(net), threshold=0.6)
-        else:
-            train(net, step, 2, seed=2)
-        train(net, step, 2, seed=3)
+            moved = MOVES[way](net)
+            net = moved if way == "copied" else net
+        train(net, WriteStep(net, threshold=0.6), 2, seed=2)
         states.append(net.state_dict())
     for name, value in states[0].items():
         torch.testing.assert_close(value, states[1][name], rtol=0, atol=0, equal_nan=True)
