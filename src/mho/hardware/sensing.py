@@ -67,11 +67,9 @@ def sense(
         y = y.contiguous()  # a chip's noise is its own, even where chips' columns lie interleaved
     if adc.bits is not None and not adc.watched and native(y, bias):
         return y, _sense(y, noise, adc, bias, maps=maps, keep=keep, chips=chips)
-    if noise is None:
-        pass
-    elif native(y):
+    if noise is not None and native(y):
         _sense(y, noise, None, None, maps=maps, keep=False, chips=chips)
-    else:
+    elif noise is not None:
         y = _add(y, noise)
     y, passes = adc.keeping(y, overwrite=True, chips=chips, keep=keep)
     return biased(y, bias, maps=maps), passes

@@ -22,7 +22,7 @@ def native(*tensors: Tensor | None) -> bool:
             tensor.dtype is _SINGLE and tensor.is_cpu and tensor.is_contiguous()
         ):
             return False
-    return not (_is_tracing() or _are_functorch_transforms_active())
+    return not transforming()
 
 
 def transforming() -> bool:

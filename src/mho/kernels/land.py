@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from mho.kernels.compiled import compiled
@@ -98,36 +100,15 @@ def land_planned(
     cells: np.ndarray,
     wanted: np.ndarray,
     z: np.ndarray,
-    value: np.ndarray,
-    full_scale: float,
-    table: np.ndarray,
-    signed: np.ndarray,
-    scale: float,
-    effective: np.ndarray,
-    target: np.ndarray,
-    offset: np.ndarray,
-    line: tuple[float, float],
-    sigma: np.ndarray,
-    fault: np.ndarray,
-    conductance: np.ndarray,
-    level: np.ndarray,
-    writes: np.ndarray,
-    pulses: np.ndarray,
-    set_pulses: np.ndarray,
-    row_pulses: np.ndarray,
-    cell_reads: np.ndarray,
-    row_reads: np.ndarray,
-    width: int,
+    fold: tuple[Any, ...],
+    landing: tuple[Any, ...],
 ) -> None:
-    """`land_cells` of what `plan_where_apart` wrote down for so many weights, and their
-    `fold_weights`; z (chips, k) is the noise of the cells that take part."""
+    """`land_cells` of what `plan_where_apart` wrote down for so many weights, and `fold_weights`.
+
+    Args:
+        z: noise (chips, k) of the cells that take part.
+        fold, landing: what the two take besides weights and index, cells, levels and noise.
+    """
     n = z.shape[1]
-    land_cells(
-        *(cells[:n], wanted[:n], z, offset, line, sigma),
-        *(fault, conductance, level, writes, pulses),
-        *(set_pulses, row_pulses, cell_reads, row_reads, width),
-    )
-    fold_weights(
-        *(kept[:count], index[:count], value, full_scale, table),
-        *(conductance, signed, scale, effective, target),
-    )
+    land_cells(cells[:n], wanted[:n], z, *landing)
+    fold_weights(kept[:count], index[:count], *fold)

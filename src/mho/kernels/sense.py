@@ -6,6 +6,8 @@ Converters are given by the distance between the values that they round to and i
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from mho.kernels.compiled import compiled, inlined, summing
@@ -160,21 +162,11 @@ def sense_rows(
 
 
 @compiled
-def sense_rows_of(
-    y: np.ndarray,
-    x: np.ndarray,
-    noise: float,
-    keys: np.ndarray,
-    inverse: np.ndarray,
-    step: np.ndarray,
-    most: int,
-    bias: np.ndarray,
-    kept: np.ndarray,
-) -> int:
+def sense_rows_of(y: np.ndarray, x: np.ndarray, *how: Any) -> int:
     """`sense_rows` of the rows that inputs x (chips * n, ..., inputs) gave."""
     size = np.empty((y.size // y.shape[-1], 1), np.float32)
     row_sizes(x, size)
-    return sense_rows(y, size, noise, keys, inverse, step, most, bias, kept)
+    return sense_rows(y, size, *how)
 
 
 @compiled

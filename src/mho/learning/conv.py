@@ -31,7 +31,6 @@ class MemristiveConv2d(ArrayLayer, nn.Conv2d):
     """
 
     column_dim = -3
-    _maps = True
 
     def __init__(
         self,

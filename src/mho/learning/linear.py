@@ -33,7 +33,6 @@ class MemristiveLinear(ArrayLayer, nn.Linear):
     """
 
     column_dim = -1
-    _maps = False
 
     def __init__(
         self,

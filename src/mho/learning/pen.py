@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 import torch
@@ -61,7 +61,7 @@ class Pen:
             t.detach().numpy() for t in _tensors(layer)
         )
         self._level, self._places = books[event.BOOKS.index("level")], crossbar.tiling.places
-        self._landing = event.landing(crossbar, books) if crossbar.lands else None
+        self._landing = event.landing(crossbar, books) if crossbar.lands else ()
         index = torch.arange(hardware.levels)
         self._values = level_value(index, 1.0, hardware.levels).numpy()
         line = hardware.cells.line(hardware.device.window)
@@ -107,20 +107,15 @@ class Pen:
 
     def lands(self, layer: ArrayLayer) -> bool:
         """Whether `land` can do it all: no more than one pulse for each cell."""
-        return self._landing is not None and layer.crossbar.lands and self.folds(layer)
+        return bool(self._landing) and layer.crossbar.lands and self.folds(layer)
 
     def land(self, layer: ArrayLayer) -> None:
         """Carry out what `plan` decided, in one event, and `fold` it in."""
         weights, cells = self._planned
         crossbar = layer.crossbar
-        land_planned(
-            *(weights, *self._room, event.noise(crossbar, cells).normal().numpy()),
-            *(self._values, layer.full_scale, self._places, self._line, layer.scale),
-            *(self._effective, self._target),
-            *self._landing,  # type: ignore[misc]
-        )
+        z = event.noise(crossbar, cells).normal().numpy()
+        land_planned(weights, *self._room, z, self._folding(layer), self._landing)
         crossbar.wear(1)
-        increment_version(layer.effective)  # a backward pass of before is to notice, as of torch
 
     def folds(self, layer: ArrayLayer) -> bool:
         """Whether `fold` can do what `ArrayLayer.update` does."""
@@ -129,12 +124,13 @@ class Pen:
 
     def fold(self, layer: ArrayLayer, weights: np.ndarray, index: np.ndarray) -> None:
         """What the cells of weights (n,), now at levels `index` (n,), realize and stand for."""
-        assert self._line is not None
-        fold_weights(
-            *(weights, index, self._values, layer.full_scale, self._places),
-            *(self._shown, self._line, layer.scale, self._effective, self._target),
-        )
-        increment_version(layer.effective)
+        fold_weights(weights, index, *self._folding(layer))
+
+    def _folding(self, layer: ArrayLayer) -> tuple[Any, ...]:
+        """What `fold_weights` takes besides weights and index, to write into `effective`."""
+        increment_version(layer.effective)  # a backward pass of before is to notice, as of torch
+        now = (self._values, layer.full_scale, self._places, self._shown, self._line, layer.scale)
+        return *now, self._effective, self._target
 
 
 def _tensors(layer: ArrayLayer) -> list[Tensor]:

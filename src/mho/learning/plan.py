@@ -10,7 +10,7 @@ from torch import Tensor
 from mho.kernels import native
 from mho.kernels.write import plan_writes
 from mho.learning.layer import ArrayLayer
-from mho.learning.pen import Room
+from mho.learning.pen import Pen, Room
 from mho.learning.quantizer import level_index
 
 
@@ -59,13 +59,15 @@ def plan(layer: ArrayLayer, stale: tuple[Tensor, Tensor], rewrite: bool) -> Plan
     return Plan(weights, index, cells[changed], levels[changed])
 
 
-def plan_apart(layer: ArrayLayer, threshold: float, rewrite: bool) -> Plan:
+def plan_apart(layer: ArrayLayer, pen: Pen | None, threshold: float, rewrite: bool) -> Plan:
     """`plan` of all weights that are more than `threshold` steps from their programmed level.
+
+    Args:
+        pen: the layer's own; None if kernels cannot work on it.
 
     Raises:
         ValueError: a shadow weight is not finite.
     """
-    pen = layer.pen()
     if pen is None:
         return plan(layer, layer.stale(threshold), rewrite)
     pen.plan(layer, threshold, rewrite)

@@ -89,8 +89,6 @@ class ReadArrays(nn.Module):
 
     column_dim: ClassVar[int]
     """Dimension of the outputs' columns."""
-    _maps: ClassVar[bool]
-    """Whether outputs are maps (n, columns, h, w)."""
 
     hardware: Hardware
     chips: int
@@ -220,12 +218,12 @@ class ReadArrays(nn.Module):
 
     @property
     def _columns(self) -> Tensor:
-        """Weights (chips, columns, in) of the columns that are converted."""
+        """Weights (chips * columns, in) of the columns that are converted."""
         if len(self._factors) == 1:
-            return self.effective
+            return self._realized
         if self.parts is None:
             self.parts = self.crossbar.parts().mul_(self.scale).to(self.effective.dtype)
-        return self.parts.flatten(1, 2)
+        return self.parts.flatten(0, 2)
 
     def _whole_converted(
         self, x: Tensor, bias: Tensor | None, keep: bool
@@ -237,11 +235,15 @@ class ReadArrays(nn.Module):
             y = self._from_rows(measured(self, rows).sum(1), x)
             y, passes = self.adc.keeping(y, overwrite=True, keep=keep)
             return biased(y, bias, maps=self._maps), passes
-        whole = len(self._factors) == 1
-        y = self._product(x, self._realized if whole else self._columns.flatten(0, 1))
+        y = self._product(x, self._columns)
         self._count(y.numel() // y.shape[self.column_dim])
         noise = self._read_noise(x, self._input_size)
         return sense(y, noise, self.adc, maps=self._maps, keep=keep, bias=bias)
+
+    @property
+    def _maps(self) -> bool:
+        """Whether outputs are maps (n, columns, h, w)."""
+        return self.column_dim == -3
 
     def _product(self, x: Tensor, w: Tensor) -> Tensor:
         """Inputs (chips * n, ...) times weights (chips * out, in)."""
@@ -335,7 +337,7 @@ class ReadArrays(nn.Module):
         return biased(torch.cat(parts).flatten(0, 1), bias, maps=False), None
 
     def _cut(self, x: Tensor, w: Tensor) -> tuple[Tensor, Tensor]:
-        """Inputs (chips * n, in) and weights (chips, columns, in) by tiles of rows.
+        """Inputs (chips * n, in) and weights (chips * columns, in) by tiles of rows.
 
         To (chips, tiles, n, rows) and (chips, tiles, rows, columns).
         """
@@ -344,15 +346,15 @@ class ReadArrays(nn.Module):
         short = tiles * rows - tiling.in_features
         if short:
             x, w = F.pad(x, (0, short)), F.pad(w, (0, short))
-        x = self._fold(x).unflatten(2, (tiles, rows)).transpose(1, 2)
-        return x, w.unflatten(2, (tiles, rows)).permute(0, 2, 3, 1)
+        x, w = (self._fold(each).unflatten(2, (tiles, rows)) for each in (x, w))
+        return x.transpose(1, 2), w.permute(0, 2, 3, 1)
 
     def _gradients_by_tile(
         self, grad: Tensor, x: Tensor, w: Tensor, needed: tuple[bool, bool]
     ) -> tuple[Tensor | None, Tensor | None]:
         """As `_gradients`, of the products of each tile: grad (chips, tiles, n, out)."""
         inputs = self.crossbar.tiling.in_features
-        x, w = self._cut(x, self._fold(w))
+        x, w = self._cut(x, w)
         to_x = to_w = None
         if needed[0]:
             to_x = (grad @ w.mT).transpose(1, 2).flatten(2)[..., :inputs].flatten(0, 1)

@@ -114,9 +114,9 @@ class WriteStep:
         if self._feedback is None and not self._policies:
             written = write_apart(layers, list(self._threshold.values()), self._rewrite)
             return Written(written, self._size)
-        with torch.no_grad():
-            return self._write_selected(layers)
+        return self._write_selected(layers)
 
+    @torch.no_grad()
     def _write_selected(self, layers: Sequence[ArrayLayer]) -> Written:
         """Write what feedback and policies leave, and let the feedback read it."""
         written = write_planned(layers, self._plans(layers))
@@ -306,7 +306,7 @@ def write_apart(layers: Sequence[ArrayLayer], thresholds: Sequence[float], rewri
         pen = layer.pen()
         if pen is None or not pen.lands(layer):
             others.append(layer)
-            plans.append(plan_apart(layer, threshold, rewrite))
+            plans.append(plan_apart(layer, pen, threshold, rewrite))
         elif count := pen.plan(layer, threshold, rewrite):
             at_once.append((layer, pen))
             written += count
