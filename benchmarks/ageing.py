@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 import mho
-from mho.learning.layer import memristive_layers
+from mho.learning.layers.layer import memristive_layers
 from timing import in_turn
 
 LAWS: dict[str, dict[str, object]] = {

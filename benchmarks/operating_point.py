@@ -22,8 +22,8 @@ from scipy.sparse.linalg import splu
 from torch import Tensor
 
 import mho
-from mho.hardware.circuit import AT_ONCE
-from mho.hardware.lines import Lines
+from mho.circuits.circuit import AT_ONCE
+from mho.circuits.lines import Lines
 from timing import in_turn, seconds
 
 R = 5.0

@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from mho import WriteStep
-from mho.learning.layer import memristive_layers
+from mho.learning.layers.layer import memristive_layers
 
 
 def small_model() -> nn.Sequential:

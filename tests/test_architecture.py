@@ -1,4 +1,4 @@
-"""Imports go one way: physics <- hardware <- learning <- experiments, cli, report."""
+"""Imports go one way: physics <- circuits <- hardware <- learning <- experiments, cli, report."""
 
 import ast
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 import mho
 
 SOURCE = Path(mho.__file__).parent
-ORDER = ("physics", "hardware", "learning", "fit", "instruments", "card")
+ORDER = ("physics", "circuits", "hardware", "learning", "fit", "instruments", "card")
 EVERYWHERE = {"config", "errors", "kernels"}
 ALLOWED: dict[str, set[str]] = {
     "config": {"errors"},
@@ -18,8 +18,9 @@ ALLOWED: dict[str, set[str]] = {
     "data": {"errors"},
     "report": {"errors"},
     "physics": set(),
-    "hardware": {"physics"},
-    "learning": {"physics", "hardware"},
+    "circuits": {"physics"},
+    "hardware": {"physics", "circuits"},
+    "learning": {"physics", "circuits", "hardware"},
     "fit": {"physics"},
     "instruments": {"physics", "hardware", "saved"},
     "card": {"physics", "report"},

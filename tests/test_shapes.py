@@ -10,8 +10,8 @@ from jaxtyping import TypeCheckError
 from mho.hardware.mapping import Differential
 from mho.hardware.tiling import Tiling
 from mho.learning.compare import positions_apart
-from mho.learning.layer import memristive_layers
-from mho.learning.quantizer import level_index
+from mho.learning.layers.layer import memristive_layers
+from mho.learning.layers.quantizer import level_index
 from mho.physics import Spread
 
 

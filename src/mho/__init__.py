@@ -9,47 +9,48 @@ cost = mho.price(rep, mho.prices.get("hfo2-130nm"))
 """
 
 from mho import data, instruments, nn
-from mho.hardware import (
-    Hardware,
+from mho.circuits import (
     NotConverged,
     OperatingPoint,
-    Placement,
     SpiceError,
     Wires,
     effective_conductance,
-    ledger,
     netlist,
     operating_point,
-    price,
-    prices,
     simulate,
 )
-from mho.learning.accuracy_matrix import AccuracyMatrix
+from mho.hardware import Hardware, Placement, ledger, price, prices
 from mho.learning.age import age
 from mho.learning.attach import attach
-from mho.learning.batchnorm import refresh_batchnorm
-from mho.learning.bayesian import BayesianSteps
-from mho.learning.consolidation import ElasticWeights, PathImportance, SynapticIntelligence
-from mho.learning.continual import TaskStates
 from mho.learning.convert import convert, to_digital
 from mho.learning.evaluate import calibrate, confusion, evaluate
-from mho.learning.feedback import ReadBack
-from mho.learning.fisher import measure_fisher
-from mho.learning.fixed_point import fixed_point, formats
 from mho.learning.layer_netlist import netlist_of
-from mho.learning.policy import Budget, Every
-from mho.learning.precision import HiddenPrecision
-from mho.learning.quantizer import quantize
-from mho.learning.recognizer import TaskRecognizer
-from mho.learning.refit import refit
+from mho.learning.layers.quantizer import quantize
+from mho.learning.repair.batchnorm import refresh_batchnorm
+from mho.learning.repair.expected_batchnorm import expect_batchnorm
+from mho.learning.repair.fixed_point import fixed_point, formats
+from mho.learning.repair.refit import refit
+from mho.learning.repair.saturation import saturation
+from mho.learning.repair.tune import correct, tune, untune
 from mho.learning.rewire import rewire
-from mho.learning.rivals import Accumulate, SignUpdate, StochasticRounding, StochasticSparse
-from mho.learning.rules import IntervalRule
-from mho.learning.saturation import saturation
-from mho.learning.tiki_taka import TikiTaka, fast_pulses
-from mho.learning.tune import correct, tune, untune
-from mho.learning.virtual import expect_batchnorm
-from mho.learning.write import WriteStep, write
+from mho.learning.rules.bayesian import BayesianSteps
+from mho.learning.rules.consolidation import ElasticWeights, PathImportance, SynapticIntelligence
+from mho.learning.rules.hidden_precision import HiddenPrecision
+from mho.learning.rules.quantized_updates import (
+    Accumulate,
+    SignUpdate,
+    StochasticRounding,
+    StochasticSparse,
+)
+from mho.learning.rules.rule import IntervalRule
+from mho.learning.rules.tiki_taka import TikiTaka, fast_pulses
+from mho.learning.tasks.accuracy_matrix import AccuracyMatrix
+from mho.learning.tasks.recognizer import TaskRecognizer
+from mho.learning.tasks.task_states import TaskStates
+from mho.learning.writing.feedback import ReadBack
+from mho.learning.writing.fisher import measure_fisher
+from mho.learning.writing.policy import Budget, Every
+from mho.learning.writing.write_step import WriteStep, write
 from mho.physics import (
     Conduction,
     Disturb,

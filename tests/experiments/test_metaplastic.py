@@ -14,7 +14,7 @@ from mho.experiments.metaplastic.phases import Mixed, phases
 from mho.experiments.metaplastic.schemes import SCHEMES
 from mho.experiments.metaplastic.tables import summary
 from mho.experiments.metaplastic.training import Job, learn, network, perfect
-from mho.learning.layer import memristive_layers
+from mho.learning.layers.layer import memristive_layers
 from resuming import done, unbroken_and_resumed
 
 TINY: dict[str, Any] = {

@@ -14,7 +14,7 @@ from mho.experiments.siamese.descent import Descent, training_feed
 from mho.experiments.siamese.measures import epochs_to_first_death, gone, spent
 from mho.experiments.siamese.schemes import SCHEMES, Setting
 from mho.experiments.siamese.training import Job, network, train
-from mho.learning.layer import memristive_layers
+from mho.learning.layers.layer import memristive_layers
 from resuming import done, unbroken_and_resumed
 
 TINY: dict[str, Any] = {

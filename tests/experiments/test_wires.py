@@ -14,7 +14,7 @@ from mho.experiments.wires.compensation import COMPENSATIONS, PARTS, STRONG, beh
 from mho.experiments.wires.config import PRESETS, WiresConfig
 from mho.experiments.wires.plan import Point, claimed, points
 from mho.experiments.wires.systems import behind, refreshed
-from mho.learning.layer import memristive_layers
+from mho.learning.layers.layer import memristive_layers
 from mho.report.schema import read_run
 from resuming import done, unbroken_and_resumed
 

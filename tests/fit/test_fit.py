@@ -20,7 +20,7 @@ from measurements import (
 from mho.errors import InvalidInput
 from mho.fit import fit, parse
 from mho.fit.components import between
-from mho.fit.table_walk import TableWalk
+from mho.fit.pulses.table_walk import TableWalk
 from mho.physics import (
     LogTime,
     Ohmic,

@@ -6,7 +6,7 @@ from torch import nn
 
 import mho
 from mho import Hardware, MultiLevel, OpenLoop, PulseResponse, Verify, WriteStep
-from mho.learning.feedback import ReadBack
+from mho.learning.writing.feedback import ReadBack
 
 DEVICE = MultiLevel(
     g_min=10e-6, g_max=90e-6, levels=5, sigma=(12e-6,), stuck_off=0.05, stuck_on=0.05

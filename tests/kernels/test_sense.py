@@ -14,8 +14,8 @@ from mho.hardware.converters import Converter
 from mho.hardware.sensing import row_size
 from mho.hardware.streams import key
 from mho.kernels.normal import normals
-from mho.learning.conv import MemristiveConv2d
-from mho.learning.layer import memristive_layers
+from mho.learning.layers.conv import MemristiveConv2d
+from mho.learning.layers.layer import memristive_layers
 
 READERS = ("hardware.converters", "hardware.sensing", "learning.conv")
 CELL = mho.MultiLevel(g_min=10e-6, g_max=90e-6, levels=4, sigma=(2e-6,), device_spread=0.02)

@@ -11,7 +11,7 @@ from torch import nn
 import mho
 from in_place import move, small_model
 from mho.hardware.crossbar import HEALTHY
-from mho.learning.layer import memristive_layers
+from mho.learning.layers.layer import memristive_layers
 
 CELL = mho.MultiLevel(
     g_min=5e-6, g_max=200e-6, levels=9, sigma=(2e-6,), stuck_off=0.02, stuck_on=0.02

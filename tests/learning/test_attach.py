@@ -19,7 +19,7 @@ from mho.instruments import (
     RemoteInstrument,
     SimulatedInstrument,
 )
-from mho.learning.layer import memristive_layers
+from mho.learning.layers.layer import memristive_layers
 from served import CELL, QUICK, chip, serving
 
 IDEAL = mho.MultiLevel(g_min=50e-6, g_max=225e-6, levels=16)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 import mho
 from mho import Hardware, MultiLevel, OpenLoop
-from mho.learning.layer import ArrayLayer, memristive_layers
+from mho.learning.layers.layer import ArrayLayer, memristive_layers
 
 CELL = MultiLevel(g_min=10e-6, g_max=90e-6, levels=4, sigma=(2e-6,), device_spread=0.02)
 LAYERS = {

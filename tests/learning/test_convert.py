@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 import mho
 from mho import Hardware, MultiLevel, Verify
-from mho.learning.layer import memristive_layers
+from mho.learning.layers.layer import memristive_layers
 from mho.nn import Chips, Levels, MemristiveConv2d, MemristiveLinear, Variation
 
 IDEAL = MultiLevel(g_min=1e-6, g_max=1e-4, levels=4096)

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 import mho
 from mho import netlist, netlist_of
-from mho.learning.layer import ArrayLayer, memristive_layers
+from mho.learning.layers.layer import ArrayLayer, memristive_layers
 
 
 def layer(**options: int) -> ArrayLayer:

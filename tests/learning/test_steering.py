@@ -11,8 +11,8 @@ from torch import Tensor, nn
 import mho
 from in_place import small_model
 from mho import Hardware, MultiLevel, Verify, WriteStep
-from mho.learning.layer import memristive_layers
-from mho.learning.rules import Observes, State, Steers, Synapses, Update, UpdateRule
+from mho.learning.layers.layer import memristive_layers
+from mho.learning.rules.rule import Observes, State, Steers, Synapses, Update, UpdateRule
 
 DEVICE = MultiLevel(g_min=10e-6, g_max=90e-6, levels=5, sigma=(2e-6,))
 LAYERS = 3

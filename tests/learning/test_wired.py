@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 import mho
-from mho.learning.layer import memristive_layers
+from mho.learning.layers.layer import memristive_layers
 
 CELL = mho.MultiLevel(
     g_min=5e-6, g_max=200e-6, levels=129, sigma=(2e-6,), stuck_off=0.01, stuck_on=0.01
@@ -100,7 +100,7 @@ def test_a_number_stands_for_all_segments() -> None:
 
 def test_a_chip_is_the_same_among_others(monkeypatch: pytest.MonkeyPatch) -> None:
     many = first(mapped(hardware(), 3)).effective
-    monkeypatch.setattr("mho.hardware.wiring.AT_ONCE", 1)
+    monkeypatch.setattr("mho.circuits.wiring.AT_ONCE", 1)
     assert torch.allclose(first(mapped(hardware(), 3)).effective, many, rtol=1e-5, atol=1e-8)
     one = first(mapped(hardware(), 1)).effective
     assert torch.allclose(one[0], many[0], rtol=1e-5, atol=1e-8)

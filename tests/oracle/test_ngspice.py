@@ -16,7 +16,7 @@ from mho import (
     operating_point,
     simulate,
 )
-from mho.learning.layer import ArrayLayer, memristive_layers
+from mho.learning.layers.layer import ArrayLayer, memristive_layers
 from mho.physics import Conduction
 from programs import needed
 

@@ -6,10 +6,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
+from mho.circuits.ngspice import SpiceError
 from mho.cli.commands import UsageError, parse
 from mho.errors import InvalidInput
 from mho.hardware.instrument import InstrumentError
-from mho.hardware.ngspice import SpiceError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

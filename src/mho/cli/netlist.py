@@ -63,9 +63,9 @@ class Netlist:
 
     def run(self) -> None:
         """Write, or print, the deck; run it if asked."""
+        from mho.circuits.netlist import netlist
+        from mho.circuits.ngspice import ngspice, simulate
         from mho.cli.conductances import Place, read_array
-        from mho.hardware.netlist import netlist
-        from mho.hardware.ngspice import ngspice, simulate
 
         law, wires = self._law(), self._wires()
         g, what = read_array(self.source, Place(self.layer, self.chip, self.tile))

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from mho.hardware import Ledger, ledger, price
 from mho.hardware import prices as price_lists
-from mho.learning.layer import memristive_layers
+from mho.learning.layers.layer import memristive_layers
 
 T = TypeVar("T")
 Better = Literal["higher", "lower", "neither"]

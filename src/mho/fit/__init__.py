@@ -15,7 +15,7 @@ from mho.errors import InvalidInput, invalid
 from mho.fit.iv import fit_iv
 from mho.fit.levels import fit_levels
 from mho.fit.outcome import Fit, Goodness, Parameter, Picture, Rival, Series
-from mho.fit.pulses import fit_pulses
+from mho.fit.pulses.fit_pulses import fit_pulses
 from mho.fit.recognise import KINDS, recognise
 from mho.fit.retention import fit_retention
 from mho.fit.states import fit_states

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
+from mho.circuits.wiring import Ohms, Wires
 from mho.config import Config, Range
 from mho.errors import invalid
 from mho.hardware.mapping import Mapping, MappingName, mapping
 from mho.hardware.placement import Placement
 from mho.hardware.redundancy import Copies
 from mho.hardware.slicing import Sliced
-from mho.hardware.wiring import Ohms, Wires
 from mho.physics import (
     Device,
     Disturb,

@@ -21,7 +21,7 @@ from mho.hardware.instrument import (
     Report,
     empty_outcome,
 )
-from mho.instruments.lines import MAX_LINE, PROTOCOL, Garbled, block, fields, numbers, parse
+from mho.instruments.protocol import MAX_LINE, PROTOCOL, Garbled, block, fields, numbers, parse
 
 T = TypeVar("T")
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from mho.errors import invalid
 from mho.hardware.instrument import Instrument, InstrumentError, InstrumentRefused
-from mho.instruments.lines import (
+from mho.instruments.protocol import (
     MAX_LINE,
     PROTOCOL,
     Garbled,

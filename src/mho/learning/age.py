@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from mho.errors import invalid
-from mho.learning.layer import memristive_layers
+from mho.learning.layers.layer import memristive_layers
 
 
 @torch.no_grad()

@@ -14,7 +14,7 @@ from mho.hardware.arrays import Arrays
 from mho.hardware.hardware import OVER_TIME
 from mho.hardware.instrument import Chip, Instrument, InstrumentError, Report
 from mho.hardware.record import REFUSED, survey
-from mho.learning.layer import memristive_layers
+from mho.learning.layers.layer import memristive_layers
 
 
 class Attached:

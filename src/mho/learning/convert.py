@@ -10,14 +10,14 @@ from torch import nn
 from mho.errors import invalid
 from mho.hardware import Hardware
 from mho.hardware.streams import key, seed_of
-from mho.learning.arithmetic import FixedPointArithmetic
-from mho.learning.batchnorm import ChipBatchNorm
-from mho.learning.chip_linear import ChipLinear
-from mho.learning.chips import Chips
-from mho.learning.conv import MemristiveConv2d
-from mho.learning.layer import ArrayLayer, memristive_layers
-from mho.learning.linear import MemristiveLinear
-from mho.learning.surgery import plain_type, rebuild
+from mho.learning.layers.arithmetic import FixedPointArithmetic
+from mho.learning.layers.chips import Chips
+from mho.learning.layers.conv import MemristiveConv2d
+from mho.learning.layers.layer import ArrayLayer, memristive_layers
+from mho.learning.layers.linear import MemristiveLinear
+from mho.learning.layers.replace import plain_type, rebuild
+from mho.learning.repair.batchnorm import ChipBatchNorm
+from mho.learning.repair.chip_linear import ChipLinear
 
 TWINS: dict[type[nn.Module], type[ArrayLayer]] = {
     nn.Linear: MemristiveLinear,

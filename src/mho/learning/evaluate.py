@@ -10,7 +10,7 @@ from jaxtyping import Float64, Int64, Shaped
 from torch import Tensor, nn
 
 from mho.errors import invalid
-from mho.learning.layer import ArrayLayer, memristive_layers
+from mho.learning.layers.layer import ArrayLayer, memristive_layers
 
 
 @torch.no_grad()

@@ -7,10 +7,10 @@ import torch.nn.functional as F
 from jaxtyping import Shaped
 from torch import Tensor
 
+from mho.circuits.netlist import netlist
+from mho.circuits.wiring import Wires
 from mho.errors import invalid
-from mho.hardware.netlist import netlist
-from mho.hardware.wiring import Wires
-from mho.learning.layer import ArrayLayer
+from mho.learning.layers.layer import ArrayLayer
 from mho.physics import Conduction
 
 

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 if TYPE_CHECKING:
-    from mho.learning.reading import ReadArrays
+    from mho.learning.layers.reading import ReadArrays
 
 
 def measured(layer: ReadArrays, x: Float[Tensor, "n inputs"]) -> Float[Tensor, "n tiles columns"]:

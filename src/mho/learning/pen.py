@@ -14,10 +14,10 @@ from mho.kernels.land import land_planned
 from mho.kernels.views import fits
 from mho.kernels.write import fold_weights, plan_where_apart
 from mho.learning.compare import SHARE
-from mho.learning.quantizer import level_value
+from mho.learning.layers.quantizer import level_value
 
 if TYPE_CHECKING:
-    from mho.learning.layer import ArrayLayer
+    from mho.learning.layers.layer import ArrayLayer
 
 
 class Room(NamedTuple):

@@ -9,9 +9,9 @@ from torch import Tensor
 
 from mho.kernels import native
 from mho.kernels.write import plan_writes
-from mho.learning.layer import ArrayLayer
+from mho.learning.layers.layer import ArrayLayer
+from mho.learning.layers.quantizer import level_index
 from mho.learning.pen import Pen, Room
-from mho.learning.quantizer import level_index
 
 
 class Plan(NamedTuple):

@@ -5,8 +5,9 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from mho.hardware import Hardware, Wires
-from mho.learning.layer import memristive_layers
+from mho.circuits import Wires
+from mho.hardware import Hardware
+from mho.learning.layers.layer import memristive_layers
 
 
 @torch.no_grad()

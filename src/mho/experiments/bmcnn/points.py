@@ -22,7 +22,7 @@ from mho.experiments.bmcnn.network import on_arrays
 from mho.experiments.experiment import in_parts
 from mho.experiments.run import Run
 from mho.hardware.streams import key
-from mho.learning.chips import at_once
+from mho.learning.layers.chips import at_once
 
 CONVERTED = 100
 """Images that set the ranges of converters."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import mho
-from mho.learning.rules import UpdateRule
+from mho.learning.rules.rule import UpdateRule
 
 if TYPE_CHECKING:
     from mho.experiments.metaplastic.config import MetaplasticConfig

@@ -23,7 +23,7 @@ from mho.experiments.sensitivity.config import SensitivityConfig, System
 from mho.experiments.siamese.training import Job as InPlace
 from mho.experiments.siamese.training import train as train_in_place
 from mho.hardware.streams import key
-from mho.learning.chips import at_once
+from mho.learning.layers.chips import at_once
 
 ROUNDS = 2
 """Of calibrating converters and repairing: each changes what the other has found, and statistics

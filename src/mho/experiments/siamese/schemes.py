@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from torch import nn
 
 import mho
-from mho.learning.layer import ArrayLayer, memristive_layers
+from mho.learning.layers.layer import ArrayLayer, memristive_layers
 
 if TYPE_CHECKING:
     from mho.experiments.siamese.config import SiameseConfig

@@ -11,7 +11,7 @@ import mho
 from mho.errors import unknown
 from mho.experiments.experiment import in_parts
 from mho.hardware.streams import key
-from mho.learning.layer import memristive_layers
+from mho.learning.layers.layer import memristive_layers
 
 PARTS: dict[str, str] = {
     "none": "nothing",

@@ -10,7 +10,7 @@ import mho
 from mho.experiments.run import Run
 from mho.experiments.wires.config import WiresConfig
 from mho.experiments.wires.systems import in_place
-from mho.learning.layer import memristive_layers
+from mho.learning.layers.layer import memristive_layers
 
 SIZE = 48
 """Rows and columns of the array drawn, at most."""

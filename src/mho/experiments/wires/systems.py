@@ -21,7 +21,7 @@ from mho.experiments.siamese.training import train as train_in_place
 from mho.experiments.wires.compensation import LOOP, behind_wires, fit
 from mho.experiments.wires.config import System, WiresConfig
 from mho.experiments.wires.plan import Point, Row, claimed, measured, points
-from mho.learning.layer import memristive_layers
+from mho.learning.layers.layer import memristive_layers
 
 
 def write_once(config: WiresConfig, run: Run) -> list[Row]:

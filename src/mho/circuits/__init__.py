@@ -1,0 +1,19 @@
+"""Arrays as circuits: what wires make of them, where they settle, and their SPICE decks."""
+
+from mho.circuits.netlist import netlist
+from mho.circuits.ngspice import SpiceError, simulate
+from mho.circuits.operating_point import OperatingPoint, operating_point
+from mho.circuits.wires import effective_conductance
+from mho.circuits.wiring import Wires
+from mho.errors import NotConverged
+
+__all__ = [
+    "NotConverged",
+    "OperatingPoint",
+    "SpiceError",
+    "Wires",
+    "effective_conductance",
+    "netlist",
+    "operating_point",
+    "simulate",
+]

@@ -1,0 +1,199 @@
+"""An array of programmed cells as a SPICE deck: sources, wires, cells, ammeters; text only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from jaxtyping import Shaped
+from torch import Tensor
+
+from mho.circuits.wiring import Wires
+from mho.errors import invalid
+from mho.physics import Conduction, Ohmic, Sinh, Transistor
+
+THRESHOLD = 0.5
+"""Threshold of the selector transistors [V]; only what the gate has above it counts."""
+
+OPEN = 1e-300
+"""Conductance up to which a cell is open [S]: its resistance is hardly a number any more."""
+
+_HEAD = """\
+* {title}
+* {arrays}{rows} rows (inputs, word lines) x {cols} columns (outputs, bit lines); {law} cells.
+* Volts, ohms, amperes. Cell i, j lies between node u<i>_<j> of its word line and w<i>_<j> of its
+* bit line:
+*   in<i> -Rs- d<i> -Rr- u<i>_0 -Rr- u<i>_1 ...   the right end is {right}
+*   w0_<j> -Rc- w1_<j> ... -Rc- e<j> -Re- out<j>  -Vout<j>- 0 V; the upper end is open
+* Wires: row {wires.row!r}, col {wires.col!r}, source {wires.source!r}, sense {wires.sense!r} ohm.
+* Nodes that 0 ohm would join are one node, named as the nearest to source or ground.
+* Open cells are left out. Results: i(vout<j>), the current out of column j.
+"""
+
+_TAIL = """\
+.options reltol=1e-9 vntol=1e-12 abstol=1e-18 gmin=1e-30 itl1=500
+.control
+set numdgt=17
+op
+{prints}
+quit
+.endc
+.end
+"""
+
+
+def netlist(
+    g: Shaped[Tensor, "*_ rows cols"],
+    v: Shaped[Tensor, "*_ inputs"],
+    wires: Wires | None = None,
+    conduction: Conduction | None = None,
+    title: str = "memristor array",
+) -> str:
+    """SPICE deck of an array at its operating point; `ngspice -b` prints its output currents.
+
+    Rows and columns lie as in `effective_conductance`; with `wires.both_ends` a second source
+    feeds each row behind its last cell. Cells are
+
+        ohmic: a resistor of 1 / g,
+        sinh: a source of current g v0 sinh(v / v0),
+        1T1R: a resistor of 1 / g and a level-1 NMOS of KP W / L = beta on the bit line's side,
+            its gate held at the threshold plus the overdrive above the bit line. Its junctions
+            leak nothing: their substrate lies below all other voltages, and IS is 1e-30 A.
+
+    Several arrays (tiles, rows, cols) make one deck: they share ground only, and the names of
+    array k end in _t<k>.
+
+    Args:
+        g: conductance of the cells [S], (rows, cols) or (tiles, rows, cols); 0: an open cell.
+        v: voltage of the row drivers [V], (rows,) or (tiles, rows).
+        wires: resistances of the lines; None: none.
+        conduction: law of the cells; None: ohmic.
+        title: first line.
+
+    Raises:
+        ValueError: shapes do not fit, a number is not finite, a conductance is negative, or the law
+            has no SPICE model here.
+    """
+    wires, conduction = wires or Wires(), conduction or Ohmic()
+    _check(g, v)
+    low = min(0.0, v.min().item()) - 1.0
+    lines, prints = list(_shared(conduction, low)), []
+    for k, (cells, volts) in enumerate(zip(*_tiles(g, v), strict=True)):
+        tile = f"_t{k}" if g.dim() == 3 else ""
+        lines += _array(cells, volts, wires, conduction, tile)
+        prints += [f"print i(vout{j}{tile})" for j in range(g.shape[-1])]
+    head = _HEAD.format(
+        title=" ".join(title.split()),
+        arrays=f"{g.shape[0]} arrays, numbered by _t<k>, each of " if g.dim() == 3 else "",
+        rows=g.shape[-2],
+        cols=g.shape[-1],
+        law=conduction.family,
+        right="driven as the left one, by inr<i>" if wires.both_ends else "open",
+        wires=wires,
+    )
+    return head + "\n".join(lines) + "\n" + _TAIL.format(prints="\n".join(prints))
+
+
+def _shared(conduction: Conduction, low: float) -> Iterator[str]:
+    """What all cells of a law have in common; `low`: below all voltages [V]."""
+    if isinstance(conduction, Transistor):
+        beta = conduction.beta
+        yield f".model selector NMOS(LEVEL=1 VTO={THRESHOLD} KP={beta!r} LAMBDA=0 GAMMA=0 IS=1e-30)"
+        yield f"Vsub sub 0 {low!r}"
+
+
+def _array(
+    g: list[list[float]], v: list[float], wires: Wires, conduction: Conduction, tile: str
+) -> Iterator[str]:
+    """Elements of one array, whose names end in `tile`."""
+    rows, cols = len(g), len(g[0])
+    drivers = [_joined(f"d{i}{tile}", f"in{i}{tile}", wires.source) for i in range(rows)]
+    ends = [_joined(f"e{j}{tile}", f"out{j}{tile}", wires.sense) for j in range(cols)]
+    word = [
+        [_joined(f"u{i}_{j}{tile}", driver, wires.row) for j in range(cols)]
+        for i, driver in enumerate(drivers)
+    ]
+    bit = [
+        [_joined(f"w{i}_{j}{tile}", end, wires.col) for j, end in enumerate(ends)]
+        for i in range(rows)
+    ]
+    yield f"* inputs{tile}"
+    for i, volt in enumerate(v):
+        yield f"Vin{i}{tile} in{i}{tile} 0 {volt!r}"
+        yield from _wire(f"Rs{i}{tile}", f"in{i}{tile}", drivers[i], wires.source)
+    if wires.both_ends and wires.row + wires.source > 0:
+        for i, volt in enumerate(v):
+            source = f"inr{i}{tile}"
+            driver = _joined(f"dr{i}{tile}", source, wires.source) if wires.row else word[i][-1]
+            yield f"Vinr{i}{tile} {source} 0 {volt!r}"
+            yield from _wire(f"Rsr{i}{tile}", source, driver, wires.source)
+            yield from _wire(f"Rr{i}_{cols}{tile}", driver, word[i][-1], wires.row)
+    yield f"* word lines{tile}"
+    for i, nodes in enumerate(word):
+        for j, (left, right) in enumerate(zip([drivers[i], *nodes], nodes, strict=False)):
+            yield from _wire(f"Rr{i}_{j}{tile}", left, right, wires.row)
+    yield f"* bit lines{tile}"
+    for i, nodes in enumerate(bit):
+        below = bit[i + 1] if i + 1 < rows else ends
+        for j, (upper, lower) in enumerate(zip(nodes, below, strict=True)):
+            yield from _wire(f"Rc{i}_{j}{tile}", upper, lower, wires.col)
+    yield f"* cells{tile}"
+    for i, row in enumerate(g):
+        for j, cell in enumerate(row):
+            if cell > OPEN:
+                yield from _cell(f"{i}_{j}{tile}", word[i][j], bit[i][j], cell, conduction)
+    yield f"* outputs{tile}"
+    for j, end in enumerate(ends):
+        yield from _wire(f"Re{j}{tile}", end, f"out{j}{tile}", wires.sense)
+        yield f"Vout{j}{tile} out{j}{tile} 0 0"
+
+
+def _joined(node: str, to: str, r: float) -> str:
+    """A node that a resistance separates from another, or that other one."""
+    return node if r > 0 else to
+
+
+def _wire(name: str, a: str, b: str, r: float) -> Iterator[str]:
+    """A piece of wire, unless it is none."""
+    if r > 0:
+        yield f"{name} {a} {b} {r!r}"
+
+
+def _cell(name: str, u: str, w: str, g: float, conduction: Conduction) -> Iterator[str]:
+    """A cell from word line u to bit line w."""
+    match conduction:
+        case Ohmic():
+            yield f"Rg{name} {u} {w} {1 / g!r}"
+        case Sinh(v0=v0):
+            yield f"Bg{name} {u} {w} I={g * v0!r}*sinh(V({u},{w})/{v0!r})"
+        case Transistor(overdrive=overdrive):
+            yield f"Rg{name} {u} x{name} {1 / g!r}"
+            yield f"Mg{name} x{name} g{name} {w} sub selector W=1u L=1u"
+            yield f"Vg{name} g{name} {w} {THRESHOLD + overdrive!r}"
+        case _:
+            raise invalid("conduction", type(conduction).__name__, "Ohmic, Sinh or Transistor")
+
+
+def _tiles(g: Tensor, v: Tensor) -> tuple[list[list[list[float]]], list[list[float]]]:
+    """Numbers of all arrays, be it one."""
+    return (
+        g.double().reshape(-1, *g.shape[-2:]).tolist(),
+        v.double().reshape(-1, v.shape[-1]).tolist(),
+    )
+
+
+def _check(g: Tensor, v: Tensor) -> None:
+    """Refuse what is no array with inputs."""
+    if g.dim() not in (2, 3) or min(g.shape) < 1:
+        allowed = "(rows, cols) or (tiles, rows, cols), at least 1 each"
+        raise invalid("g.shape", tuple(g.shape), allowed)
+    if v.shape != g.shape[:-1]:
+        allowed = f"{tuple(g.shape[:-1])}, a voltage for each row"
+        raise invalid("v.shape", tuple(v.shape), allowed)
+    for name, values, good, allowed in (
+        ("g", g, (g >= 0) & (g < torch.inf), "0 S or more, and finite"),
+        ("v", v, v.isfinite(), "a finite voltage"),
+    ):
+        if not good.all():
+            index = (~good).nonzero()[0].tolist()
+            raise invalid(f"{name}{index}", values[tuple(index)].item(), allowed)

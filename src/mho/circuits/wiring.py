@@ -1,0 +1,56 @@
+"""The wires of an array, as numbers."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from mho.circuits.wires import effective_conductance
+from mho.config import Config, Range
+
+AT_ONCE = 1 << 19
+"""Cells whose wires are solved at once; a solution takes a few hundred bytes for each."""
+
+Ohms = Annotated[float, Range(least=0.0)]
+
+
+class Wires(Config):
+    """Resistances of an array's lines; all 0: no wires.
+
+    Word lines carry inputs from the left, bit lines end in amplifiers below; see
+    `effective_conductance`.
+    """
+
+    row: Ohms = 0.0
+    """Word line from a cell to its neighbour, or to the end of the line [ohm]."""
+    col: Ohms = 0.0
+    """Bit line from a cell to its neighbour, or to the amplifier [ohm]."""
+    source: Ohms = 0.0
+    """Output resistance of a row's driver [ohm]."""
+    sense: Ohms = 0.0
+    """Input resistance of a column's amplifier [ohm]."""
+    both_ends: bool = False
+    """Whether a second driver, through as much wire again, feeds each row at its right end."""
+
+    def __bool__(self) -> bool:
+        return max(self.row, self.col, self.source, self.sense) > 0.0
+
+    def arguments(self) -> dict[str, Any]:
+        """As `effective_conductance` and `operating_point` take them."""
+        ohms = {"r_row": self.row, "r_col": self.col}
+        ends = {"r_source": self.source, "r_sense": self.sense}
+        return ohms | ends | {"both_ends": self.both_ends}
+
+    def seen(self, g: Float[Tensor, "*lead rows cols"]) -> Float[Tensor, "*lead rows cols"]:
+        """Conductance [S] that cells g [S] show at the lines' ends; a few arrays at a time."""
+        if not self or g.numel() == 0:
+            return g
+        arrays = g.reshape(-1, *g.shape[-2:])
+        together = max(1, AT_ONCE // arrays[0].numel())
+        solved = [
+            effective_conductance(some, **self.arguments()) for some in arrays.split(together)
+        ]
+        return torch.cat(solved).view_as(g)

@@ -1,0 +1,1 @@
+"""Fits of pulse trains: how far each pulse moves a cell."""

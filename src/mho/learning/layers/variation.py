@@ -1,0 +1,75 @@
+"""Variation-aware training: the weight as chips would hold it, redrawn at each step."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from mho.hardware import Hardware
+from mho.hardware.streams import ChipNoise, key
+from mho.learning.layers.quantizer import level_index
+
+POOL = 1 << 16
+"""Weights of each level that are made once, to be drawn from at every step."""
+
+
+class Variation(nn.Module):
+    """Replaces each quantized weight by one that a chip with these cells could hold.
+
+    Placed after `Levels`, it turns training variation-aware: in train mode each forward pass sees
+    another chip, in eval mode the weight is untouched. The gradient passes straight through.
+    Defects and placement are left aside.
+
+    Args:
+        hardware: the kind of chip.
+        seed: of the draws, which depend on it and on the number of passes alone.
+    """
+
+    def __init__(self, hardware: Hardware, seed: int = 0) -> None:
+        super().__init__()
+        self.hardware, self.seed = hardware, seed
+        self.register_buffer("step", torch.zeros((), dtype=torch.int64))
+        self._pool: WeightPool | None = None
+
+    def forward(self, w: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:
+        """Weight as one chip would hold it, same shape."""
+        if not self.training:
+            return w
+        if self._pool is None or self._pool.signed.device != w.device:
+            self._pool = WeightPool(self.hardware, key(self.seed, "pool"), w.device)
+        self.step += 1
+        drawn = self._pool.sample(w.detach(), key(self.seed, int(self.step)))
+        return drawn + (w - w.detach())
+
+
+class WeightPool:
+    """Many weights of every level, each programmed once on cells of its own.
+
+    Drawing from the pool costs one random number a weight, whatever the physics of the cell.
+
+    Attributes:
+        signed (levels, POOL): weights, in units of the full scale.
+    """
+
+    def __init__(self, hardware: Hardware, seed: int, device: torch.device | str = "cpu") -> None:
+        cell, mapping, n = hardware.device, hardware.cells, hardware.levels
+        low, high = cell.window
+        self.levels = n
+        rows = []
+        for k in range(n):
+            index = torch.full((POOL, 1), k)
+            level = mapping.levels(index, n, cell.states)
+            noise = ChipNoise(seed, range(1), ("pool", k), tuple(level.shape))
+            made = hardware.programming.program(cell, level[None], cell.traits(noise), noise)
+            signed = mapping.fold(made.conductance, 1, cell.window).flatten()
+            rows.append(signed / (mapping.reach * (high - low)))
+        self.signed = torch.stack(rows).to(device)
+
+    def sample(self, w: Float[Tensor, "*n"], seed: int) -> Float[Tensor, "*n"]:
+        """One chip's version of a weight of any shape: to the nearest level, then drawn."""
+        scale = w.abs().max().clamp(min=1e-12)
+        generator = torch.Generator().manual_seed(seed)
+        which = torch.randint(POOL, w.shape, generator=generator).to(w.device)
+        which += level_index(w, scale, self.levels) * POOL
+        return self.signed.to(w.dtype).view(-1)[which] * scale

@@ -1,0 +1,1 @@
+"""What wins back what imperfect chips cost, without programming a cell."""

@@ -1,0 +1,167 @@
+"""Refreshing batch normalization on the chips that the network runs on: label-free, no writes."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from mho.errors import invalid
+from mho.learning.evaluate import evaluating
+from mho.learning.layers.arithmetic import FixedPointArithmetic
+from mho.learning.layers.chips import chip_count
+from mho.learning.layers.replace import swap
+
+
+class ChipBatchNorm(nn.Module):
+    """Batch normalization with statistics of each chip's own; batch folded, chip-major.
+
+    Train mode normalizes with the batch's statistics and pools them, over all batches seen since
+    `reset`, to the mean and variance of all items together. Eval mode uses what was pooled. With
+    one chip the batch may hold items of any number of chips: all then share the statistics.
+
+    Args:
+        norm: what every chip starts from; its affine parameters are taken over.
+        chips: number of chips.
+
+    Attributes:
+        mean, variance: (chips, channels).
+        weight, bias: (channels,), or None.
+        arithmetic: how it computes, if not in floating point.
+    """
+
+    arithmetic: FixedPointArithmetic | None
+    momentum: float | None = None
+    mean: Tensor
+    variance: Tensor
+    items: Tensor
+
+    def __init__(self, norm: _BatchNorm, chips: int) -> None:
+        super().__init__()
+        self.chips, self.eps, self.kind = chips, norm.eps, type(norm)
+        self.momentum = norm.momentum
+        self.weight, self.bias = norm.weight, norm.bias
+        self.register_buffer("mean", torch.zeros(chips, norm.num_features))
+        self.register_buffer("variance", torch.ones(chips, norm.num_features))
+        self.register_buffer("items", torch.zeros((), dtype=torch.int64))
+        if norm.running_mean is not None and norm.running_var is not None:
+            self.mean.copy_(norm.running_mean)
+            self.variance.copy_(norm.running_var)
+        self.arithmetic = None
+
+    def spread(self, chips: int) -> None:
+        """Give each of several chips what the only one so far has."""
+        self.chips = chips
+        self.mean, self.variance = self.mean.repeat(chips, 1), self.variance.repeat(chips, 1)
+
+    def of_chip(self, chip: int) -> _BatchNorm:
+        """Torch's own batch normalization with the statistics of one chip."""
+        channels = self.mean.shape[1]
+        affine = self.weight is not None
+        norm = self.kind(channels, eps=self.eps, momentum=self.momentum, affine=affine)
+        norm.load_state_dict(
+            {"running_mean": self.mean[chip], "running_var": self.variance[chip]}, strict=False
+        )
+        if self.weight is not None:
+            norm.weight, norm.bias = copy.deepcopy(self.weight), copy.deepcopy(self.bias)
+        return norm.to(self.mean).train(self.training)
+
+    def reset(self) -> None:
+        """Forget the statistics."""
+        self.items.zero_()
+
+    @torch.no_grad()
+    def reset_parameters(self) -> None:
+        """Make all as new: mean 0, variance 1, weight 1, bias 0; named as torch names it."""
+        self.reset()
+        self.mean.zero_()
+        self.variance.fill_(1)
+        if self.weight is not None:
+            self.weight.fill_(1)
+            self.bias.zero_()
+
+    def _note(self, mean: Tensor, variance: Tensor, items: int) -> None:
+        """Pool a batch's statistics with those seen before."""
+        self.items += items
+        share, beyond = items / self.items, mean - self.mean
+        self.mean += share * beyond
+        self.variance += share * (variance - self.variance + (1 - share) * beyond.square())
+
+    def constants(self) -> dict[str, Tensor]:
+        """Numbers that the digital unit keeps: in eval mode, `y = scale x + shift`."""
+        scale, shift = self._folded(self.mean, self.variance)
+        return {"scale": scale, "shift": shift}
+
+    def _folded(self, mean: Tensor, variance: Tensor) -> tuple[Tensor, Tensor]:
+        """Scale and shift, each (chips, channels)."""
+        scale = torch.rsqrt(variance + self.eps)
+        shift = -mean * scale
+        if self.weight is not None:
+            scale = scale * self.weight
+            shift = shift * self.weight + self.bias
+        return scale, shift
+
+    def forward(self, x: Float[Tensor, "n channels *size"]) -> Float[Tensor, "n channels *size"]:
+        """(chips * batch, channels, ...), same shape out."""
+        y = x.unflatten(0, (self.chips, -1))
+        mean, variance = self.mean, self.variance
+        if self.training:
+            over = (1, *range(3, y.dim()))
+            variance, mean = torch.var_mean(y, over, correction=0)
+            self._note(mean.detach(), variance.detach(), y.shape[1])
+        scale, shift = self._folded(mean, variance)
+        if self.arithmetic is not None:
+            scale, shift = self.arithmetic.constant(scale), self.arithmetic.constant(shift)
+        shape = (self.chips, 1, -1, *(1,) * (y.dim() - 3))
+        y = (y * scale.view(shape) + shift.view(shape)).flatten(0, 1)
+        return y if self.arithmetic is None else self.arithmetic.result(y)
+
+
+@torch.no_grad()
+def refresh_batchnorm(net: nn.Module, inputs: Iterable[Tensor]) -> None:
+    """Re-estimate the statistics of every batch normalization, for each chip on its own.
+
+    The cheapest strong repair after programming (Joshi et al. 2020 call it AdaBS): no labels, no
+    writes; a few hundred inputs suffice. Other layers stay in eval mode meanwhile. In fixed point
+    the format of scale and shift follows the new statistics; that of the results stays.
+
+    Args:
+        net: a network, converted or not; in fixed point or not.
+        inputs: batches of inputs (batch, ...); each is run once. On a CPU small ones are faster:
+            some 500 inputs, counted over all chips. A network of one chip keeps torch's own batch
+            normalization, which averages the statistics of the batches.
+
+    Raises:
+        ValueError: there is no batch, or no batch normalization.
+    """
+    chips = chip_count(net)
+    if chips > 1:
+        for norm in list(net.modules()):
+            if isinstance(norm, _BatchNorm):
+                fresh = ChipBatchNorm(norm, chips).to(next(net.parameters()))
+                swap(net, norm, fresh.train(norm.training))
+            elif isinstance(norm, ChipBatchNorm) and norm.chips == 1:
+                norm.spread(chips)
+    norms = [m for m in net.modules() if isinstance(m, ChipBatchNorm | _BatchNorm)]
+    if not norms:
+        raise invalid("net", type(net).__name__, "a network with batch normalization")
+    seen = 0
+    momenta = [norm.momentum for norm in norms]
+    with evaluating(net):
+        for norm in norms:
+            norm.train()
+            norm.momentum = None  # torch: average over all batches
+            _ = norm.reset() if isinstance(norm, ChipBatchNorm) else norm.reset_running_stats()
+        try:
+            for x in inputs:
+                net(x)
+                seen += 1
+        finally:
+            for norm, momentum in zip(norms, momenta, strict=True):
+                norm.momentum = momentum
+    if seen == 0:
+        raise invalid("inputs", "no batch", "at least one batch of inputs")

@@ -1,0 +1,87 @@
+"""A digital linear layer behind the arrays, with weights of each chip's own."""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from mho.errors import invalid
+from mho.learning.layers.arithmetic import FixedPointArithmetic
+
+
+class ChipLinear(nn.Module):
+    """`nn.Linear` with a weight and a bias for each chip; batch folded, chip-major.
+
+    Input (chips * batch, ..., in_features). With one chip the batch may hold rows of any number of
+    chips: all then share the weight.
+
+    Args:
+        linear: what every chip starts from; it is copied.
+        chips: number of chips.
+
+    Attributes:
+        weight: (chips, out_features, in_features).
+        bias: (chips, out_features), or None.
+        arithmetic: how it computes, if not in floating point.
+    """
+
+    arithmetic: FixedPointArithmetic | None
+
+    def __init__(self, linear: nn.Linear, chips: int) -> None:
+        super().__init__()
+        if chips < 1:
+            raise invalid("ChipLinear.chips", chips, "at least 1")
+        self.chips = chips
+        self.in_features, self.out_features = linear.in_features, linear.out_features
+        self.weight = _repeated(linear.weight[None], chips)
+        self.bias = None if linear.bias is None else _repeated(linear.bias[None], chips)
+        self.arithmetic = None
+
+    def spread(self, chips: int) -> None:
+        """Give each of several chips what the only one so far has."""
+        self.chips = chips
+        self.weight = _repeated(self.weight, chips)
+        self.bias = None if self.bias is None else _repeated(self.bias, chips)
+
+    def of_chip(self, chip: int) -> nn.Linear:
+        """Torch's own linear layer with the weights of one chip."""
+        linear = nn.Linear(self.in_features, self.out_features, device="meta")
+        linear.weight = _repeated(self.weight[chip])
+        linear.bias = None if self.bias is None else _repeated(self.bias[chip])  # type: ignore[assignment]
+        return linear.train(self.training)
+
+    def constants(self) -> dict[str, Tensor]:
+        """Numbers that the digital unit keeps."""
+        kept = {"weight": self.weight, "bias": self.bias}
+        return {name: value for name, value in kept.items() if value is not None}
+
+    def forward(
+        self, input: Float[Tensor, "rows *n {self.in_features}"]
+    ) -> Float[Tensor, "rows *n {self.out_features}"]:
+        """(chips * batch, ..., in_features) to (chips * batch, ..., out_features)."""
+        if input.shape[0] % self.chips:
+            allowed = f"a multiple of the {self.chips} chips (batch folded, chip-major)"
+            raise invalid("ChipLinear input rows", input.shape[0], allowed)
+        weight, bias = self.weight, self.bias
+        if self.arithmetic is not None:
+            weight = self.arithmetic.constant(weight)
+            bias = None if bias is None else self.arithmetic.constant(bias)
+        if self.chips == 1:
+            y = F.linear(input, weight[0], None if bias is None else bias[0])
+        else:
+            y = input.reshape(self.chips, -1, self.in_features) @ weight.mT
+            y = y if bias is None else y + bias.unsqueeze(1)
+            y = y.view(*input.shape[:-1], -1)
+        return y if self.arithmetic is None else self.arithmetic.result(y)
+
+    def extra_repr(self) -> str:
+        """The usual line, with the chips."""
+        size = f"in_features={self.in_features}, out_features={self.out_features}"
+        return f"{size}, bias={self.bias is not None}, chips={self.chips}"
+
+
+def _repeated(parameter: Tensor, times: int = 1) -> nn.Parameter:
+    """A parameter of its own, repeated along the first dimension."""
+    copies = parameter.detach().repeat(times, *(1,) * (parameter.dim() - 1))
+    return nn.Parameter(copies, requires_grad=parameter.requires_grad)

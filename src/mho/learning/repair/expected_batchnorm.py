@@ -1,0 +1,60 @@
+"""What the spread of a kind of chip does to batch normalization, learned from simulated chips."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterable
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from mho.hardware import Hardware
+from mho.learning.convert import convert
+from mho.learning.evaluate import calibrate, uncalibrated
+from mho.learning.repair.batchnorm import ChipBatchNorm, refresh_batchnorm
+
+
+@torch.no_grad()
+def expect_batchnorm(
+    model: nn.Module,
+    hardware: Hardware,
+    inputs: Iterable[Tensor],
+    *,
+    chips: int = 16,
+    generator: torch.Generator | None = None,
+    select: Callable[[str, nn.Module], bool] | None = None,
+) -> nn.Module:
+    """Give batch normalization the statistics that chips of a kind show on average.
+
+    The chips are simulated from the known spread; no real one is measured, and all get the same
+    numbers. A network trained at one spread, or at none, so meets another one.
+
+    Args:
+        model: a network that is not converted; it is left untouched.
+        hardware: the kind of chip.
+        inputs: batches of inputs (batch, ...), of one size; the first sets ranges of converters.
+        chips: simulated chips to average over, at least 2.
+        generator, select: as in `convert`.
+
+    Returns:
+        A copy of the model, ready for `convert`.
+
+    Raises:
+        ValueError: there is no batch, or no batch normalization, or nothing to convert.
+    """
+    virtual = convert(model, hardware, max(chips, 2), generator=generator, select=select)
+    batches = list(inputs)
+    if batches and uncalibrated(virtual):
+        calibrate(virtual, batches[0])
+    refresh_batchnorm(virtual, batches)
+    out = copy.deepcopy(model)
+    for name, norm in virtual.get_submodule("net").named_modules():
+        if isinstance(norm, ChipBatchNorm):
+            twin = out.get_submodule(name)
+            assert isinstance(twin, _BatchNorm)
+            assert twin.running_mean is not None
+            assert twin.running_var is not None
+            twin.running_mean.copy_(norm.mean.mean(0))
+            twin.running_var.copy_(norm.variance.mean(0))
+    return out

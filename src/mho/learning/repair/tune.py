@@ -1,0 +1,240 @@
+"""Tuning the read-out after programming: digital gain and offset, no cell is written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Shaped
+from torch import Tensor, nn
+
+from mho.errors import invalid
+from mho.hardware import Hardware
+from mho.learning.evaluate import evaluating
+from mho.learning.layers.chips import at_once
+from mho.learning.layers.conv import MemristiveConv2d
+from mho.learning.layers.layer import ArrayLayer, memristive_layers
+
+Per = Literal["layer", "column"]
+Method = Literal["least-squares", "moments"]
+
+
+@torch.no_grad()
+def tune(
+    net: nn.Module,
+    batch: Shaped[Tensor, "batch ..."],
+    per: Per = "column",
+    trained_on: Hardware | None = None,
+    method: Method = "least-squares",
+    reference: nn.Module | None = None,
+) -> None:
+    """Fit read-out gain and offset of each chip on a batch of inputs.
+
+    Layer after layer, `a y + b` is fitted to what the layer would give for the same input with the
+    weight that its levels stand for. Labels are not used. After Lammie et al.
+    (10.1016/j.neucom.2022.02.043), who fit one gain and offset a layer on random inputs.
+
+    Least squares shrinks the gain where y is noisy (regression dilution): what follows the layer
+    then sees outputs of less than the usual size. `"moments"` gives them the wanted mean and
+    standard deviation instead.
+
+    Args:
+        net: a converted network, calibrated if its converters have bits.
+        batch: inputs (batch, ...).
+        per: one gain and offset a layer and chip, or one a column and chip.
+        trained_on: the chips whose spread `Variation` drew in training, if it did: the fit then
+            aims at their mean response, to which the network has adapted.
+        method: least squares, or equal mean and standard deviation.
+        reference: a copy of the network before time passed on it: the fit then aims at what its
+            arrays held and its read-out gave, as if its outputs had been kept. Compensates for
+            drift (Joshi et al., 10.1038/s41467-020-16108-9) where a network was trained in place,
+            so that what its levels stand for is not what it learnt to use.
+
+    Raises:
+        ValueError: unknown `per` or `method`, or a reference of other layers or chips.
+    """
+    if per not in ("layer", "column"):
+        raise invalid("tune.per", per, "'layer' or 'column'")
+    if method not in ("least-squares", "moments"):
+        raise invalid("tune.method", method, "'least-squares' or 'moments'")
+
+    before = None if reference is None else _paired(net, reference)
+    untune(net)
+    with evaluating(net):
+        for layer, uses in _in_order(net, batch[:1]):
+            if before is not None:
+                wanted = partial(_held, before[layer])
+            else:
+                weight = layer.target if trained_on is None else layer.expected(trained_on)
+                wanted = partial(_apply, layer, weight)
+            moments = Moments(layer, wanted)
+            for x in batch.split(at_once(layer.chips, batch.device)):
+                _run_to(net, x, layer, uses, moments.add)
+            _set(layer, *moments.fit(per, method))
+
+
+@torch.no_grad()
+def correct(net: nn.Module, trained_on: Hardware | None = None) -> None:
+    """Set one read-out gain a layer from the known spread alone: no chip is measured.
+
+    Spread in R raises the mean conductance, `E[1 / R] > 1 / E[R]`. The gain is the least-squares
+    factor from the mean weight of the chips, `layer.expected()`, to the wanted one; the offset is
+    0. What differs from device to device stays.
+
+    Args:
+        net: a converted network.
+        trained_on: as in `tune`: the wanted weight is then the mean one of those chips.
+    """
+    for layer in memristive_layers(net).values():
+        wanted = layer.target if trained_on is None else layer.expected(trained_on)
+        mean = layer.expected()
+        energy = mean.square().sum()
+        gain = torch.where(energy > 0, (wanted * mean).sum() / energy.clamp(min=1e-30), 1.0)
+        _set(layer, gain, torch.zeros_like(gain))
+
+
+def untune(net: nn.Module) -> None:
+    """Back to gain 1 and offset 0."""
+    for layer in memristive_layers(net).values():
+        layer.gain.fill_(1.0)
+        layer.offset.zero_()
+        layer.tuned = False
+
+
+def _set(layer: ArrayLayer, gain: Tensor, offset: Tensor) -> None:
+    """Read-out correction of a layer, each broadcast to (chips, out)."""
+    layer.gain.copy_(gain.expand_as(layer.gain))
+    layer.offset.copy_(offset.expand_as(layer.offset))
+    layer.tuned = True
+
+
+def _paired(net: nn.Module, reference: nn.Module) -> dict[ArrayLayer, ArrayLayer]:
+    """Each layer with the one of the same name in the reference."""
+    ours, theirs = memristive_layers(net), memristive_layers(reference)
+    for name, layer in ours.items():
+        if name not in theirs or theirs[name].effective.shape != layer.effective.shape:
+            raise invalid("tune.reference", name, "a copy of the network: same layers, same chips")
+    return {layer: theirs[name] for name, layer in ours.items()}
+
+
+def _held(layer: ArrayLayer, x: Tensor) -> Tensor:
+    """What a layer's arrays give for inputs (chips * n, ...), read-out included, without bias."""
+    if isinstance(layer, MemristiveConv2d) and layer._pad is None:
+        x = layer._padded(x)
+    return layer._corrected(layer._product(x, layer._realized))
+
+
+def _apply(layer: ArrayLayer, weight: Tensor, x: Tensor) -> Tensor:
+    """The layer's linear part with another weight (out, in), without bias."""
+    if isinstance(layer, MemristiveConv2d):
+        kernel = weight.view_as(layer.weight)
+        return F.conv2d(layer._padded(x), kernel, None, layer.stride, 0, layer.dilation)
+    return F.linear(x, weight)
+
+
+class Moments:
+    """Mean, variance and covariance of a layer's outputs, real and wanted, on each chip.
+
+    Pooled over batches, each centred on its own mean, so that nothing cancels. All are
+    (chips, out), float64.
+
+    Args:
+        layer: a layer of mapped chips.
+        wanted: from the layer's inputs to the outputs that it is to give, without bias.
+    """
+
+    def __init__(self, layer: ArrayLayer, wanted: Callable[[Tensor], Tensor]) -> None:
+        self.layer, self._wanted, self.samples = layer, wanted, 0
+        zeros = layer.gain.new_zeros(layer.gain.shape, dtype=torch.float64)
+        self.seen, self.wanted = zeros, zeros
+        self.seen_var, self.wanted_var, self.cov = zeros, zeros, zeros
+
+    def add(self, x: Tensor, output: Tensor) -> None:
+        """Note a batch: inputs x and outputs (chips * batch, ...) of the layer, untuned."""
+        layer = self.layer
+        seen, wanted = (self._by_column(y) for y in (output, self._wanted(x)))
+        if layer.bias is not None:
+            seen = seen - layer.bias
+        n = seen.shape[1]
+        self.samples += n
+        share = n / self.samples
+        means = [y.mean(1, keepdim=True) for y in (seen, wanted)]
+        seen, wanted = seen - means[0], wanted - means[1]
+        beyond = [
+            m.squeeze(1) - old for m, old in zip(means, (self.seen, self.wanted), strict=True)
+        ]
+
+        def pooled(old: Tensor, a: Tensor, b: Tensor, far_a: Tensor, far_b: Tensor) -> Tensor:
+            new = torch.linalg.vecdot(a, b, dim=1) / n
+            return old + share * (new - old + (1 - share) * far_a * far_b)
+
+        self.seen_var = pooled(self.seen_var, seen, seen, beyond[0], beyond[0])
+        self.wanted_var = pooled(self.wanted_var, wanted, wanted, beyond[1], beyond[1])
+        self.cov = pooled(self.cov, seen, wanted, *beyond)
+        self.seen, self.wanted = self.seen + share * beyond[0], self.wanted + share * beyond[1]
+
+    def fit(self, per: Per, method: Method) -> tuple[Tensor, Tensor]:
+        """Gain and offset that bring the outputs to the wanted ones, each to (chips, out)."""
+        seen, wanted = self.seen, self.wanted
+        seen_var, wanted_var, cov = self.seen_var, self.wanted_var, self.cov
+        if per == "layer":  # the columns' moments about the mean of all
+            far = [m - m.mean(1, keepdim=True) for m in (seen, wanted)]
+            seen_var = (seen_var + far[0] * far[0]).mean(1, keepdim=True)
+            wanted_var = (wanted_var + far[1] * far[1]).mean(1, keepdim=True)
+            cov = (cov + far[0] * far[1]).mean(1, keepdim=True)
+            seen, wanted = seen.mean(1, keepdim=True), wanted.mean(1, keepdim=True)
+        moments = method == "moments"
+        ratio = (wanted_var / seen_var.clamp(min=1e-60)).sqrt() if moments else cov / seen_var
+        gain = torch.where(seen_var > 0, ratio, 1.0)
+        return gain, wanted - gain * seen
+
+    def _by_column(self, y: Tensor) -> Tensor:
+        """(chips * batch, ...) to (chips, samples, out)."""
+        layer = self.layer
+        return y.unflatten(0, (layer.chips, -1)).movedim(layer.column_dim, -1).flatten(1, -2)
+
+
+class _Reached(Exception):
+    """The forward pass need not go on."""
+
+
+def _in_order(net: nn.Module, x: Tensor) -> list[tuple[ArrayLayer, int]]:
+    """The layers in the order of their last use, and how often a forward pass uses them."""
+    used: dict[ArrayLayer, int] = {}
+
+    def note(layer: nn.Module, _inputs: tuple[Tensor, ...], _output: Tensor) -> None:
+        assert isinstance(layer, ArrayLayer)
+        used[layer] = used.pop(layer, 0) + 1
+
+    handles = [m.register_forward_hook(note) for m in memristive_layers(net).values()]
+    try:
+        net(x)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return list(used.items())
+
+
+def _run_to(
+    net: nn.Module, x: Tensor, layer: ArrayLayer, uses: int, then: Callable[[Tensor, Tensor], None]
+) -> None:
+    """Run the network to the last use of a layer, and hand over its inputs and outputs."""
+    count = 0
+
+    def reached(_layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        nonlocal count
+        count += 1
+        if count == uses:
+            then(inputs[0], output)
+            raise _Reached
+
+    handle = layer.register_forward_hook(reached)
+    try:
+        net(x)
+    except _Reached:
+        pass
+    finally:
+        handle.remove()

@@ -1,0 +1,1 @@
+"""Update rules: what a synapse makes of the movement that the optimizer proposes."""

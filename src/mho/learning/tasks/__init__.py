@@ -1,0 +1,1 @@
+"""What a network that learns task after task keeps beside its arrays."""

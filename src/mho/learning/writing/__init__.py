@@ -1,0 +1,1 @@
+"""When and where weights are written while a network learns in place."""

@@ -1,0 +1,48 @@
+"""Measuring Fisher information for the rules that ask for it."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Int64, Shaped
+from torch import Tensor, nn
+
+from mho.errors import invalid
+from mho.learning.evaluate import evaluating
+from mho.learning.layers.chips import chip_count
+from mho.learning.writing.write_step import WriteStep
+
+
+@torch.enable_grad()
+def measure_fisher(
+    net: nn.Module,
+    write: WriteStep,
+    inputs: Shaped[Tensor, "_ ..."],
+    labels: Int64[Tensor, " _"],
+) -> None:
+    """Show the rules the gradient of each sample alone: empirical Fisher information.
+
+    One pass a sample in eval mode, the gradient of the cross-entropy with its true label; no weight
+    moves, nothing is written, reads are counted. Afterwards the network has no gradients.
+
+    Args:
+        net: a classifier on one chip.
+        write: its write step, with a rule that observes, such as `ElasticWeights`.
+        inputs: (samples, ...); as many as are to be averaged over.
+        labels: int64 (samples,).
+
+    Raises:
+        ValueError: a network of several chips, whose gradients are sums; no sample; not one label
+            a sample.
+    """
+    if (chips := chip_count(net)) > 1:
+        raise invalid("chips", chips, "1, so that each gradient is one chip's own")
+    if not len(inputs) or len(inputs) != len(labels):
+        given = (len(inputs), len(labels))
+        raise invalid("samples and labels", given, "at least one sample, a label for each")
+    with evaluating(net):
+        for x, label in zip(inputs.split(1), labels.split(1), strict=True):
+            net.zero_grad(set_to_none=True)
+            F.cross_entropy(net(x).flatten(0, -2), label).backward()
+            write.observe()
+    net.zero_grad(set_to_none=True)

@@ -1,0 +1,423 @@
+"""The write step: bring the arrays up to date after the optimizer moved the shadow weights."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.utils.hooks import RemovableHandle
+
+from mho.errors import invalid, unknown
+from mho.hardware.event import write_together
+from mho.hardware.instrument import InstrumentError
+from mho.learning.layers.layer import ArrayLayer, memristive_layers
+from mho.learning.pen import Pen
+from mho.learning.plan import Plan, plan, plan_apart
+from mho.learning.rules.rule import Observes, State, Steers, Synapses, Update, UpdateRule
+from mho.learning.writing.feedback import ReadBack
+from mho.learning.writing.policy import Stale, WritePolicy
+
+
+class Written(NamedTuple):
+    """Outcome of one write step."""
+
+    weights: int
+    """Weights written, all layers."""
+    of: int
+    """Weights that could have been: the denominator of every percentage."""
+
+
+class WriteStep:
+    """One call after each `optimizer.step()`: rules, threshold, policies, writes, feedback.
+
+        step = WriteStep(net, rules=[IntervalRule(m=3.0)], threshold=0.65)
+        loss.backward(); optimizer.step(); step()
+
+    The rules see how the optimizer moved each shadow weight and may change that movement; then
+    weights more than `threshold` steps away from their programmed level are written, as far as the
+    policies let them; then what was written may be read back. With rules that put a penalty into
+    the loss, each optimizer must be attached: `step.attach(optimizer)`.
+
+    Args:
+        net: a network with memristive layers.
+        rules: applied in order.
+        threshold: in steps between weight levels, at least 0.5 (write when the nearest level
+            changed), below 1 with rules that land on levels; or 0: closed loop, every weight is
+            programmed at every step, all its cells if no level changes. One number, or one a layer
+            by name with "" for all others. May follow a schedule, such as the learning rate's.
+        policies: applied in order to what the threshold found, such as `Every` and `Budget`.
+        feedback: reads each written weight, on networks of one chip.
+    """
+
+    def __init__(
+        self,
+        net: nn.Module,
+        *,
+        rules: Sequence[UpdateRule] = (),
+        threshold: float | Mapping[str, float] = 0.5,
+        policies: Sequence[WritePolicy] = (),
+        feedback: ReadBack | None = None,
+    ) -> None:
+        self._layers = memristive_layers(net)
+        self.rules = tuple(rules)
+        """The update rules, in order; their parameters may follow a schedule."""
+        self._policies, self._feedback = tuple(policies), feedback
+        self.threshold = threshold
+        self._size = sum(layer.weight.numel() for layer in self._layers.values())
+        self._steers = any(isinstance(rule, Steers) for rule in self.rules)
+        self._steered: dict[str, _Steered] = {}
+        self._before: dict[str, Tensor] = {}
+        self._states: dict[str, list[State]] = {}
+        self._policy_states = [policy.init() for policy in self._policies]
+        self._read: dict[str, State] = {}
+        for name, layer in self._layers.items():
+            if self.rules:
+                self._before[name] = layer.weight.detach().clone()
+                self._states[name] = [rule.init(layer.weight.detach()) for rule in self.rules]
+            if feedback is not None:
+                self._read[name] = feedback.init(layer)
+
+    @property
+    def threshold(self) -> Mapping[str, float]:
+        """Distance beyond which a weight is written, layer by layer [steps]; set as in the
+        arguments.
+
+        Raises:
+            ValueError: an unknown layer, or a distance that would write nothing or without effect.
+        """
+        return self._threshold
+
+    @threshold.setter
+    def threshold(self, threshold: float | Mapping[str, float]) -> None:
+        distances = _per_layer(threshold, self._layers)
+        _check(distances, self._layers, self.rules)
+        self._threshold = distances
+        self._rewrite = self._feedback is not None or 0.0 in distances.values()
+
+    def __call__(self) -> Written:
+        """Apply the rules and write; returns how many weights were written.
+
+        Raises:
+            ValueError: a shadow weight is not finite; then no rule is applied, nothing is written.
+            RuntimeError: a shadow weight moved that the rules should have steered and did not.
+            InstrumentError: an instrument failed, with some weights written or none. Call again:
+                the rules see no movement then, and what is left is written. (A policy counts it as
+                a further step.)
+        """
+        if self.rules:
+            self._apply_rules()
+        layers = list(self._layers.values())
+        if self._feedback is None and not self._policies:
+            written = write_apart(layers, list(self._threshold.values()), self._rewrite)
+            return Written(written, self._size)
+        return self._write_selected(layers)
+
+    @torch.no_grad()
+    def _write_selected(self, layers: Sequence[ArrayLayer]) -> Written:
+        """Write what feedback and policies leave, and let the feedback read it."""
+        written = write_planned(layers, self._plans(layers))
+        if self._feedback is not None:
+            for (name, layer), weights in zip(self._layers.items(), written, strict=True):
+                bound = (self._threshold[name] or 0.5) * layer.step
+                self._feedback.after(layer, weights, bound, self._read[name])
+                if self.rules:
+                    self._before[name].copy_(layer.weight)
+        return Written(sum(map(len, written)), self._size)
+
+    def _plans(self, layers: Sequence[ArrayLayer]) -> list[Plan]:
+        """What feedback and policies leave to be written, layer by layer."""
+        stale = find_stale(layers, list(self._threshold.values()))
+        if self._feedback is not None:
+            given = zip(layers, stale, self._read.values(), strict=True)
+            stale = [self._feedback.wanted(*each) for each in given]
+        if self._policies:
+            found: Sequence[Stale] = [_measured(*s) for s in zip(layers, stale, strict=True)]
+            for policy, state in zip(self._policies, self._policy_states, strict=True):
+                found = policy.select(found, state)
+            stale = [(s.weights, s.shadow) for s in found]
+        return [plan(*each, self._rewrite) for each in zip(layers, stale, strict=True)]
+
+    @torch.no_grad()
+    def _apply_rules(self) -> None:
+        """Let the rules see, and change, how each weight moved."""
+        self._check_steered()
+        for layer in self._layers.values():
+            layer.check_finite()
+        for name, layer in self._layers.items():
+            self._apply_to(name, layer)
+        self._steered.clear()
+
+    def _apply_to(self, name: str, layer: ArrayLayer) -> None:
+        weight, before = layer.weight, self._before[name]
+        steered = self._steered.get(name)
+        update = Update(
+            before=before,
+            delta=weight.sub(before),
+            gradient=steered.loss if steered else weight.grad,
+            step=layer.step,
+            full_scale=layer.full_scale,
+            layer=name,
+        )
+        for rule, state in zip(self.rules, self._states[name], strict=True):
+            rule.apply(update, state)
+        before.add_(update.delta)
+        weight.copy_(before)
+
+    def attach(self, optimizer: Optimizer) -> RemovableHandle:
+        """Have the rules steer the gradients before each step of an optimizer.
+
+        A gradient is steered once, however often an optimizer takes it. Without a rule that steers
+        nothing is attached.
+
+        Returns:
+            A handle; its `remove()` detaches.
+
+        Raises:
+            ValueError: the optimizer has none of the memristive layers' weights; or, at its step, a
+                closure is given, which would compute the gradient anew.
+        """
+        if not self._attached(optimizer):
+            allowed = "one with the weight of a memristive layer of this network"
+            raise invalid("optimizer", type(optimizer).__name__, allowed)
+        if not self._steers:
+            return RemovableHandle(OrderedDict())
+        return optimizer.register_step_pre_hook(self._steer)
+
+    def _attached(self, optimizer: Optimizer) -> list[str]:
+        """Names of the layers that an optimizer moves."""
+        own = {id(p) for group in optimizer.param_groups for p in group["params"]}
+        return [name for name, layer in self._layers.items() if id(layer.weight) in own]
+
+    @torch.no_grad()
+    def _steer(self, optimizer: Optimizer, given: tuple[Any, ...], named: dict[str, Any]) -> None:
+        """Let the rules change the gradients that the optimizer is about to take."""
+        if any(callable(value) for value in (*given[1:], *named.values())):
+            raise invalid("optimizer.step closure", "a function", "none with rules that steer")
+        for name in self._attached(optimizer):
+            weight, before = self._layers[name].weight, self._steered.get(name)
+            gradient = weight.grad
+            if gradient is None:  # the optimizer will leave the weight alone
+                continue
+            if before and before.gradient is gradient and before.version == gradient._version:
+                continue
+            loss = gradient.clone()
+            for rule, state in zip(self.rules, self._states[name], strict=True):
+                if isinstance(rule, Steers):
+                    rule.steer(weight.detach(), gradient, state)
+            self._steered[name] = _Steered(gradient, gradient._version, loss)
+
+    def _check_steered(self) -> None:
+        """Refuse movement that no rule has steered, if one should have."""
+        for name, layer in self._layers.items() if self._steers else ():
+            if name not in self._steered and not torch.equal(layer.weight, self._before[name]):
+                raise RuntimeError(
+                    f"WriteStep: {name!r} moved without its rules having steered the gradient; "
+                    "call attach(optimizer) on the WriteStep, for each new optimizer"
+                )
+
+    @torch.no_grad()
+    def observe(self) -> None:
+        """Show the rules the gradients of a pass after which no step is made; none is changed.
+
+        Layers without a gradient are left out.
+
+        Raises:
+            RuntimeError: no layer has a gradient.
+        """
+        given = {name: layer.weight.grad for name, layer in self._layers.items()}
+        if all(gradient is None for gradient in given.values()):
+            raise RuntimeError("WriteStep.observe: no layer has a gradient; call backward() before")
+        for name, states in self._states.items():
+            for rule, state in zip(self.rules, states, strict=True):
+                if isinstance(rule, Observes) and (gradient := given[name]) is not None:
+                    rule.observe(gradient, state)
+
+    @torch.no_grad()
+    def consolidate(self) -> None:
+        """Tell the rules that a task has ended."""
+        for name, states in self._states.items():
+            layer = self._layers[name]
+            synapses = Synapses(layer.weight.detach(), layer.step, layer.full_scale, name)
+            for rule, state in zip(self.rules, states, strict=True):
+                rule.consolidate(synapses, state)
+
+    def state_dict(self) -> dict[str, Any]:
+        """States of rules by layer, of policies; misses and standing of weights read back."""
+        return {
+            "rules": {name: [dict(s) for s in states] for name, states in self._states.items()},
+            "policies": [dict(s) for s in self._policy_states],
+            "feedback": {
+                name: {**state, "target": self._layers[name].target}
+                for name, state in self._read.items()
+            },
+        }
+
+    @torch.no_grad()
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take the state back; the network's state must have been loaded before.
+
+        Raises:
+            ValueError: the state of other layers, rules or policies.
+        """
+        mine = self.state_dict()
+        if _keys(state) != _keys(mine):
+            raise invalid("WriteStep state", _keys(state), f"the entries {_keys(mine)}")
+        for name, before in self._before.items():
+            before.copy_(self._layers[name].weight)
+        self._steered.clear()
+        _copy(mine, state)
+
+
+def write(net: nn.Module, threshold: float = 0.5) -> Written:
+    """Write every weight whose nearest level changed: the plain write step, without rules."""
+    return WriteStep(net, threshold=threshold)()
+
+
+def find_stale(
+    layers: Sequence[ArrayLayer], thresholds: Sequence[float]
+) -> list[tuple[Tensor, Tensor]]:
+    """Positions and shadows of the weights that are off their level, layer by layer.
+
+    Half a step as threshold is "the nearest level changed"; more is hysteresis; 0 is all weights.
+
+    Raises:
+        ValueError: a shadow weight is not finite.
+    """
+    return [layer.stale(t) for layer, t in zip(layers, thresholds, strict=True)]
+
+
+def write_apart(layers: Sequence[ArrayLayer], thresholds: Sequence[float], rewrite: bool) -> int:
+    """Write all weights that are off their level, all layers in one physical step.
+
+    The arguments are as in `find_stale` and `write_stale`.
+
+    Returns:
+        How many weights were written.
+    """
+    at_once: list[tuple[ArrayLayer, Pen]] = []
+    others: list[ArrayLayer] = []
+    plans: list[Plan] = []
+    written = 0
+    for layer, threshold in zip(layers, thresholds, strict=True):
+        pen = layer.pen()
+        if pen is None or not pen.lands(layer):
+            others.append(layer)
+            plans.append(plan_apart(layer, pen, threshold, rewrite))
+        elif count := pen.plan(layer, threshold, rewrite):
+            at_once.append((layer, pen))
+            written += count
+    for layer, pen in at_once:
+        pen.land(layer)
+    if others:
+        written += sum(map(len, write_planned(others, plans)))
+    for layer in layers:
+        layer.mark_written()
+    return written
+
+
+def write_stale(
+    layers: Sequence[ArrayLayer], stale: Sequence[tuple[Tensor, Tensor]], *, rewrite: bool = False
+) -> list[Tensor]:
+    """Bring stale weights to their nearest level, all layers in one physical step.
+
+    The arrays then count as up to date, weights that were left out included.
+
+    Args:
+        layers: where the weights are.
+        stale: flat positions (n,) and shadows (n,) of the weights, layer by layer.
+        rewrite: program all cells of a weight none of whose levels changes.
+
+    Returns:
+        Flat positions of the weights of which a cell was programmed, layer by layer.
+    """
+    return write_planned(layers, [plan(*each, rewrite) for each in zip(layers, stale, strict=True)])
+
+
+def write_planned(layers: Sequence[ArrayLayer], plans: Sequence[Plan]) -> list[Tensor]:
+    """Carry out plans, all layers in one physical step; returns as `write_stale` does."""
+    simulated, measured = [], []
+    for layer, each in zip(layers, plans, strict=True):
+        if len(each.weights) > 0:
+            (simulated if layer.crossbar.arrays is None else measured).append((layer, each))
+    for group in (simulated, *([pair] for pair in measured)):
+        try:
+            write_together([(layer.crossbar, each.cells, each.levels) for layer, each in group])
+        except InstrumentError:
+            for layer, _ in group:  # what had been programmed by then is no longer stale
+                layer.refresh()
+            raise
+        for layer, each in group:
+            layer.update(each.weights, each.to)
+    for layer in layers:
+        layer.mark_written()
+    return [each.weights for each in plans]
+
+
+class _Steered(NamedTuple):
+    """The gradient of one layer that the rules have steered."""
+
+    gradient: Tensor
+    version: int
+    """Torch's counter of its changes, after the rules' own."""
+    loss: Tensor
+    """Gradient as the loss alone gave it."""
+
+
+def _measured(layer: ArrayLayer, stale: tuple[Tensor, Tensor]) -> Stale:
+    """Stale weights with their distance from the programmed level."""
+    weights, shadow = stale
+    edge = shadow.clamp(-layer.full_scale, layer.full_scale)
+    apart = (edge - layer.target.view(-1).index_select(0, weights)).abs_() / layer.step
+    return Stale(weights, shadow, apart)
+
+
+def _per_layer(
+    threshold: float | Mapping[str, float], layers: Mapping[str, ArrayLayer]
+) -> dict[str, float]:
+    given = threshold if isinstance(threshold, Mapping) else {"": threshold}
+    for name, value in given.items():
+        if name and name not in layers:
+            raise unknown("layer", name, layers)
+        if not (value == 0 or value >= 0.5):
+            allowed = "at least 0.5 steps, or 0 for all weights at every step"
+            raise invalid(f"WriteStep.threshold[{name!r}]", value, allowed)
+    return {name: given.get(name, given.get("", 0.5)) for name in layers}
+
+
+def _check(
+    threshold: Mapping[str, float], layers: Mapping[str, ArrayLayer], rules: Sequence[UpdateRule]
+) -> None:
+    """Refuse thresholds that would write nothing, or write without effect."""
+    for name, value in threshold.items():
+        hardware = layers[name].hardware
+        if hardware.predistortion and hardware.wires:
+            allowed = "0 where weights are written in place: that goes through the wires anyway"
+            raise invalid("Hardware.predistortion", hardware.predistortion, allowed)
+        if value >= 1 and any(getattr(rule, "lands_on_levels", False) for rule in rules):
+            allowed = "below 1 step with rules that move weights from level to level"
+            raise invalid(f"WriteStep.threshold[{name!r}]", value, allowed)
+        if value == 0 and hardware.device.remembers and not hardware.programming.verifies:
+            allowed = (
+                "verify in a closed loop on cells that pulses move; a blind burst does nothing"
+            )
+            raise invalid("Hardware.programming", hardware.programming.family, allowed)
+
+
+def _keys(state: Any) -> Any:
+    """Nested keys of a state, its tensors left out."""
+    if isinstance(state, Mapping):
+        return {name: _keys(value) for name, value in state.items()}
+    return [_keys(value) for value in state] if isinstance(state, Sequence) else None
+
+
+def _copy(mine: Any, theirs: Any) -> None:
+    """Fill the tensors of a nested state of the same keys."""
+    if isinstance(mine, Tensor):
+        mine.copy_(theirs)
+        return
+    for key in mine if isinstance(mine, Mapping) else range(len(mine)):
+        _copy(mine[key], theirs[key])

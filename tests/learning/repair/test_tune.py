@@ -1,0 +1,233 @@
+"""Tuning the read-out brings chips closer to what was meant, and writes no cell."""
+
+import copy
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import mho
+from mho import Hardware, MultiLevel, Resistance, Spread, TwoState
+from mho.learning.layers.layer import memristive_layers
+
+ANALOG = MultiLevel(g_min=10e-6, g_max=90e-6, levels=9, sigma=(5e-6,), device_spread=0.08)
+BINARY = TwoState(
+    r_on=Resistance(mean=10e3, device=Spread(cov=0.3)),
+    r_off=Resistance(mean=60e3, device=Spread(cov=0.5)),
+)
+HARDWARE = {
+    "analog": Hardware(device=ANALOG, tile=(24, 16), programming=mho.OpenLoop()),
+    "binary": Hardware(device=BINARY, tile=(24, 16), programming=mho.OpenLoop(), weight_levels=2),
+    "per tile": Hardware(device=ANALOG, tile=(24, 16), mapping="offset", adc_bits=10, dac_bits=10),
+}
+every_hardware = pytest.mark.parametrize("hw", HARDWARE.values(), ids=HARDWARE.keys())
+
+
+def model() -> nn.Module:
+    with torch.random.fork_rng():
+        torch.manual_seed(3)
+        return nn.Sequential(
+            nn.Conv2d(2, 6, 3), nn.ReLU(), nn.Flatten(), nn.Linear(96, 10), nn.ReLU(),
+            nn.Linear(10, 4),
+        )  # fmt: skip
+
+
+def made(hw: Hardware, chips: int = 6) -> nn.Module:
+    net = mho.convert(model(), hw, chips, generator=torch.Generator().manual_seed(4))
+    mho.calibrate(net, images(5))
+    return net
+
+
+def images(seed: int, n: int = 200) -> Tensor:
+    return torch.randn(n, 2, 6, 6, generator=torch.Generator().manual_seed(seed))
+
+
+def reference(net: nn.Module, weight: str) -> nn.Module:
+    """The digital network with the weights that the read-out is tuned towards."""
+    plain = mho.to_digital(net).eval()
+    layers = memristive_layers(net.net)
+    for name, layer in layers.items():
+        matrix = layer.target if weight == "target" else layer.expected()
+        plain.get_submodule(name).weight.data.copy_(matrix.view_as(layer.weight))
+    return plain
+
+
+def error(net: nn.Module, goal: nn.Module, x: Tensor) -> Tensor:
+    with torch.no_grad():
+        return (net(x) - goal(x)).square().mean((1, 2)).sqrt()
+
+
+@pytest.mark.parametrize("goal", ["target", "expected"])
+@every_hardware
+def test_tuning_lowers_the_error_on_unseen_inputs(hw: Hardware, goal: str) -> None:
+    net, unseen = made(hw), images(7)
+    wanted = reference(net, goal)
+    before = error(net, wanted, unseen)
+    mho.tune(net, images(6), per="layer", trained_on=hw if goal == "expected" else None)
+    layer = error(net, wanted, unseen)
+    mho.tune(net, images(6), per="column", trained_on=hw if goal == "expected" else None)
+    column = error(net, wanted, unseen)
+    assert (column < before).all()
+    assert layer.mean() < before.mean()
+    assert column.mean() < layer.mean()
+
+
+@every_hardware
+def test_tuning_writes_no_cell_and_untuning_restores(hw: Hardware) -> None:
+    net, x = made(hw), images(7)
+    writes = mho.ledger(net).totals()
+    before = net(x)
+    cells = {k: v.clone() for k, v in net.state_dict().items() if "crossbar" in k and "_" in k}
+    mho.tune(net, images(6))
+    assert not torch.allclose(net(x), before)
+    after = mho.ledger(net).totals()
+    for name in ("writes", "set_pulses", "reset_pulses", "verify_reads"):
+        assert after[name] == writes[name]
+    for name, value in net.state_dict().items():
+        if name in cells and "_extra_state" not in name:
+            assert torch.equal(value, cells[name])
+    mho.untune(net)
+    assert torch.equal(net(x), before)
+
+
+def test_gain_and_offset_belong_to_a_layer_or_a_column() -> None:
+    net = made(HARDWARE["analog"])
+    for per in ("layer", "column"):
+        mho.tune(net, images(6), per=per)
+        for layer in memristive_layers(net).values():
+            same = torch.equal(layer.gain, layer.gain[:, :1].expand_as(layer.gain))
+            assert same == (per == "layer")
+            assert layer.gain.shape == layer.offset.shape == (6, layer.target.shape[0])
+
+
+def test_a_linear_readout_is_undone_exactly() -> None:
+    """Where a chip differs from its target by a gain and an offset, tuning finds both."""
+    ideal = MultiLevel(g_min=1e-6, g_max=1e-4, levels=4096)
+    net = made(Hardware(device=ideal, tile=(24, 16)), chips=2)
+    wanted, x = reference(net, "target"), images(7)
+    layers = list(memristive_layers(net).values())
+    for layer in layers:
+        layer.effective.mul_(torch.tensor([0.7, 1.6]).view(2, 1, 1))
+    assert (error(net, wanted, x) > 0.05).all()
+    mho.tune(net, images(6), per="layer")
+    assert (error(net, wanted, x) < 2e-3).all()
+    torch.testing.assert_close(
+        layers[0].gain, (1 / torch.tensor([[0.7], [1.6]])).expand(2, 6), rtol=1e-3, atol=0
+    )
+
+
+def test_least_squares_is_least() -> None:
+    """No gain or offset near the fitted ones does better on the batch they were fitted on."""
+    net, x = made(HARDWARE["analog"]), images(6)
+    wanted = reference(net, "target")
+    head = net.net[5]
+    mho.tune(net, x)
+    inputs: list[Tensor] = []
+    handle = head.register_forward_pre_hook(lambda _, args: inputs.append(args[0]))
+    net(x)
+    handle.remove()
+    goal = nn.functional.linear(inputs[0], wanted[5].weight, wanted[5].bias)
+
+    def loss() -> float:
+        return (head(inputs[0]) - goal).double().square().sum().item()
+
+    best = loss()
+    for parameter in (head.gain, head.offset):
+        for change in (1e-2, -1e-2):
+            parameter.add_(change)
+            assert loss() > best
+            parameter.sub_(change)
+
+
+def test_a_layer_used_twice_is_tuned_for_its_last_use(generator: torch.Generator) -> None:
+    class Twice(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = nn.Linear(8, 8)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.layer(self.layer(x).relu())
+
+    net = mho.convert(Twice(), HARDWARE["analog"], 2, generator=generator)
+    layer = net.net.layer
+    layer.effective.copy_(0.7 * layer.target)
+    mho.tune(net, torch.randn(300, 8, generator=generator))
+    torch.testing.assert_close(layer.gain, torch.full((2, 8), 1 / 0.7), rtol=1e-3, atol=0)
+
+
+def test_unknown_choices_are_refused() -> None:
+    net = made(HARDWARE["analog"], chips=1)
+    with pytest.raises(ValueError, match=r"tune\.per = 'row': allowed is 'layer' or 'column'"):
+        mho.tune(net, images(6), per="row")
+    with pytest.raises(ValueError, match="net = 'Linear'"):
+        mho.tune(nn.Linear(2, 2), torch.zeros(1, 2))
+
+
+def test_moments_give_each_column_the_wanted_mean_and_spread() -> None:
+    net, x = made(HARDWARE["binary"]), images(6)
+    wanted = reference(net, "target")
+    mho.tune(net, x, per="column", method="moments")
+    first = next(iter(memristive_layers(net).values()))
+    with torch.no_grad():
+        seen = first(x.expand(6, *x.shape).flatten(0, 1)).unflatten(0, (6, -1))
+        goal = wanted[0](x)
+    dims = (1, 3, 4)
+    torch.testing.assert_close(
+        seen.mean(dims), goal.mean((0, 2, 3)).expand(6, -1), rtol=1e-3, atol=1e-3
+    )
+    torch.testing.assert_close(
+        seen.std(dims), goal.std((0, 2, 3)).expand(6, -1), rtol=1e-2, atol=1e-3
+    )
+
+
+def test_least_squares_shrinks_where_moments_do_not() -> None:
+    """Regression dilution: the noisier a column, the smaller its least-squares gain."""
+    least, moments = made(HARDWARE["binary"]), made(HARDWARE["binary"])
+    mho.tune(least, images(6), per="column")
+    mho.tune(moments, images(6), per="column", method="moments")
+    pairs = zip(memristive_layers(least).values(), memristive_layers(moments).values(), strict=True)
+    first, second = next(iter(pairs))
+    assert (first.gain < second.gain).all()
+
+
+def test_the_closed_form_gain_undoes_the_mean_of_the_spread() -> None:
+    """Over many chips the corrected weights are the wanted ones on average."""
+    cell = TwoState(
+        r_on=Resistance(mean=10e3, device=Spread(cov=0.5)),
+        r_off=Resistance(mean=60e3, device=Spread(cov=0.5)),
+    )
+    hw = Hardware(device=cell, programming=mho.OpenLoop(), weight_levels=2)
+    net = made(hw, chips=400)
+    mho.correct(net)
+    for layer in memristive_layers(net).values():
+        realized = (layer.effective * layer.gain.unsqueeze(2)).mean(0)
+        ratio = (realized * layer.target).sum() / layer.target.square().sum()
+        assert ratio.item() == pytest.approx(1.0, abs=0.02)
+        assert layer.gain.unique().item() == pytest.approx(1 / 1.25, rel=1e-3)
+        assert not layer.offset.any()
+    mho.correct(net, trained_on=hw)
+    for layer in memristive_layers(net).values():
+        assert layer.gain.unique().item() == pytest.approx(1.0)
+
+
+def test_unknown_methods_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"tune\.method = 'mean': allowed is 'least-squares'"):
+        mho.tune(made(HARDWARE["analog"], chips=1), images(6), method="mean")
+
+
+@every_hardware
+def test_a_reference_undoes_what_time_did_to_the_gain(hw: Hardware) -> None:
+    """Where all cells lose the same share, the network is what it was before."""
+    drift = mho.PowerLaw(nu=0.06)
+    net = made(hw.replace(retention=drift, mapping="differential", adc_bits=None, dac_bits=None))
+    fresh, x = copy.deepcopy(net), images(7)
+    mho.age(net, 1e7)
+    assert (error(net, fresh, x) > 0.1 * fresh(x).std()).all()
+    mho.tune(net, images(6), reference=fresh)
+    torch.testing.assert_close(net(x), fresh(x), rtol=1e-3, atol=1e-3)
+
+
+def test_a_reference_of_other_layers_is_refused() -> None:
+    net = made(HARDWARE["analog"])
+    with pytest.raises(ValueError, match=r"tune.reference = 'net.0'.*same chips"):
+        mho.tune(net, images(6), reference=made(HARDWARE["analog"], 2))
