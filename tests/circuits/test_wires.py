@@ -106,7 +106,7 @@ def test_ways_of_joining_differ_in_speed_alone(
     way: dict[str, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in way.items():
-        monkeypatch.setattr(f"mho.hardware.{name}", value)
+        monkeypatch.setattr(f"mho.circuits.{name}", value)
     for size in [(1, 1), (1, 6), (7, 1), (4, 4), (8, 8), (5, 12), (9, 7)]:
         g, weights = cells(*size).requires_grad_(), cells(*size, seed=1, span=(0.1, 1))
         result = effective_conductance(g, 3.0, 2.0)
