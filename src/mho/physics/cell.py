@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, NamedTuple
 
+import numpy as np
 from jaxtyping import Float, Shaped
 from torch import Tensor
 
@@ -14,6 +15,16 @@ from mho.physics.noise import Noise
 
 Traits = dict[str, Float[Tensor, "*#n"]]
 """What makes one device differ from the next: drawn when the chip is made, one value a cell."""
+
+
+class Landing(NamedTuple):
+    """Attempts that land at `line + offset + sigma z` of a level; see `mho.kernels.land`."""
+
+    line: tuple[float, float]
+    """Conductance of level 0, and the step to the next [S]."""
+    sigma: np.ndarray
+    """Coefficients of the spread as a polynomial of the level's conductance, the constant first,
+    float32."""
 
 
 class Cell(Config, ABC):
@@ -100,6 +111,11 @@ class Cell(Config, ABC):
     @abstractmethod
     def burst(self) -> int:
         """Most pulses that one attempt spends on a cell."""
+
+    @property
+    def landing(self) -> Landing | None:
+        """The numbers of an attempt, where one attempt is that simple; None: it is not."""
+        return None
 
     @abstractmethod
     def mean(self, level: Shaped[Tensor, "*n"]) -> Float[Tensor, "*n"]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, ClassVar, NamedTuple
+from typing import Annotated, ClassVar
 
 import numpy as np
 import torch
@@ -12,19 +12,10 @@ from torch import Tensor
 
 from mho.config import Range
 from mho.errors import invalid
-from mho.physics.cell import LandingCell, Traits
+from mho.physics.cell import Landing, LandingCell, Traits
 from mho.physics.noise import Noise
 
 MAX_LEVELS = 4096
-
-
-class Landing(NamedTuple):
-    """Where attempts land; see `mho.kernels.land`."""
-
-    line: tuple[float, float]
-    """Conductance of level 0, and the step to the next [S]."""
-    sigma: np.ndarray
-    """Coefficients of the spread, the constant first, float32."""
 
 
 class MultiLevel(LandingCell):
@@ -68,7 +59,7 @@ class MultiLevel(LandingCell):
 
     @property
     def landing(self) -> Landing:
-        """How `draw` computes, for kernels."""
+        """How `draw` computes."""
         return Landing((self.g_min, self.step), np.array(self.sigma, np.float32))
 
     def spread(self, g: Float[Tensor, "*n"]) -> Float[Tensor, "*_"]:

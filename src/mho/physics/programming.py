@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Annotated, ClassVar, NamedTuple
 
 import torch
@@ -9,7 +10,7 @@ from jaxtyping import Float, Int32, Shaped
 from torch import Tensor
 
 from mho.config import Config, Range
-from mho.physics.cell import Cell, LandingCell, Traits
+from mho.physics.cell import Cell, Landing, LandingCell, Traits
 from mho.physics.noise import Noise
 from mho.physics.pulsed_cell import PulsedCell, Response
 
@@ -34,7 +35,71 @@ class Present(NamedTuple):
     """Level that the controller believes it holds; 0 if it was never programmed."""
 
 
-class OpenLoop(Config):
+class Programming(Config, ABC):
+    """One way to bring cells to their levels; leaves are final, all methods pure."""
+
+    @abstractmethod
+    def most_pulses(self, cell: Cell) -> int:
+        """Most pulses that one event spends on a cell."""
+
+    @property
+    @abstractmethod
+    def verifies(self) -> bool:
+        """Whether a cell is read to see if it arrived."""
+
+    def needs_present(self, cell: Cell) -> bool:
+        """Whether `program` must be told what cells hold."""
+        return cell.remembers
+
+    @abstractmethod
+    def mean(self, cell: Cell, level: Shaped[Tensor, "*n"]) -> Float[Tensor, "*n"]:
+        """Expected conductance of cells programmed to `level` (...) [S]."""
+
+    @abstractmethod
+    def program(
+        self,
+        cell: Cell,
+        level: Shaped[Tensor, "*#n"],
+        traits: Traits,
+        noise: Noise,
+        present: Present | None = None,
+    ) -> Programmed:
+        """Program `level` (...); all results are (...).
+
+        `present` (...) is what they hold, where it `needs_present`; None: they were never
+        programmed.
+        """
+
+    @abstractmethod
+    def within(
+        self, cell: Cell, level: Shaped[Tensor, "*#n"], done: Programmed, worn: Float[Tensor, "*n"]
+    ) -> Programmed:
+        """`done` (...) on cells whose window has closed: they stop at its edge; see `Cell.reach`.
+
+        Args:
+            cell: the cell that was programmed.
+            level: (...) target.
+            done: (...) what it would be on new cells.
+            worn: (...) pulses over endurance.
+        """
+
+    @abstractmethod
+    def stuck(self, cell: Cell, level: Shaped[Tensor, "*n"], done: Programmed) -> Programmed:
+        """`done` (...) on cells that stay at `done.conductance`, whatever is spent on them.
+
+        Args:
+            cell: the cell that was programmed.
+            level: (...) target, as float.
+            done: (...) where they stay, and what would be spent on cells that move.
+        """
+
+    def landing(self, cell: Cell) -> Landing | None:
+        """The numbers of an event, where it is a single attempt that lands so, on a cell of any
+        wear; None: it is not."""
+        return None
+
+
+class OpenLoop(Programming):
     """Programming without a look at the cell.
 
     A landing cell gets one pulse, whatever comes of it. A cell that remembers gets a blind burst:
@@ -47,7 +112,7 @@ class OpenLoop(Config):
     """What the controller takes a pulse response for: even steps, or the nominal curve."""
 
     def most_pulses(self, cell: Cell) -> int:
-        """Most pulses that one event spends on a cell."""
+        """Those of one attempt."""
         return cell.burst
 
     @property
@@ -61,32 +126,38 @@ class OpenLoop(Config):
         return False
 
     def mean(self, cell: Cell, level: Shaped[Tensor, "*n"]) -> Float[Tensor, "*n"]:
-        """Expected conductance of cells programmed to `level` (...) [S]."""
+        """That of the cell."""
         return cell.mean(level)
+
+    def landing(self, cell: Cell) -> Landing | None:
+        """The cell's own, if its window stays what it is."""
+        return None if cell.closes else cell.landing
 
     def within(
         self, cell: Cell, level: Shaped[Tensor, "*#n"], done: Programmed, worn: Float[Tensor, "*n"]
     ) -> Programmed:
-        """`done` on cells whose window has closed: they stop at its edge; see `Cell.reach`."""
+        """Cut at the edge."""
         return done._replace(conductance=done.conductance.clamp(*cell.reach(worn)))
+
+    def stuck(self, cell: Cell, level: Shaped[Tensor, "*n"], done: Programmed) -> Programmed:
+        """The same: nobody looks."""
+        return done
 
     def program(
         self,
-        cell: LandingCell | PulsedCell,
+        cell: Cell,
         level: Shaped[Tensor, "*#n"],
         traits: Traits,
         noise: Noise,
         present: Present | None = None,
     ) -> Programmed:
-        """Program `level` (...) once; all results are (...).
-
-        `present` (...) is for cells that remember; None: they were never programmed.
-        """
+        """One pulse or one blind burst a cell."""
         z = noise.normal()
         if isinstance(cell, LandingCell):
             g = cell.draw(z, level, traits, corrected=False)
             pulses = torch.ones_like(g, dtype=torch.int32)
         else:
+            assert isinstance(cell, PulsedCell)
             present = present or _unformed(cell, z)
             believed, target = (cell.nominal(x).to(z) for x in (present.level, level))
             burst = cell.pulses_to(target, believed, self.assumes)
@@ -95,7 +166,7 @@ class OpenLoop(Config):
         return Programmed(g, pulses, torch.zeros_like(pulses))
 
 
-class Verify(Config):
+class Verify(Programming):
     """Program-and-verify: pulse, read, repeat until the read is within tolerance.
 
     On a landing cell the first attempt carries the device's offset; its read tells the controller,
@@ -121,7 +192,7 @@ class Verify(Config):
     """Read a landing cell before its first pulse, and leave it alone if it is within tolerance."""
 
     def most_pulses(self, cell: Cell) -> int:
-        """Most pulses that one event spends on a cell."""
+        """Those of all attempts."""
         return self.max_pulses * cell.burst
 
     @property
@@ -129,40 +200,39 @@ class Verify(Config):
         """Reads tell whether to go on."""
         return True
 
+    def needs_present(self, cell: Cell) -> bool:
+        """Where cells remember, or are read first."""
+        return cell.remembers or self.read_first
+
     def mean(self, cell: Cell, level: Shaped[Tensor, "*n"]) -> Float[Tensor, "*n"]:
-        """Expected conductance of cells programmed to `level` (...) [S]: the verified target."""
+        """The verified target; that of the cell where one attempt is all."""
         return cell.mean(level) if self.max_pulses == 1 else cell.nominal(level)
 
     def program(
         self,
-        cell: LandingCell | PulsedCell,
+        cell: Cell,
         level: Shaped[Tensor, "*#n"],
         traits: Traits,
         noise: Noise,
         present: Present | None = None,
     ) -> Programmed:
-        """Program `level` (...) until verified; all results are (...).
-
-        `present` (...) is for cells that remember; None: they were never programmed.
-        """
+        """In closed form on landing cells, attempt by attempt on pulsed ones."""
         if isinstance(cell, LandingCell):
             done = self._landing(cell, level, traits, noise)
             if self.read_first and present is not None:
                 return self._kept(cell, level, present, done)
             return done
+        assert isinstance(cell, PulsedCell)
         return self._approach(cell, level, traits, noise, present)
 
     def within(
         self,
-        cell: LandingCell | PulsedCell,
+        cell: Cell,
         level: Shaped[Tensor, "*#n"],
         done: Programmed,
         worn: Float[Tensor, "*n"],
     ) -> Programmed:
-        """`done` on cells whose window has closed: they stop at its edge; see `Cell.reach`.
-
-        A target beyond tolerance of the edge takes all attempts.
-        """
+        """Cut at the edge; a target beyond tolerance of the edge takes all attempts."""
         low, high = cell.reach(worn)
         g = done.conductance.clamp(low, high)
         nominal = cell.nominal(level).to(g).expand(g.shape)
@@ -175,14 +245,18 @@ class Verify(Config):
             torch.where(hopeless, reads, done.reads),
         )
 
-    def on_stuck(
-        self, cell: LandingCell | PulsedCell, level: Tensor, g: Tensor
-    ) -> tuple[Tensor, Tensor]:
+    def stuck(self, cell: Cell, level: Shaped[Tensor, "*n"], done: Programmed) -> Programmed:
+        """All attempts, unless the first read finds them where they should be."""
+        g = done.conductance
+        return Programmed(g, *self.on_stuck(cell, level, g))
+
+    def on_stuck(self, cell: Cell, level: Tensor, g: Tensor) -> tuple[Tensor, Tensor]:
         """Pulses and reads (n,) spent on cells that stay at g (n,) [S], whatever is tried."""
         near = (cell.nominal(level) - g).abs() <= self.tolerance * cell.step
         if isinstance(cell, LandingCell):
             least, each = 1 - int(self.read_first), 1
         else:
+            assert isinstance(cell, PulsedCell)
             least, each = 0, cell.pulses_to(cell.nominal(level), g).abs().clamp(min=1)
         pulses = torch.where(near, least, self.max_pulses * each)
         reads = torch.where(near, 1, self.max_pulses + int(self.read_first))
@@ -284,6 +358,3 @@ class Verify(Config):
 def _unformed(cell: Cell, z: Float[Tensor, "*n"]) -> Present:
     """Cells that were never programmed, one for each number of z."""
     return Present(torch.full_like(z, cell.window[0]), torch.zeros_like(z))
-
-
-Programming = OpenLoop | Verify
