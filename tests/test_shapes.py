@@ -7,22 +7,21 @@ import pytest
 import torch
 from jaxtyping import TypeCheckError
 
-from mho.hardware.mapping import Differential
+from mho.hardware.mapping import level_index, mapping
 from mho.hardware.tiling import Tiling
-from mho.learning.compare import positions_apart
 from mho.learning.layers.layer import memristive_layers
-from mho.learning.layers.quantizer import level_index
 from mho.physics import Spread
 
 
 def test_dimensions_of_one_name_agree() -> None:
-    assert positions_apart(torch.zeros(2, 3), torch.ones(2, 3), 0.5, 1.0)[0].shape == (6,)
-    with pytest.raises(TypeCheckError, match="target"):
-        positions_apart(torch.zeros(2, 3), torch.zeros(3, 2), 0.5, 1.0)
+    tiling = Tiling(in_features=3, out_features=2, tile=(4, 8), mapping=mapping("differential"))
+    assert tiling.most_in_rows(torch.tensor([0, 5]), torch.ones(1, 2, dtype=torch.int32)) == 2
+    with pytest.raises(TypeCheckError, match="events"):
+        tiling.most_in_rows(torch.tensor([0, 5]), torch.ones(1, 3, dtype=torch.int32))
 
 
 def test_a_dimension_given_by_the_object_is_held() -> None:
-    tiling = Tiling(in_features=3, out_features=2, tile=(4, 8), mapping=Differential())
+    tiling = Tiling(in_features=3, out_features=2, tile=(4, 8), mapping=mapping("differential"))
     assert tiling.cut(torch.zeros(5, 2, 3), 0.0).shape == (5, 1, 3, 2)
     with pytest.raises(TypeCheckError, match="matrix"):
         tiling.cut(torch.zeros(5, 3, 2), 0.0)

@@ -19,6 +19,7 @@ from torch import Tensor
 from mho import Hardware
 from mho.hardware import Crossbar, Tiling, mapping
 from mho.hardware.crossbar import WORN
+from mho.hardware.programming import program_all
 from mho.physics import (
     Device,
     GeneratorNoise,
@@ -532,7 +533,7 @@ def test_every_cell_works_on_chips_and_wears_by_its_pulses(cell: Device) -> None
     for _ in range(6):
         before = {k: chips.get_buffer(k).clone() for k in ("pulses", "writes", "conductance")}
         worn = chips.fault == WORN
-        chips.program(torch.randint(cell.states, chips.tiling.shape, generator=generator))
+        program_all(chips, torch.randint(cell.states, chips.tiling.shape, generator=generator))
         assert (chips.pulses >= before["pulses"]).all()
         assert (chips.writes >= before["writes"]).all()
         assert torch.equal(chips.conductance[worn], before["conductance"][worn])

@@ -7,19 +7,21 @@ import pytest
 import torch
 from torch import Tensor
 
+from builders import program_one
 from mho import Hardware
-from mho.hardware import MAPPINGS, Copies, Crossbar, Mapping, Sliced, Tiling, mapping
+from mho.hardware import MAPPINGS, Crossbar, Mapping, Tiling, mapping
+from mho.hardware.programming import program_all
 from mho.physics import MultiLevel
 
 STATES = (2, 3, 4, 9, 16, 33)
 COPIES = (1, 2, 3)
-MEMBERS = MAPPINGS | {f"{n} x{k}": Copies(m, k) for n, m in MAPPINGS.items() for k in COPIES[1:]}
+MEMBERS = MAPPINGS | {f"{n} x{k}": m.copied(k) for n, m in MAPPINGS.items() for k in COPIES[1:]}
 
 RADICES = {2: (1, 2, 4), 3: (2, 3), 4: (2, 3), 9: (2,)}
 """Slices whose weight levels are few enough to try them all, by the levels of a cell."""
 SLICED = {
-    (f"{n} in {k} base {radix}", radix): Sliced(m, k, radix)
-    for n, m in (MAPPINGS | {"offset x2": Copies(mapping("offset"), 2)}).items()
+    (f"{n} in {k} base {radix}", radix): m.sliced(k, radix)
+    for n, m in (MAPPINGS | {"offset x2": mapping("offset").copied(2)}).items()
     for radix, slices in RADICES.items()
     for k in slices
 }
@@ -71,7 +73,7 @@ def test_own_cells_are_those_of_the_layout(cells: Mapping, states: int) -> None:
     level = cells.levels(index, n, states)
     columns = cells.columns(torch.arange(n), n)
     own = level[:, columns[:, : cells.cells_per_weight]]
-    assert torch.equal(cells.own(index, n, states), own)
+    assert torch.equal(cells.own_levels(index, n, states), own)
 
 
 @every_mapping
@@ -99,8 +101,8 @@ def test_flipping_its_own_cells_negates_a_weight(
     n, own = cells.weight_levels(states), cells.cells_per_weight
     index, flip = torch.arange(n), list(cells.flip)
     assert sorted(flip) == list(range(own))
-    negated = cells.own(n - 1 - index, n, states)
-    assert torch.equal(negated[:, flip], cells.own(index, n, states))
+    negated = cells.own_levels(n - 1 - index, n, states)
+    assert torch.equal(negated[:, flip], cells.own_levels(index, n, states))
     g = torch.rand(5, cells.columns(index, n).shape[1], generator=generator)
     flipped = torch.cat((g[:, :own][:, flip], g[:, own:]), dim=1)
     assert torch.equal(cells.combine(flipped, (0.0, 1.0)), -cells.combine(g, (0.0, 1.0)))
@@ -109,7 +111,7 @@ def test_flipping_its_own_cells_negates_a_weight(
 @pytest.mark.parametrize("name", MAPPINGS)
 def test_only_pairs_can_be_flipped(name: str) -> None:
     assert (mapping(name).flip is not None) == (name == "differential")
-    assert (Copies(mapping(name), 2).flip is not None) == (name == "differential")
+    assert (mapping(name).copied(2).flip is not None) == (name == "differential")
 
 
 @pytest.mark.parametrize("slices", [1, 3])
@@ -125,11 +127,11 @@ def test_incremental_writes_give_what_full_programming_gives(
     before, after = torch.randint(n, (2, 7, 11), generator=generator)
     full, incremental = (Crossbar(tiling, hardware, range(2), seed=3) for _ in range(2))
     for xb, index in ((full, after), (incremental, before)):
-        xb.program(tiling.mapping.levels(tiling.cut(index, 0), n, cell.states))
+        program_all(xb, tiling.mapping.levels(tiling.cut(index, 0), n, cell.states))
     changed = (after != before).flatten().nonzero().squeeze(1)
     cells = tiling.cells(changed)[:, : tiling.mapping.cells_per_weight]
-    levels = tiling.mapping.own(after.flatten()[changed], n, cell.states)
-    incremental.write(cells.flatten(), levels.flatten())
+    levels = tiling.mapping.own_levels(after.flatten()[changed], n, cell.states)
+    program_one(incremental, cells.flatten(), levels.flatten())
     assert torch.equal(incremental.level, full.level)
     assert torch.equal(incremental.conductance, full.conductance)
     sparse = incremental.signed_at(tiling.cells(torch.arange(77)))
@@ -140,29 +142,29 @@ def test_incremental_writes_give_what_full_programming_gives(
 def test_the_parts_add_up_to_the_whole(cells: Mapping, generator: torch.Generator) -> None:
     cols, window = 5, (1e-6, 9e-5)
     g = torch.rand(2, 4, cells.width(cols), generator=generator, dtype=torch.float64) * 1e-4
-    parts = cells.parts(g, cols, window)
+    parts = cells.fold_digits(g, cols, window)
     whole = sum(f * part for f, part in zip(cells.factors, parts, strict=True))
     torch.testing.assert_close(whole, cells.fold(g, cols, window), rtol=1e-12, atol=0)
     assert sum(cells.factors) == pytest.approx(1.0)
     ratios = [b / a for a, b in pairwise(cells.factors)]
-    assert ratios == pytest.approx([cells.radix if isinstance(cells, Sliced) else 1] * len(ratios))
+    assert ratios == pytest.approx([cells.radix or 1] * len(ratios))
     columns = cells.columns(torch.arange(cols), cols)
-    for sparse, part in zip(cells.combine_parts(g[..., columns], window), parts, strict=True):
+    for sparse, part in zip(cells.combine_digits(g[..., columns], window), parts, strict=True):
         assert torch.equal(sparse, part)
     noise = torch.randn(100_000, cells.width(1), generator=generator)
-    for part in cells.parts(noise, 1, (0.0, 0.0)):
+    for part in cells.fold_digits(noise, 1, (0.0, 0.0)):
         assert part.var().item() == pytest.approx(cells.part_variance, rel=0.03)
 
 
 def test_slices_hold_the_digits_of_the_magnitude() -> None:
-    cells = Sliced(mapping("differential"), 4, 4)  # 8 bits on cells of 2
+    cells = mapping("differential").sliced(4, 4)  # 8 bits on cells of 2
     assert cells.weight_levels(4) == 511
-    own = cells.own(torch.tensor([255 + 0b11_01_00_10, 255 - 0b00_01_10_11]), 511, 4)
+    own = cells.own_levels(torch.tensor([255 + 0b11_01_00_10, 255 - 0b00_01_10_11]), 511, 4)
     assert own.view(2, 4, 2)[0].tolist() == [[0b10, 0], [0b00, 0], [0b01, 0], [0b11, 0]]
     assert own.view(2, 4, 2)[1].tolist() == [[0, 0b11], [0, 0b10], [0, 0b01], [0, 0b00]]
-    plain = Sliced(mapping("single"), 4, 4)
+    plain = mapping("single").sliced(4, 4)
     assert plain.weight_levels(4) == 256
-    assert plain.own(torch.tensor([0b11_01_00_10]), 256, 4).tolist() == [[2, 0, 1, 3]]
+    assert plain.own_levels(torch.tensor([0b11_01_00_10]), 256, 4).tolist() == [[2, 0, 1, 3]]
     with pytest.raises(ValueError, match="cell levels of a sliced weight = 5: allowed is the radi"):
         cells.weight_levels(5)
 

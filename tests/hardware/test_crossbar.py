@@ -7,10 +7,11 @@ import torch
 from scipy import stats
 from torch import Tensor
 
+from builders import program_one
 from mho import Hardware, MultiLevel, OpenLoop, PulseResponse, Verify
 from mho.hardware import MAPPINGS, Crossbar, Tiling, mapping
 from mho.hardware.crossbar import HEALTHY, STUCK_OFF, STUCK_ON, WORN
-from mho.hardware.event import write_together
+from mho.hardware.programming import program_all, program_cells
 
 PLAIN = MultiLevel(g_min=10e-6, g_max=90e-6, levels=5)
 NOISY = PLAIN.replace(sigma=(12e-6,), device_spread=0.05)
@@ -77,9 +78,9 @@ def some_cells(xb: Crossbar, n: int, generator: torch.Generator) -> tuple[Tensor
 
 def history(xb: Crossbar, generator: torch.Generator, events: int = 6) -> None:
     """A life: one full programming, then sparse writes."""
-    xb.program(random_levels(xb, generator))
+    program_all(xb, random_levels(xb, generator))
     for n in range(1, events):
-        xb.write(*some_cells(xb, 5 * n, generator))
+        program_one(xb, *some_cells(xb, 5 * n, generator))
 
 
 def assert_same(one: Crossbar, two: Crossbar, chip: int | None = None) -> None:
@@ -109,30 +110,30 @@ def test_chip_k_is_the_same_chip_whatever_else_is_simulated(device: Device, name
 def test_chips_seeds_and_events_differ() -> None:
     one, other = crossbar(seed=5), crossbar(seed=6)
     for xb in (one, other):
-        xb.program(torch.full(xb.tiling.shape, 2))
+        program_all(xb, torch.full(xb.tiling.shape, 2))
     assert not torch.equal(one.trait_offset[0], one.trait_offset[1])
     assert not torch.equal(one.conductance[0], one.conductance[1])
     assert not torch.equal(one.conductance, other.conductance)
     before = one.conductance.clone()
-    one.program(torch.full(one.tiling.shape, 3))
-    one.program(torch.full(one.tiling.shape, 2))
+    program_all(one, torch.full(one.tiling.shape, 3))
+    program_all(one, torch.full(one.tiling.shape, 2))
     assert (one.conductance != before).double().mean() > 0.99
 
 
 def test_writes_counted_are_cells_changed(generator: torch.Generator) -> None:
     xb = crossbar()
     first = random_levels(xb, generator)
-    xb.program(first)
+    program_all(xb, first)
     assert (xb.writes == 1).all()
     second = torch.where(torch.rand(first.shape, generator=generator) < 0.3, first.roll(1), first)
     changed = (second != first).expand_as(xb.writes)
     before = xb.writes.clone(), xb.pulses.clone(), xb.conductance.clone()
-    xb.program(second)
+    program_all(xb, second)
     assert torch.equal(xb.writes - before[0], changed.int())
     assert ((xb.pulses - before[1]) > 0).eq(changed).all()
     assert torch.equal(xb.conductance[~changed], before[2][~changed])
     assert torch.equal(xb.level, second.short())
-    xb.program(second)  # nothing differs: nothing happens
+    program_all(xb, second)  # nothing differs: nothing happens
     assert int((xb.writes - before[0]).sum()) == int(changed.sum())
 
 
@@ -140,7 +141,7 @@ def test_a_level_of_minus_one_leaves_the_cell_alone(generator: torch.Generator) 
     xb = crossbar()
     levels = random_levels(xb, generator)
     levels[:, 0] = -1
-    xb.program(levels)
+    program_all(xb, levels)
     assert (xb.level[:, 0] == -1).all()
     assert (xb.conductance[:, :, 0] == 0).all()
     assert (xb.writes[:, :, 0] == 0).all()
@@ -151,11 +152,11 @@ def test_a_level_of_minus_one_leaves_the_cell_alone(generator: torch.Generator) 
 def test_wear_only_grows(device: MultiLevel, generator: torch.Generator) -> None:
     xb = crossbar(device)
     names = ("writes", "pulses", "set_pulses")
-    xb.program(random_levels(xb, generator))
+    program_all(xb, random_levels(xb, generator))
     for _ in range(25):
         before = {name: xb.get_buffer(name).clone() for name in names}
         fault = xb.fault.clone()
-        xb.write(*some_cells(xb, 30, generator))
+        program_one(xb, *some_cells(xb, 30, generator))
         assert all((xb.get_buffer(name) >= before[name]).all() for name in names)
         assert torch.equal(xb.fault[fault != HEALTHY], fault[fault != HEALTHY])
         assert (xb.pulses >= xb.writes).all()
@@ -165,22 +166,22 @@ def test_wear_only_grows(device: MultiLevel, generator: torch.Generator) -> None
 def test_set_pulses_are_those_that_raise_a_level(generator: torch.Generator) -> None:
     xb = crossbar(programming=OpenLoop())
     first = random_levels(xb, generator)
-    xb.program(first)
+    program_all(xb, first)
     expected = int((first > 0).sum())  # a new cell rests at the lowest level
     for n in (3, 40, 17):
         cells, levels = some_cells(xb, n, generator)
         expected += int((levels > xb.level.flatten()[cells]).sum())
-        xb.write(cells, levels)
+        program_one(xb, cells, levels)
     assert xb.set_pulses.tolist() == [expected, expected]
 
 
 def test_set_pulses_count_every_attempt() -> None:
     xb = crossbar(programming=Verify(tolerance=0.1))
-    xb.program(torch.full(xb.tiling.shape, 2))
+    program_all(xb, torch.full(xb.tiling.shape, 2))
     assert (xb.pulses > 1).any()
     up = xb.pulses.flatten(1).sum(1)
     assert torch.equal(xb.set_pulses, up)
-    xb.program(torch.full(xb.tiling.shape, 1))
+    program_all(xb, torch.full(xb.tiling.shape, 1))
     assert torch.equal(xb.set_pulses, up)
 
 
@@ -194,7 +195,7 @@ def test_stuck_cells_never_move(generator: torch.Generator) -> None:
         assert abs(counted - share * n) < 5 * math.sqrt(n * share * (1 - share))
     fault = xb.fault.clone()
     for _ in range(4):
-        xb.program(random_levels(xb, generator))
+        program_all(xb, random_levels(xb, generator))
         for kind, g in stuck.items():
             assert torch.equal(
                 xb.conductance[fault == kind], torch.full((), g).expand(int((fault == kind).sum()))
@@ -205,12 +206,12 @@ def test_stuck_cells_never_move(generator: torch.Generator) -> None:
 def test_a_stuck_cell_costs_all_attempts_unless_it_stands_where_it_should() -> None:
     scheme = Verify(tolerance=0.3, max_pulses=9)
     xb = crossbar(BROKEN.replace(stuck_off=0.5, stuck_on=0.5), programming=scheme)
-    xb.program(torch.zeros(xb.tiling.shape, dtype=torch.int64))
+    program_all(xb, torch.zeros(xb.tiling.shape, dtype=torch.int64))
     assert (xb.pulses[xb.fault == STUCK_OFF] == 1).all()  # it lands within tolerance at once
     assert (xb.pulses[xb.fault == STUCK_ON] == 9).all()
     assert torch.equal(xb.reads, xb.pulses.flatten(1).sum(1))
     pulsed = crossbar(UNEVEN.replace(stuck_off=0.5, stuck_on=0.5), programming=scheme)
-    pulsed.program(torch.full(pulsed.tiling.shape, UNEVEN.levels - 1))
+    program_all(pulsed, torch.full(pulsed.tiling.shape, UNEVEN.levels - 1))
     assert (pulsed.pulses[pulsed.fault == STUCK_ON] == 0).all()  # read, found right, left alone
     far = pulsed.pulses[pulsed.fault == STUCK_OFF]
     assert (far == 9 * 60).all()  # from the bottom to the top, nine times
@@ -228,7 +229,7 @@ def test_a_cell_freezes_when_its_endurance_is_spent(
     kept = torch.zeros(xb.pulses.shape)
     for _ in range(25):
         alive = xb.conductance.clone()
-        xb.write(*some_cells(xb, xb.level.numel() // 2, generator))
+        program_one(xb, *some_cells(xb, xb.level.numel() // 2, generator))
         assert torch.equal(xb.conductance[frozen], kept[frozen])
         spent = xb.pulses >= stands
         assert torch.equal(xb.fault == WORN, spent)
@@ -254,11 +255,11 @@ def test_sparse_and_dense_writes_land_alike(
         crossbar(chips=range(60), seed=seed, programming=programming) for seed in (1, 2)
     )
     target = random_levels(dense, generator)
-    dense.program(target)
-    sparse.program((target + 1) % 5)
+    program_all(dense, target)
+    program_all(sparse, (target + 1) % 5)
     order = torch.randperm(target.numel(), generator=generator)
     for cells in order.split(7):
-        sparse.write(cells, target.flatten()[cells])
+        program_one(sparse, cells, target.flatten()[cells])
     assert torch.equal(dense.level, sparse.level)
     for level in range(5):
         there = target == level
@@ -270,11 +271,11 @@ def test_sparse_and_dense_writes_land_alike(
 
 def test_cells_not_addressed_stay_bit_identical(generator: torch.Generator) -> None:
     xb = crossbar(BROKEN)
-    xb.program(random_levels(xb, generator))
+    program_all(xb, random_levels(xb, generator))
     cells, levels = some_cells(xb, 13, generator)
     names = ("conductance", "fault", "writes", "pulses")
     before = {name: xb.get_buffer(name).clone() for name in names}
-    xb.write(cells, levels)
+    program_one(xb, cells, levels)
     others = torch.ones(xb.level.numel(), dtype=torch.bool)
     others[cells] = False
     for name in names:
@@ -289,7 +290,7 @@ def test_cells_that_do_not_exist_are_refused_and_nothing_is_programmed(
 ) -> None:
     xb = crossbar(PLAIN, programming=scheme)
     with pytest.raises(IndexError):
-        xb.write(torch.tensor([0, xb.level.numel() + beyond]), torch.tensor([1, 2]))
+        program_one(xb, torch.tensor([0, xb.level.numel() + beyond]), torch.tensor([1, 2]))
     assert (xb.level == -1).all()
     assert not xb.writes.any()
 
@@ -305,18 +306,18 @@ def test_writing_together_is_writing_one_after_another(device: Device) -> None:
     for crossbars in (together, apart):
         generator = torch.Generator().manual_seed(3)
         for xb in crossbars:
-            xb.program(random_levels(xb, generator))
+            program_all(xb, random_levels(xb, generator))
         for round_ in range(8):
             wanted = [(xb, *some_cells(xb, 8 * (k != round_ % 3), generator))
                       for k, xb in enumerate(crossbars)]  # fmt: skip
             if crossbars is together:
-                write_together(wanted)
+                program_cells(wanted)
             else:
                 for xb, cells, levels in wanted:
-                    xb.write(cells, levels)
+                    program_one(xb, cells, levels)
     for one, other in zip(together, apart, strict=True):
         assert_same(one, other)
-    write_together([])
+    program_cells([])
 
 
 def test_chips_of_different_kinds_can_be_written_together(generator: torch.Generator) -> None:
@@ -326,9 +327,9 @@ def test_chips_of_different_kinds_can_be_written_together(generator: torch.Gener
 
     together, apart = pair(), pair()
     wanted = [some_cells(xb, 9, generator) for xb in together]
-    write_together([(xb, *want) for xb, want in zip(together, wanted, strict=True)])
+    program_cells([(xb, *want) for xb, want in zip(together, wanted, strict=True)])
     for xb, want in zip(apart, wanted, strict=True):
-        xb.write(*want)
+        program_one(xb, *want)
     for one, other in zip(together, apart, strict=True):
         assert_same(one, other)
 
@@ -338,11 +339,11 @@ def test_state_comes_back_with_counters_and_faults() -> None:
     two = crossbar(FRAIL, seed=6, chips=range(2))
     generator = torch.Generator().manual_seed(2)
     history(one, generator, events=12)
-    one.inputs, one.vectors = 7, 77
+    one.counts.inputs, one.counts.vectors = 7, 77
     assert (one.fault == WORN).any()
     two.load_state_dict(one.state_dict())
     assert_same(one, two)
-    assert (two.seed, two.inputs, two.vectors, two.programmings) == (5, 7, 77, one.programmings)
+    assert (two.seed, two.counts) == (5, one.counts)
     assert two.chips == one.chips == range(3, 5)
     for xb in (one, two):  # and they live on alike: same noise, same endurance
         history(xb, torch.Generator().manual_seed(4), events=12)
@@ -400,7 +401,7 @@ def test_pulses_move_a_cell_from_where_it_stands(generator: torch.Generator) -> 
     xb = crossbar(even, programming=OpenLoop())
     path = [random_levels(xb, generator) for _ in range(3)]
     for levels in path:
-        xb.program(levels)
+        program_all(xb, levels)
     expected = (10e-6 + 20e-6 * path[-1]).expand_as(xb.conductance)
     torch.testing.assert_close(xb.conductance, expected.float(), rtol=1e-5, atol=0)
     moves = zip([torch.zeros_like(path[0]), *path[:-1]], path, strict=True)
@@ -410,7 +411,7 @@ def test_pulses_move_a_cell_from_where_it_stands(generator: torch.Generator) -> 
 
 def test_a_blind_burst_on_a_stuck_cell_is_no_longer_than_on_any_other() -> None:
     xb = crossbar(PULSED.replace(stuck_off=0.3, endurance=None), programming=OpenLoop())
-    xb.program(torch.full(xb.tiling.shape, 2))
+    program_all(xb, torch.full(xb.tiling.shape, 2))
     assert (xb.fault == STUCK_OFF).any()
     assert (xb.pulses == 50).all()
 
@@ -438,9 +439,9 @@ def test_row_pulses_are_those_of_the_slowest_cell_of_each_row(
     def event(n: int | None) -> None:
         before, so_far = xb.pulses.clone(), xb.row_pulses.clone()
         if n is None:
-            xb.program(random_levels(xb, generator))
+            program_all(xb, random_levels(xb, generator))
         else:
-            xb.write(*some_cells(xb, n, generator))
+            program_one(xb, *some_cells(xb, n, generator))
         spent = xb.pulses - before
         expected.add_(torch.tensor(most_in_rows(spent)))
         assert torch.equal(xb.row_pulses, expected)
@@ -462,8 +463,8 @@ def test_row_reads_follow_the_pulses_of_cells_that_land(
     touched = 0
     for n in (3, 50, 11):
         cells, levels = some_cells(verified, n, generator)
-        verified.write(cells, levels)
-        blind.write(cells, levels)
+        program_one(verified, cells, levels)
+        program_one(blind, cells, levels)
         touched += (cells // verified.tiling.width).unique().numel()
     assert torch.equal(verified.row_reads, verified.row_pulses)
     assert torch.equal(verified.reads, verified.pulses.flatten(1).sum(1))
@@ -475,18 +476,18 @@ def test_cells_of_different_rows_save_nothing_and_those_of_one_row_all() -> None
     xb = crossbar(NOISY, programming=Verify(tolerance=0.1))
     width, rows = xb.tiling.width, xb.tiling.tiles * xb.tiling.rows
     column = torch.arange(rows) * width + 1
-    xb.write(column, torch.full((rows,), 3))
+    program_one(xb, column, torch.full((rows,), 3))
     assert torch.equal(xb.row_pulses, xb.pulses.flatten(1).sum(1))
     assert torch.equal(xb.row_reads, xb.reads)
     before, pulses = xb.row_pulses.clone(), xb.pulses.clone()
-    xb.write(width * 2 + torch.arange(width), torch.full((width,), 2))
+    program_one(xb, width * 2 + torch.arange(width), torch.full((width,), 2))
     longest = (xb.pulses - pulses).flatten(1).amax(1)
     assert torch.equal(xb.row_pulses - before, longest)
 
 
 def test_a_row_waits_for_its_stuck_cell(generator: torch.Generator) -> None:
     xb = crossbar(UNEVEN, chips=range(4), programming=Verify(tolerance=0.4, max_pulses=7))
-    xb.program(random_levels(xb, generator))
+    program_all(xb, random_levels(xb, generator))
     off = (xb.conductance - UNEVEN.nominal(xb.level)).abs() > 0.4 * UNEVEN.step
     stuck_rows = ((xb.fault != HEALTHY) & off).any(-1)
     assert (xb.row_pulses >= 7 * stuck_rows.flatten(1).sum(1)).all()
@@ -500,8 +501,8 @@ def test_a_row_waits_for_its_stuck_cell(generator: torch.Generator) -> None:
 def test_verified_pulses_bring_healthy_cells_near(generator: torch.Generator) -> None:
     xb = crossbar(UNEVEN.replace(pulses=200), chips=range(4))
     for _ in range(4):
-        xb.program(random_levels(xb, generator))
-        xb.write(*some_cells(xb, 30, generator))
+        program_all(xb, random_levels(xb, generator))
+        program_one(xb, *some_cells(xb, 30, generator))
         error = (xb.conductance - UNEVEN.nominal(xb.level)).abs() / UNEVEN.step
         assert (error[xb.fault == HEALTHY] <= 0.3).double().mean() > 0.99
 
@@ -520,11 +521,11 @@ def test_blind_bursts_are_exact_where_the_controller_knows_the_device() -> None:
 
 def test_a_blind_write_to_the_level_believed_moves_nothing(generator: torch.Generator) -> None:
     xb = crossbar(UNEVEN, programming=OpenLoop())
-    xb.program(random_levels(xb, generator))
+    program_all(xb, random_levels(xb, generator))
     before, writes = xb.conductance.clone(), xb.writes.clone()
     pulses, row_pulses = xb.pulses.clone(), xb.row_pulses.clone()
     cells = torch.arange(40)
-    xb.write(cells, xb.level.flatten()[cells])
+    program_one(xb, cells, xb.level.flatten()[cells])
     assert torch.equal(xb.conductance, before)
     assert torch.equal(xb.pulses, pulses)
     assert torch.equal(xb.row_pulses, row_pulses)
@@ -540,7 +541,7 @@ def test_reading_back_counts_its_cells_and_sees_the_noise_of_one_read(
 ) -> None:
     device = NOISY.replace(read_noise=0.05)
     xb = crossbar(device, chips=range(3), shape=(60, 50), name=name)
-    xb.program(random_levels(xb, generator))
+    program_all(xb, random_levels(xb, generator))
     cells = xb.tiling.cells(torch.arange(3000))
     state = {k: v.clone() for k, v in xb.state_dict().items()}
     once = xb.read_back(cells)
@@ -557,7 +558,7 @@ def test_reading_back_counts_its_cells_and_sees_the_noise_of_one_read(
     for chip in error:
         assert chip.std().item() == pytest.approx(sigma, rel=5 / 6000**0.5)
         assert chip.mean().abs() < 5 * sigma / 3000**0.5
-    xb.write(*some_cells(xb, 1, generator))
+    program_one(xb, *some_cells(xb, 1, generator))
     later = xb.read_back(cells) - xb.signed_at(cells)
     streams = torch.cat([error, later])
     apart = torch.corrcoef(streams / sigma) - torch.eye(6)
@@ -571,7 +572,7 @@ def test_reading_back_counts_its_cells_and_sees_the_noise_of_one_read(
 
 def test_a_quiet_read_is_the_conductance(generator: torch.Generator) -> None:
     xb = crossbar(NOISY)
-    xb.program(random_levels(xb, generator))
+    program_all(xb, random_levels(xb, generator))
     cells = xb.tiling.cells(torch.arange(9))
     assert torch.equal(xb.read_back(cells), xb.signed_at(cells))
     assert xb.read_back(cells[:0]).shape == (2, 0)

@@ -56,7 +56,7 @@ def arrays(net: nn.Module) -> Crossbar:
 def energy(net: nn.Module) -> Tensor:
     """Squared error of each chip (chips,), from what its levels give on average."""
     layer = net.net
-    error = (layer.effective - layer.expected()) / (layer.scale * 80e-6)
+    error = (layer.effective - layer.store.expected()) / (layer.store.scale * 80e-6)
     return error.double().square().sum((1, 2))
 
 
@@ -296,7 +296,7 @@ def test_the_survey_is_written_read_and_counted(programming: OpenLoop | mho.Veri
     device = STUCK.replace(sigma=(8e-6,))
     net = network(hardware(device, Placement(), programming=programming))
     xb, used = arrays(net), arrays(net).tiling.used()
-    assert (xb.surveys, xb.programmings) == (2, 3)
+    assert (xb.counts.surveys, xb.counts.programmings) == (2, 3)
     # A cell that is to rest at the lowest level is there already after the survey.
     assert torch.equal(xb.writes, (2 + (xb.level > 0).int()).expand_as(xb.writes))
     assert (xb.writes[:, ~used] == 2).all()
@@ -349,7 +349,7 @@ def test_writes_go_on_as_on_any_chip(name: str, copies: int, generator: torch.Ge
             layer.weight.copy_(torch.randn(10, 17, generator=generator) / 4)
         mho.write(net)
         torch.testing.assert_close(layer.effective, layer.target.expand(3, 10, 17))
-    assert arrays(net).surveys == 2
+    assert arrays(net).counts.surveys == 2
 
 
 def test_state_comes_back_and_nothing_is_placed_again(generator: torch.Generator) -> None:
@@ -370,13 +370,13 @@ def test_state_comes_back_and_nothing_is_placed_again(generator: torch.Generator
         assert torch.equal(arrays(one).trait_offset, traits)
         for name, value in arrays(one).named_buffers():
             assert torch.equal(value, arrays(other).get_buffer(name)), name
-    assert arrays(one).surveys == arrays(other).surveys == 2
+    assert arrays(one).counts.surveys == arrays(other).counts.surveys == 2
 
 
 def test_a_survey_that_may_move_nothing_moves_nothing() -> None:
     plain, surveyed = (arrays(network(hardware(FRAIL, p))) for p in (None, NOTHING))
     assert torch.equal(surveyed.trait_offset, plain.trait_offset)
-    assert surveyed.surveys == 2
+    assert surveyed.counts.surveys == 2
 
 
 def test_convolutions_are_placed_too(generator: torch.Generator) -> None:

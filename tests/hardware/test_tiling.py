@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mho.hardware import MAPPINGS, Copies, Tiling, mapping
+from mho.hardware import MAPPINGS, Mapping, Tiling, mapping
 
 sizes = st.integers(1, 40) | st.sampled_from([1, 2, 31, 37, 97, 128, 129])
 tilings = st.builds(
@@ -13,7 +13,7 @@ tilings = st.builds(
     in_features=sizes,
     out_features=sizes,
     tile=st.tuples(st.integers(1, 40), st.integers(9, 40)),
-    mapping=st.builds(Copies, st.sampled_from(list(MAPPINGS.values())), st.integers(1, 3))
+    mapping=st.builds(Mapping.copied, st.sampled_from(list(MAPPINGS.values())), st.integers(1, 3))
     | st.sampled_from(list(MAPPINGS.values())),
 )
 
@@ -75,7 +75,7 @@ def test_an_image_sits_on_full_tiles() -> None:
     [("differential", 1, 2), ("offset", 1, 3), ("single", 64, 64), ("offset", 5, 15)],
 )
 def test_a_tile_that_holds_no_weight_is_refused(name: str, copies: int, least: int) -> None:
-    cells = Copies(mapping(name), copies)
+    cells = mapping(name).copied(copies)
     message = (
         rf"Hardware\.tile columns = {least - 1}: allowed is at least {least}, the cells of one"
     )

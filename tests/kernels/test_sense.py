@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import mho
+from mho import kernels
 from mho.hardware.converters import Converter
 from mho.hardware.sensing import row_size
 from mho.hardware.streams import key
@@ -17,7 +18,6 @@ from mho.kernels.normal import normals
 from mho.learning.layers.conv import MemristiveConv2d
 from mho.learning.layers.layer import memristive_layers
 
-READERS = ("hardware.converters", "hardware.sensing", "learning.conv")
 CELL = mho.MultiLevel(g_min=10e-6, g_max=90e-6, levels=4, sigma=(2e-6,), device_spread=0.02)
 LAYERS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
     "linear": (lambda: nn.Linear(23, 6), (6, 23)),
@@ -34,12 +34,6 @@ WAYS: dict[str, dict[str, Any]] = {
     "sliced": {"slices": 3, "coverage": 0.9},
     "exact": {"dac_bits": None, "adc_bits": None},
 }
-
-
-def in_torch(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have layers read without kernels."""
-    for module in READERS:
-        monkeypatch.setattr(f"mho.{module}.native", lambda *tensors: False)
 
 
 def passes(which: str, hardware: mho.Hardware, chips: int | None) -> list[Tensor]:
@@ -61,13 +55,14 @@ def passes(which: str, hardware: mho.Hardware, chips: int | None) -> list[Tensor
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("which", LAYERS)
 def test_a_layer_is_the_same_compiled_and_in_torch(
-    which: str, way: str, adc_per_tile: bool, chips: int | None, monkeypatch: pytest.MonkeyPatch
+    which: str, way: str, adc_per_tile: bool, chips: int | None
 ) -> None:
     options = {"dac_bits": 5, "adc_bits": 5, "adc_per_tile": adc_per_tile} | WAYS[way]
     hardware = mho.Hardware(device=CELL, tile=(7, 24), programming=mho.OpenLoop(), **options)
     compiled = passes(which, hardware, chips)
-    in_torch(monkeypatch)
-    for one, two in zip(compiled, passes(which, hardware, chips), strict=True):
+    with kernels.off():
+        in_torch = passes(which, hardware, chips)
+    for one, two in zip(compiled, in_torch, strict=True):
         torch.testing.assert_close(one, two, rtol=1e-6, atol=1e-6)
 
 
@@ -108,7 +103,7 @@ def test_sizes_of_patches_are_those_of_a_convolution(which: str) -> None:
     if plain.padding_mode != "zeros":
         x = F.pad(x, (1, 1, 1, 1), mode=plain.padding_mode)
         expected = F.conv2d(x.square(), ones, None, plain.stride, 0, plain.dilation).sqrt()
-    torch.testing.assert_close(layer._input_size(x), expected)
+    torch.testing.assert_close(layer.reading.product.input_size(x), expected)
 
 
 def test_sizes_of_rows_are_their_norms() -> None:
@@ -124,11 +119,13 @@ def test_noise_of_a_read_is_the_stream_of_its_chip(which: str) -> None:
     (layer,) = memristive_layers(net).values()
     x = torch.randn(shape)
     with torch.no_grad():
-        z = net(x) - layer._product(x, layer.effective[0]) - layer._along_columns(layer.bias)
-        z /= layer._input_size(x) * layer.full_scale * 0.05 * 2**0.5
+        product = layer.reading.product
+        bias = layer.bias.view(-1, *(1,) * (-1 - product.column_dim))
+        z = net(x) - product.columns(x, layer.effective[0], 1) - bias
+        z /= product.input_size(x) * layer.full_scale * 0.05 * 2**0.5
     expected = np.empty(z.numel(), np.float32)
     crossbar = layer.crossbar
-    normals(expected, np.uint64(key(crossbar.seed, 0, "read", crossbar.vectors)), 0)
+    normals(expected, np.uint64(key(crossbar.seed, 0, "read", crossbar.counts.vectors)), 0)
     torch.testing.assert_close(z.flatten(), torch.from_numpy(expected), rtol=1e-3, atol=1e-4)
 
 

@@ -12,20 +12,20 @@ from mho.kernels.views import Views
 def test_views_share_the_memory_and_are_made_once() -> None:
     a, b = torch.zeros(3), torch.ones(2, 2, requires_grad=True)
     views = Views()
-    first = views([b, a])
+    first = views.of([b, a], list)
     first[1][0] = 5.0
     assert a.tolist() == [5.0, 0.0, 0.0]
-    assert views([b, a]) is first
+    assert views.of([b, a], list) is first
 
 
 def test_a_tensor_that_moves_gets_another_view() -> None:
     a, views = torch.zeros(3), Views()
-    first = views([a])
+    first = views.of([a], list)
     a.share_memory_()  # the same tensor elsewhere
-    assert views([a]) is not first
-    views([a])[0][1] = 7.0
+    assert views.of([a], list) is not first
+    views.of([a], list)[0][1] = 7.0
     assert a.tolist() == [0.0, 7.0, 0.0]
-    assert views([torch.ones(3)])[0].tolist() == [1.0, 1.0, 1.0]
+    assert views.of([torch.ones(3)], list)[0].tolist() == [1.0, 1.0, 1.0]
 
 
 @pytest.mark.parametrize(
@@ -34,19 +34,19 @@ def test_a_tensor_that_moves_gets_another_view() -> None:
 def test_there_are_none_where_kernels_cannot_work(other: torch.Tensor) -> None:
     a, count = torch.zeros(3), torch.zeros(3, dtype=torch.int16)
     views = Views()
-    assert views([a, count]) is not None
-    assert views([other, count]) is None
-    assert views([a, count]) is not None
+    assert views.of([a, count], list) is not None
+    assert views.of([other, count], list) is None
+    assert views.of([a, count], list) is not None
     seen = []
-    torch.func.vmap(lambda x: (seen.append(views([a, count])), x)[1])(torch.zeros(2))
+    torch.func.vmap(lambda x: (seen.append(views.of([a, count], list)), x)[1])(torch.zeros(2))
     assert seen == [None]
 
 
 def test_a_copy_looks_at_its_own_tensors() -> None:
     a, views = torch.zeros(3), Views()
-    views([a])
+    views.of([a], list)
     for twin in (copy.deepcopy(views), pickle.loads(pickle.dumps(views))):
         other = torch.ones(3)
-        twin([other])[0][:] = 2.0
+        twin.of([other], list)[0][:] = 2.0
         assert other.tolist() == [2.0, 2.0, 2.0]
     assert a.tolist() == [0.0, 0.0, 0.0]

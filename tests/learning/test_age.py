@@ -9,8 +9,10 @@ import torch
 from torch import nn
 
 import mho
+from builders import program_one
 from in_place import move, small_model
 from mho.hardware.crossbar import HEALTHY
+from mho.hardware.programming import program_all
 from mho.learning.layers.layer import memristive_layers
 
 CELL = mho.MultiLevel(
@@ -157,7 +159,7 @@ def test_half_select_disturb_counts_pulses_on_the_lines() -> None:
     at = torch.tensor([1 * 8 + 2])  # row 1, column 2 of the only tile
     first_level = xb.level.flatten()[at]
     for level in (8, 0, 8):
-        xb.write(at, torch.tensor([level]))
+        program_one(xb, at, torch.tensor([level]))
     landed = xb.conductance[0, 0, 1, 2].clone()
     mho.age(layer, 0.0)
     (low, high), started = cell.window, int(first_level)
@@ -188,7 +190,7 @@ def test_a_window_closes_before_its_cell_dies(programming: object) -> None:
         reached = []
         for level in (0, 1):
             worn = xb.pulses.clone()
-            xb.write(cells, torch.full((12,), level))
+            program_one(xb, cells, torch.full((12,), level))
             lost = (worn.flatten()[cells] / 400.0).clamp(max=1.0) ** 2
             edge = 10e-6 + 0.2 * span * lost if level == 0 else 100e-6 - 0.4 * span * lost
             torch.testing.assert_close(xb.conductance.flatten()[cells], edge, rtol=1e-5, atol=0.0)
@@ -196,7 +198,7 @@ def test_a_window_closes_before_its_cell_dies(programming: object) -> None:
         widths.append(reached[1] - reached[0])
         for _ in range(10):
             for level in (0, 1):
-                xb.write(cells, torch.full((12,), level))
+                program_one(xb, cells, torch.full((12,), level))
     assert all(a > b for a, b in pairwise(widths))
 
 
@@ -205,12 +207,12 @@ def test_a_level_out_of_reach_takes_all_attempts() -> None:
     layer = mho.nn.MemristiveLinear(2, 1, hardware=mho.Hardware(device=cell))
     xb, at = layer.crossbar, torch.tensor([0])
     for k in range(100):
-        xb.write(at, torch.tensor([k % 2]))
+        program_one(xb, at, torch.tensor([k % 2]))
     assert xb.pulses.flatten()[0] >= 99  # one pulse each: these levels stay in reach
     spare = mho.Verify().max_pulses
     if xb.fault.flatten()[0] == HEALTHY:
         before = int(xb.pulses.flatten()[0])
-        xb.write(at, torch.tensor([2]))
+        program_one(xb, at, torch.tensor([2]))
         assert xb.pulses.flatten()[0] == before + spare
 
 
@@ -254,7 +256,7 @@ def test_a_day_widens_the_spread_as_the_source_found() -> None:
     hardware = mho.Hardware.of(preset).replace(mapping="single", programming=mho.OpenLoop())
     layer = mho.nn.MemristiveLinear(200, 200, hardware=hardware)
     middle = torch.full_like(layer.crossbar.level, 8)
-    layer.crossbar.program(middle)
+    program_all(layer.crossbar, middle)
     mho.age(layer, 86_400.0)
     spread = layer.crossbar.conductance.std().item()
     assert isinstance(day, mho.MultiLevel)

@@ -255,7 +255,7 @@ def test_read_back_reads_the_chip() -> None:
     mho.attach(net, instrument)
     layer = memristive_layers(net)["0"]
     believed = layer.target.flatten()
-    held = layer.read_back(torch.arange(160))
+    held = layer.store.read_back(torch.arange(160))
     assert (held - believed).abs().max() > 0.01 * layer.full_scale
     g = instrument.crossbar.conductance
     where = layer.crossbar.arrays.addresses(

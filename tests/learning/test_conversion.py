@@ -95,14 +95,14 @@ def test_serial_inputs_without_adc_are_parallel_ones(
     folded = twin(which, hardware(serial_inputs=True, **options), 2)
     for net in (parallel, serial, folded):
         mho.calibrate(net, x)
-    assert layer_of(serial)._serial
-    assert not layer_of(folded)._serial
+    assert layer_of(serial).reading.serial
+    assert not layer_of(folded).reading.serial
     y = parallel(x)
     torch.testing.assert_close(serial(x), y, rtol=0, atol=1e-5)
     torch.testing.assert_close(folded(x), y, rtol=0, atol=1e-5)
-    reads = [layer_of(net).crossbar.vectors for net in (parallel, serial, folded)]
+    reads = [layer_of(net).crossbar.counts.vectors for net in (parallel, serial, folded)]
     assert reads[1] == reads[2] == 7 * reads[0]
-    assert layer_of(serial).crossbar.inputs == layer_of(parallel).crossbar.inputs
+    assert layer_of(serial).crossbar.counts.inputs == layer_of(parallel).crossbar.counts.inputs
 
 
 @pytest.mark.parametrize("bits", [2, 3, 8, 16])
@@ -233,7 +233,8 @@ def test_a_fixed_share_follows_a_calibrated_dac(generator: torch.Generator) -> N
     with torch.no_grad():
         layer.weight.fill_(layer.full_scale)
     mho.write(net)
-    seen = layer._product(edge.repeat(2, 1), layer.effective.flatten(0, 1))
+    held = layer.effective.flatten(0, 1)
+    seen = layer.reading.product.columns(edge.repeat(2, 1), held, layer.chips)
     assert seen.max().item() == pytest.approx(largest.item(), rel=0.1)  # the spread of the cells
 
 
@@ -321,12 +322,12 @@ def test_what_is_written_is_what_is_converted(name: str, generator: torch.Genera
     assert mho.write(net).weights > 0
     y = net(x)
     assert not torch.equal(y, before)
-    parts, sparse = layer.parts.clone(), layer.effective.clone()
+    parts, sparse = layer.store.digits.clone(), layer.effective.clone()
     layer.refresh()
-    assert layer.parts is None
+    assert layer.store.digits is None
     assert torch.equal(sparse, layer.effective)
     assert torch.equal(net(x), y)
-    assert torch.equal(layer.parts, parts)
+    assert torch.equal(layer.store.digits, parts)
     factors = torch.tensor(hw.cells.factors).view(-1, 1, 1)
     torch.testing.assert_close((parts * factors).sum(1), layer.effective)
 

@@ -139,7 +139,7 @@ def test_between_refreshes_a_written_cell_is_estimated() -> None:
             assert 1e-5 < off(layer) < 0.3 * before
     assert off(layer) < 1e-5
     assert 1e-4 < layer.crossbar.staleness < 0.3
-    assert layer.crossbar.unsettled == 0
+    assert layer.crossbar.counts.unsettled == 0
 
 
 def test_evaluation_solves_what_is_pending() -> None:
@@ -280,8 +280,8 @@ def test_slices_are_seen_through_the_wires_each(refresh: int) -> None:
     for step in range(3):
         net(x)
         for layer in memristive_layers(net).values():
-            assert layer.parts is not None
-            added = torch.einsum("kpoi,p->koi", layer.parts, factors)
+            assert layer.store.digits is not None
+            added = torch.einsum("kpoi,p->koi", layer.store.digits, factors)
             torch.testing.assert_close(added, layer.effective, rtol=1e-4, atol=1e-6)
         move(net, seed=step)
         mho.write(net)

@@ -6,13 +6,10 @@ from mho.hardware.ledger import LayerLedger, Ledger, ledger
 from mho.hardware.mapping import MAPPINGS, Mapping, mapping
 from mho.hardware.placement import Placement
 from mho.hardware.prices import Cost, Prices, price
-from mho.hardware.redundancy import Copies
-from mho.hardware.slicing import Sliced
 from mho.hardware.tiling import Tiling
 
 __all__ = [
     "MAPPINGS",
-    "Copies",
     "Cost",
     "Crossbar",
     "Hardware",
@@ -21,7 +18,6 @@ __all__ = [
     "Mapping",
     "Placement",
     "Prices",
-    "Sliced",
     "Tiling",
     "ledger",
     "mapping",

@@ -4,27 +4,57 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Self
 
+import numpy as np
 import torch
+from jaxtyping import Float, Int, Int64
 from torch import Tensor, nn
 
 from mho.errors import invalid
-from mho.hardware import event, record
 from mho.hardware.ageing import Ageing
 from mho.hardware.arrays import Arrays
-from mho.hardware.assignment import sources
 from mho.hardware.hardware import Hardware
 from mho.hardware.streams import ChipNoise
 from mho.hardware.tiling import Tiling
 from mho.kernels.views import Views
-from mho.physics import Programmed
+from mho.kernels.writing import Cells
 
 HEALTHY, STUCK_OFF, STUCK_ON, WORN = 0, 1, 2, 3
-"""Values of `Crossbar.fault`; see also `record.REFUSED`."""
+"""Values of `Crossbar.fault`."""
+
+REFUSED = 4
+"""Another one: the instrument gave the cell up so often that it is left alone."""
 
 UNFORMED = -1
 """Level of a cell that was never programmed."""
+
+_TOUCHED = (
+    *("fault", "conductance", "level", "writes", "pulses"),
+    *("set_pulses", "row_pulses", "reads", "row_reads"),
+)
+"""Buffers that a programming event sees or changes, in the order of `Cells`."""
+
+_NO_OFFSET = np.empty(0, np.float32)
+
+
+@dataclass(slots=True)
+class Counts:
+    """Whole numbers of a crossbar that are the same on all chips."""
+
+    inputs: int = 0
+    """Inputs that the network saw: items of a batch, on each chip."""
+    vectors: int = 0
+    """Input vectors applied to each chip."""
+    programmings: int = 0
+    """Programming events so far: the key of the next one's noise."""
+    surveys: int = 0
+    """Reads of every cell, those of padding included, before placement."""
+    unsettled: int = 0
+    """Write events since the wires were last solved."""
+    margin: float = math.inf
+    """At least so many pulses the weakest healthy cell still stands; no part of the state."""
 
 
 class Crossbar(nn.Module):
@@ -83,18 +113,10 @@ class Crossbar(nn.Module):
         super().__init__()
         self.tiling, self.hardware, self.arrays = tiling, hardware, arrays
         self.chips, self.seed = chips, seed
-        self.inputs = 0
-        """Inputs that the network saw: items of a batch, on each chip."""
-        self.vectors = 0
-        """Input vectors applied to each chip."""
-        self.programmings = 0
-        """Programming events so far: the key of the next one's noise."""
-        self.surveys = 0
-        """Reads of every cell, those of padding included, before placement."""
-        self.unsettled = 0
-        """Write events since the wires were last solved."""
-        self.moves = 0
-        """How often the buffers may have been moved in memory."""
+        low, high = hardware.device.window
+        self.reach = tiling.mapping.reach * (high - low)
+        """Signed conductance at full scale [S]."""
+        self.counts = Counts()
         shape = (len(chips), *tiling.shape)
         self.register_buffer("conductance", torch.zeros(shape, dtype=torch.float32))
         self.register_buffer("level", torch.full(tiling.shape, UNFORMED, dtype=torch.int16))
@@ -105,8 +127,7 @@ class Crossbar(nn.Module):
             self.register_buffer(count, torch.zeros(len(chips), dtype=torch.int64))
         self.trait_names: tuple[str, ...] = ()
         """Names of what differs from device to device."""
-        self.books = Views()
-        """For kernels: of `event.books`."""
+        self._views: Views[tuple[Cells, np.ndarray]] = Views()
         self.ageing = Ageing(hardware, seed, chips, tiling.shape) if hardware.ages else None
         self._make()
         self._look()
@@ -118,24 +139,26 @@ class Crossbar(nn.Module):
         self._wired = bool(self.hardware.wires) and self.arrays is None
         fluctuates = self.ageing is not None and self.ageing.fluctuates
         self._shown = "seen" if self._wired or fluctuates else "conductance"
-        simulated = self.arrays is None and self._shown == "conductance"
-        self.lands = simulated and event.lands(self.hardware)
+        simple = self.arrays is None and self._shown == "conductance" and not self.hardware.ages
+        device = self.hardware.device
+        self.landing = self.hardware.programming.landing(device) if simple else None
+        """How an event lands, if it is one pulse a cell and nothing follows from it; else None."""
         for name in ("seen", "unsolved", "misjudged"):
             self._buffers.pop(name, None)
         if self._shown == "seen":
             self.register_buffer("seen", self.conductance.clone())
         if self._wired:
-            device = self.level.device
-            unsolved = torch.ones(self.tiling.tiles, dtype=torch.bool, device=device)
+            place = self.level.device
+            unsolved = torch.ones(self.tiling.tiles, dtype=torch.bool, device=place)
             self.register_buffer("unsolved", unsolved)
-            misjudged = torch.zeros((), dtype=torch.float64, device=device)
+            misjudged = torch.zeros((), dtype=torch.float64, device=place)
             self.register_buffer("misjudged", misjudged)
 
     def age(self, seconds: float, temperature: float | None) -> None:
         """Let time pass; see `mho.age`. For hardware that ages."""
         assert self.ageing is not None
         free = ((self.fault == HEALTHY) | (self.fault == WORN)) & (self.level != UNFORMED)
-        self.ageing.advance(seconds, temperature, self.conductance, free, self.vectors)
+        self.ageing.advance(seconds, temperature, self.conductance, free, self.counts.vectors)
         if self._wired:
             self.get_buffer("unsolved").fill_(True)
             misjudged = self.get_buffer("misjudged").clone()
@@ -168,11 +191,11 @@ class Crossbar(nn.Module):
     @property
     def due(self) -> bool:
         """Whether so many write events have passed that the wires are to be solved."""
-        return self._wired and self.unsettled >= self.hardware.wire_refresh
+        return self._wired and self.counts.unsettled >= self.hardware.wire_refresh
 
     def solve(self) -> None:
         """Solve the wires of the tiles that were written since they were last solved."""
-        self.unsettled = 0
+        self.counts.unsettled = 0
         if self._shown == "conductance":
             return
         seen = self.get_buffer("seen")
@@ -212,16 +235,13 @@ class Crossbar(nn.Module):
             self.register_buffer("budget", budget)
 
     def _look(self) -> None:
-        """Look once at what would be dear to look at in every write: faults and the least margin.
-
-        `_margin` bounds from below the pulses that the weakest healthy cell still stands.
-        """
+        """Look once at what would be dear to look at in every write: faults and the margin."""
         self.broken = bool((self.fault != HEALTHY).any())
-        self._margin = math.inf
+        self.counts.margin = math.inf
         if self.hardware.device.endurance is not None and self.arrays is None:
             left = self.endurance() - self.pulses
             healthy = left[self.fault == HEALTHY]
-            self._margin = healthy.min().item() if healthy.numel() else math.inf
+            self.counts.margin = healthy.min().item() if healthy.numel() else math.inf
 
     def endurance(self) -> Tensor | float:
         """Pulses that the cells stand."""
@@ -231,58 +251,40 @@ class Crossbar(nn.Module):
 
     def count_reads(self, inputs: int, vectors: int) -> None:
         """Count a forward pass: items of a batch, and input vectors, on each chip."""
-        # Past nn.Module's __setattr__, here and in writes: it costs as much as the rest.
-        self.__dict__["inputs"] += inputs
-        self.__dict__["vectors"] += vectors
+        self.counts.inputs += inputs
+        self.counts.vectors += vectors
 
-    def place(self, index: Tensor) -> None:
-        """Order each chip's devices for weight levels (tiles, rows, cols), -1 where there is none.
+    def count_cell_reads(
+        self, cells: Int64[Tensor, " n"] | None, reads: Int[Tensor, "chips n"]
+    ) -> None:
+        """Count reads of single cells (n,), or all; a row's cells are read at once."""
+        self.reads += reads.sum(1)
+        self.row_reads += self.tiling.most_in_rows(cells, reads)
 
-        Does nothing without `Hardware.placement`, or once any cell was programmed.
-        """
-        placement = self.hardware.placement
-        if placement is None or bool((self.level != UNFORMED).any()):
-            return
-        high, low = (self._surveyed(level) for level in (self.hardware.device.states - 1, 0))
-        source = sources(low, high, index, self.tiling, self.hardware, placement).flatten(1)
-        for buffer in self.buffers():
-            if buffer.dim() == self.conductance.dim():  # each chip's own, cell by cell
-                buffer.copy_(buffer.flatten(1).gather(1, source).view_as(buffer))
+    # ---------------------------------------------------------------- for programming
 
-    def _surveyed(self, level: int) -> Tensor:
-        """Conductance (chips, *cells) [S] read from all cells after writing them to `level`."""
-        self.program(torch.full_like(self.level, level))
-        self.surveys += 1
-        self.reads += self.level.numel()
-        self.row_reads += self.tiling.tiles * self.tiling.rows
-        return self.conductance.clone()
+    @property
+    def touched(self) -> list[Tensor]:
+        """What an event sees or changes: the buffers of `Cells`, and each cell's offset if any."""
+        buffers = self._buffers  # past nn.Module's search for them
+        return [t for name in (*_TOUCHED, "trait_offset") if (t := buffers.get(name)) is not None]
 
-    def program(self, levels: Tensor) -> None:
-        """Bring all cells of all chips to `levels` (tiles, rows, width); write what differs.
+    def views(self) -> tuple[Cells, np.ndarray] | None:
+        """For kernels: `touched`; None where torch has to do their work."""
+        return self._views.of(self.touched, self.gathered)
 
-        A level of -1 leaves the cell alone.
-        """
-        levels = levels.to(self.level)
-        cells = ((levels != self.level) & (levels >= 0)).flatten().nonzero().squeeze(1)
-        if cells.numel() == self.level.numel():
-            self._write(None, levels.flatten())
-        elif cells.numel() > 0:
-            self._write(cells, levels.flatten()[cells])
+    def gathered(self, views: list[np.ndarray]) -> tuple[Cells, np.ndarray]:
+        """Views of `touched` as kernels take them: the cells, and their offsets or none."""
+        kept = len(_TOUCHED)
+        offset = views[kept] if len(views) > kept else _NO_OFFSET
+        cells = dict(zip(Cells._fields[:kept], views[:kept], strict=True))
+        return Cells(**cells, width=self.tiling.width), offset
 
-    def write(self, cells: Tensor, levels: Tensor) -> None:
-        """Program the cells at flat positions `cells` (n,) of every chip to `levels` (n,)."""
-        event.write_together([(self, cells, levels)])
-
-    def spend(self, cells: Tensor, levels: Tensor) -> Programmed:
-        """As `write`, of at least one cell; also where each ended and what it took (chips, n)."""
-        return event.carry_out([(self, event.request(self, cells, levels))])
-
-    def _write(self, cells: Tensor | None, levels: Tensor) -> None:
-        if self.arrays is None:
-            event.carry_out([(self, event.request(self, cells, levels))])
-            return
-        some = torch.arange(len(levels), device=levels.device) if cells is None else cells
-        record.program(self, some, levels)
+    def noise(self, cells: int, device: torch.device | str = "cpu") -> ChipNoise:
+        """Noise of the next programming event, of so many cells."""
+        words = ("program", self.counts.programmings)
+        self.counts.programmings += 1
+        return ChipNoise(self.seed, self.chips, words, (cells,), device)
 
     def at(self, name: str, cells: Tensor | None) -> Tensor:
         """A per-cell buffer at cells (n,), or at all: (chips, n)."""
@@ -291,8 +293,8 @@ class Crossbar(nn.Module):
 
     def wear(self, most: int) -> None:
         """Let cells die whose pulses are spent; no cell took more than `most` of them just now."""
-        self.__dict__["_margin"] -= most
-        if self._margin <= 0:
+        self.counts.margin -= most
+        if self.counts.margin <= 0:
             self._wear_out()
 
     def estimate(self, cells: Tensor | None, landed: Tensor) -> None:
@@ -308,7 +310,7 @@ class Crossbar(nn.Module):
             return
         unsolved, cells_of_tile = self._buffer("unsolved"), self.level[0].numel()
         unsolved[slice(None) if cells is None else cells // cells_of_tile] = True
-        self.__dict__["unsettled"] += 1
+        self.counts.unsettled += 1
 
     def _wear_out(self) -> None:
         """Let cells whose pulses are spent keep their present value for good."""
@@ -318,7 +320,6 @@ class Crossbar(nn.Module):
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
         """Follow the network from device to device, but keep the state's precision and layout."""
-        self.moves += 1
         return super()._apply(lambda t: fn(t) if t.is_meta else t.to(fn(t).device), recurse)
 
     def _buffer(self, name: str) -> Tensor:
@@ -337,34 +338,30 @@ class Crossbar(nn.Module):
         t, seen = self.tiling, self.shown
         return t.join(t.mapping.fold(seen, t.cols, self.hardware.device.window))
 
-    def parts(self) -> Tensor:
-        """Signed conductance, as seen, of what is converted apart (chips, parts, out, in) [S]."""
+    def digits(self) -> Float[Tensor, "chips digits out in"]:
+        """Signed conductance, as seen, of each digit that is converted apart [S]."""
         t, seen = self.tiling, self.shown
-        parts = t.mapping.parts(seen, t.cols, self.hardware.device.window)
-        return torch.stack([t.join(part) for part in parts], dim=1)
+        digits = t.mapping.fold_digits(seen, t.cols, self.hardware.device.window)
+        return torch.stack([t.join(digit) for digit in digits], dim=1)
 
-    def parts_at(self, cells: Tensor) -> Tensor:
-        """The same (chips, parts, n) [S] of weights whose cells are `cells` (n, terms)."""
+    def digits_at(self, cells: Int64[Tensor, "n terms"]) -> Float[Tensor, "chips digits n"]:
+        """The same of weights with these cells [S]."""
         g = self.at(self._shown, cells.flatten()).unflatten(1, (-1, cells.shape[1]))
-        return torch.stack(self.tiling.mapping.combine_parts(g, self.hardware.device.window), 1)
+        return torch.stack(self.tiling.mapping.combine_digits(g, self.hardware.device.window), 1)
 
-    def read_back(self, cells: Tensor) -> Tensor:
-        """One noisy read of weights whose cells are `cells` (n, terms): (chips, n) [S], signed.
+    def read_back(self, cells: Int64[Tensor, "n terms"]) -> Float[Tensor, "chips n"]:
+        """One noisy read of weights with these simulated cells: signed conductance [S]; counted.
 
         The noise is that of the read after the latest programming event: the same if repeated.
         """
-        if self.arrays is not None:
-            record.look(self, cells.unique())
-            return self.signed_at(cells)
-        each = torch.ones_like(cells, dtype=torch.int32).view(1, -1).expand(len(self.chips), -1)
-        self.reads += each.sum(1)
-        self.row_reads += self.tiling.most_in_rows(cells.flatten(), each)
+        each = torch.ones_like(cells, dtype=torch.int32).view(1, -1)
+        self.count_cell_reads(cells.flatten(), each.expand(len(self.chips), -1))
         signed, device = self.signed_at(cells), self.hardware.device
         if device.read_noise == 0.0 or cells.numel() == 0:
             return signed
-        low, high = device.window
-        words = ("read back", self.programmings)
+        words = ("read back", self.counts.programmings)
         noise = ChipNoise(self.seed, self.chips, words, (len(cells),), cells.device)
+        low, high = device.window
         sigma = device.read_noise * (high - low) * math.sqrt(self.tiling.mapping.read_variance)
         return signed.add_(noise.normal(), alpha=sigma)
 
@@ -376,15 +373,15 @@ class Crossbar(nn.Module):
     def get_extra_state(self) -> Tensor:
         """Scalars of the state: inputs, vectors, programmings, seed, first chip, surveys, unsettled
         write events."""
-        counts = [self.inputs, self.vectors, self.programmings, self.seed, self.chips.start]
-        return torch.tensor([*counts, self.surveys, self.unsettled], dtype=torch.int64)
+        c, first = self.counts, self.chips.start
+        scalars = [c.inputs, c.vectors, c.programmings, self.seed, first, c.surveys, c.unsettled]
+        return torch.tensor(scalars, dtype=torch.int64)
 
     def set_extra_state(self, state: Tensor) -> None:
         """Take the scalars back; states of earlier versions lack the last ones."""
-        counts = [*map(int, state.tolist()), 0, 0][:7]
-        self.inputs, self.vectors, self.programmings, self.seed, first, *counts = counts
+        *counts, self.seed, first = (int(state[k]) for k in (0, 1, 2, 3, 4))
+        self.counts = Counts(*counts, *map(int, state[5:]))
         self.chips = range(first, first + len(self.chips))
-        self.surveys, self.unsettled = counts
 
 
 def _after_load(module: nn.Module, _incompatible: object) -> None:

@@ -9,8 +9,6 @@ from mho.config import Config, Range
 from mho.errors import invalid
 from mho.hardware.mapping import Mapping, MappingName, mapping
 from mho.hardware.placement import Placement
-from mho.hardware.redundancy import Copies
-from mho.hardware.slicing import Sliced
 from mho.physics import (
     Device,
     Disturb,
@@ -145,15 +143,20 @@ class Hardware(Config):
     @property
     def cells(self) -> Mapping:
         """The mapping, as an object, copies and slices included."""
-        digit = mapping(self.mapping)
-        digit = digit if self.copies == 1 else Copies(digit, self.copies)
-        return digit if self.slices == 1 else Sliced(digit, self.slices, self.device.states)
+        cells = mapping(self.mapping).copied(self.copies)
+        return cells if self.slices == 1 else cells.sliced(self.slices, self.device.states)
 
     @property
     def wires(self) -> Wires:
         """The wires, as a record."""
         r = self.wire_resistance
         return r if isinstance(r, Wires) else Wires(row=r, col=r)
+
+    @property
+    def predistorts(self) -> bool:
+        """Whether cells are programmed to other levels than those of the weights, which allow for
+        the wires."""
+        return self.predistortion > 0 and bool(self.wires)
 
     @property
     def levels(self) -> int:

@@ -158,7 +158,7 @@ def ledger(net: nn.Module) -> Ledger:
 def _layer(name: str, crossbar: Crossbar) -> LayerLedger:
     tiling, hardware = crossbar.tiling, crossbar.hardware
     used = tiling.used().to(crossbar.level.device)
-    written = used if crossbar.surveys == 0 else torch.ones_like(used)
+    written = used if crossbar.counts.surveys == 0 else torch.ones_like(used)
     fault = crossbar.fault[:, used]
     tile_rows, _ = tiling.grid
     converters = (tile_rows if hardware.adc_per_tile else 1) * len(tiling.mapping.factors)
@@ -173,8 +173,8 @@ def _layer(name: str, crossbar: Crossbar) -> LayerLedger:
         drives_per_vector=tiling.in_features if hardware.dac_bits else 0,
         states=hardware.device.states,
         endurance=hardware.device.endurance,
-        inputs=crossbar.inputs,
-        vectors=crossbar.vectors,
+        inputs=crossbar.counts.inputs,
+        vectors=crossbar.counts.vectors,
         set_pulses=crossbar.set_pulses.clone(),
         verify_reads=crossbar.reads.clone(),
         row_pulses=crossbar.row_pulses.clone(),

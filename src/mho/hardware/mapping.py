@@ -1,103 +1,135 @@
 """From a weight to the cells that hold it, and from their conductances back to the weight.
 
 A weight takes one of n values, evenly spaced in [-1, 1] of its full scale: index k = 0 .. n - 1
-stands for (2 k - (n - 1)) / (n - 1). A tile of `cols` weights a row has `width(cols)` cells a row.
+stands for (2 k - (n - 1)) / (n - 1). A mapping is a table of coefficients:
+
+    signed conductance = sum_d factor_d mean_c ( sum_i coefficient_i g_i + constant ),
+
+with d the digits of the weight, c the copies of each digit, and i the cells of one such group: its
+own, then the reference cells that all weights of a row share. A row of a tile holds its groups side
+by side, group after group; in each stand the own cells of all weights, then the references.
 """
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from dataclasses import dataclass, replace
+from functools import reduce
 from typing import Literal
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Int64
 from torch import Tensor
 
 from mho.errors import invalid, unknown
 
 
-class Mapping(ABC):
-    """How weights sit on cells; stateless, leaves are final."""
+@dataclass(frozen=True)
+class Mapping:
+    """How a weight sits on cells, see above. Two own coefficients are those of a signed pair."""
 
-    cells_per_weight: int
-    """Cells that a weight has to itself."""
-    reach: float
-    """Signed conductance at full scale, in units of the window."""
-    read_variance: float
-    """Variance of a weight's signed conductance per variance of one cell."""
-    flip: tuple[int, ...] | None = None
-    """Order of a weight's own cells that negates the weight; None: there is none."""
-    factors: tuple[float, ...] = (1.0,)
-    """Digital factors of the parts of a weight whose columns are converted apart: `fold` is the sum
-    of the `parts`, each times its factor."""
+    own: tuple[float, ...]
+    """Coefficients of the cells that a weight has to itself in a group [1]."""
+    shared: tuple[float, ...] = ()
+    """Coefficients of the reference cells of a group [1]."""
+    constant: float = 0.0
+    """What is added digitally to each group, in units of G_min + G_max [1]."""
+    copies: int = 1
+    """Groups at the same levels, whose currents are averaged (redundancy) [1]."""
+    digits: int = 1
+    """Digits of a weight, each held by `copies` groups, the least first (bit slicing, Shafiee et
+    al. 2016, 10.1109/ISCA.2016.12). Their columns are converted apart and added digitally [1]."""
+    radix: int | None = None
+    """Base of the digits, the number of cell levels; None where there is one digit."""
 
-    @abstractmethod
-    def width(self, cols: int) -> int:
-        """Cells in a row that holds `cols` weights."""
+    def copied(self, copies: int) -> Mapping:
+        """The same with each weight held so many times: independent errors fall by the root."""
+        return self if copies == 1 else replace(self, copies=self.copies * copies)
 
-    @abstractmethod
-    def capacity(self, cells: int) -> int:
-        """Weights that fit in a row of `cells` cells; may be 0 or less."""
+    def sliced(self, digits: int, radix: int) -> Mapping:
+        """The same with each weight held as digits in base `radix`.
 
-    @abstractmethod
-    def weight_levels(self, states: int) -> int:
-        """Largest number of weight levels that cells with `states` levels can hold."""
+        A signed pair holds sign and magnitude: all digits take the sign of the weight. A single
+        cell holds the digits of the index.
+        """
+        return replace(self, digits=digits, radix=radix)
 
-    @abstractmethod
-    def levels(
-        self, index: Int[Tensor, "*lead rows cols"], weight_levels: int, states: int
-    ) -> Int[Tensor, "*lead rows width"]:
-        """Cell levels (..., rows, width) of weight indices (..., rows, cols); both integer."""
+    # ---------------------------------------------------------------- numbers
 
-    @abstractmethod
-    def own(
-        self, index: Int[Tensor, "*n"], weight_levels: int, states: int
-    ) -> Int[Tensor, "*n {self.cells_per_weight}"]:
-        """Levels of a weight's own cells (..., cells_per_weight) of weight indices (...)."""
+    @property
+    def signed(self) -> bool:
+        """Whether a group holds both signs."""
+        return len(self.own) == 2
 
-    @abstractmethod
-    def columns(self, col: Int[Tensor, "*n"], cols: int) -> Int[Tensor, "*n terms"]:
-        """Cell columns (..., terms) that enter weight column `col` (...), its own cells first."""
+    @property
+    def groups(self) -> int:
+        """Groups of cells that hold a weight."""
+        return self.copies * self.digits
 
-    @abstractmethod
-    def combine(
-        self, g: Float[Tensor, "*n terms"], window: tuple[float, float]
-    ) -> Float[Tensor, "*n"]:
-        """Signed conductance (...) [S] of the cells (..., terms) named by `columns`."""
+    @property
+    def cells_per_weight(self) -> int:
+        """Cells that a weight has to itself."""
+        return self.groups * len(self.own)
 
-    @abstractmethod
-    def fold(
-        self,
-        g: Float[Tensor, "*lead rows {self.width(cols)}"],
-        cols: int,
-        window: tuple[float, float],
-    ) -> Float[Tensor, "*lead rows {cols}"]:
-        """Signed conductances (..., rows, cols) [S] of cells (..., rows, width) [S]."""
+    @property
+    def reach(self) -> float:
+        """Signed conductance at full scale, in units of the window."""
+        return 1.0 if self.signed else 0.5
 
-    def parts(
-        self,
-        g: Float[Tensor, "*lead rows {self.width(cols)}"],
-        cols: int,
-        window: tuple[float, float],
-    ) -> list[Float[Tensor, "*lead rows {cols}"]]:
-        """Signed conductances [S] of each part that is converted apart, as `fold` gives the sum."""
-        return [self.fold(g, cols, window)]
+    @property
+    def flip(self) -> tuple[int, ...] | None:
+        """Order of a weight's own cells that negates the weight; None: there is none."""
+        if not self.signed:
+            return None
+        return tuple(2 * group + cell for group in range(self.groups) for cell in (1, 0))
 
-    def combine_parts(
-        self, g: Float[Tensor, "*n terms"], window: tuple[float, float]
-    ) -> list[Float[Tensor, "*n"]]:
-        """Signed conductances [S] of each part, as `combine` gives the sum."""
-        return [self.combine(g, window)]
+    @property
+    def factors(self) -> tuple[float, ...]:
+        """Digital factor of each digit; they add up to 1."""
+        places = [(self.radix or 1) ** digit for digit in range(self.digits)]
+        return tuple(place / sum(places) for place in places)
 
-    def line(self, window: tuple[float, float]) -> tuple[float, ...] | None:
-        """What `combine` multiplies each cell by, the last one first, then what it adds [S]; None
-        if it is not a sum in that order."""
-        return None
+    @property
+    def read_variance(self) -> float:
+        """Variance of a weight's signed conductance per variance of one cell."""
+        return self.part_variance * sum(f * f for f in self.factors)
 
     @property
     def part_variance(self) -> float:
-        """Variance of a part's signed conductance per variance of one cell."""
-        return self.read_variance / sum(f * f for f in self.factors)
+        """Variance of a digit's signed conductance per variance of one cell."""
+        return sum(c * c for c in (*self.own, *self.shared)) / self.copies
+
+    # ---------------------------------------------------------------- layout
+
+    def width(self, cols: int) -> int:
+        """Cells in a row that holds `cols` weights."""
+        return self.groups * self._group_width(cols)
+
+    def capacity(self, cells: int) -> int:
+        """Weights that fit in a row of `cells` cells; may be 0 or less."""
+        return (cells // self.groups - len(self.shared)) // len(self.own)
+
+    def columns(self, col: Int[Tensor, "*n"], cols: int) -> Int[Tensor, "*n terms"]:
+        """Cell columns (..., terms) that enter weight column `col` (...): the own cells of all
+        groups, then the references of all groups."""
+        own, shared = len(self.own), len(self.shared)
+        start = torch.arange(self.groups).to(col).mul_(self._group_width(cols)).unsqueeze(-1)
+        # (..., groups, own) and (groups, shared)
+        mine = own * col[..., None, None] + torch.arange(own).to(col) + start
+        reference = own * cols + torch.arange(shared).to(col) + start
+        return torch.cat((mine.flatten(-2), reference.flatten().expand(*col.shape, -1)), -1)
+
+    def _group_width(self, cols: int) -> int:
+        """Cells in a row of one group."""
+        return len(self.own) * cols + len(self.shared)
+
+    # ---------------------------------------------------------------- from weights to cells
+
+    def weight_levels(self, states: int) -> int:
+        """Largest number of weight levels that cells with `states` levels can hold."""
+        if self.radix is not None and states != self.radix:
+            raise invalid("cell levels of a sliced weight", states, f"the radix, {self.radix}")
+        most = states**self.digits
+        return 2 * most - 1 if self.signed else most
 
     def check_levels(self, weight_levels: int, states: int) -> None:
         """Refuse a number of weight levels that does not fall on cell levels."""
@@ -107,53 +139,59 @@ class Mapping(ABC):
             allowed = ", ".join(map(str, fitting))
             raise invalid("Hardware.weight_levels", weight_levels, f"one of {allowed}")
 
-
-class Differential(Mapping):
-    """w ~ G+ - G-, two neighbouring columns; the idle cell of a pair rests at level 0."""
-
-    cells_per_weight = 2
-    reach = 1.0
-    read_variance = 2.0
-    flip = (1, 0)
-
-    def width(self, cols: int) -> int:
-        """Two cells a weight."""
-        return 2 * cols
-
-    def capacity(self, cells: int) -> int:
-        """Half the cells."""
-        return cells // 2
-
-    def weight_levels(self, states: int) -> int:
-        """2 L - 1: both signs of L - 1 levels, and zero."""
-        return 2 * states - 1
+    def own_levels(
+        self, index: Int[Tensor, "*n"], weight_levels: int, states: int
+    ) -> Int[Tensor, "*n {self.cells_per_weight}"]:
+        """Levels of a weight's own cells (..., cells_per_weight) of weight indices (...)."""
+        return self._groups_levels(index, weight_levels, states).flatten(-2)
 
     def levels(
         self, index: Int[Tensor, "*lead rows cols"], weight_levels: int, states: int
     ) -> Int[Tensor, "*lead rows width"]:
-        """G+ and G- interleaved along the row."""
-        return self.own(index, weight_levels, states).flatten(-2)
+        """Cell levels (..., rows, width) of weight indices (..., rows, cols); both integer.
 
-    def own(
+        References stand at the levels next to the middle, which are one if their number is odd.
+        """
+        groups = self._groups_levels(index, weight_levels, states)
+        # (..., rows, cols, groups, own) -> (..., rows, groups, cols * own)
+        own = groups.movedim(-2, -3).flatten(-2)
+        middle = index.new_tensor([(states - 1) // 2, states // 2][: len(self.shared)])
+        return torch.cat((own, middle.expand(*own.shape[:-1], -1)), -1).flatten(-2)
+
+    def _groups_levels(
         self, index: Int[Tensor, "*n"], weight_levels: int, states: int
-    ) -> Int[Tensor, "*n {self.cells_per_weight}"]:
-        """(max(v, 0), max(-v, 0)) with v = 2 k - (n - 1), in cell levels."""
-        v = (2 * index - (weight_levels - 1)) * (states - 1) // (weight_levels - 1)
-        return torch.stack((v, -v), dim=-1).clamp_(min=0)
+    ) -> Int[Tensor, "*n groups own"]:
+        """Levels of a weight's own cells, group by group."""
+        most = self.weight_levels(states)
+        value = index * (most - 1) // (weight_levels - 1)
+        if self.signed:
+            value = value - (most - 1) // 2
+        digits = [value.abs() // states**d % states * value.sign() for d in range(self.digits)]
+        digit = torch.stack(digits, -1).repeat_interleave(self.copies, -1)
+        return torch.stack((digit, -digit), -1).clamp_(min=0)[..., : len(self.own)]
 
-    def columns(self, col: Int[Tensor, "*n"], cols: int) -> Int[Tensor, "*n terms"]:
-        """The pair's two columns."""
-        return torch.stack((2 * col, 2 * col + 1), dim=-1)
+    # ---------------------------------------------------------------- from cells to weights
 
     def combine(
         self, g: Float[Tensor, "*n terms"], window: tuple[float, float]
     ) -> Float[Tensor, "*n"]:
-        """G+ - G-."""
-        return g[..., 0] - g[..., 1]
+        """Signed conductance (...) [S] of the cells (..., terms) named by `columns`."""
+        return self._joined(self.combine_digits(g, window))
 
-    def line(self, window: tuple[float, float]) -> tuple[float, ...]:
-        """G+ - G-."""
-        return -1.0, 1.0, 0.0
+    def combine_digits(
+        self, g: Float[Tensor, "*n terms"], window: tuple[float, float]
+    ) -> list[Float[Tensor, "*n"]]:
+        """Signed conductance [S] of each digit, as `combine` gives their sum."""
+        own, shared = g.tensor_split((self.cells_per_weight,), -1)
+        each = [
+            [*mine.unbind(-1), *reference.unbind(-1)]
+            for mine, reference in zip(
+                own.unflatten(-1, (self.groups, -1)).unbind(-2),
+                shared.unflatten(-1, (self.groups, len(self.shared))).unbind(-2),
+                strict=True,
+            )
+        ]
+        return self._digits_of(each, window)
 
     def fold(
         self,
@@ -161,132 +199,58 @@ class Differential(Mapping):
         cols: int,
         window: tuple[float, float],
     ) -> Float[Tensor, "*lead rows {cols}"]:
-        """G+ - G-."""
-        return g[..., 0::2] - g[..., 1::2]
+        """Signed conductances (..., rows, cols) [S] of cells (..., rows, width) [S]."""
+        return self._joined(self.fold_digits(g, cols, window))
 
-
-class Offset(Mapping):
-    """w ~ G - G_ref: one cell a weight, and two reference columns a tile at mid window.
-
-    The two references stand at the levels next to the middle (the same one if the number of levels
-    is odd) and are averaged.
-    """
-
-    cells_per_weight = 1
-    reach = 0.5
-    read_variance = 1.5
-
-    def width(self, cols: int) -> int:
-        """One cell a weight and the references."""
-        return cols + 2
-
-    def capacity(self, cells: int) -> int:
-        """All but the references."""
-        return cells - 2
-
-    def weight_levels(self, states: int) -> int:
-        """One weight level a cell level."""
-        return states
-
-    def levels(
-        self, index: Int[Tensor, "*lead rows cols"], weight_levels: int, states: int
-    ) -> Int[Tensor, "*lead rows width"]:
-        """The cells, then the two references."""
-        low, high = (states - 1) // 2, states // 2
-        reference = index.new_tensor([low, high]).expand(*index.shape[:-1], 2)
-        return torch.cat((index * (states - 1) // (weight_levels - 1), reference), dim=-1)
-
-    def own(
-        self, index: Int[Tensor, "*n"], weight_levels: int, states: int
-    ) -> Int[Tensor, "*n {self.cells_per_weight}"]:
-        """The weight index, in cell levels."""
-        return (index * (states - 1) // (weight_levels - 1)).unsqueeze(-1)
-
-    def columns(self, col: Int[Tensor, "*n"], cols: int) -> Int[Tensor, "*n terms"]:
-        """The cell and the two references."""
-        return torch.stack((col, torch.full_like(col, cols), torch.full_like(col, cols + 1)), -1)
-
-    def combine(
-        self, g: Float[Tensor, "*n terms"], window: tuple[float, float]
-    ) -> Float[Tensor, "*n"]:
-        """G - (G_ref1 + G_ref2) / 2."""
-        return g[..., 0] - 0.5 * (g[..., 1] + g[..., 2])
-
-    def line(self, window: tuple[float, float]) -> tuple[float, ...]:
-        """G - (G_ref1 + G_ref2) / 2."""
-        return -0.5, -0.5, 1.0, 0.0
-
-    def fold(
+    def fold_digits(
         self,
         g: Float[Tensor, "*lead rows {self.width(cols)}"],
         cols: int,
         window: tuple[float, float],
-    ) -> Float[Tensor, "*lead rows {cols}"]:
-        """G - (G_ref1 + G_ref2) / 2."""
-        return g[..., :cols] - g[..., cols:].mean(-1, keepdim=True)
+    ) -> list[Float[Tensor, "*lead rows {cols}"]]:
+        """Signed conductances [S] of each digit, as `fold` gives their sum."""
+        own = len(self.own)
+        each = [
+            [
+                *(group[..., cell : own * cols : own] for cell in range(own)),
+                *(group[..., own * cols + k].unsqueeze(-1) for k in range(len(self.shared))),
+            ]
+            for group in g.chunk(self.groups, -1)
+        ]
+        return self._digits_of(each, window)
 
+    # Sums run in one order wherever they are made, here and in `mho.kernels.writing`: what is
+    # folded whole, and what is folded weight by weight, agree to the last bit.
 
-class Single(Mapping):
-    """w ~ G - G_mid: one cell a weight, the middle of the window subtracted digitally."""
+    def _digits_of(self, groups: list[list[Tensor]], window: tuple[float, float]) -> list[Tensor]:
+        """Mean of the copies of each digit, from the cells of each group."""
+        each = [self._group(cells, window) for cells in groups]
+        copies = range(self.copies)
+        sums = [
+            reduce(torch.add, [each[d * self.copies + c] for c in copies])
+            for d in range(self.digits)
+        ]
+        return [total / self.copies for total in sums] if self.copies > 1 else sums
 
-    cells_per_weight = 1
-    reach = 0.5
-    read_variance = 1.0
+    def _group(self, cells: list[Tensor], window: tuple[float, float]) -> Tensor:
+        """Sum over the cells of a group, the last one first."""
+        terms = zip((*self.own, *self.shared), cells, strict=True)
+        total = reduce(torch.add, [c * g for c, g in reversed(list(terms))])
+        return total + self.constant * sum(window) if self.constant else total
 
-    def width(self, cols: int) -> int:
-        """One cell a weight."""
-        return cols
-
-    def capacity(self, cells: int) -> int:
-        """All cells."""
-        return cells
-
-    def weight_levels(self, states: int) -> int:
-        """One weight level a cell level."""
-        return states
-
-    def levels(
-        self, index: Int[Tensor, "*lead rows cols"], weight_levels: int, states: int
-    ) -> Int[Tensor, "*lead rows width"]:
-        """The weight index, in cell levels."""
-        return index * (states - 1) // (weight_levels - 1)
-
-    def own(
-        self, index: Int[Tensor, "*n"], weight_levels: int, states: int
-    ) -> Int[Tensor, "*n {self.cells_per_weight}"]:
-        """The weight index, in cell levels."""
-        return (index * (states - 1) // (weight_levels - 1)).unsqueeze(-1)
-
-    def columns(self, col: Int[Tensor, "*n"], cols: int) -> Int[Tensor, "*n terms"]:
-        """The cell's column."""
-        return col.unsqueeze(-1)
-
-    def combine(
-        self, g: Float[Tensor, "*n terms"], window: tuple[float, float]
-    ) -> Float[Tensor, "*n"]:
-        """G - (G_min + G_max) / 2."""
-        return g[..., 0] - 0.5 * sum(window)
-
-    def line(self, window: tuple[float, float]) -> tuple[float, ...]:
-        """G - (G_min + G_max) / 2."""
-        return 1.0, -0.5 * sum(window)
-
-    def fold(
-        self,
-        g: Float[Tensor, "*lead rows {self.width(cols)}"],
-        cols: int,
-        window: tuple[float, float],
-    ) -> Float[Tensor, "*lead rows {cols}"]:
-        """G - (G_min + G_max) / 2."""
-        return g - 0.5 * sum(window)
+    def _joined(self, digits: list[Tensor]) -> Tensor:
+        """Sum of the digits, each times its factor."""
+        if self.digits == 1:
+            return digits[0]
+        return reduce(torch.add, [g * f for g, f in zip(digits, self.factors, strict=True)])
 
 
 MappingName = Literal["differential", "offset", "single"]
 
 MAPPINGS: dict[str, Mapping] = {
-    "differential": Differential(),
-    "offset": Offset(),
-    "single": Single(),
+    "differential": Mapping(own=(1.0, -1.0)),  # w ~ G+ - G-; the idle cell rests at level 0
+    "offset": Mapping(own=(1.0,), shared=(-0.5, -0.5)),  # w ~ G - mean of two at mid window
+    "single": Mapping(own=(1.0,), constant=-0.5),  # w ~ G - (G_min + G_max) / 2
 }
 
 
@@ -295,3 +259,21 @@ def mapping(name: str) -> Mapping:
     if name not in MAPPINGS:
         raise unknown("mapping", name, MAPPINGS)
     return MAPPINGS[name]
+
+
+def level_index(
+    w: Float[Tensor, "*n"], full_scale: float | Float[Tensor, ""], n: int
+) -> Int64[Tensor, "*n"]:
+    """Index 0 .. n - 1 of the level nearest to w, int64; levels are even in [-full_scale, +].
+
+    Two levels give the sign; a weight of exactly 0 goes to the positive level then.
+    """
+    k = w.div(full_scale).add_(1).mul_((n - 1) / 2).add_(0.5).floor_()
+    return k.clamp_(0, n - 1).long()
+
+
+def level_value(
+    index: Int[Tensor, "*n"], full_scale: float | Float[Tensor, ""], n: int
+) -> Float[Tensor, "*n"]:
+    """Weight that a level stands for: `(2 k / (n - 1) - 1) full_scale`."""
+    return (index * (2 / (n - 1)) - 1) * full_scale

@@ -13,6 +13,7 @@ from mho.errors import invalid
 from mho.hardware import Crossbar, Hardware, Tiling, mapping
 from mho.hardware.crossbar import HEALTHY
 from mho.hardware.instrument import Chip, InstrumentRefused, Outcome, Report, empty_outcome
+from mho.hardware.programming import spend
 from mho.hardware.streams import ChipNoise, key
 from mho.physics.pulsed_cell import PulsedCell
 
@@ -64,7 +65,7 @@ class SimulatedInstrument:
         if len(flat) == 0:
             return empty_outcome()
         self._changes += 1
-        done = self.crossbar.spend(flat, level)
+        done = spend(self.crossbar, flat, level)
         landed, pulses, reads = (part[0].clone() for part in done)
         hardware = self.crossbar.hardware
         if not hardware.programming.verifies:
@@ -88,8 +89,8 @@ class SimulatedInstrument:
         if len(flat) == 0:
             return
         self._changes += 1
-        crossbar.programmings += 1
-        words = ("pulse", crossbar.programmings)
+        crossbar.counts.programmings += 1
+        words = ("pulse", crossbar.counts.programmings)
         z = ChipNoise(crossbar.seed, crossbar.chips, words, (len(flat),)).normal()[0]
         held, level = crossbar.conductance.view(-1), crossbar.level.view(-1)
         traits = {n: crossbar.get_buffer(f"trait_{n}").view(-1)[flat] for n in crossbar.trait_names}
@@ -127,7 +128,7 @@ class SimulatedInstrument:
         if device.read_noise > 0.0:
             low, high = device.window
             generator = torch.Generator().manual_seed(
-                key(crossbar.seed, crossbar.chips.start, "read", crossbar.vectors)
+                key(crossbar.seed, crossbar.chips.start, "read", crossbar.counts.vectors)
             )
             z = torch.empty_like(amps).normal_(generator=generator)
             size = torch.linalg.vector_norm(volts, dim=-1).T.unsqueeze(-1)
@@ -139,7 +140,7 @@ class SimulatedInstrument:
         crossbar = self.crossbar
         up, total = int(crossbar.set_pulses.sum()), int(crossbar.pulses.sum())
         reads = int(crossbar.reads.sum())
-        return Report(self._changes, crossbar.vectors, up, total - up, reads)
+        return Report(self._changes, crossbar.counts.vectors, up, total - up, reads)
 
     def state_dict(self) -> dict[str, Any]:
         """The cells and all counts; tensors and plain values."""
@@ -163,8 +164,8 @@ class SimulatedInstrument:
     @property
     def vectors(self) -> int:
         """All that a read changes: input vectors so far."""
-        return self.crossbar.vectors
+        return self.crossbar.counts.vectors
 
     @vectors.setter
     def vectors(self, vectors: int) -> None:
-        self.crossbar.vectors = vectors
+        self.crossbar.counts.vectors = vectors

@@ -2,40 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Generic, TypeVar
 
 import numpy as np
 from torch import Tensor
 
-from mho.kernels import native, transforming
+from mho.kernels import allowed, native
+
+T = TypeVar("T")
+
+_address, _size, _whole = Tensor.data_ptr, Tensor.numel, Tensor.is_contiguous
 
 
-class Views:
-    """Views of some tensors, made anew where a tensor's memory is another.
+class Views(Generic[T]):
+    """A record made of flat views of some tensors, made anew when memory has moved.
 
-    A copy makes its own.
+    A tensor may be the same object and stand elsewhere (`share_memory_`, `set_`, `.data =`), or be
+    another one in its place; its identity tells neither. So each call compares the address, size
+    and layout of all of them. A copy makes its own views.
     """
 
     def __init__(self) -> None:
-        self._places: list[int] = []
-        self._views: list[np.ndarray] | None = None
+        self._seen: object = None
+        self._record: T | None = None
 
-    def __call__(self, tensors: Sequence[Tensor]) -> list[np.ndarray] | None:
-        """The views, in order, the same list until one is made anew; None where kernels cannot work
-        on the tensors."""
-        if transforming():
+    def of(self, tensors: Sequence[Tensor], gather: Callable[[list[np.ndarray]], T]) -> T | None:
+        """The record; None where kernels cannot work on the tensors, or may not.
+
+        Args:
+            tensors: any shapes.
+            gather: makes the record of their views (n,), which come in order.
+        """
+        if not allowed():
             return None
-        places = [t.data_ptr() for t in tensors]
-        if places != self._places:
+        seen = [*map(_address, tensors)], [*map(_size, tensors)], [*map(_whole, tensors)]
+        if seen != self._seen:
             fit = all(map(fits, tensors))
-            self._views = [t.detach().numpy() for t in tensors] if fit else None
-            self._places = places
-        return self._views
+            self._record = gather([t.detach().view(-1).numpy() for t in tensors]) if fit else None
+            self._seen = seen
+        return self._record
 
-    def __deepcopy__(self, memo: object) -> Views:
+    def __deepcopy__(self, memo: object) -> Views[T]:
         return Views()
 
-    def __reduce__(self) -> tuple[type[Views], tuple[()]]:
+    def __reduce__(self) -> tuple[type[Views[T]], tuple[()]]:
         return Views, ()
 
 

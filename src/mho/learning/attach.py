@@ -11,9 +11,10 @@ from torch import nn
 from mho.errors import invalid
 from mho.hardware import Crossbar, Hardware
 from mho.hardware.arrays import Arrays
+from mho.hardware.crossbar import REFUSED
 from mho.hardware.hardware import OVER_TIME
 from mho.hardware.instrument import Chip, Instrument, InstrumentError, Report
-from mho.hardware.record import REFUSED, survey
+from mho.hardware.on_instrument import survey
 from mho.learning.layers.layer import memristive_layers
 
 
@@ -112,9 +113,7 @@ def attach(
         new[name] = record.to(old.level.device)
         first += old.tiling.tiles
     for name, layer in layers.items():
-        layer.crossbar = new[name]
-        layer.parts = None
-        layer.mark_written(False)
+        layer.move_to(new[name])
     attached = Attached(net, instrument)
     if program:
         attached.program()

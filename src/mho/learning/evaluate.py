@@ -68,7 +68,7 @@ def confusion(
     counts: Tensor | None = None
     for layer in net.modules():
         if isinstance(layer, ArrayLayer):
-            layer.settle()
+            layer.store.settle()
     with evaluating(net):
         for x, y in loader:
             if counts is None and uncalibrated(net):

@@ -323,7 +323,7 @@ def test_a_batch_that_does_not_divide_is_refused_before_it_is_converted(bits: in
             with pytest.raises(ValueError, match="input rows = 7: allowed is a multiple of the 3"):
                 layer(torch.zeros(7, *shape))
         assert layer.dac.ranges.tolist() == [1.0] * 3
-        assert layer.crossbar.inputs == layer.crossbar.vectors == 0
+        assert layer.crossbar.counts.inputs == layer.crossbar.counts.vectors == 0
 
 
 @pytest.mark.parametrize("bits", [None, 8])
@@ -646,7 +646,7 @@ def test_read_noise_has_the_predicted_variance(
     ones = torch.ones_like(plain.weight)
     energy = with_weight(plain, ones, x.square())
     if plain.bias is not None:
-        energy = energy - plain.bias.view(-1, *(1,) * (-1 - layer.column_dim))
+        energy = energy - plain.bias.view(-1, *(1,) * (-1 - layer.reading.product.column_dim))
     expected = energy * cell**2 * layer.hardware.cells.read_variance
     with torch.no_grad():
         reads = torch.stack([net(x) for _ in range(600)])
@@ -661,7 +661,7 @@ def test_read_noise_per_tile_adds_up_over_tiles(generator: torch.Generator) -> N
     device = REAL.replace(read_noise=0.05)
     net = twin(LAYERS["linear"][0], hardware(device, adc_bits=16))
     layer = layer_of(net)
-    assert layer._converts_tiles
+    assert layer.reading.by_tile
     layer.adc.ranges = (20.0,)
     x = torch.randn(5, 23, generator=generator)
     with torch.no_grad():

@@ -47,7 +47,7 @@ def reference(net: nn.Module, weight: str) -> nn.Module:
     plain = mho.to_digital(net).eval()
     layers = memristive_layers(net.net)
     for name, layer in layers.items():
-        matrix = layer.target if weight == "target" else layer.expected()
+        matrix = layer.target if weight == "target" else layer.store.expected()
         plain.get_submodule(name).weight.data.copy_(matrix.view_as(layer.weight))
     return plain
 

@@ -53,7 +53,7 @@ def scatter(net: nn.Module, generator: torch.Generator) -> None:
 
 def far(layer: ArrayLayer) -> Tensor:
     """Weights (out, in) more than half a step from their shadow, and from where it counts."""
-    matrix = layer._matrix()
+    matrix = layer.matrix()
     edge = matrix.clamp(-layer.full_scale, layer.full_scale)
     apart = torch.stack([(w - layer.target).abs() for w in (matrix, edge)])
     return (apart > 0.5 * layer.step).all(0)
@@ -120,7 +120,7 @@ def test_on_perfect_cells_full_pull_sets_the_shadow_to_its_level(
         assert step() == count
         with torch.no_grad():
             for layer, old in zip(layers, before, strict=True):
-                new = torch.where(layer.target != old, layer.target, layer._matrix())
+                new = torch.where(layer.target != old, layer.target, layer.matrix())
                 layer.weight.copy_(new.view_as(layer.weight))
     mho.write(by_hand)
     for a, b in zip(
@@ -157,12 +157,12 @@ def test_the_shadow_takes_its_share_of_the_error(pull: float, generator: torch.G
     for _ in range(3):
         move(net, 0.7, generator)
         layers = memristive_layers(net).values()
-        before = [(a._matrix().clone(), cell_writes(a)) for a in layers]
+        before = [(a.matrix().clone(), cell_writes(a)) for a in layers]
         step()
         for layer, (w, count) in zip(layers, before, strict=True):
             written = (cell_writes(layer) > count).any(1).view_as(w)
             expected = torch.where(written, w + pull * (layer.target - w), w)
-            torch.testing.assert_close(layer._matrix(), expected, rtol=0, atol=1e-6)
+            torch.testing.assert_close(layer.matrix(), expected, rtol=0, atol=1e-6)
             assert not torch.equal(layer.target[written], layer.effective[0][written])
 
 
@@ -175,7 +175,7 @@ def test_no_pull_writes_again_until_the_weight_is_where_it_should_be(
     move(net, 1.0, generator)
     step()
     layers = memristive_layers(net).values()
-    kept = [layer._matrix().clone() for layer in layers]
+    kept = [layer.matrix().clone() for layer in layers]
     again = []
     while True:
         wanted = [far(layer) for layer in layers]
@@ -188,7 +188,7 @@ def test_no_pull_writes_again_until_the_weight_is_where_it_should_be(
             break
     assert len(again) > 3
     for layer, w in zip(layers, kept, strict=True):
-        assert torch.equal(layer._matrix(), w)
+        assert torch.equal(layer.matrix(), w)
         measured = layer.target != level(layer)
         torch.testing.assert_close(layer.target[measured], layer.effective[0][measured])
         assert not far(layer).any()

@@ -7,7 +7,7 @@ from torch import nn
 import mho
 from mho import Hardware, MultiLevel, WriteStep
 from mho.learning.layers.layer import memristive_layers
-from mho.learning.writing.policy import Stale
+from mho.learning.writing.policy import Candidates
 
 DEVICE = MultiLevel(g_min=10e-6, g_max=90e-6, levels=5)
 
@@ -35,8 +35,8 @@ def written(net: nn.Module, step: WriteStep, steps: int = 8, size: float = 0.5) 
     return counts
 
 
-def stale(apart: list[float]) -> Stale:
-    return Stale(torch.arange(len(apart)), torch.zeros(len(apart)), torch.tensor(apart))
+def stale(apart: list[float]) -> Candidates:
+    return Candidates(torch.arange(len(apart)), torch.zeros(len(apart)), torch.tensor(apart))
 
 
 def test_every_writes_at_every_kth_step_alone() -> None:

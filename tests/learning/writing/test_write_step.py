@@ -19,10 +19,9 @@ from mho import (
     WriteStep,
 )
 from mho.hardware import MAPPINGS
-from mho.learning.compare import positions_apart
+from mho.hardware.writes import Stale, plan
 from mho.learning.layers.layer import memristive_layers
 from mho.learning.layers.quantizer import level_index
-from mho.learning.writing.write_step import write_stale
 
 DEVICE = MultiLevel(
     g_min=10e-6, g_max=90e-6, levels=5, sigma=(6e-6,), device_spread=0.03, stuck_off=0.03
@@ -58,7 +57,7 @@ def test_what_is_reported_is_what_changed(name: str, generator: torch.Generator)
         assert 2 * changed <= int(cells.sum()) <= 2 * own * changed  # on two chips
         # The shadow is now at its nearest level, everywhere.
         for layer, index in zip(memristive_layers(net).values(), indices(net), strict=True):
-            nearest = level_index(layer._matrix(), layer.full_scale, layer.hardware.levels)
+            nearest = level_index(layer.matrix(), layer.full_scale, layer.hardware.levels)
             assert torch.equal(index, nearest)
 
 
@@ -105,10 +104,10 @@ def test_weights_that_do_not_exist_are_refused_and_nothing_is_written() -> None:
     net = network(programming=OpenLoop())
     layers = list(memristive_layers(net).values())
     before = [layer.crossbar.level.clone() for layer in layers]
-    stale = [(torch.tensor([0, layer.weight.numel()]), torch.zeros(2)) for layer in layers]
-    with pytest.raises(IndexError):
-        write_stale(layers, stale, rewrite=True)
     for layer, level in zip(layers, before, strict=True):
+        stale = Stale(torch.tensor([0, layer.weight.numel()]), torch.zeros(2))
+        with pytest.raises(IndexError):
+            plan(layer.store, layer.weight, stale, rewrite=True)
         assert torch.equal(layer.crossbar.level, level)
 
 
@@ -133,7 +132,7 @@ def test_hysteresis_leaves_weights_that_stay_near(generator: torch.Generator) ->
     targets = [layer.target.clone() for layer in layers]
     mho.write(net, 0.8)
     for layer, target in zip(layers, targets, strict=True):
-        clipped = layer._matrix().clamp(-layer.full_scale, layer.full_scale)
+        clipped = layer.matrix().clamp(-layer.full_scale, layer.full_scale)
         far = (clipped - target).abs() > 0.8 * layer.step
         assert torch.equal(layer.target != target, far)
         assert ((clipped - layer.target).abs() <= 0.8001 * layer.step).all()
@@ -294,36 +293,6 @@ def test_metaplastic_rules_write_less() -> None:
 # ------------------------------------------------------------------ finding what moved
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
-def test_positions_apart_are_those_of_a_plain_comparison(
-    dtype: torch.dtype, generator: torch.Generator
-) -> None:
-    w = torch.randn(300, 700, generator=generator).to(dtype)  # several blocks, the last one short
-    target = (w.float() + 0.1 * torch.randn(w.shape, generator=generator)).to(dtype)
-    kept = w.clone(), target.clone()
-    found, shadow, finite = positions_apart(w, target, 0.15, 10.0)
-    expected = (w - target).abs() > 0.15
-    assert torch.equal(found, expected.flatten().nonzero().squeeze(1))
-    assert found.dtype == torch.int64
-    assert torch.equal(shadow, w[expected])
-    assert finite
-    edge = w.float().abs().max().item() / 2
-    found, _, _ = positions_apart(w, target, 0.15, edge)
-    expected &= (w.clamp(-edge, edge) - target).abs() > 0.15
-    assert torch.equal(found, expected.flatten().nonzero().squeeze(1))
-    for bound in (0.15, 1e9):  # nan is apart from everything, however near the rest is
-        w.view(-1)[7], w.view(-1)[-1] = torch.nan, torch.nan
-        away = ~((w - target).abs() <= bound)
-        found, _, finite = positions_apart(w, target, bound, 10.0)
-        assert torch.equal(found, away.flatten().nonzero()[:, 0])
-        assert not finite
-        assert away.view(-1)[7]
-        assert away.view(-1)[-1]
-    w.view(-1)[7], w.view(-1)[-1] = kept[0].view(-1)[7], kept[0].view(-1)[-1]
-    assert torch.equal(w, kept[0])
-    assert torch.equal(target, kept[1])
-
-
 def test_a_shadow_beyond_the_full_scale_is_written_once(generator: torch.Generator) -> None:
     """It stays far from its level, but that level stays the nearest: nothing more to write."""
     net = network()
@@ -366,9 +335,9 @@ def wanted_writes(layer: mho.learning.layers.layer.ArrayLayer) -> Tensor:
     hardware, crossbar = layer.hardware, layer.crossbar
     level = crossbar.level.flatten()
     expected = torch.zeros_like(level, dtype=torch.int32)
-    index = level_index(layer._matrix().flatten(), layer.full_scale, hardware.levels)
+    index = level_index(layer.matrix().flatten(), layer.full_scale, hardware.levels)
     for weight, k in enumerate(index):
-        own = hardware.cells.own(k, hardware.levels, hardware.device.states)
+        own = hardware.cells.own_levels(k, hardware.levels, hardware.device.states)
         cells = crossbar.tiling.cells(torch.tensor([weight]))[0, : len(own)]
         changed = own != level[cells]
         expected[cells if not changed.any() else cells[changed]] += 1
@@ -512,59 +481,6 @@ def test_who_looks_at_remembering_cells_stays_near_their_levels() -> None:
         errors[name] = torch.cat(apart).mean().item()
     assert errors["verify"] < 0.5 * errors["curve"]
     assert errors["curve"] < errors["linear"]
-
-
-@pytest.mark.parametrize("chips", [1, 3])
-@pytest.mark.parametrize(
-    "programming", [mho.OpenLoop(), Verify(tolerance=0.3)], ids=["open", "verify"]
-)
-def test_bookkeeping_is_the_same_compiled_and_in_torch(
-    programming: mho.OpenLoop | Verify, chips: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What kernels do on a CPU torch does elsewhere."""
-    states = []
-    for kind in ("compiled", "torch"):
-        if kind == "torch":
-            for module in ("hardware.event", "kernels.views", "learning.plan", "learning.compare"):
-                monkeypatch.setattr(f"mho.{module}.native", lambda *tensors: False)
-        net = network(chips=chips, programming=programming)
-        train(net, WriteStep(net, threshold=0.6), 4, seed=1)
-        states.append(net.state_dict())
-    for name, value in states[0].items():
-        torch.testing.assert_close(value, states[1][name], rtol=0, atol=0, equal_nan=True)
-
-
-def elsewhere(net: nn.Module) -> None:
-    """Give each weight other memory, past the layer."""
-    for layer in memristive_layers(net).values():
-        layer.weight.data = layer.weight.data.clone()
-
-
-MOVES = {
-    "weights": elsewhere,
-    "all": lambda net: net.share_memory(),  # the same tensors
-    "cells": lambda net: [x.crossbar.share_memory() for x in memristive_layers(net).values()],
-    "types": lambda net: net.double().float(),
-    "loaded": lambda net: net.load_state_dict(copy.deepcopy(net.state_dict()), assign=True),
-    "copied": copy.deepcopy,
-}
-
-
-@pytest.mark.parametrize("programming", [mho.OpenLoop(), Verify(tolerance=0.3)])
-@pytest.mark.parametrize("way", MOVES)
-def test_writes_follow_tensors_that_move(way: str, programming: mho.OpenLoop | Verify) -> None:
-    """What a step looked up is looked up again where the memory is another."""
-    states = []
-    for moves in (False, True):
-        net = network(programming=programming)
-        train(net, WriteStep(net, threshold=0.6), 2, seed=1)
-        if moves:
-            moved = MOVES[way](net)
-            net = moved if way == "copied" else net
-        train(net, WriteStep(net, threshold=0.6), 2, seed=2)
-        states.append(net.state_dict())
-    for name, value in states[0].items():
-        torch.testing.assert_close(value, states[1][name], rtol=0, atol=0, equal_nan=True)
 
 
 @pytest.mark.parametrize("programming", [mho.OpenLoop(), Verify(tolerance=0.3)])

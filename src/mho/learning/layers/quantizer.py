@@ -3,30 +3,13 @@
 from __future__ import annotations
 
 import torch
-from jaxtyping import Float, Int, Int64
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from mho.errors import invalid
+from mho.hardware.mapping import level_index, level_value
 from mho.hardware.streams import key
-
-
-def level_index(
-    w: Float[Tensor, "*n"], full_scale: float | Float[Tensor, ""], n: int
-) -> Int64[Tensor, "*n"]:
-    """Index 0 .. n - 1 of the level nearest to w, int64; levels are even in [-full_scale, +].
-
-    Two levels give the sign; a weight of exactly 0 goes to the positive level then.
-    """
-    k = w.div(full_scale).add_(1).mul_((n - 1) / 2).add_(0.5).floor_()
-    return k.clamp_(0, n - 1).long()
-
-
-def level_value(
-    index: Int[Tensor, "*n"], full_scale: float | Float[Tensor, ""], n: int
-) -> Float[Tensor, "*n"]:
-    """Weight that a level stands for: `(2 k / (n - 1) - 1) full_scale`."""
-    return (index * (2 / (n - 1)) - 1) * full_scale
 
 
 class Levels(nn.Module):

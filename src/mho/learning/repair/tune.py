@@ -7,7 +7,6 @@ from functools import partial
 from typing import Literal
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Shaped
 from torch import Tensor, nn
 
@@ -15,7 +14,6 @@ from mho.errors import invalid
 from mho.hardware import Hardware
 from mho.learning.evaluate import evaluating
 from mho.learning.layers.chips import at_once
-from mho.learning.layers.conv import MemristiveConv2d
 from mho.learning.layers.layer import ArrayLayer, memristive_layers
 
 Per = Literal["layer", "column"]
@@ -68,7 +66,7 @@ def tune(
             if before is not None:
                 wanted = partial(_held, before[layer])
             else:
-                weight = layer.target if trained_on is None else layer.expected(trained_on)
+                weight = layer.target if trained_on is None else layer.store.expected(trained_on)
                 wanted = partial(_apply, layer, weight)
             moments = Moments(layer, wanted)
             for x in batch.split(at_once(layer.chips, batch.device)):
@@ -81,16 +79,16 @@ def correct(net: nn.Module, trained_on: Hardware | None = None) -> None:
     """Set one read-out gain a layer from the known spread alone: no chip is measured.
 
     Spread in R raises the mean conductance, `E[1 / R] > 1 / E[R]`. The gain is the least-squares
-    factor from the mean weight of the chips, `layer.expected()`, to the wanted one; the offset is
-    0. What differs from device to device stays.
+    factor from the mean weight of the chips, `Store.expected`, to the wanted one; the offset is 0.
+    What differs from device to device stays.
 
     Args:
         net: a converted network.
         trained_on: as in `tune`: the wanted weight is then the mean one of those chips.
     """
     for layer in memristive_layers(net).values():
-        wanted = layer.target if trained_on is None else layer.expected(trained_on)
-        mean = layer.expected()
+        wanted = layer.target if trained_on is None else layer.store.expected(trained_on)
+        mean = layer.store.expected()
         energy = mean.square().sum()
         gain = torch.where(energy > 0, (wanted * mean).sum() / energy.clamp(min=1e-30), 1.0)
         _set(layer, gain, torch.zeros_like(gain))
@@ -122,17 +120,15 @@ def _paired(net: nn.Module, reference: nn.Module) -> dict[ArrayLayer, ArrayLayer
 
 def _held(layer: ArrayLayer, x: Tensor) -> Tensor:
     """What a layer's arrays give for inputs (chips * n, ...), read-out included, without bias."""
-    if isinstance(layer, MemristiveConv2d) and layer._pad is None:
-        x = layer._padded(x)
-    return layer._corrected(layer._product(x, layer._realized))
+    product = layer.reading.product
+    held = layer.effective.flatten(0, 1)
+    return layer.corrected(product.columns(product.prepared(x), held, layer.chips))
 
 
 def _apply(layer: ArrayLayer, weight: Tensor, x: Tensor) -> Tensor:
     """The layer's linear part with another weight (out, in), without bias."""
-    if isinstance(layer, MemristiveConv2d):
-        kernel = weight.view_as(layer.weight)
-        return F.conv2d(layer._padded(x), kernel, None, layer.stride, 0, layer.dilation)
-    return F.linear(x, weight)
+    product = layer.reading.product
+    return product.columns(product.prepared(x), weight, 1)
 
 
 class Moments:
@@ -193,8 +189,8 @@ class Moments:
 
     def _by_column(self, y: Tensor) -> Tensor:
         """(chips * batch, ...) to (chips, samples, out)."""
-        layer = self.layer
-        return y.unflatten(0, (layer.chips, -1)).movedim(layer.column_dim, -1).flatten(1, -2)
+        reading = self.layer.reading
+        return reading.folded(y).movedim(reading.product.column_dim, -1).flatten(1, -2)
 
 
 class _Reached(Exception):

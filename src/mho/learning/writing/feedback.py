@@ -6,8 +6,9 @@ import torch
 from torch import Tensor
 
 from mho.errors import invalid
+from mho.hardware.mapping import level_index
+from mho.hardware.writes import Stale
 from mho.learning.layers.layer import ArrayLayer
-from mho.learning.layers.quantizer import level_index
 from mho.learning.rules.rule import State
 
 _MOST = torch.iinfo(torch.int16).max
@@ -57,9 +58,7 @@ class ReadBack:
             "missed": torch.full((n,), -1, dtype=torch.int32, device=device),
         }
 
-    def wanted(
-        self, layer: ArrayLayer, stale: tuple[Tensor, Tensor], state: State
-    ) -> tuple[Tensor, Tensor]:
+    def wanted(self, layer: ArrayLayer, stale: Stale, state: State) -> Stale:
         """Of stale positions and shadows, those whose level is not given up."""
         weights, shadow = stale
         spent = state["misses"].index_select(0, weights) >= self.retries
@@ -67,11 +66,11 @@ class ReadBack:
             return stale
         level = level_index(shadow, layer.full_scale, layer.hardware.levels)
         alive = ~(spent & (state["missed"].index_select(0, weights) == level))
-        return weights[alive], shadow[alive]
+        return Stale(weights[alive], shadow[alive])
 
     def after(self, layer: ArrayLayer, weights: Tensor, bound: float, state: State) -> None:
         """Read weights (n,) that were just written; `bound` is the threshold in weight units."""
-        measured, target = layer.read_back(weights), layer.target.view(-1)
+        measured, target = layer.store.read_back(weights), layer.target.view(-1)
         aim = target.index_select(0, weights)
         level = level_index(aim, layer.full_scale, layer.hardware.levels).to(torch.int32)
         missed = (measured - aim).abs_() > bound

@@ -17,19 +17,19 @@ from mho.errors import invalid
 from mho.learning.rules.rule import State
 
 
-class Stale(NamedTuple):
+class Candidates(NamedTuple):
     """Weights of one layer that are off their programmed level."""
 
     weights: Int64[Tensor, " n"]
     """Flat positions."""
     shadow: Float[Tensor, " n"]
     """Where the shadow stands, in weight units."""
-    apart: Float[Tensor, " n"]
+    distance: Float[Tensor, " n"]
     """Distance from the programmed level, in steps between levels."""
 
-    def take(self, which: Tensor) -> Stale:
+    def take(self, which: Tensor) -> Candidates:
         """Some of them: positions or a mask."""
-        return Stale(*(t[which] for t in self))
+        return Candidates(*(t[which] for t in self))
 
 
 class WritePolicy(Protocol):
@@ -39,7 +39,7 @@ class WritePolicy(Protocol):
         """State of the policy, tensors only."""
         ...
 
-    def select(self, stale: Sequence[Stale], state: State) -> Sequence[Stale]:
+    def select(self, stale: Sequence[Candidates], state: State) -> Sequence[Candidates]:
         """What is to be written of what is stale, layer by layer."""
         ...
 
@@ -56,7 +56,7 @@ class Every:
         """Steps so far."""
         return {"step": torch.zeros((), dtype=torch.int64)}
 
-    def select(self, stale: Sequence[Stale], state: State) -> Sequence[Stale]:
+    def select(self, stale: Sequence[Candidates], state: State) -> Sequence[Candidates]:
         """All of it, or nothing."""
         state["step"] += 1
         if int(state["step"]) % self.steps == 0:
@@ -81,7 +81,7 @@ class Budget:
         """Steps so far, and weights written in this period."""
         return {name: torch.zeros((), dtype=torch.int64) for name in ("step", "spent")}
 
-    def select(self, stale: Sequence[Stale], state: State) -> Sequence[Stale]:
+    def select(self, stale: Sequence[Candidates], state: State) -> Sequence[Candidates]:
         """The farthest, as far as the budget reaches."""
         within = int(state["step"]) % self.steps
         if within == 0:
@@ -90,7 +90,7 @@ class Budget:
         left = self.weights * (within + 1) // self.steps - int(state["spent"])
         sizes = [len(s.weights) for s in stale]
         if sum(sizes) > left:
-            chosen = torch.cat([s.apart for s in stale]).topk(left).indices
+            chosen = torch.cat([s.distance for s in stale]).topk(left).indices
             keep = torch.zeros(sum(sizes), dtype=torch.bool, device=chosen.device)
             keep[chosen] = True
             stale = [s.take(k) for s, k in zip(stale, keep.split(sizes), strict=True)]

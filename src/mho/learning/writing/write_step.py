@@ -12,14 +12,11 @@ from torch.optim import Optimizer
 from torch.utils.hooks import RemovableHandle
 
 from mho.errors import invalid, unknown
-from mho.hardware.event import write_together
-from mho.hardware.instrument import InstrumentError
+from mho.hardware.writes import Pending, Stale, find_stale, plan, write_planned, write_stale
 from mho.learning.layers.layer import ArrayLayer, memristive_layers
-from mho.learning.pen import Pen
-from mho.learning.plan import Plan, plan, plan_apart
 from mho.learning.rules.rule import Observes, State, Steers, Synapses, Update, UpdateRule
 from mho.learning.writing.feedback import ReadBack
-from mho.learning.writing.policy import Stale, WritePolicy
+from mho.learning.writing.policy import Candidates, WritePolicy
 
 
 class Written(NamedTuple):
@@ -110,43 +107,54 @@ class WriteStep:
         """
         if self.rules:
             self._apply_rules()
-        layers = list(self._layers.values())
+        layers = self._layers.values()
         if self._feedback is None and not self._policies:
-            written = write_apart(layers, list(self._threshold.values()), self._rewrite)
-            return Written(written, self._size)
-        return self._write_selected(layers)
+            pairs = [(layer.store, layer.weight) for layer in layers]
+            written = write_stale(pairs, [*self._threshold.values()], self._rewrite)
+        else:
+            written = self._write_selected()
+        for layer in layers:
+            layer.mark_written()
+        return Written(written, self._size)
 
     @torch.no_grad()
-    def _write_selected(self, layers: Sequence[ArrayLayer]) -> Written:
+    def _write_selected(self) -> int:
         """Write what feedback and policies leave, and let the feedback read it."""
-        written = write_planned(layers, self._plans(layers))
+        pending = self._pending()
+        write_planned(pending)
         if self._feedback is not None:
-            for (name, layer), weights in zip(self._layers.items(), written, strict=True):
+            for (name, layer), each in zip(self._layers.items(), pending, strict=True):
                 bound = (self._threshold[name] or 0.5) * layer.step
-                self._feedback.after(layer, weights, bound, self._read[name])
+                self._feedback.after(layer, each.plan.weights, bound, self._read[name])
                 if self.rules:
                     self._before[name].copy_(layer.weight)
-        return Written(sum(map(len, written)), self._size)
+        return sum(len(each.plan.weights) for each in pending)
 
-    def _plans(self, layers: Sequence[ArrayLayer]) -> list[Plan]:
+    def _pending(self) -> list[Pending]:
         """What feedback and policies leave to be written, layer by layer."""
-        stale = find_stale(layers, list(self._threshold.values()))
+        layers = self._layers
+        stale = [find_stale(x.store, x.weight, self._threshold[n]) for n, x in layers.items()]
         if self._feedback is not None:
-            given = zip(layers, stale, self._read.values(), strict=True)
+            given = zip(layers.values(), stale, self._read.values(), strict=True)
             stale = [self._feedback.wanted(*each) for each in given]
         if self._policies:
-            found: Sequence[Stale] = [_measured(*s) for s in zip(layers, stale, strict=True)]
+            found: Sequence[Candidates] = [
+                _candidates(*each) for each in zip(layers.values(), stale, strict=True)
+            ]
             for policy, state in zip(self._policies, self._policy_states, strict=True):
                 found = policy.select(found, state)
-            stale = [(s.weights, s.shadow) for s in found]
-        return [plan(*each, self._rewrite) for each in zip(layers, stale, strict=True)]
+            stale = [Stale(each.weights, each.shadow) for each in found]
+        return [
+            Pending(x.store, x.weight, plan(x.store, x.weight, each, self._rewrite))
+            for x, each in zip(layers.values(), stale, strict=True)
+        ]
 
     @torch.no_grad()
     def _apply_rules(self) -> None:
         """Let the rules see, and change, how each weight moved."""
         self._check_steered()
         for layer in self._layers.values():
-            layer.check_finite()
+            layer.store.check_finite(layer.weight)
         for name, layer in self._layers.items():
             self._apply_to(name, layer)
         self._steered.clear()
@@ -277,86 +285,6 @@ def write(net: nn.Module, threshold: float = 0.5) -> Written:
     return WriteStep(net, threshold=threshold)()
 
 
-def find_stale(
-    layers: Sequence[ArrayLayer], thresholds: Sequence[float]
-) -> list[tuple[Tensor, Tensor]]:
-    """Positions and shadows of the weights that are off their level, layer by layer.
-
-    Half a step as threshold is "the nearest level changed"; more is hysteresis; 0 is all weights.
-
-    Raises:
-        ValueError: a shadow weight is not finite.
-    """
-    return [layer.stale(t) for layer, t in zip(layers, thresholds, strict=True)]
-
-
-def write_apart(layers: Sequence[ArrayLayer], thresholds: Sequence[float], rewrite: bool) -> int:
-    """Write all weights that are off their level, all layers in one physical step.
-
-    The arguments are as in `find_stale` and `write_stale`.
-
-    Returns:
-        How many weights were written.
-    """
-    at_once: list[tuple[ArrayLayer, Pen]] = []
-    others: list[ArrayLayer] = []
-    plans: list[Plan] = []
-    written = 0
-    for layer, threshold in zip(layers, thresholds, strict=True):
-        pen = layer.pen()
-        if pen is None or not pen.lands(layer):
-            others.append(layer)
-            plans.append(plan_apart(layer, pen, threshold, rewrite))
-        elif count := pen.plan(layer, threshold, rewrite):
-            at_once.append((layer, pen))
-            written += count
-    for layer, pen in at_once:
-        pen.land(layer)
-    if others:
-        written += sum(map(len, write_planned(others, plans)))
-    for layer in layers:
-        layer.mark_written()
-    return written
-
-
-def write_stale(
-    layers: Sequence[ArrayLayer], stale: Sequence[tuple[Tensor, Tensor]], *, rewrite: bool = False
-) -> list[Tensor]:
-    """Bring stale weights to their nearest level, all layers in one physical step.
-
-    The arrays then count as up to date, weights that were left out included.
-
-    Args:
-        layers: where the weights are.
-        stale: flat positions (n,) and shadows (n,) of the weights, layer by layer.
-        rewrite: program all cells of a weight none of whose levels changes.
-
-    Returns:
-        Flat positions of the weights of which a cell was programmed, layer by layer.
-    """
-    return write_planned(layers, [plan(*each, rewrite) for each in zip(layers, stale, strict=True)])
-
-
-def write_planned(layers: Sequence[ArrayLayer], plans: Sequence[Plan]) -> list[Tensor]:
-    """Carry out plans, all layers in one physical step; returns as `write_stale` does."""
-    simulated, measured = [], []
-    for layer, each in zip(layers, plans, strict=True):
-        if len(each.weights) > 0:
-            (simulated if layer.crossbar.arrays is None else measured).append((layer, each))
-    for group in (simulated, *([pair] for pair in measured)):
-        try:
-            write_together([(layer.crossbar, each.cells, each.levels) for layer, each in group])
-        except InstrumentError:
-            for layer, _ in group:  # what had been programmed by then is no longer stale
-                layer.refresh()
-            raise
-        for layer, each in group:
-            layer.update(each.weights, each.to)
-    for layer in layers:
-        layer.mark_written()
-    return [each.weights for each in plans]
-
-
 class _Steered(NamedTuple):
     """The gradient of one layer that the rules have steered."""
 
@@ -367,12 +295,12 @@ class _Steered(NamedTuple):
     """Gradient as the loss alone gave it."""
 
 
-def _measured(layer: ArrayLayer, stale: tuple[Tensor, Tensor]) -> Stale:
-    """Stale weights with their distance from the programmed level."""
+def _candidates(layer: ArrayLayer, stale: Stale) -> Candidates:
+    """Stale weights with their distance from where they are taken to stand."""
     weights, shadow = stale
     edge = shadow.clamp(-layer.full_scale, layer.full_scale)
-    apart = (edge - layer.target.view(-1).index_select(0, weights)).abs_() / layer.step
-    return Stale(weights, shadow, apart)
+    distance = (edge - layer.target.view(-1).index_select(0, weights)).abs_() / layer.step
+    return Candidates(weights, shadow, distance)
 
 
 def _per_layer(

@@ -1,21 +1,15 @@
-"""The host's record of cells that an instrument holds: a crossbar filled with what it reports."""
+"""Cells that an instrument holds: the host's record of them in a crossbar, and their currents."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
-from jaxtyping import Int, Int64
+import torch.nn.functional as F
+from jaxtyping import Float, Int, Int64
 from torch import Tensor
 
+from mho.hardware.arrays import Arrays
+from mho.hardware.crossbar import REFUSED, Crossbar
 from mho.hardware.instrument import Outcome
-
-if TYPE_CHECKING:
-    from mho.hardware.crossbar import Crossbar
-
-REFUSED = 4
-"""Value of `Crossbar.fault`, beside HEALTHY and others: the instrument gave the cell up so often
-that it is left alone."""
 
 
 def program(crossbar: Crossbar, cells: Int64[Tensor, " n"], levels: Int[Tensor, " n"]) -> None:
@@ -28,9 +22,8 @@ def program(crossbar: Crossbar, cells: Int64[Tensor, " n"], levels: Int[Tensor, 
     Raises:
         InstrumentError: the record is then that of what had been answered; ask again.
     """
-    arrays = crossbar.arrays
-    assert arrays is not None
-    crossbar.programmings += 1
+    arrays = _arrays(crossbar)
+    crossbar.counts.programmings += 1
     fault, level = crossbar.fault.view(-1), crossbar.level.view(-1)
     for some, wanted in zip(
         cells.split(arrays.together), levels.split(arrays.together), strict=True
@@ -41,14 +34,14 @@ def program(crossbar: Crossbar, cells: Int64[Tensor, " n"], levels: Int[Tensor, 
                 break
             at, to = some[left], wanted[left]
             outcome = arrays.program(at, crossbar.hardware.device.nominal(to))
-            _take(crossbar, at, to, outcome)
+            _record(crossbar, at, to, outcome)
             left = left[outcome.refused]
         fault[some[left]] = REFUSED
         level[some] = wanted.to(level)
 
 
-def _take(crossbar: Crossbar, cells: Tensor, levels: Tensor, outcome: Outcome) -> None:
-    """Record one answer."""
+def _record(crossbar: Crossbar, cells: Tensor, levels: Tensor, outcome: Outcome) -> None:
+    """Enter one answer, about cells (n,) that were to get to levels (n,)."""
     level, conductance = crossbar.level.view(-1), crossbar.conductance.view(-1)
     nominal = crossbar.hardware.device.nominal(levels).to(conductance)
     believed = torch.where(outcome.refused, conductance[cells], nominal)
@@ -58,22 +51,19 @@ def _take(crossbar: Crossbar, cells: Tensor, levels: Tensor, outcome: Outcome) -
     crossbar.writes.view(-1)[cells] += (outcome.pulses > 0).to(torch.int32)
     crossbar.pulses.view(-1)[cells] += outcome.pulses
     crossbar.set_pulses += (outcome.pulses * raised).sum()
-    crossbar.reads += outcome.reads.sum()
     crossbar.row_pulses += crossbar.tiling.most_in_rows(cells, outcome.pulses.view(1, -1))
-    crossbar.row_reads += crossbar.tiling.most_in_rows(cells, outcome.reads.view(1, -1))
+    crossbar.count_cell_reads(cells, outcome.reads.view(1, -1))
 
 
 def look(crossbar: Crossbar, cells: Int64[Tensor, " n"]) -> None:
     """Read cells at flat positions and record what they hold; counted."""
-    arrays = crossbar.arrays
-    assert arrays is not None
+    arrays = _arrays(crossbar)
     width, rows = crossbar.tiling.width, crossbar.tiling.rows
     line = cells // width
     driven, which = (line % rows).unique(return_inverse=True)
     read = arrays.conductances(driven)[which, line // rows, cells % width]
     crossbar.conductance.view(-1)[cells] = read
-    crossbar.reads += len(cells)
-    crossbar.row_reads += crossbar.tiling.most_in_rows(cells, torch.ones_like(cells).view(1, -1))
+    crossbar.count_cell_reads(cells, torch.ones_like(cells).view(1, -1))
 
 
 def survey(crossbar: Crossbar) -> None:
@@ -84,3 +74,49 @@ def survey(crossbar: Crossbar) -> None:
     device = crossbar.hardware.device
     index = ((crossbar.conductance.view(-1)[cells] - device.window[0]) / device.step).round()
     crossbar.level.view(-1)[cells] = index.clamp(0, device.states - 1).to(torch.int16)
+
+
+def columns(
+    crossbar: Crossbar, x: Float[Tensor, "n inputs"], edge: float | None, scale: float, apart: bool
+) -> Float[Tensor, "n tiles columns"]:
+    """Measured columns of each tile along the inputs, in weights times inputs.
+
+    Inputs become voltages, `v = v_max x / edge`. A mapping folds conductances by `L(g) + c`, so
+    currents fold to `L(i) + c sum(v)`.
+
+    Args:
+        x: digital inputs.
+        edge: largest input that the DACs apply; None: the largest of x.
+        scale: weight per siemens.
+        apart: whether the digits of a weight are columns of their own, digit after digit.
+    """
+    arrays, tiling = _arrays(crossbar), crossbar.tiling
+    down, along = tiling.grid
+    gain = arrays.chip.volts / ((x.abs().max().item() if edge is None else edge) or 1.0)
+    spare = down * tiling.rows - tiling.in_features
+    volts = F.pad(x.detach().float() * gain, (0, spare)).view(len(x), down, 1, tiling.rows)
+    volts = volts.expand(-1, -1, along, -1).flatten(1, 2)  # (n, tiles, rows)
+    amps = arrays.currents(volts)  # (n, tiles, width)
+    cells, window = tiling.mapping, crossbar.hardware.device.window
+    zero = amps.new_zeros(1, tiling.width)
+    if apart:
+        digits = cells.fold_digits(amps, tiling.cols, (0.0, 0.0))
+        constants = cells.fold_digits(zero, tiling.cols, window)
+    else:
+        digits = [cells.fold(amps, tiling.cols, (0.0, 0.0))]
+        constants = [cells.fold(zero, tiling.cols, window)]
+    total = volts.sum(-1, keepdim=True)
+    folded = [
+        # (n, tiles, cols) -> (n, tiles down, out)
+        (digit + total * constant)
+        .unflatten(1, (down, along))
+        .flatten(2)[..., : tiling.out_features]
+        for digit, constant in zip(digits, constants, strict=True)
+    ]
+    return torch.cat(folded, -1).mul_(scale / gain)
+
+
+def _arrays(crossbar: Crossbar) -> Arrays:
+    """Where the cells are."""
+    assert crossbar.arrays is not None
+    return crossbar.arrays

@@ -1,0 +1,204 @@
+"""Programming events: cells of one crossbar, or of several in one step, brought to their levels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Bool, Int, Int64
+from torch import Tensor
+
+from mho.hardware import on_instrument
+from mho.hardware.assignment import sources
+from mho.hardware.crossbar import UNFORMED, Crossbar
+from mho.hardware.streams import ChipNoise, JoinedNoise
+from mho.kernels import native, writing
+from mho.physics import Present, Programmed
+
+
+class Request(NamedTuple):
+    """Cells to program, what they hold, and the noise of the event."""
+
+    crossbar: Crossbar
+    cells: Int64[Tensor, " n"] | None
+    """Flat positions on one chip; None: all cells."""
+    level: Int[Tensor, " n"]
+    """Target levels, int16."""
+    held: Int[Tensor, " n"]
+    """Present levels, int16."""
+    noise: ChipNoise
+    """Noise of this event."""
+
+
+def program_all(crossbar: Crossbar, levels: Int[Tensor, "tiles rows width"]) -> None:
+    """Bring all cells of all chips to `levels`; write what differs.
+
+    A level of -1 leaves the cell alone.
+    """
+    levels = levels.to(crossbar.level)
+    cells = ((levels != crossbar.level) & (levels >= 0)).flatten().nonzero().squeeze(1)
+    if cells.numel() == 0:
+        return
+    every = cells.numel() == crossbar.level.numel()
+    wanted = levels.flatten() if every else levels.flatten()[cells]
+    if crossbar.arrays is not None:
+        on_instrument.program(crossbar, cells, wanted)
+    else:
+        _carry_out([_request(crossbar, None if every else cells, wanted)])
+
+
+def program_cells(wanted: Sequence[tuple[Crossbar, Tensor, Tensor]]) -> None:
+    """Bring cells at flat positions (n,) of every chip to levels (n,), of several crossbars in one
+    physical step.
+
+    Same outcome as one after another, each with its own noise. What is not compiled for a single
+    crossbar is computed once for all of a kind: many small events in few operations.
+    """
+    kinds: dict[tuple[object, ...], list[Request]] = {}
+    for crossbar, cells, levels in wanted:
+        if cells.numel() == 0:
+            continue
+        if crossbar.arrays is not None:
+            on_instrument.program(crossbar, cells, levels)
+        elif crossbar.landing is not None and (views := crossbar.views()) is not None:
+            to = levels.to(torch.int16).numpy()
+            z = crossbar.noise(len(cells)).normal().numpy()
+            (state, offset), (line, sigma) = views, crossbar.landing
+            writing.program_landing(cells.numpy(), to, z, offset, line, sigma, state)
+            crossbar.wear(1)
+        else:
+            kind = (id(crossbar.hardware), crossbar.chips, cells.device)
+            kinds.setdefault(kind, []).append(_request(crossbar, cells, levels))
+    for requests in kinds.values():
+        _carry_out(requests)
+
+
+def spend(crossbar: Crossbar, cells: Int64[Tensor, " n"], levels: Int[Tensor, " n"]) -> Programmed:
+    """As `program_cells`, of at least one simulated cell; also where each ended and what it took
+    (chips, n)."""
+    return _carry_out([_request(crossbar, cells, levels)])
+
+
+def place(crossbar: Crossbar, index: Int[Tensor, "tiles rows cols"]) -> None:
+    """Order each chip's devices for weight levels, -1 where there is no weight.
+
+    Does nothing without `Hardware.placement`, or once any cell was programmed.
+    """
+    hardware = crossbar.hardware
+    if hardware.placement is None or bool((crossbar.level != UNFORMED).any()):
+        return
+    high, low = (_surveyed(crossbar, level) for level in (hardware.device.states - 1, 0))
+    order = sources(low, high, index, crossbar.tiling, hardware, hardware.placement).flatten(1)
+    for buffer in crossbar.buffers():
+        if buffer.dim() == crossbar.conductance.dim():  # each chip's own, cell by cell
+            buffer.copy_(buffer.flatten(1).gather(1, order).view_as(buffer))
+
+
+def _surveyed(crossbar: Crossbar, level: int) -> Tensor:
+    """Conductance (chips, *cells) [S] read from all cells after writing them to `level`."""
+    program_all(crossbar, torch.full_like(crossbar.level, level))
+    crossbar.counts.surveys += 1
+    crossbar.reads += crossbar.level.numel()
+    crossbar.row_reads += crossbar.tiling.tiles * crossbar.tiling.rows
+    return crossbar.conductance.clone()
+
+
+def _request(crossbar: Crossbar, cells: Tensor | None, levels: Tensor) -> Request:
+    """Ask for cells (n,), or all, to be brought to levels (n,)."""
+    held = crossbar.level.view(-1)
+    held = held if cells is None else held.index_select(0, cells)
+    noise = crossbar.noise(len(levels), levels.device)
+    return Request(crossbar, cells, levels.to(torch.int16), held, noise)
+
+
+def _carry_out(requests: Sequence[Request]) -> Programmed:
+    """Carry out requests to crossbars of the same hardware, chips and device.
+
+    Returns:
+        Conductances [S], pulses and reads (chips, n), what faults made of them included.
+    """
+    first, hardware = requests[0].crossbar, requests[0].crossbar.hardware
+    cell, programming = hardware.device, hardware.programming
+
+    def of_cells(name: str) -> Tensor:
+        """A buffer at the cells of all requests (chips, n)."""
+        return _joined([r.crossbar.at(name, r.cells) for r in requests])
+
+    level = _joined([r.level for r in requests]).to(torch.float32)
+    traits = {name: of_cells(f"trait_{name}") for name in first.trait_names}
+    noise = JoinedNoise([r.noise for r in requests])
+    present = None
+    if programming.needs_present(cell):
+        held = _joined([r.held for r in requests]).to(torch.float32)
+        present = Present(of_cells("conductance"), held.clamp_(min=0))
+    done = programming.program(cell, level, traits, noise, present)
+    if cell.closes:
+        budget = of_cells("budget") if cell.endurance_spread > 0 else first.endurance()
+        done = programming.within(cell, level, done, of_cells("pulses") / budget)
+    start = 0
+    for each in requests:
+        part = slice(start, start := start + len(each.level))
+        _commit(each, Programmed(*(outcome[:, part] for outcome in done)))
+    return done
+
+
+def _commit(wanted: Request, done: Programmed) -> None:
+    """Enter the outcome (chips, n) of a request; faults overwrite it in place."""
+    crossbar, cells, level, held, _ = wanted
+    hardware = crossbar.hardware
+    if crossbar.broken:
+        _keep_broken(wanted, done)
+    if crossbar.ageing is not None:
+        sets = done.pulses * _raised(level, held)
+        resets = done.pulses - sets
+        vectors = crossbar.counts.vectors
+        crossbar.ageing.wrote(cells, done.conductance, sets, resets, reads=vectors)
+    crossbar.estimate(cells, done.conductance)
+    views = crossbar.views()
+    if views is not None and cells is not None and native(done.conductance):
+        landed, pulses, reads = (outcome.numpy() for outcome in done)
+        event = cells.numpy(), level.numpy(), held.numpy()
+        writing.record(*event, landed, pulses, reads, views[0])
+    else:
+        _record(wanted, done)
+    crossbar.wear(hardware.programming.most_pulses(hardware.device))
+
+
+def _record(wanted: Request, done: Programmed) -> None:
+    """`mho.kernels.writing.record` in torch, of some cells or all."""
+    crossbar, cells, level, held, _ = wanted
+    landed, pulses, reads = done
+    which = slice(None) if cells is None else cells
+    crossbar.set_pulses += (pulses * _raised(level, held)).sum(1)
+    crossbar.row_pulses += crossbar.tiling.most_in_rows(cells, pulses)
+    if crossbar.hardware.programming.verifies:
+        crossbar.count_cell_reads(cells, reads)
+    crossbar.level.view(-1)[which] = level
+    crossbar.conductance.flatten(1)[:, which] = landed
+    crossbar.writes.flatten(1)[:, which] += pulses > 0
+    crossbar.pulses.flatten(1)[:, which] += pulses
+
+
+def _keep_broken(wanted: Request, done: Programmed) -> None:
+    """Have cells that are stuck or worn stay where they are, whatever is spent on them."""
+    crossbar, cells = wanted.crossbar, wanted.cells
+    broken = crossbar.at("fault", cells) != 0
+    if not broken.any():
+        return
+    hardware = crossbar.hardware
+    stays = Programmed(crossbar.at("conductance", cells)[broken], *(x[broken] for x in done[1:]))
+    level = wanted.level.expand(broken.shape)[broken].float()
+    stuck = hardware.programming.stuck(hardware.device, level, stays)
+    for outcome, value in zip(done, stuck, strict=True):
+        outcome[broken] = value
+
+
+def _joined(tensors: Sequence[Tensor]) -> Tensor:
+    """End to end along the last dimension."""
+    return tensors[0] if len(tensors) == 1 else torch.cat(list(tensors), -1)
+
+
+def _raised(level: Int[Tensor, " n"], held: Int[Tensor, " n"]) -> Bool[Tensor, " n"]:
+    """Whether a cell goes up from what it held, the lowest level if it was never programmed."""
+    return (level > held) & (level > 0)

@@ -1,0 +1,249 @@
+"""What the arrays of one layer hold, and what that makes of the layer's weights."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor
+from torch.autograd.graph import increment_version
+
+from mho.errors import invalid
+from mho.hardware import on_instrument
+from mho.hardware.crossbar import Crossbar
+from mho.hardware.hardware import Hardware
+from mho.hardware.mapping import level_index, level_value
+from mho.kernels.views import Views
+from mho.kernels.writing import Cells, Layout, Plan, Weights
+
+_SHARE = 16
+"""Weights for each of which a plan has room for one, before room is made for more."""
+
+_NONE = np.empty(0, np.float32)
+
+
+class StoreViews(NamedTuple):
+    """What the kernels of a write step see of a store and its shadow weight."""
+
+    shadow: np.ndarray
+    """(out * in,)."""
+    weights: Weights
+    layout: Layout
+    cells: Cells
+    offset: np.ndarray
+    """(chips * cells,) [S] of each device, or empty."""
+
+
+class Store:
+    """The weights (out, in) of one layer as its arrays hold them; the shadow weight is elsewhere.
+
+    Attributes:
+        crossbar: the cells.
+        full_scale: weight at the edge of the window.
+        levels: values that a weight can take.
+        target (out, in): where the controller takes each weight to stand: at its programmed level,
+            or where `ReadBack` last read it.
+        effective (chips, out, in): weight that the arrays realize.
+        digits (chips, digits, out, in): the same of each digit that is converted apart; None where
+            `effective` says all, or until it is first asked for.
+        codes (levels, cells_per_weight): int16, levels of a weight's own cells at each of its
+            levels.
+
+    Args:
+        like: a weight matrix (out, in) for type and device.
+        owner: what errors call the layer.
+    """
+
+    def __init__(self, crossbar: Crossbar, like: Tensor, full_scale: float, owner: str) -> None:
+        self.crossbar, self.full_scale, self.owner = crossbar, full_scale, owner
+        hardware = crossbar.hardware
+        self.levels = hardware.levels
+        index = torch.arange(self.levels, device=like.device)
+        codes = hardware.cells.own_levels(index, self.levels, hardware.device.states)
+        self.codes = codes.to(torch.int16)
+        self.target = torch.empty_like(like, memory_format=torch.contiguous_format)
+        self.effective = like.new_empty((len(crossbar.chips), *like.shape))
+        self.digits: Tensor | None = None
+        self._views: Views[StoreViews] = Views()
+        self._room = _room(like.numel() // _SHARE + 1, codes.shape[1])
+        self._current: tuple[Tensor, int] | None = None
+
+    @property
+    def hardware(self) -> Hardware:
+        """The kind of chip."""
+        return self.crossbar.hardware
+
+    @property
+    def step(self) -> float:
+        """Distance between neighbouring weight levels, in weight units."""
+        return 2 * self.full_scale / (self.levels - 1)
+
+    @property
+    def scale(self) -> float:
+        """Weight per siemens of signed conductance."""
+        return self.full_scale / self.crossbar.reach
+
+    def apply(self, fn: Callable[[Tensor], Tensor]) -> None:
+        """Cast or move the tensors, as `nn.Module._apply` does."""
+        self.codes, self.target = fn(self.codes), fn(self.target)
+        self.effective = fn(self.effective)
+        self.digits = None if self.digits is None else fn(self.digits)
+
+    # ---------------------------------------------------------------- is it up to date
+
+    def mark(self, shadow: Tensor, current: bool) -> None:
+        """Remember whether the arrays hold the shadow weight as it is now, told from any later one
+        by the tensor and torch's count of its changes."""
+        self._current = (shadow, shadow._version) if current else None
+
+    def holds(self, shadow: Tensor) -> bool:
+        """Whether the arrays hold the shadow weight as it is now."""
+        current = self._current
+        return current is not None and current[0] is shadow and current[1] == shadow._version
+
+    def __getstate__(self) -> dict[str, object]:
+        """Copies and pickles carry whether the shadow is held, not torch's count; and no room."""
+        current = self._current
+        held = current is not None and self.holds(current[0])
+        return self.__dict__ | {"_current": current[0] if current and held else None, "_room": None}
+
+    def __setstate__(self, state: dict[str, object]) -> None:
+        self.__dict__.update(state)
+        shadow = state["_current"]
+        self._current = (shadow, shadow._version) if isinstance(shadow, Tensor) else None
+        self._room = _room(self.target.numel() // _SHARE + 1, self.codes.shape[1])
+
+    # ---------------------------------------------------------------- for kernels
+
+    def views(self, shadow: Tensor) -> StoreViews | None:
+        """What kernels write with; None where torch has to. The only look at where memory is."""
+        digits = () if self.digits is None else (self.digits,)
+        weights = shadow, self.target, self.effective, self.crossbar.shown
+        return self._views.of((*weights, *self.crossbar.touched, *digits), self._gather)
+
+    def _gather(self, views: list[np.ndarray]) -> StoreViews:
+        shadow, target, effective, shown, *rest = views
+        crossbar, hardware = self.crossbar, self.hardware
+        digits = rest.pop() if self.digits is not None else _NONE
+        total, mapping = self.levels, crossbar.tiling.mapping
+        layout = Layout(
+            crossbar.tiling.places,
+            self.codes.cpu().numpy().copy(),
+            level_value(torch.arange(total), 1.0, total).numpy(),
+            np.array(mapping.own, np.float32),
+            np.array(mapping.shared, np.float32),
+            mapping.constant * sum(hardware.device.window),
+            np.array(mapping.factors, np.float32),
+            mapping.copies,
+        )
+        weights = Weights(target, effective, digits, shown)
+        return StoreViews(shadow, weights, layout, *crossbar.gathered(rest))
+
+    def room(self, weights: int = 0) -> Plan:
+        """Memory for the plan of a step, for so many weights at least; the next one takes it."""
+        if weights > len(self._room.weights):
+            self._room = _room(weights, self.codes.shape[1])
+        return self._room
+
+    def moved(self) -> None:
+        """Tell torch that a kernel changed `effective`: a backward pass of before is to notice."""
+        increment_version(self.effective)
+
+    # ---------------------------------------------------------------- folding
+
+    def fold(self, weights: Int64[Tensor, " n"], index: Int64[Tensor, " n"]) -> None:
+        """Have written weights, now at levels `index`, realize and stand for what they do.
+
+        Behind wires it is time to solve after enough write events: then all are folded.
+        """
+        crossbar = self.crossbar
+        if crossbar.due:
+            self.settle()
+        else:
+            cells = crossbar.tiling.cells(weights)
+            realized = crossbar.signed_at(cells).mul_(self.scale).to(self.effective.dtype)
+            self.effective.flatten(1).index_copy_(1, weights, realized)
+            if self.digits is not None:
+                each = crossbar.digits_at(cells).mul_(self.scale).to(self.digits.dtype)
+                self.digits.flatten(2).index_copy_(2, weights, each)
+        value = level_value(index, self.full_scale, self.levels)
+        self.target.view(-1).index_copy_(0, weights, value.to(self.target.dtype))
+
+    def fold_all(self) -> None:
+        """Weights that the arrays realize, from what is seen of all cells."""
+        self.digits = None
+        torch.mul(self.crossbar.signed(), self.scale, out=self.effective)
+
+    @torch.no_grad()
+    def refresh(self, shadow: Float[Tensor, "out in"]) -> None:
+        """Fold all, and take each weight to stand at its programmed level.
+
+        Args:
+            shadow: tells the levels where those of the cells are predistorted, and do not.
+        """
+        self.fold_all()
+        crossbar, device = self.crossbar, self.hardware.device
+        if self.hardware.predistorts:
+            index = level_index(shadow, self.full_scale, self.levels)
+            self.target.copy_(level_value(index, self.full_scale, self.levels))
+            return
+        tiling, nominal = crossbar.tiling, device.nominal(crossbar.level)
+        folded = tiling.mapping.fold(nominal, tiling.cols, device.window)
+        torch.mul(tiling.join(folded), self.scale, out=self.target)
+
+    @torch.no_grad()
+    def settle(self) -> None:
+        """Solve the wires where cells were written since, and fold them in."""
+        if self.crossbar.counts.unsettled:
+            self.crossbar.solve()
+            self.fold_all()
+
+    def by_digit(self) -> Float[Tensor, "chips digits out in"]:
+        """Weight that each digit realizes; kept up to date from then on."""
+        if self.digits is None:
+            self.digits = self.crossbar.digits().mul_(self.scale).to(self.effective.dtype)
+        return self.digits
+
+    def expected(self, hardware: Hardware | None = None) -> Float[Tensor, "out in"]:
+        """Weight that the levels give on average over chips, spread included, and with the wires
+        that cells of mean conductance have.
+
+        `hardware` may be another kind of chip, of the same mapping, levels and window.
+        """
+        hardware, crossbar = hardware or self.hardware, self.crossbar
+        tiling, level = crossbar.tiling, crossbar.level
+        mean = hardware.programming.mean(hardware.device, level)
+        if hardware.wires:
+            mean = hardware.wires.seen(torch.where(level >= 0, mean, 0.0))
+        folded = tiling.mapping.fold(mean, tiling.cols, self.hardware.device.window)
+        return tiling.join(folded) * self.scale
+
+    # ---------------------------------------------------------------- reading cells
+
+    def read_back(self, weights: Int64[Tensor, " n"]) -> Float[Tensor, " n"]:
+        """Weights of the only chip as one noisy read of their cells gives them; counted."""
+        crossbar = self.crossbar
+        cells = crossbar.tiling.cells(weights)
+        if crossbar.arrays is None:
+            signed = crossbar.read_back(cells)
+        else:
+            on_instrument.look(crossbar, cells.unique())
+            signed = crossbar.signed_at(cells)
+        return signed.squeeze(0).mul_(self.scale).to(self.target)
+
+    def check_finite(self, shadow: Tensor) -> None:
+        """Refuse a shadow weight with nan or inf in it."""
+        # A sum is several times faster; that of finite numbers may still overflow.
+        shadow = shadow.detach()
+        if not math.isfinite(shadow.sum()) and not torch.isfinite(shadow).all():
+            raise invalid(f"{self.owner}.weight", "nan or inf", "finite numbers only")
+
+
+def _room(weights: int, own: int) -> Plan:
+    """For so many weights, each with so many cells of its own."""
+    index, cells = np.empty((2, weights), np.int64), np.empty(weights * own, np.int64)
+    return Plan(index[0], index[1], cells, np.empty(weights * own, np.int16))

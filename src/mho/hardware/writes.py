@@ -1,0 +1,222 @@
+"""Writing weights: which left their level, what cells that takes, programming them, folding.
+
+Compiled on a CPU, in torch elsewhere; the two give the same bits. A store says which one it is to
+be (`Store.views`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int, Int64
+from torch import Tensor
+
+from mho.hardware.instrument import InstrumentError
+from mho.hardware.mapping import level_index
+from mho.hardware.programming import program_cells
+from mho.hardware.store import Store, StoreViews
+from mho.kernels import writing
+
+
+class Stale(NamedTuple):
+    """Weights of one layer that are off their level."""
+
+    weights: Int64[Tensor, " n"]
+    """Flat positions in (out, in)."""
+    shadow: Float[Tensor, " n"]
+    """Their shadow weights."""
+
+
+class Plan(NamedTuple):
+    """The writes of one step in one layer. It lasts until the next one of the layer is made."""
+
+    weights: Int64[Tensor, " n"]
+    """Flat positions of the weights to write."""
+    to: Int64[Tensor, " n"]
+    """Level that each of them gets."""
+    cells: Int64[Tensor, " k"]
+    """Flat positions of the cells to program."""
+    levels: Int[Tensor, " k"]
+    """Their new levels."""
+
+
+def bound(store: Store, threshold: float) -> float:
+    """Distance beyond which a weight is stale, for a threshold in steps; all are for 0."""
+    return threshold * store.step if threshold else -1.0
+
+
+def find_stale(store: Store, shadow: Tensor, threshold: float) -> Stale:
+    """Weights whose shadow is more than `threshold` steps from where they are taken to stand.
+
+    Half a step is "the nearest level changed"; more is hysteresis; 0 is all weights.
+
+    Raises:
+        ValueError: a shadow weight is not finite.
+    """
+    far, edge, views = bound(store, threshold), store.full_scale, store.views(shadow)
+    if views is None:
+        flat = shadow.detach().contiguous().view(-1)
+        target = store.target.view(-1)
+        found = (~((flat - target).abs_() <= far)).nonzero().squeeze(1)
+        some, goal = flat[found], target[found]
+        if not some.isfinite().all():
+            store.check_finite(shadow)
+        apart = ~((some.clamp(-edge, edge) - goal).abs_() <= far)
+        return Stale(found[apart], some[apart])
+    while True:
+        places = store.room().weights
+        values = np.empty(places.size, np.float32)
+        count, finite = writing.find_stale(
+            views.shadow, views.weights.target, far, edge, places, values
+        )
+        if not finite:
+            store.check_finite(shadow)
+        if count <= places.size:
+            found = torch.from_numpy(places[:count].copy())
+            return Stale(found, torch.from_numpy(values[:count]))
+        store.room(count)
+
+
+def plan(store: Store, shadow: Tensor, stale: Stale, rewrite: bool) -> Plan:
+    """How to bring stale weights to their nearest level; those already there are left out.
+
+    Args:
+        shadow: the shadow weight of the layer.
+        rewrite: program all own cells of a weight none of whose levels changes.
+    """
+    weights, values = stale
+    views = store.views(shadow)
+    if views is not None:
+        room = store.room(len(weights))
+        counts = writing.plan_writes(
+            *(weights.numpy(), values.numpy(), store.full_scale),
+            *(views.layout, views.cells.level, rewrite, room),
+        )
+        return _of_room(room, counts)
+    tiling, level = store.crossbar.tiling, store.crossbar.level
+    index = level_index(values, store.full_scale, store.levels)
+    levels = store.codes[index]  # (n, own)
+    cells = tiling.cells(weights)[:, : levels.shape[1]]
+    changed = levels != level.flatten()[cells]
+    moved = changed.any(1)
+    if rewrite:
+        changed |= ~moved.unsqueeze(1)
+    else:
+        weights, index = weights[moved], index[moved]
+    return Plan(weights, index, cells[changed], levels[changed])
+
+
+class Pending(NamedTuple):
+    """A layer and what is to be written to it."""
+
+    store: Store
+    shadow: Tensor
+    plan: Plan
+
+
+def write_stale(
+    layers: Sequence[tuple[Store, Tensor]], thresholds: Sequence[float], rewrite: bool
+) -> int:
+    """Write all weights that are off their level, all layers in one physical step.
+
+    Args:
+        layers: stores, each with its shadow weight.
+        thresholds: layer by layer, as in `find_stale`.
+        rewrite: as in `plan`.
+
+    Returns:
+        How many weights were written.
+
+    Raises:
+        ValueError: a shadow weight is not finite; then nothing is written.
+        InstrumentError: as `write_planned`.
+    """
+    landing: list[tuple[Store, StoreViews, tuple[int, int]]] = []
+    pending: list[Pending] = []
+    written = 0
+    for (store, shadow), threshold in zip(layers, thresholds, strict=True):
+        views = store.views(shadow)
+        if views is None:
+            each = plan(store, shadow, find_stale(store, shadow, threshold), rewrite)
+            pending.append(Pending(store, shadow, each))
+            written += len(each.weights)
+            continue
+        counts = _plan_stale(store, shadow, views, threshold, rewrite)
+        written += counts[0]
+        if store.crossbar.landing is None:
+            pending.append(Pending(store, shadow, _of_room(store.room(), counts)))
+        elif counts[0]:
+            landing.append((store, views, counts))
+    for store, views, counts in landing:
+        crossbar = store.crossbar
+        assert crossbar.landing is not None
+        z = crossbar.noise(counts[1]).normal().numpy()
+        store.moved()
+        line, sigma = crossbar.landing
+        writing.write_landing(
+            *(store.room(), counts, z, views.offset, line, sigma, views.cells),
+            *(store.full_scale, store.scale, views.layout, views.weights),
+        )
+        crossbar.wear(1)
+    write_planned(pending)
+    return written
+
+
+def write_planned(pending: Sequence[Pending]) -> None:
+    """Carry out plans, all layers in one physical step.
+
+    Raises:
+        InstrumentError: what had been programmed by then is no longer stale.
+    """
+    simulated = [p for p in pending if p.store.crossbar.arrays is None and len(p.plan.weights)]
+    measured = [p for p in pending if p.store.crossbar.arrays is not None and len(p.plan.weights)]
+    for group in (simulated, *([each] for each in measured)):
+        try:
+            program_cells([(p.store.crossbar, p.plan.cells, p.plan.levels) for p in group])
+        except InstrumentError:
+            for each in group:
+                each.store.refresh(each.shadow.detach().flatten(1))
+            raise
+        for each in group:
+            _fold(each)
+
+
+def _plan_stale(
+    store: Store, shadow: Tensor, views: StoreViews, threshold: float, rewrite: bool
+) -> tuple[int, int]:
+    """`find_stale` and `plan` at once, into the store's room; how many weights and cells."""
+    while True:
+        room = store.room()
+        found, finite, weights, cells = writing.plan_stale(
+            *(views.shadow, views.weights.target, bound(store, threshold), store.full_scale),
+            *(views.layout, views.cells.level, rewrite, room),
+        )
+        if not finite:
+            store.check_finite(shadow)
+        if found <= len(room.weights):
+            return weights, cells
+        store.room(found)
+
+
+def _of_room(room: writing.Plan, counts: tuple[int, int]) -> Plan:
+    """The first weights and cells of what kernels wrote down, `counts` of each."""
+    weights, cells = counts
+    ends = zip(room, (weights, weights, cells, cells), strict=True)
+    return Plan(*(torch.from_numpy(each[:n]) for each, n in ends))
+
+
+def _fold(written: Pending) -> None:
+    """Have written weights realize and stand for what they do now."""
+    store, shadow, plan = written
+    views = None if store.crossbar.due else store.views(shadow)
+    if views is None:
+        store.fold(plan.weights, plan.to)
+        return
+    store.moved()
+    writing.fold(
+        *(plan.weights.numpy(), plan.to.numpy(), store.full_scale, store.scale),
+        *(views.layout, views.weights),
+    )
