@@ -144,7 +144,7 @@ def _bars(same: Sequence[Bars], equal: Sequence[Bars]) -> Bars:
     groups = []
     for rows in zip(*(b.groups for b in same), strict=True):
         values, std = _spread([r.values for r in rows], [r.std for r in rows])
-        groups.append(replace(rows[0], values=values, std=std))
+        groups.append(replace(rows[0], values=values, std=None if same[0].stacked else std))
     return replace(same[0], groups=groups)
 
 
