@@ -116,7 +116,8 @@ def test_a_missing_field_is_named(field: str) -> None:
         ("maps", field)
         for field in ("id", "title", "x_label", "y_label", "value_label", "x", "y", "values")
     ]
-    + [("tables", field) for field in ("id", "title", "columns", "rows")],
+    + [("tables", field) for field in ("id", "title", "columns", "rows")]
+    + [("claims", field) for field in ("id", "what", "paper", "ours")],
 )
 def test_a_missing_field_of_a_part_is_named(block: str, field: str) -> None:
     content = sample_result("bmcnn")

@@ -1,6 +1,7 @@
 """What a run found, as records: read from JSON and written to it, drawn by `mho.report`.
 
-result = mho.results.load(Result, Path("runs/mine/result.json"))
+from mho.results import Result, load
+result = load(Result, Path("runs/mine/result.json"))
 result.claims[0].ours
 """
 

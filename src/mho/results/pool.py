@@ -42,17 +42,17 @@ def pooled(results: Sequence[Result], equal: Sequence[Result]) -> Result:
         equal: those of runs that did as much as the first, the first among them.
     """
     first = results[0]
-    bars = _each([r.bars for r in results], [r.bars for r in equal], _bars)
-    maps = _each([r.maps for r in results], [r.maps for r in equal], _map)
-    tables = _each([r.tables for r in results], [r.tables for r in equal], _table)
-    curves = [r.curves for r in results], [r.curves for r in equal]
+    bars = _each(results, equal, lambda r: r.bars, _bars)
+    maps = _each(results, equal, lambda r: r.maps, _map)
+    tables = _each(results, equal, lambda r: r.tables, _table)
+    curves = _matched(results, equal, lambda r: r.curves)
     kept = [name for name in ("histograms", "ledger", "cost") if getattr(first, name)]
     kept += [f"bars '{b.title}'" for b in bars if b.pooled == "first"]
     kept += [f"map '{m.title}'" for m in maps if m.pooled == "first"]
     kept += [f"table '{t.title}'" for t in tables if t.pooled == "first"]
     kept += [f"array '{c.title}'" for c in first.circuits]
     kept += [f"ranking '{r.title}'" for r in first.rankings]
-    kept += [own for same in _matched(*curves) if (own := _own_lines(*same))]
+    kept += [own for same in curves if (own := _own_lines(*same))]
     seeds = [r.seed for r in results]
     if few := len(equal) < len(results):
         kept += [BESIDE] * (len(equal) == 1)
@@ -66,8 +66,8 @@ def pooled(results: Sequence[Result], equal: Sequence[Result]) -> Result:
         summary=summary,
         seeds=seeds,
         wall_s=round(sum(r.wall_s or 0.0 for r in results), 1),
-        claims=_each([r.claims for r in results], [r.claims for r in equal], _claim),
-        curves=_each(*curves, _curve),
+        claims=_each(results, equal, lambda r: r.claims, _claim),
+        curves=_each(results, equal, lambda r: r.curves, _curve),
         bars=bars,
         maps=maps,
         tables=tables,
@@ -75,32 +75,33 @@ def pooled(results: Sequence[Result], equal: Sequence[Result]) -> Result:
 
 
 def _matched(
-    blocks: Sequence[Sequence[P]], equal: Sequence[Sequence[P]]
+    results: Sequence[Result], equal: Sequence[Result], block: Callable[[Result], Sequence[P]]
 ) -> list[tuple[list[P], list[P]]]:
-    """Parts of the first result with their namesakes: of all results, or of equal runs where not
-    all have one; and of equal runs."""
+    """Parts of a block of the first result with their namesakes: of all results, or of equal runs
+    where not all have one; and of equal runs."""
     out = []
-    for first in blocks[0]:
+    for first in block(results[0]):
         every, some = (
-            [part for block in among for part in block if part.id == first.id]
-            for among in (blocks, equal)
+            [part for r in among for part in block(r) if part.id == first.id]
+            for among in (results, equal)
         )
-        out.append((every if len(every) == len(blocks) else some, some))
+        out.append((every if len(every) == len(results) else some, some))
     return out
 
 
 def _each(
-    blocks: Sequence[Sequence[P]],
-    equal: Sequence[Sequence[P]],
+    results: Sequence[Result],
+    equal: Sequence[Result],
+    block: Callable[[Result], Sequence[P]],
     pool: Callable[[Sequence[P], Sequence[P]], P],
 ) -> list[P]:
-    """Parts of the first result, pooled with the others' as far as they have them.
+    """Parts of a block of the first result, pooled with the others' as far as they have them.
 
     Args:
-        equal: the parts of runs that did as much as the first.
+        equal: results of runs that did as much as the first.
         pool: pools parts of all runs; or, if these are of several shapes, of equal ones.
     """
-    matched = _matched(blocks, equal)
+    matched = _matched(results, equal, block)
     return [pool(same, some) if len(same) > 1 else same[0] for same, some in matched]
 
 
