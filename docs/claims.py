@@ -16,7 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from mho.report.units import decimals_of_percent
+from mho.results.units import decimals_of_percent
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "results"

@@ -8,7 +8,7 @@ import pytest
 from mho import LogTime, Preset, PulseResponse, Sinh, card, devices, dynamics
 from mho.cli import main
 from mho.physics import MultiLevel
-from mho.report.card import Panel
+from mho.results.card import Panel
 
 FULL = Preset(
     device=PulseResponse(

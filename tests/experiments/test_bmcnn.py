@@ -1,5 +1,6 @@
 """Write once: the family of networks, mitigations that compose, figures that say what was run."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,8 @@ from mho.experiments.bmcnn.network import network, on_arrays
 from mho.experiments.bmcnn.points import Bench, Point
 from mho.experiments.bmcnn.studies import STUDY, compared, variants
 from mho.experiments.run import Run
-from mho.report.schema import read_run
+from mho.report.folder import RunFolder
+from mho.results import Result
 
 SMALL = Architecture(channels=(3, 4), hidden=(6,))
 
@@ -163,14 +165,15 @@ TINY = PRESETS["quick"].replace(
 )  # fmt: skip
 
 
-def finished(config: BmcnnConfig, folder: Path) -> dict[str, Any]:
+def finished(config: BmcnnConfig, folder: Path) -> Result:
     run = Run(folder, config.to_toml(), resume=True, title="test")
     try:
         result = experiments.get("bmcnn").run(config, run)
-        run.finish({"experiment": "bmcnn", "preset": "quick", "seed": 0, "wall_s": 1.0} | result)
+        run.finish(result)
     finally:
         run.close()
-    read_run(folder)
+    read = RunFolder.read(folder).result
+    assert replace(read, wall_s=None) == result
     return result
 
 
@@ -190,10 +193,13 @@ def test_every_setting_runs_to_a_result_that_the_report_reads(
     change: dict[str, Any], tmp_path: Path
 ) -> None:
     result = finished(TINY.replace(**change), tmp_path)
-    claims = {c["id"]: c for c in result["claims"]}
+    claims = {c.id: c for c in result.claims}
     chips = change.get("chips", TINY.chips) * change.get("trainings", 1)
-    assert claims["cov50_best_accuracy"]["n"] == chips
-    assert claims["cov50_worst_chip"]["ours"] <= claims["cov50_best_accuracy"]["ours"]
+    assert claims["cov50_best_accuracy"].n == chips
+    worst, best = claims["cov50_worst_chip"].ours, claims["cov50_best_accuracy"].ours
+    assert worst is not None
+    assert best is not None
+    assert worst <= best
 
 
 def test_a_broken_run_resumes_to_the_result_of_an_unbroken_one(

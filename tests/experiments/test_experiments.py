@@ -1,5 +1,6 @@
 """Each system learns, keeps its own rules, and reports in the agreed form."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ from mho.experiments.metaplastic.config import STUDIES as METAPLASTIC_STUDIES
 from mho.experiments.run import Run
 from mho.experiments.siamese.config import STUDIES as SIAMESE_STUDIES
 from mho.experiments.siamese.schemes import SCHEMES
-from mho.report.schema import read_run
+from mho.report.folder import RunFolder
+from mho.results import Result
 
 TINY: dict[str, dict[str, Any]] = {
     "bmcnn": {
@@ -72,19 +74,22 @@ def outcome(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     with pytest.MonkeyPatch.context() as patch:
         measure_on_few(patch, 30)
         result = experiment.run(config, run)
-    about = {"experiment": request.param, "preset": "quick", "seed": 0, "wall_s": 1.0}
-    run.finish(about | result)
+    run.finish(result)
     run.close()
     return request.param, config, result, folder
 
 
-def claims(result: dict[str, Any]) -> dict[str, float]:
-    return {c["id"]: c["ours"] for c in result["claims"]}
+def claims(result: Result) -> dict[str, Any]:
+    return {c.id: c.ours for c in result.claims}
 
 
 def test_the_result_is_what_the_report_reads(outcome: Any) -> None:
-    _, _, _, folder = outcome
-    read_run(folder)
+    name, config, result, folder = outcome
+    read = RunFolder.read(folder).result
+    assert read.wall_s is not None
+    assert read.wall_s > 0
+    assert replace(read, wall_s=None) == result
+    assert (read.experiment, read.preset, read.seed) == (name, config.preset, config.seed)
 
 
 def test_claims_are_there_and_finite(outcome: Any) -> None:
@@ -136,7 +141,7 @@ def test_it_learns_something(outcome: Any) -> None:
 
 def test_the_ledger_agrees_with_itself(outcome: Any) -> None:
     name, _, result, _ = outcome
-    rows, total = result["ledger"]["layers"], result["ledger"]["total"]
+    rows, total = [row.counts for row in result.ledger.layers], result.ledger.total
     for entry, value in total.items():
         assert value == sum(row[entry] for row in rows)
     assert total["set_pulses"] + total["reset_pulses"] >= total["writes"] > 0
@@ -205,4 +210,4 @@ def test_resuming_a_finished_run_gives_the_same_result(outcome: Any, tmp_path: P
     run = Run(folder, config.to_toml(), resume=True, title="test")
     again = experiments.get(name).run(config, run)
     run.close()
-    assert again["claims"] == result["claims"]
+    assert again == result

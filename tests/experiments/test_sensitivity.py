@@ -17,7 +17,7 @@ from mho.experiments.sensitivity.imperfections import chips, imperfections
 from mho.experiments.sensitivity.indices import Design, Indices, design, indices
 from mho.experiments.sensitivity.plan import Found, Point, analyse
 from mho.experiments.sensitivity.systems import MEASURES
-from mho.report.schema import read_run
+from mho.report.folder import RunFolder
 from resuming import done
 
 TINY: dict[str, Any] = {
@@ -252,19 +252,18 @@ def test_a_system_is_the_same_in_every_run_and_suffers_from_drift(
 def test_a_run_says_where_to_spend(tmp_path: Path) -> None:
     whole = config(systems=("bmcnn",), cell="two-state-10k-100k")
     result = done(tmp_path, whole.to_toml(), lambda run: sensitivity.run(whole, run))
-    assert [c["id"] for c in result["claims"]] == [
+    assert [c.id for c in result.claims] == [
         f"bmcnn_{what}" for what in ("ideal", "device", "index", "lost", "won")
     ]
-    (panel,) = result["rankings"][0]["panels"]
-    ranked = [row["value"] for row in panel["rows"]]
+    (panel,) = result.rankings[0].panels
+    ranked = [row.value for row in panel.rows]
     assert ranked == sorted(ranked, reverse=True)
-    assert {row["name"] for row in panel["rows"]} == set(imperfections(whole, "bmcnn"))
-    ranges = {row[0]: row for row in result["tables"][0]["rows"]}
+    assert {row.name for row in panel.rows} == set(imperfections(whole, "bmcnn"))
+    ranges = {row[0]: row for row in result.tables[0].rows}
     assert ranges["device spread"][2] == "6 %"  # 10 % of R_ON, 2 % of R_OFF
     assert ranges["device spread"][4] == "the device's preset"
-    assert ranges["wires"][2:] == ["1 ohm", "1 ohm", "assumed here"]
-    about = {"experiment": "sensitivity", "preset": "quick", "seed": 0, "wall_s": 1.0}
+    assert ranges["wires"][2:] == ("1 ohm", "1 ohm", "assumed here")
     run = Run(tmp_path, whole.to_toml(), resume=True, title="sensitivity")
-    run.finish(about | result)
+    run.finish(result)
     run.close()
-    assert read_run(tmp_path).figures[0].id == "where_to_spend"
+    assert RunFolder.read(tmp_path).result.figures[0].id == "where_to_spend"

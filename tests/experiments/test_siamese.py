@@ -171,8 +171,8 @@ def test_wear_counts_every_cell_once() -> None:
         "level change": [{"max_writes": 130, "writes": [[1, 99], [130, 1]]}] * 2,
     }
     figure = figures.wear(outcomes)
-    assert [sum(group["counts"]) for group in figure["groups"]] == [200, 200]
-    edges = figure["groups"][0]["edges"]
+    assert [sum(group.counts) for group in figure.groups] == [200, 200]
+    edges = figure.groups[0].edges
     assert edges[0] == -0.5
     assert edges[-1] > 130
     assert all((b - a) % 1 == 0 for a, b in pairwise(edges))

@@ -15,7 +15,7 @@ from mho.experiments.wires.config import PRESETS, WiresConfig
 from mho.experiments.wires.plan import Point, claimed, points
 from mho.experiments.wires.systems import behind, refreshed
 from mho.learning.layers.layer import memristive_layers
-from mho.report.schema import read_run
+from mho.report.folder import RunFolder
 from resuming import done, unbroken_and_resumed
 
 TINY: dict[str, Any] = {
@@ -129,21 +129,19 @@ def test_the_error_of_estimates_survives_a_break(tmp_path: Path) -> None:
 def test_a_run_says_what_wires_cost(tmp_path: Path) -> None:
     whole = config()
     result = done(tmp_path, whole.to_toml(), lambda run: wires.run(whole, run))
-    ids = [c["id"] for c in result["claims"]]
+    ids = [c.id for c in result.claims]
     lines = ("bmcnn", "siamese", "metaplastic_mnist", "metaplastic_fashion_mnist")
     for line in lines:
         learns = line != "bmcnn"
         wanted = ["unwired", "wired", "compensated", *(["loop"] if learns else [])]
         assert [i for i in ids if i.startswith(line)] == [f"{line}_{slug}" for slug in wanted]
-    bmcnn = next(c for c in result["claims"] if c["id"] == "bmcnn_wired")
-    assert bmcnn["n"] == whole.chips
-    (staleness,) = (c for c in result["curves"] if c["id"] == "refresh_staleness")
-    exact, later = staleness["series"][0]["y"]
+    bmcnn = next(c for c in result.claims if c.id == "bmcnn_wired")
+    assert bmcnn.n == whole.chips
+    (staleness,) = (c for c in result.curves if c.id == "refresh_staleness")
+    exact, later = staleness.series[0].y
     assert 0 < exact <= later
-    about = {"experiment": "wires", "preset": "quick", "seed": 0, "wall_s": 1.0}
-
     run = Run(tmp_path, whole.to_toml(), resume=True, title="wires")
-    run.finish(about | result)
+    run.finish(result)
     run.close()
-    read = read_run(tmp_path)
+    read = RunFolder.read(tmp_path).result
     assert {f.id for f in read.figures} >= {"bmcnn_resistance", "siamese_map_none", "compensations"}

@@ -3,40 +3,39 @@
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 import mho.report
-from mho.experiments.result import bar_group, bars
 from mho.report.axes import PALETTE, style
 from mho.report.bars import draw_bars, in_words, notes_on
-from mho.report.node import Node
-from mho.report.schema import read_run
-from mho.report.schema_figures import read_bars
+from mho.report.folder import RunFolder
 from mho.report.svg import inline
-from mho.report.units import MINUS, NBSP, THIN, unit_of
+from mho.results import BarGroup, Bars, plain
+from mho.results.units import MINUS, NBSP, THIN, unit_of
 
 NOTHING = "\N{EN DASH}"
-SCHEMES = ["float", "write once", "program-and-verify"]
 
 
-def group(values: list[float | None], std: list[float | None] | None = None, name="SET") -> dict:
-    return {"name": name, "values": values, "std": std}
+def group(
+    values: list[float | None], std: list[float | None] | None = None, name: str = "SET"
+) -> BarGroup:
+    return BarGroup(name, values, std)
 
 
-def block(*groups: dict, **more: object) -> dict:
-    """The block of one figure as an experiment writes it."""
-    names = [f"scheme {i}" for i in range(len(groups[0]["values"]))]
-    return bars("energies", "Energies", "energy [J]", names, groups) | more
+def block(*groups: BarGroup, **more: Any) -> Bars:
+    names = [f"scheme {i}" for i in range(len(groups[0].values))]
+    fields = {"value_label": "energy [J]", "categories": names, "groups": groups}
+    return Bars("energies", "Energies", **fields | more)
 
 
-def drawn(*groups: dict, **more: object) -> Figure:
+def drawn(*groups: BarGroup, **more: Any) -> Figure:
     with style():
-        figure = draw_bars(read_bars(Node("result", block(*groups, **more))))
+        figure = draw_bars(block(*groups, **more))
         inline(figure, "run1-a", "words")
     return figure
 
@@ -51,18 +50,6 @@ def rectangles(figure: Figure) -> list[Rectangle]:
 
 def lengths(figure: Figure) -> list[float]:
     return [each.get_width() for each in rectangles(figure)]
-
-
-def test_functions_write_what_the_report_reads() -> None:
-    groups = [bar_group("SET", [[1.0, 3.0], [], [2.0, 2.0]]), bar_group("RESET", [[1], [2], [3]])]
-    what = bars("e", "Energies", "energy [J]", SCHEMES, groups, scale="log")
-    assert what["groups"][0] == group([2.0, None, 2.0], [pytest.approx(2**0.5), None, 0.0])
-    assert what["groups"][1]["std"] is None
-    read = read_bars(Node("result", what))
-    assert read.categories == SCHEMES
-    assert (read.scale, read.stacked, read.value_label) == ("log", False, "energy [J]")
-    assert np.isnan(read.groups[0].values[1])
-    assert bar_group("none", [[], []]) == group([None, None], name="none")
 
 
 def test_every_bar_ends_with_its_value_in_its_own_prefix() -> None:
@@ -172,27 +159,25 @@ def test_values_are_left_out_where_they_would_not_fit() -> None:
 
 
 def test_bars_in_words() -> None:
-    what = read_bars(
-        Node("result", block(group([1, None], [0.1, None]), scale="log", categories=["a", "b"]))
-    )
+    what = block(group([1, None], [0.1, None]), scale="log", categories=["a", "b"])
     assert in_words(what) == "energy [J] of a, b; SET; from 1 to 1"
     starts = [each.split(":")[0] for each in notes_on(what)]
     assert starts == ["Whisker", NOTHING, "Logarithmic axis"]
-    zeros = read_bars(Node("result", block(group([0, 1]), scale="log")))
+    zeros = block(group([0, 1]), scale="log")
     assert "Zero or less has no bar." in notes_on(zeros)
     parts = block(group([1, None]), group([1, 2]), stacked=True)
-    (sums,) = notes_on(read_bars(Node("result", parts)))
+    (sums,) = notes_on(parts)
     assert sums == "Beside each bar: the sum, without the parts that have no value."
-    empty = read_bars(Node("result", block(group([None], name=""))))
+    empty = block(group([None], name=""))
     assert in_words(empty).endswith("one group; no values")
 
 
 def test_the_page_shows_bars_between_curves_and_maps(
     run_folder: Callable[..., Path], content: dict
 ) -> None:
-    content["bars"] = [block(group([1.5e-6, None], [1e-7, None]), categories=["<b>", "$x"])]
+    content["bars"] = [plain(block(group([1.5e-6, None], [1e-7, None]), categories=["<b>", "$x"]))]
     folder = run_folder(content)
-    ids = [each.id for each in read_run(folder).figures]
+    ids = [each.id for each in RunFolder.read(folder).result.figures]
     assert ids == ["accuracy", "tasks", "wires", "energies", "confusion", "levels", "wear"]
     html = mho.report.write(folder).read_text(encoding="utf-8")
     assert (folder / "figures" / "energies.png").read_bytes()[:4] == b"\x89PNG"
@@ -200,57 +185,3 @@ def test_the_page_shows_bars_between_curves_and_maps(
     assert f"1.5{NBSP}µJ" in html
     assert "Whisker: ± one standard deviation." in html
     assert "<image" not in html
-
-
-@pytest.mark.parametrize(
-    ("path", "value", "words"),
-    [
-        ([], {}, "bars = {}"),
-        ([0, "id"], "Accuracy", "id = 'accuracy'"),
-        ([0, "id"], "a/b", "bars[0].id = 'a/b'"),
-        ([0, "id"], "claims", "bars[0].id = 'claims'"),
-        ([0, "title"], None, "bars[0].title = None"),
-        ([0, "value_label"], 1, "bars[0].value_label = 1"),
-        ([0, "scale"], "sqrt", "bars[0].scale = 'sqrt'"),
-        ([0, "stacked"], 1, "bars[0].stacked = 1"),
-        ([0, "categories"], [], "bars[0].categories = []"),
-        ([0, "categories", 1], 2, "bars[0].categories[1] = 2"),
-        ([0, "groups"], [], "bars[0].groups = []"),
-        ([0, "groups", 0, "name"], None, "bars[0].groups[0].name = None"),
-        ([0, "groups", 0, "values"], [1], "bars[0].groups[0].values = '1 values'"),
-        ([0, "groups", 0, "values", 1], "2", "bars[0].groups[0].values[1] = '2'"),
-        ([0, "groups", 0, "values", 1], float("inf"), "bars[0].groups[0].values[1] = inf"),
-        ([0, "groups", 0, "std"], [1], "bars[0].groups[0].std = '1 values'"),
-        ([0, "groups", 0, "std"], [1, -1], "bars[0].groups[0].std[1] = -1"),
-        ([0, "groups", 0, "std"], [1, float("nan")], "bars[0].groups[0].std[1] = nan"),
-        ([0, "groups", 0, "std"], 3, "bars[0].groups[0].std = 3"),
-        ([1, "id"], "Energies", "id = 'energies'"),
-        ([1, "scale"], "log", "bars[1].scale = 'log'"),
-        ([1, "groups", 0, "std"], [1, 1], "bars[1].groups[0].std = [1, 1]"),
-        ([1, "groups", 0, "values"], [1, -1], "bars[1].groups[0].values = [1, -1]"),
-    ],
-)
-def test_a_wrong_field_is_named(
-    run_folder: Callable[..., Path], content: dict, path: list, value: object, words: str
-) -> None:
-    content["bars"] = [
-        block(group([1, 2])),
-        block(group([1, None]), group([2, 2]), id="parts", stacked=True),
-    ]
-    part, keys = content, ["bars", *path]
-    for key in keys[:-1]:
-        part = part[key]
-    part[keys[-1]] = value
-    with pytest.raises(ValueError, match=r"result\.json") as refusal:
-        read_run(run_folder(content))
-    assert words in str(refusal.value)
-
-
-@pytest.mark.parametrize("field", ["id", "title", "value_label", "categories", "groups"])
-def test_a_missing_field_is_named(
-    run_folder: Callable[..., Path], content: dict, field: str
-) -> None:
-    content["bars"] = [block(group([1, 2]))]
-    del content["bars"][0][field]
-    with pytest.raises(ValueError, match=rf"bars\[0\].{field} = 'missing'"):
-        read_run(run_folder(content))

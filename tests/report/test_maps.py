@@ -8,10 +8,9 @@ from matplotlib.figure import Figure
 
 from mho.report.axes import style
 from mho.report.maps import OFF_SCALE, TINTS, draw_map, in_words, notes_on, readable_on
-from mho.report.node import Node
-from mho.report.schema_figures import read_map
 from mho.report.svg import inline
-from mho.report.units import MINUS, THIN, TIMES
+from mho.results import Map, read
+from mho.results.units import MINUS, THIN, TIMES
 
 
 def drawn(values: list[list[float | None]], **more: object) -> Figure:
@@ -27,7 +26,7 @@ def drawn(values: list[list[float | None]], **more: object) -> Figure:
         "values": values,
     }
     with style():
-        figure = draw_map(read_map(Node("result", fields | more)))
+        figure = draw_map(read(Map, fields | more, "result"))
         inline(figure, "run1-a", "words")
     return figure
 
@@ -161,10 +160,10 @@ def test_the_bar_takes_its_prefix_from_the_values() -> None:
 def test_a_map_in_words() -> None:
     fields = {"title": "t", "x_label": "ratio", "y_label": "spread", "value_label": "images"}
     node = fields | {"id": "a", "x": ["a", "b"], "y": [1], "values": [[0, None]], "scale": "log"}
-    what = read_map(Node("result", node))
+    what = read(Map, node, "result")
     assert in_words(what) == "images over ratio and spread; 2 columns, 1 rows, from 0 to 0"
     assert [each.split(":")[0] for each in notes_on(what)] == ["Hatched", "Grey"]
-    empty = read_map(Node("result", node | {"values": [[None, None]]}))
+    empty = read(Map, node | {"values": [[None, None]]}, "result")
     assert in_words(empty).endswith("no values")
 
 

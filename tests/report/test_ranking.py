@@ -9,9 +9,9 @@ from matplotlib.colors import to_hex
 
 from mho.report import write
 from mho.report.axes import style
-from mho.report.node import Node
 from mho.report.ranking import draw_ranking, in_words, notes_on
-from mho.report.schema_ranking import Ranking, read_ranking
+from mho.results import Ranking
+from mho.results import read as read_record
 
 
 def row(name: str, index: float, **changes: Any) -> dict[str, Any]:
@@ -31,7 +31,7 @@ def ranking(**changes: Any) -> dict[str, Any]:
 
 
 def read(**changes: Any) -> Ranking:
-    return read_ranking(Node("result.json", ranking(**changes)))
+    return read_record(Ranking, ranking(**changes), "result.json")
 
 
 def panel(**changes: Any) -> list[dict[str, Any]]:

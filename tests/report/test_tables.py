@@ -9,23 +9,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import mho.report
-from mho.report.schema_tables import Cell, Column, Table, Value
 from mho.report.tables import PrintedTable, print_table
-from mho.report.units import MINUS, NBSP, THIN, TIMES
+from mho.results import Cell, Column, MeanStd, Table
+from mho.results.units import MINUS, NBSP, THIN, TIMES
 
 DASH = "\N{EN DASH}"
 
 
-def value(mean: float, std: float | None = None) -> Value:
-    return Value(mean=mean, std=std)
+def value(mean: float, std: float | None = None) -> Cell:
+    return mean if std is None else MeanStd(mean, std)
 
 
 def printed(unit: str, *cells: Cell) -> PrintedTable:
     """A table of one column."""
-    columns = [Column(name="a", unit=unit)]
-    return print_table(
-        Table(id="t", title="t", note="", columns=columns, rows=[[each] for each in cells])
-    )
+    return print_table(Table("t", "t", [Column("a", unit)], [[each] for each in cells]))
 
 
 def shown(unit: str, *cells: Cell) -> list[str]:
@@ -93,7 +90,9 @@ def test_a_column_of_numbers_may_hold_a_few_words() -> None:
 )
 def test_any_column_can_be_printed(cells: list[Cell], unit: str) -> None:
     table = printed(unit, *cells)
-    assert [row[0].numeric for row in table.rows] == [isinstance(each, Value) for each in cells]
+    assert [row[0].numeric for row in table.rows] == [
+        isinstance(each, int | float | MeanStd) for each in cells
+    ]
     assert all("e+" not in row[0].text for row in table.rows if row[0].numeric)
 
 

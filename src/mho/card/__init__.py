@@ -6,6 +6,6 @@ mho.report.save_card(card, Path("card.png"), "png")
 
 from mho.card.cell import of_preset
 from mho.card.model import of_model
-from mho.report.card import Card
+from mho.results.card import Card
 
 __all__ = ["Card", "of_model", "of_preset"]

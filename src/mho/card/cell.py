@@ -20,8 +20,8 @@ from mho.physics import (
     Sinh,
     Transistor,
 )
-from mho.report.card import Card, Curve, Panel
-from mho.report.units import quantity
+from mho.results.card import Card, Curve, Panel
+from mho.results.units import quantity
 
 DEVICES = 2_000
 """Devices that a distribution or a band is drawn from."""

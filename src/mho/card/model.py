@@ -18,8 +18,8 @@ from mho.physics.dynamics import (
     pulse_train,
     transient,
 )
-from mho.report.card import Card, Curve, Panel
-from mho.report.units import number, quantity
+from mho.results.card import Card, Curve, Panel
+from mho.results.units import number, quantity
 
 ROUGH = Adaptive(tolerance=1e-3)
 """Steps for a picture."""

@@ -21,7 +21,7 @@ from mho.physics import (
     Transistor,
     TwoState,
 )
-from mho.report.units import number, quantity
+from mho.results.units import number, quantity
 
 NOT_GIVEN = "not given"
 Numbers = list[tuple[str, str]]

@@ -116,7 +116,7 @@ def _show(found: Found, source: str) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from mho.report.units import number, prefixed
+    from mho.results.units import number, prefixed
 
     console = Console()
     good = found.goodness

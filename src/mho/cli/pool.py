@@ -26,17 +26,19 @@ class Pool:
         """Pool, write the page, say where it is."""
         from mho import report
         from mho.cli.run import environment
-        from mho.experiments.pool import pool, read
+        from mho.experiments.pool import pool
         from mho.experiments.run import write_text
+        from mho.results import dumps
+        from mho.results.record import load_json
 
         result = pool(self.runs)
-        made = [read(run, "env.json") for run in self.runs]
+        made = [load_json(run / "env.json") for run in self.runs]
         if (self.out / "result.json").exists():
             raise invalid("out", str(self.out), "a folder without result.json")
         self.out.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(self.runs[0] / "config.toml", self.out / "config.toml")
-        about = environment("cpu", result["seed"]) | {"runs": made}
+        about = environment("cpu", result.seed) | {"runs": made}
         about |= {k: made[0][k] for k in ("device", "threads", "cores") if k in made[0]}
         write_text(self.out / "env.json", json.dumps(about, indent=1) + "\n")
-        write_text(self.out / "result.json", json.dumps(result, indent=1) + "\n")
+        write_text(self.out / "result.json", dumps(result))
         print(report.write(self.out))

@@ -189,11 +189,10 @@ def _run_one(name: str, config: Any, folder: Path, resume: bool) -> None:
         folder / "env.json",
         json.dumps(environment(config.torch_device(), config.seed), indent=1) + "\n",
     )
-    about = {"experiment": name, "preset": config.preset, "seed": config.seed}
     try:
         with folder_run.interruptible():
-            outcome = experiments.get(name).run(config, folder_run)
-        folder_run.finish(about | {"wall_s": round(folder_run.elapsed, 1)} | outcome)
+            result = experiments.get(name).run(config, folder_run)
+        folder_run.finish(result)
     finally:
         folder_run.close()
 
@@ -253,9 +252,9 @@ def _commit() -> str | None:
 def _show(folders: dict[str, Path], out: Path) -> None:
     """Claims on the terminal, then the page."""
     from mho import report
+    from mho.results import Result, load
 
     console = Console()
     for folder in folders.values():
-        result = json.loads((folder / "result.json").read_text(encoding="utf-8"))
-        console.print(report.claims_table(result))
+        console.print(report.claims_table(load(Result, folder / "result.json")))
     print(report.write(out))

@@ -11,7 +11,7 @@ import tyro
 from mho.errors import invalid, unknown
 
 if TYPE_CHECKING:
-    from mho.report.card import Card
+    from mho.results.card import Card
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from mho.errors import unknown
 from mho.experiments import bmcnn, metaplastic, sensitivity, siamese, wires
 from mho.experiments.experiment import PRESET_NAMES, ExperimentConfig
 from mho.experiments.run import Run
+from mho.results import Result
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,7 @@ class Experiment:
     name: str
     what: str
     presets: dict[str, Any]
-    run: Callable[[Any, Run], dict[str, Any]]
+    run: Callable[[Any, Run], Result]
     check: Callable[[Any], None] = lambda _config: None
     """Refuses, before anything is written, settings that only the whole of them tells."""
     among_all: bool = True

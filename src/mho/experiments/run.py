@@ -12,12 +12,12 @@ Started again, the experiment runs from the top, and each call gives back what i
 from __future__ import annotations
 
 import json
-import math
 import os
 import signal
 import time
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -25,6 +25,7 @@ import torch
 
 from mho.errors import invalid
 from mho.experiments.progress import Progress
+from mho.results import Result, dumps, plain
 from mho.saved import read_saved
 
 T = TypeVar("T")
@@ -176,13 +177,14 @@ class Run:
 
     def log(self, **values: Any) -> None:
         """Append a line to `metrics.jsonl`."""
-        line = {"stage": "/".join(self._path), **{k: finite(v) for k, v in values.items()}}
+        line = {"stage": "/".join(self._path), **{k: plain(v) for k, v in values.items()}}
         self._metrics.write(json.dumps(line).encode() + b"\n")
 
-    def finish(self, result: dict[str, Any]) -> None:
-        """Write `result.json`: the run is complete."""
+    def finish(self, result: Result) -> None:
+        """Write `result.json`, with the time that the run took: it is complete."""
         self._save()
-        write_text(self.directory / "result.json", json.dumps(finite(result), indent=1) + "\n")
+        timed = replace(result, wall_s=round(self.elapsed, 1))
+        write_text(self.directory / "result.json", dumps(timed))
 
     def close(self) -> None:
         """Close the metrics file."""
@@ -284,19 +286,6 @@ def write_text(path: Path, text: str) -> None:
     """Write a text file, whole or not at all."""
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
-
-
-def finite(value: Any) -> Any:
-    """Plain JSON values; a number that is not finite becomes None."""
-    if isinstance(value, Mapping):
-        return {str(k): finite(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [finite(v) for v in value]
-    if isinstance(value, torch.Tensor):
-        return finite(value.tolist())
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
 
 
 def _frozen(value: Any) -> Any:

@@ -14,7 +14,7 @@ from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
-from mho.report.units import number
+from mho.results.units import number
 
 INK, FAINT = "#222222", "#8a8a8a"
 

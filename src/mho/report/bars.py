@@ -2,14 +2,15 @@
 
 import math
 import textwrap
+from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mho.report.axes import FAINT, INK, blank, colours, legend_below, set_ticks, typical
-from mho.report.schema_figures import Bars
-from mho.report.units import axis_unit, count, number, quantity, unit_of
+from mho.results import Bars
+from mho.results.units import axis_unit, count, number, quantity, unit_of
 
 _NOTHING = "\N{EN DASH}"
 _LEAST = 1e-200  # what a logarithmic axis can show
@@ -22,7 +23,7 @@ _PAD = 4.0  # [pt] between a bar and its value
 
 def draw_bars(what: Bars) -> Figure:
     """Bars from left to right, the first category at the top, whiskers of one deviation."""
-    parts = np.array([group.values for group in what.groups])
+    parts = _values(what)
     shown = _totals(parts) if what.stacked else parts
     names, row = _rows(what.categories, len(shown))
     figure, axes = blank(0.75 + row * len(names))
@@ -58,7 +59,7 @@ def draw_bars(what: Bars) -> Figure:
 
 def in_words(what: Bars) -> str:
     """What the bars show of what, and how far their values reach."""
-    values = np.array([group.values for group in what.groups])
+    values = _values(what)
     known = values[~np.isnan(values)]
     reach = f"from {number(known.min())} to {number(known.max())}" if known.size else "no values"
     groups = ", ".join(filter(None, (group.name for group in what.groups)))
@@ -67,7 +68,7 @@ def in_words(what: Bars) -> str:
 
 def notes_on(what: Bars) -> list[str]:
     """Sentences that explain the whiskers, the missing bars and the axis."""
-    values = np.array([group.values for group in what.groups])
+    values = _values(what)
     notes = []
     if any(group.std is not None for group in what.groups):
         notes.append("Whisker: ± one standard deviation.")
@@ -84,7 +85,12 @@ def notes_on(what: Bars) -> list[str]:
     return notes
 
 
-def _rows(categories: list[str], lanes: int) -> tuple[list[str], float]:
+def _values(what: Bars) -> np.ndarray:
+    """Values (groups, categories), NaN for None."""
+    return np.array([group.values for group in what.groups], dtype=float)
+
+
+def _rows(categories: Sequence[str], lanes: int) -> tuple[list[str], float]:
     """The names of the categories, and the height [inch] of each one's row."""
     names = [textwrap.fill(textwrap.shorten(each, 66, placeholder=" …"), 24) for each in categories]
     lines = 1 + max(name.count("\n") for name in names)
@@ -114,7 +120,7 @@ def _start(values: np.ndarray) -> float:
 def _draw_stacks(axes: Axes, what: Bars, middles: np.ndarray, thick: float, unit: float) -> None:
     left = np.zeros(len(middles))
     for group, hue in zip(what.groups, colours(len(what.groups)), strict=True):
-        width = np.nan_to_num(np.array(group.values)) / unit
+        width = np.nan_to_num(np.array(group.values, dtype=float)) / unit
         look = {"color": hue, "label": group.name, "ec": "white", "lw": 0.6}
         axes.barh(middles, width, thick, left, **look)
         left += width
@@ -128,8 +134,8 @@ def _draw_whiskers(
     for i, group in enumerate(what.groups):
         if group.std is None:
             continue
-        std = np.nan_to_num(np.array(group.std)) / unit
-        std = np.where(_reaching(np.array(group.values), what.scale), std, 0.0)
+        std = np.nan_to_num(np.array(group.std, dtype=float)) / unit
+        std = np.where(_reaching(np.array(group.values, dtype=float), what.scale), std, 0.0)
         drawn = std > 0
         below = np.minimum(std, ends[i] - floor)
         axes.errorbar(

@@ -1,7 +1,6 @@
 """A device on one page: what is known of it as panels, and its numbers in a column."""
 
 import textwrap
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -10,59 +9,13 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from mho.report.axes import FAINT, INK, colours, set_ticks, style, typical
-from mho.report.units import axis_unit
+from mho.results.card import Card, Panel
+from mho.results.units import axis_unit
 
 FORMATS = ("png", "svg", "pdf")
 """Endings of the files that a card can be saved as."""
-
-
 COLUMN = 0.715
 """Share of the width that the panels take; the numbers stand to the right."""
-
-
-@dataclass(frozen=True)
-class Curve:
-    """A line, with the band around it where there is one."""
-
-    x: np.ndarray
-    y: np.ndarray
-    label: str = ""
-    low: np.ndarray | None = None
-    """Lower end of the band at each x."""
-    high: np.ndarray | None = None
-
-
-@dataclass(frozen=True)
-class Panel:
-    """One set of axes; without curves it says why there are none."""
-
-    title: str
-    x_label: str = ""
-    y_label: str = ""
-    curves: list[Curve] = field(default_factory=list)
-    x_scale: str = "linear"
-    filled: bool = False
-    """Whether curves are areas above 0, and the y axis has no numbers: distributions."""
-    missing: str = "not given"
-    """What stands in the place of curves."""
-    remark: str = ""
-    """What is shown, in a line under the title."""
-
-
-@dataclass(frozen=True)
-class Card:
-    """A device."""
-
-    name: str
-    levels: Panel
-    response: Panel
-    current: Panel
-    retention: Panel
-    noise: Panel
-    numbers: list[tuple[str, str]]
-    """What and how much, as text with units."""
-    note: str = ""
-    """What the source gives and what is chosen here."""
 
 
 def draw_card(card: Card) -> Figure:

@@ -15,9 +15,9 @@ from matplotlib.ticker import MaxNLocator
 
 from mho.report.axes import FAINT, INK, PALETTE, blank, set_ticks, typical
 from mho.report.maps import TINTS
-from mho.report.schema_circuit import Circuit
-from mho.report.units import MINUS, NBSP, axis_unit, count, number, quantity
 from mho.report.wiring import LEVELS, draw_array, level, widths
+from mho.results import Circuit
+from mho.results.units import MINUS, NBSP, axis_unit, count, number, quantity
 
 # Warm beside the cold tints of the cells; the palest still shows on paper.
 CURRENTS = ListedColormap(colormaps["OrRd"](np.linspace(0.25, 1.0, LEVELS)), name="mho currents")

@@ -1,11 +1,12 @@
 """A claim against the paper: the difference, and in plain words how it came out."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from mho.report.schema import Claim
-from mho.report.units import NBSP, decimals_for, decimals_of_percent, fixed, number, prefixed
+from mho.results import Claim
+from mho.results.units import NBSP, decimals_for, decimals_of_percent, fixed, number, prefixed
 
 
 class Verdict(Enum):
@@ -76,7 +77,7 @@ def judge(claim: Claim) -> Verdict:
     return Verdict.DIFFERS if claim.better == "neither" else Verdict.SHORT
 
 
-def tally(claims: list[Claim]) -> list[tuple[Verdict, int]]:
+def tally(claims: Sequence[Claim]) -> list[tuple[Verdict, int]]:
     """How many claims came out each way, leaving out the ways that none did."""
     found = Counter(map(judge, claims))
     return [(verdict, found[verdict]) for verdict in Verdict if found[verdict]]

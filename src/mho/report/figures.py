@@ -2,6 +2,7 @@
 
 import math
 import textwrap
+from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -21,35 +22,34 @@ from mho.report.axes import (
     typical,
 )
 from mho.report.comparison import Verdict, judge
-from mho.report.schema import Claim
-from mho.report.schema_figures import Curve, Histogram
-from mho.report.units import MINUS, axis_unit
+from mho.results import Claim, Curve, Histogram
+from mho.results.units import MINUS, axis_unit
 
 
 def draw_curve(curve: Curve) -> Figure:
     """Lines with a band of one standard deviation, and labelled marks on the x axis."""
     figure, axes = blank()
-    x_all = np.concatenate([[np.nan], *(each.x for each in curve.series)])
-    y_all = np.concatenate([[np.nan], *(each.y for each in curve.series)])
+    x_all = np.concatenate([[np.nan], *(_numbers(each.x) for each in curve.series)])
+    y_all = np.concatenate([[np.nan], *(_numbers(each.y) for each in curve.series)])
     x_unit, x_label = axis_unit(curve.x_label, typical(x_all, curve.x_scale))
     y_unit, y_label = axis_unit(curve.y_label, typical(y_all, curve.y_scale))
     axes.set(xscale=curve.x_scale, yscale=curve.y_scale)
     axes.set(xlabel=textwrap.fill(x_label, 56), ylabel=textwrap.fill(y_label, 36))
     lines = []
     for i, series in enumerate(curve.series):
-        x, y = np.array(series.x) / x_unit, np.array(series.y) / y_unit
+        x, y = _numbers(series.x) / x_unit, _numbers(series.y) / y_unit
         marker = MARKERS[i % len(MARKERS)] if len(x) <= 25 else ""
         colour = PALETTE[i % len(PALETTE)]
         axes.plot(x, y, color=colour, ls=dash(i), marker=marker, label=series.name, zorder=3)
         if series.std is not None:
-            lines.append((x, y, np.array(series.std) / y_unit, colour))
+            lines.append((x, y, _numbers(series.std) / y_unit, colour))
     floor = axes.get_ylim()[0] if curve.y_scale == "log" else -np.inf
     for x, y, std, colour in lines:
         low = np.maximum(y - std, floor)
         axes.fill_between(x, low, y + std, color=colour, alpha=0.18, lw=0)
     if curve.y_scale == "log":
         axes.set_ylim(bottom=floor)
-    _draw_marks(figure, axes, [(x / x_unit, label) for x, label in curve.marks])
+    _draw_marks(figure, axes, [(mark.x / x_unit, mark.label) for mark in curve.marks])
     whole = bool(np.all(np.mod(x_all[np.isfinite(x_all)] / x_unit, 1) == 0))
     set_ticks(axes.xaxis, curve.x_scale, whole=whole)
     set_ticks(axes.yaxis, curve.y_scale)
@@ -60,7 +60,7 @@ def draw_curve(curve: Curve) -> Figure:
 def draw_histogram(histogram: Histogram) -> Figure:
     """Overlaid groups; on logarithmic axes the empty bins end at half a count."""
     figure, axes = blank()
-    edges = [np.array(each.edges) for each in histogram.groups]
+    edges = [_numbers(each.edges) for each in histogram.groups]
     x_all = np.concatenate([[np.nan], *edges])
     unit, x_label = axis_unit(histogram.x_label, typical(x_all, histogram.x_scale))
     axes.set(xscale=histogram.x_scale, yscale=histogram.y_scale)
@@ -83,7 +83,7 @@ def draw_histogram(histogram: Histogram) -> Figure:
     return figure
 
 
-def draw_claims(claims: list[Claim]) -> Figure | None:
+def draw_claims(claims: Sequence[Claim]) -> Figure | None:
     """Ours minus the paper, in percentage points, one row a claim; None for fewer than two."""
     rows = [
         (claim, claim.ours - claim.paper)
@@ -147,6 +147,11 @@ def _draw_marks(figure: Figure, axes: Axes, marks: list[tuple[float, str]]) -> N
             color="#555555",
         )
     grow(figure, 0.17 * (len(ends) - 2))
+
+
+def _numbers(values: Sequence[float | None]) -> np.ndarray:
+    """Values of a record, NaN for None."""
+    return np.array(values, dtype=float)
 
 
 def _positive(edges: np.ndarray) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 import math
 import textwrap
+from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
@@ -15,8 +16,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from mho.report.axes import FAINT, blank, set_ticks, typical
-from mho.report.schema_figures import Map
-from mho.report.units import THIN, axis_unit, count, decimals_for, decimals_needed, fixed, number
+from mho.results import Map
+from mho.results.units import THIN, axis_unit, count, decimals_for, decimals_needed, fixed, number
 
 # Light is low, so that paper stays white; the lightest tints are left to the empty cells.
 TINTS = ListedColormap(colormaps["YlGnBu"](np.linspace(0.06, 1.0, 128)), name="mho")
@@ -33,8 +34,8 @@ _MOST_COLUMNS = 16  # with numbers in the cells
 def draw_map(what: Map) -> Figure:
     """Columns x and rows y, from the bottom where y are numbers, else from the top."""
     figure, axes = blank()
-    unit, label = axis_unit(what.value_label, typical(np.array(what.values), what.scale))
-    values = np.array(what.values) / unit
+    unit, label = axis_unit(what.value_label, typical(_values(what), what.scale))
+    values = _values(what) / unit
     norm = _norm(values, what.scale)
     tints = _tints(values, norm)
     rows, columns = values.shape
@@ -44,14 +45,14 @@ def draw_map(what: Map) -> Figure:
     axes.set(xlabel=textwrap.fill(x_label, 56), ylabel=textwrap.fill(y_label, 36))
     axes.grid(visible=False)
     axes.spines[:].set_visible(False)
-    axes.set(xlim=(0, columns), ylim=(0, rows) if isinstance(what.y[0], float) else (rows, 0))
+    axes.set(xlim=(0, columns), ylim=(rows, 0) if isinstance(what.y[0], str) else (0, rows))
     axes.set_xticks([])  # their labels wait until it is known how wide a column is
     _thin(axes.yaxis, y_names, 1)
     axes.tick_params(length=0)
     if np.any(values >= _LEAST if what.scale == "log" else np.isfinite(values)):
         _draw_bar(figure, axes, norm, label, off_scale=_off_scale(what))
     wide = _size(figure, axes)[0] / columns
-    _label_columns(axes, x_names, wide, numeric=isinstance(what.x[0], float))
+    _label_columns(axes, x_names, wide, numeric=not isinstance(what.x[0], str))
     tall = min(max(wide, _CELL[0] if written else 0.0), _CELL[1])
     tall = min(max(tall * rows, _LOWEST), _TALLEST) / rows
     figure.set_figheight(figure.get_figheight() + tall * rows - _size(figure, axes)[1])
@@ -64,8 +65,8 @@ def draw_map(what: Map) -> Figure:
 
 def in_words(what: Map) -> str:
     """What the map shows over what, and how far its values reach."""
-    known = [each for row in what.values for each in row if not math.isnan(each)]
-    reach = f"from {number(min(known))} to {number(max(known))}" if known else "no values"
+    known = _values(what)[~np.isnan(_values(what))]
+    reach = f"from {number(known.min())} to {number(known.max())}" if known.size else "no values"
     size = f"{len(what.x)} columns, {len(what.y)} rows"
     return f"{what.value_label} over {what.x_label} and {what.y_label}; {size}, {reach}"
 
@@ -73,16 +74,21 @@ def in_words(what: Map) -> str:
 def notes_on(what: Map) -> list[str]:
     """Sentences that explain the cells without a tint."""
     notes = []
-    if any(math.isnan(each) for row in what.values for each in row):
+    if np.isnan(_values(what)).any():
         notes.append("Hatched: no value.")
     if _off_scale(what):
         notes.append("Grey: zero or less, which the logarithmic colour scale does not reach.")
     return notes
 
 
+def _values(what: Map) -> np.ndarray:
+    """Values (rows, columns), NaN for None."""
+    return np.array(what.values, dtype=float)
+
+
 def _off_scale(what: Map) -> bool:
     """Whether the map holds values that a logarithmic colour scale has no place for."""
-    return what.scale == "log" and any(each < _LEAST for row in what.values for each in row)
+    return what.scale == "log" and bool(np.any(_values(what) < _LEAST))
 
 
 def _norm(values: np.ndarray, scale: str) -> Normalize:
@@ -177,7 +183,7 @@ def _ems(text: str) -> float:
     return sum(_NARROW if each in f".{THIN}" else _WIDE for each in text)
 
 
-def _names(values: list[float] | list[str], label: str) -> tuple[str, list[str]]:
+def _names(values: Sequence[float | str], label: str) -> tuple[str, list[str]]:
     """The label of an axis and a tick label for each of its columns or rows."""
     if isinstance(values[0], str):
         return label, [textwrap.shorten(str(each), 22, placeholder=" …") for each in values]

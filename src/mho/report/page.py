@@ -16,16 +16,29 @@ from mho.report import bars, circuits, maps, provenance, ranking
 from mho.report.axes import entitle, style
 from mho.report.comparison import Comparison, compare, tally
 from mho.report.figures import draw_claims, draw_curve, draw_histogram
-from mho.report.schema import LEDGER_FIELDS, Run, read_run
-from mho.report.schema_circuit import Circuit
-from mho.report.schema_figures import RESERVED_ID, Bars, Curve, Group, Histogram, Map, Series
-from mho.report.schema_ranking import Ranking
+from mho.report.folder import RunFolder
 from mho.report.svg import inline
 from mho.report.tables import PrintedTable, print_table
-from mho.report.units import count, quantity
+from mho.results import (
+    Bars,
+    Circuit,
+    Curve,
+    Group,
+    Histogram,
+    Ledger,
+    Map,
+    Ranking,
+    Result,
+    Series,
+)
+from mho.results import Figure as Shown
+from mho.results.figures import RESERVED_ID
+from mho.results.units import count, quantity
 
 # The order of the story, from write-once to lifelong; anything else follows by name.
 _ORDER = ("bmcnn", "siamese", "metaplastic", "wires", "sensitivity")
+# Counters that stand first in the table of events; others follow as they come.
+_COUNTERS = ("cells", "writes", "set_pulses", "reset_pulses", "verify_reads", "vectors")
 _SIGNS_OF_A_RUN = ("config.toml", "env.json", "metrics.jsonl", "checkpoint.pt")
 
 
@@ -45,14 +58,15 @@ class Section:
     """One experiment of the page."""
 
     anchor: str
-    run: Run
+    result: Result
     rows: list[Comparison]
     tables: list[PrintedTable]
     plots: list[Plot]
-    ledger_fields: list[str]
+    counters: list[str]
     provenance: list[tuple[str, str]]
     command: str
     date: str
+    config: str | None
 
 
 def write(directory: Path) -> Path:
@@ -64,17 +78,17 @@ def write(directory: Path) -> Path:
     """
     directory = Path(directory)
     folders, unfinished = _run_folders(directory)
-    runs = [read_run(folder) for folder in folders]
+    runs = [RunFolder.read(folder) for folder in folders]
     with style():
         sections = [_section(run, f"run{i}") for i, run in enumerate(runs, start=1)]
     html = (
         _environment()
         .get_template("page.html.jinja")
         .render(
-            title=runs[0].title if len(runs) == 1 else "Learning on memristors",
+            title=runs[0].result.title if len(runs) == 1 else "Learning on memristors",
             sections=sections,
             unfinished=unfinished,
-            tally=tally([claim for run in runs for claim in run.claims]),
+            tally=tally([claim for run in runs for claim in run.result.claims]),
         )
     )
     for plot in (plot for section in sections for plot in section.plots):
@@ -106,24 +120,26 @@ def _run_folders(directory: Path) -> tuple[list[Path], list[str]]:
     ]
 
 
-def _section(run: Run, anchor: str) -> Section:
-    ledger = [*run.ledger, *filter(None, [run.ledger_total])]
-    present = list(dict.fromkeys(key for row in ledger for key in row.counts))
-    known = [key for key in LEDGER_FIELDS if key in present]
+def _section(run: RunFolder, anchor: str) -> Section:
+    result, events = run.result, run.result.ledger or Ledger()
+    rows = [*(row.counts for row in events.layers), events.total or {}]
+    present = list(dict.fromkeys(key for row in rows for key in row))
+    known = [key for key in _COUNTERS if key in present]
     return Section(
         anchor=anchor,
-        run=run,
-        rows=[compare(claim) for claim in run.claims],
-        tables=[print_table(table) for table in run.tables],
-        plots=_at_a_glance(run, anchor) + [_plot(each, run, anchor) for each in run.figures],
-        ledger_fields=known + [key for key in present if key not in known],
+        result=result,
+        rows=[compare(claim) for claim in result.claims],
+        tables=[print_table(table) for table in result.tables],
+        plots=_at_a_glance(run, anchor) + [_plot(each, run, anchor) for each in result.figures],
+        counters=known + [key for key in present if key not in known],
         provenance=list(provenance.lines(run)),
         command=provenance.command(run),
         date=provenance.date(run),
+        config=run.config,
     )
 
 
-def _plot(what: Ranking | Curve | Bars | Map | Circuit | Histogram, run: Run, anchor: str) -> Plot:
+def _plot(what: Shown, run: RunFolder, anchor: str) -> Plot:
     if isinstance(what, Ranking):
         drawing, kind = ranking.draw_ranking(what), "Ranking"
         holds, notes = ranking.in_words(what), ranking.notes_on(what)
@@ -142,12 +158,13 @@ def _plot(what: Ranking | Curve | Bars | Map | Circuit | Histogram, run: Run, an
         if any(each.std is not None for each in what.series):
             notes.append("Band: ± one standard deviation.")
     else:
+        assert isinstance(what, Histogram)
         drawing, kind, notes = draw_histogram(what), "Histogram", []
         holds = f"{what.y_label} over {what.x_label}; {_names(what.groups)}"
         if what.x_scale == "log" and any(each.edges[0] <= 0 for each in what.groups):
             notes.append("The leftmost bin begins at zero.")
     description = f"{kind}: {what.title}. {holds}."
-    path = run.folder / "figures" / f"{what.id}.png"
+    path = run.path / "figures" / f"{what.id}.png"
     return _rendered(drawing, what.title, " ".join(notes), description, f"{anchor}-{what.id}", path)
 
 
@@ -155,15 +172,15 @@ def _names(parts: Sequence[Series | Group]) -> str:
     return ", ".join(each.name for each in parts)
 
 
-def _at_a_glance(run: Run, anchor: str) -> list[Plot]:
+def _at_a_glance(run: RunFolder, anchor: str) -> list[Plot]:
     """The claims in percent as one figure: how far ours lies from the paper."""
-    drawing = draw_claims(run.claims)
+    drawing = draw_claims(run.result.claims)
     if drawing is None:
         return []
     title = "Ours against the paper"
     caption = "Claims in percent. Bar: ± one standard deviation. Open triangle: off the paper."
     description = f"{title}: the difference in percentage points for each claim of the table."
-    path = run.folder / "figures" / f"{RESERVED_ID}.png"
+    path = run.path / "figures" / f"{RESERVED_ID}.png"
     return [_rendered(drawing, title, caption, description, f"{anchor}-{RESERVED_ID}", path)]
 
 

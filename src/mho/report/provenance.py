@@ -5,21 +5,21 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from mho.report.node import clean
-from mho.report.schema import Run
-from mho.report.units import quantity
+from mho.report.folder import RunFolder
+from mho.results.record import clean
+from mho.results.units import quantity
 
 _FIRST = ("commit", "device", "threads", "versions")
 _ELSEWHERE = ("command", "date", "seed")
 
 
-def command(run: Run) -> str:
+def command(run: RunFolder) -> str:
     """The command line that made the run, or an empty string."""
     found = run.env.get("command", "")
     return clean(shlex.join(map(str, found)) if isinstance(found, list) else str(found or ""))
 
 
-def date(run: Run) -> str:
+def date(run: RunFolder) -> str:
     """The date of the run, to the minute where it is ISO 8601, else as recorded."""
     found = clean(str(run.env.get("date") or ""))
     try:
@@ -29,11 +29,13 @@ def date(run: Run) -> str:
     return f"{when:%Y-%m-%d %H:%M} {when.tzname() or ''}".strip()
 
 
-def lines(run: Run) -> Iterator[tuple[str, str]]:
+def lines(run: RunFolder) -> Iterator[tuple[str, str]]:
     """Name and value: preset, seed and duration, then all that `env.json` holds."""
-    yield "preset", run.preset or "not recorded"
-    yield "seed", str(run.seed)
-    yield "duration", "not recorded" if run.wall_s is None else quantity(run.wall_s, "s")
+    result = run.result
+    yield "preset", result.preset or "not recorded"
+    yield "seed", str(result.seed)
+    wall_s = result.wall_s
+    yield "duration", "not recorded" if wall_s is None else quantity(wall_s, "s")
     rest = (key for key in run.env if key not in (*_FIRST, *_ELSEWHERE))
     for key in (*_FIRST, *rest):
         yield clean(key.replace("_", " ")), clean(_shown(run.env.get(key, "not recorded")))

@@ -7,8 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mho.report.axes import FAINT, INK, PALETTE, set_ticks
-from mho.report.schema_ranking import Panel, Ranking
-from mho.report.units import number
+from mho.results import Ranking, RankPanel
+from mho.results.units import number
 
 _WIDTH = 5.4  # [inch], as all figures
 _ROW, _HEAD, _FOOT = 0.27, 0.34, 0.75  # [inch] a row, a panel's name, axis labels and legend
@@ -65,7 +65,7 @@ def _reach(what: Ranking) -> float:
     return min(max(row.high for row in rows), 2.0 * top) or 1.0
 
 
-def _draw_values(axes: Axes, panel: Panel) -> None:
+def _draw_values(axes: Axes, panel: RankPanel) -> None:
     at = np.arange(len(panel.rows))
     low, value, high = (
         np.array([getattr(row, key) for row in panel.rows]) for key in ("low", "value", "high")
@@ -77,12 +77,12 @@ def _draw_values(axes: Axes, panel: Panel) -> None:
     _finish(axes, len(panel.rows))
 
 
-def _draw_side(axes: Axes, panel: Panel, kinds: int) -> None:
+def _draw_side(axes: Axes, panel: RankPanel, kinds: int) -> None:
     at, thick = np.arange(len(panel.rows)), 0.78 / kinds
     for i in range(kinds):
         middles = at + (i - (kinds - 1) / 2) * thick
-        ends = [row.side[i] for row in panel.rows]
-        std = np.nan_to_num([row.side_std[i] for row in panel.rows])
+        ends = np.array([row.side[i] for row in panel.rows], dtype=float)
+        std = np.nan_to_num(np.array([row.side_std[i] for row in panel.rows], dtype=float))
         axes.barh(middles, ends, thick, color=_BARS[i % len(_BARS)], zorder=2)
         axes.errorbar(ends, middles, xerr=std, fmt="none", ecolor=INK, elinewidth=0.8, zorder=4)
     axes.set_yticks(at, [])

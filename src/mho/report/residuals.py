@@ -9,7 +9,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from mho.report.axes import FAINT, PALETTE, legend_below, set_ticks, style, typical
-from mho.report.units import axis_unit
+from mho.results.units import axis_unit
 
 MOST_POINTS = 4000
 """Points that are drawn of each line."""

@@ -3,8 +3,8 @@
 import math
 from dataclasses import dataclass
 
-from mho.report.schema_tables import Cell, Table, Value
-from mho.report.units import (
+from mho.results import Cell, MeanStd, Table
+from mho.results.units import (
     NBSP,
     decimals_for,
     decimals_needed,
@@ -63,8 +63,8 @@ def print_table(table: Table) -> PrintedTable:
     """Every cell as text; numbers with the prefix and the decimals of their column."""
     heads, columns = [], []
     for i, column in enumerate(table.columns):
-        cells = [row[i] for row in table.rows]
-        values = [each for each in cells if isinstance(each, Value)]
+        cells = [_number_or_text(row[i]) for row in table.rows]
+        values = [each for each in cells if isinstance(each, MeanStd)]
         form = choose_format(values, column.unit)
         printed = [print_cell(each, form) for each in cells]
         shown = form.factor is not None and form.unit not in ("", "1")
@@ -81,7 +81,7 @@ def print_table(table: Table) -> PrintedTable:
     return PrintedTable(id=table.id, title=table.title, note=table.note, heads=heads, rows=rows)
 
 
-def choose_format(values: list[Value], unit: str) -> Format:
+def choose_format(values: list[MeanStd], unit: str) -> Format:
     """One prefix for all where they lie close enough; decimals only where they line up well."""
     sizes = [abs(each.mean) for each in values if each.mean]
     if not sizes:
@@ -96,9 +96,9 @@ def choose_format(values: list[Value], unit: str) -> Format:
     return Format(factor=factor, unit=label, decimals=2 if unit in _PERCENT else decimals)
 
 
-def print_cell(cell: Cell, form: Format) -> Printed:
+def print_cell(cell: str | MeanStd | None, form: Format) -> Printed:
     """Text as it is, a dash for None; a spread sets the decimals of its mean, as in the claims."""
-    if not isinstance(cell, Value):
+    if not isinstance(cell, MeanStd):
         return Printed(text=_DASH if cell is None else cell)
     factor, unit = form.factor, ""
     if factor is None:
@@ -108,6 +108,11 @@ def print_cell(cell: Cell, form: Format) -> Printed:
     text, spread = _number(mean, std, form)
     tail = NBSP.join(filter(None, [f"±{NBSP}{spread}" if spread else "", unit]))
     return Printed(text=text, tail=tail, numeric=True)
+
+
+def _number_or_text(cell: Cell) -> str | MeanStd | None:
+    """A cell, a plain number as a mean without a spread."""
+    return MeanStd(cell) if isinstance(cell, int | float) else cell
 
 
 def _number(mean: float, std: float | None, form: Format) -> tuple[str, str]:

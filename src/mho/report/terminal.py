@@ -1,14 +1,11 @@
 """The claims of one result as a table for the terminal."""
 
-from typing import Any
-
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
 from mho.report.comparison import Verdict, compare
-from mho.report.node import Node
-from mho.report.schema import read_claims
+from mho.results import Result
 
 _NOTHING = "\N{EN DASH}"
 _STYLES = {
@@ -19,14 +16,10 @@ _STYLES = {
 }
 
 
-def claims_table(result: dict[str, Any]) -> Table:
-    """The paper's numbers beside ours; `result` is the content of a `result.json`.
-
-    Raises `ValueError` naming the field when a claim does not follow the schema.
-    """
-    node = Node("result", result)
+def claims_table(result: Result) -> Table:
+    """The paper's numbers beside ours."""
     table = Table(
-        title=Text(node.get("title", "").text()),
+        title=Text(result.title),
         title_justify="left",
         title_style="bold",
         box=SIMPLE_HEAD,
@@ -36,7 +29,7 @@ def claims_table(result: dict[str, Any]) -> Table:
     table.add_column("ours ± std (n)", justify="right", no_wrap=True)
     table.add_column("unit", no_wrap=True)
     table.add_column("remark", ratio=4)
-    for row in map(compare, read_claims(node)):
+    for row in map(compare, result.claims):
         ours = f"{row.ours} ± {row.std}" if row.std else row.ours or _NOTHING
         remark = Text(f"{row.verdict.mark} {row.verdict.words}", _STYLES.get(row.verdict, "dim"))
         if row.difference and row.verdict is not Verdict.REACHED:

@@ -11,7 +11,7 @@ from matplotlib.patches import PathPatch
 from matplotlib.path import Path
 
 from mho.report.axes import INK
-from mho.report.schema_circuit import Circuit
+from mho.results import Circuit
 
 LEVELS = 32
 _HALF = 0.28  # of the pitch: half the side of a cell

@@ -18,6 +18,7 @@ from typing import Any
 import torch
 
 import mho
+from mho.experiments.account import account
 from mho.experiments.bmcnn.config import PRESETS, Architecture, BmcnnConfig
 from mho.experiments.bmcnn.mitigation import Mitigation, mitigation
 from mho.experiments.bmcnn.network import TRAININGS, train
@@ -25,13 +26,13 @@ from mho.experiments.bmcnn.points import Bench, Point
 from mho.experiments.bmcnn.result import result
 from mho.experiments.bmcnn.studies import STUDY, compared, networks
 from mho.experiments.experiment import plain_accuracy
-from mho.experiments.result import account, mean_std
 from mho.experiments.run import Run
+from mho.results import Result, mean_std
 
 __all__ = ["PRESETS", "Architecture", "BmcnnConfig", "run"]
 
 
-def run(config: BmcnnConfig, run: Run) -> dict[str, Any]:
+def run(config: BmcnnConfig, run: Run) -> Result:
     """Train, map to chips of growing spread, repair, test; returns the result."""
     outcomes = [
         run.once(f"training {n}", lambda n=n: train_and_map(config, run, n))
@@ -81,7 +82,7 @@ def claimed(config: BmcnnConfig, held_out: list[dict[str, Any]], cov: float) -> 
         rows = [r for r in held_out if r["cov_on"] == cov and wanted(mitigation(r["mitigation"]))]
         if not rows:
             return None
-        row = max(rows, key=lambda row: mean_std(row["accuracy"])[0])
+        row = max(rows, key=lambda row: mean_std(row["accuracy"]).mean)
         return Point(**{k: v for k, v in row.items() if k != "accuracy"})
 
     def candidate(choice: Mitigation) -> bool:

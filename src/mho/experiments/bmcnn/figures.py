@@ -10,7 +10,7 @@ from mho.experiments.bmcnn.config import BmcnnConfig
 from mho.experiments.bmcnn.mitigation import mitigation
 from mho.experiments.bmcnn.network import TRAININGS
 from mho.experiments.bmcnn.rows import Row, pooled
-from mho.experiments.result import curve, mean_std, series
+from mho.results import Curve, Map, Series, mean_std, series
 
 SPREAD = "spread, standard deviation over mean [%]"
 ACCURACY = "accuracy [%]"
@@ -18,7 +18,7 @@ ACCURACY = "accuracy [%]"
 
 def _lines(
     rows: Iterable[Row], name: Callable[[Row], str], x: Callable[[Row], float]
-) -> list[dict[str, Any]]:
+) -> list[Series]:
     """One series for each name, in the order of appearance; chips of equal x are pooled."""
     groups: dict[str, dict[float, list[float]]] = {}
     for row in rows:
@@ -26,46 +26,46 @@ def _lines(
     return [series(label, list(at), list(at.values())) for label, at in groups.items()]
 
 
-def both(config: BmcnnConfig, rows: list[Row], training: str) -> dict[str, Any]:
+def both(config: BmcnnConfig, rows: list[Row], training: str) -> Curve:
     shown = [r for r in rows if r["training"] == training and r["mitigation"] in config.mitigations]
-    return curve(
+    return Curve(
         f"both_{training}", f"Spread of R_ON and R_OFF, {training} training", SPREAD, ACCURACY,
         _lines(shown, lambda r: r["mitigation"], lambda r: 100 * r["cov_on"]),
     )  # fmt: skip
 
 
-def _alone(rows: list[Row]) -> list[dict[str, Any]]:
+def _alone(rows: list[Row]) -> list[Curve]:
     curves = []
     for training in TRAININGS:
         for field, other, title in (("cov_on", "cov_off", "R_ON"), ("cov_off", "cov_on", "R_OFF")):
             shown = [r for r in rows if r["training"] == training and r[other] == 0.0]
             lines = _lines(shown, lambda r: r["mitigation"], lambda r, f=field: 100 * r[f])
-            curves.append(curve(
+            curves.append(Curve(
                 f"{field}_{training}", f"Spread of {title} alone, {training} training",
                 SPREAD, ACCURACY, lines,
             ))  # fmt: skip
     return curves
 
 
-def _stuck(rows: list[Row]) -> list[dict[str, Any]]:
+def _stuck(rows: list[Row]) -> list[Curve]:
     lines = _lines(
         rows, lambda r: f"{r['training']}, {r['mitigation']}", lambda r: 100 * r["stuck"]
     )
-    return [curve("stuck", "Stuck cells, no spread", "share of stuck cells [%]", ACCURACY, lines)]
+    return [Curve("stuck", "Stuck cells, no spread", "share of stuck cells [%]", ACCURACY, lines)]
 
 
-def _shapes(rows: list[Row]) -> list[dict[str, Any]]:
+def _shapes(rows: list[Row]) -> list[Curve]:
     curves = []
     for training in TRAININGS:
         shown = [r for r in rows if r["training"] == training]
         name = f"{training} training, {shown[0]['mitigation']}"
         lines = _lines(shown, lambda r: r["shape"], lambda r: 100 * r["cov_on"])
         title = f"Shape of both spreads, {name}"
-        curves.append(curve(f"shapes_{training}", title, SPREAD, ACCURACY, lines))
+        curves.append(Curve(f"shapes_{training}", title, SPREAD, ACCURACY, lines))
     return curves
 
 
-def _pairs(rows: list[Row]) -> list[dict[str, Any]]:
+def _pairs(rows: list[Row]) -> list[Curve]:
     curves = []
     for (on, off), group in groupby(
         sorted(rows, key=lambda r: r["r_on"]), lambda r: (r["r_on"], r["r_off"])
@@ -74,7 +74,7 @@ def _pairs(rows: list[Row]) -> list[dict[str, Any]]:
         lines = _lines(
             shown, lambda r: f"{r['training']}, {r['mitigation']}", lambda r: 100 * r["cov_on"]
         )
-        curves.append(curve(
+        curves.append(Curve(
             f"pair_{on:g}_{off:g}",
             f"{on:g} and {off:g} ohm, both normal, sigma(R_OFF) = 2 sigma(R_ON)",
             "sigma(R_ON) over mean [%]", ACCURACY, lines,
@@ -82,27 +82,27 @@ def _pairs(rows: list[Row]) -> list[dict[str, Any]]:
     return curves
 
 
-def _resolution(id: str, title: str, field: str) -> Callable[[list[Row]], list[dict[str, Any]]]:
+def _resolution(id: str, title: str, field: str) -> Callable[[list[Row]], list[Curve]]:
     """Accuracy against the bits in a field."""
 
-    def draw(rows: list[Row]) -> list[dict[str, Any]]:
+    def draw(rows: list[Row]) -> list[Curve]:
         lines = _lines(rows, lambda r: f"{r['cov_on']:.0%} spread", lambda r: r[field])
-        return [curve(id, title, "bits, sign included", ACCURACY, lines)]
+        return [Curve(id, title, "bits, sign included", ACCURACY, lines)]
 
     return draw
 
 
-def _copies(rows: list[Row]) -> list[dict[str, Any]]:
+def _copies(rows: list[Row]) -> list[Curve]:
     lines = _lines(
         rows,
         lambda r: f"{r['training']}, {r['cov_on']:.0%} spread",
         lambda r: mitigation(r["mitigation"]).copies,
     )
     title = "Redundancy, batch norm refreshed"
-    return [curve("copies", title, "pairs that share a weight", ACCURACY, lines)]
+    return [Curve("copies", title, "pairs that share a weight", ACCURACY, lines)]
 
 
-def yields(config: BmcnnConfig, outcomes: list[dict[str, Any]], cov: float) -> dict[str, Any]:
+def yields(config: BmcnnConfig, outcomes: list[dict[str, Any]], cov: float) -> Curve:
     """Share of chips above an accuracy: the claimed repairs on test images, others held out."""
     held_out = [row for o in outcomes for row in o["held_out"]]
     lines = {
@@ -125,13 +125,15 @@ def yields(config: BmcnnConfig, outcomes: list[dict[str, Any]], cov: float) -> d
         for name, chips in lines.items()
         if chips
     ]
-    return curve(
+    return Curve(
         f"yield_{round(100 * cov)}", f"Yield at {cov:.0%} spread",
         "accuracy that a chip must reach [%]", "chips that do [%]", drawn,
     )  # fmt: skip
 
 
-def _maps(rows: list[Row]) -> list[dict[str, Any]]:
+def maps(rows: list[Row]) -> list[Map]:
+    if not rows:
+        return []
     spread = [r for r in rows if r["r_off"] is None]
     by_ratio = [r for r in rows if r["r_off"] is not None]
     note = "aware training, batch norm refreshed"
@@ -148,34 +150,28 @@ def _maps(rows: list[Row]) -> list[dict[str, Any]]:
 def _map(
     id: str, title: str, rows: list[Row], x_label: str, x: Callable[[Row], float], y_label: str,
     y: Callable[[Row], float],
-) -> dict[str, Any]:  # fmt: skip
+) -> Map:  # fmt: skip
     columns, lines = sorted({x(r) for r in rows}), sorted({y(r) for r in rows})
-    at = {(x(r), y(r)): mean_std(r["accuracy"])[0] for r in rows}
-    return {
-        "id": id, "title": title, "x_label": x_label, "y_label": y_label, "value_label": ACCURACY,
-        "x": columns, "y": lines,
-        "values": [[at.get((a, b)) for a in columns] for b in lines],
-    }  # fmt: skip
+    at = {(x(r), y(r)): mean_std(r["accuracy"]).mean for r in rows}
+    values = [[at.get((a, b)) for a in columns] for b in lines]
+    return Map(id, title, x_label, y_label, ACCURACY, columns, lines, values)
 
 
-def confusion(config: BmcnnConfig, counts: list[list[int]]) -> dict[str, Any]:
+def confusion(config: BmcnnConfig, counts: list[list[int]]) -> Map:
     digits = [str(k) for k in range(10)]
     cov = config.headline_cov[-1]
-    return {
-        "id": "confusion", "pooled": "first",
-        "title": f"Worst chip of the first training, {cov:.0%} spread, best label-free repair",
-        "x_label": "answer", "y_label": "digit", "value_label": "test images", "x": digits,
-        "y": digits, "values": counts, "scale": "log",
-    }  # fmt: skip
+    title = f"Worst chip of the first training, {cov:.0%} spread, best label-free repair"
+    return Map("confusion", title, "answer", "digit", "test images", digits, digits, counts,
+               scale="log", pooled="first")  # fmt: skip
 
 
-FIGURES: dict[str, Callable[[list[Row]], list[dict[str, Any]]]] = {
-    "alone": _alone, "maps": _maps, "shapes": _shapes, "stuck": _stuck, "pairs": _pairs,
+CURVES: dict[str, Callable[[list[Row]], list[Curve]]] = {
+    "alone": _alone, "shapes": _shapes, "stuck": _stuck, "pairs": _pairs,
     "bits": _resolution("bits", "Fixed-point classifier and batch normalization", "bits"),
     "converters": _resolution("converters", "DACs and ADCs, one for each tile", "converter_bits"),
     "copies": _copies,
 }  # fmt: skip
-"""What is drawn of each study."""
+"""Curves of each study."""
 
 STUDIED = ("shapes", "stuck", "pairs", "bits", "converters", "copies")
 """Curves that follow those of yield, in this order."""

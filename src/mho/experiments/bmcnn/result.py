@@ -4,24 +4,25 @@ from __future__ import annotations
 
 from typing import Any
 
+from mho.experiments.account import Account
 from mho.experiments.bmcnn.config import BmcnnConfig
-from mho.experiments.bmcnn.figures import FIGURES, STUDIED, both, confusion, yields
+from mho.experiments.bmcnn.figures import CURVES, STUDIED, both, confusion, maps, yields
 from mho.experiments.bmcnn.network import TRAININGS
 from mho.experiments.bmcnn.rows import Row, pooled
 from mho.experiments.bmcnn.tables import formats, mitigations, networks
-from mho.experiments.result import account_blocks, claim, mean_std
+from mho.results import Claim, Result, claim, mean_std
 
 
-def result(config: BmcnnConfig, outcomes: list[dict[str, Any]]) -> dict[str, Any]:
-    """Everything of `result.json` that is not about the run itself."""
+def result(config: BmcnnConfig, outcomes: list[dict[str, Any]]) -> Result:
+    """Everything that a run says but the time that it took."""
     held_out = [row for outcome in outcomes for row in outcome["held_out"]]
     first = outcomes[0]
     studies: dict[str, Any] = first["studies"]
-    figures = {name: FIGURES[name](rows) for name, rows in studies.items() if name in FIGURES}
+    drawn = {name: CURVES[name](rows) for name, rows in studies.items() if name in CURVES}
     curves = [both(config, first["held_out"], kind) for kind in TRAININGS]
-    curves += figures.get("alone", [])
+    curves += drawn.get("alone", [])
     curves += [yields(config, outcomes, cov) for cov in config.headline_cov]
-    curves += [c for name in STUDIED for c in figures.get(name, [])]
+    curves += [c for name in STUDIED for c in drawn.get(name, [])]
     tables = [mitigations(config, held_out, first["efforts"])]
     if "networks" in studies:
         tables += [networks(config, studies["networks"])]
@@ -32,19 +33,22 @@ def result(config: BmcnnConfig, outcomes: list[dict[str, Any]]) -> dict[str, Any
     ]  # fmt: skip
     for cov in config.headline_cov:
         claims += _claims(outcomes, cov)
-    return {
-        "title": "Write once: variation-aware binarized networks",
-        "summary": _summary(config),
-        "claims": claims,
-        "tables": tables,
-        "curves": curves,
-        "maps": [*figures.get("maps", []), confusion(config, first["confusion"])],
-        **account_blocks(
-            first,
-            f"Conductance by state, last array layer, {config.headline_cov[0]:.0%} spread",
-            y_scale="log",
-        ),
-    }
+    account = Account.of(first)
+    shown = f"Conductance by state, last array layer, {config.headline_cov[0]:.0%} spread"
+    return Result(
+        experiment="bmcnn",
+        preset=config.preset,
+        seed=config.seed,
+        title="Write once: variation-aware binarized networks",
+        summary=_summary(config),
+        claims=claims,
+        tables=tables,
+        curves=curves,
+        maps=[*maps(studies.get("maps", [])), confusion(config, first["confusion"])],
+        histograms=[account.by_level(shown, y_scale="log"), account.wear],
+        ledger=account.ledger,
+        cost=account.cost,
+    )
 
 
 def _summary(config: BmcnnConfig) -> str:
@@ -66,7 +70,7 @@ def _summary(config: BmcnnConfig) -> str:
     )
 
 
-def _claims(outcomes: list[dict[str, Any]], cov: float) -> list[dict[str, Any]]:
+def _claims(outcomes: list[dict[str, Any]], cov: float) -> list[Claim]:
     """What is claimed at one spread."""
     tag, at = f"cov{round(100 * cov)}", f"at {cov:.0%} spread"
 
@@ -119,7 +123,7 @@ def _claims(outcomes: list[dict[str, Any]], cov: float) -> list[dict[str, Any]]:
     pairs = [(o["ideal"], row["accuracy"]) for o, row in zip(outcomes, tested("free"), strict=True)]
     claims += [
         claim(f"{tag}_drop", f"ideal minus best label-free, {at}",
-              [ideal - mean_std(chips)[0] for ideal, chips in pairs], "points", better="lower"),
+              [ideal - mean_std(chips).mean for ideal, chips in pairs], "points", better="lower"),
         claim(f"{tag}_yield", f"chips within 1 point of ideal, best label-free, {at}",
               [100 * sum(a >= ideal - 1 for a in chips) / len(chips) for ideal, chips in pairs],
               "%"),

@@ -2,82 +2,82 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from mho.experiments.bmcnn.config import BmcnnConfig
 from mho.experiments.bmcnn.mitigation import mitigation
 from mho.experiments.bmcnn.network import TRAININGS
 from mho.experiments.bmcnn.rows import Row, pooled
-from mho.experiments.result import mean_std, table
+from mho.results import Cell, Column, Table, mean_std
 
 
-def mitigations(
-    config: BmcnnConfig, rows: list[Row], efforts: dict[str, dict[str, Any]]
-) -> dict[str, Any]:
+def mitigations(config: BmcnnConfig, rows: list[Row], efforts: dict[str, dict[str, Any]]) -> Table:
     columns = [
-        ("mitigation", ""), ("labels", ""), ("calibration images", ""),
-        ("digital operations a chip, once", ""), ("numbers stored a chip", ""),
-        ("writes a cell", ""), ("cells", "x"),
+        Column("mitigation"), Column("labels"), Column("calibration images"),
+        Column("digital operations a chip, once"), Column("numbers stored a chip"),
+        Column("writes a cell"), Column("cells", "x"),
     ]  # fmt: skip
     for cov in config.headline_cov:
-        columns += [(f"plain, {cov:.0%}", "%"), (f"aware, {cov:.0%}", "%"), ("worst aware", "%")]
+        columns += [
+            Column(f"plain, {cov:.0%}", "%"),
+            Column(f"aware, {cov:.0%}", "%"),
+            Column("worst aware", "%"),
+        ]
     body = []
     for name, cost in efforts.items():
         uses = "no" if mitigation(name).label_free else "yes"
-        line: list[Any] = [
+        line: list[Cell] = [
             name, uses, cost["images"], cost["operations"], cost["stored"],
             round(cost["writes"], 2), cost["cells"],
         ]  # fmt: skip
         for cov in config.headline_cov:
             plain, aware = (pooled(rows, kind, name, cov) for kind in TRAININGS)
-            line += [_cell(plain), _cell(aware), min(aware)]
+            line += [mean_std(plain), mean_std(aware), min(aware)]
         body.append(line)
     note = (
         "Held-out images; what is not on the curves, on the first training alone. An inference "
         "needs no further digital operation: gain, offset and normalization fold into the scale "
         "and shift that follow each array anyway."
     )
-    return table("mitigations", "Mitigations, what they cost, what they give", columns, body, note)
+    return Table("mitigations", "Mitigations, what they cost, what they give", columns, body, note)
 
 
-def networks(config: BmcnnConfig, networks: list[dict[str, Any]]) -> dict[str, Any]:
+def networks(config: BmcnnConfig, networks: list[dict[str, Any]]) -> Table:
     bits = config.architecture.bits
     columns = [
-        ("network", ""), ("cells", ""), ("digital numbers", ""), ("memory", "B"),
-        (f"in {bits}-bit fixed point", "B"), ("in float32", "B"), ("no spread", "%"),
+        Column("network"), Column("cells"), Column("digital numbers"), Column("memory", "B"),
+        Column(f"in {bits}-bit fixed point", "B"), Column("in float32", "B"),
+        Column("no spread", "%"),
     ]  # fmt: skip
     for cov in config.headline_cov:
-        columns += [(f"plain, raw, {cov:.0%}", "%"), (f"aware, batch norm, {cov:.0%}", "%")]
+        columns += [
+            Column(f"plain, raw, {cov:.0%}", "%"),
+            Column(f"aware, batch norm, {cov:.0%}", "%"),
+        ]
     body = []
     for net in networks:
         weights, digital = net["on_arrays"], net["digital"]
         width = bits if net["fixed"] else 32
-        line: list[Any] = [
+        line: list[Cell] = [
             net["name"], net["cells"], digital, (net["cells"] + width * digital) / 8,
             bits * (weights + digital) / 8, 4 * (weights + digital),
         ]  # fmt: skip
-        line.append(mean_std(net["points"][0]["accuracy"])[0])
-        body.append(line + [_cell(row["accuracy"]) for row in net["points"][1:]])
+        line.append(mean_std(net["points"][0]["accuracy"]).mean)
+        body.append(line + [mean_std(row["accuracy"]) for row in net["points"][1:]])
     note = (
         f"Held-out images, {config.study_epochs} epochs of training. Memory: one bit a cell, two "
         "cells a weight, and the digital numbers; beside it all weights in fixed point or float32."
     )
-    return table("networks", "The hybrid family", columns, body, note)
+    return Table("networks", "The hybrid family", columns, body, note)
 
 
-def formats(config: BmcnnConfig, formats: dict[str, str]) -> dict[str, Any]:
+def formats(config: BmcnnConfig, formats: dict[str, str]) -> Table:
     names = [name.removeprefix("net.").rpartition(".") for name in formats]
     body = [
         [part, what, format]
         for (part, _, what), format in zip(names, formats.values(), strict=True)
     ]
-    columns = [("part", ""), ("tensor", ""), ("format", "")]
+    columns = [Column("part"), Column("tensor"), Column("format")]
     title = f"Formats of {config.architecture.bits}-bit fixed point"
     note = "Qm.n: sign, m integer and n fraction bits, chosen for each tensor; one of all chips."
-    return table("formats", title, columns, body, note)
-
-
-def _cell(values: Sequence[float]) -> dict[str, float | None]:
-    mean, std = mean_std(values)
-    return {"mean": mean, "std": std}
+    return Table("formats", title, columns, body, note)

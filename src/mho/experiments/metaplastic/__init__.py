@@ -21,11 +21,12 @@ from mho.experiments.metaplastic.result import result
 from mho.experiments.metaplastic.studies import check
 from mho.experiments.metaplastic.training import Job, learn
 from mho.experiments.run import Jobs, Run
+from mho.results import Result
 
 __all__ = ["PRESETS", "MetaplasticConfig", "check", "run"]
 
 
-def run(config: MetaplasticConfig, run: Run) -> dict[str, Any]:
+def run(config: MetaplasticConfig, run: Run) -> Result:
     """Train the claimed networks, compare all schemes, study settings; returns the result."""
     check(config)
     done = Jobs[Job](run, lambda job: learn(config, run, job)).outcomes

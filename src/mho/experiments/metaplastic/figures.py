@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from mho.experiments import result
 from mho.experiments.metaplastic.config import MetaplasticConfig
 from mho.experiments.metaplastic.measures import (
     Memory,
@@ -16,14 +15,23 @@ from mho.experiments.metaplastic.measures import (
     memory,
     reference,
 )
-from mho.experiments.result import bar_group, curve, grouped, series
+from mho.results import Bars, Curve, Mark, Series, bar_group, grouped, series
+from mho.results.figures import Scale
 
 HELD_OUT = "held-out accuracy [%]"
 BY_EPOCH = ("gated importance", "importance", "interval", "none")
 """Schemes on the figure of learning; more lines would hide each other."""
+OVER_ONE: tuple[tuple[str, str, str, Scale], ...] = (
+    ("m", "Strength of the interval rule", "m", "linear"),
+    ("gates", "Units open in a task", "share", "linear"),
+    ("period", "Images between two write phases", "images", "log"),
+    ("precision", "Bits of each hidden value", "bits", "linear"),
+    ("levels", "Levels of a cell", "levels", "log"),
+)
+"""Studies that vary one setting: name, title, label and scale of its axis."""
 
 
-def curves(config: MetaplasticConfig, trained: Trained) -> list[dict[str, Any]]:
+def curves(config: MetaplasticConfig, trained: Trained) -> list[Curve]:
     """The lines of a result."""
     out = [_both("claimed", "All tasks by epoch", config.tasks, trained.claimed)]
     title = "All tasks by epoch, reverse order"
@@ -45,40 +53,38 @@ def curves(config: MetaplasticConfig, trained: Trained) -> list[dict[str, Any]]:
             tasks = len(joint[0]["tasks"])
             rows.append(series("joint, all at once", [tasks], [[average(o) for o in joint]]))
         title = "Permuted MNIST: mean accuracy over the tasks so far"
-        out.append(curve("permuted", title, "tasks learnt", HELD_OUT, rows))
+        out.append(Curve("permuted", title, "tasks learnt", HELD_OUT, rows))
     return out + _studies(config, trained.studies)
 
 
-def _both(
-    slug: str, title: str, tasks: Sequence[str], outcomes: dict[str, list[Outcome]]
-) -> dict[str, Any]:
+def _both(slug: str, title: str, tasks: Sequence[str], outcomes: dict[str, list[Outcome]]) -> Curve:
     """All tasks in one figure, under each scheme."""
     rows = [
         _line(f"{task}, {name}", found, number)
         for number, task in enumerate(tasks)
         for name, found in outcomes.items()
     ]
-    return curve(slug, title, "epoch", HELD_OUT, rows, marks=_marks(tasks, outcomes))
+    return Curve(slug, title, "epoch", HELD_OUT, rows, marks=_marks(tasks, outcomes))
 
 
-def _each(tasks: Sequence[str], outcomes: dict[str, list[Outcome]]) -> list[dict[str, Any]]:
+def _each(tasks: Sequence[str], outcomes: dict[str, list[Outcome]]) -> list[Curve]:
     """A figure for each task, and one of the writes."""
     marks = _marks(tasks, outcomes)
     out = []
     for number, task in enumerate(tasks):
         rows = [_line(name, found, number) for name, found in outcomes.items()]
         title = f"{task} by epoch, schemes"
-        out.append(curve(f"schemes_{number + 1}", title, "epoch", HELD_OUT, rows, marks=marks))
+        out.append(Curve(f"schemes_{number + 1}", title, "epoch", HELD_OUT, rows, marks=marks))
     rows = [
         series(name, _count(found[0]["history"]["written"]),
                list(zip(*(o["history"]["written"] for o in found), strict=True)))
         for name, found in outcomes.items()
     ]  # fmt: skip
     title = "Weights written in an epoch, schemes"
-    return [*out, curve("schemes_written", title, "epoch", "writes", rows, marks=marks)]
+    return [*out, Curve("schemes_written", title, "epoch", "writes", rows, marks=marks)]
 
 
-def _line(name: str, outcomes: list[Outcome], number: int) -> dict[str, Any]:
+def _line(name: str, outcomes: list[Outcome], number: int) -> Series:
     """Accuracy on a task by epoch, from where it begins."""
     first = number * outcomes[0]["epochs"]
     columns = [o["history"][f"task {number}"][first:] for o in outcomes]
@@ -86,48 +92,40 @@ def _line(name: str, outcomes: list[Outcome], number: int) -> dict[str, Any]:
     return series(name, list(x), list(zip(*columns, strict=True)))
 
 
-def _marks(tasks: Sequence[str], outcomes: dict[str, list[Outcome]]) -> list[dict[str, Any]]:
+def _marks(tasks: Sequence[str], outcomes: dict[str, list[Outcome]]) -> list[Mark]:
     """Where each task but the first begins."""
     epochs = next(iter(outcomes.values()))[0]["epochs"]
-    return [{"x": n * epochs + 0.5, "label": f"{task} begins"} for n, task in enumerate(tasks) if n]
+    return [Mark(n * epochs + 0.5, f"{task} begins") for n, task in enumerate(tasks) if n]
 
 
-def _frontier(config: MetaplasticConfig, trained: Trained) -> list[dict[str, Any]]:
+def _frontier(config: MetaplasticConfig, trained: Trained) -> list[Curve]:
     """First task against last: every scheme, and some of them as they hold firmer."""
     first, last = config.tasks[0], config.tasks[-1]
     labels = (f"{first} [%]", f"{last} [%]")
 
-    def points(name: str, outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    def points(name: str, outcomes: Sequence[Outcome]) -> Series:
         told = [o["held_out"]["told"] for o in outcomes]
-        return {"name": name, "x": [t[0] for t in told], "y": [t[-1] for t in told], "std": None}
+        return Series(name, [t[0] for t in told], [t[-1] for t in told])
 
     out = []
     if trained.schemes:
         rows = [points(name, [o]) for name, o in trained.schemes.items()]
         title = "After all tasks: first against last, every scheme"
-        out.append(curve("frontier", title, *labels, rows) | {"pooled": "points"})
+        out.append(Curve("frontier", title, *labels, rows, pooled="points"))
     if "strength" in trained.studies:
         by_scheme: dict[str, list[Outcome]] = {}
         for name, outcome in trained.studies["strength"].items():
             by_scheme.setdefault(name.rsplit(", ", 1)[0], []).append(outcome)
         rows = [points(name, found) for name, found in by_scheme.items()]
         title = "The same as the past is held firmer, fewer images"
-        out.append(curve("strength", title, *labels, rows) | {"pooled": "points"})
+        out.append(Curve("strength", title, *labels, rows, pooled="points"))
     return out
 
 
-def _studies(
-    config: MetaplasticConfig, studies: dict[str, dict[str, Outcome]]
-) -> list[dict[str, Any]]:
+def _studies(config: MetaplasticConfig, studies: dict[str, dict[str, Outcome]]) -> list[Curve]:
     """Lines over one setting."""
     out = []
-    for study, title, x_label, scale in (
-        ("m", "Strength of the interval rule", "m", "linear"),
-        ("gates", "Units open in a task", "share", "linear"),
-        ("period", "Images between two write phases", "images", "log"),
-        ("precision", "Bits of each hidden value", "bits", "linear"),
-        ("levels", "Levels of a cell", "levels", "log"),
-    ):
+    for study, title, x_label, scale in OVER_ONE:
         if study not in studies:
             continue
         points = studies[study]
@@ -136,21 +134,21 @@ def _studies(
             series(task, x, [[o["held_out"]["told"][k]] for o in points.values()])
             for k, task in enumerate(config.tasks)
         ]
-        out.append(curve(f"study_{study}", title, x_label, HELD_OUT, rows, x_scale=scale))
+        out.append(Curve(f"study_{study}", title, x_label, HELD_OUT, rows, x_scale=scale))
         if study in ("m", "period"):
             rows = [
                 series("mean", x, [[o["mean_writes"]] for o in points.values()]),
                 series("busiest", x, [[float(o["max_writes"])] for o in points.values()]),
             ]
             out.append(
-                curve(f"study_{study}_writes", f"{title}: writes", x_label, "writes of a cell",
+                Curve(f"study_{study}_writes", f"{title}: writes", x_label, "writes of a cell",
                       rows, x_scale=scale, y_scale="log")
             )  # fmt: skip
     if "imperfections" in studies:
         points = {name: o for name, o in studies["imperfections"].items() if ", " in name}
         rows = grouped(points, average, percent=True)
         out.append(
-            curve("imperfections", "One imperfection at a time, mean of the tasks",
+            Curve("imperfections", "One imperfection at a time, mean of the tasks",
                   "spread or noise of the window, or share of the cells [%]", HELD_OUT, rows)
         )  # fmt: skip
     if "stream" in studies:
@@ -160,7 +158,7 @@ def _studies(
             if name != "at once"
         ]
         title = f"{config.tasks[-1]} as a stream of {config.parts} parts"
-        out.append(curve("stream", title, "parts learnt", HELD_OUT, rows))
+        out.append(Curve("stream", title, "parts learnt", HELD_OUT, rows))
     return out
 
 
@@ -170,7 +168,7 @@ def _present(outcome: Outcome) -> list[float]:
     return [history[f"end, task {k}"][k] for k in range(len(outcome["tasks"]))]
 
 
-def bars(config: MetaplasticConfig, trained: Trained) -> list[dict[str, Any]]:
+def bars(config: MetaplasticConfig, trained: Trained) -> list[Bars]:
     """Memory, and what the schemes wrote."""
     ours = trained.claimed["gated importance"][0]
     named: dict[str, Memory] = {"binarized reference": reference(len(config.tasks))}
@@ -188,7 +186,7 @@ def bars(config: MetaplasticConfig, trained: Trained) -> list[dict[str, Any]]:
         )
     ]  # fmt: skip
     out = [
-        result.bars("memory", "Memory, values beside the cells of 16 bits", "memory [MB]",
+        Bars("memory", "Memory, values beside the cells of 16 bits", "memory [MB]",
                     list(named), groups, stacked=True)
     ]  # fmt: skip
     if trained.schemes:
@@ -201,7 +199,7 @@ def bars(config: MetaplasticConfig, trained: Trained) -> list[dict[str, Any]]:
                 f"{config.scheme_epochs} epoch(s) a task",
                 [[float(o[entry])] for o in trained.schemes.values()],
             )
-            out.append(result.bars(f"schemes_{slug}", title, label, names, [group], scale="log"))
+            out.append(Bars(f"schemes_{slug}", title, label, names, [group], scale="log"))
     return out
 
 

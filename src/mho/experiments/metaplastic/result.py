@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
 
+from mho.experiments.account import Account
 from mho.experiments.metaplastic import figures, tables
 from mho.experiments.metaplastic.config import MetaplasticConfig
 from mho.experiments.metaplastic.measures import (
@@ -16,7 +17,7 @@ from mho.experiments.metaplastic.measures import (
     reference,
     tasks_to_first_death,
 )
-from mho.experiments.result import account_blocks, claim
+from mho.results import Claim, Result, claim
 
 PAPER = {"mnist": 97.0, "fashion-mnist": 86.0}
 """Accuracy after both tasks in the paper [%]."""
@@ -24,34 +25,39 @@ SHORT = {"mnist": "mnist", "fashion-mnist": "fashion"}
 OURS, SOFTWARE = "gated importance", "software"
 
 
-def result(config: MetaplasticConfig, trained: Trained) -> dict[str, Any]:
-    """The blocks of `result.json`."""
+def result(config: MetaplasticConfig, trained: Trained) -> Result:
+    """Everything that a run says but the time that it took."""
     ours = trained.claimed[OURS]
     claims = _after_all(config, trained) + _chips(config, ours)
     if trained.permuted:
         claims += _permuted(config, trained.permuted)
-    account = account_blocks(ours[0], "Conductance by programmed level, first layer")
+    account = Account.of(ours[0])
+    levels = account.by_level("Conductance by programmed level, first layer")
     title = "Programming pulses per cell, those made stuck included"
-    account["histograms"] = [account["histograms"][0], ours[0]["wear"] | {"title": title}]
     widths = "-".join(map(str, (784, *config.hidden, 10)))
-    return {
-        "title": "Write for life: metaplastic multi-level network",
-        "summary": f"A {widths} network learns {', then '.join(config.tasks)}, and in the reverse "
+    return Result(
+        experiment="metaplastic",
+        preset=config.preset,
+        seed=config.seed,
+        title="Write for life: metaplastic multi-level network",
+        summary=f"A {widths} network learns {', then '.join(config.tasks)}, and in the reverse "
         f"order, through {config.chips} simulated chip(s) of {config.hardware.device.states}-level "
         f"cells, {config.epochs} epochs a task, without replay. A reconstruction: widths, levels, "
         "activation, optimizer and the exact rule of the paper are our choice; gates and path "
         "importance stand beside its interval rule as we read it. Each task has a batch "
         "normalization of its own, which is told at test time unless a claim says otherwise. "
         "Claims are on test images, all else on held-out training images.",
-        "claims": claims,
-        "tables": tables.tables(config, trained.schemes, trained.studies),
-        "curves": figures.curves(config, trained),
-        "bars": figures.bars(config, trained),
-        **account,
-    }
+        claims=claims,
+        tables=tables.tables(config, trained.schemes, trained.studies),
+        curves=figures.curves(config, trained),
+        bars=figures.bars(config, trained),
+        histograms=[levels, replace(account.wear, title=title)],
+        ledger=account.ledger,
+        cost=account.cost,
+    )
 
 
-def _after_all(config: MetaplasticConfig, trained: Trained) -> list[dict[str, Any]]:
+def _after_all(config: MetaplasticConfig, trained: Trained) -> list[Claim]:
     """Accuracy on each task after all of them."""
     told = "batch normalization and gates by task, as the ancestor does with the former"
     alone = (
@@ -89,7 +95,7 @@ def _after_all(config: MetaplasticConfig, trained: Trained) -> list[dict[str, An
     return rows
 
 
-def _chips(config: MetaplasticConfig, ours: list[Outcome]) -> list[dict[str, Any]]:
+def _chips(config: MetaplasticConfig, ours: list[Outcome]) -> list[Claim]:
     """Cells, memory and wear of the claimed network."""
     cells, ours_bits, theirs = (
         ours[0]["cells"],
@@ -137,9 +143,7 @@ def _chips(config: MetaplasticConfig, ours: list[Outcome]) -> list[dict[str, Any
     return rows
 
 
-def _permuted(
-    config: MetaplasticConfig, outcomes: dict[str, list[Outcome]]
-) -> list[dict[str, Any]]:
+def _permuted(config: MetaplasticConfig, outcomes: dict[str, list[Outcome]]) -> list[Claim]:
     """Mean accuracy over the permutations after all of them."""
     slugs = {"gated importance": "average", "EWC": "ewc", "SI": "si", "gated SI": "gated_si",
              "joint": "joint"}  # fmt: skip

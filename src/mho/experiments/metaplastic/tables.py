@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import mho
 from mho.experiments.metaplastic.config import MetaplasticConfig
 from mho.experiments.metaplastic.measures import (
@@ -14,29 +12,30 @@ from mho.experiments.metaplastic.measures import (
     memory,
     tasks_to_first_death,
 )
-from mho.experiments.result import table
+from mho.results import Column, Table
 
 SUMMARY = [
-    ("average, task told", "%"),
-    ("no task told", "%"),
-    ("last state", "%"),
-    ("backward transfer", "%"),
-    ("forward transfer", "%"),
-    ("forgetting", "%"),
+    Column("average, task told", "%"),
+    Column("no task told", "%"),
+    Column("last state", "%"),
+    Column("backward transfer", "%"),
+    Column("forward transfer", "%"),
+    Column("forgetting", "%"),
 ]
 WEAR = [
-    ("writes a cell", ""), ("99.9 % of cells below", "writes"), ("most pulses on a cell", ""),
-    ("energy", "J"), ("tasks to first dead cell", ""), ("memory", "bit"),
+    Column("writes a cell"), Column("99.9 % of cells below", "writes"),
+    Column("most pulses on a cell"), Column("energy", "J"), Column("tasks to first dead cell"),
+    Column("memory", "bit"),
 ]  # fmt: skip
 
 
 def tables(
     config: MetaplasticConfig, schemes: dict[str, Outcome], studies: dict[str, dict[str, Outcome]]
-) -> list[dict[str, Any]]:
+) -> list[Table]:
     """The tables of a result."""
     out = []
     if schemes:
-        columns = [("scheme", ""), *((task, "%") for task in config.tasks), *SUMMARY, *WEAR]
+        columns = [Column("scheme"), *(Column(task, "%") for task in config.tasks), *SUMMARY, *WEAR]
         rows = [
             [name, *o["held_out"]["told"], *summary(o), *_wear(config, o)]
             for name, o in schemes.items()
@@ -47,7 +46,7 @@ def tables(
             "transfer against the untrained network. Memory with hidden weights and all that the "
             "rule keeps, at 16 bits, cells by their levels. `mho list rules` says what each is."
         )
-        out.append(table("schemes", "Schemes", columns, rows, note))
+        out.append(Table("schemes", "Schemes", columns, rows, note))
     for study, title, note in (
         ("split", "Split MNIST, two digits a task", "Labels 0 to 9 (class-incremental) or 0 and 1 "
          "(domain-incremental). Of one state and joint no task is ever told."),
@@ -57,7 +56,7 @@ def tables(
     ):  # fmt: skip
         if study in studies:
             rows = [[name, *summary(o), *_wear(config, o)] for name, o in studies[study].items()]
-            out.append(table(study, title, [("training", ""), *SUMMARY, *WEAR], rows,
+            out.append(Table(study, title, [Column("training"), *SUMMARY, *WEAR], rows,
                              f"{note} Held-out images, one chip.".strip()))  # fmt: skip
     for study, title, name in (
         ("m", "Strength of the interval rule", "m"),
@@ -69,7 +68,7 @@ def tables(
         ("imperfections", "Imperfections, one at a time", "what"),
     ):
         if study in studies:
-            columns = [(name, ""), *((task, "%") for task in config.tasks), *WEAR]
+            columns = [Column(name), *(Column(task, "%") for task in config.tasks), *WEAR]
             rows = [
                 [
                     point,
@@ -79,7 +78,7 @@ def tables(
                 for point, o in studies[study].items()
             ]
             note = f"{config.study_epochs} epoch(s) a task of fewer images, held-out images."
-            out.append(table(f"study_{study}", title, columns, rows, note))
+            out.append(Table(f"study_{study}", title, columns, rows, note))
     return out
 
 

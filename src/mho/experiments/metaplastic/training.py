@@ -15,11 +15,11 @@ from torch import Tensor, nn
 
 import mho
 from mho.data import Task, batches
+from mho.experiments.account import account
 from mho.experiments.experiment import Lap, in_parts, seeded
 from mho.experiments.metaplastic.config import MetaplasticConfig
 from mho.experiments.metaplastic.phases import Mixed, Phase, phases
 from mho.experiments.metaplastic.schemes import SCHEMES, Scheme
-from mho.experiments.result import account
 from mho.experiments.run import Run
 from mho.hardware.streams import key
 

@@ -10,8 +10,6 @@ systems: what is run on them. indices: shares of the variance. result: what is m
 
 from __future__ import annotations
 
-from typing import Any
-
 import mho
 from mho.errors import invalid
 from mho.experiments.run import Run
@@ -20,6 +18,7 @@ from mho.experiments.sensitivity.imperfections import chips, imperfections
 from mho.experiments.sensitivity.plan import Found, Point, analyse
 from mho.experiments.sensitivity.result import result
 from mho.experiments.sensitivity.systems import MEASURES
+from mho.results import Result
 
 __all__ = ["PRESETS", "SensitivityConfig", "check", "run"]
 
@@ -42,7 +41,7 @@ def check(config: SensitivityConfig) -> None:
                 raise invalid("SensitivityConfig.steps", config.steps, allowed) from error
 
 
-def run(config: SensitivityConfig, run: Run) -> dict[str, Any]:
+def run(config: SensitivityConfig, run: Run) -> Result:
     """Run all systems on all chips; returns the result."""
     check(config)
     return result(config, {system: _analysed(config, run, system) for system in config.systems})

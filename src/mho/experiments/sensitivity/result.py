@@ -2,22 +2,36 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from mho.experiments.result import claim, curve, mean_std, series, table
 from mho.experiments.sensitivity.config import SensitivityConfig
 from mho.experiments.sensitivity.imperfections import imperfections
 from mho.experiments.sensitivity.indices import CONFIDENCE
 from mho.experiments.sensitivity.plan import Found
+from mho.results import (
+    Claim,
+    Column,
+    Curve,
+    Mark,
+    Rank,
+    Ranking,
+    RankPanel,
+    Result,
+    Table,
+    claim,
+    mean_std,
+    series,
+)
 
 WORDS = {"bmcnn": "write once", "siamese": "write rarely", "metaplastic": "write for life"}
 
 
-def result(config: SensitivityConfig, found: dict[str, Found]) -> dict[str, Any]:
-    """The blocks of `result.json`."""
-    return {
-        "title": "Sensitivity: where to spend process effort",
-        "summary": f"What each imperfection of {config.cell_name} costs the three systems. Every "
+def result(config: SensitivityConfig, found: dict[str, Found]) -> Result:
+    """Everything that a run says but the time that it took."""
+    return Result(
+        experiment="sensitivity",
+        preset=config.preset,
+        seed=config.seed,
+        title="Sensitivity: where to spend process effort",
+        summary=f"What each imperfection of {config.cell_name} costs the three systems. Every "
         "imperfection has a range, from none to "
         f"{config.steps[-1]:g} times what the device has of it or is taken to have. Total-order "
         "Sobol' index: the share of the variance of accuracy over all ranges that an imperfection "
@@ -29,21 +43,21 @@ def result(config: SensitivityConfig, found: dict[str, Found]) -> dict[str, Any]
         f"The chips that are written once are repaired ({config.mitigation}). Accuracies are "
         "on held-out training images, the mean over tasks where there are two; no paper's figures "
         "stand beside these: they are our own.",
-        "claims": [c for system, f in found.items() for c in _claims(config, system, f)],
-        "tables": [_ranges(config)] + [_indices(config, s, f) for s, f in found.items()],
-        "rankings": [_picture(config, found)],
-        "curves": [_alone(config, system, f) for system, f in found.items()],
-    }
+        claims=[c for system, f in found.items() for c in _claims(config, system, f)],
+        tables=[_ranges(config)] + [_indices(config, s, f) for s, f in found.items()],
+        rankings=[_picture(config, found)],
+        curves=[_alone(config, system, f) for system, f in found.items()],
+    )
 
 
 def _name(system: str) -> str:
     return f"{WORDS[system]} ({system})"
 
 
-def _claims(config: SensitivityConfig, system: str, found: Found) -> list[dict[str, Any]]:
+def _claims(config: SensitivityConfig, system: str, found: Found) -> list[Claim]:
     top, index = found.ranking[0]
-    dearest = max(found.alone, key=lambda name: mean_std(found.lost(name, 1.0))[0])
-    best = max(found.mended, key=lambda name: mean_std(found.won(name))[0])
+    dearest = max(found.alone, key=lambda name: mean_std(found.lost(name, 1.0)).mean)
+    best = max(found.mended, key=lambda name: mean_std(found.won(name)).mean)
     interval = f"{top}; {CONFIDENCE:.0%} interval {index.low:.2f} to {index.high:.2f}"
     rows = [
         ("ideal", "without imperfections", found.ideal, "%", ""),
@@ -60,47 +74,39 @@ def _claims(config: SensitivityConfig, system: str, found: Found) -> list[dict[s
     ]  # fmt: skip
 
 
-def _picture(config: SensitivityConfig, found: dict[str, Found]) -> dict[str, Any]:
+def _picture(config: SensitivityConfig, found: dict[str, Found]) -> Ranking:
     """Imperfections of each system by total-order index, with what each costs alone."""
     times = (1.0, config.steps[-1])
-    panels = [
-        {
-            "name": _name(system),
-            "floor": f.floor,
-            "rows": [
-                {"name": name, "value": index.value, "low": index.low, "high": index.high,
-                 "side": [mean_std(f.lost(name, t))[0] for t in times],
-                 "side_std": [mean_std(f.lost(name, t))[1] for t in times]}
-                for name, index in f.ranking
-            ],
-        }
-        for system, f in found.items()
-    ]  # fmt: skip
-    return {
-        "id": "where_to_spend",
-        "title": f"Where to spend process effort on {config.cell_name}",
-        "value_label": "total-order index",
-        "side_label": "points lost, one at a time",
-        "side_names": ["as on the device", f"{times[1]:g} times that"],
-        "panels": panels,
-    }
+    panels = []
+    for system, f in found.items():
+        rows = []
+        for name, index in f.ranking:
+            lost = [mean_std(f.lost(name, t)) for t in times]
+            side, side_std = [each.mean for each in lost], [each.std for each in lost]
+            rows.append(Rank(name, index.value, index.low, index.high, side, side_std))
+        panels.append(RankPanel(_name(system), f.floor, rows))
+    return Ranking(
+        "where_to_spend", f"Where to spend process effort on {config.cell_name}",
+        "total-order index", "points lost, one at a time",
+        ["as on the device", f"{times[1]:g} times that"], panels,
+    )  # fmt: skip
 
 
-def _alone(config: SensitivityConfig, system: str, found: Found) -> dict[str, Any]:
+def _alone(config: SensitivityConfig, system: str, found: Found) -> Curve:
     """Accuracy against each imperfection, on otherwise ideal chips."""
     sizes = [0.0, *config.steps]
     lines = [
         series(name, sizes, [found.ideal, *(by[t] for t in config.steps)])
         for name, by in found.alone.items()
     ]
-    return curve(
+    return Curve(
         f"{system}_alone", f"{_name(system)}: one imperfection at a time",
         "imperfection, in units of the device's", "held-out accuracy [%]", lines,
-        marks=[{"x": 1.0, "label": "as on the device"}],
+        marks=[Mark(1.0, "as on the device")],
     )  # fmt: skip
 
 
-def _ranges(config: SensitivityConfig) -> dict[str, Any]:
+def _ranges(config: SensitivityConfig) -> Table:
     """What each imperfection's range is."""
     known = {}
     for system in config.systems:
@@ -111,10 +117,10 @@ def _ranges(config: SensitivityConfig) -> dict[str, Any]:
         for name, each in known.items()
     ]  # fmt: skip
     heads = ("imperfection", "of what", "as on the device", "end of the range", "from")
-    return table("ranges", f"Ranges on {config.cell_name}", [(head, "") for head in heads], rows)
+    return Table("ranges", f"Ranges on {config.cell_name}", [Column(head) for head in heads], rows)
 
 
-def _indices(config: SensitivityConfig, system: str, found: Found) -> dict[str, Any]:
+def _indices(config: SensitivityConfig, system: str, found: Found) -> Table:
     """All numbers of a system, the largest total-order index first."""
     names = [*found.alone]
     rows = []
@@ -124,13 +130,13 @@ def _indices(config: SensitivityConfig, system: str, found: Found) -> dict[str, 
         rows.append(
             [name, round(total.value, 3), f"{total.low:.2f} to {total.high:.2f}",
              round(first.value, 3), f"{first.low:.2f} to {first.high:.2f}",
-             *(_spread(p) for p in points)]
+             *map(mean_std, points)]
         )  # fmt: skip
     interval, end = f"{CONFIDENCE:.0%} interval", f"at {config.steps[-1]:g} times the device's"
     heads = [
-        ("imperfection", ""), ("total-order index", ""), (interval, ""), ("first-order index", ""),
-        (interval, ""), ("lost as on the device", "points"), (f"lost {end}", "points"),
-        ("won by mending it", "points"),
+        Column("imperfection"), Column("total-order index"), Column(interval),
+        Column("first-order index"), Column(interval), Column("lost as on the device", "points"),
+        Column(f"lost {end}", "points"), Column("won by mending it", "points"),
     ]  # fmt: skip
     deviation = found.indices.variance**0.5
     note = (
@@ -138,9 +144,4 @@ def _indices(config: SensitivityConfig, system: str, found: Found) -> dict[str, 
         f"ranges. {config.samples} points a sample, points lost and won over {config.repeats} "
         "draws."
     )
-    return table(f"{system}_indices", _name(system), heads, rows, note)
-
-
-def _spread(values: list[float]) -> dict[str, float | None]:
-    mean, std = mean_std(values)
-    return {"mean": mean, "std": std}
+    return Table(f"{system}_indices", _name(system), heads, rows, note)

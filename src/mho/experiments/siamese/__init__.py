@@ -13,8 +13,6 @@ and tables: what is made of them.
 
 from __future__ import annotations
 
-from typing import Any
-
 from mho.experiments.run import Jobs, Run
 from mho.experiments.siamese.chip import check_chip, run_on_chip
 from mho.experiments.siamese.config import PRESETS, SiameseConfig
@@ -22,6 +20,7 @@ from mho.experiments.siamese.result import Outcomes, result
 from mho.experiments.siamese.studies import STUDY, claimed, schemes
 from mho.experiments.siamese.studies import check as check_studies
 from mho.experiments.siamese.training import Job, train
+from mho.results import Result
 
 __all__ = ["PRESETS", "SiameseConfig", "check", "run"]
 
@@ -39,7 +38,7 @@ def check(config: SiameseConfig) -> None:
         check_chip(config)
 
 
-def run(config: SiameseConfig, run: Run) -> dict[str, Any]:
+def run(config: SiameseConfig, run: Run) -> Result:
     """Train the claimed networks, compare all schemes, study imperfections; or train one network
     on an instrument. Returns the result."""
     check(config)

@@ -7,14 +7,12 @@ read first and training goes on from what they hold.
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 
 import mho
 from mho.errors import invalid
+from mho.experiments.account import Account, account
 from mho.experiments.experiment import seeded
-from mho.experiments.result import account, account_blocks, claim, curve, series, table
 from mho.experiments.run import Run
 from mho.experiments.siamese.config import ChipConfig, SiameseConfig
 from mho.experiments.siamese.descent import Descent, training_feed
@@ -25,12 +23,13 @@ from mho.hardware import Tiling
 from mho.hardware.streams import key
 from mho.instruments import Chip, Instrument, InstrumentLost, RemoteInstrument
 from mho.physics.multi_level import MAX_LEVELS
+from mho.results import Column, Curve, Result, Table, claim, series
 
 SHOWN = 40
 """Cells given up that the table names."""
 
 
-def run_on_chip(config: SiameseConfig, run: Run) -> dict[str, Any]:
+def run_on_chip(config: SiameseConfig, run: Run) -> Result:
     """Train on the chip and in float; returns the result."""
     assert config.chip is not None
     told = run.progress.note
@@ -122,10 +121,8 @@ def train_on_chip(config: SiameseConfig, run: Run, instrument: Instrument) -> Ou
     }
 
 
-def _result(
-    config: SiameseConfig, asked: ChipConfig, chip: Outcome, plain: Outcome
-) -> dict[str, Any]:
-    """The blocks of `result.json`."""
+def _result(config: SiameseConfig, asked: ChipConfig, chip: Outcome, plain: Outcome) -> Result:
+    """Everything that a run says but the time that it took."""
     scheme = asked.scheme
     name = f"784-{config.hidden}-10"
     claims = [
@@ -148,24 +145,32 @@ def _result(
         for label, outcome in (("chip", chip), ("float", plain))
     ]
     given_up = [[layer, len(cells), _named(cells)] for layer, cells in chip["refused"].items()]
-    account = account_blocks(chip, "Conductance by programmed level as the chip read it")
+    found = Account.of(chip)
     surveyed = " After the run was resumed the cells were read once." if chip["surveyed"] else ""
-    return {
-        "title": "Write rarely: Siamese training on an instrument",
-        "summary": f"A {name} network trained on MNIST through the instrument at {asked.address}: "
+    return Result(
+        experiment="siamese",
+        preset=config.preset,
+        seed=config.seed,
+        title="Write rarely: Siamese training on an instrument",
+        summary=f"A {name} network trained on MNIST through the instrument at {asked.address}: "
         f"its currents are the forward pass, its cells are written under {scheme!r}. Prices are "
         f"those of the list, not measured; requests repeated: {chip['repeats']}.{surveyed} Claims "
         "are on test images, curves on held-out training images.",
-        "claims": claims,
-        "tables": [
-            table("instrument", "What the instrument counted", [("count", ""), ("since made", "")],
+        claims=claims,
+        tables=[
+            Table("instrument", "What the instrument counted",
+                  [Column("count"), Column("since made")],
                   [[name, count] for name, count in chip["report"].items()]),
-            table("refused", "Cells given up", [("layer", ""), ("cells", ""), ("which", "")],
+            Table("refused", "Cells given up", [Column("layer"), Column("cells"), Column("which")],
                   given_up, "(array, row, column); they keep what they hold."),
         ],
-        "curves": [curve("learning", "Accuracy by epoch", "epoch", "held-out accuracy [%]", rows)],
-        **account,
-    }  # fmt: skip
+        curves=[Curve("learning", "Accuracy by epoch", "epoch", "held-out accuracy [%]", rows)],
+        histograms=[
+            found.by_level("Conductance by programmed level as the chip read it"), found.wear,
+        ],
+        ledger=found.ledger,
+        cost=found.cost,
+    )  # fmt: skip
 
 
 def _named(cells: list[list[int]]) -> str:

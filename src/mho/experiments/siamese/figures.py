@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
 
-from mho.experiments import result
-from mho.experiments.result import bar_group, curve, grouped, series, whole_edges
 from mho.experiments.siamese.config import SiameseConfig
 from mho.experiments.siamese.measures import (
     Outcome,
@@ -19,6 +18,18 @@ from mho.experiments.siamese.measures import (
 )
 from mho.experiments.siamese.schemes import SCHEMES
 from mho.experiments.siamese.studies import AGES
+from mho.results import (
+    BarGroup,
+    Bars,
+    Curve,
+    Group,
+    Histogram,
+    Map,
+    bar_group,
+    grouped,
+    series,
+    whole_edges,
+)
 
 ACCURACY = "held-out accuracy [%]"
 BOTH = ("float", "frugal")
@@ -30,7 +41,7 @@ def curves(
     outcomes: dict[str, dict[str, list[Outcome]]],
     compared: dict[str, Outcome],
     studies: dict[str, dict[str, Outcome]],
-) -> list[dict[str, Any]]:
+) -> list[Curve]:
     """The lines of a result."""
     out = []
     for network, by_scheme in outcomes.items():
@@ -39,7 +50,7 @@ def curves(
             for name, found in by_scheme.items()
         ]
         title = f"{network.upper()}: accuracy by epoch"
-        out.append(curve(f"{network}_learning", title, "epoch", ACCURACY, rows))
+        out.append(Curve(f"{network}_learning", title, "epoch", ACCURACY, rows))
         rows = [
             series(name, _epochs(found[0]), _columns(_shares(o) for o in found))
             for name, found in by_scheme.items()
@@ -47,7 +58,7 @@ def curves(
         ]
         title = f"{network.upper()}: share of weight-steps written"
         out.append(
-            curve(f"{network}_written", title, "epoch", "share of weights x steps", rows,
+            Curve(f"{network}_written", title, "epoch", "share of weights x steps", rows,
                   y_scale="log")
         )  # fmt: skip
     if compared:
@@ -60,25 +71,25 @@ def curves(
                 if name in BOTH or SCHEMES[name].rival is rivals
             ]
             title = f"{title}: accuracy by epoch"
-            out.append(curve(f"{slug}_learning", title, "epoch", ACCURACY, rows))
+            out.append(Curve(f"{slug}_learning", title, "epoch", ACCURACY, rows))
         rows = [
             series(name, [max(per_weight(o), 1e-3)], [[o["history"]["validation"][-1]]])
             for name, o in compared.items()
             if name != "float"
         ]
         out.append(
-            curve("frontier", "All schemes: accuracy against writes", "writes per weight",
-                  ACCURACY, rows, x_scale="log") | {"pooled": "points"}
+            Curve("frontier", "All schemes: accuracy against writes", "writes per weight",
+                  ACCURACY, rows, x_scale="log", pooled="points")
         )  # fmt: skip
     return out + _studies(config, studies)
 
 
-def _studies(config: SiameseConfig, studies: dict[str, dict[str, Outcome]]) -> list[dict[str, Any]]:
+def _studies(config: SiameseConfig, studies: dict[str, dict[str, Outcome]]) -> list[Curve]:
     out = []
     if "imperfections" in studies:
         rows = grouped(studies["imperfections"], _accuracy, percent=True)
         out.append(
-            curve("imperfections", "One imperfection at a time",
+            Curve("imperfections", "One imperfection at a time",
                   "spread or noise of the window, or share of the cells [%]", ACCURACY, rows)
         )  # fmt: skip
     if "levels" in studies:
@@ -87,7 +98,7 @@ def _studies(config: SiameseConfig, studies: dict[str, dict[str, Outcome]]) -> l
             series("frugal", [int(n) for n in points], [[_accuracy(o)] for o in points.values()])
         ]
         out.append(
-            curve("weight_levels", "Levels of a weight, same distances", "levels", ACCURACY, rows,
+            Curve("weight_levels", "Levels of a weight, same distances", "levels", ACCURACY, rows,
                   x_scale="log")
         )  # fmt: skip
     if "pulses" in studies:
@@ -95,8 +106,8 @@ def _studies(config: SiameseConfig, studies: dict[str, dict[str, Outcome]]) -> l
             ("nonlinearity", "asymmetry"), grouped(studies["pulses"], _accuracy), strict=True
         ):
             out.append(
-                curve(slug, f"Open-loop pulses: {line['name']}", line["name"], ACCURACY,
-                      [line | {"name": "frugal"}])
+                Curve(slug, f"Open-loop pulses: {line.name}", line.name, ACCURACY,
+                      [replace(line, name="frugal")])
             )  # fmt: skip
     if "retention" in studies:
         rows = [
@@ -105,7 +116,7 @@ def _studies(config: SiameseConfig, studies: dict[str, dict[str, Outcome]]) -> l
             for how, values in o["aged"].items()
         ]
         out.append(
-            curve("retention", "Left to itself after the training", "time since [s]", ACCURACY,
+            Curve("retention", "Left to itself after the training", "time since [s]", ACCURACY,
                   rows, x_scale="log")
         )  # fmt: skip
     if "endurance" in studies:
@@ -116,7 +127,7 @@ def _studies(config: SiameseConfig, studies: dict[str, dict[str, Outcome]]) -> l
         ):
             rows = grouped(points, value)
             out.append(
-                curve(slug, f"{title}, {config.study_epochs} epoch(s)",
+                Curve(slug, f"{title}, {config.study_epochs} epoch(s)",
                       "pulses that a cell stands", y_label, rows, x_scale="log")
             )  # fmt: skip
     return out
@@ -124,7 +135,7 @@ def _studies(config: SiameseConfig, studies: dict[str, dict[str, Outcome]]) -> l
 
 def bars(
     config: SiameseConfig, compared: dict[str, Outcome], studies: dict[str, dict[str, Outcome]]
-) -> list[dict[str, Any]]:
+) -> list[Bars]:
     """Energy, time and lifetime of the schemes, and of the ways of programming."""
     out = []
     on_arrays = {name: o for name, o in compared.items() if name != "float"}
@@ -135,35 +146,35 @@ def bars(
         group = bar_group("first cell", [[] if life is None else [life] for life in lives])
         if endurance is not None:
             out.append(
-                result.bars("lifetime", f"Epochs until a cell dies, of {endurance:g} pulses",
+                Bars("lifetime", f"Epochs until a cell dies, of {endurance:g} pulses",
                             "epochs", list(on_arrays), [group], scale="log")
             )  # fmt: skip
     if "programming" in studies:
         points = studies["programming"]
         group = bar_group("frugal", [[_accuracy(o)] for o in points.values()])
         out.append(
-            result.bars("programming_accuracy", "Ways of programming: accuracy", ACCURACY,
+            Bars("programming_accuracy", "Ways of programming: accuracy", ACCURACY,
                         list(points), [group])
         )  # fmt: skip
         out += _costs("programming", f"frugal, {config.study_epochs} epoch(s)", points)
     return out
 
 
-def _costs(slug: str, what: str, points: dict[str, Outcome]) -> list[dict[str, Any]]:
+def _costs(slug: str, what: str, points: dict[str, Outcome]) -> list[Bars]:
     """Energy and time after the first programming."""
 
-    def group(name: str, entry: str) -> dict[str, Any]:
+    def group(name: str, entry: str) -> BarGroup:
         return bar_group(name, [[spent(o, entry)] for o in points.values()])
 
     return [
-        result.bars(f"{slug}_energy", f"Programming energy, {what}", "energy [J]", list(points),
+        Bars(f"{slug}_energy", f"Programming energy, {what}", "energy [J]", list(points),
                     [group("pulses and verify reads", "energy")], scale="log"),
-        result.bars(f"{slug}_time", f"Programming time, {what}", "time [s]", list(points),
+        Bars(f"{slug}_time", f"Programming time, {what}", "time [s]", list(points),
                     [group("row by row", "rows"), group("cell by cell", "serial")], scale="log"),
     ]  # fmt: skip
 
 
-def maps(outcomes: dict[str, dict[str, list[Outcome]]]) -> list[dict[str, Any]]:
+def maps(outcomes: dict[str, dict[str, list[Outcome]]]) -> list[Map]:
     """Which layers are written when, first chip."""
     out = []
     for network, by_scheme in outcomes.items():
@@ -176,19 +187,17 @@ def maps(outcomes: dict[str, dict[str, list[Outcome]]]) -> list[dict[str, Any]]:
                 [n / row["weights"] for n in by_epoch(first, f"writes of {row['layer']}")]
                 for row in sizes
             ]
-            out.append({
-                "id": f"{network}_layers_{scheme.replace(' ', '_')}",
-                "title": f"{network.upper()}, {scheme}: writes of cells per weight",
-                "x_label": "epoch", "y_label": "layer, weights",
-                "value_label": "writes per weight",
-                "x": _epochs(first),
-                "y": [f"{row['layer']}, {row['weights']:,}" for row in sizes],
-                "values": values, "scale": "log", "text": False,
-            })  # fmt: skip
+            out.append(
+                Map(f"{network}_layers_{scheme.replace(' ', '_')}",
+                    f"{network.upper()}, {scheme}: writes of cells per weight", "epoch",
+                    "layer, weights", "writes per weight", _epochs(first),
+                    [f"{row['layer']}, {row['weights']:,}" for row in sizes], values,
+                    scale="log", text=False)
+            )  # fmt: skip
     return out
 
 
-def wear(by_scheme: dict[str, list[Outcome]]) -> dict[str, Any]:
+def wear(by_scheme: dict[str, list[Outcome]]) -> Histogram:
     """How often cells were written under each scheme, all chips."""
     found = {name: rows for name, rows in by_scheme.items() if name != "float"}
     top = max(o["max_writes"] for rows in found.values() for o in rows)
@@ -199,12 +208,9 @@ def wear(by_scheme: dict[str, list[Outcome]]) -> dict[str, Any]:
         counts, _ = torch.histogram(
             pairs[:, 0].contiguous(), edges, weight=pairs[:, 1].contiguous()
         )
-        groups.append({"name": name, "edges": edges.tolist(), "counts": counts.long().tolist()})
-    return {
-        "id": "wear", "title": "MLP: writes of each cell in the whole training",
-        "x_label": "writes, first programming included", "x_scale": "linear", "y_scale": "log",
-        "groups": groups,
-    }  # fmt: skip
+        groups.append(Group(name, edges.tolist(), counts.long().tolist()))
+    title = "MLP: writes of each cell in the whole training"
+    return Histogram("wear", title, "writes, first programming included", groups, y_scale="log")
 
 
 def _accuracy(outcome: Outcome) -> float:

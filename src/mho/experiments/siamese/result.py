@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from mho.experiments.result import account_blocks, claim
+from mho.experiments.account import Account
 from mho.experiments.siamese import figures, tables
 from mho.experiments.siamese.config import SiameseConfig
 from mho.experiments.siamese.measures import (
@@ -15,6 +13,7 @@ from mho.experiments.siamese.measures import (
     per_weight,
     spent,
 )
+from mho.results import Claim, Result, claim
 
 SLUGS = {
     "": "frugal", "_sparse": "sparse", "_change": "level change", "_rival": "coarse probabilistic",
@@ -30,35 +29,40 @@ def result(
     outcomes: Outcomes,
     compared: dict[str, Outcome],
     studies: dict[str, dict[str, Outcome]],
-) -> dict[str, Any]:
-    """The blocks of `result.json`."""
+) -> Result:
+    """Everything that a run says but the time that it took."""
     mlp = outcomes["mlp"]
     claims = _claims(config, "mlp", mlp, paper=True) + _against(config, mlp, compared)
     if "cnn" in outcomes:
         claims += _claims(config, "cnn", outcomes["cnn"], paper=False)
-    account = account_blocks(mlp["frugal"][0], "Conductance by programmed level, first layer")
-    account["histograms"] = [figures.wear(mlp), account["histograms"][0]]
-    return {
-        "title": "Write rarely: Siamese in-situ training",
-        "summary": f"A 784-{config.hidden}-10 network"
+    account = Account.of(mlp["frugal"][0])
+    levels = account.by_level("Conductance by programmed level, first layer")
+    return Result(
+        experiment="siamese",
+        preset=config.preset,
+        seed=config.seed,
+        title="Write rarely: Siamese in-situ training",
+        summary=f"A 784-{config.hidden}-10 network"
         + (" and one of the LeNet class" if "cnn" in outcomes else "")
         + f", trained on MNIST through {config.chips} simulated chip(s) of "
         f"{config.hardware.levels}-level weights with imperfect cells; every scheme sees the same "
         "images in the same order. A reconstruction: networks, levels, device and optimizer are "
         "our choice. A share of writes that is gone has every weight at every training step as its "
         "base. Claims are on test images, all else on held-out training images.",
-        "claims": claims,
-        "tables": tables.tables(config, compared, studies),
-        "curves": figures.curves(config, outcomes, compared, studies),
-        "bars": figures.bars(config, compared, studies),
-        "maps": figures.maps(outcomes),
-        **account,
-    }
+        claims=claims,
+        tables=tables.tables(config, compared, studies),
+        curves=figures.curves(config, outcomes, compared, studies),
+        bars=figures.bars(config, compared, studies),
+        maps=figures.maps(outcomes),
+        histograms=[figures.wear(mlp), levels],
+        ledger=account.ledger,
+        cost=account.cost,
+    )
 
 
 def _claims(
     config: SiameseConfig, network: str, outcomes: dict[str, list[Outcome]], *, paper: bool
-) -> list[dict[str, Any]]:
+) -> list[Claim]:
     """Claims of one network."""
     known = 98.0 if paper else None
     name = network.upper()
@@ -99,7 +103,7 @@ def _claims(
 
 def _against(
     config: SiameseConfig, outcomes: dict[str, list[Outcome]], compared: dict[str, Outcome]
-) -> list[dict[str, Any]]:
+) -> list[Claim]:
     """Frugal writes against the paper's own policy, and against the closed loop."""
     pairs = list(zip(outcomes["level change"], outcomes["frugal"], strict=True))
     endurance = config.hardware.device.endurance

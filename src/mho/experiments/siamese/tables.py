@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from mho.experiments.result import table
 from mho.experiments.siamese.config import SiameseConfig
 from mho.experiments.siamese.measures import (
     Outcome,
@@ -15,18 +12,20 @@ from mho.experiments.siamese.measures import (
     quantile,
     spent,
 )
+from mho.results import Cell, Column, Table
 
 COLUMNS = [
-    ("held-out accuracy", "%"), ("writes gone", "%"), ("first epoch", "%"),
-    ("writes a weight", ""), ("99.9 % of cells below", "writes"), ("most on a cell", "writes"),
-    ("pulses", ""), ("verify reads", ""), ("energy", "J"), ("cell by cell", "s"),
-    ("row by row", "s"), ("epochs to first dead cell", ""),
+    Column("held-out accuracy", "%"), Column("writes gone", "%"), Column("first epoch", "%"),
+    Column("writes a weight"), Column("99.9 % of cells below", "writes"),
+    Column("most on a cell", "writes"), Column("pulses"), Column("verify reads"),
+    Column("energy", "J"), Column("cell by cell", "s"), Column("row by row", "s"),
+    Column("epochs to first dead cell"),
 ]  # fmt: skip
 
 
 def tables(
     config: SiameseConfig, compared: dict[str, Outcome], studies: dict[str, dict[str, Outcome]]
-) -> list[dict[str, Any]]:
+) -> list[Table]:
     """The tables of a result."""
     some = next((o for name, o in compared.items() if name != "float"), None)
     out = []
@@ -42,19 +41,19 @@ def tables(
                 "its fast arrays, of whose reads and time row by row nothing is counted."
             )
         rows = [[name, *_cells(config, outcome)] for name, outcome in compared.items()]
-        columns = [("scheme", ""), *COLUMNS]
-        out.append(table("schemes", "Write schemes", columns, rows, note))
+        columns = [Column("scheme"), *COLUMNS]
+        out.append(Table("schemes", "Write schemes", columns, rows, note))
     if "programming" in studies:
         rows = [
             [name, *_cells(config, outcome)] for name, outcome in studies["programming"].items()
         ]
         note = f"Frugal writes, {config.study_epochs} epoch(s), one chip, MLP."
-        columns = [("programming", ""), *COLUMNS]
-        out.append(table("programming", "Ways of programming", columns, rows, note))
+        columns = [Column("programming"), *COLUMNS]
+        out.append(Table("programming", "Ways of programming", columns, rows, note))
     return out
 
 
-def _cells(config: SiameseConfig, outcome: Outcome) -> list[Any]:
+def _cells(config: SiameseConfig, outcome: Outcome) -> list[Cell]:
     """A row of numbers; of a network in float the accuracy alone."""
     accuracy = outcome["history"]["validation"][-1]
     if "writes" not in outcome:

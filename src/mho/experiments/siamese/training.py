@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 import mho
+from mho.experiments.account import account
 from mho.experiments.experiment import Feed, plain_accuracy, seeded
-from mho.experiments.result import account
 from mho.experiments.run import Run
 from mho.experiments.siamese.config import Network, SiameseConfig
 from mho.experiments.siamese.descent import Descent, training_feed

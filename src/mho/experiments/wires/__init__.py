@@ -10,8 +10,6 @@ picture: one array under a digit. result: what is made of it all.
 
 from __future__ import annotations
 
-from typing import Any
-
 from mho.experiments.metaplastic.studies import check as check_lifelong
 from mho.experiments.run import Run
 from mho.experiments.siamese.studies import check as check_in_place
@@ -20,6 +18,7 @@ from mho.experiments.wires.picture import circuit
 from mho.experiments.wires.plan import Row
 from mho.experiments.wires.result import result
 from mho.experiments.wires.systems import TRAINED, behind, refreshed, write_once
+from mho.results import Circuit, Result, plain, read
 
 __all__ = ["PRESETS", "WiresConfig", "check", "run"]
 
@@ -30,7 +29,7 @@ def check(config: WiresConfig) -> None:
     check_in_place(config.siamese)
 
 
-def run(config: WiresConfig, run: Run) -> dict[str, Any]:
+def run(config: WiresConfig, run: Run) -> Result:
     """Train without wires and through them, put wires behind the arrays; returns the result."""
     check(config)
     rows: list[Row] = []
@@ -51,4 +50,5 @@ def run(config: WiresConfig, run: Run) -> dict[str, Any]:
         every: run.once(f"refresh {every}", lambda n=every: refreshed(config, run, n))
         for every in config.refreshes
     }
-    return result(config, rows, stale, run.once("circuit", lambda: circuit(config, run)))
+    drawn = run.once("circuit", lambda: plain(circuit(config, run)))
+    return result(config, rows, stale, read(Circuit, drawn, "circuit"))

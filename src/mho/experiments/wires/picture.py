@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 
 import mho
@@ -11,6 +9,7 @@ from mho.experiments.run import Run
 from mho.experiments.wires.config import WiresConfig
 from mho.experiments.wires.systems import in_place
 from mho.learning.layers.layer import memristive_layers
+from mho.results import Circuit
 
 SIZE = 48
 """Rows and columns of the array drawn, at most."""
@@ -18,7 +17,7 @@ VOLTS = 0.2
 """Voltage of a white pixel [V]."""
 
 
-def circuit(config: WiresConfig, run: Run) -> dict[str, Any]:
+def circuit(config: WiresConfig, run: Run) -> Circuit:
     """An array of the first layer and the digit that drives it most; wires as they are claimed."""
     trained = in_place(config, run, SIZE, 0.0, epochs=1, per_class=config.refresh_per_class)
     layer = next(iter(memristive_layers(trained.net).values()))
@@ -32,18 +31,17 @@ def circuit(config: WiresConfig, run: Run) -> dict[str, Any]:
     r = config.headline_resistance
     point = mho.operating_point(g, v, r, r)
     rows, cols = g.shape
-    return {
-        "id": "array",
-        "title": f"A digit on {rows} x {cols} cells behind wires of {r:g} ohm a segment",
-        "rows": rows,
-        "word_voltage": point.word_voltage.tolist(),
-        "bit_voltage": point.bit_voltage.tolist(),
-        "word_current": point.word_current.tolist(),
-        "bit_current": point.bit_current.tolist(),
-        "cell_current": point.cell_current.tolist(),
-        "input": v.tolist(),
-        "output": point.output_current.tolist(),
-        "ideal": (v @ g).tolist(),
-        "wire_resistance": r,
-        "pooled": "first",
-    }
+    return Circuit(
+        id="array",
+        title=f"A digit on {rows} x {cols} cells behind wires of {r:g} ohm a segment",
+        rows=rows,
+        word_voltage=point.word_voltage.numpy(),
+        bit_voltage=point.bit_voltage.numpy(),
+        word_current=point.word_current.numpy(),
+        bit_current=point.bit_current.numpy(),
+        cell_current=point.cell_current.numpy(),
+        input=v.numpy(),
+        output=point.output_current.numpy(),
+        ideal=(v @ g).numpy(),
+        wire_resistance=r,
+    )

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
-from mho.experiments.result import mean_std
 from mho.experiments.wires.compensation import COMPENSATIONS, STRONG
 from mho.experiments.wires.config import System, WiresConfig
+from mho.results import mean_std
 
 Row = dict[str, Any]
 """A `Point`'s fields, `system`, `task`, `split` and the `accuracy` [%] of its chips."""
@@ -38,7 +38,7 @@ def claimed(config: WiresConfig, system: System, rows: Iterable[Row]) -> list[Po
     found: dict[str, list[float]] = {}
     for row in rows:
         if (row["tile"], row["r"], row["split"]) == (*at, "validation"):
-            found.setdefault(row["compensation"], []).append(mean_std(row["accuracy"])[0])
+            found.setdefault(row["compensation"], []).append(mean_std(row["accuracy"]).mean)
     found.pop("none", None)
     best = max(found, key=lambda name: sum(found[name]))
     return [Point(at[0], 0.0, "none"), Point(*at, "none"), Point(*at, best)]

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from mho.experiments.result import bar_group, bars, claim, curve, mean_std, series, table
 from mho.experiments.wires.compensation import COMPENSATIONS, LOOP, PARTS, STRONG
 from mho.experiments.wires.config import WiresConfig
 from mho.experiments.wires.plan import Row
+from mho.results import (
+    Bars,
+    Circuit,
+    Claim,
+    Column,
+    Curve,
+    Map,
+    Result,
+    Table,
+    bar_group,
+    claim,
+    mean_std,
+    series,
+)
 
 ACCURACY = "held-out accuracy [%]"
 OHMS = "resistance of a segment [ohm]"
@@ -17,29 +28,32 @@ def result(
     config: WiresConfig,
     rows: list[Row],
     stale: dict[int, dict[str, float]],
-    circuit: dict[str, Any],
-) -> dict[str, Any]:
-    """The blocks of `result.json`."""
+    circuit: Circuit,
+) -> Result:
+    """Everything that a run says but the time that it took."""
     lines = list(dict.fromkeys(_line(row) for row in rows))
     held_out = [row for row in rows if row["split"] == "validation"]
-    return {
-        "title": "Wires: what the lines of an array cost, and what wins it back",
-        "summary": "The three systems on arrays whose word lines and bit lines have resistance: "
+    return Result(
+        experiment="wires",
+        preset=config.preset,
+        seed=config.seed,
+        title="Wires: what the lines of an array cost, and what wins it back",
+        summary="The three systems on arrays whose word lines and bit lines have resistance: "
         "every segment between two cells, and between the last cell and the end of its line, has "
         "the same. Rows are driven from the left but for 'both ends'. Cells are as in the systems' "
         f"own experiments, those of bmcnn spread by {config.cov:.0%}. Converters are calibrated "
         "behind the wires. Mapped networks were trained without wires on arrays of the same size. "
         "No paper's figures stand beside these: they are our own. Claims are on test images, all "
         "else on held-out training images, on which the compensation claimed was chosen.",
-        "claims": [c for line in lines for c in _claims(config, line, rows)],
-        "tables": [_parts(), *_stale_table(config, stale)],
-        "curves": [_by_resistance(config, line, held_out) for line in lines]
+        claims=[c for line in lines for c in _claims(config, line, rows)],
+        tables=[_parts(), *_stale_table(config, stale)],
+        curves=[_by_resistance(config, line, held_out) for line in lines]
         + _stale_curves(config, stale),
-        "bars": [_compared(config, lines, held_out)],
-        "maps": [_map(config, line, held_out, name)
+        bars=[_compared(config, lines, held_out)],
+        maps=[_map(config, line, held_out, name)
                  for line in lines for name in ("none", STRONG[line.split(", ")[0]])],
-        "circuits": [circuit],
-    }  # fmt: skip
+        circuits=[circuit],
+    )  # fmt: skip
 
 
 def _line(row: Row) -> str:
@@ -55,7 +69,7 @@ def _slug(line: str) -> str:
     return line.replace(", ", "_").replace("-", "_")
 
 
-def _claims(config: WiresConfig, line: str, rows: list[Row]) -> list[dict[str, Any]]:
+def _claims(config: WiresConfig, line: str, rows: list[Row]) -> list[Claim]:
     where = f"{config.headline_resistance:g} ohm a segment, {_size(config.headline_tile)}"
     tested = [row for row in rows if _line(row) == line and row["split"] == "test"]
     found = {}
@@ -75,7 +89,7 @@ def _claims(config: WiresConfig, line: str, rows: list[Row]) -> list[dict[str, A
     return [found[slug] for slug in ("unwired", "wired", "compensated", "loop") if slug in found]
 
 
-def _by_resistance(config: WiresConfig, line: str, rows: list[Row]) -> dict[str, Any]:
+def _by_resistance(config: WiresConfig, line: str, rows: list[Row]) -> Curve:
     """Accuracy against resistance, all compensations."""
     shown = [r for r in rows if _line(r) == line and r["tile"] == config.headline_tile]
     unwired = [row for row in shown if row["r"] == 0]
@@ -88,10 +102,10 @@ def _by_resistance(config: WiresConfig, line: str, rows: list[Row]) -> dict[str,
         for name, some in groups.items()
     ]
     title = f"{line}: {_size(config.headline_tile)}"
-    return curve(f"{_slug(line)}_resistance", title, OHMS, ACCURACY, drawn)
+    return Curve(f"{_slug(line)}_resistance", title, OHMS, ACCURACY, drawn)
 
 
-def _compared(config: WiresConfig, lines: list[str], rows: list[Row]) -> dict[str, Any]:
+def _compared(config: WiresConfig, lines: list[str], rows: list[Row]) -> Bars:
     """Every compensation of every system at the resistance that is claimed."""
     at = (config.headline_tile, config.headline_resistance)
     names = [*dict.fromkeys(n for each in COMPENSATIONS.values() for n in each), LOOP]
@@ -104,52 +118,57 @@ def _compared(config: WiresConfig, lines: list[str], rows: list[Row]) -> dict[st
         }
         groups.append(bar_group(line, [found.get(name, []) for name in names]))
     title = f"Compensations at {at[1]:g} ohm, {_size(at[0])}"
-    return bars("compensations", title, ACCURACY, names, groups)
+    return Bars("compensations", title, ACCURACY, names, groups)
 
 
-def _map(config: WiresConfig, line: str, rows: list[Row], name: str) -> dict[str, Any]:
+def _map(config: WiresConfig, line: str, rows: list[Row], name: str) -> Map:
     """Accuracy over resistance and size of the arrays."""
     at = {
-        (row["r"], row["tile"]): mean_std(row["accuracy"])[0]
+        (row["r"], row["tile"]): mean_std(row["accuracy"]).mean
         for row in rows
         if _line(row) == line and (row["compensation"] == name or row["r"] == 0)
     }
     ohms, tiles = [0.0, *sorted(config.resistances)], sorted(config.tiles)
-    return {
-        "id": f"{_slug(line)}_map_{'none' if name == 'none' else 'compensated'}",
-        "title": f"{line}: {'nothing done' if name == 'none' else name}",
-        "x_label": OHMS, "y_label": "rows and columns of an array", "value_label": ACCURACY,
-        "x": ohms, "y": [float(t) for t in tiles],
-        "values": [[at.get((r, tile)) for r in ohms] for tile in tiles],
-    }  # fmt: skip
+    return Map(
+        f"{_slug(line)}_map_{'none' if name == 'none' else 'compensated'}",
+        f"{line}: {'nothing done' if name == 'none' else name}",
+        OHMS, "rows and columns of an array", ACCURACY, ohms, [float(t) for t in tiles],
+        [[at.get((r, tile)) for r in ohms] for tile in tiles],
+    )  # fmt: skip
 
 
-def _stale_curves(config: WiresConfig, stale: dict[int, dict[str, float]]) -> list[dict[str, Any]]:
+def _stale_curves(config: WiresConfig, stale: dict[int, dict[str, float]]) -> list[Curve]:
     every = list(stale)
+    if not every:
+        return []
     name = f"siamese, {10 * config.refresh_per_class:,} images, 1 epoch"
+    over = "Training through wires solved now and then"
+    steps = "write steps between two solutions"
+    accuracy, staleness = (
+        [series(name, every, [[o[what]] for o in stale.values()])]
+        for what in ("accuracy", "staleness")
+    )
     return [
-        curve(f"refresh_{what}", f"Training through wires solved now and then: {title}",
-              "write steps between two solutions", y_label,
-              [series(name, every, [[o[what]] for o in stale.values()])],
-              x_scale="log", y_scale=scale)
-        for what, title, y_label, scale in (
-            ("accuracy", "accuracy", ACCURACY, "linear"),
-            ("staleness", "largest error", "rms error of conductances as seen [%]", "log"),
-        )
-        if every
+        Curve("refresh_accuracy", f"{over}: accuracy", steps, ACCURACY, accuracy, x_scale="log"),
+        Curve("refresh_staleness", f"{over}: largest error", steps,
+              "rms error of conductances as seen [%]", staleness, x_scale="log", y_scale="log"),
     ]  # fmt: skip
 
 
-def _stale_table(config: WiresConfig, stale: dict[int, dict[str, float]]) -> list[dict[str, Any]]:
+def _stale_table(config: WiresConfig, stale: dict[int, dict[str, float]]) -> list[Table]:
     rows = [[every, o["staleness"], o["accuracy"]] for every, o in stale.items()]
     title = f"Wires of {config.headline_resistance:g} ohm solved at every so many write steps"
-    heads = [("write steps", ""), ("largest error of what is seen", "%"), ("accuracy", "%")]
+    heads = [
+        Column("write steps"),
+        Column("largest error of what is seen", "%"),
+        Column("accuracy", "%"),
+    ]
     note = (
         "Between two solutions a written cell counts as changed by the ratio of its conductances."
     )
-    return [table("refresh", title, heads, rows, note)] if rows else []
+    return [Table("refresh", title, heads, rows, note)] if rows else []
 
 
-def _parts() -> dict[str, Any]:
+def _parts() -> Table:
     rows = [[name, what] for name, what in PARTS.items()]
-    return table("parts", "Compensations", [("part", ""), ("what is done", "")], rows)
+    return Table("parts", "Compensations", [Column("part"), Column("what is done")], rows)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mho.report.units import (
+from mho.results.units import (
     MINUS,
     NBSP,
     PREFIXES,

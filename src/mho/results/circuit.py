@@ -1,28 +1,35 @@
-"""The state of a wired array as a checked, frozen record: its voltages, its currents."""
+"""The state of a wired array: its voltages, its currents, and what is lost on the way."""
+
+from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated, Literal
 
 import numpy as np
 
+from mho.config import Range
 from mho.errors import invalid
-from mho.report.node import Node
-from mho.report.schema_figures import Figure, read_figure
+from mho.results.figures import Figure
 
 MOST = 256
 """Word lines or bit lines that a picture can hold."""
+MATRICES = ("word_voltage", "bit_voltage", "word_current", "bit_current", "cell_current")
 _AT_REST = 1e-6  # of the largest input: less is a driver at 0 V
 _WEAK = 0.1  # of the largest input or ideal output: less has no percentage worth pointing at
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Circuit(Figure):
     """Of each cell (i, j) the voltages of its two nodes and the currents into and out of them.
 
     Word line i is driven from the left by `input[i]`; `word_current[i, j]` flows to the right
     through the segment left of the cell. Bit line j ends in a virtual ground at the bottom, which
-    sees `output[j]`; `bit_current[i, j]` flows down through the segment below the cell.
+    sees `output[j]`; `bit_current[i, j]` flows down through the segment below the cell. Lists and
+    tensors become arrays.
     """
 
+    rows: int
+    """Word lines [1]."""
     word_voltage: np.ndarray  # (rows, cols) [V]
     bit_voltage: np.ndarray  # (rows, cols) [V]
     word_current: np.ndarray  # (rows, cols) [A]
@@ -31,7 +38,28 @@ class Circuit(Figure):
     input: np.ndarray  # (rows,) [V]
     output: np.ndarray  # (cols,) [A]
     ideal: np.ndarray  # (cols,) [A], the output without wires
-    wire_resistance: float  # [ohm] of a segment
+    wire_resistance: Annotated[float, Range(least=0.0)]  # [ohm] of a segment
+    pooled: Literal["first"] = "first"
+    """Over several seeds the figure is that of the first."""
+
+    def __post_init__(self) -> None:
+        for name in (*MATRICES, "input", "output", "ideal"):
+            given = getattr(self, name)
+            plain = given.tolist() if hasattr(given, "tolist") else given
+            object.__setattr__(self, name, np.array(plain, dtype=float))
+        super().__post_init__()
+        if not 1 <= self.rows <= MOST:
+            raise invalid("rows", self.rows, f"1 to {MOST} word lines")
+        cols = self.word_voltage.shape[-1] if self.word_voltage.ndim == 2 else 0
+        if not 1 <= cols <= MOST:
+            raise invalid("word_voltage", f"{cols} columns", f"1 to {MOST} bit lines")
+        shapes = dict.fromkeys(MATRICES, (self.rows, cols)) | {"input": (self.rows,)}
+        for name, shape in (shapes | {"output": (cols,), "ideal": (cols,)}).items():
+            if (found := getattr(self, name).shape) != shape:
+                allowed = f"shape {shape}, as rows and word_voltage say"
+                raise invalid(name, f"shape {found}", allowed)
+            if not np.isfinite(getattr(self, name)).all():
+                raise invalid(name, "nan or inf", "finite numbers: a circuit has no gaps")
 
     @property
     def share(self) -> np.ndarray:
@@ -66,51 +94,6 @@ class Circuit(Figure):
     def peak(self) -> float:
         """The largest current of a wire [A]."""
         return float(max(np.abs(self.word_current).max(), np.abs(self.bit_current).max()))
-
-
-def read_circuit(node: Node) -> Circuit:
-    node.get("pooled", "first").choice("first")
-    rows = node.get("rows").integer()
-    if not 1 <= rows <= MOST:
-        raise node.get("rows").error(f"1 to {MOST} word lines")
-    first = node.get("word_voltage")
-    cols = len(list(next(first.items(), first).items()))
-    if not 1 <= cols <= MOST:
-        raise invalid(first.place, f"{cols} columns", f"1 to {MOST} bit lines")
-    ohms = node.get("wire_resistance")
-    if ohms.number() < 0:
-        raise ohms.error("at least 0")
-
-    def matrix(name: str) -> np.ndarray:
-        return _matrix(node.get(name), rows, cols)
-
-    return Circuit(
-        **read_figure(node),
-        word_voltage=matrix("word_voltage"),
-        bit_voltage=matrix("bit_voltage"),
-        word_current=matrix("word_current"),
-        bit_current=matrix("bit_current"),
-        cell_current=matrix("cell_current"),
-        input=_vector(node.get("input"), rows, "as many as rows"),
-        output=_vector(node.get("output"), cols, "as many as columns"),
-        ideal=_vector(node.get("ideal"), cols, "as many as columns"),
-        wire_resistance=float(ohms.number()),
-    )
-
-
-def _matrix(node: Node, rows: int, cols: int) -> np.ndarray:
-    found = list(node.items())
-    if len(found) != rows:
-        raise invalid(node.place, f"{len(found)} rows", f"{rows} rows, as rows says")
-    return np.stack([_vector(row, cols, "as many as the first row has") for row in found])
-
-
-def _vector(node: Node, n: int, why: str) -> np.ndarray:
-    """Finite numbers: a circuit has no gaps."""
-    found = list(node.items())
-    if len(found) != n:
-        raise invalid(node.place, f"{len(found)} values", f"{n} values, {why}")
-    return np.array([each.number() for each in found], dtype=float)
 
 
 def _above(values: np.ndarray, share: float) -> np.ndarray:

@@ -1,0 +1,85 @@
+"""What the chips of a run did and cost: kept in its outcomes as JSON, shown in its result."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from mho.hardware import Ledger as Counted
+from mho.hardware import ledger, price
+from mho.hardware import prices as price_lists
+from mho.learning.layers.layer import memristive_layers
+from mho.results import Cost, Group, Histogram, Ledger, Record, histogram, plain, read, whole_edges
+from mho.results.figures import Scale
+
+
+@dataclass(frozen=True)
+class Account(Record):
+    """What a result shows of `account`."""
+
+    ledger: Ledger
+    cost: Cost
+    levels: Sequence[Group]
+    """Conductances of one layer, for each programmed level."""
+    wear: Histogram
+    """Pulses of the cells."""
+
+    @classmethod
+    def of(cls, outcome: Mapping[str, Any]) -> Account:
+        """The account in the outcome of a training."""
+        return read(cls, outcome, "outcome")
+
+    def by_level(self, title: str, y_scale: Scale = "linear") -> Histogram:
+        """Conductances by level; `title` says of which cells."""
+        return Histogram("levels", title, "conductance [S]", self.levels, y_scale=y_scale)
+
+
+def account(net: nn.Module, prices: str, layer: int = 0) -> dict[str, Any]:
+    """What a network's chips did and cost, as plain values, and the histograms of one layer.
+
+    `writes_999` is what 99.9 % of the cells do not exceed, the first programming included;
+    `max_pulses` is that of the cells that can die: cells made stuck take the most and feel nothing.
+    """
+    counts = ledger(net)
+    cost = price(counts, price_lists.get(prices))
+    writes = counts.writes_per_cell().flatten()
+    crossbar = list(memristive_layers(net).values())[layer].crossbar
+    used = crossbar.tiling.used()
+    conductance = crossbar.conductance.cpu()[:, used]
+    level = crossbar.level.cpu()[used].expand(conductance.shape)
+    return {
+        "cells": sum(row.cells for row in counts.layers),
+        "weights": sum(row.weights for row in counts.layers),
+        "mean_writes": writes.double().mean().item(),
+        "writes_999": float(writes.kthvalue(math.ceil(0.999 * len(writes))).values),
+        "max_writes": int(writes.max()),
+        "max_pulses": max(row.most_pulses for row in counts.layers),
+        "programming_energy": cost.programming_energy,
+        "ledger": counts.to_dict(),
+        "cost": {"prices": prices, "items": cost.items()},
+        "levels": plain(_level_groups(level, conductance, crossbar.hardware.device.states)),
+        "wear": plain(_wear_histogram(counts)),
+    }
+
+
+def _level_groups(level: Tensor, conductance: Tensor, states: int, bins: int = 80) -> list[Group]:
+    """Histogram of conductance [S] for each programmed level; both of the same shape."""
+    edges = torch.linspace(0, conductance.max().item() * 1.02, bins + 1, dtype=torch.float64)
+    shown = range(states) if states <= 16 else range(0, states, -(-states // 16))
+    return [histogram(conductance[level == k], edges, f"level {k}") for k in shown]
+
+
+def _wear_histogram(counts: Counted) -> Histogram:
+    """How often cells were pulsed, all layers and chips."""
+    pulses = counts.pulses_per_cell()
+    edges = whole_edges(max(int(pulses.max()), 1))
+    cells = sum(row.cells for row in counts.layers)
+    name = f"{cells:,} cells, {counts.chips} chip" + "s" * (counts.chips > 1)
+    groups = [histogram(pulses, edges, name)]
+    title, x_label = "Programming pulses per cell", "programming pulses"
+    return Histogram("wear", title, x_label, groups, y_scale="log")

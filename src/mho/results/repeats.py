@@ -1,0 +1,87 @@
+"""Records made of repeated measurements: their mean, their standard deviation, their counts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
+
+import torch
+from torch import Tensor
+
+from mho.results.figures import BarGroup, Group, Series
+from mho.results.result import Better, Claim, Pooled
+from mho.results.tables import MeanStd
+
+T = TypeVar("T")
+
+
+def mean_std(values: Sequence[float]) -> MeanStd:
+    """Mean and sample standard deviation; no deviation for a single value."""
+    x = torch.tensor(list(values), dtype=torch.float64)
+    return MeanStd(x.mean().item(), x.std().item() if len(x) > 1 else None)
+
+
+def claim(
+    id: str,
+    what: str,
+    values: Sequence[float],
+    unit: str,
+    *,
+    paper: float | None = None,
+    better: Better = "higher",
+    note: str = "",
+    pooled: Pooled = "mean",
+) -> Claim:
+    """Mean and standard deviation of `values`, the paper's number beside.
+
+    `pooled` may ask for their lowest or highest value instead.
+    """
+    ours = mean_std(values)
+    if pooled != "mean":
+        ours = MeanStd((min if pooled == "lowest" else max)(values))
+    return Claim(id, what, paper, ours.mean, ours.std, len(values), unit, better, note, pooled)
+
+
+def series(name: str, x: Sequence[float], rows: Sequence[Sequence[float]]) -> Series:
+    """A line with its spread: `rows` holds the repeats at each x."""
+    stats = [mean_std(row) for row in rows]
+    spread = [each.std for each in stats]
+    return Series(name, x, [each.mean for each in stats], None if None in spread else spread)
+
+
+def grouped(
+    points: Mapping[str, T], value: Callable[[T], float], *, percent: bool = False
+) -> list[Series]:
+    """A line for each name, over the number that follows its comma: "read noise, 0.05"."""
+    lines: dict[str, list[tuple[float, float]]] = {}
+    for key, outcome in points.items():
+        name, number = key.rsplit(", ", 1)
+        x = float(number) * (100 if percent else 1)
+        lines.setdefault(name, []).append((x, value(outcome)))
+    return [
+        series(name, [x for x, _ in found], [[y] for _, y in found])
+        for name, found in lines.items()
+    ]
+
+
+def bar_group(name: str, rows: Sequence[Sequence[float]]) -> BarGroup:
+    """Bars of one colour with their spread: `rows` holds each category's repeats, or none."""
+    stats = [mean_std(row) if row else None for row in rows]
+    spread = any(stats) and all(each.std is not None for each in stats if each)
+    means = [None if each is None else each.mean for each in stats]
+    stds = [None if each is None else each.std for each in stats]
+    return BarGroup(name, means, stds if spread else None)
+
+
+def histogram(values: Tensor, edges: Sequence[float] | Tensor, name: str) -> Group:
+    """Counts of values between edges."""
+    bins = torch.as_tensor(edges, dtype=torch.float64)
+    counts, _ = torch.histogram(values.detach().double().cpu().flatten(), bins)
+    return Group(name, bins.tolist(), counts.long().tolist())
+
+
+def whole_edges(top: int, most: int = 60) -> Tensor:
+    """Edges of at most `most` bins of equally many whole numbers, which hold 0 to `top`."""
+    width = -(-(top + 1) // most)
+    bins = -(-(top + 1) // width)
+    return torch.arange(bins + 1, dtype=torch.float64) * width - 0.5
