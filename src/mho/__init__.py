@@ -6,26 +6,43 @@ acc = mho.evaluate(net, loader)             # (chips,)
 mho.tune(net, batch, per="column")          # no cell is written
 rep = mho.ledger(net)                       # integers
 cost = mho.price(rep, mho.prices.get("hfo2-130nm"))
+
+What most programs need stands here; the rest has a module:
+
+cells       families of cells, programming, laws of time    devices      published devices
+rules       update rules, write policies, feedback          tasks        learning task after task
+nn          layers, parametrizations                        prices       price lists, costs
+circuits    wires, operating points, SPICE decks            instruments  chips on the bench
+hardware    arrays, mappings, counters                      dynamics     cells in motion
+data        MNIST and its like, tasks                       kernels      compiled loops, `off()`
+fit         fits to measured files (import mho.fit)
+
+Names of these modules are also found as `mho.NAME`, for short sessions; type checkers know them in
+their modules only.
 """
 
-from mho import data, instruments, nn
-from mho.circuits import (
-    NotConverged,
-    OperatingPoint,
-    SpiceError,
-    Wires,
-    effective_conductance,
-    netlist,
-    operating_point,
-    simulate,
+import importlib
+from typing import Any
+
+from mho import (
+    cells,
+    circuits,
+    data,
+    devices,
+    dynamics,
+    hardware,
+    instruments,
+    kernels,
+    nn,
+    prices,
+    rules,
+    tasks,
 )
-from mho.hardware import Hardware, Placement, ledger, price, prices
+from mho.hardware import Cost, Hardware, Ledger, Placement, ledger, price
 from mho.learning.age import age
 from mho.learning.attach import attach
 from mho.learning.convert import convert, to_digital
 from mho.learning.evaluate import calibrate, confusion, evaluate
-from mho.learning.layer_netlist import netlist_of
-from mho.learning.layers.quantizer import quantize
 from mho.learning.repair.batchnorm import refresh_batchnorm
 from mho.learning.repair.expected_batchnorm import expect_batchnorm
 from mho.learning.repair.fixed_point import fixed_point, formats
@@ -33,124 +50,59 @@ from mho.learning.repair.refit import refit
 from mho.learning.repair.saturation import saturation
 from mho.learning.repair.tune import correct, tune, untune
 from mho.learning.rewire import rewire
-from mho.learning.rules.bayesian import BayesianSteps
-from mho.learning.rules.consolidation import ElasticWeights, PathImportance, SynapticIntelligence
-from mho.learning.rules.hidden_precision import HiddenPrecision
-from mho.learning.rules.quantized_updates import (
-    Accumulate,
-    SignUpdate,
-    StochasticRounding,
-    StochasticSparse,
-)
-from mho.learning.rules.rule import IntervalRule
-from mho.learning.rules.tiki_taka import TikiTaka, fast_pulses
-from mho.learning.tasks.accuracy_matrix import AccuracyMatrix
-from mho.learning.tasks.recognizer import TaskRecognizer
-from mho.learning.tasks.task_states import TaskStates
-from mho.learning.writing.feedback import ReadBack
-from mho.learning.writing.fisher import measure_fisher
-from mho.learning.writing.policy import Budget, Every
 from mho.learning.writing.write_step import WriteStep, write
-from mho.physics import (
-    Conduction,
-    Disturb,
-    Flicker,
-    LogTime,
-    MultiLevel,
-    Ohmic,
-    OpenLoop,
-    PowerLaw,
-    Preset,
-    PulseResponse,
-    PulseTable,
-    Resistance,
-    Sinh,
-    Spread,
-    Telegraph,
-    Transistor,
-    TwoState,
-    Verify,
-    devices,
-    dynamics,
-)
+from mho.physics import Preset
 
 __version__ = "0.1.0"
 
 __all__ = [
-    "Accumulate",
-    "AccuracyMatrix",
-    "BayesianSteps",
-    "Budget",
-    "Conduction",
-    "Disturb",
-    "ElasticWeights",
-    "Every",
-    "Flicker",
+    "Cost",
     "Hardware",
-    "HiddenPrecision",
-    "IntervalRule",
-    "LogTime",
-    "MultiLevel",
-    "NotConverged",
-    "Ohmic",
-    "OpenLoop",
-    "OperatingPoint",
-    "PathImportance",
+    "Ledger",
     "Placement",
-    "PowerLaw",
     "Preset",
-    "PulseResponse",
-    "PulseTable",
-    "ReadBack",
-    "Resistance",
-    "SignUpdate",
-    "Sinh",
-    "SpiceError",
-    "Spread",
-    "StochasticRounding",
-    "StochasticSparse",
-    "SynapticIntelligence",
-    "TaskRecognizer",
-    "TaskStates",
-    "Telegraph",
-    "TikiTaka",
-    "Transistor",
-    "TwoState",
-    "Verify",
-    "Wires",
     "WriteStep",
     "age",
     "attach",
     "calibrate",
+    "cells",
+    "circuits",
     "confusion",
     "convert",
     "correct",
     "data",
     "devices",
     "dynamics",
-    "effective_conductance",
     "evaluate",
     "expect_batchnorm",
-    "fast_pulses",
     "fixed_point",
     "formats",
+    "hardware",
     "instruments",
+    "kernels",
     "ledger",
-    "measure_fisher",
-    "netlist",
-    "netlist_of",
     "nn",
-    "operating_point",
     "price",
     "prices",
-    "quantize",
     "refit",
     "refresh_batchnorm",
     "rewire",
+    "rules",
     "saturation",
-    "simulate",
+    "tasks",
     "to_digital",
     "tune",
     "untune",
     "write",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """A name of one of the modules, or the module `fit` or `card`, which are imported when asked
+    for."""
+    if name in ("card", "fit"):
+        return importlib.import_module(f"mho.{name}")
+    for module in (cells, rules, tasks, circuits, nn, hardware):
+        if name in module.__all__:
+            return getattr(module, name)
+    raise AttributeError(f"module 'mho' has no attribute {name!r}")

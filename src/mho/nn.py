@@ -1,11 +1,12 @@
 """Layers and parametrizations, named as torch names its own."""
 
+from mho.learning.layer_netlist import netlist_of
 from mho.learning.layers.arithmetic import FixedPoint
 from mho.learning.layers.chips import Chips
 from mho.learning.layers.conv import MemristiveConv2d
-from mho.learning.layers.layer import ArrayLayer
+from mho.learning.layers.layer import ArrayLayer, memristive_layers
 from mho.learning.layers.linear import MemristiveLinear
-from mho.learning.layers.quantizer import Levels, Sign, StochasticSign
+from mho.learning.layers.quantizer import Levels, Sign, StochasticSign, quantize
 from mho.learning.layers.variation import Variation
 from mho.learning.repair.batchnorm import ChipBatchNorm
 from mho.learning.repair.chip_linear import ChipLinear
@@ -24,4 +25,7 @@ __all__ = [
     "Sign",
     "StochasticSign",
     "Variation",
+    "memristive_layers",
+    "netlist_of",
+    "quantize",
 ]

@@ -6,11 +6,16 @@ from mho.circuits.operating_point import OperatingPoint, operating_point
 from mho.circuits.wires import effective_conductance
 from mho.circuits.wiring import Wires
 from mho.errors import NotConverged
+from mho.physics.conduction import Conduction, Ohmic, Sinh, Transistor
 
 __all__ = [
+    "Conduction",
     "NotConverged",
+    "Ohmic",
     "OperatingPoint",
+    "Sinh",
     "SpiceError",
+    "Transistor",
     "Wires",
     "effective_conductance",
     "netlist",

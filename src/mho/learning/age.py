@@ -5,15 +5,16 @@ from __future__ import annotations
 import math
 
 import torch
-from torch import nn
 
 from mho.errors import invalid
+from mho.learning.evaluate import Net
 from mho.learning.layers.layer import memristive_layers
 
 
 @torch.no_grad()
-def age(net: nn.Module, seconds: float, temperature: float | None = None) -> None:
-    """Let time pass on all chips of a network: cells relax, noise wanders, disturb takes effect.
+def age(net: Net, seconds: float, temperature: float | None = None) -> Net:
+    """Let time pass on all chips of a network, in place: cells relax, noise wanders, disturb takes
+    effect.
 
     What happens is what `Hardware.retention`, `flicker`, `telegraph` and `disturb` say; between two
     calls the chips stand still, so `age(net, 0)` brings disturb up to date and leaves the rest.
@@ -26,6 +27,9 @@ def age(net: nn.Module, seconds: float, temperature: float | None = None) -> Non
         seconds: how long [s], at least 0.
         temperature: of the chips meanwhile [K]; None: that at which retention was measured. Noise
             and disturb do not depend on it.
+
+    Returns:
+        The network.
 
     Raises:
         ValueError: a time or temperature that cannot be, or a temperature other than that of a
@@ -42,3 +46,4 @@ def age(net: nn.Module, seconds: float, temperature: float | None = None) -> Non
             raise invalid("temperature", temperature, "a finite number in (0, inf) K, or None")
     for layer in layers:
         layer.age(seconds, temperature)
+    return net

@@ -4,21 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 import torch
 from jaxtyping import Float64, Int64, Shaped
 from torch import Tensor, nn
 
 from mho.errors import invalid
+from mho.learning.batches import Inputs, batches_of
 from mho.learning.layers.layer import ArrayLayer, memristive_layers
+
+Net = TypeVar("Net", bound=nn.Module)
 
 
 @torch.no_grad()
-def calibrate(net: nn.Module, batch: Shaped[Tensor, "batch ..."]) -> None:
-    """Set the ranges of all converters from one batch of inputs (batch, ...); nothing is written.
+def calibrate(net: Net, inputs: Inputs) -> Net:
+    """Set the ranges of all converters, in place, from inputs; nothing is written.
 
     Each range covers the share `hardware.coverage` of the magnitudes seen, layer after layer; with
-    serial inputs, of each bit's. What `Hardware` fixes stays.
+    serial inputs, of each bit's. Of several batches it covers the widest. What `Hardware` fixes
+    stays.
+
+    Args:
+        inputs: one batch (batch, ...), or several; see `mho.learning.batches.Inputs`.
+
+    Returns:
+        The network.
     """
     converters = [c for layer in memristive_layers(net).values() for c in (layer.dac, layer.adc)]
     with evaluating(net):
@@ -26,10 +37,12 @@ def calibrate(net: nn.Module, batch: Shaped[Tensor, "batch ..."]) -> None:
             if not converter.fixed:
                 converter.calibrating, converter.ranges = True, None
         try:
-            net(batch)
+            for x in batches_of(inputs, "calibrate.inputs"):
+                net(x)
         finally:
             for converter in converters:
                 converter.calibrating = False
+    return net
 
 
 @torch.no_grad()

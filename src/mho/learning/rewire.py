@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import torch
-from torch import nn
 
 from mho.circuits import Wires
 from mho.hardware import Hardware
+from mho.learning.evaluate import Net
 from mho.learning.layers.layer import memristive_layers
 
 
 @torch.no_grad()
-def rewire(net: nn.Module, wire_resistance: float | Wires) -> None:
-    """Give the arrays of a mapped network other wires; no cell is written, levels stay.
+def rewire(net: Net, wire_resistance: float | Wires) -> Net:
+    """Give the arrays of a mapped network other wires, in place; no cell is written, levels stay.
 
     Sweeps of the wire resistance need no new chips then. Converters keep their ranges and the
     read-out its tuning; a network mapped with `Hardware.predistortion` keeps what that chose.
@@ -20,6 +20,9 @@ def rewire(net: nn.Module, wire_resistance: float | Wires) -> None:
     Args:
         net: a converted network.
         wire_resistance: as in `Hardware` [ohm].
+
+    Returns:
+        The network.
 
     Raises:
         ValueError: a resistance is negative or not finite; then nothing is changed.
@@ -31,3 +34,4 @@ def rewire(net: nn.Module, wire_resistance: float | Wires) -> None:
         kinds.setdefault(id(old), old.replace(wire_resistance=wire_resistance))
     for layer in layers:
         layer.rewire(kinds[id(layer.hardware)])
+    return net

@@ -40,7 +40,7 @@ class Known:
     """Images that are run at once."""
 
 
-Act = Callable[[nn.Module, Known], None]
+Act = Callable[[nn.Module, Known], object]
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable
 
 import torch
 from jaxtyping import Float
@@ -11,7 +10,8 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from mho.errors import invalid
-from mho.learning.evaluate import evaluating
+from mho.learning.batches import Inputs, batches_of
+from mho.learning.evaluate import Net, evaluating
 from mho.learning.layers.arithmetic import FixedPointArithmetic
 from mho.learning.layers.chips import chip_count
 from mho.learning.layers.replace import swap
@@ -122,8 +122,8 @@ class ChipBatchNorm(nn.Module):
 
 
 @torch.no_grad()
-def refresh_batchnorm(net: nn.Module, inputs: Iterable[Tensor]) -> None:
-    """Re-estimate the statistics of every batch normalization, for each chip on its own.
+def refresh_batchnorm(net: Net, inputs: Inputs) -> Net:
+    """Re-estimate the statistics of every batch normalization, for each chip on its own, in place.
 
     The cheapest strong repair after programming (Joshi et al. 2020 call it AdaBS): no labels, no
     writes; a few hundred inputs suffice. Other layers stay in eval mode meanwhile. In fixed point
@@ -131,9 +131,13 @@ def refresh_batchnorm(net: nn.Module, inputs: Iterable[Tensor]) -> None:
 
     Args:
         net: a network, converted or not; in fixed point or not.
-        inputs: batches of inputs (batch, ...); each is run once. On a CPU small ones are faster:
-            some 500 inputs, counted over all chips. A network of one chip keeps torch's own batch
-            normalization, which averages the statistics of the batches.
+        inputs: one batch (batch, ...), or several; see `mho.learning.batches.Inputs`. Each is run
+            once. On a CPU small ones are faster: some 500 inputs, counted over all chips. A network
+            of one chip keeps torch's own batch normalization, which averages the statistics of the
+            batches.
+
+    Returns:
+        The network.
 
     Raises:
         ValueError: there is no batch, or no batch normalization.
@@ -149,7 +153,6 @@ def refresh_batchnorm(net: nn.Module, inputs: Iterable[Tensor]) -> None:
     norms = [m for m in net.modules() if isinstance(m, ChipBatchNorm | _BatchNorm)]
     if not norms:
         raise invalid("net", type(net).__name__, "a network with batch normalization")
-    seen = 0
     momenta = [norm.momentum for norm in norms]
     with evaluating(net):
         for norm in norms:
@@ -157,11 +160,9 @@ def refresh_batchnorm(net: nn.Module, inputs: Iterable[Tensor]) -> None:
             norm.momentum = None  # torch: average over all batches
             _ = norm.reset() if isinstance(norm, ChipBatchNorm) else norm.reset_running_stats()
         try:
-            for x in inputs:
+            for x in batches_of(inputs, "refresh_batchnorm.inputs"):
                 net(x)
-                seen += 1
         finally:
             for norm, momentum in zip(norms, momenta, strict=True):
                 norm.momentum = momentum
-    if seen == 0:
-        raise invalid("inputs", "no batch", "at least one batch of inputs")
+    return net

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from mho.hardware import Hardware
+from mho.learning.batches import Inputs, batches_of
 from mho.learning.convert import convert
 from mho.learning.evaluate import calibrate, uncalibrated
 from mho.learning.repair.batchnorm import ChipBatchNorm, refresh_batchnorm
@@ -19,7 +20,7 @@ from mho.learning.repair.batchnorm import ChipBatchNorm, refresh_batchnorm
 def expect_batchnorm(
     model: nn.Module,
     hardware: Hardware,
-    inputs: Iterable[Tensor],
+    inputs: Inputs,
     *,
     chips: int = 16,
     generator: torch.Generator | None = None,
@@ -33,7 +34,8 @@ def expect_batchnorm(
     Args:
         model: a network that is not converted; it is left untouched.
         hardware: the kind of chip.
-        inputs: batches of inputs (batch, ...), of one size; the first sets ranges of converters.
+        inputs: one batch (batch, ...), or several of one size; the first sets ranges of
+            converters. See `mho.learning.batches.Inputs`.
         chips: simulated chips to average over, at least 2.
         generator, select: as in `convert`.
 
@@ -43,13 +45,13 @@ def expect_batchnorm(
     Raises:
         ValueError: there is no batch, or no batch normalization, or nothing to convert.
     """
-    virtual = convert(model, hardware, max(chips, 2), generator=generator, select=select)
-    batches = list(inputs)
-    if batches and uncalibrated(virtual):
-        calibrate(virtual, batches[0])
-    refresh_batchnorm(virtual, batches)
+    simulated = convert(model, hardware, max(chips, 2), generator=generator, select=select)
+    batches = [*batches_of(inputs, "expect_batchnorm.inputs")]
+    if uncalibrated(simulated):
+        calibrate(simulated, batches[0])
+    refresh_batchnorm(simulated, batches)
     out = copy.deepcopy(model)
-    for name, norm in virtual.get_submodule("net").named_modules():
+    for name, norm in simulated.get_submodule("net").named_modules():
         if isinstance(norm, ChipBatchNorm):
             twin = out.get_submodule(name)
             assert isinstance(twin, _BatchNorm)

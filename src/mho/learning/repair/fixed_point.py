@@ -5,11 +5,11 @@ from __future__ import annotations
 import copy
 
 import torch
-from jaxtyping import Shaped
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from mho.errors import invalid
+from mho.learning.batches import Inputs, whole_of
 from mho.learning.evaluate import evaluating
 from mho.learning.layers.arithmetic import FixedPointArithmetic, largest
 from mho.learning.layers.chips import at_once, chip_count
@@ -20,7 +20,7 @@ from mho.learning.repair.chip_linear import ChipLinear
 
 
 @torch.no_grad()
-def fixed_point(net: nn.Module, bits: int, inputs: Shaped[Tensor, "batch ..."]) -> nn.Module:
+def fixed_point(net: nn.Module, bits: int, inputs: Inputs) -> nn.Module:
     """A copy of a network whose digital parts compute in fixed point; the input is untouched.
 
     Rounded to `bits` bits are the weights and biases of linear layers, the scale and shift into
@@ -37,15 +37,16 @@ def fixed_point(net: nn.Module, bits: int, inputs: Shaped[Tensor, "batch ..."]) 
     Args:
         net: a network, converted or not; calibrated if its converters have bits.
         bits: of every number, sign included, 2 to 32; float32 resolves 25 of them.
-        inputs: inputs (batch, ...).
+        inputs: one batch (batch, ...), or several; see `mho.learning.batches.Inputs`.
 
     Raises:
         ValueError: bits out of range; inputs that are none, not finite, or leave a part unused; no
             digital part; one of another kind, such as an `nn.Conv2d`.
     """
-    if inputs.shape[0] == 0:
+    given = whole_of(inputs, "fixed_point.inputs")
+    if given.shape[0] == 0:
         raise invalid("fixed_point.inputs", "an empty batch", "at least one input")
-    largest(inputs)
+    largest(given)
     fresh = rebuild(net, _twin)
     _refuse_other_parts(fresh)
     parts = {name: _equipped(module, bits) for name, module in _digital_parts(fresh).items()}
@@ -54,7 +55,7 @@ def fixed_point(net: nn.Module, bits: int, inputs: Shaped[Tensor, "batch ..."]) 
     for arithmetic in parts.values():
         arithmetic.observing = True
     with evaluating(fresh):
-        for batch in inputs.split(at_once(chip_count(fresh), inputs.device)):
+        for batch in given.split(at_once(chip_count(fresh), given.device)):
             fresh(batch)
     for name, arithmetic in parts.items():
         if arithmetic.seen is None:

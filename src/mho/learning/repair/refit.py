@@ -6,11 +6,12 @@ import math
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float64, Shaped
+from jaxtyping import Float64
 from torch import Tensor, nn
 
 from mho.errors import invalid
-from mho.learning.evaluate import evaluating
+from mho.learning.batches import Inputs, pairs_of, whole_of
+from mho.learning.evaluate import Net, evaluating
 from mho.learning.layers.chips import at_once, chip_count
 from mho.learning.layers.replace import plain_type, swap
 from mho.learning.repair.chip_linear import ChipLinear
@@ -20,14 +21,14 @@ _FLAT = 1e-8
 
 
 def refit(
-    net: nn.Module,
-    inputs: Shaped[Tensor, "batch ..."],
-    targets: Tensor,
+    net: Net,
+    inputs: Inputs,
+    targets: Tensor | None = None,
     *,
     pull: float = 1e-2,
     steps: int = 300,
-) -> None:
-    """Re-train the digital `nn.Linear` that ends a network, for each chip on its own.
+) -> Net:
+    """Re-train the digital `nn.Linear` that ends a network, for each chip on its own, in place.
 
     With W (bias included) the weights of one chip and W0 the present ones it minimizes
 
@@ -40,11 +41,15 @@ def refit(
 
     Args:
         net: a network, converted or not, that ends in a digital `nn.Linear`.
-        inputs: inputs (batch, ...); a few hundred suffice.
+        inputs: one batch (batch, ...), or several, see `mho.learning.batches.Inputs`; a few hundred
+            inputs suffice. Without `targets`, batches (inputs, targets).
         targets: labels (batch,), int64; or class probabilities (batch, classes).
         pull: of the present weights, at least 0; in units of the weights the layer holds, whatever
             the size of its inputs. A small batch needs more of it.
         steps: of L-BFGS, at most.
+
+    Returns:
+        The network.
 
     Raises:
         ValueError: no such layer; targets of another shape or kind, out of range, not finite or not
@@ -55,12 +60,15 @@ def refit(
         raise invalid("refit.pull", pull, "at least 0 and finite")
     if steps < 1:
         raise invalid("refit.steps", steps, "at least 1")
-    if inputs.shape[0] == 0:
+    if targets is None:
+        inputs, targets = pairs_of(inputs, "refit.inputs")
+    batch = whole_of(inputs, "refit.inputs")
+    if batch.shape[0] == 0:
         raise invalid("refit.inputs", "an empty batch", "at least one input")
-    _check_finite("inputs", inputs)
-    wanted = _probabilities(targets, inputs.shape[0], head.out_features)
+    _check_finite("inputs", batch)
+    wanted = _probabilities(targets, batch.shape[0], head.out_features)
     chips = chip_count(net)
-    x = _features(net, head, inputs, chips)
+    x = _features(net, head, batch, chips)
     own = _own(head, chips)
     start = own.weight.detach().double()
     if own.bias is not None:
@@ -73,6 +81,7 @@ def refit(
         if own.bias is not None:
             own.bias.copy_(fitted[..., -1])
     swap(net, head, own)
+    return net
 
 
 def _fit(

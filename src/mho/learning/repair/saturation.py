@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float64, Int64, Shaped
+from jaxtyping import Float64, Int64
 from torch import Tensor, nn
 
-from mho.errors import invalid
 from mho.hardware.converters import Converter, Tally
+from mho.learning.batches import Inputs, batches_of
 from mho.learning.evaluate import evaluating
 from mho.learning.layers.layer import memristive_layers
 
@@ -50,7 +49,7 @@ class LayerSaturation:
 @torch.no_grad()
 def saturation(
     net: nn.Module,
-    inputs: Shaped[Tensor, "batch ..."] | Iterable[tuple[Shaped[Tensor, "_ ..."], Tensor]],
+    inputs: Inputs,
 ) -> dict[str, LayerSaturation]:
     """Count the conversions that saturate in each layer, on each chip.
 
@@ -59,7 +58,7 @@ def saturation(
 
     Args:
         net: a converted network, calibrated if its converters have bits and no fixed range.
-        inputs: one batch (batch, ...), or a loader of batches (inputs, labels).
+        inputs: one batch (batch, ...), or several; see `mho.learning.batches.Inputs`.
 
     Returns:
         Counts by layer name.
@@ -70,14 +69,11 @@ def saturation(
     """
     layers = memristive_layers(net)
     converters = [c for layer in layers.values() for c in (layer.dac, layer.adc)]
-    batches = [inputs] if isinstance(inputs, Tensor) else (x for x, _ in inputs)
-    seen = False
     with evaluating(net):
         for converter in converters:
             converter.tally = Tally(converter.chips)
         try:
-            for x in batches:
-                seen = True
+            for x in batches_of(inputs, "saturation.inputs"):
                 net(x)
             counted = {
                 name: LayerSaturation(dac=_counted(layer.dac), adc=_counted(layer.adc))
@@ -86,8 +82,6 @@ def saturation(
         finally:
             for converter in converters:
                 converter.tally = None
-    if not seen:
-        raise invalid("inputs", "no batch", "a batch, or a loader with at least one")
     return counted
 
 

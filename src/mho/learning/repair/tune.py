@@ -7,12 +7,12 @@ from functools import partial
 from typing import Literal
 
 import torch
-from jaxtyping import Shaped
 from torch import Tensor, nn
 
 from mho.errors import invalid
 from mho.hardware import Hardware
-from mho.learning.evaluate import evaluating
+from mho.learning.batches import Inputs, whole_of
+from mho.learning.evaluate import Net, evaluating
 from mho.learning.layers.chips import at_once
 from mho.learning.layers.layer import ArrayLayer, memristive_layers
 
@@ -22,14 +22,14 @@ Method = Literal["least-squares", "moments"]
 
 @torch.no_grad()
 def tune(
-    net: nn.Module,
-    batch: Shaped[Tensor, "batch ..."],
+    net: Net,
+    inputs: Inputs,
     per: Per = "column",
     trained_on: Hardware | None = None,
     method: Method = "least-squares",
     reference: nn.Module | None = None,
-) -> None:
-    """Fit read-out gain and offset of each chip on a batch of inputs.
+) -> Net:
+    """Fit read-out gain and offset of each chip, in place, on some inputs.
 
     Layer after layer, `a y + b` is fitted to what the layer would give for the same input with the
     weight that its levels stand for. Labels are not used. After Lammie et al.
@@ -41,7 +41,7 @@ def tune(
 
     Args:
         net: a converted network, calibrated if its converters have bits.
-        batch: inputs (batch, ...).
+        inputs: one batch (batch, ...), or several; see `mho.learning.batches.Inputs`.
         per: one gain and offset a layer and chip, or one a column and chip.
         trained_on: the chips whose spread `Variation` drew in training, if it did: the fit then
             aims at their mean response, to which the network has adapted.
@@ -51,6 +51,9 @@ def tune(
             drift (Joshi et al., 10.1038/s41467-020-16108-9) where a network was trained in place,
             so that what its levels stand for is not what it learnt to use.
 
+    Returns:
+        The network.
+
     Raises:
         ValueError: unknown `per` or `method`, or a reference of other layers or chips.
     """
@@ -59,6 +62,7 @@ def tune(
     if method not in ("least-squares", "moments"):
         raise invalid("tune.method", method, "'least-squares' or 'moments'")
 
+    batch = whole_of(inputs, "tune.inputs")
     before = None if reference is None else _paired(net, reference)
     untune(net)
     with evaluating(net):
@@ -72,11 +76,12 @@ def tune(
             for x in batch.split(at_once(layer.chips, batch.device)):
                 _run_to(net, x, layer, uses, moments.add)
             _set(layer, *moments.fit(per, method))
+    return net
 
 
 @torch.no_grad()
-def correct(net: nn.Module, trained_on: Hardware | None = None) -> None:
-    """Set one read-out gain a layer from the known spread alone: no chip is measured.
+def correct(net: Net, trained_on: Hardware | None = None) -> Net:
+    """Set one read-out gain a layer, in place, from the known spread alone: no chip is measured.
 
     Spread in R raises the mean conductance, `E[1 / R] > 1 / E[R]`. The gain is the least-squares
     factor from the mean weight of the chips, `Store.expected`, to the wanted one; the offset is 0.
@@ -85,6 +90,9 @@ def correct(net: nn.Module, trained_on: Hardware | None = None) -> None:
     Args:
         net: a converted network.
         trained_on: as in `tune`: the wanted weight is then the mean one of those chips.
+
+    Returns:
+        The network.
     """
     for layer in memristive_layers(net).values():
         wanted = layer.target if trained_on is None else layer.store.expected(trained_on)
@@ -92,14 +100,16 @@ def correct(net: nn.Module, trained_on: Hardware | None = None) -> None:
         energy = mean.square().sum()
         gain = torch.where(energy > 0, (wanted * mean).sum() / energy.clamp(min=1e-30), 1.0)
         _set(layer, gain, torch.zeros_like(gain))
+    return net
 
 
-def untune(net: nn.Module) -> None:
-    """Back to gain 1 and offset 0."""
+def untune(net: Net) -> Net:
+    """Back to gain 1 and offset 0, in place; returns the network."""
     for layer in memristive_layers(net).values():
         layer.gain.fill_(1.0)
         layer.offset.zero_()
         layer.tuned = False
+    return net
 
 
 def _set(layer: ArrayLayer, gain: Tensor, offset: Tensor) -> None:

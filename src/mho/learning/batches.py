@@ -1,0 +1,68 @@
+"""What a function of a network takes for its inputs: a tensor, a loader, or any iterable."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from mho.errors import invalid
+
+Inputs = Tensor | Iterable[Any]
+"""One batch (batch, ...); or batches, each a tensor or a pair whose first item is one: a data
+loader, a list, `x.split(64)`, a generator."""
+
+_ALLOWED = "a tensor (batch, ...), or batches of them: a loader, a list, a generator"
+
+
+def batches_of(inputs: Inputs, what: str) -> Iterator[Tensor]:
+    """The batches (batch, ...) one after another, without their labels.
+
+    Args:
+        what: name of the argument, for errors.
+
+    Raises:
+        ValueError: there is no batch, or something else than a tensor among them.
+    """
+    none = True
+    for item in [inputs] if isinstance(inputs, Tensor) else _iterated(inputs, what):
+        x = item[0] if isinstance(item, tuple | list) and len(item) else item
+        if not isinstance(x, Tensor):
+            raise invalid(what, f"batches of {type(x).__name__}", _ALLOWED)
+        none = False
+        yield x
+    if none:
+        raise invalid(what, "no batch", "at least one batch of inputs")
+
+
+def whole_of(inputs: Inputs, what: str) -> Tensor:
+    """All batches as one (batch, ...); errors as in `batches_of`."""
+    parts = [*batches_of(inputs, what)]
+    return parts[0] if len(parts) == 1 else torch.cat(parts)
+
+
+def pairs_of(inputs: Inputs, what: str) -> tuple[Tensor, Tensor]:
+    """Inputs and targets of batches (inputs, targets), each as one tensor.
+
+    Raises:
+        ValueError: there is no batch, or one that is no such pair.
+    """
+    parts: list[tuple[Tensor, Tensor]] = []
+    for item in [inputs] if isinstance(inputs, Tensor) else _iterated(inputs, what):
+        pair = tuple(item) if isinstance(item, tuple | list) else (item,)
+        if len(pair) != 2 or not all(isinstance(part, Tensor) for part in pair):
+            raise invalid(what, f"a batch of {len(pair)}", "batches (inputs, targets)")
+        parts.append(pair)
+    if not parts:
+        raise invalid(what, "no batch", "at least one batch (inputs, targets)")
+    x, y = zip(*parts, strict=True)
+    return torch.cat(x), torch.cat(y)
+
+
+def _iterated(inputs: Any, what: str) -> Iterator[Any]:
+    try:
+        return iter(inputs)
+    except TypeError:
+        raise invalid(what, type(inputs).__name__, _ALLOWED) from None
