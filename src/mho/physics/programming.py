@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from typing import Annotated, ClassVar, NamedTuple
 
 import torch
-from jaxtyping import Float, Int32, Shaped
+from jaxtyping import Bool, Float, Int32, Shaped
 from torch import Tensor
 
 from mho.config import Config, Range
@@ -83,6 +83,12 @@ class Programming(Config, ABC):
             worn: (...) pulses over endurance.
         """
 
+    def missed(
+        self, cell: Cell, level: Shaped[Tensor, "*#n"], g: Float[Tensor, "*n"]
+    ) -> Bool[Tensor, "*n"]:
+        """Whether a cell at g (...) [S] is known to be off its `level` (...)."""
+        return torch.zeros_like(g, dtype=torch.bool)
+
     @abstractmethod
     def stuck(self, cell: Cell, level: Shaped[Tensor, "*n"], done: Programmed) -> Programmed:
         """`done` (...) on cells that stay at `done.conductance`, whatever is spent on them.
@@ -118,11 +124,6 @@ class OpenLoop(Programming):
     @property
     def verifies(self) -> bool:
         """No read follows a pulse."""
-        return False
-
-    @property
-    def read_first(self) -> bool:
-        """No read goes before."""
         return False
 
     def mean(self, cell: Cell, level: Shaped[Tensor, "*n"]) -> Float[Tensor, "*n"]:
@@ -225,12 +226,14 @@ class Verify(Programming):
         assert isinstance(cell, PulsedCell)
         return self._approach(cell, level, traits, noise, present)
 
+    def missed(
+        self, cell: Cell, level: Shaped[Tensor, "*#n"], g: Float[Tensor, "*n"]
+    ) -> Bool[Tensor, "*n"]:
+        """Beyond tolerance."""
+        return (g - cell.nominal(level)).abs() > self.tolerance * cell.step
+
     def within(
-        self,
-        cell: Cell,
-        level: Shaped[Tensor, "*#n"],
-        done: Programmed,
-        worn: Float[Tensor, "*n"],
+        self, cell: Cell, level: Shaped[Tensor, "*#n"], done: Programmed, worn: Float[Tensor, "*n"]
     ) -> Programmed:
         """Cut at the edge; a target beyond tolerance of the edge takes all attempts."""
         low, high = cell.reach(worn)
