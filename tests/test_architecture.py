@@ -93,7 +93,7 @@ def test_cells_laws_and_programming_answer_for_themselves() -> None:
     families = set().union(*(below(base) for base in ANSWER_THEMSELVES))
     families -= {base.__name__ for base in ANSWER_THEMSELVES}
     assert {LandingCell.__name__, PulsedCell.__name__, "TwoState", "Sinh", "Verify"} <= families
-    assert told_apart(SOURCE / "physics" / "programming.py") >= {"LandingCell", "PulsedCell"}
+    assert told_apart(SOURCE / "physics" / "verify.py") >= {"LandingCell", "PulsedCell"}
     for file in SOURCE.rglob("*.py"):
         name = file.relative_to(SOURCE).as_posix()
         if not name.startswith("physics/") and name not in REWRITTEN:

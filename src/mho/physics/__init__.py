@@ -9,14 +9,16 @@ from mho.physics.fluctuation import Flicker, Telegraph
 from mho.physics.imperfection import Imperfection
 from mho.physics.multi_level import MultiLevel
 from mho.physics.noise import GeneratorNoise, Noise
+from mho.physics.open_loop import OpenLoop
 from mho.physics.preset import Preset
-from mho.physics.programming import OpenLoop, Present, Programmed, Programming, Verify
+from mho.physics.programming import Present, Programmed, Programming
 from mho.physics.pulse_response import PulseResponse
 from mho.physics.pulse_table import PulseTable
 from mho.physics.pulsed_cell import PulsedCell, pulsed
 from mho.physics.retention import LogTime, PowerLaw, Retention
 from mho.physics.spread import Spread
 from mho.physics.two_state import Resistance, TwoState
+from mho.physics.verify import Verify
 
 __all__ = [
     "Cell",
