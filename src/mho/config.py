@@ -283,6 +283,8 @@ def _described(hint: Any) -> str:
         return str(get_args(hint)[1])
     if get_origin(hint) is Literal:
         return " or ".join(map(repr, get_args(hint)))
+    if isinstance(hint, type) and issubclass(hint, Config):
+        return " or ".join(record.__name__ for record in families(hint))
     return getattr(hint, "__name__", str(hint))
 
 
