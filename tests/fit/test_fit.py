@@ -19,8 +19,8 @@ from measurements import (
 )
 from mho.errors import InvalidInput
 from mho.fit import fit, parse
-from mho.fit.components import between
 from mho.fit.pulses.table_walk import TableWalk
+from mho.fit.random_effects import between
 from mho.physics import (
     LogTime,
     Ohmic,
