@@ -35,8 +35,6 @@ ALLOWED: dict[str, set[str]] = {
 
 ANSWER_THEMSELVES = (Cell, Conduction, Programming, Retention)
 """Families of these are asked, never told apart outside physics."""
-REWRITTEN = {"hardware/event.py"}
-"""Still told apart there, until writes are one file."""
 
 
 def parts_imported(file: Path) -> set[str]:
@@ -96,5 +94,5 @@ def test_cells_laws_and_programming_answer_for_themselves() -> None:
     assert told_apart(SOURCE / "physics" / "verify.py") >= {"LandingCell", "PulsedCell"}
     for file in SOURCE.rglob("*.py"):
         name = file.relative_to(SOURCE).as_posix()
-        if not name.startswith("physics/") and name not in REWRITTEN:
+        if not name.startswith("physics/"):
             assert not told_apart(file) & families, f"{name} tells families apart"

@@ -8,7 +8,7 @@ from scipy import stats
 from mho import LogTime, Ohmic, Preset, PulseResponse, Sinh, Telegraph, Transistor, card, devices
 from mho.card.cell import MOST_LEVELS, shown_levels
 from mho.physics import Flicker, MultiLevel, PowerLaw
-from mho.report.card import Panel
+from mho.results.card import Panel
 
 FULL = Preset(
     device=PulseResponse(

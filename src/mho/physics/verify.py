@@ -89,20 +89,13 @@ class Verify(Programming):
         nominal = cell.nominal(level).to(g).expand(g.shape)
         edge = nominal.clamp(low, high)
         hopeless = (nominal - edge).abs() > self.tolerance * cell.step
-        pulses, reads = self.on_stuck(cell, level.expand(g.shape), edge)
-        return Programmed(
-            torch.where(hopeless, edge, g),
-            torch.where(hopeless, pulses, done.pulses),
-            torch.where(hopeless, reads, done.reads),
-        )
+        stuck = self.stuck(cell, level.expand(g.shape), done._replace(conductance=edge))
+        pairs = zip(stuck, done._replace(conductance=g), strict=True)
+        return Programmed(*(torch.where(hopeless, there, free) for there, free in pairs))
 
     def stuck(self, cell: Cell, level: Shaped[Tensor, "*n"], done: Programmed) -> Programmed:
         """All attempts, unless the first read finds them where they should be."""
         g = done.conductance
-        return Programmed(g, *self.on_stuck(cell, level, g))
-
-    def on_stuck(self, cell: Cell, level: Tensor, g: Tensor) -> tuple[Tensor, Tensor]:
-        """Pulses and reads (n,) spent on cells that stay at g (n,) [S], whatever is tried."""
         near = ~self.missed(cell, level, g)
         if isinstance(cell, LandingCell):
             least, each = 1 - int(self.read_first), 1
@@ -111,7 +104,7 @@ class Verify(Programming):
             least, each = 0, cell.pulses_to(cell.nominal(level), g).abs().clamp(min=1)
         pulses = torch.where(near, least, self.max_pulses * each)
         reads = torch.where(near, 1, self.max_pulses + int(self.read_first))
-        return pulses.to(torch.int32), reads.to(torch.int32)
+        return Programmed(g, pulses.to(torch.int32), reads.to(torch.int32))
 
     def _kept(
         self, cell: LandingCell, level: Shaped[Tensor, "*#n"], present: Present, done: Programmed
