@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import torch
@@ -160,3 +161,13 @@ STATES = TwoState(
     r_on=Resistance(mean=7e3, device=Spread(cov=0.1), cycle=Spread(cov=0.05)),
     r_off=Resistance(mean=150e3, device=Spread(cov=0.4), cycle=Spread(cov=0.2)),
 )
+NOISY = PULSED.replace(pulses=40, read_noise=0.01)
+SWEEP = {"conductances": (2e-5, 2e-4), "points": 30, "relative": 0.01}
+
+
+def changed(text: str, line: int, old: str, new: str) -> str:
+    """The text with one line (from 1) changed by a pattern."""
+    lines = text.splitlines()
+    lines[line - 1], times = re.subn(old, new, lines[line - 1])
+    assert times == 1
+    return "\n".join(lines)

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 import mho
+from mho.config import Config
+from mho.physics import Cell, Conduction, LandingCell, Programming, PulsedCell, Retention
 
 SOURCE = Path(mho.__file__).parent
 ORDER = ("physics", "circuits", "hardware", "learning", "fit", "instruments", "card")
@@ -30,6 +32,9 @@ ALLOWED: dict[str, set[str]] = {
     "card": {"physics", "results"},
 }
 """What a part may import besides itself, config and errors; parts not named stand at the top."""
+
+ANSWER_THEMSELVES = (Cell, Conduction, Programming, Retention)
+"""Families of these are asked, never told apart outside physics."""
 
 
 def parts_imported(file: Path) -> set[str]:
@@ -59,3 +64,35 @@ def test_a_part_imports_only_to_its_left(part: str) -> None:
 def test_imports_are_seen() -> None:
     assert parts_imported(SOURCE / "hardware" / "programming.py") >= {"hardware", "physics"}
     assert "physics" in parts_imported(SOURCE / "physics" / "__init__.py")
+
+
+def below(record: type[Config]) -> set[str]:
+    """Names of all classes of mho that are derived from a record."""
+    own = {record.__name__} if record.__module__.startswith("mho.") else set()
+    return own.union(*map(below, record.__subclasses__()))
+
+
+def told_apart(file: Path) -> set[str]:
+    """Classes that a file asks an object's type for: isinstance, issubclass, type() is, match."""
+    found = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("isinstance", "issubclass"):
+            found |= {ast.unparse(each).split(".")[-1] for each in ast.walk(node.args[1])
+                      if isinstance(each, ast.Name | ast.Attribute)}  # fmt: skip
+        if isinstance(node, ast.MatchClass):
+            found.add(ast.unparse(node.cls).split(".")[-1])
+        if isinstance(node, ast.Compare) and ast.unparse(node.left).startswith("type("):
+            found |= {ast.unparse(each).split(".")[-1] for each in node.comparators}
+    return found
+
+
+def test_cells_laws_and_programming_answer_for_themselves() -> None:
+    """A family that is added needs no line outside of physics."""
+    families = set().union(*(below(base) for base in ANSWER_THEMSELVES))
+    families -= {base.__name__ for base in ANSWER_THEMSELVES}
+    assert {LandingCell.__name__, PulsedCell.__name__, "TwoState", "Sinh", "Verify"} <= families
+    assert told_apart(SOURCE / "physics" / "verify.py") >= {"LandingCell", "PulsedCell"}
+    for file in SOURCE.rglob("*.py"):
+        name = file.relative_to(SOURCE).as_posix()
+        if not name.startswith("physics/"):
+            assert not told_apart(file) & families, f"{name} tells families apart"

@@ -2,6 +2,7 @@
 
 import math
 import re
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Annotated, ClassVar
 
@@ -23,7 +24,7 @@ from mho import (
     devices,
     prices,
 )
-from mho.config import Config, Range, read_toml
+from mho.config import Config, Range, families, read_toml
 from mho.hardware import Prices
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
@@ -43,6 +44,32 @@ class Blue(Config):
     family: ClassVar[str] = "blue"
     depth: float = 2.0
     shade: int = 0
+
+
+class Animal(Config, ABC):
+    legs: int = 4
+
+    @abstractmethod
+    def call(self) -> str: ...
+
+
+class Bird(Animal):
+    family: ClassVar[str] = "bird"
+
+    def call(self) -> str:
+        return "chirp"
+
+
+class Fish(Animal):
+    family: ClassVar[str] = "fish"
+
+    def call(self) -> str:
+        return ""
+
+
+class Farm(Config):
+    animal: Animal
+    guest: Animal | None = None
 
 
 class Tree(Config):
@@ -287,6 +314,31 @@ def test_every_number_says_its_unit() -> None:
         for key, value, doc in record.settings():
             if re.match(r"-?\[?\s*[0-9]", value):
                 assert re.search(r"\[[^\]]+\]", doc), f"{key} = {value}: {doc}"
+
+
+# ------------------------------------------------------------------ families
+
+
+def test_a_field_of_an_abstract_record_takes_all_that_is_derived_from_it() -> None:
+    farm = Farm(animal=Bird(legs=2))
+    assert Farm.from_toml(farm.to_toml()) == farm
+    assert Farm.from_dict({"animal": {"family": "bird"}, "guest": {"family": "bird"}}).guest == (
+        Bird()
+    )
+    assert farm.merged({"animal": {"legs": 3}}).animal == Bird(legs=3)
+
+    assert families(Animal) == [Bird, Fish]
+    assert families(Bird) == [Bird]
+    assert Farm.from_dict({"animal": {"family": "fish", "legs": 0}}).animal == Fish(legs=0)
+
+
+def test_what_is_not_of_the_families_is_named() -> None:
+    with pytest.raises(ValueError, match=r"unknown family for Farm\.animal 'brid': did you mean"):
+        Farm.from_dict({"animal": {"family": "brid"}})
+    with pytest.raises(ValueError, match=r"Farm\.animal = Red.*: allowed is Bird"):
+        Farm(animal=Red())  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"Farm\.guest = 3: allowed is Bird or Fish or NoneType"):
+        Farm(animal=Bird(), guest=3)  # type: ignore[arg-type]
 
 
 # ------------------------------------------------------------------ files

@@ -5,6 +5,9 @@ A record states the allowed range of a number in its type, and the unit in the f
     class Read(Config):
         voltage: Annotated[float, Range(above=0.0, most=5.0)] = 0.2
         \"\"\"Read voltage [V].\"\"\"
+
+A field of one of several records has their union for a type, or their abstract base: then it takes
+whatever is derived from that, in mho or elsewhere. TOML tells them apart by `family`.
 """
 
 from __future__ import annotations
@@ -22,11 +25,13 @@ from functools import cache
 from itertools import pairwise
 from numbers import Integral, Real
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self, get_args, get_origin
+from typing import Any, ClassVar, Literal, Self, TypeVar, get_args, get_origin
 
 import tomli_w
 
 from mho.errors import invalid, unknown
+
+C = TypeVar("C", bound="Config")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,6 +144,13 @@ class Config:
         return type(self).from_dict(_merge(self.to_dict(), changes, type(self).__name__))
 
 
+def families(record: type[C]) -> list[type[C]]:
+    """The record itself; of an abstract one, the records that are derived from it."""
+    if not inspect.isabstract(record):
+        return [record]
+    return [leaf for below in record.__subclasses__() for leaf in families(below)]
+
+
 def read_toml(path: Path) -> dict[str, Any]:
     """Read a TOML file.
 
@@ -215,6 +227,8 @@ def _checked(name: str, value: Any, hint: Any) -> Any:
     if get_origin(hint) is tuple:
         return _checked_tuple(name, value, get_args(hint))
     if isinstance(hint, type) and issubclass(hint, Config):
+        if inspect.isabstract(hint):
+            return _checked_union(name, value, (hint,))
         if isinstance(value, Mapping):
             return hint.from_dict(value)
         if not isinstance(value, hint):
@@ -241,8 +255,9 @@ def _checked_plain(name: str, value: Any, hint: type) -> Any:
 def _checked_union(name: str, value: Any, options: tuple[Any, ...]) -> Any:
     if value is None and type(None) in options:
         return None
-    records = [o for o in options if isinstance(o, type) and issubclass(o, Config)]
-    others = [o for o in options if o is not type(None) and o not in records]
+    configs = [o for o in options if isinstance(o, type) and issubclass(o, Config)]
+    records = [record for config in configs for record in families(config)]
+    others = [o for o in options if o is not type(None) and o not in configs]
     if isinstance(value, Mapping) and records:
         by_family = {record.family: record for record in records}
         tag = value.get("family", "")
@@ -268,6 +283,8 @@ def _described(hint: Any) -> str:
         return str(get_args(hint)[1])
     if get_origin(hint) is Literal:
         return " or ".join(map(repr, get_args(hint)))
+    if isinstance(hint, type) and issubclass(hint, Config):
+        return " or ".join(record.__name__ for record in families(hint))
     return getattr(hint, "__name__", str(hint))
 
 

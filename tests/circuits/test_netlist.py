@@ -165,5 +165,5 @@ def test_bad_arrays_are_named(g: Tensor, v: Tensor, message: str) -> None:
 
 
 def test_a_law_without_a_model_is_named() -> None:
-    with pytest.raises(ValueError, match="conduction = 'Cubic': allowed is Ohmic, Sinh or"):
+    with pytest.raises(ValueError, match="conduction = 'Cubic': allowed is a law with a SPICE"):
         netlist(torch.ones(1, 1), torch.ones(1), conduction=Cubic())

@@ -2,13 +2,10 @@
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from mho import LogTime, Preset, PulseResponse, Sinh, card, devices, dynamics
+from mho import LogTime, Preset, PulseResponse, Sinh, devices, dynamics
 from mho.cli import main
-from mho.physics import MultiLevel
-from mho.results.card import Panel
 
 FULL = Preset(
     device=PulseResponse(
@@ -84,66 +81,3 @@ def test_the_lists_name_every_device_and_its_source(capsys: pytest.CaptureFixtur
     assert main(["list", "dynamics"]) == 0
     out = capsys.readouterr().out
     assert all(name in out and model.doi in out for name, model in dynamics.MODELS.items())
-
-
-def panels(of: card.Card) -> dict[str, Panel]:
-    return {name: getattr(of, name)
-            for name in ("levels", "response", "current", "retention", "noise")}  # fmt: skip
-
-
-@pytest.mark.parametrize("name", devices.PRESETS)
-def test_nothing_is_drawn_that_a_preset_does_not_give(name: str) -> None:
-    preset = devices.preset(name)
-    assert preset.device is not None
-    shown = panels(card.of_preset(name, preset))
-    given = {
-        "levels": True,
-        "response": preset.device.remembers,
-        "current": preset.conduction is not None,
-        "retention": preset.retention is not None,
-        "noise": bool(preset.flicker or preset.telegraph or preset.device.read_noise),
-    }
-    assert {k: bool(panel.curves) for k, panel in shown.items()} == given
-    for panel in shown.values():
-        assert panel.curves or "not given" in panel.missing
-        for curve in panel.curves:
-            assert curve.x.shape == curve.y.shape
-            assert np.isfinite(curve.y).all()
-
-
-def test_a_card_shows_what_the_cell_does() -> None:
-    cell = FULL.device
-    assert isinstance(cell, PulseResponse)
-    shown = panels(card.of_preset("mine", FULL))
-    peaks = [curve.x[curve.y.argmax()] for curve in shown["levels"].curves]
-    np.testing.assert_allclose(peaks, np.linspace(10e-6, 90e-6, 9), atol=0.6 * cell.step)
-    sets, resets = shown["response"].curves
-    assert len(sets.x) == 21
-    assert resets.x[0] == sets.x[-1]
-    assert len(resets.x) == 11
-    assert sets.y[0] == pytest.approx(cell.g_min)
-    assert sets.low is not None
-    assert sets.high is not None
-    assert (sets.low <= sets.y + 1e-9).all()
-    assert sets.y[10] == pytest.approx(10e-6 + 80e-6 / (1 + np.exp(-1)), rel=0.02)
-    high, _, low = shown["retention"].curves
-    decades = np.log(high.x[-1] / high.x[0])
-    assert high.y[-1] - high.y[0] == pytest.approx(-5e-7 * decades, rel=0.02)
-    assert low.y[-1] >= 0
-    trace = shown["noise"].curves[0].y
-    assert trace.std() == pytest.approx(0.01 * 80e-6, rel=0.15)
-    spike = MultiLevel(g_min=1e-6, g_max=2e-6, levels=2)
-    for k, curve in enumerate(panels(card.of_preset("x", Preset(device=spike)))["levels"].curves):
-        assert curve.x.tolist() == [spike.window[k]] * 2
-
-
-def test_the_card_of_a_model_has_a_pinched_loop_and_switches() -> None:
-    name = "stanford-pku"
-    shown = card.of_model(name, dynamics.get(name))
-    loop = shown.current.curves[0]
-    assert (loop.x * loop.y >= 0).all()
-    assert abs(np.trapezoid(loop.y, loop.x)) > 0
-    sets, resets = shown.response.curves
-    assert sets.y[-1] > 1.3 * sets.y[0]
-    assert resets.y[-1] < 0.8 * resets.y[0]
-    assert dict(shown.numbers)["DOI"] == dynamics.get(name).doi

@@ -21,7 +21,7 @@ from mho.hardware import Crossbar, Tiling, mapping
 from mho.hardware.crossbar import WORN
 from mho.hardware.programming import program_all
 from mho.physics import (
-    Device,
+    Cell,
     GeneratorNoise,
     LandingCell,
     MultiLevel,
@@ -56,7 +56,7 @@ def two_state(shape: Distribution, device: float, cycle: float) -> TwoState:
     )
 
 
-CELLS: dict[str, Device] = {
+CELLS: dict[str, Cell] = {
     **DEVICES,
     "normal": two_state("normal", 0.1, 0.15),
     "normal at its limits": two_state("normal", 0.0, 0.4),
@@ -131,16 +131,16 @@ def noise(seed: int, *shape: int) -> GeneratorNoise:
     return GeneratorNoise(shape, torch.Generator().manual_seed(seed), torch.float64)
 
 
-def levels(cell: Device) -> Tensor:
+def levels(cell: Cell) -> Tensor:
     return torch.arange(cell.states, dtype=torch.float64)
 
 
-def extremes(cell: Device) -> Tensor:
+def extremes(cell: Cell) -> Tensor:
     """The lowest, a middle and the highest level."""
     return torch.tensor([0, cell.states // 2, cell.states - 1], dtype=torch.float64).unique()
 
 
-def cycles(cell: Device) -> bool:
+def cycles(cell: Cell) -> bool:
     """Whether two programming events differ."""
     if isinstance(cell, TwoState):
         return cell.r_on.cycle.cov > 0
@@ -151,14 +151,14 @@ def cycles(cell: Device) -> bool:
     return any(cell.sigma)
 
 
-def varies(cell: Device) -> bool:
+def varies(cell: Cell) -> bool:
     """Whether two devices differ."""
     if isinstance(cell, TwoState):
         return cell.r_on.device.cov > 0
     return cell.device_spread > 0
 
 
-def without_spread(cell: Device) -> Device:
+def without_spread(cell: Cell) -> Cell:
     if isinstance(cell, TwoState):
         on, off = (Resistance(mean=state.mean) for state in (cell.r_on, cell.r_off))
         return cell.replace(r_on=on, r_off=off)
@@ -175,7 +175,7 @@ def without_spread(cell: Device) -> Device:
     return cell.replace(sigma=(0.0,), device_spread=0.0)
 
 
-def attempt(cell: Device, z: Tensor, level: Tensor, traits: Traits, corrected: bool) -> Tensor:
+def attempt(cell: Cell, z: Tensor, level: Tensor, traits: Traits, corrected: bool) -> Tensor:
     """One programming attempt on fresh cells."""
     if isinstance(cell, LandingCell):
         return cell.draw(z, level, traits, corrected=corrected)
@@ -184,7 +184,7 @@ def attempt(cell: Device, z: Tensor, level: Tensor, traits: Traits, corrected: b
     return cell.respond(z, fresh, burst, traits)
 
 
-def resolution(cell: Device) -> float:
+def resolution(cell: Cell) -> float:
     """How far from its nominal conductance a level may end for want of a finer pulse [S]."""
     if isinstance(cell, LandingCell):
         return 0.0
@@ -207,7 +207,7 @@ def inside(cell: PulsedCell, n: int) -> Tensor:
 
 @either_way
 @every_cell
-def test_an_attempt_increases_with_the_score(cell: Device, corrected: bool) -> None:
+def test_an_attempt_increases_with_the_score(cell: Cell, corrected: bool) -> None:
     level = levels(cell).unsqueeze(1)
     traits = cell.traits(noise(1, cell.states, 1))
     z = torch.linspace(-4.5, 4.5, 61, dtype=torch.float64)
@@ -249,7 +249,7 @@ def test_out_of_reach_scores_infinite(cell: LandingCell, corrected: bool) -> Non
 
 
 @every_cell
-def test_without_spread_a_level_is_its_nominal_conductance(cell: Device) -> None:
+def test_without_spread_a_level_is_its_nominal_conductance(cell: Cell) -> None:
     ideal, level = without_spread(cell), levels(cell)
     traits = ideal.traits(noise(4, cell.states))
     assert traits == {}
@@ -277,7 +277,7 @@ def test_mean_is_what_many_devices_average_to(cell: LandingCell) -> None:
 
 @either_way
 @every_cell
-def test_a_conductance_is_finite_and_not_negative(cell: Device, corrected: bool) -> None:
+def test_a_conductance_is_finite_and_not_negative(cell: Cell, corrected: bool) -> None:
     source = noise(7, 20_000, cell.states)
     traits = cell.traits(source)
     g = attempt(cell, 3 * source.normal(), levels(cell), traits, corrected)
@@ -286,7 +286,7 @@ def test_a_conductance_is_finite_and_not_negative(cell: Device, corrected: bool)
 
 
 @every_cell
-def test_traits_belong_to_the_device(cell: Device) -> None:
+def test_traits_belong_to_the_device(cell: Cell) -> None:
     traits = cell.traits(noise(8, 500, 1))
     z = torch.zeros(500, 1, dtype=torch.float64)
     one, two = (attempt(cell, z, levels(cell), traits, False) for _ in range(2))
@@ -300,7 +300,7 @@ def test_traits_belong_to_the_device(cell: Device) -> None:
 
 
 @every_cell
-def test_any_leading_dims_are_legal(cell: Device) -> None:
+def test_any_leading_dims_are_legal(cell: Cell) -> None:
     shape = (2, 3, 5)
     source = noise(9, *shape)
     traits, z = cell.traits(source), source.normal()
@@ -385,7 +385,7 @@ def test_verify_ends_where_the_attempts_end(cell: LandingCell, scheme: Verify) -
 
 @every_scheme
 @every_cell
-def test_verify_accepts_only_inside_the_tolerance(cell: Device, scheme: Verify) -> None:
+def test_verify_accepts_only_inside_the_tolerance(cell: Cell, scheme: Verify) -> None:
     source = noise(16, 5_000, cell.states)
     level = levels(cell)
     g, pulses, reads = scheme.program(cell, level, cell.traits(source), source)
@@ -400,7 +400,7 @@ def test_verify_accepts_only_inside_the_tolerance(cell: Device, scheme: Verify) 
 
 
 @every_cell
-def test_verify_costs_and_gains(cell: Device) -> None:
+def test_verify_costs_and_gains(cell: Cell) -> None:
     """A tighter tolerance never costs fewer attempts, and where it succeeds errors are smaller."""
     level = levels(cell)
 
@@ -419,7 +419,7 @@ def test_verify_costs_and_gains(cell: Device) -> None:
 
 
 @every_cell
-def test_the_same_seed_is_the_same_event(cell: Device) -> None:
+def test_the_same_seed_is_the_same_event(cell: Cell) -> None:
     level = levels(cell).expand(40, -1)
     traits = cell.traits(noise(18, 40, cell.states))
     held = Present(cell.nominal(level.flip(1)), level.flip(1))
@@ -435,7 +435,7 @@ def test_the_same_seed_is_the_same_event(cell: Device) -> None:
 
 
 @every_cell
-def test_a_landing_cell_forgets_what_it_held_and_only_such_a_cell(cell: Device) -> None:
+def test_a_landing_cell_forgets_what_it_held_and_only_such_a_cell(cell: Cell) -> None:
     level = levels(cell).expand(40, -1)
     traits = cell.traits(noise(21, 40, cell.states))
     fresh, held = (
@@ -525,7 +525,7 @@ def test_a_burst_errs_as_its_pulses_one_by_one(cell: PulsedCell) -> None:
 
 
 @every_cell
-def test_every_cell_works_on_chips_and_wears_by_its_pulses(cell: Device) -> None:
+def test_every_cell_works_on_chips_and_wears_by_its_pulses(cell: Cell) -> None:
     """Written again and again: wear only grows, until the cell keeps its value for good."""
     hardware = Hardware(device=cell.replace(endurance=2.0 * cell.burst), mapping="single")
     chips = Crossbar(Tiling(4, 3, (4, 4), mapping("single")), hardware, range(2), 1)
@@ -543,7 +543,52 @@ def test_every_cell_works_on_chips_and_wears_by_its_pulses(cell: Device) -> None
 
 
 @every_cell
-def test_every_cell_survives_toml(cell: Device) -> None:
+def test_every_cell_survives_toml(cell: Cell) -> None:
     assert type(cell).from_toml(cell.to_toml()) == cell
     hardware = Hardware(device=cell, mapping="single")
     assert Hardware.from_toml(hardware.to_toml()) == hardware
+
+
+@every_cell
+def test_a_cell_has_as_much_of_an_imperfection_as_it_is_given(cell: Cell) -> None:
+    for name, (value, what, unit) in cell.imperfections().items():
+        assert value >= 0
+        assert what
+        assert unit in ("%", "1", "ln")
+        if value > 0:
+            assert cell.with_imperfection(name, value).imperfections()[name].value == (
+                pytest.approx(value, rel=1e-12)
+            )
+        for wanted in (0.0, 0.03, 0.06):
+            for start in (cell, cell.ideal()):  # in its own proportions, and evenly
+                changed = start.with_imperfection(name, wanted).imperfections()
+                assert changed.pop(name).value == pytest.approx(wanted, rel=1e-9, abs=1e-12)
+                assert changed == {k: v for k, v in start.imperfections().items() if k != name}
+    with pytest.raises(ValueError, match=f"unknown imperfection of {cell.family} cells 'age'"):
+        cell.with_imperfection("age", 0.1)
+
+
+@every_cell
+def test_an_ideal_cell_does_as_told(cell: Cell) -> None:
+    """Within half of what one pulse does, where pulses of a size have to do."""
+    ideal = cell.ideal()
+    assert not any(each.value for each in ideal.imperfections().values())
+    assert ideal.window == cell.window
+    assert ideal.states == cell.states
+    level = levels(ideal)
+    source = noise(31, 50, len(level))
+    done = OpenLoop(assumes="curve").program(ideal, level, {}, source).conductance
+    apart = (done - ideal.nominal(level)).abs().max().item()
+    assert apart <= resolution(ideal) + 1e-6 * ideal.step
+
+
+@every_cell
+def test_a_data_sheet_has_a_number_for_each_place(cell: Cell) -> None:
+    names = []
+    for name, text, values in cell.datasheet():
+        names.append(name)
+        assert text.count("{}") == len(values)
+        assert all(math.isfinite(each.value) for each in values)
+    assert len(set(names)) == len(names)
+    assert names[:3] == ["window", "levels", "spread"]
+    assert names[-2:] == ["stuck cells", "endurance"]

@@ -76,3 +76,17 @@ def test_cell_and_channel_carry_the_same_current(v: float, ohm: float) -> None:
     channel = law.beta * (law.overdrive * x - x.square() / 2)
     channel = torch.where(x > law.overdrive, law.beta * law.overdrive**2 / 2, channel)
     torch.testing.assert_close(channel, i, rtol=1e-6, atol=1e-16)
+
+
+@laws
+def test_a_law_says_where_it_is_told_apart_and_what_it_is(law: Conduction) -> None:
+    g, v = torch.tensor(1e-4, dtype=torch.float64), at(law.telling_voltage)
+    assert law.telling_voltage > 0
+    if law != Ohmic():
+        assert abs(law.current(v, g).item() / (g * v).item() - 1) > 0.04
+    name, text, values = law.datasheet()
+    assert name == "I-V"
+    assert text.count("{}") == len(values)
+    cell = law.spice("0_1", "u", "w", 1e-4)
+    assert cell
+    assert all("0_1" in line and len(line.split()) >= 4 for line in cell)

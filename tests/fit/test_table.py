@@ -1,12 +1,10 @@
 """Messy files: read for what they say, or refused with the line."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from mho.errors import InvalidInput
-from mho.fit import parse, read, recognise
+from mho.fit import parse, recognise
 
 PLAIN = "pulse,polarity,G [uS]\n0,SET,10\n1,SET,12.5\n2,SET,\n1,RESET,11\n"
 
@@ -42,36 +40,11 @@ def test_a_messy_file_says_the_same(text: str) -> None:
     assert [text.splitlines()[n - 1].split(",")[0][0] for n in table.lines] == list("0121")
 
 
-@pytest.mark.parametrize(
-    ("heading", "quantity", "value"),
-    [
-        ("R [kOhm]", "resistance", 2e3),
-        ("R (MΩ)", "resistance", 2e6),
-        ("R_ohm", "resistance", 2.0),
-        ("I_read/µA", "current", 2e-6),
-        ("Current (nA)", "current", 2e-9),
-        ("g [mS]", "conductance", 2e-3),
-        ("G [umho]", "conductance", 2e-6),
-    ],
-)
-def test_units(heading: str, quantity: str, value: float) -> None:
-    table = parse(f"time [h];{heading}\n1;2\n", "x.csv")
-    assert table.numbers[quantity][0] == pytest.approx(value)
-    assert table.numbers["time"][0] == 3600
-
-
 def test_columns_of_one_quantity_are_devices_or_cycles() -> None:
     table = parse("pulse,polarity,G1 [uS],G2 [uS]\n1,+,10,20\n2,+,11,21\n", "x.csv")
     assert table.words["device"].tolist() == ["1", "1", "2", "2"]
     np.testing.assert_allclose(table.numbers["conductance"], [10e-6, 11e-6, 20e-6, 21e-6])
     assert table.lines.tolist() == [2, 3, 2, 3]
-
-
-def test_utf16_and_latin1(tmp_path: Path) -> None:
-    path = tmp_path / "x.csv"
-    for encoding in ("utf-16", "latin-1", "utf-8-sig"):
-        path.write_bytes("time [s],G [µS]\n1,10\n".encode(encoding))
-        assert read(path).numbers["conductance"][0] == pytest.approx(10e-6)
 
 
 @pytest.mark.parametrize(
@@ -94,38 +67,20 @@ def test_what_cannot_be_read_is_refused_with_its_line(text: str, said: str) -> N
     assert "\n" not in str(refusal.value)
 
 
-@pytest.mark.parametrize(
-    ("headings", "kind"),
-    [
-        ("pulse,polarity,G [uS]", "pulses"),
-        ("pulse,V_pulse [V],time [s],I [uA]", "pulses"),
-        ("target [uS],read [uS]", "levels"),
-        ("R_target [kOhm],R_read [kOhm]", "levels"),
-        ("time [s],V [V],I [uA]", "retention"),
-        ("time [s],G [uS],cell", "retention"),
-        ("state,R [kOhm]", "states"),
-    ],
-)
-def test_a_table_is_recognised(headings: str, kind: str) -> None:
-    table = parse(f"{headings}\n{','.join('1' for _ in headings.split(','))}\n", "x")
-    assert recognise(table) == kind
+def test_rows_are_grouped_by_what_their_words_say() -> None:
+    table = parse("device,cycle,G [uS]\nb,1,1\na,1,2\nb,2,3\nb,1,4\n", "x")
+    assert table.labels("device").tolist() == [0, 1, 0, 0]
+    assert table.labels("device", "cycle").tolist() == [0, 1, 2, 0]
+    assert table.labels("state").tolist() == [0, 0, 0, 0]
+    some = table.kept(np.array([1, 3]))
+    assert some.numbers["conductance"] == pytest.approx([2e-6, 4e-6])
+    assert some.where(1) == "x, line 5"
+    assert len(some) == 2
+    assert "device" in some
+    assert some.columns == ["conductance", "device", "cycle"]
 
 
-def test_a_voltage_that_varies_is_a_sweep() -> None:
-    rows = "".join(f"{k},{k / 10},{k}\n" for k in range(8))
-    assert recognise(parse(f"time [s],V [V],I [uA]\n{rows}", "x")) == "iv"
-
-
-@pytest.mark.parametrize(
-    ("headings", "kind", "missing"),
-    [
-        ("pulse,G [uS]", None, "polarity or v_pulse"),
-        ("target [uS],pulse", None, "conductance or resistance or current"),
-        ("time [s],G [uS]", "iv", "voltage"),
-        ("G [uS],device", None, "also a column of"),
-    ],
-)
-def test_what_is_missing_is_said(headings: str, kind: str | None, missing: str) -> None:
-    table = parse(f"{headings}\n{','.join('1' for _ in headings.split(','))}\n", "x.csv")
-    with pytest.raises(InvalidInput, match=missing):
-        recognise(table, kind)
+def test_the_last_digit_is_the_finest_of_a_column() -> None:
+    table = parse("time [s],G [uS]\n1,10\n2,10.25\n3,1.1e1\n", "x")
+    assert table.resolution["conductance"] == pytest.approx(0.01e-6)
+    assert table.resolution["time"] == 1.0

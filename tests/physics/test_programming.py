@@ -54,3 +54,9 @@ def test_verify_asks_a_stuck_pulsed_cell_for_the_same_burst_again_and_again() ->
     found = Verify(max_pulses=6).stuck(PULSES, level, Programmed(stays, zero, zero))
     assert found.pulses.tolist() == [6 * 20, 6 * 20]  # half of the window each
     assert found.reads.tolist() == [6, 6]
+
+
+def test_who_verifies_knows_what_was_missed() -> None:
+    g, level = torch.tensor([10e-6, 14e-6, 16e-6]), torch.zeros(3)
+    assert Verify(tolerance=0.5).missed(LEVELS, level, g).tolist() == [False, False, True]
+    assert not OpenLoop().missed(LEVELS, level, g).any()

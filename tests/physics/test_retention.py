@@ -46,3 +46,30 @@ def test_the_formulas() -> None:
 def test_a_conductance_stays_above_zero() -> None:
     assert LogTime().at(at(1e9), at(1e-6), at(-1e-6)).item() == 0.0
     assert PowerLaw().at(at(1e9), at(1e-6), at(0.9)).item() > 0.0
+
+
+def test_drift_is_the_root_mean_square_change() -> None:
+    source = GeneratorNoise((40_000,), torch.Generator().manual_seed(2), torch.float64)
+    span, seconds, g = 80e-6, 1e5, torch.full((40_000,), 50e-6, dtype=torch.float64)
+    for law, unit in ((LAWS["log time"].times(0.3), span), (LAWS["power law"].times(0.05), 50e-6)):
+        change = (law.at(at(seconds), g, law.rates(source)) - g) / unit
+        assert law.drift(seconds, span) == pytest.approx(
+            change.square().mean().sqrt().item(), rel=0.02
+        )
+        assert law.drift(law.t0, span) == 0
+
+
+@laws
+def test_a_law_is_made_stronger_and_carried_to_other_cells(law: PowerLaw | LogTime) -> None:
+    assert law.times(3.0).drift(1e4, 1e-4) == pytest.approx(3 * law.drift(1e4, 1e-4))
+    assert law.times(0.0).drift(1e4, 1e-4) == 0
+    wider = law.for_conductances(5.0)  # the same share of a window five times as wide
+    assert wider.drift(1e4, 5e-4) == pytest.approx(law.drift(1e4, 1e-4))
+    assert wider.t0 == law.t0
+
+
+@laws
+def test_a_law_of_retention_has_a_line(law: PowerLaw | LogTime) -> None:
+    name, text, values = law.datasheet()
+    assert name == "retention"
+    assert text.count("{}") == len(values)

@@ -10,16 +10,7 @@ from scipy.stats import gaussian_kde
 from torch import Tensor
 
 from mho.card.numbers import known, numbers
-from mho.physics import (
-    Cell,
-    GeneratorNoise,
-    LandingCell,
-    OpenLoop,
-    Preset,
-    PulsedCell,
-    Sinh,
-    Transistor,
-)
+from mho.physics import Cell, GeneratorNoise, OpenLoop, Preset, pulsed
 from mho.results.card import Card, Curve, Panel
 from mho.results.units import quantity
 
@@ -74,13 +65,12 @@ def _levels(cell: Cell | None) -> Panel:
     level = shown_levels(cell, MOST_LEVELS)
     noise = source(DEVICES, len(level))
     scheme = OpenLoop(assumes="curve")
-    assert isinstance(cell, LandingCell | PulsedCell)
     g = scheme.program(cell, level, cell.traits(noise), noise).conductance.expand(noise.shape)
     low, high = cell.window
     log = low > 0 and high > 30 * low and bool((g > 0.1 * low).all())
     curves = [_density(column, cell.nominal(k).item(), high - low, log)
               for k, column in zip(level, g.unbind(1), strict=True)]  # fmt: skip
-    how = "one pulse" if isinstance(cell, LandingCell) else "one blind burst"
+    how = "one blind burst" if cell.remembers else "one pulse"
     shown = f"{len(level)} of {cell.states} levels" if len(level) < cell.states else "all levels"
     return Panel(
         title, "G [S]", "density, each to its peak", curves, "log" if log else "linear",
@@ -98,12 +88,13 @@ def _density(g: Tensor, nominal: float, span: float, log: bool) -> Curve:
     return Curve(np.exp(at) if log else at, density / density.max())
 
 
-def _response(cell: Cell | None) -> Panel:
+def _response(given: Cell | None) -> Panel:
     """Mean and band of devices that are SET across the window and RESET from where they stand."""
     title = "Pulse response"
-    if cell is None:
+    if given is None:
         return Panel(title)
-    if not isinstance(cell, PulsedCell):
+    cell = pulsed(given)
+    if cell is None:
         missing = "not given: each attempt is one pulse that lands at its level afresh"
         return Panel(title, missing=missing)
     each = max(1, math.ceil(cell.burst / MOST_READS))
@@ -131,11 +122,7 @@ def _current(preset: Preset) -> Panel:
     law, title = preset.conduction, "I-V"
     if law is None:
         return Panel(title)
-    top = 0.3
-    if isinstance(law, Sinh):
-        top = 3 * law.v0
-    elif isinstance(law, Transistor):
-        top = 1.5 * law.overdrive
+    top = law.telling_voltage
     low, high = (1e-5, 1e-4) if preset.device is None else preset.device.window
     v = torch.linspace(-top, top, 121, dtype=torch.float64)
     curves = []

@@ -10,10 +10,7 @@ from torch import Tensor
 
 from mho.circuits.wiring import Wires
 from mho.errors import invalid
-from mho.physics import Conduction, Ohmic, Sinh, Transistor
-
-THRESHOLD = 0.5
-"""Threshold of the selector transistors [V]; only what the gate has above it counts."""
+from mho.physics import Conduction, Ohmic
 
 OPEN = 1e-300
 """Conductance up to which a cell is open [S]: its resistance is hardly a number any more."""
@@ -77,7 +74,7 @@ def netlist(
     wires, conduction = wires or Wires(), conduction or Ohmic()
     _check(g, v)
     low = min(0.0, v.min().item()) - 1.0
-    lines, prints = list(_shared(conduction, low)), []
+    lines, prints = conduction.spice_shared(low), []
     for k, (cells, volts) in enumerate(zip(*_tiles(g, v), strict=True)):
         tile = f"_t{k}" if g.dim() == 3 else ""
         lines += _array(cells, volts, wires, conduction, tile)
@@ -92,14 +89,6 @@ def netlist(
         wires=wires,
     )
     return head + "\n".join(lines) + "\n" + _TAIL.format(prints="\n".join(prints))
-
-
-def _shared(conduction: Conduction, low: float) -> Iterator[str]:
-    """What all cells of a law have in common; `low`: below all voltages [V]."""
-    if isinstance(conduction, Transistor):
-        beta = conduction.beta
-        yield f".model selector NMOS(LEVEL=1 VTO={THRESHOLD} KP={beta!r} LAMBDA=0 GAMMA=0 IS=1e-30)"
-        yield f"Vsub sub 0 {low!r}"
 
 
 def _array(
@@ -141,7 +130,7 @@ def _array(
     for i, row in enumerate(g):
         for j, cell in enumerate(row):
             if cell > OPEN:
-                yield from _cell(f"{i}_{j}{tile}", word[i][j], bit[i][j], cell, conduction)
+                yield from conduction.spice(f"{i}_{j}{tile}", word[i][j], bit[i][j], cell)
     yield f"* outputs{tile}"
     for j, end in enumerate(ends):
         yield from _wire(f"Re{j}{tile}", end, f"out{j}{tile}", wires.sense)
@@ -157,21 +146,6 @@ def _wire(name: str, a: str, b: str, r: float) -> Iterator[str]:
     """A piece of wire, unless it is none."""
     if r > 0:
         yield f"{name} {a} {b} {r!r}"
-
-
-def _cell(name: str, u: str, w: str, g: float, conduction: Conduction) -> Iterator[str]:
-    """A cell from word line u to bit line w."""
-    match conduction:
-        case Ohmic():
-            yield f"Rg{name} {u} {w} {1 / g!r}"
-        case Sinh(v0=v0):
-            yield f"Bg{name} {u} {w} I={g * v0!r}*sinh(V({u},{w})/{v0!r})"
-        case Transistor(overdrive=overdrive):
-            yield f"Rg{name} {u} x{name} {1 / g!r}"
-            yield f"Mg{name} x{name} g{name} {w} sub selector W=1u L=1u"
-            yield f"Vg{name} g{name} {w} {THRESHOLD + overdrive!r}"
-        case _:
-            raise invalid("conduction", type(conduction).__name__, "Ohmic, Sinh or Transistor")
 
 
 def _tiles(g: Tensor, v: Tensor) -> tuple[list[list[list[float]]], list[list[float]]]:

@@ -98,15 +98,16 @@ def _settings(name: str) -> Table:
 
 
 def _devices() -> Table:
-    from mho.card.numbers import endurance, known, spread, window
+    from mho.card.numbers import known, numbers
     from mho.physics.devices import PRESETS
 
     table = _table("name", "window", "levels", "spread", "endurance", "known besides", "DOI")
     for name, preset in PRESETS.items():
         cell = preset.device
         assert cell is not None
-        numbers = (window(cell), str(cell.states), spread(cell), endurance(cell))
-        table.add_row(name, *map(Text, numbers), ", ".join(known(preset)) or "-", Text(cell.doi))
+        told = dict(numbers(preset))
+        cells = (told["window"], str(cell.states), told.get("spread", "-"), told["endurance"])
+        table.add_row(name, *map(Text, cells), ", ".join(known(preset)) or "-", Text(cell.doi))
     return table
 
 

@@ -82,9 +82,10 @@ class Netlist:
 
     def _law(self) -> Conduction:
         """Law of conduction with the parameters given."""
-        from mho.physics import Ohmic, Sinh, Transistor
+        from mho.config import families
+        from mho.physics import Conduction
 
-        laws = {law.family: law for law in (Ohmic, Sinh, Transistor)}
+        laws = {law.family: law for law in families(Conduction)}
         if self.law not in laws:
             raise unknown("law", self.law, laws)
         law = laws[self.law]

@@ -103,7 +103,7 @@ class Run:
 
 def _on_device(name: str, config: Any, path: Path) -> Any:
     """The configuration with the cell of a preset, and what that says of time and noise."""
-    from mho import Hardware, MultiLevel
+    from mho import Hardware
     from mho.physics import Preset
 
     preset = Preset.read(path)
@@ -125,7 +125,7 @@ def _on_device(name: str, config: Any, path: Path) -> Any:
     if levels is not None and (most - 1) % (levels - 1):
         _tell(f"weights have {most} levels, all that these cells offer, not {levels}")
         levels = None
-    if name == "siamese" and config.studies and not isinstance(device, MultiLevel):
+    if name == "siamese" and config.studies and device.landing is None:
         _tell(f"studies {', '.join(config.studies)} left out: they vary a multi-level cell")
         changes["studies"] = ()
     try:

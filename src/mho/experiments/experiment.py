@@ -87,22 +87,14 @@ def in_parts(inputs: Tensor, most: int) -> tuple[Tensor, ...]:
 
 
 def imperfect(hardware: mho.Hardware, what: str, value: float) -> mho.Hardware:
-    """The same multi-level chips with one imperfection changed.
+    """The same chips with one of their cells' imperfections taken anew, as even as can be.
 
     Args:
-        what: "write spread", "device spread" or "read noise", as a share of the window, or "stuck
-            cells", as a share of the cells.
+        what: name of the imperfection, see `Cell.imperfections`.
+        value: how much of it.
     """
-    device = hardware.device
-    assert isinstance(device, mho.MultiLevel)
-    low, high = device.window
-    changes = {
-        "write spread": {"sigma": (value * (high - low),)},
-        "device spread": {"device_spread": value},
-        "read noise": {"read_noise": value},
-        "stuck cells": {"stuck_off": value / 2, "stuck_on": value / 2},
-    }
-    return hardware.replace(device=device.replace(**changes[what]))
+    without = hardware.device.with_imperfection(what, 0.0)
+    return hardware.replace(device=without.with_imperfection(what, value))
 
 
 class Lap:

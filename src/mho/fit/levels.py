@@ -8,7 +8,6 @@ import numpy as np
 from scipy.special import log_ndtr
 
 from mho.errors import invalid
-from mho.fit.components import between
 from mho.fit.electrical import conductance
 from mho.fit.maximum import Maximum, maximise
 from mho.fit.outcome import (
@@ -23,6 +22,7 @@ from mho.fit.outcome import (
     on_line,
     on_log,
 )
+from mho.fit.random_effects import between
 from mho.fit.table import Table
 from mho.physics import MultiLevel
 

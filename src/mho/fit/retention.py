@@ -9,7 +9,6 @@ import numpy as np
 from scipy import stats
 
 from mho.errors import invalid
-from mho.fit.components import between, deviation
 from mho.fit.electrical import conductance
 from mho.fit.outcome import (
     CONFIDENCE,
@@ -23,6 +22,7 @@ from mho.fit.outcome import (
     judge,
     on_line,
 )
+from mho.fit.random_effects import between, deviation
 from mho.fit.table import Table
 from mho.physics import LogTime, PowerLaw
 

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from mho.errors import invalid
-from mho.fit.heading import UNITS, Heading, check_unit, read_heading, unit_of, with_unit
-
-Rows = list[tuple[int, list[str]]]
+from mho.fit.heading import Heading, check_unit, read_heading, unit_of, with_unit
+from mho.fit.text import Rows, rows_of, separator_of, text_of
 
 GAPS = frozenset({"", "-", "--", "nan", "na", "n/a", "none", "null", "ol", "overflow", "inf",
                   "+inf", "-inf", "#n/a", "?", "9.91e37", "9.91e+37"})  # fmt: skip
@@ -89,13 +86,12 @@ def read(path: Path) -> Table:
     Raises:
         ValueError: it cannot be read as a table; one line that names the line of the file.
     """
-    return parse(_text(path), str(path))
+    return parse(text_of(path), str(path))
 
 
 def parse(text: str, path: str) -> Table:
     """`read` of a text; `path` is for errors."""
-    separator = _separator(text)
-    rows = list(_rows(text, separator))
+    rows = list(rows_of(text, separator_of(text)))
     at, headings = _header(rows, path)
     header, titles = rows[at]
     rows = rows[at + 1 :]
@@ -124,53 +120,6 @@ def parse(text: str, path: str) -> Table:
     if unused:
         table.remarks.append(f"columns that mean nothing here: {', '.join(unused)}")
     return table
-
-
-def _text(path: Path) -> str:
-    """Text of a file in UTF-8, UTF-16 with its mark, or else Latin-1."""
-    try:
-        raw = path.read_bytes()
-    except OSError as error:
-        raise invalid("source", str(path), f"a readable file ({error.strerror})") from error
-    if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return raw.decode("utf-16", errors="replace")
-    if b"\x00" in raw:
-        raise invalid("source", str(path), "a text file of columns, as .csv")
-    try:
-        return raw.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return raw.decode("latin-1")
-
-
-def _separator(text: str) -> str:
-    """The separator of which most lines have the same number."""
-    lines = [line for line in text.splitlines() if line.strip() and not _comment(line)][:200]
-    best, score = " ", 0
-    for separator in (";", "\t", ","):
-        counts = [line.count(separator) for line in lines]
-        usual = max(set(counts), key=counts.count, default=0)
-        agree = counts.count(usual) if usual else 0
-        if agree > score and (separator != "," or best == " " or agree > 1.5 * score):
-            best, score = separator, agree
-    return best
-
-
-def _comment(line: str) -> bool:
-    return line.lstrip().startswith(("#", "%", "//"))
-
-
-def _rows(text: str, separator: str) -> Iterator[tuple[int, list[str]]]:
-    """Line number and cells of each line that is neither blank nor a comment."""
-    for number, line in enumerate(text.splitlines(), 1):
-        if _comment(line) or not line.strip():
-            continue
-        if separator == " ":
-            cells = line.split()
-        else:
-            cells = next(csv.reader(io.StringIO(line), delimiter=separator), [])
-        cells = [cell.strip() for cell in cells]
-        if any(cells):
-            yield number, cells
 
 
 def _header(rows: Rows, path: str) -> tuple[int, dict[int, Heading]]:
@@ -277,6 +226,3 @@ def _numbers(
             raise invalid(where, texts[bad[0]], "a resistance above 0")
         values = 1 / values
     return values, digit
-
-
-__all__ = ["UNITS", "Table", "parse", "read"]

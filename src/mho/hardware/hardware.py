@@ -10,13 +10,12 @@ from mho.errors import invalid
 from mho.hardware.mapping import Mapping, MappingName, mapping
 from mho.hardware.placement import Placement
 from mho.physics import (
-    Device,
+    Cell,
     Disturb,
     Flicker,
-    LogTime,
-    OpenLoop,
-    PowerLaw,
     Preset,
+    Programming,
+    Retention,
     Telegraph,
     Verify,
 )
@@ -31,9 +30,9 @@ _MOST_MAGNITUDES = 1 << 16
 class Hardware(Config):
     """Cells, arrays and converters: everything that is the same on all chips of a kind."""
 
-    device: Device
+    device: Cell
     """The cell; see `mho.devices.get`."""
-    retention: PowerLaw | LogTime | None = None
+    retention: Retention | None = None
     """How cells relax as `mho.age` lets time pass; None: they do not."""
     flicker: Flicker | None = None
     """1/f noise of the cells, frozen but when `mho.age` lets time pass; None: none."""
@@ -63,7 +62,7 @@ class Hardware(Config):
     predistortion: Annotated[int, Range(least=0, most=1000)] = 0
     """Rounds in which the levels that a network is mapped to are corrected for the wires [1]; of
     use where cells have more levels than weights. 0: not at all."""
-    programming: OpenLoop | Verify = Verify()
+    programming: Programming = Verify()
     """How cells are written."""
     weight_levels: Annotated[int, Range(least=2)] | None = None
     """Values that a weight can take [1]; None: as many as the mapping offers."""

@@ -15,7 +15,7 @@ from mho.hardware.crossbar import HEALTHY
 from mho.hardware.instrument import Chip, InstrumentRefused, Outcome, Report, empty_outcome
 from mho.hardware.programming import spend
 from mho.hardware.streams import ChipNoise, key
-from mho.physics.pulsed_cell import PulsedCell
+from mho.physics import pulsed
 
 
 class SimulatedInstrument:
@@ -71,8 +71,7 @@ class SimulatedInstrument:
         if not hardware.programming.verifies:
             landed.fill_(torch.nan)
             return Outcome(landed, pulses, reads, torch.zeros(len(flat), dtype=torch.bool))
-        apart = (landed - hardware.device.nominal(level)).abs()
-        far = apart > hardware.programming.tolerance * hardware.device.step  # type: ignore[union-attr]
+        far = hardware.programming.missed(hardware.device, level, landed)
         return Outcome(landed, pulses, reads, far)
 
     def pulse(self, cells: Int32[Tensor, "n 3"], counts: Int32[Tensor, " n"]) -> None:
@@ -82,9 +81,10 @@ class SimulatedInstrument:
             InstrumentRefused: pulses do not move such cells step by step.
             ValueError: a cell is not on the chip.
         """
-        crossbar, cell = self.crossbar, self.crossbar.hardware.device
-        if not isinstance(cell, PulsedCell):
-            raise InstrumentRefused(f"pulse: {cell.family} cells land afresh at every attempt")
+        crossbar, family = self.crossbar, self.crossbar.hardware.device.family
+        cell = pulsed(self.crossbar.hardware.device)
+        if cell is None:
+            raise InstrumentRefused(f"pulse: {family} cells land afresh at every attempt")
         flat = self._chip.flat(cells)
         if len(flat) == 0:
             return

@@ -3,27 +3,31 @@
 from mho.physics import dynamics
 from mho.physics.cell import Cell, LandingCell, Traits
 from mho.physics.conduction import Conduction, Ohmic, Sinh, Transistor
-from mho.physics.device import Device
+from mho.physics.datasheet import Entry, Quantity
 from mho.physics.disturb import Disturb
 from mho.physics.fluctuation import Flicker, Telegraph
+from mho.physics.imperfection import Imperfection
 from mho.physics.multi_level import MultiLevel
 from mho.physics.noise import GeneratorNoise, Noise
+from mho.physics.open_loop import OpenLoop
 from mho.physics.preset import Preset
-from mho.physics.programming import OpenLoop, Present, Programmed, Programming, Verify
+from mho.physics.programming import Present, Programmed, Programming
 from mho.physics.pulse_response import PulseResponse
 from mho.physics.pulse_table import PulseTable
-from mho.physics.pulsed_cell import PulsedCell
+from mho.physics.pulsed_cell import PulsedCell, pulsed
 from mho.physics.retention import LogTime, PowerLaw, Retention
 from mho.physics.spread import Spread
 from mho.physics.two_state import Resistance, TwoState
+from mho.physics.verify import Verify
 
 __all__ = [
     "Cell",
     "Conduction",
-    "Device",
     "Disturb",
+    "Entry",
     "Flicker",
     "GeneratorNoise",
+    "Imperfection",
     "LandingCell",
     "LogTime",
     "MultiLevel",
@@ -38,6 +42,7 @@ __all__ = [
     "PulseResponse",
     "PulseTable",
     "PulsedCell",
+    "Quantity",
     "Resistance",
     "Retention",
     "Sinh",
@@ -48,4 +53,5 @@ __all__ = [
     "TwoState",
     "Verify",
     "dynamics",
+    "pulsed",
 ]

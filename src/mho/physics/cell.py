@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Annotated, ClassVar, NamedTuple
+from typing import Annotated, ClassVar, NamedTuple, Self
 
 import numpy as np
 from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from mho.config import Config, Range
-from mho.errors import invalid
+from mho.errors import invalid, unknown
+from mho.physics.datasheet import Entry, Quantity
+from mho.physics.imperfection import Imperfection
 from mho.physics.noise import Noise
 
 Traits = dict[str, Float[Tensor, "*#n"]]
@@ -120,6 +122,58 @@ class Cell(Config, ABC):
     @abstractmethod
     def mean(self, level: Shaped[Tensor, "*n"]) -> Float[Tensor, "*n"]:
         """Expected conductance over devices and cycles [S], open loop, defects left aside."""
+
+    def imperfections(self) -> dict[str, Imperfection]:
+        """What makes the cell differ from an ideal one and can be changed, by name; families add
+        their own."""
+        stuck = self.stuck_off + self.stuck_on
+        return {
+            "read noise": Imperfection(self.read_noise, "of each read of a cell"),
+            "stuck cells": Imperfection(stuck, "at the ends of the window"),
+        }
+
+    def with_imperfection(self, name: str, value: float) -> Self:
+        """The same cell with so much of one of its `imperfections`; 0: without it.
+
+        Where one has several numbers they keep their proportions; from 0 they grow evenly.
+
+        Raises:
+            ValueError: the family has none of that name, or cannot have so much of it.
+        """
+        if name == "read noise":
+            return self.replace(read_noise=value)
+        if name == "stuck cells":
+            both = self.stuck_off + self.stuck_on
+            share = self.stuck_off / both if both else 0.5
+            return self.replace(stuck_off=share * value, stuck_on=(1 - share) * value)
+        raise unknown(f"imperfection of {self.family} cells", name, self.imperfections())
+
+    def ideal(self) -> Self:
+        """The same cell without any of its `imperfections`."""
+        cell = self
+        for name in self.imperfections():
+            cell = cell.with_imperfection(name, 0.0)
+        return cell
+
+    def datasheet(self) -> list[Entry]:
+        """What is known of the cell, in numbers."""
+        low, high = self.window
+        window = Entry("window", "{} to {}", (Quantity(low, "S"), Quantity(high, "S")))
+        if low > 0:
+            ratio = Quantity(high / low, "1")
+            window = Entry("window", "{} to {}, ratio {}", (*window.values, ratio))
+        levels = Entry("levels", f"{self.states}, {{}} apart", (Quantity(self.step, "S"),))
+        stuck = {"{} off": self.stuck_off, "{} on": self.stuck_on}
+        shares = {text: Quantity(share, "%") for text, share in stuck.items() if share > 0}
+        defects = Entry("stuck cells", ", ".join(shares), tuple(shares.values()))
+        wear = Entry("endurance")
+        if self.endurance is not None:
+            wear = Entry("endurance", "{} pulses", (Quantity(self.endurance, "1"),))
+        return [window, levels, *self.family_datasheet(), defects, wear]
+
+    def family_datasheet(self) -> list[Entry]:
+        """What only this family has; the first entry is its "spread", if it says that."""
+        return []
 
 
 class LandingCell(Cell):

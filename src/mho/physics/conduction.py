@@ -10,6 +10,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from mho.config import Config, Range
+from mho.errors import invalid
+from mho.physics.datasheet import Entry, Quantity
+
+THRESHOLD = 0.5
+"""Threshold of selector transistors in SPICE [V]; only what the gate has above it counts."""
 
 
 class Conduction(Config, ABC):
@@ -27,6 +32,28 @@ class Conduction(Config, ABC):
     def slope(self, v: Float[Tensor, "*#n"], g: Float[Tensor, "*#n"]) -> Float[Tensor, "*#n"]:
         """Differential conductance di/dv [S] at voltage v [V], 0 or more."""
 
+    @property
+    def telling_voltage(self) -> float:
+        """Voltage up to which a curve shows what is particular to the law [V]."""
+        return 0.3
+
+    def datasheet(self) -> Entry:
+        """The law in its numbers."""
+        return Entry("I-V", self.family)
+
+    def spice_shared(self, low: float) -> list[str]:
+        """Lines of a SPICE deck that all its cells share; `low`: below all voltages there [V]."""
+        return []
+
+    def spice(self, name: str, u: str, w: str, g: float) -> list[str]:
+        """Elements of a cell of conductance g [S] in a SPICE deck, named by `name`, from node u of
+        its word line to node w of its bit line.
+
+        Raises:
+            ValueError: the law has no SPICE model.
+        """
+        raise invalid("conduction", self.family or type(self).__name__, "a law with a SPICE model")
+
 
 class Ohmic(Conduction):
     """i = g v."""
@@ -40,6 +67,10 @@ class Ohmic(Conduction):
     def slope(self, v: Float[Tensor, "*#n"], g: Float[Tensor, "*#n"]) -> Float[Tensor, "*#n"]:
         """g."""
         return g.expand(torch.broadcast_shapes(g.shape, v.shape))
+
+    def spice(self, name: str, u: str, w: str, g: float) -> list[str]:
+        """A resistor."""
+        return [f"Rg{name} {u} {w} {1 / g!r}"]
 
 
 class Sinh(Conduction):
@@ -57,6 +88,19 @@ class Sinh(Conduction):
     def slope(self, v: Float[Tensor, "*#n"], g: Float[Tensor, "*#n"]) -> Float[Tensor, "*#n"]:
         """g cosh(v / v0)."""
         return g * torch.cosh(v / self.v0)
+
+    @property
+    def telling_voltage(self) -> float:
+        """3 v0."""
+        return 3 * self.v0
+
+    def datasheet(self) -> Entry:
+        """v0."""
+        return Entry("I-V", "sinh, v0 = {}", (Quantity(self.v0, "V"),))
+
+    def spice(self, name: str, u: str, w: str, g: float) -> list[str]:
+        """A source of that current."""
+        return [f"Bg{name} {u} {w} I={g * self.v0!r}*sinh(V({u},{w})/{self.v0!r})"]
 
 
 class Transistor(Conduction):
@@ -88,6 +132,32 @@ class Transistor(Conduction):
         saturated, x = self._channel(v, g)
         channel = self.beta * (self.overdrive - x)
         return torch.where(saturated, 0.0, g * channel / (g + channel))
+
+    @property
+    def telling_voltage(self) -> float:
+        """1.5 times the overdrive: beyond saturation of a good cell."""
+        return 1.5 * self.overdrive
+
+    def datasheet(self) -> Entry:
+        """beta and overdrive."""
+        values = (Quantity(self.beta, "A"), Quantity(self.overdrive, "V"))
+        return Entry("I-V", "1T1R, beta = {}/V^2, overdrive {}", values)
+
+    def spice_shared(self, low: float) -> list[str]:
+        """The model of the transistors, and their substrate below all voltages."""
+        return [
+            f".model selector NMOS(LEVEL=1 VTO={THRESHOLD} KP={self.beta!r} LAMBDA=0 GAMMA=0 "
+            "IS=1e-30)",
+            f"Vsub sub 0 {low!r}",
+        ]
+
+    def spice(self, name: str, u: str, w: str, g: float) -> list[str]:
+        """A resistor, a level-1 NMOS, and its gate's voltage above the bit line."""
+        return [
+            f"Rg{name} {u} x{name} {1 / g!r}",
+            f"Mg{name} x{name} g{name} {w} sub selector W=1u L=1u",
+            f"Vg{name} g{name} {w} {THRESHOLD + self.overdrive!r}",
+        ]
 
     def _channel(self, v: Tensor, g: Tensor) -> tuple[Tensor, Tensor]:
         """Whether it saturates, and where not, the voltage across it."""

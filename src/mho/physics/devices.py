@@ -6,7 +6,7 @@ import math
 from pathlib import Path
 
 from mho.errors import unknown
-from mho.physics.device import Device
+from mho.physics.cell import Cell
 from mho.physics.fluctuation import Flicker, Telegraph
 from mho.physics.multi_level import MultiLevel
 from mho.physics.preset import Preset
@@ -87,7 +87,7 @@ def _stellar() -> PulseTable:
     )
 
 
-_CELLS: dict[str, Device] = {
+_CELLS: dict[str, Cell] = {
     "hfo2-1t1r": MultiLevel(
         g_min=50e-6,
         g_max=225e-6,
@@ -221,11 +221,11 @@ PRESETS: dict[str, Preset] = {
 }
 """Cells with what is known of them over time."""
 
-DEVICES: dict[str, Device] = dict(_CELLS)
+DEVICES: dict[str, Cell] = dict(_CELLS)
 """The cells alone."""
 
 
-def get(name: str) -> Device:
+def get(name: str) -> Cell:
     """The cell of a name.
 
     Raises:

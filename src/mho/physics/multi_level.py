@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Self
 
 import numpy as np
 import torch
@@ -13,6 +13,8 @@ from torch import Tensor
 from mho.config import Range
 from mho.errors import invalid
 from mho.physics.cell import Landing, LandingCell, Traits
+from mho.physics.datasheet import Entry, Quantity
+from mho.physics.imperfection import Imperfection
 from mho.physics.noise import Noise
 
 MAX_LEVELS = 4096
@@ -108,6 +110,39 @@ class MultiLevel(LandingCell):
         s = self.spread(g).square().add(offset**2).sqrt().clamp_(min=1e-9 * self.step)
         density = torch.exp(-0.5 * (g / s) ** 2) / math.sqrt(2 * math.pi)
         return g * torch.special.ndtr(g / s) + s * density
+
+    def imperfections(self) -> dict[str, Imperfection]:
+        """Spreads are shares of the window, that of an attempt the mean over levels."""
+        return {
+            "write spread": Imperfection(self._mean_spread(), "from one write to the next"),
+            "device spread": Imperfection(self.device_spread, "from device to device"),
+            **super().imperfections(),
+        }
+
+    def with_imperfection(self, name: str, value: float) -> Self:
+        """A spread of attempts keeps its course over the conductance."""
+        if name == "device spread":
+            return self.replace(device_spread=value)
+        if name == "write spread":
+            own = self._mean_spread()
+            if value == 0 or own == 0:
+                return self.replace(sigma=(value * (self.g_max - self.g_min),))
+            return self.replace(sigma=tuple(value / own * c for c in self.sigma))
+        return super().with_imperfection(name, value)
+
+    def family_datasheet(self) -> list[Entry]:
+        """Spread of an attempt at either end, and between devices."""
+        ends = sorted(self.spread(torch.tensor(end)).item() for end in self.window)
+        text, values = "{} to {} a pulse", [Quantity(end, "S") for end in ends]
+        if self.device_spread > 0:
+            text += "; devices {} of the window"
+            values.append(Quantity(self.device_spread, "%"))
+        return [Entry("spread", text, tuple(values))]
+
+    def _mean_spread(self) -> float:
+        """Of an attempt, over all levels, as a share of the window [1]."""
+        levels = self.nominal(torch.arange(self.levels, dtype=torch.float64))
+        return self.spread(levels).mean().item() / (self.g_max - self.g_min)
 
     def _centre(self, level: Tensor, traits: Traits, corrected: bool) -> Tensor:
         g = self.nominal(level)

@@ -7,11 +7,11 @@ from typing import Any
 
 from mho.config import Config, read_toml
 from mho.errors import invalid
-from mho.physics.conduction import Ohmic, Sinh, Transistor
-from mho.physics.device import Device
+from mho.physics.cell import Cell
+from mho.physics.conduction import Conduction
 from mho.physics.disturb import Disturb
 from mho.physics.fluctuation import Flicker, Telegraph
-from mho.physics.retention import LogTime, PowerLaw
+from mho.physics.retention import Retention
 
 
 class Preset(Config):
@@ -20,11 +20,11 @@ class Preset(Config):
     As TOML each is a table of the field's name: [device], [conduction], [retention] and so on.
     """
 
-    device: Device | None = None
+    device: Cell | None = None
     """The cell: how it is programmed."""
-    conduction: Ohmic | Sinh | Transistor | None = None
+    conduction: Conduction | None = None
     """How its current follows the voltage."""
-    retention: PowerLaw | LogTime | None = None
+    retention: Retention | None = None
     """How it relaxes."""
     flicker: Flicker | None = None
     """Its 1/f noise."""

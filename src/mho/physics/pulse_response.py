@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+import math
+from typing import Annotated, ClassVar, Self
 
 import torch
 from jaxtyping import Float, Int32
@@ -11,6 +12,8 @@ from torch import Tensor
 from mho.config import Range
 from mho.errors import invalid
 from mho.physics.cell import Traits
+from mho.physics.datasheet import Entry, Quantity
+from mho.physics.imperfection import Imperfection
 from mho.physics.noise import Noise
 from mho.physics.pulsed_cell import PulsedCell, Response
 from mho.physics.spread import Spread
@@ -141,6 +144,38 @@ class PulseResponse(PulsedCell):
             start, stop = (torch.log1p(u * torch.expm1(-nu)) / -nu for u in (start, stop))
         n = (crossing * (stop - start)).round().to(torch.int32)
         return torch.where(up, n, -n)
+
+    def pulse_spread(self) -> Entry:
+        """In mean SET steps."""
+        return Entry("spread", "{} mean steps a pulse", (Quantity(self.cycle_spread, "1"),))
+
+    def imperfections(self) -> dict[str, Imperfection]:
+        """The spread of a write is that of a pulse, in mean SET steps."""
+        bend, uneven = sum(self.nonlinearity) / 2, abs(math.log(self.reset_ratio))
+        return {
+            "write spread": Imperfection(self.cycle_spread, "from one write to the next"),
+            **super().imperfections(),
+            "non-linearity": Imperfection(bend, "of steps along the window", "1"),
+            "asymmetry": Imperfection(uneven, "of RESET and SET steps", "ln"),
+        }
+
+    def with_imperfection(self, name: str, value: float) -> Self:
+        """Non-linearities keep their proportion, an asymmetry its direction."""
+        if name == "write spread":
+            return self.replace(cycle_spread=value)
+        if name == "non-linearity":
+            mean = sum(self.nonlinearity) / 2
+            pair = tuple(value * nu / mean if mean else value for nu in self.nonlinearity)
+            return self.replace(nonlinearity=pair)
+        if name == "asymmetry":
+            sign = 1.0 if self.reset_ratio > 1 else -1.0
+            return self.replace(reset_ratio=math.exp(sign * value))
+        return super().with_imperfection(name, value)
+
+    def family_datasheet(self) -> list[Entry]:
+        """And the non-linearities."""
+        bends = tuple(Quantity(nu, "1") for nu in self.nonlinearity)
+        return [*super().family_datasheet(), Entry("non-linearity", "SET {}, RESET {}", bends)]
 
     @property
     def _curvature(self) -> tuple[float, float]:

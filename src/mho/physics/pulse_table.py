@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Self
 
 import torch
 from jaxtyping import Float, Int32
@@ -12,6 +12,8 @@ from torch import Tensor
 from mho.config import Range
 from mho.errors import invalid
 from mho.physics.cell import Traits
+from mho.physics.datasheet import Entry, Quantity
+from mho.physics.imperfection import Imperfection
 from mho.physics.pulsed_cell import PulsedCell, Response
 from mho.physics.trajectory import Trajectory, trajectory
 
@@ -122,6 +124,35 @@ class PulseTable(PulsedCell):
             on, off = self.crossing
             rising, falling = ((target - g) / (high - low) * n for n in (on, off))
         return torch.where(target >= g, rising, falling).round().to(torch.int32)
+
+    def pulse_spread(self) -> Entry:
+        """The largest in the tables."""
+        most = max(*self.set_spread, *self.reset_spread)
+        return Entry("spread", "up to {} a pulse", (Quantity(most, "S"),))
+
+    def imperfections(self) -> dict[str, Imperfection]:
+        """The spread of a write is that of a pulse, its mean over tables in mean SET steps."""
+        write = Imperfection(self._mean_spread(), "from one write to the next")
+        return {"write spread": write, **super().imperfections()}
+
+    def with_imperfection(self, name: str, value: float) -> Self:
+        """A spread of pulses keeps its course over the conductance."""
+        if name != "write spread":
+            return super().with_imperfection(name, value)
+        own, even = self._mean_spread(), (value * self._mean_step(),)
+        tables = {"set_spread": self.set_spread, "reset_spread": self.reset_spread}
+        scaled = {which: tuple(value / own * x for x in table) if own else even
+                  for which, table in tables.items()}  # fmt: skip
+        return self.replace(**scaled)
+
+    def _mean_spread(self) -> float:
+        """Of a pulse, over conductances and both directions, in mean SET steps [1]."""
+        means = [sum(table) / len(table) for table in (self.set_spread, self.reset_spread)]
+        return sum(means) / 2 / self._mean_step()
+
+    def _mean_step(self) -> float:
+        """Of SET pulses across the window [S]."""
+        return (self.g[-1] - self.g[0]) / self.crossing[0]
 
     def _up(self, device: torch.device) -> Trajectory:
         """Course of SET, from the low end."""

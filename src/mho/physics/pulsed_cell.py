@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
 from jaxtyping import Float, Int32, Shaped
 from torch import Tensor
 
 from mho.config import Range
 from mho.physics.cell import Cell, Traits
+from mho.physics.datasheet import Entry, Quantity
+from mho.physics.imperfection import Imperfection
 from mho.physics.multi_level import MAX_LEVELS
 from mho.physics.noise import Noise
 from mho.physics.spread import Spread
@@ -97,3 +99,33 @@ class PulsedCell(Cell):
         The expectation itself depends on every burst since the cell was made.
         """
         return self.nominal(level)
+
+    def pulse_spread(self) -> Entry:
+        """Spread of one pulse's step, in words and numbers; without text, it is not said."""
+        return Entry("spread")
+
+    def imperfections(self) -> dict[str, Imperfection]:
+        """The spread between devices is that of the step factor."""
+        device = Imperfection(self.device_spread, "from device to device")
+        return {"device spread": device, **super().imperfections()}
+
+    def with_imperfection(self, name: str, value: float) -> Self:
+        """That of the step factor, besides what every cell has."""
+        if name == "device spread":
+            return self.replace(device_spread=value)
+        return super().with_imperfection(name, value)
+
+    def family_datasheet(self) -> list[Entry]:
+        """Spread of a pulse and between devices, and how many pulses cross the window."""
+        spread = self.pulse_spread()
+        if self.device_spread > 0:
+            text = f"{spread.text}; devices {{}}".removeprefix("; ")
+            device = Quantity(self.device_spread, "%")
+            spread = Entry("spread", text, (*spread.values, device))
+        across = tuple(Quantity(pulses, "1") for pulses in self.crossing)
+        return [spread, Entry("pulses across", "SET {}, RESET {}", across)]
+
+
+def pulsed(cell: Cell) -> PulsedCell | None:
+    """The cell as one that pulses move up and down; None: its attempts land afresh."""
+    return cell if isinstance(cell, PulsedCell) else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Self
 
 import torch
 from jaxtyping import Float
@@ -13,6 +13,7 @@ from torch import Tensor
 
 from mho.config import Config, Range
 from mho.errors import invalid
+from mho.physics.datasheet import Entry, Quantity
 from mho.physics.noise import Noise
 
 BOLTZMANN = constants.k / constants.e
@@ -60,6 +61,23 @@ class Retention(Config, ABC):
     ) -> Float[Tensor, "*#n"]:
         """Conductance [S] at a time [s] after programming; `rate` is each cell's, see `rates`."""
 
+    @abstractmethod
+    def drift(self, seconds: float, span: float) -> float:
+        """Root mean square change of cells in `seconds` [1]: a share of the window of `span` [S],
+        or of what they hold, whichever the law is in."""
+
+    @abstractmethod
+    def times(self, factor: float) -> Self:
+        """A law whose changes are so many times as large."""
+
+    @abstractmethod
+    def for_conductances(self, scale: float) -> Self:
+        """The same law on cells whose conductances are `scale` times as large."""
+
+    def datasheet(self) -> Entry:
+        """The law in its numbers."""
+        return Entry("retention", self.family)
+
 
 class PowerLaw(Retention):
     """g (t / t0)^-nu (Karpov et al., J. Appl. Phys. 102 (2007) 124503, for phase change)."""
@@ -80,6 +98,25 @@ class PowerLaw(Retention):
     ) -> Float[Tensor, "*#n"]:
         """g (t / t0)^-rate."""
         return g * torch.exp(-rate * _decades(time, self.t0))
+
+    def drift(self, seconds: float, span: float) -> float:
+        """Of what cells hold, to first order in the exponent."""
+        return math.hypot(self.nu, self.nu_spread) * math.log(seconds / self.t0)
+
+    def times(self, factor: float) -> Self:
+        """Exponents times `factor`."""
+        return self.replace(nu=factor * self.nu, nu_spread=factor * self.nu_spread)
+
+    def for_conductances(self, scale: float) -> Self:
+        """The same: exponents know no conductance."""
+        return self
+
+    def datasheet(self) -> Entry:
+        """The law with its exponent."""
+        nu, spread = Quantity(self.nu, "1"), Quantity(self.nu_spread, "1")
+        return Entry(
+            "retention", "(t / {})^-nu, nu = {} ± {}", (Quantity(self.t0, "s"), nu, spread)
+        )
 
 
 class LogTime(Retention):
@@ -104,6 +141,23 @@ class LogTime(Retention):
     ) -> Float[Tensor, "*#n"]:
         """g + rate ln(t / t0), never below 0."""
         return (g + rate * _decades(time, self.t0)).clamp(min=0.0)
+
+    def drift(self, seconds: float, span: float) -> float:
+        """Of the window."""
+        return math.hypot(self.rate, self.rate_spread) * math.log(seconds / self.t0) / span
+
+    def times(self, factor: float) -> Self:
+        """Rates times `factor`."""
+        return self.replace(rate=factor * self.rate, rate_spread=factor * self.rate_spread)
+
+    def for_conductances(self, scale: float) -> Self:
+        """Rates grow with the conductances."""
+        return self.times(scale)
+
+    def datasheet(self) -> Entry:
+        """Mean and spread of the rate."""
+        rate, spread = Quantity(self.rate, "S"), Quantity(self.rate_spread, "S")
+        return Entry("retention", "{} ± {} in a factor e of time", (rate, spread))
 
 
 def _decades(time: Tensor, t0: float) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Self
 
 import torch
 from jaxtyping import Float, Shaped
@@ -11,6 +11,8 @@ from torch import Tensor
 from mho.config import Config, Range
 from mho.errors import invalid
 from mho.physics.cell import LandingCell, Traits
+from mho.physics.datasheet import Entry, Quantity
+from mho.physics.imperfection import Imperfection
 from mho.physics.noise import Noise
 from mho.physics.spread import Spread
 
@@ -106,3 +108,38 @@ class TwoState(LandingCell):
             for state in (self.r_on, self.r_off)
         )
         return torch.where(level > 0, on, off)
+
+    def imperfections(self) -> dict[str, Imperfection]:
+        """Spreads are coefficients of variation, the mean of both states."""
+        cycle = (self.r_on.cycle.cov + self.r_off.cycle.cov) / 2
+        device = (self.r_on.device.cov + self.r_off.device.cov) / 2
+        return {
+            "write spread": Imperfection(cycle, "from one write to the next"),
+            "device spread": Imperfection(device, "from device to device"),
+            **super().imperfections(),
+        }
+
+    def with_imperfection(self, name: str, value: float) -> Self:
+        """Spreads keep their shapes and limits."""
+        if name not in (kinds := {"write spread": "cycle", "device spread": "device"}):
+            return super().with_imperfection(name, value)
+        kind, mean = kinds[name], self.imperfections()[name].value
+        states = {}
+        for which, state in (("r_on", self.r_on), ("r_off", self.r_off)):
+            spread: Spread = getattr(state, kind)
+            cov = value * spread.cov / mean if mean else value
+            states[which] = state.replace(**{kind: spread.replace(cov=cov)})
+        return self.replace(**states)
+
+    def family_datasheet(self) -> list[Entry]:
+        """Spread of each state, between devices and from cycle to cycle."""
+        texts, values = [], []
+        for name, state in (("R_ON", self.r_on), ("R_OFF", self.r_off)):
+            device, cycle = state.device, state.cycle
+            texts.append(
+                f"{name} {{}} {device.distribution}" if device.cov else f"{name} no spread"
+            )
+            if cycle.cov:
+                texts[-1] += f", cycles {{}} {cycle.distribution}"
+            values += [Quantity(spread.cov, "%") for spread in (device, cycle) if spread.cov]
+        return [Entry("spread", "; ".join(texts), tuple(values))]

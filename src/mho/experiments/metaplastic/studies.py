@@ -205,7 +205,7 @@ def check(config: MetaplasticConfig) -> None:
     Raises:
         ValueError: another kind of cell, or a study that the settings do not allow.
     """
-    if not isinstance(config.hardware.device, mho.MultiLevel):
+    if config.hardware.device.landing is None:
         allowed = "a multi-level cell, whose levels without imperfection are the software baseline"
         raise invalid("MetaplasticConfig.hardware.device", config.hardware.device.family, allowed)
     for study in config.studies:

@@ -87,12 +87,9 @@ def network(config: MetaplasticConfig, name: Network, scheme: Scheme) -> nn.Sequ
 
 def perfect(hardware: mho.Hardware) -> mho.Hardware:
     """The same levels without any imperfection: the software baseline."""
-    device = hardware.device
-    assert isinstance(device, mho.MultiLevel)
-    ideal = device.replace(
-        sigma=(0.0,), device_spread=0.0, read_noise=0.0, stuck_on=0.0, stuck_off=0.0
+    exact = hardware.replace(
+        device=hardware.device.ideal(), dac_bits=None, adc_bits=None, serial_inputs=False
     )
-    exact = hardware.replace(device=ideal, dac_bits=None, adc_bits=None, serial_inputs=False)
     return exact.over_time(None)
 
 

@@ -10,7 +10,6 @@ systems: what is run on them. indices: shares of the variance. result: what is m
 
 from __future__ import annotations
 
-import mho
 from mho.errors import invalid
 from mho.experiments.run import Run
 from mho.experiments.sensitivity.config import PRESETS, SensitivityConfig, System
@@ -29,7 +28,8 @@ def check(config: SensitivityConfig) -> None:
     Raises:
         ValueError: two states where a system learns in place; an imperfection out of bounds.
     """
-    if isinstance(config.known.device, mho.TwoState) and set(config.systems) != {"bmcnn"}:
+    cell = config.known.device
+    if cell is not None and cell.states == 2 and set(config.systems) != {"bmcnn"}:
         allowed = "('bmcnn',) on cells of two states: the others learn between levels"
         raise invalid("SensitivityConfig.systems", config.systems, allowed)
     for system in config.systems:

@@ -9,6 +9,7 @@ from mho.errors import invalid
 from mho.experiments.experiment import imperfect
 from mho.experiments.siamese.config import SiameseConfig, Study
 from mho.experiments.siamese.training import Job
+from mho.physics import Retention
 
 Points = dict[str, Job]
 """Trainings of a study by name; the name holds what the figures group by."""
@@ -124,16 +125,13 @@ def retention(config: SiameseConfig) -> Points:
     return {name: _frugal(config, kind)._replace(aged=AGES) for name, kind in chips.items()}
 
 
-def _scaled(preset: mho.Preset, hardware: mho.Hardware) -> mho.PowerLaw | mho.LogTime:
+def _scaled(preset: mho.Preset, hardware: mho.Hardware) -> Retention:
     """The law of retention of a preset, for cells of another window."""
     law = preset.retention
     assert law is not None
     assert preset.device is not None
-    if isinstance(law, mho.PowerLaw):
-        return law
     (low, high), (from_, to) = hardware.device.window, preset.device.window
-    scale = (high - low) / (to - from_)
-    return law.replace(rate=scale * law.rate, rate_spread=scale * law.rate_spread)
+    return law.for_conductances((high - low) / (to - from_))
 
 
 STUDY: dict[Study, Callable[[SiameseConfig], Points]] = {
@@ -175,7 +173,7 @@ def check(config: SiameseConfig) -> None:
     Raises:
         ValueError: the studies ask for a multi-level cell on which any number of levels fits.
     """
-    if config.studies and not isinstance(config.hardware.device, mho.MultiLevel):
+    if config.studies and config.hardware.device.landing is None:
         allowed = "a multi-level cell where there are studies; or --studies with none"
         raise invalid("SiameseConfig.hardware.device", config.hardware.device.family, allowed)
     for _ in _all(config):

@@ -93,8 +93,7 @@ def _finer(hardware: mho.Hardware, finer: int) -> mho.Hardware:
     """The same cells with more levels, all of them for weights, verified to a quarter of a step as
     it was before."""
     device = hardware.device
-    assert isinstance(device, mho.MultiLevel)
-    device = device.replace(levels=finer * (device.levels - 1) + 1)
+    device = device.replace(levels=finer * (device.states - 1) + 1)
     verified = mho.Verify(tolerance=finer / 4)
     return hardware.replace(
         device=device, weight_levels=None, full_scale=None, programming=verified

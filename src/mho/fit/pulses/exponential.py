@@ -10,7 +10,7 @@ import numpy as np
 from mho.fit.maximum import Likelihood, Maximum
 from mho.fit.outcome import Parameter, on_line, on_log
 from mho.fit.pulses.model import PulseModel
-from mho.fit.pulses.numbers import DEFAULT_LEVELS, devices, window_of
+from mho.fit.pulses.parameters import DEFAULT_LEVELS, device_parameters, window_parameters
 from mho.fit.pulses.trains import Trains
 from mho.fit.pulses.walk import Walk
 from mho.physics import PulseResponse
@@ -87,7 +87,7 @@ class Exponential(PulseModel):
             shared[i] = grid[int(np.argmax(likelihood(rows).sum(1)))]
         return shared
 
-    def numbers(
+    def parameters(
         self, best: Maximum, chains: Trains, low: float, width: float, digit: float
     ) -> tuple[list[Parameter], list[str]]:
         """Parameters of the record, with intervals."""
@@ -103,14 +103,14 @@ class Exponential(PulseModel):
             ]
             span = value["high"] - value["low"]
         else:
-            window, span = window_of(self.bounded, chains, low, width, digit), 1.0
+            window, span = window_parameters(self.bounded, chains, low, width, digit), 1.0
             if not self.bounded:
                 remarks.append("window: the mean ends of the trains; the rest is relative to it")
         into = np.zeros(len(cov))  # d ln(cycle_spread) / d parameters
         into[at["log_noise"]] = 1.0
         if self.window is None:
             into[at["low"]], into[at["high"]] = 1 / span, -1 / span
-        pulses, spread, steps = devices(best, n)
+        pulses, spread, steps = device_parameters(best, n)
         log_n, drawn, z = steps
         into[n:] = 1 / len(best.own)
         noise_error = math.sqrt(max(0.0, into @ cov @ into) + drawn)

@@ -20,7 +20,7 @@ from mho.fit.maximum import Maximum
 from mho.fit.outcome import Fit, Goodness, Picture, Rival, Series, far_out, judge
 from mho.fit.pulses.exponential import variants
 from mho.fit.pulses.model import PulseModel, maximum, predicted
-from mho.fit.pulses.reads import check, heaped, reference, screen
+from mho.fit.pulses.screening import check, heaped, reference, screen
 from mho.fit.pulses.tabulated import tables
 from mho.fit.pulses.trains import Trains, trains
 from mho.fit.table import Table
@@ -65,7 +65,7 @@ def fit_pulses(
         model, best = _least(plain)
     even = replace(model, name=f"{model.name}, even steps", curved=False)
     plain.append((even, maximum(even, chains, low, width)))
-    parameters, remarks = model.numbers(best, chains, low, width, digit)
+    parameters, remarks = model.parameters(best, chains, low, width, digit)
     fits: list[Found] = [*plain]
     found: Found = (model, best)
     missed = _judged(*found, chains, low, width).runs_p < MISSED
@@ -76,7 +76,7 @@ def fit_pulses(
         fits += rivals
         found = _least(rivals if family else fits)
         if found[0] is not model:
-            parameters, remarks = found[0].numbers(found[1], chains, low, width, digit)
+            parameters, remarks = found[0].parameters(found[1], chains, low, width, digit)
     if not found[1].settled:
         remarks.append("the likelihood has no clear maximum: intervals are not to be trusted")
     record, more = found[0].record(parameters, levels)

@@ -42,7 +42,7 @@ class PulseModel(ABC):
         return shared
 
     @abstractmethod
-    def numbers(
+    def parameters(
         self, best: Maximum, chains: Trains, low: float, width: float, digit: float
     ) -> tuple[list[Parameter], list[str]]:
         """Parameters of the record, with intervals, and remarks."""

@@ -11,7 +11,7 @@ from mho.fit.maximum import Maximum
 from mho.fit.outcome import Parameter, on_log
 from mho.fit.pulses.exponential import Exponential
 from mho.fit.pulses.model import PulseModel
-from mho.fit.pulses.numbers import DEFAULT_LEVELS, devices
+from mho.fit.pulses.parameters import DEFAULT_LEVELS, device_parameters
 from mho.fit.pulses.table_walk import TableWalk
 from mho.fit.pulses.trains import Trains
 from mho.physics import PulseTable
@@ -55,12 +55,12 @@ class Tabulated(PulseModel):
         shared, own = self.near
         return np.array(shared), np.array(own)[:, None]
 
-    def numbers(
+    def parameters(
         self, best: Maximum, chains: Trains, low: float, width: float, digit: float
     ) -> tuple[list[Parameter], list[str]]:
         """Window, steps and spreads [S], SET then RESET, from the low end up."""
         n, k = len(best.shared), self.knots
-        _, spread, (log, drawn, z) = devices(best, n)
+        _, spread, (log, drawn, z) = device_parameters(best, n)
         covariance = best.covariance
         mean = np.zeros(len(covariance))  # d(mean ln of the first step) / d parameters
         mean[n:] = -1 / len(best.own)

@@ -1,4 +1,4 @@
-"""Numbers that every model of pulse trains gives: the window, and what devices differ by."""
+"""Parameters that every model of pulse trains has: the window, and what devices differ by."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import math
 
 import numpy as np
 
-from mho.fit.components import between
 from mho.fit.maximum import Maximum
 from mho.fit.outcome import Parameter, Z, given, on_line, on_log
 from mho.fit.pulses.trains import Trains
+from mho.fit.random_effects import between
 
 DEFAULT_LEVELS = 9
 
 
-def window_of(
+def window_parameters(
     bounded: bool, chains: Trains, low: float, width: float, digit: float
 ) -> list[Parameter]:
     """Ends that were not part of the likelihood."""
@@ -34,7 +34,7 @@ def window_of(
     return out
 
 
-def devices(
+def device_parameters(
     best: Maximum, shared: int
 ) -> tuple[Parameter, list[Parameter], tuple[float, float, float]]:
     """Pulses, the spread between devices, and ln(pulses) with its variance beyond that of the

@@ -1,0 +1,37 @@
+"""Cards of dynamic models: driven so that they switch, whatever the model."""
+
+import numpy as np
+import pytest
+
+from mho import card, dynamics
+from mho.card.model import PULSES
+
+
+def test_the_card_of_a_model_has_a_pinched_loop_and_switches() -> None:
+    name = "stanford-pku"
+    shown = card.of_model(name, dynamics.get(name))
+    loop = shown.current.curves[0]
+    assert (loop.x * loop.y >= 0).all()
+    assert abs(np.trapezoid(loop.y, loop.x)) > 0
+    sets, resets = shown.response.curves
+    assert sets.y[-1] > 1.3 * sets.y[0]
+    assert resets.y[-1] < 0.8 * resets.y[0]
+    assert dict(shown.numbers)["DOI"] == dynamics.get(name).doi
+
+
+@pytest.mark.parametrize("name", ["tio2-hp", "vteam-50-1k"])
+def test_other_models_switch_too(name: str) -> None:
+    shown = card.of_model(name, dynamics.get(name))
+    numbers = dict(shown.numbers)
+    assert numbers["model"] == dynamics.get(name).family
+    assert numbers["endurance"] == "not given"
+    sets, resets = shown.response.curves
+    assert len(sets.x) == len(resets.x) == PULSES + 1
+    assert resets.x[0] == PULSES
+    assert resets.y[0] == pytest.approx(sets.y[-1])
+    assert sets.y[-1] > sets.y[0]
+    assert resets.y[-1] < resets.y[0]
+    loop = shown.current.curves[0]
+    assert np.isfinite(loop.y).all()
+    assert shown.levels.missing
+    assert shown.retention.missing

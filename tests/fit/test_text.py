@@ -1,0 +1,46 @@
+"""Text of files: encodings, separators, and which lines count."""
+
+from pathlib import Path
+
+import pytest
+
+from mho.errors import InvalidInput
+from mho.fit import read
+from mho.fit.text import rows_of, separator_of, text_of
+
+
+def test_utf16_and_latin1(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    for encoding in ("utf-16", "latin-1", "utf-8-sig"):
+        path.write_bytes("time [s],G [µS]\n1,10\n".encode(encoding))
+        assert read(path).numbers["conductance"][0] == pytest.approx(10e-6)
+
+
+@pytest.mark.parametrize(
+    ("text", "separator"),
+    [
+        ("a,b,c\n1,2,3\n", ","),
+        ("a;b\n1,5;2,5\n3,5;4,5\n", ";"),  # decimal commas
+        ("a\tb\n1,5\t2\n", "\t"),
+        ("a b\n1 2\n", " "),
+        ("a,b\n1,2\nremark; with one\n3,4\n5,6\n", ","),
+        ("# x;y;z\na,b\n1,2\n", ","),  # comments have no say
+        ("", " "),
+    ],
+)
+def test_the_separator_is_what_most_lines_agree_on(text: str, separator: str) -> None:
+    assert separator_of(text) == separator
+
+
+def test_blank_lines_and_comments_are_counted_and_left_out() -> None:
+    text = '# run 3\n\na, b\n% note\n1,"2,5"\n // end\n,\n'
+    assert list(rows_of(text, ",")) == [(3, ["a", "b"]), (5, ["1", "2,5"])]
+    assert list(rows_of("a  b\tc\n", " ")) == [(1, ["a", "b", "c"])]
+
+
+def test_what_is_no_text_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "x.bin").write_bytes(b"PK\x03\x00\x00")
+    with pytest.raises(InvalidInput, match="a text file of columns"):
+        text_of(tmp_path / "x.bin")
+    with pytest.raises(InvalidInput, match="a readable file"):
+        text_of(tmp_path / "none.csv")
