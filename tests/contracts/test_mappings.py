@@ -61,7 +61,7 @@ def test_ideal_cells_give_the_weight_on_its_grid(cells: Mapping, states: int) ->
         assert level.min() >= 0
         assert level.max() <= states - 1
         g, window = conductance(states, level)
-        weight = cells.fold(g, n, window) / (cells.reach * (window[1] - window[0]))
+        weight = cells.fold(g, n, window) / (cells.span * (window[1] - window[0]))
         grid = (2 * torch.arange(n, dtype=torch.float64) - (n - 1)) / (n - 1)
         torch.testing.assert_close(weight, grid.expand(3, n), rtol=0, atol=1e-12)
 

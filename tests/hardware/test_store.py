@@ -100,7 +100,7 @@ WAYS: dict[str, Callable[[Tensor], object]] = {
     "resize_": grown,
 }
 TOUCHED = (
-    *("weight", "effective", "target", "codes", "digits"),
+    *("weight", "effective", "target", "cell_levels", "digits"),
     *("crossbar.fault", "crossbar.conductance", "crossbar.level", "crossbar.writes"),
     *("crossbar.pulses", "crossbar.set_pulses", "crossbar.row_pulses", "crossbar.reads"),
     *("crossbar.row_reads", "crossbar.trait_offset"),

@@ -94,7 +94,7 @@ def test_chips_are_the_same_whatever_else_is_simulated(laws: dict[str, object]) 
     for net in (many, few):
         net(image())
         mho.age(net, 100.0)
-    a, b = (xb.get_buffer(xb._shown) for xb in (crossbars(many)[0], crossbars(few)[0]))
+    a, b = (xb.conductance_seen for xb in (crossbars(many)[0], crossbars(few)[0]))
     assert torch.equal(a[:2], b)
     assert not torch.equal(a[1], a[2])
 
@@ -118,7 +118,7 @@ def test_wires_see_the_aged_cells(laws: dict[str, object]) -> None:
     net(image(500))
     mho.age(net, 1000.0)
     xb = crossbars(net)[1]
-    shown = xb.ageing.shown(xb.conductance)
+    shown = xb.ageing.seen(xb.conductance)
     torch.testing.assert_close(xb.get_buffer("seen"), xb.hardware.wires.seen(shown))
     assert xb.staleness == 0.0
 

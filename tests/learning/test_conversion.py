@@ -495,7 +495,9 @@ def test_exact_converters_convert_nothing(generator: torch.Generator) -> None:
 
 
 def test_saturation_needs_a_batch() -> None:
-    with pytest.raises(ValueError, match="inputs = 'no batch': allowed is a batch, or a loader"):
+    with pytest.raises(
+        ValueError, match=r"saturation\.inputs = 'no batch': allowed is"
+    ):
         mho.saturation(twin("linear", hardware()), [])
 
 

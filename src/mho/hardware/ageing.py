@@ -73,7 +73,7 @@ class Ageing(nn.Module):
         """Whether what is seen of a cell is more than its conductance."""
         return self.hardware.flicker is not None or self.hardware.telegraph is not None
 
-    def shown(self, conductance: Tensor) -> Tensor:
+    def seen(self, conductance: Tensor) -> Tensor:
         """Conductance (chips, *cells) [S] with the slow noise as it stands, never below 0."""
         if self.hardware.flicker is not None:
             wander = self.get_buffer("wander").sum(0)

@@ -114,7 +114,7 @@ class Crossbar(nn.Module):
         self.tiling, self.hardware, self.arrays = tiling, hardware, arrays
         self.chips, self.seed = chips, seed
         low, high = hardware.device.window
-        self.reach = tiling.mapping.reach * (high - low)
+        self.span = tiling.mapping.span * (high - low)
         """Signed conductance at full scale [S]."""
         self.counts = Counts()
         shape = (len(chips), *tiling.shape)
@@ -138,14 +138,14 @@ class Crossbar(nn.Module):
         """Have buffers for wires, or none, as the hardware says; nothing is solved yet."""
         self._wired = bool(self.hardware.wires) and self.arrays is None
         fluctuates = self.ageing is not None and self.ageing.fluctuates
-        self._shown = "seen" if self._wired or fluctuates else "conductance"
-        simple = self.arrays is None and self._shown == "conductance" and not self.hardware.ages
+        self._seen = "seen" if self._wired or fluctuates else "conductance"
+        simple = self.arrays is None and self._seen == "conductance" and not self.hardware.ages
         device = self.hardware.device
         self.landing = self.hardware.programming.landing(device) if simple else None
         """How an event lands, if it is one pulse a cell and nothing follows from it; else None."""
         for name in ("seen", "unsolved", "misjudged"):
             self._buffers.pop(name, None)
-        if self._shown == "seen":
+        if self._seen == "seen":
             self.register_buffer("seen", self.conductance.clone())
         if self._wired:
             place = self.level.device
@@ -196,10 +196,10 @@ class Crossbar(nn.Module):
     def solve(self) -> None:
         """Solve the wires of the tiles that were written since they were last solved."""
         self.counts.unsettled = 0
-        if self._shown == "conductance":
+        if self._seen == "conductance":
             return
         seen = self.get_buffer("seen")
-        g = self.conductance if self.ageing is None else self.ageing.shown(self.conductance)
+        g = self.conductance if self.ageing is None else self.ageing.seen(self.conductance)
         if not self._wired:
             seen.copy_(g)
             return
@@ -207,9 +207,9 @@ class Crossbar(nn.Module):
         if len(tiles) == 0:
             return
         exact = self.hardware.wires.seen(g[:, tiles])
-        apart = (seen[:, tiles] - exact).norm() / exact.norm().clamp(min=1e-30)
+        error = (seen[:, tiles] - exact).norm() / exact.norm().clamp(min=1e-30)
         misjudged = self.get_buffer("misjudged")
-        misjudged.copy_(torch.maximum(misjudged, apart))
+        misjudged.copy_(torch.maximum(misjudged, error))
         seen[:, tiles] = exact
         self.get_buffer("unsolved").zero_()
 
@@ -300,7 +300,7 @@ class Crossbar(nn.Module):
     def estimate(self, cells: Tensor | None, landed: Tensor) -> None:
         """Let what is seen of cells change as they do themselves; with wires, until these are
         solved."""
-        if self._shown == "conductance":
+        if self._seen == "conductance":
             return
         before, which = self.at("conductance", cells), slice(None) if cells is None else cells
         share = self.at("seen", cells) / before
@@ -329,24 +329,24 @@ class Crossbar(nn.Module):
         return buffer
 
     @property
-    def shown(self) -> Tensor:
+    def conductance_seen(self) -> Tensor:
         """What is seen of the cells (chips, *cells) [S]."""
-        return self._buffer(self._shown)
+        return self._buffer(self._seen)
 
     def signed(self) -> Tensor:
         """Signed conductance of every weight as seen through the wires (chips, out, in) [S]."""
-        t, seen = self.tiling, self.shown
+        t, seen = self.tiling, self.conductance_seen
         return t.join(t.mapping.fold(seen, t.cols, self.hardware.device.window))
 
     def digits(self) -> Float[Tensor, "chips digits out in"]:
         """Signed conductance, as seen, of each digit that is converted apart [S]."""
-        t, seen = self.tiling, self.shown
+        t, seen = self.tiling, self.conductance_seen
         digits = t.mapping.fold_digits(seen, t.cols, self.hardware.device.window)
         return torch.stack([t.join(digit) for digit in digits], dim=1)
 
     def digits_at(self, cells: Int64[Tensor, "n terms"]) -> Float[Tensor, "chips digits n"]:
         """The same of weights with these cells [S]."""
-        g = self.at(self._shown, cells.flatten()).unflatten(1, (-1, cells.shape[1]))
+        g = self.at(self._seen, cells.flatten()).unflatten(1, (-1, cells.shape[1]))
         return torch.stack(self.tiling.mapping.combine_digits(g, self.hardware.device.window), 1)
 
     def read_back(self, cells: Int64[Tensor, "n terms"]) -> Float[Tensor, "chips n"]:
@@ -367,7 +367,7 @@ class Crossbar(nn.Module):
 
     def signed_at(self, cells: Tensor) -> Tensor:
         """Signed conductance (chips, n) [S], as seen, of weights with cells `cells` (n, terms)."""
-        g = self.at(self._shown, cells.flatten()).unflatten(1, (-1, cells.shape[1]))
+        g = self.at(self._seen, cells.flatten()).unflatten(1, (-1, cells.shape[1]))
         return self.tiling.mapping.combine(g, self.hardware.device.window)
 
     def get_extra_state(self) -> Tensor:

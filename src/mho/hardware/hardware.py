@@ -82,8 +82,8 @@ class Hardware(Config):
     """Largest current that the ADCs tell apart. "calibrated": one range a chip and layer, from what
     `mho.calibrate` sees; "column": so for each column of each tile. A number is fixed by design: a
     share of the largest current of a column, all its inputs at the DAC's edge and all weights at
-    the edge of the window; in amperes, share * rows * read voltage * reach * (G_max - G_min) with
-    reach 1 for pairs of cells and 0.5 for single ones [1]."""
+    the edge of the window; in amperes, share * rows * read voltage * span * (G_max - G_min) with
+    span 1 for pairs of cells and 0.5 for single ones [1]."""
     serial_inputs: bool = False
     """Apply the DAC's code bit after bit through 1-bit drivers: `dac_bits` reads a vector, each
     converted on its own, then shifted and added digitally. Two's complement: the last bit, the

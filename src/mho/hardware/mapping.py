@@ -71,7 +71,7 @@ class Mapping:
         return self.groups * len(self.own)
 
     @property
-    def reach(self) -> float:
+    def span(self) -> float:
         """Signed conductance at full scale, in units of the window."""
         return 1.0 if self.signed else 0.5
 

@@ -77,7 +77,11 @@ def survey(crossbar: Crossbar) -> None:
 
 
 def columns(
-    crossbar: Crossbar, x: Float[Tensor, "n inputs"], edge: float | None, scale: float, apart: bool
+    crossbar: Crossbar,
+    x: Float[Tensor, "n inputs"],
+    edge: float | None,
+    scale: float,
+    by_digit: bool,
 ) -> Float[Tensor, "n tiles columns"]:
     """Measured columns of each tile along the inputs, in weights times inputs.
 
@@ -88,7 +92,7 @@ def columns(
         x: digital inputs.
         edge: largest input that the DACs apply; None: the largest of x.
         scale: weight per siemens.
-        apart: whether the digits of a weight are columns of their own, digit after digit.
+        by_digit: whether the digits of a weight are columns of their own, digit after digit.
     """
     arrays, tiling = _arrays(crossbar), crossbar.tiling
     down, along = tiling.grid
@@ -99,7 +103,7 @@ def columns(
     amps = arrays.currents(volts)  # (n, tiles, width)
     cells, window = tiling.mapping, crossbar.hardware.device.window
     zero = amps.new_zeros(1, tiling.width)
-    if apart:
+    if by_digit:
         digits = cells.fold_digits(amps, tiling.cols, (0.0, 0.0))
         constants = cells.fold_digits(zero, tiling.cols, window)
     else:

@@ -65,7 +65,7 @@ def program_cells(wanted: Sequence[tuple[Crossbar, Tensor, Tensor]]) -> None:
             to = levels.to(torch.int16).numpy()
             z = crossbar.noise(len(cells)).normal().numpy()
             (state, offset), (line, sigma) = views, crossbar.landing
-            writing.program_landing(cells.numpy(), to, z, offset, line, sigma, state)
+            writing.program_open_loop(cells.numpy(), to, z, offset, line, sigma, state)
             crossbar.wear(1)
         else:
             kind = (id(crossbar.hardware), crossbar.chips, cells.device)

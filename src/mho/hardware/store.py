@@ -50,7 +50,7 @@ class Store:
         effective (chips, out, in): weight that the arrays realize.
         digits (chips, digits, out, in): the same of each digit that is converted apart; None where
             `effective` says all, or until it is first asked for.
-        codes (levels, cells_per_weight): int16, levels of a weight's own cells at each of its
+        cell_levels (levels, cells_per_weight): int16, levels of a weight's own cells at each of its
             levels.
 
     Args:
@@ -63,13 +63,13 @@ class Store:
         hardware = crossbar.hardware
         self.levels = hardware.levels
         index = torch.arange(self.levels, device=like.device)
-        codes = hardware.cells.own_levels(index, self.levels, hardware.device.states)
-        self.codes = codes.to(torch.int16)
+        own = hardware.cells.own_levels(index, self.levels, hardware.device.states)
+        self.cell_levels = own.to(torch.int16)
         self.target = torch.empty_like(like, memory_format=torch.contiguous_format)
         self.effective = like.new_empty((len(crossbar.chips), *like.shape))
         self.digits: Tensor | None = None
         self._views: Views[StoreViews] = Views()
-        self._room = _room(like.numel() // _SHARE + 1, codes.shape[1])
+        self._room = _room(like.numel() // _SHARE + 1, own.shape[1])
         self._current: tuple[Tensor, int] | None = None
 
     @property
@@ -85,11 +85,11 @@ class Store:
     @property
     def scale(self) -> float:
         """Weight per siemens of signed conductance."""
-        return self.full_scale / self.crossbar.reach
+        return self.full_scale / self.crossbar.span
 
     def apply(self, fn: Callable[[Tensor], Tensor]) -> None:
         """Cast or move the tensors, as `nn.Module._apply` does."""
-        self.codes, self.target = fn(self.codes), fn(self.target)
+        self.cell_levels, self.target = fn(self.cell_levels), fn(self.target)
         self.effective = fn(self.effective)
         self.digits = None if self.digits is None else fn(self.digits)
 
@@ -115,24 +115,24 @@ class Store:
         self.__dict__.update(state)
         shadow = state["_current"]
         self._current = (shadow, shadow._version) if isinstance(shadow, Tensor) else None
-        self._room = _room(self.target.numel() // _SHARE + 1, self.codes.shape[1])
+        self._room = _room(self.target.numel() // _SHARE + 1, self.cell_levels.shape[1])
 
     # ---------------------------------------------------------------- for kernels
 
     def views(self, shadow: Tensor) -> StoreViews | None:
         """What kernels write with; None where torch has to. The only look at where memory is."""
         digits = () if self.digits is None else (self.digits,)
-        weights = shadow, self.target, self.effective, self.crossbar.shown
+        weights = shadow, self.target, self.effective, self.crossbar.conductance_seen
         return self._views.of((*weights, *self.crossbar.touched, *digits), self._gather)
 
     def _gather(self, views: list[np.ndarray]) -> StoreViews:
-        shadow, target, effective, shown, *rest = views
+        shadow, target, effective, seen, *rest = views
         crossbar, hardware = self.crossbar, self.hardware
         digits = rest.pop() if self.digits is not None else _NONE
         total, mapping = self.levels, crossbar.tiling.mapping
         layout = Layout(
-            crossbar.tiling.places,
-            self.codes.cpu().numpy().copy(),
+            crossbar.tiling.cell_table,
+            self.cell_levels.cpu().numpy().copy(),
             level_value(torch.arange(total), 1.0, total).numpy(),
             np.array(mapping.own, np.float32),
             np.array(mapping.shared, np.float32),
@@ -140,13 +140,13 @@ class Store:
             np.array(mapping.factors, np.float32),
             mapping.copies,
         )
-        weights = Weights(target, effective, digits, shown)
+        weights = Weights(target, effective, digits, seen)
         return StoreViews(shadow, weights, layout, *crossbar.gathered(rest))
 
     def room(self, weights: int = 0) -> Plan:
         """Memory for the plan of a step, for so many weights at least; the next one takes it."""
         if weights > len(self._room.weights):
-            self._room = _room(weights, self.codes.shape[1])
+            self._room = _room(weights, self.cell_levels.shape[1])
         return self._room
 
     def moved(self) -> None:

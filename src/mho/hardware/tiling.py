@@ -95,10 +95,10 @@ class Tiling:
     def used(self) -> Bool[Tensor, "{self.tiles} {self.rows} {self.width}"]:
         """Boolean (tiles, rows, width): which cells belong to a weight or are its reference."""
         ones = self.cut(torch.ones(self.out_features, self.in_features), fill=0.0)
-        reach = self.mapping.columns(torch.arange(self.cols), self.cols)
+        terms = self.mapping.columns(torch.arange(self.cols), self.cols)
         out = torch.zeros(self.shape)
-        for term in range(reach.shape[-1]):
-            out.index_add_(-1, reach[:, term], ones)
+        for term in range(terms.shape[-1]):
+            out.index_add_(-1, terms[:, term], ones)
         return out > 0
 
     def cells(self, weights: Int[Tensor, " n"]) -> Int64[Tensor, "n terms"]:
@@ -108,15 +108,15 @@ class Tiling:
     def table(self, device: torch.device) -> Int32[Tensor, "weights terms"]:
         """Flat cell positions (out * in, terms) of all weights, their own cells first."""
         if self._table.device != device:
-            object.__setattr__(self, "_table", torch.from_numpy(self.places).to(device))
+            object.__setattr__(self, "_table", torch.from_numpy(self.cell_table).to(device))
         return self._table
 
     @cached_property
     def _table(self) -> Tensor:
-        return torch.from_numpy(self.places)
+        return torch.from_numpy(self.cell_table)
 
     @cached_property
-    def places(self) -> np.ndarray:
+    def cell_table(self) -> np.ndarray:
         """`table` for kernels, made when cells are first written."""
         out = torch.arange(self.out_features).unsqueeze(1)
         row = torch.arange(self.in_features)
@@ -139,4 +139,4 @@ class Tiling:
 
     def __getstate__(self) -> dict[str, object]:
         """Copies and pickles make the table anew."""
-        return {k: v for k, v in self.__dict__.items() if k not in ("_table", "places")}
+        return {k: v for k, v in self.__dict__.items() if k not in ("_table", "cell_table")}

@@ -64,8 +64,8 @@ def find_stale(store: Store, shadow: Tensor, threshold: float) -> Stale:
         some, goal = flat[found], target[found]
         if not some.isfinite().all():
             store.check_finite(shadow)
-        apart = ~((some.clamp(-edge, edge) - goal).abs_() <= far)
-        return Stale(found[apart], some[apart])
+        far_off = ~((some.clamp(-edge, edge) - goal).abs_() <= far)
+        return Stale(found[far_off], some[far_off])
     while True:
         places = store.room().weights
         values = np.empty(places.size, np.float32)
@@ -98,7 +98,7 @@ def plan(store: Store, shadow: Tensor, stale: Stale, rewrite: bool) -> Plan:
         return _of_room(room, counts)
     tiling, level = store.crossbar.tiling, store.crossbar.level
     index = level_index(values, store.full_scale, store.levels)
-    levels = store.codes[index]  # (n, own)
+    levels = store.cell_levels[index]  # (n, own)
     cells = tiling.cells(weights)[:, : levels.shape[1]]
     changed = levels != level.flatten()[cells]
     moved = changed.any(1)
@@ -156,7 +156,7 @@ def write_stale(
         z = crossbar.noise(counts[1]).normal().numpy()
         store.moved()
         line, sigma = crossbar.landing
-        writing.write_landing(
+        writing.write_open_loop(
             *(store.room(), counts, z, views.offset, line, sigma, views.cells),
             *(store.full_scale, store.scale, views.layout, views.weights),
         )

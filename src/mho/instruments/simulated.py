@@ -122,7 +122,7 @@ class SimulatedInstrument:
         crossbar, device = self.crossbar, self.crossbar.hardware.device
         crossbar.solve()
         n, arrays, _ = volts.shape
-        g = crossbar.shown[0, first : first + arrays]
+        g = crossbar.conductance_seen[0, first : first + arrays]
         crossbar.count_reads(0, n * arrays)
         amps = volts.transpose(0, 1) @ g
         if device.read_noise > 0.0:

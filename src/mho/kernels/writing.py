@@ -43,7 +43,7 @@ class Layout(NamedTuple):
 
     table: np.ndarray
     """(weights, terms) int32: flat positions of the cells that enter a weight, its own first."""
-    codes: np.ndarray
+    cell_levels: np.ndarray
     """(levels, own cells) int16: levels of a weight's own cells at each of its levels."""
     values: np.ndarray
     """(levels,) float32: what the levels stand for, in shares of the full scale."""
@@ -68,7 +68,7 @@ class Weights(NamedTuple):
     """(chips * weights,) float32."""
     digits: np.ndarray
     """(chips * digits * weights,) float32, or empty."""
-    shown: np.ndarray
+    seen: np.ndarray
     """(chips * cells,) float32 [S]: what is seen of the cells."""
 
 
@@ -104,20 +104,20 @@ def find_stale(
         How many there are; and whether all of them are finite.
     """
     most, far = np.float32(edge), np.float32(bound)
-    apart = np.empty(BLOCK, np.uint8)
-    eight = apart.view(np.uint64)
+    far_off = np.empty(BLOCK, np.uint8)
+    eight = far_off.view(np.uint64)
     count, finite = 0, True
     for begin in range(0, shadow.size, BLOCK):
         some, goal = shadow[begin : begin + BLOCK], target[begin : begin + BLOCK]
         if some.size < BLOCK:
-            apart[:] = 0
+            far_off[:] = 0
         for k in range(some.size):
-            apart[k] = not abs(some[k] - goal[k]) <= far
+            far_off[k] = not abs(some[k] - goal[k]) <= far
         for group in range(eight.size):
             if eight[group] == 0:
                 continue
             for k in range(8 * group, 8 * group + 8):
-                if not apart[k]:
+                if not far_off[k]:
                     continue
                 finite = finite and np.isfinite(some[k])
                 value = some[k]
@@ -156,8 +156,8 @@ def plan_writes(
     Raises:
         IndexError: a weight does not exist.
     """
-    codes, table = layout.codes, layout.table
-    last, own = codes.shape[0] - 1, codes.shape[1]
+    to, table = layout.cell_levels, layout.table
+    last, own = to.shape[0] - 1, to.shape[1]
     scale, half = np.float32(full_scale), np.float32(last / 2)
     m = k = 0
     for i in range(weights.size):
@@ -169,8 +169,8 @@ def plan_writes(
         before = k
         for c in range(own):
             cell = table[weight, c]
-            if codes[nearest, c] != level[cell]:
-                plan.cells[k], plan.levels[k] = cell, codes[nearest, c]
+            if to[nearest, c] != level[cell]:
+                plan.cells[k], plan.levels[k] = cell, to[nearest, c]
                 k += 1
         if k == before:
             if not rewrite:
@@ -241,7 +241,7 @@ def land(
 
 
 @compiled
-def program_landing(
+def program_open_loop(
     cells: np.ndarray,
     levels: np.ndarray,
     z: np.ndarray,
@@ -349,7 +349,7 @@ def fold(
     references = digits * copies * own.size  # column of the first one in the table
     total, factor, most = state.target.size, np.float32(scale), np.float32(full_scale)
     chips = state.effective.size // total
-    cells = state.shown.size // chips
+    cells = state.seen.size // chips
     for i in range(weights.size):
         weight = weights[i]
         state.target[weight] = layout.values[index[i]] * most
@@ -363,10 +363,10 @@ def fold(
                     sum_of = np.float32(0)
                     for t in range(shared.size - 1, -1, -1):
                         at = table[weight, references + group * shared.size + t]
-                        sum_of += shared[t] * state.shown[first + at]
+                        sum_of += shared[t] * state.seen[first + at]
                     for t in range(own.size - 1, -1, -1):
                         at = table[weight, group * own.size + t]
-                        sum_of += own[t] * state.shown[first + at]
+                        sum_of += own[t] * state.seen[first + at]
                     if constant != 0:
                         sum_of += constant
                     mean += sum_of
@@ -381,7 +381,7 @@ def fold(
 
 
 @compiled
-def write_landing(
+def write_open_loop(
     plan: Plan,
     counts: tuple[int, int],
     z: np.ndarray,
@@ -394,7 +394,7 @@ def write_landing(
     layout: Layout,
     weights: Weights,
 ) -> None:
-    """`program_landing` and `fold` of the first weights and cells of a plan, `counts` of each."""
+    """`program_open_loop` and `fold` of the first weights and cells of a plan, `counts` of each."""
     m, k = counts
-    program_landing(plan.cells[:k], plan.levels[:k], z, offset, line, sigma, cells)
+    program_open_loop(plan.cells[:k], plan.levels[:k], z, offset, line, sigma, cells)
     fold(plan.weights[:m], plan.to[:m], full_scale, scale, layout, weights)

@@ -28,7 +28,7 @@ def batches_of(inputs: Inputs, what: str) -> Iterator[Tensor]:
     """
     none = True
     for item in [inputs] if isinstance(inputs, Tensor) else _iterated(inputs, what):
-        x = item[0] if isinstance(item, tuple | list) and len(item) else item
+        x = item[0] if isinstance(item, tuple | list) and item else item
         if not isinstance(x, Tensor):
             raise invalid(what, f"batches of {type(x).__name__}", _ALLOWED)
         none = False

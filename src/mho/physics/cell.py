@@ -85,7 +85,7 @@ class Cell(Config, ABC):
         """Whether the window closes as a cell wears."""
         return any(self.closing)
 
-    def reach(self, worn: Float[Tensor, "*n"]) -> tuple[Float[Tensor, "*n"], Float[Tensor, "*n"]]:
+    def limits(self, worn: Float[Tensor, "*n"]) -> tuple[Float[Tensor, "*n"], Float[Tensor, "*n"]]:
         """Least and most that a cell can be programmed to [S], of the share worn of its endurance.
 
         Args:

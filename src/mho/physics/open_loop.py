@@ -47,7 +47,7 @@ class OpenLoop(Programming):
         self, cell: Cell, level: Shaped[Tensor, "*#n"], done: Programmed, worn: Float[Tensor, "*n"]
     ) -> Programmed:
         """Cut at the edge."""
-        return done._replace(conductance=done.conductance.clamp(*cell.reach(worn)))
+        return done._replace(conductance=done.conductance.clamp(*cell.limits(worn)))
 
     def stuck(self, cell: Cell, level: Shaped[Tensor, "*n"], done: Programmed) -> Programmed:
         """The same: nobody looks."""

@@ -73,7 +73,7 @@ class Programming(Config, ABC):
     def within(
         self, cell: Cell, level: Shaped[Tensor, "*#n"], done: Programmed, worn: Float[Tensor, "*n"]
     ) -> Programmed:
-        """`done` (...) on cells whose window has closed: they stop at its edge; see `Cell.reach`.
+        """`done` (...) on cells whose window has closed: they stop at its edge; see `Cell.limits`.
 
         Args:
             cell: the cell that was programmed.

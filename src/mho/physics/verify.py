@@ -84,7 +84,7 @@ class Verify(Programming):
         self, cell: Cell, level: Shaped[Tensor, "*#n"], done: Programmed, worn: Float[Tensor, "*n"]
     ) -> Programmed:
         """Cut at the edge; a target beyond tolerance of the edge takes all attempts."""
-        low, high = cell.reach(worn)
+        low, high = cell.limits(worn)
         g = done.conductance.clamp(low, high)
         nominal = cell.nominal(level).to(g).expand(g.shape)
         edge = nominal.clamp(low, high)

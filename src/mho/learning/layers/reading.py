@@ -36,7 +36,7 @@ class Reading:
         store: the weights that the arrays hold.
         product: what inputs and a matrix make.
         dac, adc: the converters.
-        apart: whether the digits of a weight are converted apart.
+        by_digit: whether the digits of a weight are converted each on its own.
         serial: whether the bits of the inputs must be read apart: exact reads add up to one.
         by_tile: whether each of several tiles along the inputs has converters of its own.
     """
@@ -50,14 +50,14 @@ class Reading:
         exact = hardware.adc_bits is None
         self.by_tile = not exact and hardware.adc_per_tile and tiling.grid[0] > 1
         self.factors = (1.0,) if exact else tiling.mapping.factors
-        self.apart = len(self.factors) > 1
+        self.by_digit = len(self.factors) > 1
         quiet = hardware.device.read_noise == 0.0
         self.serial = hardware.serial_inputs and not (exact and quiet)
         as_one = hardware.serial_inputs and not self.serial
         self._reads_as_one = (hardware.dac_bits or 1) if as_one else 1
         cells = tiling.mapping
-        variance = cells.part_variance if self.apart else cells.read_variance
-        self._noise = hardware.device.read_noise * math.sqrt(variance) / cells.reach
+        variance = cells.part_variance if self.by_digit else cells.read_variance
+        self._noise = hardware.device.read_noise * math.sqrt(variance) / cells.span
         """Standard deviation of a column's read for a single input of 1, in full scales."""
         self._make_converters()
 
@@ -133,7 +133,7 @@ class Reading:
         if self.dac.calibrating:
             self._fix_adc()
         read = self._tiles_converted if by_tile else self._whole_converted
-        if not self.apart and not self.serial:
+        if not self.by_digit and not self.serial:
             return read(x, bias, keep)
         dim = -1 if by_tile else self.product.column_dim
         out = self.store.crossbar.tiling.out_features
@@ -153,7 +153,7 @@ class Reading:
 
     def weights(self) -> Tensor:
         """Weights (chips * columns, in) of the columns that are converted."""
-        if self.apart:
+        if self.by_digit:
             return self.store.by_digit().flatten(0, 2)
         return self.store.effective.flatten(0, 1)
 
@@ -203,7 +203,9 @@ class Reading:
         """Columns (n, tiles, columns) of input vectors (n, in), as an instrument measures them."""
         ranges = self.dac.ranges if self.dac.bits is not None else None
         edge, store = None if ranges is None else ranges.item(), self.store
-        return on_instrument.columns(store.crossbar, x, edge, store.scale, self.apart).to(x.dtype)
+        return on_instrument.columns(store.crossbar, x, edge, store.scale, self.by_digit).to(
+            x.dtype
+        )
 
     def _read_noise(
         self, x: Tensor, size: Callable[[Tensor], Tensor], chips: slice = ALL

@@ -63,7 +63,7 @@ class WeightPool:
             noise = ChipNoise(seed, range(1), ("pool", k), tuple(level.shape))
             made = hardware.programming.program(cell, level[None], cell.traits(noise), noise)
             signed = mapping.fold(made.conductance, 1, cell.window).flatten()
-            rows.append(signed / (mapping.reach * (high - low)))
+            rows.append(signed / (mapping.span * (high - low)))
         self.signed = torch.stack(rows).to(device)
 
     def sample(self, w: Float[Tensor, "*n"], seed: int) -> Float[Tensor, "*n"]:
