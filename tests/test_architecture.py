@@ -11,6 +11,7 @@ import pytest
 import mho
 from mho.config import Config
 from mho.physics import Cell, Conduction, LandingCell, Programming, PulsedCell, Retention
+from mho.physics.dynamics import DynamicModel
 
 SOURCE = Path(mho.__file__).parent
 ORDER = ("physics", "circuits", "hardware", "learning", "fit", "instruments", "card")
@@ -33,7 +34,7 @@ ALLOWED: dict[str, set[str]] = {
 }
 """What a part may import besides itself, config and errors; parts not named stand at the top."""
 
-ANSWER_THEMSELVES = (Cell, Conduction, Programming, Retention)
+ANSWER_THEMSELVES = (Cell, Conduction, DynamicModel, Programming, Retention)
 """Families of these are asked, never told apart outside physics."""
 
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 from mho import card, dynamics
 from mho.card.model import PULSES
@@ -35,3 +36,17 @@ def test_other_models_switch_too(name: str) -> None:
     assert np.isfinite(loop.y).all()
     assert shown.levels.missing
     assert shown.retention.missing
+
+
+@pytest.mark.parametrize("name", dynamics.MODELS)
+def test_a_model_has_a_number_for_each_place(name: str) -> None:
+    model = dynamics.get(name)
+    names = []
+    for entry in model.datasheet():
+        names.append(entry.name)
+        assert entry.text.count("{}") == len(entry.values)
+    assert names[:2] == ["window", "read at"]
+    assert names[-2:] == ["noise of cycles", "spread of devices"]
+    off, on = model.ends({})
+    rate = model.rate(torch.tensor(0.5 * (off + on)), torch.tensor(model.set_voltage), {})
+    assert rate.sign().item() == (1 if on > off else -1)

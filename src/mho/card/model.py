@@ -5,21 +5,18 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from mho.card.numbers import NOT_GIVEN, Numbers
+from mho.card.numbers import NOT_GIVEN, text
 from mho.physics.dynamics import (
     Adaptive,
     DynamicModel,
-    IonDrift,
     PulseTrain,
     Sine,
-    StanfordPku,
     Trace,
-    Vteam,
     pulse_train,
     transient,
 )
 from mho.results.card import Card, Curve, Panel
-from mho.results.units import number, quantity
+from mho.results.units import quantity
 
 ROUGH = Adaptive(tolerance=1e-3)
 """Steps for a picture."""
@@ -33,7 +30,7 @@ PULSES = 30
 
 def of_model(name: str, model: DynamicModel) -> Card:
     """The card of the median device, driven so that it switches; the drive is chosen here."""
-    peak = _peak(model)
+    peak = model.set_voltage
     hertz, loop = _loop(model, peak)
     given = model.interval is not None
     still = "not given: at 0 V " + ("only noise moves the state" if given else "nothing moves")
@@ -47,16 +44,14 @@ def of_model(name: str, model: DynamicModel) -> Card:
         ),
         retention=Panel("Retention", missing=still),
         noise=Panel("Read noise"),
-        numbers=_numbers(model),
+        numbers=[
+            ("model", model.family),
+            *((entry.name, text(entry)) for entry in model.datasheet()),
+            ("endurance", NOT_GIVEN),
+            ("DOI", model.doi or NOT_GIVEN),
+        ],
         note=model.note,
     )  # fmt: skip
-
-
-def _peak(model: DynamicModel) -> float:
-    """Amplitude whose sign SETs [V]."""
-    if isinstance(model, Vteam):
-        return -1.5 * max(abs(model.v_on), abs(model.v_off))
-    return 1.8 if isinstance(model, StanfordPku) else 1.2
 
 
 def _loop(model: DynamicModel, peak: float) -> tuple[float, Trace]:
@@ -105,35 +100,3 @@ def _width(model: DynamicModel, volts: float, state: torch.Tensor, shortest: flo
             break
         whole *= 10**0.5
     return whole / PULSES
-
-
-def _numbers(model: DynamicModel) -> Numbers:
-    ends = torch.tensor([float(x) for x in model.ends({})], dtype=torch.float64)
-    low, high = model.conductance(ends, {}).tolist()
-    out = [
-        ("model", model.family),
-        ("window", f"{quantity(low, 'S')} to {quantity(high, 'S')}, ratio {number(high / low, 3)}"),
-        ("read at", quantity(model.read_voltage, "V")),
-    ]
-    if isinstance(model, IonDrift):
-        out += [("mobility", f"{number(model.mobility, 3)} m^2/V/s"),
-                ("thickness", quantity(model.depth, "m")),
-                ("drift window", model.window.family if model.window else "none")]  # fmt: skip
-    if isinstance(model, Vteam):
-        out += [("thresholds", f"{quantity(model.v_on, 'V')}, {quantity(model.v_off, 'V')}"),
-                ("speeds", f"{quantity(model.k_on, 'm/s')}, {quantity(model.k_off, 'm/s')}"),
-                ("exponents", f"{number(model.alpha_on)}, {number(model.alpha_off)}"),
-                ("drift window", model.window.family if model.window else "none")]  # fmt: skip
-    noise = NOT_GIVEN
-    if isinstance(model, StanfordPku):
-        out += [("gap", f"{quantity(model.gap_min, 'm')} to {quantity(model.gap_max, 'm')}"),
-                ("I0, g0, V0", f"{quantity(model.current_scale, 'A')}, "
-                 f"{quantity(model.gap_scale, 'm')}, {quantity(model.voltage_scale, 'V')}"),
-                ("activation", f"{number(model.activation)} eV"),
-                ("velocity", quantity(model.velocity, "m/s")),
-                ("thermal", f"{number(model.thermal_resistance)} K/W")]  # fmt: skip
-        if model.interval is not None:
-            noise = f"{quantity(model.noise, 'm/s')}, fresh each {quantity(model.interval, 's')}"
-    spread = ", ".join(f"{v.parameter} {100 * v.spread.cov:g} %" for v in model.variations)
-    return [*out, ("noise of cycles", noise), ("spread of devices", spread or NOT_GIVEN),
-            ("endurance", NOT_GIVEN), ("DOI", model.doi or NOT_GIVEN)]  # fmt: skip

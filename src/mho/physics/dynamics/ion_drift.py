@@ -9,6 +9,7 @@ from torch import Tensor
 
 from mho.config import Range
 from mho.physics.cell import Traits
+from mho.physics.datasheet import Entry, Quantity
 from mho.physics.dynamics.resistive import Resistive
 from mho.physics.dynamics.windows import Window
 
@@ -53,3 +54,11 @@ class IonDrift(Resistive):
         """(R_off - 1 / g) / (R_off - R_on)."""
         p = self.values(traits)
         return ((p.r_off - 1 / g) / (p.r_off - p.r_on)).clamp(*self.limits(traits, g))
+
+    def family_datasheet(self) -> list[Entry]:
+        """Mobility, thickness and window."""
+        return [
+            Entry("mobility", "{} m^2/V/s", (Quantity(self.mobility, "1"),)),
+            Entry("thickness", "{}", (Quantity(self.depth, "m"),)),
+            Entry("drift window", self.window.family if self.window else "none"),
+        ]

@@ -13,6 +13,7 @@ from torch import Tensor
 from mho.config import Config, Range
 from mho.errors import invalid, unknown
 from mho.physics.cell import Traits
+from mho.physics.datasheet import Entry, Quantity
 from mho.physics.noise import Noise
 from mho.physics.spread import Spread
 
@@ -128,6 +129,33 @@ class DynamicModel(Config, ABC):
     @abstractmethod
     def state_of(self, g: Float[Tensor, "*#n"], traits: Traits) -> Float[Tensor, "*#n"]:
         """State that reads as conductance g [S], between the ends."""
+
+    @property
+    def set_voltage(self) -> float:
+        """Amplitude of a drive that switches the device both ways, with the sign of SET [V]."""
+        return 1.2
+
+    def datasheet(self) -> list[Entry]:
+        """What is known of the median device, in numbers, and the spread between devices."""
+        ends = torch.tensor([float(x) for x in self.ends({})], dtype=torch.float64)
+        low, high = self.conductance(ends, {}).tolist()
+        window = (Quantity(low, "S"), Quantity(high, "S"), Quantity(high / low, "1"))
+        spread = ", ".join(f"{v.parameter} {100 * v.spread.cov:g} %" for v in self.variations)
+        return [
+            Entry("window", "{} to {}, ratio {}", window),
+            Entry("read at", "{}", (Quantity(self.read_voltage, "V"),)),
+            *self.family_datasheet(),
+            self.noise_of_cycles(),
+            Entry("spread of devices", spread),
+        ]
+
+    def family_datasheet(self) -> list[Entry]:
+        """What only this family has."""
+        return []
+
+    def noise_of_cycles(self) -> Entry:
+        """What differs from cycle to cycle; without text, it is not given."""
+        return Entry("noise of cycles")
 
     @property
     def interval(self) -> float | None:

@@ -11,6 +11,7 @@ from torch import Tensor
 from mho.config import Range
 from mho.errors import invalid
 from mho.physics.cell import Traits
+from mho.physics.datasheet import Entry, Quantity
 from mho.physics.dynamics.model import DynamicModel
 
 K_OVER_Q = 1.380649e-23 / 1.602176634e-19
@@ -90,6 +91,33 @@ class StanfordPku(DynamicModel):
             raise invalid(
                 "StanfordPku.gap_min", self.gap_min, f"below gap_max = {self.gap_max:g} m"
             )
+
+    @property
+    def set_voltage(self) -> float:
+        """1.8 V."""
+        return 1.8
+
+    def family_datasheet(self) -> list[Entry]:
+        """Gap, current and what moves the gap."""
+        scales = (
+            Quantity(self.current_scale, "A"),
+            Quantity(self.gap_scale, "m"),
+            Quantity(self.voltage_scale, "V"),
+        )
+        return [
+            Entry("gap", "{} to {}", (Quantity(self.gap_min, "m"), Quantity(self.gap_max, "m"))),
+            Entry("I0, g0, V0", "{}, {}, {}", scales),
+            Entry("activation", "{} eV", (Quantity(self.activation, "1"),)),
+            Entry("velocity", "{}", (Quantity(self.velocity, "m/s"),)),
+            Entry("thermal", "{} K/W", (Quantity(self.thermal_resistance, "1"),)),
+        ]
+
+    def noise_of_cycles(self) -> Entry:
+        """The random velocity of the gap, and for how long it stands."""
+        if self.interval is None:
+            return super().noise_of_cycles()
+        values = (Quantity(self.noise, "m/s"), Quantity(self.interval, "s"))
+        return Entry("noise of cycles", "{}, fresh each {}", values)
 
     def ends(self, traits: Traits) -> tuple[Any, Any]:
         """gap_max and gap_min [m]."""

@@ -11,6 +11,7 @@ from torch import Tensor
 from mho.config import Range
 from mho.errors import invalid
 from mho.physics.cell import Traits
+from mho.physics.datasheet import Entry, Quantity
 from mho.physics.dynamics.resistive import Resistive
 from mho.physics.dynamics.windows import Window
 
@@ -86,6 +87,21 @@ class Vteam(Resistive):
         else:
             s = torch.log(1 / (g * p.r_on)) / torch.log(g.new_tensor(1.0) * p.r_off / p.r_on)
         return (p.w_on + (p.w_off - p.w_on) * s).clamp(*self.limits(traits, g))
+
+    @property
+    def set_voltage(self) -> float:
+        """1.5 times the larger threshold; a SET is negative."""
+        return -1.5 * max(abs(self.v_on), abs(self.v_off))
+
+    def family_datasheet(self) -> list[Entry]:
+        """Thresholds, speeds, exponents and window."""
+        exponents = (Quantity(self.alpha_on, "1"), Quantity(self.alpha_off, "1"))
+        return [
+            Entry("thresholds", "{}, {}", (Quantity(self.v_on, "V"), Quantity(self.v_off, "V"))),
+            Entry("speeds", "{}, {}", (Quantity(self.k_on, "m/s"), Quantity(self.k_off, "m/s"))),
+            Entry("exponents", "{}, {}", exponents),
+            Entry("drift window", self.window.family if self.window else "none"),
+        ]
 
     def _share(self, x: Tensor, traits: Traits) -> Tensor:
         p = self.values(traits)
