@@ -99,7 +99,7 @@ def report(
 
 def experiment(network: Network, images: int, rounds: int) -> None:
     """Print one row: epochs of the experiment under its frugal scheme, against its float one."""
-    config = SiameseConfig(per_class=images // 10, device="cpu")
+    config = SiameseConfig(per_class=images // 10, processor="cpu")
     job = Job("float", rounds + 1, config.hardware, network)
     floor, ours = begun(config, job), begun(config, job._replace(scheme="frugal"))
 

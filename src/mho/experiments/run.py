@@ -24,6 +24,7 @@ from typing import Any, Generic, Protocol, TypeVar
 import torch
 
 from mho.errors import invalid
+from mho.experiments import earlier
 from mho.experiments.progress import Progress
 from mho.results import Result, dumps, plain
 from mho.saved import read_saved
@@ -241,7 +242,7 @@ class Run:
         except (OSError, ValueError) as error:
             allowed = f"a checkpoint of this version ({error}); delete the folder to start anew"
             raise invalid("checkpoint", str(path), allowed) from error
-        if state["config"] != self._config:
+        if not earlier.same(state["config"], self._config):
             raise invalid("config", str(path.parent), "the configuration that the run began with")
         self._outcomes = json.loads(state["outcomes"])
         self._stages = state["stages"]

@@ -64,7 +64,7 @@ def train_and_map(config: BmcnnConfig, run: Run, number: int) -> dict[str, Any]:
             for name, point in claimed(config, outcome["held_out"], cov).items()
             if name == "free" or number == 0
         }
-        for cov in config.headline_cov
+        for cov in config.spread.claimed
     }
     if number == 0:
         outcome |= _details(bench, outcome, test)
@@ -99,7 +99,7 @@ def claimed(config: BmcnnConfig, held_out: list[dict[str, Any]], cov: float) -> 
 def _details(bench: Bench, outcome: dict[str, Any], test: mho.data.Samples) -> dict[str, Any]:
     """What is looked at on one training alone: studies, costs, the worst chip, the account."""
     config, run = bench.config, bench.run
-    images = mho.data.load("mnist", "validation", per_class=config.study_per_class)
+    images = mho.data.load("mnist", "validation", per_class=config.study.per_class)
     rows: dict[str, Any] = {
         study: bench.measure(STUDY[study](config), images, study)
         for study in config.studies
@@ -107,7 +107,7 @@ def _details(bench: Bench, outcome: dict[str, Any], test: mho.data.Samples) -> d
     }
     if "networks" in config.studies:
         rows["networks"] = networks(config, run, images)
-    headline = config.headline_cov[-1]
+    headline = config.spread.claimed[-1]
     best = claimed(config, outcome["held_out"], headline)["free"]
     efforts = {
         name: run.once(
@@ -127,7 +127,7 @@ def _details(bench: Bench, outcome: dict[str, Any], test: mho.data.Samples) -> d
 
 def _account(bench: Bench) -> dict[str, Any]:
     """Ledger, cost and histograms of mapping once, setting the converters, reading an image."""
-    cov, bits = bench.config.headline_cov[0], bench.config.converter_bits
+    cov, bits = bench.config.spread.claimed[0], bench.config.converter_bits
     chips = bench.chips(Point("plain", "none", cov, cov, converter_bits=bits))
     with torch.no_grad():
         chips(bench.inputs[:1])

@@ -159,7 +159,7 @@ def _map(
 
 def confusion(config: BmcnnConfig, counts: list[list[int]]) -> Map:
     digits = [str(k) for k in range(10)]
-    cov = config.headline_cov[-1]
+    cov = config.spread.claimed[-1]
     title = f"Worst chip of the first training, {cov:.0%} spread, best label-free repair"
     return Map("confusion", title, "answer", "digit", "test images", digits, digits, counts,
                scale="log", pooled="first")  # fmt: skip

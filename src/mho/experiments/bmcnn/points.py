@@ -116,7 +116,7 @@ class Bench:
         if self.architecture.classifier != "fixed":
             return net
         select = on_arrays(self.architecture)
-        chip = mho.convert(net, self.config.hardware(0.0, 0.0), select=select).eval()
+        chip = mho.convert(net, self.config.cells.hardware(0.0, 0.0), select=select).eval()
         return mho.fixed_point(chip, self.architecture.bits, self.inputs[:CONVERTED])
 
     def effort(self, point: Point) -> Effort:
@@ -128,10 +128,9 @@ class Bench:
 
     def hardware(self, point: Point) -> mho.Hardware:
         """The kind of chip of a point."""
-        kind = self.config.hardware(
-            point.cov_on, point.cov_off, r_on=point.r_on, r_off=point.r_off, shape=point.shape,
-            stuck=point.stuck,
-        )  # fmt: skip
+        given = {"r_on": point.r_on, "r_off": point.r_off}
+        cells = self.config.cells.replace(**{k: v for k, v in given.items() if v is not None})
+        kind = cells.hardware(point.cov_on, point.cov_off, shape=point.shape, stuck=point.stuck)
         bits = point.converter_bits
         kind = kind.replace(dac_bits=bits, adc_bits=bits)
         if point.tile is not None:

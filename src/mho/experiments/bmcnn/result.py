@@ -21,7 +21,7 @@ def result(config: BmcnnConfig, outcomes: list[dict[str, Any]]) -> Result:
     drawn = {name: CURVES[name](rows) for name, rows in studies.items() if name in CURVES}
     curves = [both(config, first["held_out"], kind) for kind in TRAININGS]
     curves += drawn.get("alone", [])
-    curves += [yields(config, outcomes, cov) for cov in config.headline_cov]
+    curves += [yields(config, outcomes, cov) for cov in config.spread.claimed]
     curves += [c for name in STUDIED for c in drawn.get(name, [])]
     tables = [mitigations(config, held_out, first["efforts"])]
     if "networks" in studies:
@@ -31,10 +31,10 @@ def result(config: BmcnnConfig, outcomes: list[dict[str, Any]]) -> Result:
         claim("ideal_accuracy", "binarized network, no spread", [o["ideal"] for o in outcomes],
               "%", note="the paper's accuracies are not in any text we could read"),
     ]  # fmt: skip
-    for cov in config.headline_cov:
+    for cov in config.spread.claimed:
         claims += _claims(outcomes, cov)
     account = Account.of(first)
-    shown = f"Conductance by state, last array layer, {config.headline_cov[0]:.0%} spread"
+    shown = f"Conductance by state, last array layer, {config.spread.claimed[0]:.0%} spread"
     return Result(
         experiment="bmcnn",
         preset=config.preset,
@@ -52,7 +52,7 @@ def result(config: BmcnnConfig, outcomes: list[dict[str, Any]]) -> Result:
 
 
 def _summary(config: BmcnnConfig) -> str:
-    net = config.architecture
+    net, cells = config.architecture, config.cells
     tests = 10 * config.test_per_class if config.test_per_class else 10_000
     if net.network == "cnn":
         what = f"Two binarized convolutions of {net.channels[0]} and {net.channels[1]} channels"
@@ -60,9 +60,9 @@ def _summary(config: BmcnnConfig) -> str:
         what = "Binarized dense layers"
     trainings = f"{config.trainings} training" + "s" * (config.trainings > 1)
     return (
-        f"{what} on differential pairs, R_ON {config.r_on / 1e3:g} kohm "
-        f"({config.on_distribution}), R_OFF {config.r_off / 1e3:g} kohm "
-        f"({config.off_distribution}); what is normal ends at {config.truncation:.0%} of its mean, "
+        f"{what} on differential pairs, R_ON {cells.r_on / 1e3:g} kohm "
+        f"({cells.on_distribution}), R_OFF {cells.r_off / 1e3:g} kohm "
+        f"({cells.off_distribution}); what is normal ends at {cells.truncation:.0%} of its mean, "
         f"which sets the tail of the conductance. MNIST, {trainings}, each on {config.chips} "
         f"chips; claims on {tests:,} test images where they do not say otherwise, all else on "
         "held-out training images and, but for the yield, on the first training. A "

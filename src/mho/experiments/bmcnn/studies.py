@@ -28,9 +28,9 @@ def compared(config: BmcnnConfig, number: int) -> list[Point]:
     """Mitigations on both trainings, spread in both resistances; in full on the first network."""
     points = []
     for training in TRAININGS:
-        for cov in config.cov if number == 0 else config.headline_cov:
+        for cov in config.spread.compared if number == 0 else config.spread.claimed:
             names = config.mitigations
-            if number == 0 and cov in config.headline_cov:
+            if number == 0 and cov in config.spread.claimed:
                 names += config.further
             points += [Point(training, name, cov, cov) for name in names]
     return points
@@ -39,19 +39,21 @@ def compared(config: BmcnnConfig, number: int) -> list[Point]:
 def alone(config: BmcnnConfig) -> list[Point]:
     """Spread in R_ON alone, then in R_OFF alone."""
     names = [n for n in ("none", "layer", "batch norm") if n in config.mitigations]
-    spreads = [(c, 0.0) for c in config.map_cov] + [(0.0, c) for c in config.map_cov if c > 0]
+    spreads = [(c, 0.0) for c in config.spread.maps] + [
+        (0.0, c) for c in config.spread.maps if c > 0
+    ]
     return [Point(kind, name, *cov) for kind in TRAININGS for name in names for cov in spreads]
 
 
 def maps(config: BmcnnConfig) -> list[Point]:
     """Every spread of R_ON with every one of R_OFF, and every ratio with every spread."""
-    both = [(on, off) for on in config.map_cov for off in config.map_cov]
+    both = [(on, off) for on in config.spread.maps for off in config.spread.maps]
     points = [Point("aware", "batch norm", *cov) for cov in both]
     for ratio in RATIOS:
-        r_off = ratio * config.r_on
+        r_off = ratio * config.cells.r_on
         points += [
-            Point("aware", "batch norm", c, c, r_on=config.r_on, r_off=r_off)
-            for c in config.map_cov
+            Point("aware", "batch norm", c, c, r_on=config.cells.r_on, r_off=r_off)
+            for c in config.spread.maps
         ]
     return points
 
@@ -71,7 +73,7 @@ def shapes(config: BmcnnConfig) -> list[Point]:
         Point(*choice, cov, cov, shape=shape)
         for choice in (("plain", "none"), ("aware", "batch norm"))
         for shape in get_args(Distribution)
-        for cov in config.map_cov
+        for cov in config.spread.maps
         if cov > 0
     ]
 
@@ -91,7 +93,7 @@ def bits(config: BmcnnConfig) -> list[Point]:
     """Resolution of the digital parts, without spread and with it."""
     return [
         Point("aware", "batch norm", cov, cov, bits=n)
-        for cov in (0.0, *config.headline_cov)
+        for cov in (0.0, *config.spread.claimed)
         for n in BITS
     ]
 
@@ -100,7 +102,7 @@ def converters(config: BmcnnConfig) -> list[Point]:
     """Resolution of DACs and ADCs."""
     return [
         Point("aware", "batch norm", cov, cov, converter_bits=n)
-        for cov in (0.0, *config.headline_cov)
+        for cov in (0.0, *config.spread.claimed)
         for n in CONVERTER_BITS
     ]
 
@@ -111,7 +113,7 @@ def copies(config: BmcnnConfig) -> list[Point]:
     return [
         Point(kind, name, cov, cov)
         for kind in TRAININGS
-        for cov in config.headline_cov
+        for cov in config.spread.claimed
         for name in names
     ]
 
@@ -147,13 +149,13 @@ def networks(config: BmcnnConfig, run: Run, images: Samples) -> list[dict[str, A
         if as_trained not in trained:
             trained[as_trained] = {
                 kind: train(config, as_trained, run, kind=kind, number=0,
-                            epochs=config.study_epochs, name=f"{name}, {kind}")
+                            epochs=config.study.epochs, name=f"{name}, {kind}")
                 for kind in TRAININGS
             }  # fmt: skip
         nets = trained[as_trained]
         bench = Bench(config, run, 0, architecture, nets)
         points = [Point("plain", "none", 0.0, 0.0)]
-        for cov in config.headline_cov:
+        for cov in config.spread.claimed:
             points += [Point("plain", "none", cov, cov), Point("aware", "batch norm", cov, cov)]
         layers = mho.ledger(bench.chips(points[0])).layers
         cells = sum(layer.cells for layer in layers)

@@ -29,7 +29,7 @@ __all__ = ["PRESETS", "MetaplasticConfig", "check", "run"]
 def run(config: MetaplasticConfig, run: Run) -> Result:
     """Train the claimed networks, compare all schemes, study settings; returns the result."""
     check(config)
-    done = Jobs[Job](run, lambda job: learn(config, run, job)).outcomes
+    done = Jobs[Job](run, lambda job: learn(run, job)).outcomes
 
     def on_chips(group: str, points: Any) -> dict[str, list[dict[str, Any]]]:
         """Outcomes by scheme, one a chip."""

@@ -157,7 +157,7 @@ def _studies(config: MetaplasticConfig, studies: dict[str, dict[str, Outcome]]) 
             for name, o in studies["stream"].items()
             if name != "at once"
         ]
-        title = f"{config.tasks[-1]} as a stream of {config.parts} parts"
+        title = f"{config.tasks[-1]} as a stream of {config.study.parts} parts"
         out.append(Curve("stream", title, "parts learnt", HELD_OUT, rows))
     return out
 

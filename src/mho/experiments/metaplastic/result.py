@@ -147,12 +147,12 @@ def _permuted(config: MetaplasticConfig, outcomes: dict[str, list[Outcome]]) -> 
     """Mean accuracy over the permutations after all of them."""
     slugs = {"gated importance": "average", "EWC": "ewc", "SI": "si", "gated SI": "gated_si",
              "joint": "joint"}  # fmt: skip
-    tasks = config.permuted
+    tasks = config.permuted.tasks
     rows = [
         claim(f"permuted{tasks}_{slugs[scheme]}", f"{tasks}-task permuted MNIST, {scheme}",
               [average(o, "test") for o in found], "%",
               note="all tasks at once, none told" if scheme == "joint" else
-              f"mean over the tasks after all, {config.permuted_epochs} epoch(s) each")
+              f"mean over the tasks after all, {config.permuted.epochs} epoch(s) each")
         for scheme, found in outcomes.items()
     ]  # fmt: skip
     rows.append(

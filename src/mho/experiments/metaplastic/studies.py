@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import mho
 from mho.data import Task
@@ -24,7 +25,7 @@ STRENGTHS: dict[str, tuple[str, tuple[float, ...]]] = {
     "EWC": ("elastic", (1e3, 1e4, 1e5)),
     "SI": ("intelligence", (1.0, 5.0, 25.0)),
 }
-"""Schemes on the frontier, and the setting that moves each of them along it."""
+"""Schemes on the frontier, and the strength that moves each of them along it."""
 M = (0.0, 1.0, 2.0, 3.0, 4.0)
 DIRECTIONS = ("toward-threshold", "both")
 MODES = ("interval", "global")
@@ -49,8 +50,7 @@ def in_turn(config: MetaplasticConfig) -> tuple[Task, ...]:
 
 def claimed(config: MetaplasticConfig, chip: int) -> Points:
     """The trainings in the run's order."""
-    tasks = in_turn(config)
-    return {s: Job(s, tasks, config.epochs, config.hardware, chip, tested=True) for s in CLAIMED}
+    return {s: Job(s, in_turn(config), config, chip, tested=True) for s in CLAIMED}
 
 
 def reverse(config: MetaplasticConfig, chip: int) -> Points:
@@ -60,39 +60,39 @@ def reverse(config: MetaplasticConfig, chip: int) -> Points:
 
 def permuted(config: MetaplasticConfig, chip: int) -> Points:
     """Permuted MNIST."""
-    if not config.permuted:
+    own = config.permuted
+    if not own.tasks:
         return {}
-    tasks = mho.data.permuted("mnist", config.permuted, config.seed)
-    changes = (
-        ("share", config.permuted_share), ("pull", config.permuted_pull),
-        ("damping", config.permuted_damping), ("elastic", config.permuted_elastic),
-        ("intelligence", config.permuted_intelligence),
-    )  # fmt: skip
-    job = Job(
-        "", tasks, config.permuted_epochs, config.hardware, chip, tested=True, changes=changes
+    tasks = mho.data.permuted("mnist", own.tasks, config.seed)
+    rules = config.rules.replace(
+        pull=own.pull, damping=own.damping, elastic=own.elastic, intelligence=own.intelligence
     )
-    return {scheme: job._replace(scheme=scheme) for scheme in PERMUTED}
+    config = config.replace(epochs=own.epochs, share=own.share, rules=rules)
+    return {scheme: Job(scheme, tasks, config, chip, tested=True) for scheme in PERMUTED}
 
 
 def schemes(config: MetaplasticConfig) -> Points:
     """Every scheme for the same epochs, on the first chip."""
-    tasks = in_turn(config)
-    return {s: Job(s, tasks, config.scheme_epochs, config.hardware) for s in config.schemes}
+    tasks, config = in_turn(config), config.replace(epochs=config.scheme_epochs)
+    return {s: Job(s, tasks, config) for s in config.schemes}
 
 
-def _small(config: MetaplasticConfig, scheme: str = "gated importance", **changes: object) -> Job:
-    """A training of the further studies: fewer images."""
-    fewer = min(config.study_per_class, config.per_class or config.study_per_class)
-    given = {"per_class": fewer} | changes
-    moved = {name: value for name, value in given.items() if getattr(config, name) != value}
-    return Job(scheme, in_turn(config), config.study_epochs, config.hardware,
-               changes=tuple(moved.items()))  # fmt: skip
+def _small(config: MetaplasticConfig, scheme: str = "gated importance", **changes: Any) -> Job:
+    """A training of the further studies: fewer images, some settings changed."""
+    fewer = min(config.study.per_class, config.per_class or config.study.per_class)
+    small = config.replace(per_class=fewer, epochs=config.study.epochs, **changes)
+    return Job(scheme, in_turn(config), small)
+
+
+def _ruled(config: MetaplasticConfig, scheme: str = "gated importance", **changes: Any) -> Job:
+    """The same, settings of the rules changed."""
+    return _small(config, scheme, rules=config.rules.replace(**changes))
 
 
 def strength(config: MetaplasticConfig) -> Points:
     """How firmly the past is held, scheme by scheme."""
     return {
-        f"{scheme}, {value:g}": _small(config, scheme, **{setting: value})
+        f"{scheme}, {value:g}": _ruled(config, scheme, **{setting: value})
         for scheme, (setting, values) in STRENGTHS.items()
         for value in values
     }
@@ -100,13 +100,13 @@ def strength(config: MetaplasticConfig) -> Points:
 
 def m(config: MetaplasticConfig) -> Points:
     """Strength of the interval rule."""
-    return {f"{value:g}": _small(config, "interval", m=value) for value in M}
+    return {f"{value:g}": _ruled(config, "interval", m=value) for value in M}
 
 
 def forms(config: MetaplasticConfig) -> Points:
     """The rule between levels and the ancestor's, on the same levels, one-sided and two-sided."""
     return {
-        f"{mode}, {direction}": _small(config, "interval", mode=mode, direction=direction)
+        f"{mode}, {direction}": _ruled(config, "interval", mode=mode, direction=direction)
         for mode in MODES
         for direction in DIRECTIONS
     }
@@ -124,16 +124,17 @@ def period(config: MetaplasticConfig) -> Points:
 
 def precision(config: MetaplasticConfig) -> Points:
     """Bits of the hidden weight, and of each value that the rule stores for it."""
-    return {"32": _small(config, hidden_bits=None)} | {
-        str(n): _small(config, hidden_bits=n) for n in BITS
+    return {"32": _ruled(config, hidden_bits=None)} | {
+        str(n): _ruled(config, hidden_bits=n) for n in BITS
     }
 
 
 def levels(config: MetaplasticConfig) -> Points:
     """Levels of a cell."""
     return {
-        str(n): _small(config)._replace(
-            hardware=config.hardware.replace(device=config.hardware.device.replace(levels=n))
+        str(n): _small(
+            config,
+            hardware=config.hardware.replace(device=config.hardware.device.replace(levels=n)),
         )
         for n in LEVELS
     }
@@ -142,9 +143,7 @@ def levels(config: MetaplasticConfig) -> Points:
 def imperfections(config: MetaplasticConfig) -> Points:
     """None at all, all at their default, and one at a time grown."""
     grown = {
-        f"{what}, {value:g}": _small(config)._replace(
-            hardware=_imperfect(config.hardware, what, value)
-        )
+        f"{what}, {value:g}": _small(config, hardware=_imperfect(config.hardware, what, value))
         for what, values in IMPERFECTIONS.items()
         for value in values
     }
@@ -164,22 +163,20 @@ def split(config: MetaplasticConfig) -> Points:
 
 def stream(config: MetaplasticConfig) -> Points:
     """One data set cut in many parts, each seen alone and never again; one state for all."""
-    whole = config.tasks[-1]
-    parts = mho.data.stream(whole, config.parts)
-    at_once = Job("none", mho.data.sequential((whole,)), config.study_epochs, config.hardware,
-                  one_state=True)  # fmt: skip
-    job = at_once._replace(tasks=parts)
+    whole, own = config.tasks[-1], config.study
+    config = config.replace(epochs=own.epochs)
+    at_once = Job("none", mho.data.sequential((whole,)), config, one_state=True)
     if config.per_class is not None:
-        each = max(1, config.per_class // config.parts)
-        job = job._replace(changes=(("per_class", each),))
+        config = config.replace(per_class=max(1, config.per_class // own.parts))
+    job = at_once._replace(tasks=mho.data.stream(whole, own.parts), config=config)
     return {scheme: job._replace(scheme=scheme) for scheme in STREAM} | {"at once": at_once}
 
 
 def convolution(config: MetaplasticConfig) -> Points:
     """The small convolutional network."""
-    tasks = in_turn(config)
+    config = config.replace(epochs=config.scheme_epochs)
     return {
-        scheme: Job(scheme, tasks, config.scheme_epochs, config.hardware, network="cnn")
+        scheme: Job(scheme, in_turn(config), config, network="cnn")
         for scheme in ("gated importance", "none")
     }
 

@@ -50,7 +50,7 @@ def tables(
     for study, title, note in (
         ("split", "Split MNIST, two digits a task", "Labels 0 to 9 (class-incremental) or 0 and 1 "
          "(domain-incremental). Of one state and joint no task is ever told."),
-        ("stream", f"{config.tasks[-1]} in {config.parts} parts, each seen alone",
+        ("stream", f"{config.tasks[-1]} in {config.study.parts} parts, each seen alone",
          "One batch normalization for all parts; at once: the whole data set for as many epochs."),
         ("convolution", "Convolutional network", ""),
     ):  # fmt: skip
@@ -77,7 +77,7 @@ def tables(
                 ]
                 for point, o in studies[study].items()
             ]
-            note = f"{config.study_epochs} epoch(s) a task of fewer images, held-out images."
+            note = f"{config.study.epochs} epoch(s) a task of fewer images, held-out images."
             out.append(Table(f"study_{study}", title, columns, rows, note))
     return out
 

@@ -89,8 +89,8 @@ def train_on_chip(config: SiameseConfig, run: Run, instrument: Instrument) -> Ou
     hardware = on_chip(config.hardware, instrument.describe())
     net = mho.convert(model, hardware, generator=torch.Generator().manual_seed(seed))
     chip = mho.attach(net, instrument, retries=config.chip.retries, program=False)
-    setting = Setting(config, net, False, feed.epoch_steps, seed)
-    descent = Descent(scheme, setting, feed, config.epochs)
+    setting = Setting(config.writes, net, config.hardware.levels, False, feed.epoch_steps, seed)
+    descent = Descent(config, scheme, setting, feed, config.epochs)
     write, history = descent.write, descent.history
     assert write is not None
     for step in run.steps("train", descent.steps, descent.state | {"chip": chip}):

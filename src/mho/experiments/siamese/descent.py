@@ -18,7 +18,7 @@ from mho.hardware.streams import key
 def training_feed(config: SiameseConfig, scheme: Scheme, seed: int, device: torch.device) -> Feed:
     """The training images, in the batches of a scheme."""
     samples = mho.data.load("mnist", "train", per_class=config.per_class)
-    batch = config.batch * scheme.together(config)
+    batch = config.batch * scheme.together(config.writes)
     return Feed(samples.images, samples.labels, batch, seed, device)
 
 
@@ -29,18 +29,21 @@ class Descent:
     last, and what else it schedules, down to a thousandth.
 
     Args:
+        config: settings of the training.
         scheme: says when cells are written; in float no cell is.
         setting: the network, and what the write step is made from.
         feed: the images.
         epochs: passes over them.
     """
 
-    def __init__(self, scheme: Scheme, setting: Setting, feed: Feed, epochs: int) -> None:
-        config, self.net, self.feed = setting.config, setting.net, feed
+    def __init__(
+        self, config: SiameseConfig, scheme: Scheme, setting: Setting, feed: Feed, epochs: int
+    ) -> None:
+        self._config, self.net, self.feed = config, setting.net, feed
         self._scheme, self._setting = scheme, setting
         self.write = None if scheme.step is None else scheme.step(setting)
         # The noise of a gradient falls with the root of its images.
-        self._rate = config.rate * scheme.together(config) ** 0.5
+        self._rate = config.rate * scheme.together(config.writes) ** 0.5
         momentum = config.momentum if scheme.momentum else 0.0
         self.steps = feed.epoch_steps * epochs
         """Gradient steps in all."""
@@ -66,7 +69,7 @@ class Descent:
 
     def step(self, step: int) -> Tensor:
         """Take the step of that number; returns the loss before it."""
-        config = self._setting.config
+        config = self._config
         if self.write is not None and step % config.calibrate_every == 0:
             mho.calibrate(self.net, self.feed.sample(config.calibration))
         x, y = self.feed.at(step)
@@ -96,5 +99,5 @@ class Descent:
         also where a scheme sums gradients."""
         return {
             "weights": sum(p.numel() for p in self.net.parameters() if p.dim() > 1),
-            "steps_per_epoch": -(-self.feed.images // self._setting.config.batch),
+            "steps_per_epoch": -(-self.feed.images // self._config.batch),
         }

@@ -127,7 +127,7 @@ def _studies(config: SiameseConfig, studies: dict[str, dict[str, Outcome]]) -> l
         ):
             rows = grouped(points, value)
             out.append(
-                Curve(slug, f"{title}, {config.study_epochs} epoch(s)",
+                Curve(slug, f"{title}, {config.study.epochs} epoch(s)",
                       "pulses that a cell stands", y_label, rows, x_scale="log")
             )  # fmt: skip
     return out
@@ -156,7 +156,7 @@ def bars(
             Bars("programming_accuracy", "Ways of programming: accuracy", ACCURACY,
                         list(points), [group])
         )  # fmt: skip
-        out += _costs("programming", f"frugal, {config.study_epochs} epoch(s)", points)
+        out += _costs("programming", f"frugal, {config.study.epochs} epoch(s)", points)
     return out
 
 

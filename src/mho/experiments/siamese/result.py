@@ -146,13 +146,12 @@ def _meaning(config: SiameseConfig, network: str, scheme: str) -> str:
     if scheme == "level change":
         return "written on every level change"
     if scheme == "coarse probabilistic":
-        return f"probabilistic writes of {config.rounded} steps, nothing gathered"
+        return f"probabilistic writes of {config.writes.rounded} steps, nothing gathered"
     if scheme == "sparse":
-        first = last = config.sparse
-    elif network == "cnn":
-        first, last = config.cnn_frugal, config.cnn_frugal_last
+        first = last = config.writes.sparse
     else:
-        first, last = config.frugal, config.frugal_last
+        frugal = config.writes.cnn_frugal if network == "cnn" else config.writes.frugal
+        first, last = frugal.first, frugal.last
     large, small = (
         f"{a:g}" if a == b else f"{a:g}, later {b:g}" for a, b in zip(first, last, strict=True)
     )

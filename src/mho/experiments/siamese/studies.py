@@ -33,7 +33,7 @@ AGES = (1.0, 60.0, 3600.0, 86_400.0, 2.6e6, 3.2e7, 3.2e8)
 
 def claimed(config: SiameseConfig, network: str, chip: int) -> Points:
     """The trainings whose test accuracy is claimed."""
-    epochs = config.epochs if network == "mlp" else config.cnn_epochs
+    epochs = config.epochs if network == "mlp" else config.cnn.epochs
     schemes = config.claimed if network == "mlp" else ("float", "frugal")
     return {
         scheme: Job(scheme, epochs, config.hardware, network, chip, tested=True)  # type: ignore[arg-type]
@@ -164,7 +164,7 @@ def pulse_cell(
 
 
 def _frugal(config: SiameseConfig, hardware: mho.Hardware) -> Job:
-    return Job("frugal", config.study_epochs, hardware)
+    return Job("frugal", config.study.epochs, hardware)
 
 
 def check(config: SiameseConfig) -> None:

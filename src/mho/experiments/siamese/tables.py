@@ -47,7 +47,7 @@ def tables(
         rows = [
             [name, *_cells(config, outcome)] for name, outcome in studies["programming"].items()
         ]
-        note = f"Frugal writes, {config.study_epochs} epoch(s), one chip, MLP."
+        note = f"Frugal writes, {config.study.epochs} epoch(s), one chip, MLP."
         columns = [Column("programming"), *COLUMNS]
         out.append(Table("programming", "Ways of programming", columns, rows, note))
     return out

@@ -91,8 +91,9 @@ def begun(config: SiameseConfig, job: Job) -> Descent:
     net: nn.Module = seeded(seed, lambda: network(config, job.network)).to(device)
     if scheme.step is not None:
         net = _on_arrays(config, job, net, seed, feed)
-    setting = Setting(config, net, job.network == "cnn", feed.epoch_steps, seed)
-    return Descent(scheme, setting, feed, job.epochs)
+    levels, cnn = config.hardware.levels, job.network == "cnn"
+    setting = Setting(config.writes, net, levels, cnn, feed.epoch_steps, seed)
+    return Descent(config, scheme, setting, feed, job.epochs)
 
 
 def _aged(
@@ -119,7 +120,7 @@ def network(config: SiameseConfig, name: Network) -> nn.Sequential:
         return nn.Sequential(
             nn.Flatten(), nn.Linear(784, config.hidden), nn.ReLU(), nn.Linear(config.hidden, 10)
         )
-    (a, b), (c, d) = config.channels, config.dense
+    (a, b), (c, d) = config.cnn.channels, config.cnn.dense
     return nn.Sequential(
         nn.Conv2d(1, a, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2),
         nn.Conv2d(a, b, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(),

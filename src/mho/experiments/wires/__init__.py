@@ -39,7 +39,7 @@ def run(config: WiresConfig, run: Run) -> Result:
         if system not in config.systems:
             continue
         loops = [(tile, 0.0) for tile in config.tiles]
-        loops += [(config.headline_tile, r) for r in config.resistances]
+        loops += [(config.claimed.tile, r) for r in config.resistances]
         for tile, loop in loops:
             through = f", through {loop:g} ohm" if loop else ""
             rows += run.once(

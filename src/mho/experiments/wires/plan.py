@@ -25,7 +25,7 @@ class Point(NamedTuple):
 def points(config: WiresConfig, system: System, tile: int) -> list[Point]:
     """Without wires; then all resistances, with all compensations where these are compared."""
     names = ("none", STRONG[system])
-    if tile == config.headline_tile:
+    if tile == config.claimed.tile:
         names = COMPENSATIONS[system]
     wired = [Point(tile, r, name) for r in config.resistances for name in names]
     return [Point(tile, 0.0, "none"), *wired]
@@ -34,7 +34,7 @@ def points(config: WiresConfig, system: System, tile: int) -> list[Point]:
 def claimed(config: WiresConfig, system: System, rows: Iterable[Row]) -> list[Point]:
     """Points for the test images: no wires, wires, and the best compensation by held-out ones,
     be it worse than none."""
-    at = (config.headline_tile, config.headline_resistance)
+    at = (config.claimed.tile, config.claimed.resistance)
     found: dict[str, list[float]] = {}
     for row in rows:
         if (row["tile"], row["r"], row["split"]) == (*at, "validation"):

@@ -70,7 +70,7 @@ def _slug(line: str) -> str:
 
 
 def _claims(config: WiresConfig, line: str, rows: list[Row]) -> list[Claim]:
-    where = f"{config.headline_resistance:g} ohm a segment, {_size(config.headline_tile)}"
+    where = f"{config.claimed.resistance:g} ohm a segment, {_size(config.claimed.tile)}"
     tested = [row for row in rows if _line(row) == line and row["split"] == "test"]
     found = {}
     for row in tested:
@@ -91,7 +91,7 @@ def _claims(config: WiresConfig, line: str, rows: list[Row]) -> list[Claim]:
 
 def _by_resistance(config: WiresConfig, line: str, rows: list[Row]) -> Curve:
     """Accuracy against resistance, all compensations."""
-    shown = [r for r in rows if _line(r) == line and r["tile"] == config.headline_tile]
+    shown = [r for r in rows if _line(r) == line and r["tile"] == config.claimed.tile]
     unwired = [row for row in shown if row["r"] == 0]
     groups: dict[str, list[Row]] = {}
     for row in shown:
@@ -101,13 +101,13 @@ def _by_resistance(config: WiresConfig, line: str, rows: list[Row]) -> Curve:
         series(name, [row["r"] for row in some], [row["accuracy"] for row in some])
         for name, some in groups.items()
     ]
-    title = f"{line}: {_size(config.headline_tile)}"
+    title = f"{line}: {_size(config.claimed.tile)}"
     return Curve(f"{_slug(line)}_resistance", title, OHMS, ACCURACY, drawn)
 
 
 def _compared(config: WiresConfig, lines: list[str], rows: list[Row]) -> Bars:
     """Every compensation of every system at the resistance that is claimed."""
-    at = (config.headline_tile, config.headline_resistance)
+    at = (config.claimed.tile, config.claimed.resistance)
     names = [*dict.fromkeys(n for each in COMPENSATIONS.values() for n in each), LOOP]
     groups = []
     for line in lines:
@@ -141,7 +141,7 @@ def _stale_curves(config: WiresConfig, stale: dict[int, dict[str, float]]) -> li
     every = list(stale)
     if not every:
         return []
-    name = f"siamese, {10 * config.refresh_per_class:,} images, 1 epoch"
+    name = f"siamese, {10 * config.refresh.per_class:,} images, 1 epoch"
     over = "Training through wires solved now and then"
     steps = "write steps between two solutions"
     accuracy, staleness = (
@@ -157,7 +157,7 @@ def _stale_curves(config: WiresConfig, stale: dict[int, dict[str, float]]) -> li
 
 def _stale_table(config: WiresConfig, stale: dict[int, dict[str, float]]) -> list[Table]:
     rows = [[every, o["staleness"], o["accuracy"]] for every, o in stale.items()]
-    title = f"Wires of {config.headline_resistance:g} ohm solved at every so many write steps"
+    title = f"Wires of {config.claimed.resistance:g} ohm solved at every so many write steps"
     heads = [
         Column("write steps"),
         Column("largest error of what is seen", "%"),
