@@ -13,8 +13,8 @@ import torch
 
 import mho
 from mho.experiments.metaplastic import MetaplasticConfig
+from mho.experiments.metaplastic.network import network, perfect
 from mho.experiments.metaplastic.schemes import SCHEMES, Setting
-from mho.experiments.metaplastic.training import network, perfect
 from timing import in_turn
 from write_path import epoch
 

@@ -21,8 +21,7 @@ import mho
 from inference import network
 from mho.experiments.siamese import SiameseConfig
 from mho.experiments.siamese.config import Network
-from mho.experiments.siamese.descent import Descent
-from mho.experiments.siamese.training import Job, begun
+from mho.experiments.siamese.training import Descent, Job, begun
 from timing import in_turn
 
 

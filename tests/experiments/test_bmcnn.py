@@ -144,7 +144,7 @@ def test_points_of_a_study_differ_in_name(preset: str) -> None:
     for points in (
         compared(config, 0),
         compared(config, 1),
-        *(study(config) for study in STUDY.values()),
+        *([at.job for at in s.points.values()] for of in STUDY.values() for s in of(config)),
     ):
         names = [point.name for point in points]
         assert len(set(names)) == len(names)
@@ -162,7 +162,7 @@ def test_the_descendants_convention_is_normal_and_clamped_at_one_ohm() -> None:
     own = config.cells.hardware(0.5, 0.4).device
     assert own.r_on.device.distribution == "truncated-normal"
     assert own.r_off.device.distribution == "lognormal"
-    pairs = STUDY["pairs"](config)
+    pairs = [at.job for study in STUDY["pairs"](config) for at in study.points.values()]
     assert all(
         p.cov_off * p.r_off == pytest.approx(2 * p.cov_on * p.r_on) and p.shape == "clamped"
         for p in pairs

@@ -10,10 +10,11 @@ import torch
 import mho
 from few_images import measure_on_few
 from mho.experiments.metaplastic import MetaplasticConfig, measures, studies
+from mho.experiments.metaplastic.network import network, perfect
 from mho.experiments.metaplastic.phases import Mixed, phases
 from mho.experiments.metaplastic.schemes import SCHEMES
-from mho.experiments.metaplastic.tables import summary
-from mho.experiments.metaplastic.training import Job, learn, network, perfect
+from mho.experiments.metaplastic.training import Job, learn
+from mho.experiments.study import Point
 from mho.learning.layers.layer import memristive_layers
 from resuming import done, unbroken_and_resumed
 
@@ -27,6 +28,12 @@ TASKS = mho.data.sequential(("mnist", "fashion-mnist"))
 
 def config(**changes: Any) -> MetaplasticConfig:
     return MetaplasticConfig().replace(**(TINY | changes))
+
+
+def of(name: Any, config: MetaplasticConfig) -> dict[str, Point[Job]]:
+    """The points of a study."""
+    (study,) = studies.STUDY[name](config)
+    return dict(study.points)
 
 
 def learnt(folder: Path, job: Job) -> Any:
@@ -61,21 +68,22 @@ def test_another_kind_of_cell_is_refused() -> None:
 
 def test_a_point_of_a_study_changes_what_it_names_and_nothing_else() -> None:
     whole = config()
-    plain = studies.gates(whole)["0.5"]
+    plain = of("gates", whole)["0.5"].job
     assert plain.config == whole.replace(epochs=whole.study.epochs)
     setting = {"m": "rules.m", "gates": "share", "period": "transfer",
                "precision": "rules.hidden_bits"}  # fmt: skip
     for study, changed in setting.items():
-        for name, job in studies.STUDY[study](whole).items():  # type: ignore[index]
+        for name, (job, x, _) in of(study, whole).items():
+            assert x == float(name)
             found = {key: value for key, value, _ in job.config.settings()}
             standard = {key: value for key, value, _ in plain.config.settings()}
             assert {key for key in found if found[key] != standard[key]} <= {changed}
             assert (
                 found[changed] == "none" if name == "32" else float(found[changed]) == float(name)
             )
-    for name, job in studies.imperfections(whole).items():
-        if ", " in name:
-            what, value = name.rsplit(", ", 1)
+    for name, (job, x, what) in of("imperfections", whole).items():
+        if x is not None:
+            value = name.removeprefix(f"{what}, ")
             device = job.config.hardware.device
             low, high = device.window
             assert job.config.replace(hardware=whole.hardware) == plain.config
@@ -85,9 +93,9 @@ def test_a_point_of_a_study_changes_what_it_names_and_nothing_else() -> None:
                 "stuck cells": device.stuck_on + device.stuck_off,
             }[what] == pytest.approx(float(value))
             assert job.config.hardware.programming.verifies is (what != "write spread")
-    for name, job in studies.levels(whole).items():
+    for name, (job, _, _) in of("levels", whole).items():
         assert job.config.hardware.device.states == int(name)
-    fewer = studies.m(MetaplasticConfig())["0"].config
+    fewer = of("m", MetaplasticConfig())["0"].job.config
     assert (fewer.per_class, fewer.rules.m) == (1000, 0.0)
 
 
@@ -176,7 +184,7 @@ def test_gates_and_states_keep_the_first_task(
     assert gated["held_out"]["told"][1] > 60
     assert min(gated["held_out"]["right"]) > 90, "an image says which task it is from"
     assert gated["held_out"]["recognized"] == pytest.approx(gated["held_out"]["told"], abs=6)
-    _, _, _, backward, _, forgetting = summary(gated)
+    _, _, _, backward, _, forgetting = measures.summary(gated)
     assert backward == pytest.approx(kept[0], abs=1)  # each read is noisy
     assert forgetting == pytest.approx(-backward)
 
@@ -193,7 +201,7 @@ def test_cells_are_written_every_k_images(tmp_path: Path) -> None:
 
 def test_a_stream_is_measured_on_the_whole_data_set(tmp_path: Path) -> None:
     whole = config(study={"epochs": 1, "parts": 3})
-    jobs = studies.stream(whole)
+    jobs = {name: point.job for name, point in of("stream", whole).items()}
     outcome = learnt(tmp_path, jobs["importance"])
     assert len(set(outcome["held_out"]["told"])) == 1
     rows = measures.matrix(outcome)

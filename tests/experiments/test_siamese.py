@@ -10,10 +10,9 @@ from torch import nn
 
 import mho
 from mho.experiments.siamese import SiameseConfig, figures, studies
-from mho.experiments.siamese.descent import Descent, training_feed
 from mho.experiments.siamese.measures import epochs_to_first_death, gone, spent
 from mho.experiments.siamese.schemes import SCHEMES, Distances, Setting, Writes
-from mho.experiments.siamese.training import Job, network, train
+from mho.experiments.siamese.training import Descent, Job, network, train, training_feed
 from mho.learning.layers.layer import memristive_layers
 from resuming import done, unbroken_and_resumed
 
@@ -60,8 +59,10 @@ def test_studies_need_a_cell_that_they_can_vary() -> None:
 
 def test_a_study_changes_what_it_names_and_nothing_else() -> None:
     whole = config()
-    for name, job in studies.imperfections(whole).items():
-        what, value = name.rsplit(", ", 1)
+    (study,) = studies.imperfections(whole)
+    for name, (job, x, what) in study.points.items():
+        value = name.removeprefix(f"{what}, ")
+        assert x == pytest.approx(100 * float(value))
         device, standard = job.hardware.device, whole.hardware.device
         assert isinstance(device, mho.MultiLevel)
         share = {
@@ -74,7 +75,10 @@ def test_a_study_changes_what_it_names_and_nothing_else() -> None:
         fields = {"sigma", "device_spread", "read_noise", "stuck_on", "stuck_off"}
         changed = {f for f in fields if getattr(device, f) != getattr(standard, f)}
         assert len(changed - {"stuck_on", "stuck_off"}) + bool(changed & {"stuck_on"}) <= 1
-    assert [job.hardware.levels for job in studies.levels(whole).values()] == list(studies.LEVELS)
+    (study,) = studies.levels(whole)
+    points = study.points.values()
+    assert [point.job.hardware.levels for point in points] == list(studies.LEVELS)
+    assert [point.x for point in points] == list(studies.LEVELS)
 
 
 # ------------------------------------------------------------------ schemes
@@ -114,8 +118,7 @@ def test_a_training_ends_at_the_last_distances(monkeypatch: pytest.MonkeyPatch) 
     whole = config(writes=Writes(frugal=frugal))
     feed = training_feed(whole, SCHEMES["frugal"], 3, torch.device("cpu"))
     net = on_arrays("mlp", whole)
-    setting = Setting(whole.writes, net, 16, False, feed.epoch_steps, 3)
-    descent = Descent(whole, SCHEMES["frugal"], setting, feed, 1)
+    descent = Descent(whole, Job("frugal", 1, whole.hardware), net, feed, 3)
     assert descent.write is not None
     seen = []
     for step in range(descent.steps):
@@ -128,8 +131,9 @@ def test_a_training_ends_at_the_last_distances(monkeypatch: pytest.MonkeyPatch) 
 
 def test_distances_stay_the_same_on_chips_of_other_levels() -> None:
     whole = config()
-    for n, job in studies.levels(whole).items():
-        net = on_arrays("mlp", whole, job.hardware)
+    (study,) = studies.levels(whole)
+    for n, point in study.points.items():
+        net = on_arrays("mlp", whole, point.job.hardware)
         large = next(iter(Setting(whole.writes, net, 16, False, 10, 0).by_size((3.0, 3.0)).items()))
         step = memristive_layers(net)[large[0]].step
         expected = 3.0 * memristive_layers(on_arrays("mlp", whole))[large[0]].step

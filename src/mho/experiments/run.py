@@ -15,11 +15,11 @@ import json
 import os
 import signal
 import time
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import torch
 
@@ -30,7 +30,6 @@ from mho.results import Result, dumps, plain
 from mho.saved import read_saved
 
 T = TypeVar("T")
-J = TypeVar("J", bound=Hashable)
 
 FORMAT = 1
 """Version of the checkpoint's layout."""
@@ -248,26 +247,6 @@ class Run:
         self._stages = state["stages"]
         self._earlier = state["elapsed"]
         return state["metrics_bytes"]
-
-
-class Jobs(Generic[J]):
-    """Jobs of a run, each done once, however many groups and names ask for it.
-
-    Args:
-        run: keeps the outcomes.
-        work: what a job comes to (plain JSON values).
-    """
-
-    def __init__(self, run: Run, work: Callable[[J], dict[str, Any]]) -> None:
-        self._run, self._work = run, work
-        self._known: dict[J, dict[str, Any]] = {}
-
-    def outcomes(self, points: Mapping[str, J], group: str) -> dict[str, dict[str, Any]]:
-        """Outcomes by name; what is not known yet is done, as "group: name"."""
-        for name, job in points.items():
-            if job not in self._known:
-                self._known[job] = self._run.once(f"{group}: {name}", lambda j=job: self._work(j))
-        return {name: self._known[job] for name, job in points.items()}
 
 
 @contextmanager

@@ -12,7 +12,7 @@ Monte Carlo. studies: which points. result, with figures and tables: what is mad
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -27,6 +27,7 @@ from mho.experiments.bmcnn.result import result
 from mho.experiments.bmcnn.studies import STUDY, compared, networks
 from mho.experiments.experiment import plain_accuracy
 from mho.experiments.run import Run
+from mho.experiments.study import Jobs
 from mho.results import Result, mean_std
 
 __all__ = ["PRESETS", "Architecture", "BmcnnConfig", "run"]
@@ -100,13 +101,14 @@ def _details(bench: Bench, outcome: dict[str, Any], test: mho.data.Samples) -> d
     """What is looked at on one training alone: studies, costs, the worst chip, the account."""
     config, run = bench.config, bench.run
     images = mho.data.load("mnist", "validation", per_class=config.study.per_class)
-    rows: dict[str, Any] = {
-        study: bench.measure(STUDY[study](config), images, study)
-        for study in config.studies
-        if study in STUDY
-    }
+    jobs = Jobs[Point, Sequence[float]](run, lambda point: bench.accuracy(point, images))
+    found: dict[str, Any] = {}
+    for name in config.studies:
+        if name in STUDY:
+            done = [jobs.done(study, name) for study in STUDY[name](config)]
+            found[name] = {k: v for each in done for k, v in each.outcomes.items()}
     if "networks" in config.studies:
-        rows["networks"] = networks(config, run, images)
+        found["networks"] = networks(config, run, images)
     headline = config.spread.claimed[-1]
     best = claimed(config, outcome["held_out"], headline)["free"]
     efforts = {
@@ -117,7 +119,7 @@ def _details(bench: Bench, outcome: dict[str, Any], test: mho.data.Samples) -> d
         for name in (*config.mitigations, *config.further)
     }
     return {
-        "studies": rows,
+        "studies": found,
         "efforts": efforts,
         "formats": run.once("formats", lambda: bench.formats(best)),
         "confusion": run.once("confusion", lambda: bench.confusion(best, test)),

@@ -15,10 +15,10 @@ DOI = "10.1109/ICECS46596.2019.8964998"
 
 Shares = tuple[float, ...]
 Shape = Distribution | Literal["clamped"]
-Study = Literal[
+StudyName = Literal[
     "alone", "maps", "shapes", "stuck", "pairs", "bits", "converters", "copies", "networks"
 ]  # fmt: skip
-STUDIES: tuple[Study, ...] = get_args(Study)
+STUDIES: tuple[StudyName, ...] = get_args(StudyName)
 
 
 class Architecture(Config):
@@ -177,7 +177,7 @@ class BmcnnConfig(ExperimentConfig):
         "placement + 2 copies + batch norm",
     )  # fmt: skip
     """Compared at the claimed spreads on the first training alone."""
-    studies: tuple[Study, ...] = STUDIES
+    studies: tuple[StudyName, ...] = STUDIES
     """Further studies, on the first training."""
     study: StudySettings = StudySettings()
     """How these are done."""

@@ -6,10 +6,12 @@ from typing import Any
 
 from mho.experiments.account import Account
 from mho.experiments.bmcnn.config import BmcnnConfig
-from mho.experiments.bmcnn.figures import CURVES, STUDIED, both, confusion, maps, yields
+from mho.experiments.bmcnn.figures import both, confusion, yields
 from mho.experiments.bmcnn.network import TRAININGS
-from mho.experiments.bmcnn.rows import Row, pooled
+from mho.experiments.bmcnn.points import Row, pooled
+from mho.experiments.bmcnn.studies import STUDY
 from mho.experiments.bmcnn.tables import formats, mitigations, networks
+from mho.experiments.study import Done
 from mho.results import Claim, Result, claim, mean_std
 
 
@@ -18,11 +20,12 @@ def result(config: BmcnnConfig, outcomes: list[dict[str, Any]]) -> Result:
     held_out = [row for outcome in outcomes for row in outcome["held_out"]]
     first = outcomes[0]
     studies: dict[str, Any] = first["studies"]
-    drawn = {name: CURVES[name](rows) for name, rows in studies.items() if name in CURVES}
+    done = [
+        Done(s, studies[name]) for name in STUDY if name in studies for s in STUDY[name](config)
+    ]
     curves = [both(config, first["held_out"], kind) for kind in TRAININGS]
-    curves += drawn.get("alone", [])
     curves += [yields(config, outcomes, cov) for cov in config.spread.claimed]
-    curves += [c for name in STUDIED for c in drawn.get(name, [])]
+    curves += [curve for each in done for curve in each.curves]
     tables = [mitigations(config, held_out, first["efforts"])]
     if "networks" in studies:
         tables += [networks(config, studies["networks"])]
@@ -44,7 +47,7 @@ def result(config: BmcnnConfig, outcomes: list[dict[str, Any]]) -> Result:
         claims=claims,
         tables=tables,
         curves=curves,
-        maps=[*maps(studies.get("maps", [])), confusion(config, first["confusion"])],
+        maps=[*(m for each in done for m in each.maps), confusion(config, first["confusion"])],
         histograms=[account.by_level(shown, y_scale="log"), account.wear],
         ledger=account.ledger,
         cost=account.cost,

@@ -7,7 +7,7 @@ from typing import Any
 from mho.experiments.bmcnn.config import BmcnnConfig
 from mho.experiments.bmcnn.mitigation import mitigation
 from mho.experiments.bmcnn.network import TRAININGS
-from mho.experiments.bmcnn.rows import Row, pooled
+from mho.experiments.bmcnn.points import Row, pooled
 from mho.results import Cell, Column, Table, mean_std
 
 

@@ -11,8 +11,9 @@ from mho.experiments.experiment import ExperimentConfig, with_cells
 from mho.experiments.metaplastic.schemes import SCHEMES, Rules, Strength
 from mho.physics import Preset
 
+Network = Literal["mlp", "cnn"]
 Share = Annotated[float, Range(above=0.0, most=1.0)]
-Study = Literal[
+StudyName = Literal[
     "strength",
     "m",
     "forms",
@@ -25,7 +26,7 @@ Study = Literal[
     "stream",
     "convolution",
 ]
-STUDIES: tuple[Study, ...] = get_args(Study)
+STUDIES: tuple[StudyName, ...] = get_args(StudyName)
 
 
 class Cnn(Config):
@@ -108,7 +109,7 @@ class MetaplasticConfig(ExperimentConfig):
     """Schemes that are compared, see mho list rules."""
     scheme_epochs: Annotated[int, Range(least=1)] = 2
     """Passes in that comparison, and of the convolutional network [1]."""
-    studies: tuple[Study, ...] = STUDIES
+    studies: tuple[StudyName, ...] = STUDIES
     """Further studies, on held-out images."""
     study: StudySettings = StudySettings()
     """How these train."""

@@ -69,32 +69,8 @@ def _importance(s: Setting) -> mho.PathImportance:
     return mho.PathImportance(s.rules.damping, s.rules.pull, bits=s.rules.hidden_bits, seed=s.seed)
 
 
-def _shuffled(s: Setting) -> mho.PathImportance:
-    return mho.PathImportance(s.rules.damping, s.rules.pull, shuffled=s.seed)
-
-
-def _interval(s: Setting) -> mho.IntervalRule:
-    return mho.IntervalRule(s.rules.m, s.rules.direction, mode=s.rules.mode)
-
-
-def _ancestor(s: Setting) -> mho.IntervalRule:
-    return mho.IntervalRule(s.rules.binary_m, mode="global")
-
-
 def _elastic(s: Setting) -> mho.ElasticWeights:
     return mho.ElasticWeights(s.rules.elastic)
-
-
-def _intelligence(s: Setting) -> mho.SynapticIntelligence:
-    return mho.SynapticIntelligence(s.rules.intelligence)
-
-
-def _gated_intelligence(s: Setting) -> mho.SynapticIntelligence:
-    return mho.SynapticIntelligence(s.rules.gated_intelligence)
-
-
-def _bayesian(s: Setting) -> mho.BayesianSteps:
-    return mho.BayesianSteps(s.rules.bayesian.uncertainty, s.rules.bayesian.memory, s.batch)
 
 
 @dataclass(frozen=True)
@@ -143,20 +119,34 @@ SCHEMES: dict[str, Scheme] = {
     "one state": Scheme(
         "path importance, and one batch normalization for all tasks", _importance, one_state=True
     ),
-    "interval": Scheme("the paper's rule between levels, as we read it", _interval),
+    "interval": Scheme(
+        "the paper's rule between levels, as we read it",
+        lambda s: mho.IntervalRule(s.rules.m, s.rules.direction, mode=s.rules.mode),
+    ),
     "binarized": Scheme(
         "two levels and the binarized ancestor's rule; activation, schedule and size ours",
-        _ancestor,
+        lambda s: mho.IntervalRule(s.rules.binary_m, mode="global"),
         binary=True,
     ),
     "none": Scheme("no protection"),
     "gates": Scheme("gates alone", gated=True),
     "EWC": Scheme("elastic weight consolidation", _elastic, fisher=True),
     "gated EWC": Scheme("the same with gates", _elastic, gated=True, fisher=True),
-    "SI": Scheme("synaptic intelligence", _intelligence),
-    "gated SI": Scheme("the same with gates", _gated_intelligence, gated=True),
-    "random": Scheme("path importance, shuffled among the synapses of a layer", _shuffled),
-    "Bayesian": Scheme("steps by each synapse's uncertainty", _bayesian, plain=True),
+    "SI": Scheme("synaptic intelligence", lambda s: mho.SynapticIntelligence(s.rules.intelligence)),
+    "gated SI": Scheme(
+        "the same with gates",
+        lambda s: mho.SynapticIntelligence(s.rules.gated_intelligence),
+        gated=True,
+    ),
+    "random": Scheme(
+        "path importance, shuffled among the synapses of a layer",
+        lambda s: mho.PathImportance(s.rules.damping, s.rules.pull, shuffled=s.seed),
+    ),
+    "Bayesian": Scheme(
+        "steps by each synapse's uncertainty",
+        lambda s: mho.BayesianSteps(s.rules.bayesian.uncertainty, s.rules.bayesian.memory, s.batch),
+        plain=True,
+    ),
     "joint": Scheme(
         "all tasks at once, not told which: an upper bound for that", one_state=True, joint=True
     ),

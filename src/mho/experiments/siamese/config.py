@@ -13,8 +13,8 @@ from mho.instruments import Limits
 from mho.physics import Preset
 
 Network = Literal["mlp", "cnn"]
-Study = Literal["imperfections", "levels", "programming", "pulses", "endurance", "retention"]
-STUDIES: tuple[Study, ...] = get_args(Study)
+StudyName = Literal["imperfections", "levels", "programming", "pulses", "endurance", "retention"]
+STUDIES: tuple[StudyName, ...] = get_args(StudyName)
 
 
 class ChipConfig(Config):
@@ -97,7 +97,7 @@ class SiameseConfig(ExperimentConfig):
         "float", "level change", "frugal", "sparse", "coarse probabilistic"
     )  # fmt: skip
     """Schemes that are trained in full and tested."""
-    studies: tuple[Study, ...] = STUDIES
+    studies: tuple[StudyName, ...] = STUDIES
     """Further studies, of "frugal", on held-out images."""
     study: StudySettings = StudySettings()
     """How these train."""
