@@ -68,7 +68,7 @@ def main() -> None:
     for name, steps in KINDS.items():
         row(f"training, {name}", training(made()), training(made(steps)))
     net, images = made().eval(), torch.rand(60, 1, 28, 28)
-    hardware, select = BmcnnConfig().hardware(0.5, 0.5), on_arrays(ARCHITECTURE)
+    hardware, select = BmcnnConfig().cells.hardware(0.5, 0.5), on_arrays(ARCHITECTURE)
     with torch.no_grad():
         chips = mho.convert(net, hardware, options.chips, select=select)
         batch = max(1, 200 // options.chips)

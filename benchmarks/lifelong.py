@@ -13,8 +13,8 @@ import torch
 
 import mho
 from mho.experiments.metaplastic import MetaplasticConfig
-from mho.experiments.metaplastic.schemes import SCHEMES
-from mho.experiments.metaplastic.training import network, perfect
+from mho.experiments.metaplastic.network import network, perfect
+from mho.experiments.metaplastic.schemes import SCHEMES, Setting
 from timing import in_turn
 from write_path import epoch
 
@@ -45,7 +45,7 @@ def main() -> None:
         scheme = SCHEMES[name]
         net = mho.convert(network(config, "mlp", scheme), hardware)
         mho.calibrate(net, images[0][0])
-        write = mho.WriteStep(net, rules=scheme.rules(config, 0))
+        write = mho.WriteStep(net, rules=scheme.rules(Setting(config.rules, config.batch, 0)))
         optimizer = torch.optim.Adam(net.parameters(), config.rate, fused=True)
         write.attach(optimizer)
         epoch(net, optimizer, write, images)

@@ -21,8 +21,7 @@ import mho
 from inference import network
 from mho.experiments.siamese import SiameseConfig
 from mho.experiments.siamese.config import Network
-from mho.experiments.siamese.descent import Descent
-from mho.experiments.siamese.training import Job, begun
+from mho.experiments.siamese.training import Descent, Job, begun
 from timing import in_turn
 
 
@@ -99,7 +98,7 @@ def report(
 
 def experiment(network: Network, images: int, rounds: int) -> None:
     """Print one row: epochs of the experiment under its frugal scheme, against its float one."""
-    config = SiameseConfig(per_class=images // 10, device="cpu")
+    config = SiameseConfig(per_class=images // 10, processor="cpu")
     job = Job("float", rounds + 1, config.hardware, network)
     floor, ours = begun(config, job), begun(config, job._replace(scheme="frugal"))
 

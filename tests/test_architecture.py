@@ -4,6 +4,7 @@ Results stand beside them: results <- report, card, experiments.
 """
 
 import ast
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,27 @@ def test_a_part_imports_only_to_its_left(part: str) -> None:
     for file in files:
         beyond = parts_imported(file) - ALLOWED[part] - shared - {part}
         assert not beyond, f"{file.relative_to(SOURCE)} imports {sorted(beyond)}"
+
+
+def test_no_file_imports_one_that_imports_it() -> None:
+    """Type checking counts too."""
+    names = {
+        ".".join(("mho", *file.relative_to(SOURCE).with_suffix("").parts)).removesuffix(
+            ".__init__"
+        ): file
+        for file in SOURCE.rglob("*.py")
+    }
+    graph: dict[str, set[str]] = {}
+    for name, file in names.items():
+        found = set()
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Import):
+                found |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                inner = {f"{node.module}.{alias.name}" for alias in node.names}
+                found |= {each if each in names else node.module for each in inner}
+        graph[name] = (found & set(names)) - {name}
+    TopologicalSorter(graph).prepare()  # raises CycleError, which names the circle
 
 
 def test_imports_are_seen() -> None:

@@ -15,7 +15,7 @@ from mho.data import locate
 
 TINY = (
     "--set", "per_class=100", "--set", "epochs=2", "--set", "hidden=16",
-    "--set", "threads=1", "--chips", "1", "--device", "cpu",
+    "--set", "threads=1", "--chips", "1", "--processor", "cpu",
 )  # fmt: skip
 
 
@@ -40,8 +40,16 @@ def lines(text: str) -> list[str]:
         (["run", "siamese", "--set", "hardware.device.levels=0"], "MultiLevel.levels = 0"),
         (["run", "siamese", "--set", "hardware.device.g_min=nan"], "MultiLevel.g_min = nan"),
         (["run", "siamese", "--set", "hardware.device.g_min=1.0"], "below g_max"),
-        (["run", "bmcnn", "--set", "r_on=1e6"], "below r_off.mean"),
+        (["run", "bmcnn", "--set", "cells.r_on=1e6"], "below r_off.mean"),
         (["run", "siamese", "--set", "epochs"], "key=value"),
+        (
+            ["run", "siamese", "--set", "study_epochs=1"],
+            "unknown field of SiameseConfig 'study_epochs': it is now 'study.epochs'",
+        ),
+        (["run", "siamese", "--set", "study.epoch=1"], "did you mean 'epochs'?"),
+        (["run", "metaplastic", "--set", "permuted=5"], "it is now 'permuted.tasks'"),
+        (["run", "wires", "--set", "bmcnn.r_on=1e4"], "BmcnnConfig 'r_on': it is now 'cells.r_on'"),
+        (["run", "siamese", "--set", "device=cpu"], "it is now 'processor'"),
         (["run", "siamese", "--set", "prices=gold"], "unknown price list"),
         (["run", "metaplastic", "--set", 'tasks=["cifar"]'], "unknown task"),
         (["run", "metaplastic", "--set", "tasks=[]"], "at least one data set"),
@@ -49,12 +57,12 @@ def lines(text: str) -> list[str]:
             ["run", "metaplastic", "--set", TWO_STATE, "--set", "hardware.weight_levels=2"],
             "MetaplasticConfig.hardware.device = 'two-state'",
         ),
-        (["run", "wires", "--set", "headline_tile=100"], "WiresConfig.headline_tile = 100"),
+        (["run", "wires", "--set", "claimed.tile=100"], "WiresConfig.claimed.tile = 100"),
         (["run", "siamese", "--set", "hardware.wire_resistance=-1.0"], "Hardware.wire_resistance"),
         (["run", "sensitivity", "--set", "cell=ag-as"], "did you mean 'ag-asi'?"),
         (["run", "sensitivity", "--set", "cell=two-state-200-500"], "('bmcnn',) on cells of two"),
         (["run", "siamese", "--config", "missing.toml"], "config = 'missing.toml'"),
-        (["run", "siamese", "--device", "tpu"], "SiameseConfig.device = 'tpu'"),
+        (["run", "siamese", "--processor", "tpu"], "SiameseConfig.processor = 'tpu'"),
         (["run", "all", "--set", "epochs=1"], "one experiment"),
         (["list", "devises"], "did you mean 'devices'?"),
         (["report", "missing"], "missing"),
@@ -143,7 +151,7 @@ def test_list(what: str, capsys: pytest.CaptureFixture[str]) -> None:
         ),
         (
             ["run", "--help"],
-            ["--preset", "--seed", "--chips", "--device", "--device-file", "--config", "--set",
+            ["--preset", "--seed", "--chips", "--processor", "--device-file", "--config", "--set",
              "--chip", "--out", "--resume", "default: quick"],
         ),
         (

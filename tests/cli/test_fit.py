@@ -9,9 +9,9 @@ from mho import LogTime, MultiLevel, Preset, PulseResponse, Sinh, devices
 from mho.cli import main
 
 TINY = (
-    "--set", "per_class=50", "--set", "epochs=1", "--set", "study_epochs=1", "--set",
+    "--set", "per_class=50", "--set", "epochs=1", "--set", "study.epochs=1", "--set",
     "scheme_epochs=1", "--set", "hidden=8", "--set", "schemes=[]", "--set", "threads=1",
-    "--chips", "1", "--device", "cpu",
+    "--chips", "1", "--processor", "cpu",
 )  # fmt: skip
 
 
@@ -104,7 +104,7 @@ def test_a_network_runs_on_a_fitted_cell(folder: Path, capsys: pytest.CaptureFix
     arguments = ["run", "siamese", *TINY, "--device-file", "device.toml", "--out", "run"]
     assert main(arguments) == 0
     said = capsys.readouterr().err
-    for line in ("[conduction] of device.toml takes no part", "weights have", "studies"):
+    for line in ("device.toml: [conduction] takes no part", "weights have", "studies"):
         assert line in said
     config = Path("run/config.toml").read_text()
     assert 'family = "pulse-response"' in config

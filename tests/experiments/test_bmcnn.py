@@ -11,7 +11,14 @@ from torch import nn
 import mho
 from mho import experiments
 from mho.experiments import run as run_module
-from mho.experiments.bmcnn.config import PRESETS, Architecture, BmcnnConfig
+from mho.experiments.bmcnn.config import (
+    PRESETS,
+    Architecture,
+    BmcnnConfig,
+    Cells,
+    Spreads,
+    StudySettings,
+)
 from mho.experiments.bmcnn.mitigation import PARTS, Known, effort, mitigation
 from mho.experiments.bmcnn.network import network, on_arrays
 from mho.experiments.bmcnn.points import Bench, Point
@@ -44,18 +51,21 @@ def test_every_architecture_classifies(architecture: Architecture, pool: bool) -
         ({"architecture": {"kernel": 4}}, r"Architecture\.kernel = 4: allowed is an odd number"),
         ({"architecture": {"hidden": []}}, r"Architecture\.hidden"),
         ({"architecture": {"bits": 1}}, r"Architecture\.bits = 1"),
-        ({"headline_cov": [0.3]}, r"BmcnnConfig\.headline_cov"),
-        ({"cov": []}, r"BmcnnConfig\.cov"),
-        ({"cov": [0.0, 0.5, 0.5, 1.0]}, "each value once"),
-        ({"cov": [0.5, 0.501], "headline_cov": [0.5, 0.501]}, "different whole percents"),
-        ({"map_cov": [0.0]}, r"BmcnnConfig\.map_cov"),
+        ({"spread": {"claimed": [0.3]}}, r"Spreads\.claimed"),
+        ({"spread": {"compared": []}}, r"Spreads\.compared"),
+        ({"spread": {"compared": [0.0, 0.5, 0.5, 1.0]}}, "each value once"),
+        (
+            {"spread": {"compared": [0.5, 0.501], "claimed": [0.5, 0.501]}},
+            "different whole percents",
+        ),
+        ({"spread": {"maps": [0.0]}}, r"Spreads\.maps"),
         ({"further": ["none"]}, "each name once"),
         ({"further": ["65 copies"]}, r"Hardware\.copies = 65"),
         ({"architecture": {"classifier": "binary"}}, "architecture.classifier is 'binary'"),
         ({"per_class": 10, "batch": 99}, r"BmcnnConfig\.batch = 99"),
         ({"calibration": 49_211}, r"BmcnnConfig\.calibration"),
-        ({"cov": [-0.1]}, r"BmcnnConfig\.cov"),
-        ({"r_on": 1e6}, "below r_off.mean"),
+        ({"spread": {"compared": [-0.1]}}, r"Spreads\.compared"),
+        ({"cells": {"r_on": 1e6}}, "below r_off.mean"),
         ({"mitigations": []}, r"BmcnnConfig\.mitigations"),
         ({"mitigations": ["batch nrm"]}, "did you mean 'batch norm'"),
         ({"further": ["layer + layer"]}, "each part once"),
@@ -74,7 +84,7 @@ def test_the_name_of_a_mitigation_is_its_parts() -> None:
     assert choice.copies == 3
     assert not choice.label_free
     assert choice.measures
-    hardware = choice.hardware(BmcnnConfig().hardware(0.5, 0.5))
+    hardware = choice.hardware(Cells().hardware(0.5, 0.5))
     assert hardware.copies == 3
     assert hardware.placement == mho.Placement()
     free = mitigation("expected batch norm + gain")
@@ -96,7 +106,7 @@ def mapped(hardware: mho.Hardware) -> tuple[nn.Module, Known]:
 
 @pytest.mark.parametrize("name", [name for name, part in PARTS.items() if part.act])
 def test_no_repair_writes_a_cell(name: str) -> None:
-    chips, known = mapped(BmcnnConfig().hardware(0.5, 0.5))
+    chips, known = mapped(Cells().hardware(0.5, 0.5))
     with torch.no_grad():
         before, after = chips(known.inputs), None
         mitigation(name).apply(chips, known)
@@ -108,7 +118,7 @@ def test_no_repair_writes_a_cell(name: str) -> None:
 
 
 def test_the_effort_counts_what_a_mitigation_stores() -> None:
-    hardware = BmcnnConfig().hardware(0.5, 0.5)
+    hardware = Cells().hardware(0.5, 0.5)
 
     def of(name: str) -> dict[str, float]:
         choice = mitigation(name)
@@ -134,7 +144,7 @@ def test_points_of_a_study_differ_in_name(preset: str) -> None:
     for points in (
         compared(config, 0),
         compared(config, 1),
-        *(study(config) for study in STUDY.values()),
+        *([at.job for at in s.points.values()] for of in STUDY.values() for s in of(config)),
     ):
         names = [point.name for point in points]
         assert len(set(names)) == len(names)
@@ -143,15 +153,16 @@ def test_points_of_a_study_differ_in_name(preset: str) -> None:
 
 def test_the_descendants_convention_is_normal_and_clamped_at_one_ohm() -> None:
     config = BmcnnConfig()
-    device = config.hardware(0.5, 0.4, r_on=200.0, r_off=500.0, shape="clamped").device
+    pair = Cells(r_on=200.0, r_off=500.0)
+    device = pair.hardware(0.5, 0.4, shape="clamped").device
     for state, cov in ((device.r_on, 0.5), (device.r_off, 0.4)):
         assert state.device.distribution == "normal"
         assert state.device.cov == cov
         assert state.mean * state.device.lower == pytest.approx(1.0)
-    own = config.hardware(0.5, 0.4).device
+    own = config.cells.hardware(0.5, 0.4).device
     assert own.r_on.device.distribution == "truncated-normal"
     assert own.r_off.device.distribution == "lognormal"
-    pairs = STUDY["pairs"](config)
+    pairs = [at.job for study in STUDY["pairs"](config) for at in study.points.values()]
     assert all(
         p.cov_off * p.r_off == pytest.approx(2 * p.cov_on * p.r_on) and p.shape == "clamped"
         for p in pairs
@@ -159,9 +170,10 @@ def test_the_descendants_convention_is_normal_and_clamped_at_one_ohm() -> None:
 
 
 TINY = PRESETS["quick"].replace(
-    architecture=SMALL, chips=2, device="cpu", per_class=60, test_per_class=3, sweep_per_class=2,
-    study_per_class=1, epochs=1, study_epochs=1, cov=(0.0, 0.5), headline_cov=(0.5,),
-    calibration=30, studies=(), further=(), mitigations=("none", "batch norm"),
+    architecture=SMALL, chips=2, processor="cpu", per_class=60, test_per_class=3, sweep_per_class=2,
+    study=StudySettings(epochs=1, per_class=1), epochs=1,
+    spread=Spreads(compared=(0.0, 0.5), claimed=(0.5,)), calibration=30, studies=(),
+    further=(), mitigations=("none", "batch norm"),
 )  # fmt: skip
 
 
@@ -185,7 +197,7 @@ def finished(config: BmcnnConfig, folder: Path) -> Result:
         {"architecture": SMALL.replace(classifier="fixed"), "further": ("distilled",)},
         {"architecture": SMALL.replace(network="mlp"), "trainings": 2},
         {"architecture": SMALL.replace(stochastic=True, pool=True)},
-        {"mitigations": ("none",), "cov": (0.5,)},
+        {"mitigations": ("none",), "spread": Spreads(compared=(0.5,), claimed=(0.5,))},
     ],
     ids=["one chip", "binary", "fixed", "mlp", "stochastic", "one mitigation"],
 )

@@ -19,7 +19,7 @@ from served import CELL, chip, serving
 CHIP: dict[str, Any] = {"tile": (112, 24), "arrays": 8}
 STUCK = CELL.replace(stuck_off=0.002, stuck_on=0.002)
 CONFIG = SiameseConfig(
-    per_class=40, hidden=12, epochs=1, batch=50, device="cpu", calibration=100,
+    per_class=40, hidden=12, epochs=1, batch=50, processor="cpu", calibration=100,
     calibrate_every=5, threads=1, chip=ChipConfig(address="localhost:1", scheme="level change"),
 )  # fmt: skip
 

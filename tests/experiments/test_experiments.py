@@ -22,12 +22,10 @@ TINY: dict[str, dict[str, Any]] = {
         "per_class": 120,
         "test_per_class": 5,
         "sweep_per_class": 3,
-        "study_per_class": 2,
+        "study": {"epochs": 1, "per_class": 2},
         "epochs": 4,
-        "study_epochs": 1,
         "architecture": Architecture(channels=(4, 8), hidden=(16,)),
-        "cov": (0.0, 0.5),
-        "headline_cov": (0.5,),
+        "spread": {"compared": (0.0, 0.5), "claimed": (0.5,)},
         "calibration": 50,
         "studies": STUDIES,
     },
@@ -36,12 +34,10 @@ TINY: dict[str, dict[str, Any]] = {
         "chips": 1,
         "per_class": 100,
         "epochs": 3,
-        "cnn_epochs": 1,
         "scheme_epochs": 1,
-        "study_epochs": 1,
+        "study": {"epochs": 1},
         "hidden": 16,
-        "channels": (2, 3),
-        "dense": (8, 8),
+        "cnn": {"channels": (2, 3), "dense": (8, 8), "epochs": 1},
         "schemes": tuple(SCHEMES),
         "studies": SIAMESE_STUDIES,
     },
@@ -49,15 +45,11 @@ TINY: dict[str, dict[str, Any]] = {
         "per_class": 100,
         "epochs": 4,
         "scheme_epochs": 1,
-        "permuted": 2,
-        "permuted_epochs": 1,
-        "study_epochs": 1,
-        "study_per_class": 10,
-        "parts": 2,
+        "permuted": {"tasks": 2, "epochs": 1},
+        "study": {"epochs": 1, "per_class": 10, "parts": 2},
         "hidden": (32, 32),
-        "channels": (2, 3),
-        "dense": 8,
-        "fisher": 10,
+        "cnn": {"channels": (2, 3), "dense": 8},
+        "rules": {"fisher": 10},
         "refreshed": 100,
         "schemes": ("gated importance", "interval", "none", "apart"),
         "studies": METAPLASTIC_STUDIES,
@@ -68,7 +60,7 @@ TINY: dict[str, dict[str, Any]] = {
 @pytest.fixture(scope="module", params=sorted(TINY))
 def outcome(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Any:
     experiment = experiments.get(request.param)
-    config = experiment.preset("quick").replace(device="cpu", **TINY[request.param])
+    config = experiment.preset("quick").replace(processor="cpu", **TINY[request.param])
     folder = tmp_path_factory.mktemp(request.param)
     run = Run(folder, config.to_toml(), resume=False, title="test")
     with pytest.MonkeyPatch.context() as patch:

@@ -10,16 +10,18 @@ import torch
 import mho
 from few_images import measure_on_few
 from mho.experiments.metaplastic import MetaplasticConfig, measures, studies
+from mho.experiments.metaplastic.network import network, perfect
 from mho.experiments.metaplastic.phases import Mixed, phases
 from mho.experiments.metaplastic.schemes import SCHEMES
-from mho.experiments.metaplastic.tables import summary
-from mho.experiments.metaplastic.training import Job, learn, network, perfect
+from mho.experiments.metaplastic.training import Job, learn
+from mho.experiments.study import Point
 from mho.learning.layers.layer import memristive_layers
 from resuming import done, unbroken_and_resumed
 
 TINY: dict[str, Any] = {
-    "per_class": 20, "hidden": (16, 12), "channels": (2, 3), "dense": 8, "device": "cpu",
-    "batch": 20, "transfer": 20, "fisher": 10, "refreshed": 100, "permuted": 3, "parts": 3,
+    "per_class": 20, "hidden": (16, 12), "cnn": {"channels": (2, 3), "dense": 8},
+    "processor": "cpu", "batch": 20, "transfer": 20, "rules": {"fisher": 10}, "refreshed": 100,
+    "permuted": {"tasks": 3}, "study": {"parts": 3},
 }  # fmt: skip
 TASKS = mho.data.sequential(("mnist", "fashion-mnist"))
 
@@ -28,8 +30,14 @@ def config(**changes: Any) -> MetaplasticConfig:
     return MetaplasticConfig().replace(**(TINY | changes))
 
 
-def learnt(folder: Path, config: MetaplasticConfig, job: Job) -> Any:
-    return done(folder, config.to_toml(), lambda run: learn(config, run, job))
+def of(name: Any, config: MetaplasticConfig) -> dict[str, Point[Job]]:
+    """The points of a study."""
+    (study,) = studies.STUDY[name](config)
+    return dict(study.points)
+
+
+def learnt(folder: Path, job: Job) -> Any:
+    return done(folder, job.config.to_toml(), lambda run: learn(run, job))
 
 
 # ------------------------------------------------------------------ settings
@@ -44,7 +52,7 @@ def learnt(folder: Path, config: MetaplasticConfig, job: Job) -> Any:
         ({"studies": ("leves",)}, "levels"),
         ({"transfer": 30}, "a multiple of the 20 images of a batch"),
         ({"share": 0.0}, r"\(0, 1\]"),
-        ({"hidden_bits": 17}, r"\[2, 16\]"),
+        ({"rules": {"hidden_bits": 17}}, r"\[2, 16\]"),
     ],
 )
 def test_impossible_settings_are_refused(changes: dict[str, Any], message: str) -> None:
@@ -60,31 +68,35 @@ def test_another_kind_of_cell_is_refused() -> None:
 
 def test_a_point_of_a_study_changes_what_it_names_and_nothing_else() -> None:
     whole = config()
-    plain = studies.gates(whole)["0.5"]
-    assert plain.changes == (), "the run's own settings are no change"
-    setting = {"m": "m", "gates": "share", "period": "transfer", "precision": "hidden_bits"}
+    plain = of("gates", whole)["0.5"].job
+    assert plain.config == whole.replace(epochs=whole.study.epochs)
+    setting = {"m": "rules.m", "gates": "share", "period": "transfer",
+               "precision": "rules.hidden_bits"}  # fmt: skip
     for study, changed in setting.items():
-        for name, job in studies.STUDY[study](whole).items():  # type: ignore[index]
-            assert job.hardware == plain.hardware
-            value = None if name == "32" else float(name)
-            same = getattr(whole, changed) == value
-            assert dict(job.changes) == ({} if same else {changed: value}), name
-    for name, job in studies.imperfections(whole).items():
-        if ", " in name:
-            what, value = name.rsplit(", ", 1)
-            device = job.hardware.device
+        for name, (job, x, _) in of(study, whole).items():
+            assert x == float(name)
+            found = {key: value for key, value, _ in job.config.settings()}
+            standard = {key: value for key, value, _ in plain.config.settings()}
+            assert {key for key in found if found[key] != standard[key]} <= {changed}
+            assert (
+                found[changed] == "none" if name == "32" else float(found[changed]) == float(name)
+            )
+    for name, (job, x, what) in of("imperfections", whole).items():
+        if x is not None:
+            value = name.removeprefix(f"{what}, ")
+            device = job.config.hardware.device
             low, high = device.window
-            assert job.changes == ()
+            assert job.config.replace(hardware=whole.hardware) == plain.config
             assert {
                 "write spread": device.sigma[0] / (high - low),
                 "read noise": device.read_noise,
                 "stuck cells": device.stuck_on + device.stuck_off,
             }[what] == pytest.approx(float(value))
-            assert job.hardware.programming.verifies is (what != "write spread")
-    for name, job in studies.levels(whole).items():
-        assert job.hardware.device.states == int(name)
-    fewer = studies.m(MetaplasticConfig())["0"]
-    assert dict(fewer.changes) == {"per_class": 1000, "m": 0.0}
+            assert job.config.hardware.programming.verifies is (what != "write spread")
+    for name, (job, _, _) in of("levels", whole).items():
+        assert job.config.hardware.device.states == int(name)
+    fewer = of("m", MetaplasticConfig())["0"].job.config
+    assert (fewer.per_class, fewer.rules.m) == (1000, 0.0)
 
 
 # ------------------------------------------------------------------ training
@@ -111,11 +123,11 @@ def test_the_software_baseline_has_no_imperfection() -> None:
 
 
 def test_phases_follow_one_another() -> None:
-    one_by_one = phases(config(), TASKS, 3, joint=False)
+    one_by_one = phases(config(epochs=3), TASKS, joint=False)
     assert [(p.start, p.end, p.epoch) for p in one_by_one] == [(0, 30, 10), (30, 60, 10)]
     assert one_by_one[1].ends_epoch(39)
     assert not one_by_one[1].ends_epoch(38)
-    (at_once,) = phases(config(), TASKS, 3, joint=True)
+    (at_once,) = phases(config(epochs=3), TASKS, joint=True)
     assert (at_once.start, at_once.end, at_once.epoch) == (0, 60, 20)
     feed = at_once.feed(config(), 7, torch.device("cpu"))
     x, y = feed.at(19)
@@ -132,11 +144,11 @@ def test_odd_numbers_of_images_leave_no_batch_of_one(
     per_class: int, scheme: str, tmp_path: Path
 ) -> None:
     """100 images in batches of 33, three tasks at once; refreshed from a thousand and one."""
-    whole = config(per_class=per_class, batch=33, transfer=33, refreshed=1001)
+    whole = config(epochs=1, per_class=per_class, batch=33, transfer=33, refreshed=1001)
     tasks = mho.data.permuted("mnist", 3, seed=1)
-    feed = phases(whole, tasks[:1], 1, joint=False)[0].feed(whole, 0, torch.device("cpu"))
+    feed = phases(whole, tasks[:1], joint=False)[0].feed(whole, 0, torch.device("cpu"))
     assert len(feed.at(per_class * 10 // 33)[0]) > 1
-    outcome = learnt(tmp_path, whole, Job(scheme, tasks, 1, whole.hardware))
+    outcome = learnt(tmp_path, Job(scheme, tasks, whole))
     assert len(outcome["held_out"]["told"]) == 3
 
 
@@ -146,15 +158,14 @@ def test_a_scheme_resumes_to_the_same_numbers(
 ) -> None:
     """Broken off in the second task, with all that is kept of the first to bring back; one of them
     with few bits and on cells that time changes."""
-    whole = config()
+    whole = config(epochs=2)
     if scheme == "gated importance":
         hardware = whole.hardware.over_time(mho.devices.preset("pcm-gst"))
-        whole = config(hidden_bits=12, hardware=hardware, pause=100.0)
-    job = Job(scheme, TASKS, 2, whole.hardware, tested=True)
+        rules = whole.rules.replace(hidden_bits=12)
+        whole = whole.replace(rules=rules, hardware=hardware, pause=100.0)
+    job = Job(scheme, TASKS, whole, tested=True)
     measure_on_few(monkeypatch, 20)
-    unbroken, resumed = unbroken_and_resumed(
-        tmp_path, whole.to_toml(), lambda run: learn(whole, run, job)
-    )
+    unbroken, resumed = unbroken_and_resumed(tmp_path, whole.to_toml(), lambda run: learn(run, job))
     assert resumed == unbroken
     assert len(unbroken["test"]["told"]) == len(TASKS)
     assert all(0 <= value <= 100 for column in unbroken["test"].values() for value in column)
@@ -164,36 +175,34 @@ def test_gates_and_states_keep_the_first_task(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     measure_on_few(monkeypatch, 100)
-    whole = config(per_class=100, hidden=(48, 48), refreshed=1000)
+    whole = config(epochs=6, per_class=100, hidden=(48, 48), refreshed=1000)
     gated, none = (
-        learnt(tmp_path / name, whole, Job(name, TASKS, 6, whole.hardware))
-        for name in ("gated importance", "none")
+        learnt(tmp_path / name, Job(name, TASKS, whole)) for name in ("gated importance", "none")
     )
     kept = [o["held_out"]["told"][0] - measures.matrix(o)[0][0] for o in (gated, none)]
     assert kept[0] > -3 > kept[1], "points lost on the first task while learning the second"
     assert gated["held_out"]["told"][1] > 60
     assert min(gated["held_out"]["right"]) > 90, "an image says which task it is from"
     assert gated["held_out"]["recognized"] == pytest.approx(gated["held_out"]["told"], abs=6)
-    _, _, _, backward, _, forgetting = summary(gated)
+    _, _, _, backward, _, forgetting = measures.summary(gated)
     assert backward == pytest.approx(kept[0], abs=1)  # each read is noisy
     assert forgetting == pytest.approx(-backward)
 
 
 def test_cells_are_written_every_k_images(tmp_path: Path) -> None:
-    whole = config(per_class=50)
+    whole = config(epochs=2, per_class=50)
     often, seldom = (
-        learnt(tmp_path / str(k), whole, Job("none", TASKS[:1], 2, whole.hardware,
-                                             changes=(("transfer", k),)))
+        learnt(tmp_path / str(k), Job("none", TASKS[:1], whole.replace(transfer=k)))
         for k in (20, 200)
-    )  # fmt: skip
+    )
     assert seldom["mean_writes"] < often["mean_writes"]
     assert seldom["max_writes"] <= 1 + 50 * 10 * 2 // 200
 
 
 def test_a_stream_is_measured_on_the_whole_data_set(tmp_path: Path) -> None:
-    whole = config(study_epochs=1)
-    jobs = studies.stream(whole)
-    outcome = learnt(tmp_path, whole, jobs["importance"])
+    whole = config(study={"epochs": 1, "parts": 3})
+    jobs = {name: point.job for name, point in of("stream", whole).items()}
+    outcome = learnt(tmp_path, jobs["importance"])
     assert len(set(outcome["held_out"]["told"])) == 1
     rows = measures.matrix(outcome)
     assert [[not math.isnan(v) for v in row] for row in rows] == torch.eye(3).bool().tolist()

@@ -21,7 +21,7 @@ from mho.report.folder import RunFolder
 from resuming import done
 
 TINY: dict[str, Any] = {
-    "device": "cpu", "chips": 2, "samples": 4, "repeats": 2, "steps": (1.0,), "tile": 32,
+    "processor": "cpu", "chips": 2, "samples": 4, "repeats": 2, "steps": (1.0,), "tile": 32,
     "bmcnn": {"epochs": 1, "per_class": 20, "sweep_per_class": 3, "calibration": 20,
               "architecture": {"channels": [3, 4], "hidden": [6]}},
     "siamese": {"epochs": 1, "per_class": 20, "hidden": 12, "calibration": 20},

@@ -10,16 +10,15 @@ from torch import nn
 
 import mho
 from mho.experiments.siamese import SiameseConfig, figures, studies
-from mho.experiments.siamese.descent import Descent, training_feed
 from mho.experiments.siamese.measures import epochs_to_first_death, gone, spent
-from mho.experiments.siamese.schemes import SCHEMES, Setting
-from mho.experiments.siamese.training import Job, network, train
+from mho.experiments.siamese.schemes import SCHEMES, Distances, Setting, Writes
+from mho.experiments.siamese.training import Descent, Job, network, train, training_feed
 from mho.learning.layers.layer import memristive_layers
 from resuming import done, unbroken_and_resumed
 
 TINY: dict[str, Any] = {
-    "per_class": 40, "hidden": 12, "channels": (2, 3), "dense": (9, 8), "device": "cpu",
-    "batch": 50,
+    "per_class": 40, "hidden": 12, "cnn": {"channels": (2, 3), "dense": (9, 8)},
+    "processor": "cpu", "batch": 50,
 }  # fmt: skip
 
 
@@ -42,8 +41,8 @@ def trained(folder: Path, config: SiameseConfig, job: Job) -> Any:
         ({"claimed": ("float", "frugal")}, "among others"),
         ({"networks": ("cnn",)}, r"\('mlp',\) or"),
         ({"batch": 100_000}, "at most the training images"),
-        ({"sparse": (3.0, 0.4)}, r"\[0.5, inf\)"),
-        ({"gathered": 0.5}, r"\(0.5, inf\)"),
+        ({"writes": {"sparse": (3.0, 0.4)}}, r"\[0.5, inf\)"),
+        ({"writes": {"gathered": 0.5}}, r"\(0.5, inf\)"),
     ],
 )
 def test_impossible_settings_are_refused(changes: dict[str, Any], message: str) -> None:
@@ -60,8 +59,10 @@ def test_studies_need_a_cell_that_they_can_vary() -> None:
 
 def test_a_study_changes_what_it_names_and_nothing_else() -> None:
     whole = config()
-    for name, job in studies.imperfections(whole).items():
-        what, value = name.rsplit(", ", 1)
+    (study,) = studies.imperfections(whole)
+    for name, (job, x, what) in study.points.items():
+        value = name.removeprefix(f"{what}, ")
+        assert x == pytest.approx(100 * float(value))
         device, standard = job.hardware.device, whole.hardware.device
         assert isinstance(device, mho.MultiLevel)
         share = {
@@ -74,7 +75,10 @@ def test_a_study_changes_what_it_names_and_nothing_else() -> None:
         fields = {"sigma", "device_spread", "read_noise", "stuck_on", "stuck_off"}
         changed = {f for f in fields if getattr(device, f) != getattr(standard, f)}
         assert len(changed - {"stuck_on", "stuck_off"}) + bool(changed & {"stuck_on"}) <= 1
-    assert [job.hardware.levels for job in studies.levels(whole).values()] == list(studies.LEVELS)
+    (study,) = studies.levels(whole)
+    points = study.points.values()
+    assert [point.job.hardware.levels for point in points] == list(studies.LEVELS)
+    assert [point.x for point in points] == list(studies.LEVELS)
 
 
 # ------------------------------------------------------------------ schemes
@@ -90,7 +94,7 @@ def on_arrays(name: str, config: SiameseConfig, hardware: mho.Hardware | None = 
 
 def test_small_layers_have_a_threshold_of_their_own() -> None:
     whole = SiameseConfig()
-    setting = Setting(whole, on_arrays("cnn", whole), True, 10, 0)
+    setting = Setting(whole.writes, on_arrays("cnn", whole), 16, True, 10, 0)
     sizes = {n: x.weight.numel() for n, x in memristive_layers(setting.net).items()}
     assert list(sizes.values()) == [150, 2400, 48_000, 10_080, 840]
     assert list(setting.by_size((3.0, 0.8)).values()) == [0.8, 0.8, 3.0, 3.0, 0.8]
@@ -98,22 +102,23 @@ def test_small_layers_have_a_threshold_of_their_own() -> None:
 
 
 def test_frugal_distances_fall_with_the_learning_rate() -> None:
-    whole = SiameseConfig(
-        frugal=(2.0, 1.0), frugal_last=(1.0, 0.5), cnn_frugal=(3.0, 3.0), cnn_frugal_last=(1.0, 1.0)
-    )
-    setting = Setting(whole, on_arrays("mlp", whole), False, 10, 0)
+    whole, writes = SiameseConfig(), Writes(
+        frugal=Distances(first=(2.0, 1.0), last=(1.0, 0.5)),
+        cnn_frugal=Distances(first=(3.0, 3.0), last=(1.0, 1.0)),
+    )  # fmt: skip
+    setting = Setting(writes, on_arrays("mlp", whole), 16, False, 10, 0)
     found = [list(setting.frugal(rate).values()) for rate in (1.0, 0.5, 0.0)]
     assert found == [[2.0, 1.0], [1.5, 0.75], [1.0, 0.5]]
-    cnn = Setting(whole, on_arrays("cnn", whole), True, 10, 0)
+    cnn = Setting(writes, on_arrays("cnn", whole), 16, True, 10, 0)
     assert set(cnn.frugal(0.5).values()) == {2.0}
 
 
 def test_a_training_ends_at_the_last_distances(monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = config(frugal=(2.0, 1.0), frugal_last=(0.75, 0.5))
+    frugal = Distances(first=(2.0, 1.0), last=(0.75, 0.5))
+    whole = config(writes=Writes(frugal=frugal))
     feed = training_feed(whole, SCHEMES["frugal"], 3, torch.device("cpu"))
     net = on_arrays("mlp", whole)
-    setting = Setting(whole, net, False, feed.epoch_steps, 3)
-    descent = Descent(SCHEMES["frugal"], setting, feed, 1)
+    descent = Descent(whole, Job("frugal", 1, whole.hardware), net, feed, 3)
     assert descent.write is not None
     seen = []
     for step in range(descent.steps):
@@ -126,9 +131,10 @@ def test_a_training_ends_at_the_last_distances(monkeypatch: pytest.MonkeyPatch) 
 
 def test_distances_stay_the_same_on_chips_of_other_levels() -> None:
     whole = config()
-    for n, job in studies.levels(whole).items():
-        net = on_arrays("mlp", whole, job.hardware)
-        large = next(iter(Setting(whole, net, False, 10, 0).by_size((3.0, 3.0)).items()))
+    (study,) = studies.levels(whole)
+    for n, point in study.points.items():
+        net = on_arrays("mlp", whole, point.job.hardware)
+        large = next(iter(Setting(whole.writes, net, 16, False, 10, 0).by_size((3.0, 3.0)).items()))
         step = memristive_layers(net)[large[0]].step
         expected = 3.0 * memristive_layers(on_arrays("mlp", whole))[large[0]].step
         assert large[1] * step == pytest.approx(max(expected, step / 2)), n
@@ -137,7 +143,8 @@ def test_distances_stay_the_same_on_chips_of_other_levels() -> None:
 @pytest.mark.parametrize("name", [name for name in SCHEMES if name != "float"])
 def test_a_scheme_resumes_to_the_same_numbers(name: str, tmp_path: Path) -> None:
     """Broken off in the second epoch, with state of rules, policies and feedback to bring back."""
-    whole, job = config(scheme_epochs=2, frugal=(0.6, 0.6), sparse=(0.7, 0.7)), Job
+    frugal = Distances(first=(0.6, 0.6), last=(0.5, 0.8))
+    whole = config(writes=Writes(frugal=frugal, sparse=(0.7, 0.7)))
     job = Job(name, 2, whole.hardware)
     unbroken, resumed = unbroken_and_resumed(
         tmp_path, whole.to_toml(), lambda run: train(whole, run, job).outcome

@@ -19,9 +19,9 @@ from mho.report.folder import RunFolder
 from resuming import done, unbroken_and_resumed
 
 TINY: dict[str, Any] = {
-    "device": "cpu", "chips": 2, "resistances": (5.0,), "headline_resistance": 5.0, "tiles": (24,),
-    "headline_tile": 24, "refreshes": (1, 5), "refresh_per_class": 100, "calibration": 20,
-    "rounds": 2,
+    "processor": "cpu", "chips": 2, "resistances": (5.0,), "tiles": (24,),
+    "claimed": {"resistance": 5.0, "tile": 24}, "refreshes": (1, 5),
+    "refresh": {"per_class": 100}, "calibration": 20, "predistortion": {"rounds": 2},
     "bmcnn": {"epochs": 1, "per_class": 20, "sweep_per_class": 2, "test_per_class": 2,
               "calibration": 20, "architecture": {"channels": [3, 4], "hidden": [6]}},
     "siamese": {"epochs": 1, "per_class": 20, "hidden": 12, "calibration": 20},
@@ -40,8 +40,14 @@ def config(**changes: Any) -> WiresConfig:
         ({"resistances": []}, r"WiresConfig\.resistances = \(\): allowed is at least one"),
         ({"resistances": [5.0, 5.0]}, "each once"),
         ({"resistances": [-1.0]}, r"WiresConfig\.resistances"),
-        ({"headline_resistance": 3.0}, r"WiresConfig\.headline_resistance = 3\.0: .*\(5\.0,\)"),
-        ({"headline_tile": 32}, r"WiresConfig\.headline_tile = 32: allowed is one of \(24,\)"),
+        (
+            {"claimed": {"resistance": 3.0, "tile": 24}},
+            r"WiresConfig\.claimed\.resistance = 3\.0: .*\(5\.0,\)",
+        ),
+        (
+            {"claimed": {"resistance": 5.0, "tile": 32}},
+            r"WiresConfig\.claimed\.tile = 32: allowed is one of \(24,\)",
+        ),
         ({"systems": ["siamse"]}, "siamese"),
         ({"refreshes": [1, 1]}, "each value once"),
         ({"siamese": {"epochs": 0}}, r"SiameseConfig\.epochs = 0"),
@@ -111,7 +117,7 @@ def test_an_unknown_compensation_is_refused() -> None:
 
 
 def test_training_through_wires_resumes_to_the_same_numbers(tmp_path: Path) -> None:
-    whole = config(refresh=7)
+    whole = config(refresh={"every": 7, "per_class": 100})
     one, two = unbroken_and_resumed(
         tmp_path, whole.to_toml(), lambda run: behind(whole, run, "siamese", 24, 5.0)
     )
@@ -120,7 +126,7 @@ def test_training_through_wires_resumes_to_the_same_numbers(tmp_path: Path) -> N
 
 
 def test_the_error_of_estimates_survives_a_break(tmp_path: Path) -> None:
-    whole = config(refresh_per_class=200)
+    whole = config(refresh={"per_class": 200})
     one, two = unbroken_and_resumed(tmp_path, whole.to_toml(), lambda run: refreshed(whole, run, 9))
     assert one == two
     assert one["staleness"] > 0

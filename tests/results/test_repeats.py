@@ -10,7 +10,6 @@ from mho.results import (
     MeanStd,
     bar_group,
     claim,
-    grouped,
     histogram,
     mean_std,
     series,
@@ -35,12 +34,6 @@ def test_a_line_has_a_spread_if_every_point_has_one() -> None:
     line = series("a", [1, 2], [[1.0, 3.0], [2.0, 2.0]])
     assert (line.y, line.std) == ((2.0, 2.0), (pytest.approx(2**0.5), 0.0))
     assert series("a", [1, 2], [[1.0, 3.0], [2.0]]).std is None
-
-
-def test_points_are_grouped_by_what_stands_before_their_number() -> None:
-    noise, stuck = grouped({"noise, 0.05": 1, "stuck, 1": 2, "noise, 0.1": 3}, float, percent=True)
-    assert (noise.name, noise.x, noise.y) == ("noise", (5.0, 10.0), (1.0, 3.0))
-    assert (stuck.name, stuck.x, stuck.y) == ("stuck", (100.0,), (2.0,))
 
 
 def test_bars_without_a_value_have_none() -> None:

@@ -31,8 +31,8 @@ class Run:
     """Seed of everything random [1]; the preset's is 0."""
     chips: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
     """Simulated chips [1]; else the preset's number."""
-    device: Annotated[str | None, tyro.conf.arg(metavar="STR")] = None
-    """Where to compute: auto, cpu or cuda."""
+    processor: Annotated[str | None, tyro.conf.arg(metavar="STR")] = None
+    """Where to compute: auto, cpu, cuda or cuda:N."""
     config: Annotated[Path | None, tyro.conf.arg(metavar="FILE.toml")] = None
     """TOML file with settings that replace the preset's; config.toml of a run folder is one."""
     device_file: Annotated[Path | None, tyro.conf.arg(metavar="FILE.toml")] = None
@@ -79,67 +79,41 @@ class Run:
         """The preset, with a file, then single settings, then options laid over it."""
         from mho import experiments
         from mho.config import read_toml
+        from mho.experiments.earlier import current
 
         config = experiments.get(name).preset(self.preset)
         if self.config is not None:
-            config = config.merged(read_toml(self.config))
+            config = config.merged(current(read_toml(self.config), name))
         if self.device_file is not None:
             if self.chip is not None:
                 allowed = "nothing with --chip, which says what its cells are"
                 raise invalid("device_file", str(self.device_file), allowed)
-            config = _on_device(name, config, self.device_file)
+            config = _on_device(config, self.device_file)
         if self.chip is not None:
-            if name != "siamese":
-                raise invalid("chip", self.chip, f"nothing: {name} runs on simulated chips")
-            config = config.merged({"chip": {"address": self.chip}})
+            config = config.on_instrument(self.chip)
         for setting in self.set:
             config = config.merged(_setting(setting))
-        options = {"seed": self.seed, "chips": self.chips, "device": self.device}
+        options = {"seed": self.seed, "chips": self.chips, "processor": self.processor}
         config = config.replace(**{k: v for k, v in options.items() if v is not None})
         config.torch_device()
         experiments.get(name).check(config)
         return config
 
 
-def _on_device(name: str, config: Any, path: Path) -> Any:
+def _on_device(config: Any, path: Path) -> Any:
     """The configuration with the cell of a preset, and what that says of time and noise."""
-    from mho import Hardware
     from mho.physics import Preset
 
     preset = Preset.read(path)
-    hardware = getattr(config, "hardware", None)
-    if not (isinstance(hardware, Hardware) or hasattr(config, "cell")):
-        allowed = f"nothing: {name} describes its cells itself, see mho list {name}"
-        raise invalid("device_file", str(path), allowed)
     if preset.device is None:
         raise invalid("device_file", str(path), "a preset with a table [device]")
-    if preset.conduction is not None:
-        _tell(f"[conduction] of {path} takes no part in {name}")
-    if not isinstance(hardware, Hardware):
-        for law in {"flicker", "telegraph", "disturb"} & set(preset.to_dict()):
-            _tell(f"[{law}] of {path} takes no part in {name}")
-        return config.replace(cell=preset)
-    device, changes = preset.device, {}
-    levels = hardware.weight_levels
-    most = hardware.cells.weight_levels(device.states)
-    if levels is not None and (most - 1) % (levels - 1):
-        _tell(f"weights have {most} levels, all that these cells offer, not {levels}")
-        levels = None
-    if name == "siamese" and config.studies and device.landing is None:
-        _tell(f"studies {', '.join(config.studies)} left out: they vary a multi-level cell")
-        changes["studies"] = ()
     try:
-        return config.replace(
-            hardware=hardware.replace(device=device, weight_levels=levels).over_time(preset),
-            **changes,
-        )
+        config, notes = config.on_device(preset)
     except ValueError as error:
-        raise invalid("device_file", str(path), f"a cell for {name} ({error})") from error
-
-
-def _tell(text: str) -> None:
-    """One line that is no result."""
-    print(f"mho: {text}", file=sys.stderr)
+        raise invalid("device_file", str(path), f"another cell, or none ({error})") from error
+    for note in notes:
+        print(f"mho: {path}: {note}", file=sys.stderr)
+    return config
 
 
 def _check_data(configs: Iterable[Any]) -> None:
@@ -172,13 +146,14 @@ def _run_one(name: str, config: Any, folder: Path, resume: bool) -> None:
     import torch
 
     from mho import experiments
+    from mho.experiments.earlier import same
     from mho.experiments.run import Run as Folder
     from mho.experiments.run import write_text
 
     toml = config.to_toml()
     done = folder / "result.json"
     if resume and done.exists():
-        if (folder / "config.toml").read_text(encoding="utf-8") != toml:
+        if not same((folder / "config.toml").read_text(encoding="utf-8"), toml):
             raise invalid("config", str(folder), "the configuration that the run began with")
         print(f"mho: {name} finished earlier in {folder}", file=sys.stderr)
         return

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Annotated, Any, ClassVar, Literal, TypeVar
+import re
+import tomllib
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -11,8 +13,10 @@ from torch import Tensor, nn
 import mho
 from mho.config import Config, Range
 from mho.data import Samples, batches
-from mho.errors import invalid
+from mho.errors import InvalidInput, invalid
+from mho.experiments.earlier import current, moved
 from mho.hardware import prices as price_lists
+from mho.physics import Preset
 
 M = TypeVar("M", bound=nn.Module)
 C = TypeVar("C", bound="ExperimentConfig")
@@ -31,8 +35,8 @@ class ExperimentConfig(Config):
     """Seed of everything random in the run."""
     chips: Annotated[int, Range(least=1, most=10_000)] = 1
     """Simulated chips [1]."""
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    """Where to compute; auto takes CUDA if it is there."""
+    processor: str = "auto"
+    """Where to compute, as torch names it: cpu, cuda or cuda:1; auto takes CUDA if it is there."""
     threads: Annotated[int, Range(least=1, most=256)] | None = None
     """Threads of torch on the CPU [1]; None: torch's own choice."""
     prices: str = "hfo2-130nm"
@@ -40,7 +44,28 @@ class ExperimentConfig(Config):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", self.processor):
+            name = f"{type(self).__name__}.processor"
+            raise invalid(name, self.processor, "'auto', 'cpu', 'cuda' or 'cuda:N'")
         price_lists.get(self.prices)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Build the settings from a nested dictionary; missing fields keep their defaults.
+
+        Raises:
+            ValueError: also where a setting has the name of an earlier version; the message says
+                where it is now.
+        """
+        for name, value in data.items():
+            if (place := moved(cls.family, name, value)) is not None:
+                raise InvalidInput(f"unknown field of {cls.__name__} {name!r}: it is now {place!r}")
+        return super().from_dict(data)
+
+    @classmethod
+    def from_toml(cls, text: str) -> Self:
+        """Read the settings from TOML text, of this version or an earlier one."""
+        return cls.from_dict(current(tomllib.loads(text), cls.family))
 
     @property
     def datasets(self) -> tuple[str, ...]:
@@ -48,21 +73,59 @@ class ExperimentConfig(Config):
         return ("mnist",)
 
     def torch_device(self) -> torch.device:
-        """The device to compute on.
+        """The processor as torch's device.
 
         Raises:
             ValueError: CUDA is asked for and is not there.
         """
-        if self.device == "cuda" and not torch.cuda.is_available():
-            raise invalid("device", self.device, "'cpu' or 'auto': this torch sees no CUDA device")
-        if self.device == "auto":
+        if self.processor == "auto":
             return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        return torch.device(self.device)
+        device, there = torch.device(self.processor), torch.cuda.device_count()
+        if device.type == "cuda" and (device.index or 0) >= there:
+            allowed = f"'cpu' or 'auto': this torch sees {there} CUDA devices"
+            raise invalid("processor", self.processor, allowed)
+        return device
 
     def part(self, system: C) -> C:
-        """The settings of a system that this run is about, with the run's seed, machine and
+        """The settings of a system that this run is about, with the run's seed, processor and
         prices."""
-        return system.replace(seed=self.seed, device=self.device, prices=self.prices)
+        return system.replace(seed=self.seed, processor=self.processor, prices=self.prices)
+
+    def on_device(self, preset: Preset) -> tuple[Self, list[str]]:
+        """The same run on the memristors of a preset, which has a cell, and what has changed with
+        them or takes no part, in words.
+
+        Raises:
+            ValueError: the cells do not suit, or are no setting of this experiment.
+        """
+        name = self.family
+        raise InvalidInput(f"{name} describes its cells itself, see mho list {name}")
+
+    def on_instrument(self, address: str) -> Self:
+        """The same run on the chip of an instrument at HOST:PORT.
+
+        Raises:
+            ValueError: this experiment has none.
+        """
+        raise invalid("chip", address, f"nothing: {self.family} runs on simulated chips")
+
+
+def with_cells(hardware: mho.Hardware, preset: Preset) -> tuple[mho.Hardware, list[str]]:
+    """Chips with the cells of a preset, and what it says of time and noise; weights take all levels
+    that the cells offer where their own number does not fit, which is then said."""
+    device = preset.device
+    assert device is not None
+    levels, notes = hardware.weight_levels, without(preset, "conduction")
+    most = hardware.cells.weight_levels(device.states)
+    if levels is not None and (most - 1) % (levels - 1):
+        notes.append(f"weights have {most} levels, all that these cells offer, not {levels}")
+        levels = None
+    return hardware.replace(device=device, weight_levels=levels).over_time(preset), notes
+
+
+def without(preset: Preset, *laws: str) -> list[str]:
+    """Which of some laws of a preset take no part in a run, in words."""
+    return [f"[{law}] takes no part" for law in laws if getattr(preset, law) is not None]
 
 
 def seeded(seed: int, make: Callable[[], M]) -> M:

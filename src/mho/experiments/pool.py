@@ -8,11 +8,12 @@ from typing import Any
 
 from mho.config import read_toml
 from mho.errors import invalid
+from mho.experiments.earlier import current
 from mho.results import Result, load, pooled
 
 MORE = ("schemes", "studies", "resistances", "tiles", "refreshes")
 """Settings of what a run does beside its claims: the first runs may do more than the others."""
-NO_NUMBER = ("seed", "threads", "device")
+NO_NUMBER = ("seed", "threads", "processor")
 """Settings that may differ."""
 
 
@@ -29,7 +30,7 @@ def pool(folders: Sequence[Path]) -> Result:
     if len(folders) < 2:
         raise invalid("runs", [str(f) for f in folders], "at least two run folders")
     results = [load(Result, folder / "result.json") for folder in folders]
-    configs = [read_toml(folder / "config.toml") for folder in folders]
+    configs = [_config(folder) for folder in folders]
     for folder, config in zip(folders, configs, strict=True):
         differing = _differing(config, configs[0], (*MORE, *NO_NUMBER))
         if differing:
@@ -45,6 +46,12 @@ def pool(folders: Sequence[Path]) -> Result:
         raise invalid("seeds", seeds, "each seed once")
     did_as_much = [not _differing(config, configs[0], NO_NUMBER) for config in configs]
     return pooled(results, [r for r, same in zip(results, did_as_much, strict=True) if same])
+
+
+def _config(folder: Path) -> dict[str, Any]:
+    """The settings of a run of this version or an earlier one."""
+    given = read_toml(folder / "config.toml")
+    return current(given, given.get("family", ""))
 
 
 def _differing(config: dict[str, Any], first: dict[str, Any], but: Sequence[str]) -> list[str]:

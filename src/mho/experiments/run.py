@@ -15,21 +15,21 @@ import json
 import os
 import signal
 import time
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import torch
 
 from mho.errors import invalid
+from mho.experiments import earlier
 from mho.experiments.progress import Progress
 from mho.results import Result, dumps, plain
 from mho.saved import read_saved
 
 T = TypeVar("T")
-J = TypeVar("J", bound=Hashable)
 
 FORMAT = 1
 """Version of the checkpoint's layout."""
@@ -241,32 +241,12 @@ class Run:
         except (OSError, ValueError) as error:
             allowed = f"a checkpoint of this version ({error}); delete the folder to start anew"
             raise invalid("checkpoint", str(path), allowed) from error
-        if state["config"] != self._config:
+        if not earlier.same(state["config"], self._config):
             raise invalid("config", str(path.parent), "the configuration that the run began with")
         self._outcomes = json.loads(state["outcomes"])
         self._stages = state["stages"]
         self._earlier = state["elapsed"]
         return state["metrics_bytes"]
-
-
-class Jobs(Generic[J]):
-    """Jobs of a run, each done once, however many groups and names ask for it.
-
-    Args:
-        run: keeps the outcomes.
-        work: what a job comes to (plain JSON values).
-    """
-
-    def __init__(self, run: Run, work: Callable[[J], dict[str, Any]]) -> None:
-        self._run, self._work = run, work
-        self._known: dict[J, dict[str, Any]] = {}
-
-    def outcomes(self, points: Mapping[str, J], group: str) -> dict[str, dict[str, Any]]:
-        """Outcomes by name; what is not known yet is done, as "group: name"."""
-        for name, job in points.items():
-            if job not in self._known:
-                self._known[job] = self._run.once(f"{group}: {name}", lambda j=job: self._work(j))
-        return {name: self._known[job] for name, job in points.items()}
 
 
 @contextmanager

@@ -23,7 +23,6 @@ from mho.results.record import Record, dumps, load, plain, read
 from mho.results.repeats import (
     bar_group,
     claim,
-    grouped,
     histogram,
     mean_std,
     series,
@@ -60,7 +59,6 @@ __all__ = [
     "bar_group",
     "claim",
     "dumps",
-    "grouped",
     "histogram",
     "load",
     "mean_std",

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import TypeVar
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -11,8 +10,6 @@ from torch import Tensor
 from mho.results.figures import BarGroup, Group, Series
 from mho.results.result import Better, Claim, Pooled
 from mho.results.tables import MeanStd
-
-T = TypeVar("T")
 
 
 def mean_std(values: Sequence[float]) -> MeanStd:
@@ -47,21 +44,6 @@ def series(name: str, x: Sequence[float], rows: Sequence[Sequence[float]]) -> Se
     stats = [mean_std(row) for row in rows]
     spread = [each.std for each in stats]
     return Series(name, x, [each.mean for each in stats], None if None in spread else spread)
-
-
-def grouped(
-    points: Mapping[str, T], value: Callable[[T], float], *, percent: bool = False
-) -> list[Series]:
-    """A line for each name, over the number that follows its comma: "read noise, 0.05"."""
-    lines: dict[str, list[tuple[float, float]]] = {}
-    for key, outcome in points.items():
-        name, number = key.rsplit(", ", 1)
-        x = float(number) * (100 if percent else 1)
-        lines.setdefault(name, []).append((x, value(outcome)))
-    return [
-        series(name, [x for x, _ in found], [[y] for _, y in found])
-        for name, found in lines.items()
-    ]
 
 
 def bar_group(name: str, rows: Sequence[Sequence[float]]) -> BarGroup:

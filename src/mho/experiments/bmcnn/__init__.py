@@ -12,7 +12,7 @@ Monte Carlo. studies: which points. result, with figures and tables: what is mad
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -27,6 +27,7 @@ from mho.experiments.bmcnn.result import result
 from mho.experiments.bmcnn.studies import STUDY, compared, networks
 from mho.experiments.experiment import plain_accuracy
 from mho.experiments.run import Run
+from mho.experiments.study import Jobs
 from mho.results import Result, mean_std
 
 __all__ = ["PRESETS", "Architecture", "BmcnnConfig", "run"]
@@ -64,7 +65,7 @@ def train_and_map(config: BmcnnConfig, run: Run, number: int) -> dict[str, Any]:
             for name, point in claimed(config, outcome["held_out"], cov).items()
             if name == "free" or number == 0
         }
-        for cov in config.headline_cov
+        for cov in config.spread.claimed
     }
     if number == 0:
         outcome |= _details(bench, outcome, test)
@@ -99,15 +100,16 @@ def claimed(config: BmcnnConfig, held_out: list[dict[str, Any]], cov: float) -> 
 def _details(bench: Bench, outcome: dict[str, Any], test: mho.data.Samples) -> dict[str, Any]:
     """What is looked at on one training alone: studies, costs, the worst chip, the account."""
     config, run = bench.config, bench.run
-    images = mho.data.load("mnist", "validation", per_class=config.study_per_class)
-    rows: dict[str, Any] = {
-        study: bench.measure(STUDY[study](config), images, study)
-        for study in config.studies
-        if study in STUDY
-    }
+    images = mho.data.load("mnist", "validation", per_class=config.study.per_class)
+    jobs = Jobs[Point, Sequence[float]](run, lambda point: bench.accuracy(point, images))
+    found: dict[str, Any] = {}
+    for name in config.studies:
+        if name in STUDY:
+            done = [jobs.done(study, name) for study in STUDY[name](config)]
+            found[name] = {k: v for each in done for k, v in each.outcomes.items()}
     if "networks" in config.studies:
-        rows["networks"] = networks(config, run, images)
-    headline = config.headline_cov[-1]
+        found["networks"] = networks(config, run, images)
+    headline = config.spread.claimed[-1]
     best = claimed(config, outcome["held_out"], headline)["free"]
     efforts = {
         name: run.once(
@@ -117,7 +119,7 @@ def _details(bench: Bench, outcome: dict[str, Any], test: mho.data.Samples) -> d
         for name in (*config.mitigations, *config.further)
     }
     return {
-        "studies": rows,
+        "studies": found,
         "efforts": efforts,
         "formats": run.once("formats", lambda: bench.formats(best)),
         "confusion": run.once("confusion", lambda: bench.confusion(best, test)),
@@ -127,7 +129,7 @@ def _details(bench: Bench, outcome: dict[str, Any], test: mho.data.Samples) -> d
 
 def _account(bench: Bench) -> dict[str, Any]:
     """Ledger, cost and histograms of mapping once, setting the converters, reading an image."""
-    cov, bits = bench.config.headline_cov[0], bench.config.converter_bits
+    cov, bits = bench.config.spread.claimed[0], bench.config.converter_bits
     chips = bench.chips(Point("plain", "none", cov, cov, converter_bits=bits))
     with torch.no_grad():
         chips(bench.inputs[:1])

@@ -15,10 +15,10 @@ DOI = "10.1109/ICECS46596.2019.8964998"
 
 Shares = tuple[float, ...]
 Shape = Distribution | Literal["clamped"]
-Study = Literal[
+StudyName = Literal[
     "alone", "maps", "shapes", "stuck", "pairs", "bits", "converters", "copies", "networks"
 ]  # fmt: skip
-STUDIES: tuple[Study, ...] = get_args(Study)
+STUDIES: tuple[StudyName, ...] = get_args(StudyName)
 
 
 class Architecture(Config):
@@ -51,6 +51,90 @@ class Architecture(Config):
             raise invalid("Architecture.hidden", self.hidden, "at least one layer")
 
 
+class Cells(Config):
+    """The two-state cells."""
+
+    r_on: Annotated[float, Range(above=0.0)] = 10e3
+    """Mean low resistance [ohm]."""
+    r_off: Annotated[float, Range(above=0.0)] = 100e3
+    """Mean high resistance [ohm]."""
+    on_distribution: Distribution = "truncated-normal"
+    """Shape of the spread of R_ON."""
+    off_distribution: Distribution = "lognormal"
+    """Shape of the spread of R_OFF."""
+    truncation: Annotated[float, Range(above=0.0, below=1.0)] = 0.1
+    """Smallest resistance as a share of its mean, for the two normal shapes; sets the tail of the
+    conductance [1]."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.hardware(0.0, 0.0)
+
+    def hardware(
+        self, cov_on: float, cov_off: float, *, shape: Shape | None = None, stuck: float = 0.0
+    ) -> mho.Hardware:
+        """Chips whose cells spread by so much, half of the `stuck` ones in either state.
+
+        `shape` of both spreads instead of these cells' own; "clamped" is the convention of the
+        source's descendants: normal, and what is below 1 ohm is set to 1 ohm.
+        """
+        shapes = (self.on_distribution, self.off_distribution) if shape is None else (shape,) * 2
+        on, off = (
+            mho.Spread(distribution="normal", cov=cov, lower=1 / mean)
+            if each == "clamped"
+            else mho.Spread(distribution=each, cov=cov, lower=self.truncation)
+            for each, cov, mean in zip(
+                shapes, (cov_on, cov_off), (self.r_on, self.r_off), strict=True
+            )
+        )
+        device = mho.TwoState(
+            r_on=mho.Resistance(mean=self.r_on, device=on),
+            r_off=mho.Resistance(mean=self.r_off, device=off),
+            stuck_on=stuck / 2,
+            stuck_off=stuck / 2,
+            doi=DOI,
+            note="The source's resistances are not known; these are chosen.",
+        )
+        # Written once: one pulse and one verify read a cell.
+        return mho.Hardware(device=device, programming=mho.Verify(max_pulses=1), weight_levels=2)
+
+
+class Spreads(Config):
+    """Spreads between devices, standard deviation over mean."""
+
+    compared: Annotated[Shares, Range(least=0.0, most=10.0)] = (0.0, 0.1, 0.25, 0.5, 0.75, 1.0)
+    """At which chips are made and the mitigations compared [1]."""
+    claimed: Annotated[Shares, Range(least=0.0, most=10.0)] = (0.5, 1.0)
+    """Those of them that are claimed, on test images [1]."""
+    maps: Annotated[Shares, Range(least=0.0, most=10.0)] = (0.0, 0.25, 0.5, 1.0)
+    """On the maps and in the studies of one resistance and of shapes [1]."""
+    aware: Annotated[float, Range(least=0.0, most=10.0)] = 1.0
+    """Of both resistances, drawn in variation-aware training [1]."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.compared:
+            raise invalid("Spreads.compared", self.compared, "one or more numbers in [0, 10]")
+        if not self.claimed or not set(self.claimed) <= set(self.compared):
+            raise invalid("Spreads.claimed", self.claimed, f"some of {self.compared}")
+        if len({round(100 * c) for c in self.claimed}) < len(self.claimed):
+            raise invalid("Spreads.claimed", self.claimed, "different whole percents")
+        if not self.maps or max(self.maps) == 0:
+            raise invalid("Spreads.maps", self.maps, "at least one number above 0")
+        for name, values in (("compared", self.compared), ("maps", self.maps)):
+            if len(set(values)) < len(values):
+                raise invalid(f"Spreads.{name}", values, "each value once")
+
+
+class StudySettings(Config):
+    """How the further studies are done."""
+
+    epochs: Annotated[int, Range(least=1)] = 1
+    """Passes over the training images for the networks of the study of architectures [1]."""
+    per_class: Annotated[int, Range(least=1, most=500)] = 30
+    """Held-out images of each class [1]."""
+
+
 class BmcnnConfig(ExperimentConfig):
     """Settings of `mho run bmcnn`."""
 
@@ -66,37 +150,18 @@ class BmcnnConfig(ExperimentConfig):
     """Test images of each class [1]; None: all 10,000 of the test set."""
     sweep_per_class: Annotated[int, Range(least=1, most=500)] = 50
     """Held-out images of each class on which the mitigations are compared and chosen [1]."""
-    study_per_class: Annotated[int, Range(least=1, most=500)] = 30
-    """Held-out images of each class in the further studies [1]."""
     epochs: Annotated[int, Range(least=1)] = 6
     """Passes over the training images [1]."""
-    study_epochs: Annotated[int, Range(least=1)] = 1
-    """The same for the networks of the study of architectures [1]."""
     batch: Annotated[int, Range(least=2)] = 100
     """Images in a training step [1]."""
     rate: Annotated[float, Range(above=0.0)] = 4e-3
     """Learning rate of Adam at the start; it falls to 0 along a cosine [1]."""
     shift: Annotated[int, Range(least=0, most=8)] = 1
     """Pixels by which training images are moved at random in both directions [1]."""
-    r_on: Annotated[float, Range(above=0.0)] = 10e3
-    """Mean low resistance [ohm]."""
-    r_off: Annotated[float, Range(above=0.0)] = 100e3
-    """Mean high resistance [ohm]."""
-    on_distribution: Distribution = "truncated-normal"
-    """Shape of the spread of R_ON."""
-    off_distribution: Distribution = "lognormal"
-    """Shape of the spread of R_OFF."""
-    truncation: Annotated[float, Range(above=0.0, below=1.0)] = 0.1
-    """Smallest resistance as a share of its mean, for the two normal shapes; sets the tail of the
-    conductance [1]."""
-    cov: Annotated[Shares, Range(least=0.0, most=10.0)] = (0.0, 0.1, 0.25, 0.5, 0.75, 1.0)
-    """Spread between devices at which chips are made, standard deviation over mean [1]."""
-    headline_cov: Annotated[Shares, Range(least=0.0, most=10.0)] = (0.5, 1.0)
-    """Those of them that are claimed, on test images [1]."""
-    map_cov: Annotated[Shares, Range(least=0.0, most=10.0)] = (0.0, 0.25, 0.5, 1.0)
-    """Spreads on the maps and in the studies of one resistance and of shapes [1]."""
-    aware_cov: Annotated[float, Range(least=0.0, most=10.0)] = 1.0
-    """Spread of both resistances drawn in variation-aware training [1]."""
+    cells: Cells = Cells()
+    """The cells."""
+    spread: Spreads = Spreads()
+    """Spreads between devices."""
     calibration: Annotated[int, Range(least=1, most=49_210)] = 250
     """Training images that the mitigations see [1]."""
     pull: Annotated[float, Range(least=0.0)] = 0.01
@@ -112,8 +177,10 @@ class BmcnnConfig(ExperimentConfig):
         "placement + 2 copies + batch norm",
     )  # fmt: skip
     """Compared at the claimed spreads on the first training alone."""
-    studies: tuple[Study, ...] = STUDIES
+    studies: tuple[StudyName, ...] = STUDIES
     """Further studies, on the first training."""
+    study: StudySettings = StudySettings()
+    """How these are done."""
     converter_bits: Annotated[int, Range(least=2, most=16)] = 8
     """Bits of the DACs and ADCs whose energy is accounted [1]; accuracies are those of exact ones
     but for the study of converters."""
@@ -122,23 +189,13 @@ class BmcnnConfig(ExperimentConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not self.cov:
-            raise invalid("BmcnnConfig.cov", self.cov, "one or more numbers in [0, 10]")
-        if not self.headline_cov or not set(self.headline_cov) <= set(self.cov):
-            raise invalid("BmcnnConfig.headline_cov", self.headline_cov, f"some of {self.cov}")
         if not self.mitigations:
             raise invalid("BmcnnConfig.mitigations", self.mitigations, "at least one")
-        self.hardware(0.0, 0.0)
-        if len({round(100 * c) for c in self.headline_cov}) < len(self.headline_cov):
-            raise invalid("BmcnnConfig.headline_cov", self.headline_cov, "different whole percents")
-        if not self.map_cov or max(self.map_cov) == 0:
-            raise invalid("BmcnnConfig.map_cov", self.map_cov, "at least one number above 0")
         if (10 * self.per_class if self.per_class else 55_000) % self.batch == 1:
             raise invalid("BmcnnConfig.batch", self.batch, "one that leaves no single image over")
         names = (*self.mitigations, *self.further)
-        for field in ("cov", "headline_cov", "map_cov", "studies"):
-            if len(set(getattr(self, field))) < len(getattr(self, field)):
-                raise invalid(f"BmcnnConfig.{field}", getattr(self, field), "each value once")
+        if len(set(self.studies)) < len(self.studies):
+            raise invalid("BmcnnConfig.studies", self.studies, "each value once")
         if len(set(names)) < len(names):
             raise invalid("BmcnnConfig.mitigations and further", names, "each name once")
         choices = [mitigation(name) for name in names]
@@ -152,59 +209,26 @@ class BmcnnConfig(ExperimentConfig):
             allowed = "among others one that needs no labels, writes or cells, such as 'none'"
             raise invalid("BmcnnConfig.mitigations", self.mitigations, allowed)
 
-    def hardware(
-        self,
-        cov_on: float,
-        cov_off: float,
-        *,
-        r_on: float | None = None,
-        r_off: float | None = None,
-        shape: Shape | None = None,
-        stuck: float = 0.0,
-    ) -> mho.Hardware:
-        """Chips whose devices spread by so much, half of the `stuck` cells in either state.
-
-        `shape` of both spreads instead of the configuration's own; "clamped" is the convention of
-        the source's descendants: normal, and what is below 1 ohm is set to 1 ohm.
-        """
-        shapes = (self.on_distribution, self.off_distribution) if shape is None else (shape,) * 2
-        on, off = (
-            mho.Spread(distribution="normal", cov=cov, lower=1 / mean)
-            if each == "clamped"
-            else mho.Spread(distribution=each, cov=cov, lower=self.truncation)
-            for each, cov, mean in zip(
-                shapes, (cov_on, cov_off), (r_on or self.r_on, r_off or self.r_off), strict=True
-            )
-        )
-        device = mho.TwoState(
-            r_on=mho.Resistance(mean=r_on or self.r_on, device=on),
-            r_off=mho.Resistance(mean=r_off or self.r_off, device=off),
-            stuck_on=stuck / 2,
-            stuck_off=stuck / 2,
-            doi=DOI,
-            note="The source's resistances are not known; these are chosen.",
-        )
-        # Written once: one pulse and one verify read a cell.
-        return mho.Hardware(device=device, programming=mho.Verify(max_pulses=1), weight_levels=2)
-
     @property
     def aware(self) -> mho.Hardware:
         """The chips that variation-aware training draws."""
-        return self.hardware(self.aware_cov, self.aware_cov)
+        return self.cells.hardware(self.spread.aware, self.spread.aware)
 
 
 PRESETS = {
     "quick": BmcnnConfig(
         preset="quick", architecture=Architecture(channels=(16, 32), hidden=(128,)),
         chips=10, epochs=4,
-        per_class=2000, test_per_class=100, sweep_per_class=30, study_per_class=20,
-        cov=(0.0, 0.25, 0.5, 1.0), calibration=200, studies=("alone", "stuck"),
+        per_class=2000, test_per_class=100, sweep_per_class=30,
+        spread=Spreads(compared=(0.0, 0.25, 0.5, 1.0)), calibration=200,
+        studies=("alone", "stuck"), study=StudySettings(per_class=20),
         further=("batch norm + distilled", "2 copies + batch norm"),
     ),
     "standard": BmcnnConfig(preset="standard", chips=30, trainings=3),
     "paper": BmcnnConfig(
         preset="paper", architecture=Architecture(pool=True, hidden=(512,)), chips=100,
-        trainings=5, epochs=50, study_epochs=20, sweep_per_class=500, study_per_class=500,
-        cov=(0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0),
+        trainings=5, epochs=50, sweep_per_class=500,
+        spread=Spreads(compared=(0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0)),
+        study=StudySettings(epochs=20, per_class=500),
     ),
 }  # fmt: skip

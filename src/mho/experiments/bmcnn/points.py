@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -60,6 +61,21 @@ class Point(NamedTuple):
         return ", ".join(v if isinstance(v, str) else f"{k} {v!r}" for k, v in given.items())
 
 
+Row = dict[str, Any]
+"""Fields of a point, and the accuracy [%] of its chips."""
+
+
+def pooled(rows: Sequence[Row], training: str, name: str, cov: float) -> list[float]:
+    """Accuracy of all chips of all trainings at a point."""
+    wanted = (training, name, cov)
+    return [
+        a
+        for r in rows
+        if (r["training"], r["mitigation"], r["cov_on"]) == wanted
+        for a in r["accuracy"]
+    ]
+
+
 @dataclass
 class Bench:
     """Trained networks, their chips and the images to test them with."""
@@ -82,7 +98,7 @@ class Bench:
         self.inputs, self.labels = known.images[:n].to(device), known.labels[:n].to(device)
         self.teacher = probabilities(self.nets["plain"], self.inputs)
 
-    def measure(self, points: list[Point], samples: Samples, label: str) -> list[dict[str, Any]]:
+    def measure(self, points: list[Point], samples: Samples, label: str) -> list[Row]:
         """Accuracy [%] of every chip at each point: rows with the point's fields."""
         rows = []
         for point in points:
@@ -116,7 +132,7 @@ class Bench:
         if self.architecture.classifier != "fixed":
             return net
         select = on_arrays(self.architecture)
-        chip = mho.convert(net, self.config.hardware(0.0, 0.0), select=select).eval()
+        chip = mho.convert(net, self.config.cells.hardware(0.0, 0.0), select=select).eval()
         return mho.fixed_point(chip, self.architecture.bits, self.inputs[:CONVERTED])
 
     def effort(self, point: Point) -> Effort:
@@ -128,10 +144,9 @@ class Bench:
 
     def hardware(self, point: Point) -> mho.Hardware:
         """The kind of chip of a point."""
-        kind = self.config.hardware(
-            point.cov_on, point.cov_off, r_on=point.r_on, r_off=point.r_off, shape=point.shape,
-            stuck=point.stuck,
-        )  # fmt: skip
+        given = {"r_on": point.r_on, "r_off": point.r_off}
+        cells = self.config.cells.replace(**{k: v for k, v in given.items() if v is not None})
+        kind = cells.hardware(point.cov_on, point.cov_off, shape=point.shape, stuck=point.stuck)
         bits = point.converter_bits
         kind = kind.replace(dac_bits=bits, adc_bits=bits)
         if point.tile is not None:

@@ -6,10 +6,12 @@ from typing import Any
 
 from mho.experiments.account import Account
 from mho.experiments.bmcnn.config import BmcnnConfig
-from mho.experiments.bmcnn.figures import CURVES, STUDIED, both, confusion, maps, yields
+from mho.experiments.bmcnn.figures import both, confusion, yields
 from mho.experiments.bmcnn.network import TRAININGS
-from mho.experiments.bmcnn.rows import Row, pooled
+from mho.experiments.bmcnn.points import Row, pooled
+from mho.experiments.bmcnn.studies import STUDY
 from mho.experiments.bmcnn.tables import formats, mitigations, networks
+from mho.experiments.study import Done
 from mho.results import Claim, Result, claim, mean_std
 
 
@@ -18,11 +20,12 @@ def result(config: BmcnnConfig, outcomes: list[dict[str, Any]]) -> Result:
     held_out = [row for outcome in outcomes for row in outcome["held_out"]]
     first = outcomes[0]
     studies: dict[str, Any] = first["studies"]
-    drawn = {name: CURVES[name](rows) for name, rows in studies.items() if name in CURVES}
+    done = [
+        Done(s, studies[name]) for name in STUDY if name in studies for s in STUDY[name](config)
+    ]
     curves = [both(config, first["held_out"], kind) for kind in TRAININGS]
-    curves += drawn.get("alone", [])
-    curves += [yields(config, outcomes, cov) for cov in config.headline_cov]
-    curves += [c for name in STUDIED for c in drawn.get(name, [])]
+    curves += [yields(config, outcomes, cov) for cov in config.spread.claimed]
+    curves += [curve for each in done for curve in each.curves]
     tables = [mitigations(config, held_out, first["efforts"])]
     if "networks" in studies:
         tables += [networks(config, studies["networks"])]
@@ -31,10 +34,10 @@ def result(config: BmcnnConfig, outcomes: list[dict[str, Any]]) -> Result:
         claim("ideal_accuracy", "binarized network, no spread", [o["ideal"] for o in outcomes],
               "%", note="the paper's accuracies are not in any text we could read"),
     ]  # fmt: skip
-    for cov in config.headline_cov:
+    for cov in config.spread.claimed:
         claims += _claims(outcomes, cov)
     account = Account.of(first)
-    shown = f"Conductance by state, last array layer, {config.headline_cov[0]:.0%} spread"
+    shown = f"Conductance by state, last array layer, {config.spread.claimed[0]:.0%} spread"
     return Result(
         experiment="bmcnn",
         preset=config.preset,
@@ -44,7 +47,7 @@ def result(config: BmcnnConfig, outcomes: list[dict[str, Any]]) -> Result:
         claims=claims,
         tables=tables,
         curves=curves,
-        maps=[*maps(studies.get("maps", [])), confusion(config, first["confusion"])],
+        maps=[*(m for each in done for m in each.maps), confusion(config, first["confusion"])],
         histograms=[account.by_level(shown, y_scale="log"), account.wear],
         ledger=account.ledger,
         cost=account.cost,
@@ -52,7 +55,7 @@ def result(config: BmcnnConfig, outcomes: list[dict[str, Any]]) -> Result:
 
 
 def _summary(config: BmcnnConfig) -> str:
-    net = config.architecture
+    net, cells = config.architecture, config.cells
     tests = 10 * config.test_per_class if config.test_per_class else 10_000
     if net.network == "cnn":
         what = f"Two binarized convolutions of {net.channels[0]} and {net.channels[1]} channels"
@@ -60,9 +63,9 @@ def _summary(config: BmcnnConfig) -> str:
         what = "Binarized dense layers"
     trainings = f"{config.trainings} training" + "s" * (config.trainings > 1)
     return (
-        f"{what} on differential pairs, R_ON {config.r_on / 1e3:g} kohm "
-        f"({config.on_distribution}), R_OFF {config.r_off / 1e3:g} kohm "
-        f"({config.off_distribution}); what is normal ends at {config.truncation:.0%} of its mean, "
+        f"{what} on differential pairs, R_ON {cells.r_on / 1e3:g} kohm "
+        f"({cells.on_distribution}), R_OFF {cells.r_off / 1e3:g} kohm "
+        f"({cells.off_distribution}); what is normal ends at {cells.truncation:.0%} of its mean, "
         f"which sets the tail of the conductance. MNIST, {trainings}, each on {config.chips} "
         f"chips; claims on {tests:,} test images where they do not say otherwise, all else on "
         "held-out training images and, but for the yield, on the first training. A "

@@ -7,7 +7,7 @@ from typing import Any
 from mho.experiments.bmcnn.config import BmcnnConfig
 from mho.experiments.bmcnn.mitigation import mitigation
 from mho.experiments.bmcnn.network import TRAININGS
-from mho.experiments.bmcnn.rows import Row, pooled
+from mho.experiments.bmcnn.points import Row, pooled
 from mho.results import Cell, Column, Table, mean_std
 
 
@@ -17,7 +17,7 @@ def mitigations(config: BmcnnConfig, rows: list[Row], efforts: dict[str, dict[st
         Column("digital operations a chip, once"), Column("numbers stored a chip"),
         Column("writes a cell"), Column("cells", "x"),
     ]  # fmt: skip
-    for cov in config.headline_cov:
+    for cov in config.spread.claimed:
         columns += [
             Column(f"plain, {cov:.0%}", "%"),
             Column(f"aware, {cov:.0%}", "%"),
@@ -30,7 +30,7 @@ def mitigations(config: BmcnnConfig, rows: list[Row], efforts: dict[str, dict[st
             name, uses, cost["images"], cost["operations"], cost["stored"],
             round(cost["writes"], 2), cost["cells"],
         ]  # fmt: skip
-        for cov in config.headline_cov:
+        for cov in config.spread.claimed:
             plain, aware = (pooled(rows, kind, name, cov) for kind in TRAININGS)
             line += [mean_std(plain), mean_std(aware), min(aware)]
         body.append(line)
@@ -49,7 +49,7 @@ def networks(config: BmcnnConfig, networks: list[dict[str, Any]]) -> Table:
         Column(f"in {bits}-bit fixed point", "B"), Column("in float32", "B"),
         Column("no spread", "%"),
     ]  # fmt: skip
-    for cov in config.headline_cov:
+    for cov in config.spread.claimed:
         columns += [
             Column(f"plain, raw, {cov:.0%}", "%"),
             Column(f"aware, batch norm, {cov:.0%}", "%"),
@@ -65,7 +65,7 @@ def networks(config: BmcnnConfig, networks: list[dict[str, Any]]) -> Table:
         line.append(mean_std(net["points"][0]["accuracy"]).mean)
         body.append(line + [mean_std(row["accuracy"]) for row in net["points"][1:]])
     note = (
-        f"Held-out images, {config.study_epochs} epochs of training. Memory: one bit a cell, two "
+        f"Held-out images, {config.study.epochs} epochs of training. Memory: one bit a cell, two "
         "cells a weight, and the digital numbers; beside it all weights in fixed point or float32."
     )
     return Table("networks", "The hybrid family", columns, body, note)

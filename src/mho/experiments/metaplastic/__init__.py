@@ -6,41 +6,62 @@ digital unit beside the array, which decides how easily a synapse may still chan
 activation, optimizer and the exact rule are not public: they are settings. Beside the interval rule
 (our reading of the paper's) stand path importance, gates, and others' rules on the same network.
 
-config: settings. schemes: what protects old tasks. phases: which images come when. training: one
-training. studies: which trainings. measures, result, figures, tables: what is made of them.
+config: settings. network: what is trained. phases: which images come when. training: one training.
+schemes: what protects old tasks. comparison, studies: which other trainings, and what is shown of
+them. result: what is claimed.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
-from mho.experiments.metaplastic import studies
+import mho
+from mho.experiments.metaplastic.comparison import in_order, schemes
 from mho.experiments.metaplastic.config import PRESETS, MetaplasticConfig
-from mho.experiments.metaplastic.measures import Trained
+from mho.experiments.metaplastic.measures import Outcome, Trained
 from mho.experiments.metaplastic.result import result
-from mho.experiments.metaplastic.studies import check
+from mho.experiments.metaplastic.studies import STUDY, check
 from mho.experiments.metaplastic.training import Job, learn
-from mho.experiments.run import Jobs, Run
+from mho.experiments.run import Run
+from mho.experiments.study import Jobs
 from mho.results import Result
 
 __all__ = ["PRESETS", "MetaplasticConfig", "check", "run"]
+
+CLAIMED = ("gated importance", "software")
+"""Schemes trained in full and tested, in both orders."""
+PERMUTED = ("gated importance", "EWC", "SI", "gated SI", "joint")
+"""Schemes trained on permuted MNIST and tested."""
 
 
 def run(config: MetaplasticConfig, run: Run) -> Result:
     """Train the claimed networks, compare all schemes, study settings; returns the result."""
     check(config)
-    done = Jobs[Job](run, lambda job: learn(config, run, job)).outcomes
+    jobs = Jobs[Job, Outcome](run, lambda job: learn(run, job))
 
-    def on_chips(group: str, points: Any) -> dict[str, list[dict[str, Any]]]:
+    def on_chips(group: str, job: Job, names: tuple[str, ...]) -> dict[str, list[Outcome]]:
         """Outcomes by scheme, one a chip."""
-        each = [done(points(config, c), f"{group} {c}") for c in range(config.chips)]
-        return {scheme: [chip[scheme] for chip in each] for scheme in each[0]}
+        each = [
+            jobs.outcomes({s: job._replace(scheme=s, chip=c) for s in names}, f"{group} {c}")
+            for c in range(config.chips)
+        ]
+        return {scheme: [chip[scheme] for chip in each] for scheme in names}
 
+    job = Job("", in_order(config), config, tested=True)
     trained = Trained(
-        claimed=on_chips("claimed", studies.claimed),
-        reverse=on_chips("reverse", studies.reverse),
-        permuted=on_chips("permuted", studies.permuted),
-        schemes=done(studies.schemes(config), "scheme"),
-        studies={s: done(studies.STUDY[s](config), s) for s in config.studies},
+        claimed=on_chips("claimed", job, CLAIMED),
+        reverse=on_chips("reverse", job._replace(tasks=job.tasks[::-1]), CLAIMED),
+        permuted=on_chips("permuted", permuted(config), PERMUTED) if config.permuted.tasks else {},
     )
-    return result(config, trained)
+    compared = [jobs.done(study, "scheme") for study in schemes(config)]
+    studied = {s: [jobs.done(study, s) for study in STUDY[s](config)] for s in config.studies}
+    return result(config, trained, compared, [d for s in STUDY for d in studied.get(s, [])])
+
+
+def permuted(config: MetaplasticConfig) -> Job:
+    """Permuted MNIST, whatever the scheme."""
+    own = config.permuted
+    rules = config.rules.replace(
+        pull=own.pull, damping=own.damping, elastic=own.elastic, intelligence=own.intelligence
+    )
+    tasks = mho.data.permuted("mnist", own.tasks, config.seed)
+    changed = config.replace(epochs=own.epochs, share=own.share, rules=rules)
+    return Job("", tasks, changed, tested=True)

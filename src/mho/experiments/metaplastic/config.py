@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal, get_args
+from typing import Annotated, ClassVar, Literal, Self, get_args
 
 import mho
-from mho.config import Range
+from mho.config import Config, Range
 from mho.errors import invalid, unknown
-from mho.experiments.experiment import ExperimentConfig
-from mho.experiments.metaplastic.schemes import SCHEMES
+from mho.experiments.experiment import ExperimentConfig, with_cells
+from mho.experiments.metaplastic.schemes import SCHEMES, Rules, Strength
+from mho.physics import Preset
 
+Network = Literal["mlp", "cnn"]
 Share = Annotated[float, Range(above=0.0, most=1.0)]
-Strength = Annotated[float, Range(least=0.0)]
-Study = Literal[
+StudyName = Literal[
     "strength",
     "m",
     "forms",
@@ -25,7 +26,47 @@ Study = Literal[
     "stream",
     "convolution",
 ]
-STUDIES: tuple[Study, ...] = get_args(Study)
+STUDIES: tuple[StudyName, ...] = get_args(StudyName)
+
+
+class Cnn(Config):
+    """The small convolutional network."""
+
+    channels: Annotated[tuple[int, int], Range(least=1, most=4096)] = (16, 32)
+    """Channels of the two 5 x 5 convolutions [1]."""
+    dense: Annotated[int, Range(least=1, most=65536)] = 256
+    """Units of the dense layer after them [1]."""
+
+
+class Permuted(Config):
+    """Permuted MNIST, and what differs for it."""
+
+    tasks: Annotated[int, Range(least=0, most=1000)] = 10
+    """Permutations that are learnt in turn; 0: none [1]."""
+    epochs: Annotated[int, Range(least=1)] = 2
+    """Passes over each of them [1]."""
+    share: Share = 0.3
+    """Hidden units that are open in a task, where units are gated [1]."""
+    damping: Strength = 1.0
+    """Damping by path importance [1]."""
+    pull: Strength = 5e-4
+    """Pull to the anchor [1]."""
+    elastic: Strength = 300.0
+    """Strength of elastic weight consolidation [1]."""
+    intelligence: Strength = 5.0
+    """Strength of synaptic intelligence [1]."""
+
+
+class StudySettings(Config):
+    """How the further studies train."""
+
+    epochs: Annotated[int, Range(least=1)] = 3
+    """Passes over each task's training images [1]."""
+    per_class: Annotated[int, Range(least=1, most=4921)] = 1000
+    """Training images of each class, at most those of the run; all of these in the studies of the
+    stream and of the convolutional network [1]."""
+    parts: Annotated[int, Range(least=1, most=1000)] = 60
+    """Subsets of the last data set that are learnt as a stream [1]."""
 
 
 class MetaplasticConfig(ExperimentConfig):
@@ -37,89 +78,41 @@ class MetaplasticConfig(ExperimentConfig):
     """Data sets, in the order in which they are learnt; learnt in the reverse order as well."""
     hidden: Annotated[tuple[int, ...], Range(least=1, most=65536)] = (512, 512)
     """Units of the hidden layers [1]."""
-    channels: Annotated[tuple[int, int], Range(least=1, most=4096)] = (16, 32)
-    """Channels of the two 5 x 5 convolutions of the convolutional network [1]."""
-    dense: Annotated[int, Range(least=1, most=65536)] = 256
-    """Units of its dense layer [1]."""
+    cnn: Cnn = Cnn()
+    """The convolutional network of a study."""
     per_class: Annotated[int, Range(least=1, most=4921)] | None = None
     """Training images of each class [1]; None: all 55,000 of the training split."""
     epochs: Annotated[int, Range(least=1)] = 6
     """Passes over each task's training images, of the claimed networks [1]."""
-    scheme_epochs: Annotated[int, Range(least=1)] = 2
-    """The same where all schemes are compared, and of the convolutional network [1]."""
-    permuted: Annotated[int, Range(least=0, most=1000)] = 10
-    """Tasks of permuted MNIST; 0: none [1]."""
-    permuted_epochs: Annotated[int, Range(least=1)] = 2
-    """Passes over each of them [1]."""
-    study_epochs: Annotated[int, Range(least=1)] = 3
-    """Passes in the further studies [1]."""
-    study_per_class: Annotated[int, Range(least=1, most=4921)] = 1000
-    """Training images of each class in the further studies, at most `per_class`; all of them in
-    the studies of the stream and of the convolutional network [1]."""
-    parts: Annotated[int, Range(least=1, most=1000)] = 60
-    """Subsets of the last data set that are learnt as a stream [1]."""
     batch: Annotated[int, Range(least=1)] = 100
     """Images in a training step [1]."""
     rate: Annotated[float, Range(above=0.0)] = 0.01
     """Learning rate of Adam at the start of a task; falls to 0 along a cosine [1]."""
     share: Share = 0.5
     """Hidden units that are open in a task, where units are gated [1]."""
-    permuted_share: Share = 0.3
-    """The same for permuted MNIST [1]."""
-    damping: Strength = 30.0
-    """Damping by path importance [1]."""
-    pull: Strength = 2e-3
-    """Pull to the anchor, for a synapse of mean importance, in each step [1]."""
-    permuted_damping: Strength = 1.0
-    """Damping for permuted MNIST [1]."""
-    permuted_pull: Strength = 5e-4
-    """Pull for permuted MNIST [1]."""
-    permuted_elastic: Strength = 300.0
-    """Strength of elastic weight consolidation for permuted MNIST [1]."""
-    permuted_intelligence: Strength = 5.0
-    """Strength of synaptic intelligence for permuted MNIST [1]."""
-    m: Strength = 3.0
-    """Strength of the interval rule; the paper finds 2 to 4 useful [1]."""
-    mode: Literal["interval", "global"] = "interval"
-    """Whether the interval rule counts from the nearest level, or, as the ancestor, from 0."""
-    direction: Literal["toward-threshold", "both"] = "toward-threshold"
-    """Movement that the interval rule slows down."""
-    binary_m: Strength = 1.5
-    """Strength of the binarized ancestor's rule; the source's value [1]."""
-    elastic: Strength = 10_000.0
-    """Strength of elastic weight consolidation [1]."""
-    fisher: Annotated[int, Range(least=1)] = 1000
-    """Images that its Fisher information is measured on [1]."""
-    intelligence: Strength = 5.0
-    """Strength of synaptic intelligence [1]."""
-    gated_intelligence: Strength = 1.0
-    """The same with gates, for permuted MNIST as well [1]."""
-    uncertainty: Annotated[float, Range(above=0.0)] = 0.3
-    """Uncertainty of a synapse that knows nothing, under the Bayesian rule, in units of the full
-    scale [1]."""
-    bayesian_rate: Annotated[float, Range(above=0.0)] = 0.5
-    """Learning rate of SGD under the Bayesian rule, for such a synapse [1]."""
-    digital_rate: Annotated[float, Range(above=0.0)] = 0.1
-    """Learning rate of SGD for batch normalization there; `rate` is Adam's [1]."""
-    memory_steps: Annotated[int, Range(least=1)] = 100_000
-    """Steps that the Bayesian rule remembers [1]."""
+    rules: Rules = Rules()
+    """What the rules of the schemes are made with."""
     transfer: Annotated[int, Range(least=1)] = 100
     """Images between two write phases [1]; a multiple of the batch."""
-    hidden_bits: Annotated[int, Range(least=2, most=16)] | None = None
-    """Bits of the hidden weight, and of what path importance stores; None: float32 [1]."""
-    pause: Annotated[float, Range(least=0.0)] = 0.0
-    """Time that passes after each task before what was learnt is measured [s]; of effect on
-    hardware with laws of time."""
     threshold: Annotated[float, Range(least=0.5)] = 0.5
     """Distance at which a weight is written, in steps between levels [1]."""
     calibrate_every: Annotated[int, Range(least=1)] = 100
     """Training steps between two calibrations of the converters [1]."""
     refreshed: Annotated[int, Range(least=1)] = 20_000
     """Training images from which a task's batch normalization is refreshed at its end [1]."""
+    pause: Annotated[float, Range(least=0.0)] = 0.0
+    """Time that passes after each task before what was learnt is measured [s]; of effect on
+    hardware with laws of time."""
+    permuted: Permuted = Permuted()
+    """Permuted MNIST."""
     schemes: tuple[str, ...] = tuple(SCHEMES)
     """Schemes that are compared, see mho list rules."""
-    studies: tuple[Study, ...] = STUDIES
+    scheme_epochs: Annotated[int, Range(least=1)] = 2
+    """Passes in that comparison, and of the convolutional network [1]."""
+    studies: tuple[StudyName, ...] = STUDIES
     """Further studies, on held-out images."""
+    study: StudySettings = StudySettings()
+    """How these train."""
     hardware: mho.Hardware = mho.Hardware(
         device=mho.devices.get("hfo2-1t1r").replace(
             read_noise=0.01, stuck_off=0.0025, stuck_on=0.0025
@@ -152,17 +145,23 @@ class MetaplasticConfig(ExperimentConfig):
     @property
     def datasets(self) -> tuple[str, ...]:
         """The tasks."""
-        return tuple(dict.fromkeys((*self.tasks, *(("mnist",) if self.permuted else ()))))
+        return tuple(dict.fromkeys((*self.tasks, *(("mnist",) if self.permuted.tasks else ()))))
+
+    def on_device(self, preset: Preset) -> tuple[Self, list[str]]:
+        """The chips with the cells of a preset."""
+        hardware, notes = with_cells(self.hardware, preset)
+        return self.replace(hardware=hardware), notes
 
 
 PRESETS = {
     "quick": MetaplasticConfig(
-        preset="quick", per_class=2000, epochs=4, scheme_epochs=2, permuted=3, permuted_epochs=1,
+        preset="quick", per_class=2000, epochs=4, scheme_epochs=2,
+        permuted=Permuted(tasks=3, epochs=1),
         schemes=("gated importance", "importance", "interval", "none"), studies=("precision",),
     ),
     "standard": MetaplasticConfig(preset="standard"),
     "paper": MetaplasticConfig(
-        preset="paper", chips=5, epochs=50, scheme_epochs=20, permuted_epochs=10,
-        study_epochs=10, study_per_class=4921,
+        preset="paper", chips=5, epochs=50, scheme_epochs=20,
+        permuted=Permuted(epochs=10), study=StudySettings(epochs=10, per_class=4921),
     ),
 }  # fmt: skip

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, NamedTuple
 
+import mho
+
 Outcome = dict[str, Any]
 
 
 class Trained(NamedTuple):
-    """Outcomes of all trainings of a run."""
+    """Outcomes of the claimed trainings of a run."""
 
     claimed: dict[str, list[Outcome]]
     """By scheme, one a chip, in the run's order of tasks."""
@@ -19,15 +21,17 @@ class Trained(NamedTuple):
     """The same in the reverse order."""
     permuted: dict[str, list[Outcome]]
     """The same on permuted MNIST; empty if that is left out."""
-    schemes: dict[str, Outcome]
-    studies: dict[str, dict[str, Outcome]]
-    """By study, by point."""
 
 
 REFERENCE = (784, 4096, 4096, 10)
 """Widths of the binarized reference (Laborieux 2021), one cell a weight."""
 HIDDEN_BITS = 16
 """Bits of each value beside the cells: chosen, and the same for the reference."""
+
+
+def told(outcome: Outcome) -> list[float]:
+    """Held-out accuracy on every task after all of them, each told [%]."""
+    return outcome["held_out"]["told"]
 
 
 def average(outcome: Outcome, block: str = "held_out", told: str = "told") -> float:
@@ -52,6 +56,23 @@ def matrix(outcome: Outcome) -> list[list[float]]:
 def averages(outcome: Outcome) -> list[float]:
     """Mean accuracy over the tasks so far, after each of them."""
     return [sum(row[: n + 1]) / (n + 1) for n, row in enumerate(matrix(outcome))]
+
+
+def present(outcome: Outcome) -> list[float]:
+    """Accuracy on what was just learnt, after each task: of a stream, on the whole data set."""
+    history = outcome["history"]
+    return [history[f"end, task {k}"][k] for k in range(len(outcome["tasks"]))]
+
+
+def summary(outcome: Outcome) -> list[float | None]:
+    """Averages, transfer and forgetting; what a scheme does not have is None."""
+    found = outcome["held_out"]
+    rest: list[float | None] = [None] * 3
+    if "before" in outcome["history"]:
+        accuracy = mho.AccuracyMatrix(matrix(outcome), outcome["history"]["initial"])
+        rest = [accuracy.backward_transfer, accuracy.forward_transfer, accuracy.forgetting]
+    other = [average(outcome, told=w) if w in found else None for w in ("recognized", "last")]
+    return [average(outcome), *other, *rest]
 
 
 def tasks_to_first_death(outcome: Outcome, endurance: float | None) -> float | None:

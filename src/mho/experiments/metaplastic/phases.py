@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from mho.data import Samples, Task
 from mho.experiments.experiment import Feed
+from mho.experiments.metaplastic.config import MetaplasticConfig
 from mho.hardware.streams import key
-
-if TYPE_CHECKING:
-    from mho.experiments.metaplastic.config import MetaplasticConfig
 
 
 class Mixed:
@@ -76,14 +73,12 @@ class Phase:
         return Mixed(samples, config.batch, key(seed, "phase", self.number), device)
 
 
-def phases(
-    config: MetaplasticConfig, tasks: Sequence[Task], epochs: int, joint: bool
-) -> list[Phase]:
+def phases(config: MetaplasticConfig, tasks: Sequence[Task], joint: bool) -> list[Phase]:
     """One phase for each task in turn, or one for all."""
     out: list[Phase] = []
     for number, some in enumerate([tuple(tasks)] if joint else [(task,) for task in tasks]):
         images = [t.count("train", per_class=config.per_class) for t in some]
         epoch = -(-max(images) // max(1, config.batch // len(some)))
         start = out[-1].end if out else 0
-        out.append(Phase(number, some, start, start + epoch * epochs, epoch))
+        out.append(Phase(number, some, start, start + epoch * config.epochs, epoch))
     return out

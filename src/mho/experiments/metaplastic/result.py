@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from mho.experiments.account import Account
-from mho.experiments.metaplastic import figures, tables
 from mho.experiments.metaplastic.config import MetaplasticConfig
+from mho.experiments.metaplastic.figures import curves, memory_bars
 from mho.experiments.metaplastic.measures import (
     HIDDEN_BITS,
     REFERENCE,
@@ -17,6 +18,8 @@ from mho.experiments.metaplastic.measures import (
     reference,
     tasks_to_first_death,
 )
+from mho.experiments.metaplastic.training import Job
+from mho.experiments.study import Done
 from mho.results import Claim, Result, claim
 
 PAPER = {"mnist": 97.0, "fashion-mnist": 86.0}
@@ -25,9 +28,16 @@ SHORT = {"mnist": "mnist", "fashion-mnist": "fashion"}
 OURS, SOFTWARE = "gated importance", "software"
 
 
-def result(config: MetaplasticConfig, trained: Trained) -> Result:
+def result(
+    config: MetaplasticConfig,
+    trained: Trained,
+    schemes: Sequence[Done[Job, Outcome]],
+    studies: Sequence[Done[Job, Outcome]],
+) -> Result:
     """Everything that a run says but the time that it took."""
     ours = trained.claimed[OURS]
+    compared = schemes[0].outcomes if schemes else {}
+    done = [*schemes, *studies]
     claims = _after_all(config, trained) + _chips(config, ours)
     if trained.permuted:
         claims += _permuted(config, trained.permuted)
@@ -48,9 +58,9 @@ def result(config: MetaplasticConfig, trained: Trained) -> Result:
         "normalization of its own, which is told at test time unless a claim says otherwise. "
         "Claims are on test images, all else on held-out training images.",
         claims=claims,
-        tables=tables.tables(config, trained.schemes, trained.studies),
-        curves=figures.curves(config, trained),
-        bars=figures.bars(config, trained),
+        tables=[table for each in done for table in each.tables],
+        curves=curves(config, trained) + [curve for each in done for curve in each.curves],
+        bars=[memory_bars(config, ours[0], compared), *(b for each in done for b in each.bars)],
         histograms=[levels, replace(account.wear, title=title)],
         ledger=account.ledger,
         cost=account.cost,
@@ -147,12 +157,12 @@ def _permuted(config: MetaplasticConfig, outcomes: dict[str, list[Outcome]]) -> 
     """Mean accuracy over the permutations after all of them."""
     slugs = {"gated importance": "average", "EWC": "ewc", "SI": "si", "gated SI": "gated_si",
              "joint": "joint"}  # fmt: skip
-    tasks = config.permuted
+    tasks = config.permuted.tasks
     rows = [
         claim(f"permuted{tasks}_{slugs[scheme]}", f"{tasks}-task permuted MNIST, {scheme}",
               [average(o, "test") for o in found], "%",
               note="all tasks at once, none told" if scheme == "joint" else
-              f"mean over the tasks after all, {config.permuted_epochs} epoch(s) each")
+              f"mean over the tasks after all, {config.permuted.epochs} epoch(s) each")
         for scheme, found in outcomes.items()
     ]  # fmt: skip
     rows.append(

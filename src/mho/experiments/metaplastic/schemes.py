@@ -2,54 +2,75 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Annotated, Literal, NamedTuple
 
 import mho
+from mho.config import Config, Range
 from mho.learning.rules.rule import UpdateRule
 
-if TYPE_CHECKING:
-    from mho.experiments.metaplastic.config import MetaplasticConfig
-
-Rules = Callable[["MetaplasticConfig", int], Sequence[UpdateRule]]
-"""Update rules under a configuration; the seed is for what they draw."""
+Strength = Annotated[float, Range(least=0.0)]
 
 
-def _none(config: MetaplasticConfig, seed: int) -> list[UpdateRule]:
-    return []
+class Bayesian(Config):
+    """The Bayesian rule."""
+
+    uncertainty: Annotated[float, Range(above=0.0)] = 0.3
+    """Uncertainty of a synapse that knows nothing, in units of the full scale [1]."""
+    rate: Annotated[float, Range(above=0.0)] = 0.5
+    """Learning rate of SGD for such a synapse [1]."""
+    digital_rate: Annotated[float, Range(above=0.0)] = 0.1
+    """Learning rate of SGD for batch normalization; other schemes have Adam's [1]."""
+    memory: Annotated[int, Range(least=1)] = 100_000
+    """Steps that the rule remembers [1]."""
 
 
-def _importance(config: MetaplasticConfig, seed: int) -> list[UpdateRule]:
-    return [mho.PathImportance(config.damping, config.pull, bits=config.hidden_bits, seed=seed)]
+class Rules(Config):
+    """What the rules of the schemes are made with."""
+
+    damping: Strength = 30.0
+    """Damping by path importance [1]."""
+    pull: Strength = 2e-3
+    """Pull to the anchor, for a synapse of mean importance, in each step [1]."""
+    m: Strength = 3.0
+    """Strength of the interval rule; the paper finds 2 to 4 useful [1]."""
+    mode: Literal["interval", "global"] = "interval"
+    """Whether the interval rule counts from the nearest level, or, as the ancestor, from 0."""
+    direction: Literal["toward-threshold", "both"] = "toward-threshold"
+    """Movement that the interval rule slows down."""
+    binary_m: Strength = 1.5
+    """Strength of the binarized ancestor's rule; the source's value [1]."""
+    elastic: Strength = 10_000.0
+    """Strength of elastic weight consolidation [1]."""
+    fisher: Annotated[int, Range(least=1)] = 1000
+    """Images that its Fisher information is measured on [1]."""
+    intelligence: Strength = 5.0
+    """Strength of synaptic intelligence [1]."""
+    gated_intelligence: Strength = 1.0
+    """The same with gates, for permuted MNIST as well [1]."""
+    bayesian: Bayesian = Bayesian()
+    """The Bayesian rule."""
+    hidden_bits: Annotated[int, Range(least=2, most=16)] | None = None
+    """Bits of the hidden weight, and of what path importance stores; None: float32 [1]."""
 
 
-def _shuffled(config: MetaplasticConfig, seed: int) -> list[UpdateRule]:
-    return [mho.PathImportance(config.damping, config.pull, shuffled=seed)]
+class Setting(NamedTuple):
+    """What a scheme makes its rules from."""
+
+    rules: Rules
+    batch: int
+    """Images in a training step."""
+    seed: int
+    """Seed of what the rules draw."""
 
 
-def _interval(config: MetaplasticConfig, seed: int) -> list[UpdateRule]:
-    return [mho.IntervalRule(config.m, config.direction, mode=config.mode)]
+def _importance(s: Setting) -> mho.PathImportance:
+    return mho.PathImportance(s.rules.damping, s.rules.pull, bits=s.rules.hidden_bits, seed=s.seed)
 
 
-def _ancestor(config: MetaplasticConfig, seed: int) -> list[UpdateRule]:
-    return [mho.IntervalRule(config.binary_m, mode="global")]
-
-
-def _elastic(config: MetaplasticConfig, seed: int) -> list[UpdateRule]:
-    return [mho.ElasticWeights(config.elastic)]
-
-
-def _intelligence(config: MetaplasticConfig, seed: int) -> list[UpdateRule]:
-    return [mho.SynapticIntelligence(config.intelligence)]
-
-
-def _gated_intelligence(config: MetaplasticConfig, seed: int) -> list[UpdateRule]:
-    return [mho.SynapticIntelligence(config.gated_intelligence)]
-
-
-def _bayesian(config: MetaplasticConfig, seed: int) -> list[UpdateRule]:
-    return [mho.BayesianSteps(config.uncertainty, config.memory_steps, config.batch)]
+def _elastic(s: Setting) -> mho.ElasticWeights:
+    return mho.ElasticWeights(s.rules.elastic)
 
 
 @dataclass(frozen=True)
@@ -57,7 +78,8 @@ class Scheme:
     """One way to learn task after task, or an upper bound that does not."""
 
     what: str
-    rules: Rules = _none
+    rule: Callable[[Setting], UpdateRule] | None = None
+    """Its update rule; None: no protection."""
     gated: bool = False
     """Whether a random share of the hidden units is open in each task."""
     one_state: bool = False
@@ -74,6 +96,11 @@ class Scheme:
     """Whether the optimizer is SGD, since the rule scales the steps itself."""
     binary: bool = False
     """Whether weights have two levels."""
+
+    def rules(self, setting: Setting) -> list[UpdateRule]:
+        """Update rules, with that of hidden weights of few bits as the last."""
+        bits, found = setting.rules.hidden_bits, [] if self.rule is None else [self.rule(setting)]
+        return found if bits is None else [*found, mho.HiddenPrecision(bits, setting.seed)]
 
 
 SCHEMES: dict[str, Scheme] = {
@@ -92,20 +119,34 @@ SCHEMES: dict[str, Scheme] = {
     "one state": Scheme(
         "path importance, and one batch normalization for all tasks", _importance, one_state=True
     ),
-    "interval": Scheme("the paper's rule between levels, as we read it", _interval),
+    "interval": Scheme(
+        "the paper's rule between levels, as we read it",
+        lambda s: mho.IntervalRule(s.rules.m, s.rules.direction, mode=s.rules.mode),
+    ),
     "binarized": Scheme(
         "two levels and the binarized ancestor's rule; activation, schedule and size ours",
-        _ancestor,
+        lambda s: mho.IntervalRule(s.rules.binary_m, mode="global"),
         binary=True,
     ),
     "none": Scheme("no protection"),
     "gates": Scheme("gates alone", gated=True),
     "EWC": Scheme("elastic weight consolidation", _elastic, fisher=True),
     "gated EWC": Scheme("the same with gates", _elastic, gated=True, fisher=True),
-    "SI": Scheme("synaptic intelligence", _intelligence),
-    "gated SI": Scheme("the same with gates", _gated_intelligence, gated=True),
-    "random": Scheme("path importance, shuffled among the synapses of a layer", _shuffled),
-    "Bayesian": Scheme("steps by each synapse's uncertainty", _bayesian, plain=True),
+    "SI": Scheme("synaptic intelligence", lambda s: mho.SynapticIntelligence(s.rules.intelligence)),
+    "gated SI": Scheme(
+        "the same with gates",
+        lambda s: mho.SynapticIntelligence(s.rules.gated_intelligence),
+        gated=True,
+    ),
+    "random": Scheme(
+        "path importance, shuffled among the synapses of a layer",
+        lambda s: mho.PathImportance(s.rules.damping, s.rules.pull, shuffled=s.seed),
+    ),
+    "Bayesian": Scheme(
+        "steps by each synapse's uncertainty",
+        lambda s: mho.BayesianSteps(s.rules.bayesian.uncertainty, s.rules.bayesian.memory, s.batch),
+        plain=True,
+    ),
     "joint": Scheme(
         "all tasks at once, not told which: an upper bound for that", one_state=True, joint=True
     ),

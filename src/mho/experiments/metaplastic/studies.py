@@ -1,34 +1,41 @@
-"""Which trainings a run consists of: the claimed ones, all schemes, and the further studies."""
+"""The further studies: which trainings each consists of, and what is shown of them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import mho
-from mho.data import Task
 from mho.errors import invalid
 from mho.experiments.experiment import imperfect
-from mho.experiments.metaplastic.config import MetaplasticConfig, Study
+from mho.experiments.metaplastic.comparison import (
+    HELD_OUT,
+    Studied,
+    first_and_last,
+    in_order,
+    of_task,
+)
+from mho.experiments.metaplastic.config import MetaplasticConfig, StudyName
+from mho.experiments.metaplastic.measures import Outcome, average, present, told
+from mho.experiments.metaplastic.tables import scenario, setting_rows
 from mho.experiments.metaplastic.training import Job
+from mho.experiments.study import Axis, Point, Reading, Study, Value, each, in_turn, over
 
-Points = dict[str, Job]
-"""Trainings of a study by name."""
+Points = dict[str, Point[Job]]
 
-CLAIMED = ("gated importance", "software")
-"""Schemes trained in full and tested, in both orders."""
-PERMUTED = ("gated importance", "EWC", "SI", "gated SI", "joint")
-"""Schemes trained on permuted MNIST and tested."""
+SHARES = Axis("spread or noise of the window, or share of the cells [%]")
 STRENGTHS: dict[str, tuple[str, tuple[float, ...]]] = {
     "gated importance": ("pull", (2e-4, 2e-3, 2e-2)),
     "importance": ("pull", (2e-4, 2e-3, 2e-2)),
     "EWC": ("elastic", (1e3, 1e4, 1e5)),
     "SI": ("intelligence", (1.0, 5.0, 25.0)),
 }
-"""Schemes on the frontier, and the setting that moves each of them along it."""
+"""Schemes on the frontier, and the strength that moves each of them along it."""
 M = (0.0, 1.0, 2.0, 3.0, 4.0)
 DIRECTIONS = ("toward-threshold", "both")
 MODES = ("interval", "global")
-SHARES = (0.3, 0.5, 0.7)
+SHARED = (0.3, 0.5, 0.7)
 PERIODS = (1, 3, 10, 30)
 BITS = (16, 12, 10, 8)
 LEVELS = (3, 5, 9, 17)
@@ -42,149 +49,131 @@ SPLIT = ("gated importance", "importance", "one state", "EWC", "none", "joint")
 STREAM = ("importance", "interval", "Bayesian", "none")
 
 
-def in_turn(config: MetaplasticConfig) -> tuple[Task, ...]:
-    """The tasks of the run."""
-    return mho.data.sequential(config.tasks)
-
-
-def claimed(config: MetaplasticConfig, chip: int) -> Points:
-    """The trainings in the run's order."""
-    tasks = in_turn(config)
-    return {s: Job(s, tasks, config.epochs, config.hardware, chip, tested=True) for s in CLAIMED}
-
-
-def reverse(config: MetaplasticConfig, chip: int) -> Points:
-    """The same in the reverse order."""
-    return {s: job._replace(tasks=job.tasks[::-1]) for s, job in claimed(config, chip).items()}
-
-
-def permuted(config: MetaplasticConfig, chip: int) -> Points:
-    """Permuted MNIST."""
-    if not config.permuted:
-        return {}
-    tasks = mho.data.permuted("mnist", config.permuted, config.seed)
-    changes = (
-        ("share", config.permuted_share), ("pull", config.permuted_pull),
-        ("damping", config.permuted_damping), ("elastic", config.permuted_elastic),
-        ("intelligence", config.permuted_intelligence),
-    )  # fmt: skip
-    job = Job(
-        "", tasks, config.permuted_epochs, config.hardware, chip, tested=True, changes=changes
-    )
-    return {scheme: job._replace(scheme=scheme) for scheme in PERMUTED}
-
-
-def schemes(config: MetaplasticConfig) -> Points:
-    """Every scheme for the same epochs, on the first chip."""
-    tasks = in_turn(config)
-    return {s: Job(s, tasks, config.scheme_epochs, config.hardware) for s in config.schemes}
-
-
-def _small(config: MetaplasticConfig, scheme: str = "gated importance", **changes: object) -> Job:
-    """A training of the further studies: fewer images."""
-    fewer = min(config.study_per_class, config.per_class or config.study_per_class)
-    given = {"per_class": fewer} | changes
-    moved = {name: value for name, value in given.items() if getattr(config, name) != value}
-    return Job(scheme, in_turn(config), config.study_epochs, config.hardware,
-               changes=tuple(moved.items()))  # fmt: skip
-
-
-def strength(config: MetaplasticConfig) -> Points:
+def strength(config: MetaplasticConfig) -> list[Studied]:
     """How firmly the past is held, scheme by scheme."""
-    return {
-        f"{scheme}, {value:g}": _small(config, scheme, **{setting: value})
+    points = {
+        f"{scheme}, {value:g}": Point(_ruled(config, scheme, **{setting: value}), line=scheme)
         for scheme, (setting, values) in STRENGTHS.items()
         for value in values
     }
+    title = "The same as the past is held firmer, fewer images"
+    ends = Value("strength", title, of_task(config.tasks[-1]), first_and_last, pooled="points")
+    return [Study(points, of_task(config.tasks[0]), [ends] if len(config.tasks) > 1 else [])]
 
 
-def m(config: MetaplasticConfig) -> Points:
+def m(config: MetaplasticConfig) -> list[Studied]:
     """Strength of the interval rule."""
-    return {f"{value:g}": _small(config, "interval", m=value) for value in M}
+    points = over(M, lambda value: _ruled(config, "interval", m=value))
+    title = "Strength of the interval rule"
+    return [_setting(config, "m", title, Axis("m"), points, writes=True)]
 
 
-def forms(config: MetaplasticConfig) -> Points:
+def forms(config: MetaplasticConfig) -> list[Studied]:
     """The rule between levels and the ancestor's, on the same levels, one-sided and two-sided."""
-    return {
-        f"{mode}, {direction}": _small(config, "interval", mode=mode, direction=direction)
+    points = {
+        f"{mode}, {direction}": Point(_ruled(config, "interval", mode=mode, direction=direction))
         for mode in MODES
         for direction in DIRECTIONS
     }
+    rows = setting_rows(config, "forms", "Forms of the interval rule", "form")
+    return [Study(points, rows=rows)]
 
 
-def gates(config: MetaplasticConfig) -> Points:
+def gates(config: MetaplasticConfig) -> list[Studied]:
     """Share of the hidden units that is open in a task."""
-    return {f"{value:g}": _small(config, share=value) for value in SHARES}
+    points = over(SHARED, lambda value: _small(config, share=value))
+    titles = ("Units open in a task", "Share of the units open in a task")
+    return [_setting(config, "gates", titles[0], Axis("share"), points, rows=titles[1])]
 
 
-def period(config: MetaplasticConfig) -> Points:
+def period(config: MetaplasticConfig) -> list[Studied]:
     """Images between two write phases."""
-    return {str(k * config.batch): _small(config, transfer=k * config.batch) for k in PERIODS}
+    images = [k * config.batch for k in PERIODS]
+    points = over(images, lambda n: _small(config, transfer=n))
+    title = "Images between two write phases"
+    return [_setting(config, "period", title, Axis("images", "log"), points, writes=True)]
 
 
-def precision(config: MetaplasticConfig) -> Points:
+def precision(config: MetaplasticConfig) -> list[Studied]:
     """Bits of the hidden weight, and of each value that the rule stores for it."""
-    return {"32": _small(config, hidden_bits=None)} | {
-        str(n): _small(config, hidden_bits=n) for n in BITS
-    }
+    points = over((32, *BITS), lambda n: _ruled(config, hidden_bits=n if n < 32 else None))
+    return [_setting(config, "precision", "Bits of each hidden value", Axis("bits"), points)]
 
 
-def levels(config: MetaplasticConfig) -> Points:
+def levels(config: MetaplasticConfig) -> list[Studied]:
     """Levels of a cell."""
-    return {
-        str(n): _small(config)._replace(
-            hardware=config.hardware.replace(device=config.hardware.device.replace(levels=n))
-        )
-        for n in LEVELS
-    }
+
+    def job(n: int) -> Job:
+        cell = config.hardware.device.replace(levels=n)
+        return _small(config, hardware=config.hardware.replace(device=cell))
+
+    axis = Axis("levels", "log")
+    return [_setting(config, "levels", "Levels of a cell", axis, over(LEVELS, job))]
 
 
-def imperfections(config: MetaplasticConfig) -> Points:
+def imperfections(config: MetaplasticConfig) -> list[Studied]:
     """None at all, all at their default, and one at a time grown."""
-    grown = {
-        f"{what}, {value:g}": _small(config)._replace(
-            hardware=_imperfect(config.hardware, what, value)
-        )
-        for what, values in IMPERFECTIONS.items()
-        for value in values
-    }
-    return {"none": _small(config, "software"), "default": _small(config)} | grown
+
+    def job(value: float, what: str) -> Job:
+        return _small(config, hardware=_imperfect(config.hardware, what, value))
+
+    points = {"none": Point(_small(config, "software")), "default": Point(_small(config))}
+    for what, values in IMPERFECTIONS.items():
+        points |= over(values, partial(job, what=what), what, scale=100)
+    title = "One imperfection at a time, mean of the tasks"
+    value = Value("imperfections", title, HELD_OUT, each(average))
+    rows = setting_rows(config, "imperfections", "Imperfections, one at a time", "what")
+    return [Study(points, SHARES, [value], rows=rows)]
 
 
-def split(config: MetaplasticConfig) -> Points:
+def split(config: MetaplasticConfig) -> list[Studied]:
     """Two digits at a time, labelled 0 to 9 (class-incremental) or 0 and 1 (domain-incremental)."""
-    return {
-        f"{name}, {scheme}": _small(config, scheme)._replace(
-            tasks=mho.data.split("mnist", relabel=relabel)
+    points = {
+        f"{name}, {scheme}": Point(_small(config, scheme)._replace(tasks=tasks))
+        for name, tasks in (
+            ("class-incremental", mho.data.split("mnist", relabel=False)),
+            ("domain-incremental", mho.data.split("mnist", relabel=True)),
         )
-        for name, relabel in (("class-incremental", False), ("domain-incremental", True))
         for scheme in SPLIT
     }
+    note = (
+        "Labels 0 to 9 (class-incremental) or 0 and 1 (domain-incremental). Of one state and joint "
+        "no task is ever told."
+    )
+    return [Study(points, rows=scenario(config, "split", "Split MNIST, two digits a task", note))]
 
 
-def stream(config: MetaplasticConfig) -> Points:
+def stream(config: MetaplasticConfig) -> list[Studied]:
     """One data set cut in many parts, each seen alone and never again; one state for all."""
-    whole = config.tasks[-1]
-    parts = mho.data.stream(whole, config.parts)
-    at_once = Job("none", mho.data.sequential((whole,)), config.study_epochs, config.hardware,
-                  one_state=True)  # fmt: skip
-    job = at_once._replace(tasks=parts)
+    whole, own = config.tasks[-1], config.study
+    config = config.replace(epochs=own.epochs)
+    at_once = Job("none", mho.data.sequential((whole,)), config, one_state=True)
     if config.per_class is not None:
-        each = max(1, config.per_class // config.parts)
-        job = job._replace(changes=(("per_class", each),))
-    return {scheme: job._replace(scheme=scheme) for scheme in STREAM} | {"at once": at_once}
+        config = config.replace(per_class=max(1, config.per_class // own.parts))
+    job = at_once._replace(tasks=mho.data.stream(whole, own.parts), config=config)
+    points = {s: Point(job._replace(scheme=s), line=s) for s in STREAM}
+
+    def by_part(point: Point[Job], outcome: Outcome) -> list[Reading]:
+        return in_turn(point.line, present(outcome) if point.line else [])
+
+    title = f"{whole} as a stream of {own.parts} parts"
+    note = "One batch normalization for all parts; at once: the whole data set for as many epochs."
+    rows = scenario(config, "stream", f"{whole} in {own.parts} parts, each seen alone", note)
+    value = Value("stream", title, HELD_OUT, by_part)
+    return [Study(points | {"at once": Point(at_once)}, Axis("parts learnt"), [value], rows=rows)]
 
 
-def convolution(config: MetaplasticConfig) -> Points:
+def convolution(config: MetaplasticConfig) -> list[Studied]:
     """The small convolutional network."""
-    tasks = in_turn(config)
-    return {
-        scheme: Job(scheme, tasks, config.scheme_epochs, config.hardware, network="cnn")
+    config = config.replace(epochs=config.scheme_epochs)
+    points = {
+        scheme: Point(Job(scheme, in_order(config), config, network="cnn"))
         for scheme in ("gated importance", "none")
     }
+    return [Study(points, rows=scenario(config, "convolution", "Convolutional network"))]
 
 
-STUDY: dict[Study, Callable[[MetaplasticConfig], Points]] = {
+STUDY: dict[StudyName, Callable[[MetaplasticConfig], list[Studied]]] = {
     "strength": strength,
     "m": m,
     "forms": forms,
@@ -197,6 +186,7 @@ STUDY: dict[Study, Callable[[MetaplasticConfig], Points]] = {
     "stream": stream,
     "convolution": convolution,
 }
+"""In the order of the page."""
 
 
 def check(config: MetaplasticConfig) -> None:
@@ -212,8 +202,41 @@ def check(config: MetaplasticConfig) -> None:
         STUDY[study](config)
 
 
+def _small(config: MetaplasticConfig, scheme: str = "gated importance", **changes: Any) -> Job:
+    """A training of the further studies: fewer images, some settings changed."""
+    fewer = min(config.study.per_class, config.per_class or config.study.per_class)
+    small = config.replace(per_class=fewer, epochs=config.study.epochs, **changes)
+    return Job(scheme, in_order(config), small)
+
+
+def _ruled(config: MetaplasticConfig, scheme: str = "gated importance", **changes: Any) -> Job:
+    """The same, settings of the rules changed."""
+    return _small(config, scheme, rules=config.rules.replace(**changes))
+
+
 def _imperfect(hardware: mho.Hardware, what: str, value: float) -> mho.Hardware:
     """The same chips with one imperfection; written unverified where verifying would cut it off."""
     if what == "write spread":
         hardware = hardware.replace(programming=mho.OpenLoop())
     return imperfect(hardware, what, value)
+
+
+def _setting(
+    config: MetaplasticConfig, slug: str, title: str, axis: Axis, points: Points, *,
+    writes: bool = False, rows: str = "",
+) -> Studied:  # fmt: skip
+    """Accuracy on each task over one setting, if wanted what was written, and a table of all."""
+
+    def by_task(point: Point[Job], outcome: Outcome) -> list[Reading]:
+        return [(task, point.x, y) for task, y in zip(config.tasks, told(outcome), strict=True)]
+
+    def written(point: Point[Job], outcome: Outcome) -> list[Reading]:
+        most = float(outcome["max_writes"])
+        return [("mean", point.x, outcome["mean_writes"]), ("busiest", point.x, most)]
+
+    values = [Value(f"study_{slug}", title, HELD_OUT, by_task)]
+    if writes:
+        of_a_cell = Axis("writes of a cell", "log")
+        values.append(Value(f"study_{slug}_writes", f"{title}: writes", of_a_cell, written))
+    table = setting_rows(config, slug, rows or title, axis.label)
+    return Study(points, axis, values, rows=table)

@@ -5,31 +5,28 @@ from __future__ import annotations
 import math
 from contextlib import nullcontext
 from dataclasses import replace
-from itertools import pairwise
 from statistics import fmean
 from typing import Any, Literal, NamedTuple
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 import mho
 from mho.data import Task, batches
 from mho.experiments.account import account
 from mho.experiments.experiment import Lap, in_parts, seeded
-from mho.experiments.metaplastic.config import MetaplasticConfig
+from mho.experiments.metaplastic.config import MetaplasticConfig, Network
+from mho.experiments.metaplastic.network import chips, network, optimizer
 from mho.experiments.metaplastic.phases import Mixed, Phase, phases
-from mho.experiments.metaplastic.schemes import SCHEMES, Scheme
+from mho.experiments.metaplastic.schemes import SCHEMES, Setting
 from mho.experiments.run import Run
 from mho.hardware.streams import key
 
-Network = Literal["mlp", "cnn"]
 CALIBRATION = 1000
 """Images that the converters are calibrated on, in each batch that refreshes statistics."""
 SETTLED = (3, 10, 30)
 """Steps into a task after which converters are calibrated again, as its statistics settle."""
-BINARY_STD = 0.03
-"""Standard deviation of initial weights under the binarized ancestor's rule, levels at -1 and 1."""
 FEW = 3
 """Tasks up to which accuracies are measured after every epoch."""
 
@@ -39,79 +36,19 @@ class Job(NamedTuple):
 
     scheme: str
     tasks: tuple[Task, ...]
-    epochs: int
-    hardware: mho.Hardware
+    config: MetaplasticConfig
+    """Settings of this training: those of the run, or changed ones."""
     chip: int = 0
     network: Network = "mlp"
     tested: bool = False
     """Whether the test images are used, at the end."""
     one_state: bool = False
     """Whether all tasks share one batch normalization, whatever the scheme."""
-    changes: tuple[tuple[str, Any], ...] = ()
-    """Settings that differ from those of the run."""
 
 
-def learn(config: MetaplasticConfig, run: Run, job: Job) -> dict[str, Any]:
+def learn(run: Run, job: Job) -> dict[str, Any]:
     """Learn the tasks of a job and measure all of them; accuracies in percent."""
-    config = config.replace(**dict(job.changes))
-    if SCHEMES[job.scheme].apart:
-        return _apart(config, run, job)
-    return Learner(config, run, job).learn()
-
-
-def network(config: MetaplasticConfig, name: Network, scheme: Scheme) -> nn.Sequential:
-    """The perceptron on images (n, 1, 28, 28), or the small convolutional network.
-
-    Batch normalization after every layer; units saturate, as converters do anyway, behind a gate.
-    """
-    layers: list[nn.Module] = [nn.Flatten()]
-    widths = (784, *config.hidden, 10)
-    if name == "cnn":
-        a, b = config.channels
-        layers = [
-            nn.Conv2d(1, a, 5, bias=False), nn.BatchNorm2d(a, eps=0.01), mho.nn.Gate(a),
-            nn.Hardtanh(), nn.MaxPool2d(2),
-            nn.Conv2d(a, b, 5, bias=False), nn.BatchNorm2d(b, eps=0.01), mho.nn.Gate(b),
-            nn.Hardtanh(), nn.MaxPool2d(2), nn.Flatten(),
-        ]  # fmt: skip
-        widths = (16 * b, config.dense, 10)
-    for before, after in pairwise(widths):
-        layers += [nn.Linear(before, after, bias=False), nn.BatchNorm1d(after, eps=0.01)]
-        layers += [mho.nn.Gate(after), nn.Hardtanh()]
-    del layers[-2:]  # the outputs are neither gated nor bounded
-    for layer in layers:
-        if isinstance(layer, nn.Linear | nn.Conv2d):
-            nn.init.normal_(layer.weight, std=BINARY_STD if scheme.binary else 1 / 3)
-    return nn.Sequential(*layers)
-
-
-def perfect(hardware: mho.Hardware) -> mho.Hardware:
-    """The same levels without any imperfection: the software baseline."""
-    exact = hardware.replace(
-        device=hardware.device.ideal(), dac_bits=None, adc_bits=None, serial_inputs=False
-    )
-    return exact.over_time(None)
-
-
-def _hardware(hardware: mho.Hardware, scheme: Scheme) -> mho.Hardware:
-    """The chips that a scheme needs."""
-    if scheme.binary:
-        hardware = hardware.replace(weight_levels=2, full_scale=1 / BINARY_STD)
-    return perfect(hardware) if scheme.perfect else hardware
-
-
-def _optimizer(config: MetaplasticConfig, net: nn.Module, scheme: Scheme) -> torch.optim.Optimizer:
-    """Adam; SGD where the rule scales the steps of the arrays itself."""
-    if not scheme.plain:
-        return torch.optim.Adam(net.parameters(), config.rate, fused=True)
-    arrays = [p for p in net.parameters() if p.dim() > 1]
-    digital = [p for p in net.parameters() if p.dim() <= 1]
-    return torch.optim.SGD(
-        [
-            {"params": arrays, "lr": config.bayesian_rate},
-            {"params": digital, "lr": config.digital_rate},
-        ]
-    )
+    return _apart(run, job) if SCHEMES[job.scheme].apart else Learner(run, job).learn()
 
 
 def _falling(plan: list[Phase], step: int) -> float:
@@ -120,10 +57,10 @@ def _falling(plan: list[Phase], step: int) -> float:
     return (1 + math.cos(math.pi * (step - phase.start) / (phase.end - phase.start))) / 2
 
 
-def _apart(config: MetaplasticConfig, run: Run, job: Job) -> dict[str, Any]:
+def _apart(run: Run, job: Job) -> dict[str, Any]:
     """A network for each task: accuracies side by side; ledger and histograms are the first's."""
     alone = [
-        run.once(task.name, lambda t=task: Learner(config, run, job._replace(tasks=(t,))).learn())
+        run.once(task.name, lambda t=task: Learner(run, job._replace(tasks=(t,))).learn())
         for task in job.tasks
     ]
     out = alone[0] | {"tasks": [task.name for task in job.tasks], "in_turn": False}
@@ -139,25 +76,24 @@ def _apart(config: MetaplasticConfig, run: Run, job: Job) -> dict[str, Any]:
 class Learner:
     """A network on its chip, what it keeps for each task, and what was measured so far."""
 
-    def __init__(self, config: MetaplasticConfig, run: Run, job: Job) -> None:
-        self.config, self.run, self.job = config, run, job
+    def __init__(self, run: Run, job: Job) -> None:
+        self.run, self.job = run, job
+        self.config = config = job.config
         self.scheme = scheme = SCHEMES[job.scheme]
         self.one_state = scheme.one_state or job.one_state
         self.device = config.torch_device()
         self.seed = key(config.seed, "metaplastic", job.chip)
         model = seeded(self.seed, lambda: network(config, job.network, scheme)).to(self.device)
         generator = torch.Generator().manual_seed(self.seed)
-        hardware = _hardware(job.hardware, scheme)
+        hardware = chips(config.hardware, scheme)
         self.net = mho.convert(model, hardware, generator=generator, first_chip=job.chip)
-        rules = [*scheme.rules(config, self.seed)]
-        if config.hidden_bits is not None:
-            rules.append(mho.HiddenPrecision(config.hidden_bits, self.seed))
+        rules = scheme.rules(Setting(config.rules, config.batch, self.seed))
         every = config.transfer // config.batch
         pauses = [mho.Every(every)] if every > 1 else []
         self.write = mho.WriteStep(
             self.net, rules=rules, threshold=config.threshold, policies=pauses
         )
-        self.optimizer = _optimizer(config, self.net, scheme)
+        self.optimizer = optimizer(config, self.net, scheme)
         self.write.attach(self.optimizer)
         self.states, self.recognizer = mho.TaskStates(self.net), mho.TaskRecognizer(784)
         self.history = Lap()
@@ -165,7 +101,7 @@ class Learner:
     def learn(self) -> dict[str, Any]:
         """Learn all tasks, then measure them."""
         job, history, scheme = self.job, self.history, self.scheme
-        plan = phases(self.config, job.tasks, job.epochs, scheme.joint)
+        plan = phases(self.config, job.tasks, scheme.joint)
         schedule = torch.optim.lr_scheduler.LambdaLR(
             self.optimizer, lambda step: _falling(plan, step)
         )
@@ -197,12 +133,12 @@ class Learner:
                 self._note(phase, step)
         outcome: dict[str, Any] = {
             "tasks": [task.name for task in job.tasks],
-            "epochs": job.epochs,
+            "epochs": self.config.epochs,
             "history": history.rows,
             "held_out": self._measure("validation"),
             "values_for_tasks": self._kept(),
             "in_turn": not scheme.joint,
-            "states": 2 if scheme.binary else job.hardware.device.states,
+            "states": 2 if scheme.binary else self.config.hardware.device.states,
             "stored": [name for rule in self.write.rules for name in rule.stored],
         }
         if job.tested:
@@ -234,7 +170,7 @@ class Learner:
                 for label in y.unique().tolist():
                     self.recognizer.observe(f"{task.name}, class {label}", x[y == label])
         if self.scheme.fisher:
-            x, y = feed.labelled(self.config.fisher)
+            x, y = feed.labelled(self.config.rules.fisher)
             mho.measure_fisher(self.net, self.write, x, y)
         self.write.consolidate()
         mho.age(self.net, self.config.pause)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal, get_args
+from typing import Annotated, ClassVar, Literal, Self, get_args
 
 import mho
 from mho.config import Config, Range
@@ -10,7 +10,7 @@ from mho.errors import invalid
 from mho.experiments.bmcnn.config import PRESETS as BMCNN
 from mho.experiments.bmcnn.config import Architecture, BmcnnConfig
 from mho.experiments.bmcnn.mitigation import mitigation
-from mho.experiments.experiment import ExperimentConfig
+from mho.experiments.experiment import ExperimentConfig, without
 from mho.experiments.metaplastic.config import PRESETS as METAPLASTIC
 from mho.experiments.metaplastic.config import MetaplasticConfig
 from mho.experiments.siamese.config import PRESETS as SIAMESE
@@ -59,8 +59,8 @@ class SensitivityConfig(ExperimentConfig):
     systems: tuple[System, ...] = SYSTEMS
     """Systems that are analysed."""
     cell: str | Preset = "hfo2-1t1r"
-    """The device, by name (mho list devices) or as a preset (--device-file); `device` says where
-    to compute. The ranges are multiples of its own imperfections."""
+    """The device, by name (mho list devices) or as a preset (--device-file). The ranges are
+    multiples of its own imperfections."""
     assumed: Assumed = Assumed()
     """The same of what its preset does not say."""
     seconds: Annotated[float, Range(above=1.0)] = 86_400.0
@@ -149,6 +149,11 @@ class SensitivityConfig(ExperimentConfig):
             wire_refresh=self.wire_refresh,
             adc_per_tile=False,
         )
+
+    def on_device(self, preset: Preset) -> tuple[Self, list[str]]:
+        """The analysis of the device of a preset."""
+        notes = without(preset, "conduction", "flicker", "telegraph", "disturb")
+        return self.replace(cell=preset), notes
 
 
 PRESETS = {

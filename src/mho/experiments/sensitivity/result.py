@@ -6,6 +6,7 @@ from mho.experiments.sensitivity.config import SensitivityConfig
 from mho.experiments.sensitivity.imperfections import imperfections
 from mho.experiments.sensitivity.indices import CONFIDENCE
 from mho.experiments.sensitivity.plan import Found
+from mho.experiments.study import lines
 from mho.results import (
     Claim,
     Column,
@@ -18,7 +19,6 @@ from mho.results import (
     Table,
     claim,
     mean_std,
-    series,
 )
 
 WORDS = {"bmcnn": "write once", "siamese": "write rarely", "metaplastic": "write for life"}
@@ -46,7 +46,7 @@ def result(config: SensitivityConfig, found: dict[str, Found]) -> Result:
         claims=[c for system, f in found.items() for c in _claims(config, system, f)],
         tables=[_ranges(config)] + [_indices(config, s, f) for s, f in found.items()],
         rankings=[_picture(config, found)],
-        curves=[_alone(config, system, f) for system, f in found.items()],
+        curves=[_alone(system, f) for system, f in found.items()],
     )
 
 
@@ -92,16 +92,16 @@ def _picture(config: SensitivityConfig, found: dict[str, Found]) -> Ranking:
     )  # fmt: skip
 
 
-def _alone(config: SensitivityConfig, system: str, found: Found) -> Curve:
+def _alone(system: str, found: Found) -> Curve:
     """Accuracy against each imperfection, on otherwise ideal chips."""
-    sizes = [0.0, *config.steps]
-    lines = [
-        series(name, sizes, [found.ideal, *(by[t] for t in config.steps)])
+    drawn = lines(
+        (name, size, values)
         for name, by in found.alone.items()
-    ]
+        for size, values in ((0.0, found.ideal), *by.items())
+    )
     return Curve(
         f"{system}_alone", f"{_name(system)}: one imperfection at a time",
-        "imperfection, in units of the device's", "held-out accuracy [%]", lines,
+        "imperfection, in units of the device's", "held-out accuracy [%]", drawn,
         marks=[Mark(1.0, "as on the device")],
     )  # fmt: skip
 

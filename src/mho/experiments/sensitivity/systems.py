@@ -92,8 +92,8 @@ def write_for_life(config: SensitivityConfig, run: Run) -> Measure:
     tasks = mho.data.sequential(own.tasks)
 
     def measure(hardware: mho.Hardware, repeat: int) -> float:
-        job = Lifelong("gated importance", tasks, own.epochs, hardware, chip=repeat)
-        learner = Learner(own, run, job)
+        job = Lifelong("gated importance", tasks, own.replace(hardware=hardware), chip=repeat)
+        learner = Learner(run, job)
         learner.learn()
         mho.age(learner.net, config.seconds)
         return fmean(learner.accuracy(task, "validation", task.name) for task in tasks)

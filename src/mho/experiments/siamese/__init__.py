@@ -6,20 +6,23 @@ twin networks are the array, through which every forward pass goes, and its floa
 takes the gradients; a cell is written when its shadow has moved far enough from its level.
 Networks, levels, device and optimizer are not in the text we could read: they are settings.
 
-config: settings. schemes: when a cell is written. descent: from one gradient step to the next.
-training: one training. chip: one on an instrument. studies: which trainings. result, with figures
-and tables: what is made of them.
+config: settings. training: the networks, and one training. schemes: when a cell is written. chip:
+the same on an instrument. comparison, studies: which other trainings, and what is shown of them.
+result: what is claimed.
 """
 
 from __future__ import annotations
 
-from mho.experiments.run import Jobs, Run
+from mho.experiments.run import Run
 from mho.experiments.siamese.chip import check_chip, run_on_chip
-from mho.experiments.siamese.config import PRESETS, SiameseConfig
-from mho.experiments.siamese.result import Outcomes, result
-from mho.experiments.siamese.studies import STUDY, claimed, schemes
+from mho.experiments.siamese.comparison import schemes
+from mho.experiments.siamese.config import PRESETS, Network, SiameseConfig
+from mho.experiments.siamese.measures import Outcome
+from mho.experiments.siamese.result import result
+from mho.experiments.siamese.studies import STUDY
 from mho.experiments.siamese.studies import check as check_studies
 from mho.experiments.siamese.training import Job, train
+from mho.experiments.study import Jobs
 from mho.results import Result
 
 __all__ = ["PRESETS", "SiameseConfig", "check", "run"]
@@ -44,15 +47,26 @@ def run(config: SiameseConfig, run: Run) -> Result:
     check(config)
     if config.chip is not None:
         return run_on_chip(config, run)
-    done = Jobs[Job](run, lambda job: train(config, run, job).outcome).outcomes
+    jobs = Jobs[Job, Outcome](run, lambda job: train(config, run, job).outcome)
     by_network = {
-        network: [done(claimed(config, network, c), f"{network} {c}") for c in range(config.chips)]
+        network: [
+            jobs.outcomes(claimed(config, network, c), f"{network} {c}")
+            for c in range(config.chips)
+        ]
         for network in config.networks
     }
-    outcomes: Outcomes = {
+    outcomes = {
         network: {scheme: [chip[scheme] for chip in chips] for scheme in chips[0]}
         for network, chips in by_network.items()
     }
-    compared = done(schemes(config), "scheme")
-    studies = {study: done(STUDY[study](config), study) for study in config.studies}
-    return result(config, outcomes, compared, studies)
+    compared = [jobs.done(study, "scheme") for study in schemes(config)]
+    studied = {s: [jobs.done(study, s) for study in STUDY[s](config)] for s in config.studies}
+    return result(config, outcomes, compared, [d for s in STUDY for d in studied.get(s, [])])
+
+
+def claimed(config: SiameseConfig, network: Network, chip: int) -> dict[str, Job]:
+    """The trainings whose test accuracy is claimed."""
+    epochs = config.epochs if network == "mlp" else config.cnn.epochs
+    names = config.claimed if network == "mlp" else ("float", "frugal")
+    job = Job("", epochs, config.hardware, network, chip, tested=True)
+    return {scheme: job._replace(scheme=scheme) for scheme in names}

@@ -15,10 +15,9 @@ from mho.experiments.account import Account, account
 from mho.experiments.experiment import seeded
 from mho.experiments.run import Run
 from mho.experiments.siamese.config import ChipConfig, SiameseConfig
-from mho.experiments.siamese.descent import Descent, training_feed
-from mho.experiments.siamese.measures import Outcome, base, gone, per_weight
-from mho.experiments.siamese.schemes import SCHEMES, Setting
-from mho.experiments.siamese.training import Job, network, often, snapshot, train
+from mho.experiments.siamese.measures import Outcome, base, gone, often, per_weight, snapshot
+from mho.experiments.siamese.schemes import SCHEMES
+from mho.experiments.siamese.training import Descent, Job, network, train, training_feed
 from mho.hardware import Tiling
 from mho.hardware.streams import key
 from mho.instruments import Chip, Instrument, InstrumentLost, RemoteInstrument
@@ -83,14 +82,14 @@ def on_chip(hardware: mho.Hardware, chip: Chip) -> mho.Hardware:
 def train_on_chip(config: SiameseConfig, run: Run, instrument: Instrument) -> Outcome:
     """Train the perceptron; every forward pass and write goes through the instrument."""
     assert config.chip is not None
-    scheme, seed = SCHEMES[config.chip.scheme], key(config.seed, "siamese", 0)
-    feed = training_feed(config, scheme, seed, torch.device("cpu"))
-    model = seeded(seed, lambda: network(config, "mlp"))
+    seed = key(config.seed, "siamese", 0)
     hardware = on_chip(config.hardware, instrument.describe())
+    job = Job(config.chip.scheme, config.epochs, hardware)
+    feed = training_feed(config, SCHEMES[job.scheme], seed, torch.device("cpu"))
+    model = seeded(seed, lambda: network(config, job.network))
     net = mho.convert(model, hardware, generator=torch.Generator().manual_seed(seed))
     chip = mho.attach(net, instrument, retries=config.chip.retries, program=False)
-    setting = Setting(config, net, False, feed.epoch_steps, seed)
-    descent = Descent(scheme, setting, feed, config.epochs)
+    descent = Descent(config, job, net, feed, seed)
     write, history = descent.write, descent.history
     assert write is not None
     for step in run.steps("train", descent.steps, descent.state | {"chip": chip}):

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal, get_args
+from typing import Annotated, ClassVar, Literal, Self, get_args
 
 import mho
 from mho.config import Config, Range
 from mho.errors import invalid, unknown
-from mho.experiments.experiment import ExperimentConfig
-from mho.experiments.siamese.schemes import SCHEMES
+from mho.experiments.experiment import ExperimentConfig, with_cells
+from mho.experiments.siamese.schemes import SCHEMES, Writes
 from mho.instruments import Limits
+from mho.physics import Preset
 
-Steps = Annotated[tuple[float, float], Range(least=0.5)]
 Network = Literal["mlp", "cnn"]
-Study = Literal["imperfections", "levels", "programming", "pulses", "endurance", "retention"]
-STUDIES: tuple[Study, ...] = get_args(Study)
+StudyName = Literal["imperfections", "levels", "programming", "pulses", "endurance", "retention"]
+STUDIES: tuple[StudyName, ...] = get_args(StudyName)
 
 
 class ChipConfig(Config):
@@ -46,6 +46,24 @@ class ChipConfig(Config):
         return host, int(port) if host and port.isascii() and port.isdigit() else 0
 
 
+class Cnn(Config):
+    """The network of the LeNet class."""
+
+    channels: Annotated[tuple[int, int], Range(least=1, most=4096)] = (6, 16)
+    """Channels of the two 5 x 5 convolutions [1]."""
+    dense: Annotated[tuple[int, int], Range(least=1, most=65536)] = (120, 84)
+    """Units of the two dense layers after them [1]."""
+    epochs: Annotated[int, Range(least=1)] = 10
+    """Passes over the training images [1]."""
+
+
+class StudySettings(Config):
+    """How the further studies train."""
+
+    epochs: Annotated[int, Range(least=1)] = 2
+    """Passes over the training images [1]."""
+
+
 class SiameseConfig(ExperimentConfig):
     """Settings of `mho run siamese`."""
 
@@ -55,20 +73,12 @@ class SiameseConfig(ExperimentConfig):
     """Networks that are claimed: 784-hidden-10, and one of the LeNet class."""
     hidden: Annotated[int, Range(least=1)] = 128
     """Units of the hidden layer of the perceptron [1]."""
-    channels: Annotated[tuple[int, int], Range(least=1, most=4096)] = (6, 16)
-    """Channels of the two 5 x 5 convolutions of the CNN [1]."""
-    dense: Annotated[tuple[int, int], Range(least=1, most=65536)] = (120, 84)
-    """Units of the two dense layers after them [1]."""
+    cnn: Cnn = Cnn()
+    """The CNN."""
     per_class: Annotated[int, Range(least=1, most=4921)] | None = None
     """Training images of each class [1]; None: all 55,000 of the training split."""
     epochs: Annotated[int, Range(least=1)] = 20
     """Passes of the perceptron over the training images [1]."""
-    cnn_epochs: Annotated[int, Range(least=1)] = 10
-    """The same of the CNN [1]."""
-    scheme_epochs: Annotated[int, Range(least=1)] = 3
-    """The same where all schemes are compared [1]."""
-    study_epochs: Annotated[int, Range(least=1)] = 2
-    """The same in the further studies [1]."""
     batch: Annotated[int, Range(least=1)] = 64
     """Images in a training step [1]."""
     rate: Annotated[float, Range(above=0.0)] = 0.05
@@ -77,41 +87,20 @@ class SiameseConfig(ExperimentConfig):
     """Momentum of SGD, but for the schemes that have none [1]."""
     shift: Annotated[int, Range(least=0, most=8)] = 1
     """Pixels by which training images are moved at random in both directions [1]."""
-    hysteresis: Annotated[float, Range(least=0.5)] = 0.65
-    """Distance at which "hysteresis" writes a weight, in steps between levels [1]; chosen, as all
-    distances, on held-out images."""
-    frugal: Steps = (1.8, 0.8)
-    """The same of "frugal" at the start, in large layers and in small ones [1]."""
-    frugal_last: Steps = (0.5, 0.8)
-    """The same at the end: distances fall with the learning rate [1]."""
-    sparse: Steps = (3.0, 0.8)
-    """The same of "sparse", from start to end [1]."""
-    cnn_frugal: Steps = (1.0, 0.65)
-    """The same of "frugal" in the CNN at the start [1]."""
-    cnn_frugal_last: Steps = (0.5, 0.65)
-    """The same at the end [1]."""
-    small: Annotated[int, Range(least=0)] = 5000
-    """Weights below which a layer is small [1]."""
-    every: Annotated[int, Range(least=2)] = 4
-    """Batches between two write phases, or in one gradient, of the schemes that have them [1]."""
-    budget: Annotated[float, Range(above=0.0)] = 0.2
-    """Writes in an epoch that "budget" allows, as a share of the weights [1]."""
-    gathered: Annotated[float, Range(above=0.5)] = 2.0
-    """Distance at which "accumulated" writes, in steps between levels [1]."""
-    rounded: Annotated[int, Range(least=1)] = 3
-    """Size of a write of "coarse probabilistic", in steps between levels [1]."""
-    sign_share: Annotated[float, Range(above=0.0, most=1.0)] = 5e-4
-    """Share of the weights that "sign" moves in a step, falling with the learning rate [1]."""
-    random_share: Annotated[float, Range(above=0.0, most=1.0)] = 2e-3
-    """Share of the weights that "stochastic sparse" moves in a step, falling likewise [1]."""
+    writes: Writes = Writes()
+    """What the write schemes decide by."""
     schemes: tuple[str, ...] = tuple(SCHEMES)
     """Write schemes that are compared, see mho list schemes."""
+    scheme_epochs: Annotated[int, Range(least=1)] = 3
+    """Passes in that comparison [1]."""
     claimed: tuple[str, ...] = (
         "float", "level change", "frugal", "sparse", "coarse probabilistic"
     )  # fmt: skip
-    """Those of them that are trained in full and tested."""
-    studies: tuple[Study, ...] = STUDIES
+    """Schemes that are trained in full and tested."""
+    studies: tuple[StudyName, ...] = STUDIES
     """Further studies, of "frugal", on held-out images."""
+    study: StudySettings = StudySettings()
+    """How these train."""
     calibrate_every: Annotated[int, Range(least=1)] = 100
     """Training steps between two calibrations of the converters [1]."""
     calibration: Annotated[int, Range(least=1, most=49_210)] = 500
@@ -161,16 +150,32 @@ class SiameseConfig(ExperimentConfig):
         if (10 * self.per_class if self.per_class else 55_000) < self.batch:
             raise invalid("SiameseConfig.batch", self.batch, "at most the training images")
 
+    def on_device(self, preset: Preset) -> tuple[Self, list[str]]:
+        """The chips with the cells of a preset; studies vary a multi-level cell, and are left out
+        on others."""
+        hardware, notes = with_cells(self.hardware, preset)
+        studies = self.studies
+        if studies and hardware.device.landing is None:
+            notes.append(f"studies {', '.join(studies)} left out: they vary a multi-level cell")
+            studies = ()
+        return self.replace(hardware=hardware, studies=studies), notes
+
+    def on_instrument(self, address: str) -> Self:
+        """The perceptron on the chip of an instrument at HOST:PORT."""
+        return self.merged({"chip": {"address": address}})
+
 
 PRESETS = {
     "quick": SiameseConfig(
-        preset="quick", networks=("mlp",), epochs=3, scheme_epochs=1, study_epochs=1, chips=2,
+        preset="quick", networks=("mlp",), epochs=3, scheme_epochs=1, chips=2,
+        study=StudySettings(epochs=1),
         schemes=("float", "level change", "hysteresis", "frugal", "sparse", "read-back",
                  "probabilistic"),
         studies=("imperfections",),
     ),
     "standard": SiameseConfig(preset="standard"),
     "paper": SiameseConfig(
-        preset="paper", chips=5, epochs=40, cnn_epochs=30, scheme_epochs=20, study_epochs=10
+        preset="paper", chips=5, epochs=40, cnn=Cnn(epochs=30), scheme_epochs=20,
+        study=StudySettings(epochs=10),
     ),
 }  # fmt: skip

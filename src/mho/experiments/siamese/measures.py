@@ -1,12 +1,72 @@
-"""What is read off the outcome of one training."""
+"""What is measured of a training, and what is read off its outcome."""
 
 from __future__ import annotations
 
+import copy
 import math
 from itertools import pairwise
 from typing import Any
 
+from torch import Tensor, nn
+
+import mho
+from mho.experiments.experiment import plain_accuracy
+from mho.hardware import prices as price_lists
+
 Outcome = dict[str, Any]
+
+
+def snapshot(net: nn.Module, write: mho.WriteStep, prices: str) -> dict[str, float]:
+    """Counts and costs so far; the fast arrays of Tiki-Taka are pulsed and wear as all others."""
+    counts, price_list = mho.ledger(net), price_lists.get(prices)
+    cost, total = mho.price(counts, price_list), counts.totals()
+    fast = mho.fast_pulses(write.state_dict())
+    return {
+        "max_writes": int(counts.writes_per_cell().max()),
+        "max_pulses": max(*(layer.most_pulses for layer in counts.layers), fast.most),
+        "fast_pulses": fast.total,
+        "pulses": total["set_pulses"] + total["reset_pulses"] + fast.total,
+        "reads": total["verify_reads"],
+        "worn": total["worn"],
+        "energy": cost.programming_energy + fast.total * price_list.set_energy,
+        "serial": cost.programming_time_serial + fast.total * price_list.pulse_time,
+        "rows": cost.programming_time_rows,
+        **{f"writes of {layer.name}": int(layer.writes.sum()) for layer in counts.layers},
+    }
+
+
+def often(writes: Tensor) -> list[list[int]]:
+    """Pairs of a number of writes and of how many cells had so many."""
+    values, cells = writes.unique(return_counts=True)
+    return [[int(v), int(n)] for v, n in zip(values, cells, strict=True)]
+
+
+def aged(
+    net: nn.Module, times: tuple[float, ...], calibration: Tensor, held_out: mho.data.Samples
+) -> dict[str, list[float]]:
+    """Held-out accuracies [%] as time passes on a network: left alone, and its read-out tuned each
+    time to what it gave before."""
+    found: dict[str, list[float]] = {"left alone": [], "tuned": []}
+    device, now, before = calibration.device, 0.0, copy.deepcopy(net)
+    for time in times:
+        mho.age(net, time - now)
+        now = time
+        tuned = copy.deepcopy(net)
+        mho.calibrate(tuned, calibration)
+        mho.tune(tuned, calibration, reference=before)
+        for name, each in (("left alone", net), ("tuned", tuned)):
+            found[name].append(100 * plain_accuracy(each, held_out, device, flat=False))
+    return found
+
+
+def accuracy(outcome: Outcome) -> float:
+    """Held-out accuracy at the end [%]."""
+    return outcome["history"]["validation"][-1]
+
+
+def worn(outcome: Outcome) -> float:
+    """Cells dead at the end [%]."""
+    return 100 * outcome["history"]["worn"][-1] / outcome["cells"]
 
 
 def gone(outcome: Outcome, epochs: int | None = None) -> float:

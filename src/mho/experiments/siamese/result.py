@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
 from mho.experiments.account import Account
-from mho.experiments.siamese import figures, tables
 from mho.experiments.siamese.config import SiameseConfig
+from mho.experiments.siamese.figures import Outcomes, learning, maps, wear
 from mho.experiments.siamese.measures import (
     Outcome,
     base,
@@ -13,25 +16,26 @@ from mho.experiments.siamese.measures import (
     per_weight,
     spent,
 )
-from mho.results import Claim, Result, claim
+from mho.experiments.siamese.training import Job
+from mho.experiments.study import Done
+from mho.results import Claim, Result, Table, claim
 
 SLUGS = {
     "": "frugal", "_sparse": "sparse", "_change": "level change", "_rival": "coarse probabilistic",
 }  # fmt: skip
 """What the ids of a scheme's claims hold."""
 
-Outcomes = dict[str, dict[str, list[Outcome]]]
-"""Outcomes of the claimed trainings: by network, by scheme, one a chip."""
-
 
 def result(
     config: SiameseConfig,
     outcomes: Outcomes,
-    compared: dict[str, Outcome],
-    studies: dict[str, dict[str, Outcome]],
+    schemes: Sequence[Done[Job, Outcome]],
+    studies: Sequence[Done[Job, Outcome]],
 ) -> Result:
     """Everything that a run says but the time that it took."""
     mlp = outcomes["mlp"]
+    compared = schemes[0].outcomes if schemes else {}
+    done = [*schemes, *studies]
     claims = _claims(config, "mlp", mlp, paper=True) + _against(config, mlp, compared)
     if "cnn" in outcomes:
         claims += _claims(config, "cnn", outcomes["cnn"], paper=False)
@@ -50,11 +54,11 @@ def result(
         "our choice. A share of writes that is gone has every weight at every training step as its "
         "base. Claims are on test images, all else on held-out training images.",
         claims=claims,
-        tables=tables.tables(config, compared, studies),
-        curves=figures.curves(config, outcomes, compared, studies),
-        bars=figures.bars(config, compared, studies),
-        maps=figures.maps(outcomes),
-        histograms=[figures.wear(mlp), levels],
+        tables=[_noted(config, t, compared) for each in done for t in each.tables],
+        curves=learning(outcomes) + [curve for each in done for curve in each.curves],
+        bars=[bars for each in done for bars in each.bars],
+        maps=maps(outcomes),
+        histograms=[wear(mlp), levels],
         ledger=account.ledger,
         cost=account.cost,
     )
@@ -102,7 +106,7 @@ def _claims(
 
 
 def _against(
-    config: SiameseConfig, outcomes: dict[str, list[Outcome]], compared: dict[str, Outcome]
+    config: SiameseConfig, outcomes: dict[str, list[Outcome]], compared: Mapping[str, Outcome]
 ) -> list[Claim]:
     """Frugal writes against the paper's own policy, and against the closed loop."""
     pairs = list(zip(outcomes["level change"], outcomes["frugal"], strict=True))
@@ -146,17 +150,34 @@ def _meaning(config: SiameseConfig, network: str, scheme: str) -> str:
     if scheme == "level change":
         return "written on every level change"
     if scheme == "coarse probabilistic":
-        return f"probabilistic writes of {config.rounded} steps, nothing gathered"
+        return f"probabilistic writes of {config.writes.rounded} steps, nothing gathered"
     if scheme == "sparse":
-        first = last = config.sparse
-    elif network == "cnn":
-        first, last = config.cnn_frugal, config.cnn_frugal_last
+        first = last = config.writes.sparse
     else:
-        first, last = config.frugal, config.frugal_last
+        frugal = config.writes.cnn_frugal if network == "cnn" else config.writes.frugal
+        first, last = frugal.first, frugal.last
     large, small = (
         f"{a:g}" if a == b else f"{a:g}, later {b:g}" for a, b in zip(first, last, strict=True)
     )
     return f"written beyond {large} steps" + ("" if large == small else f", small layers {small}")
+
+
+def _noted(config: SiameseConfig, table: Table, compared: Mapping[str, Outcome]) -> Table:
+    """The table of all schemes with what its numbers refer to; others as they are."""
+    some = next((o for name, o in compared.items() if name != "float"), None)
+    if table.id != "schemes" or some is None:
+        return table
+    note = (
+        f"{config.scheme_epochs} epoch(s), one chip, MLP. Base of the shares of writes that "
+        f"are gone: {base(some)} an epoch. Pulses, reads, energy and time after the first "
+        "programming; writes on cells with it. `mho list schemes` says what each writes."
+    )
+    if "Tiki-Taka" in compared:
+        note += (
+            f" Of Tiki-Taka's pulses {spent(compared['Tiki-Taka'], 'fast_pulses'):,} fall on "
+            "its fast arrays, of whose reads and time row by row nothing is counted."
+        )
+    return replace(table, note=note)
 
 
 def _tests(outcomes: list[Outcome]) -> list[float]:

@@ -5,24 +5,69 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import Annotated
 
 from torch import nn
 
 import mho
+from mho.config import Config, Range
 from mho.learning.layers.layer import ArrayLayer, memristive_layers
 
-if TYPE_CHECKING:
-    from mho.experiments.siamese.config import SiameseConfig
+Steps = Annotated[tuple[float, float], Range(least=0.5)]
+
+
+class Distances(Config):
+    """How far a weight may be from its level before it is written, in large layers and in small
+    ones, in steps between levels; it falls with the learning rate."""
+
+    first: Steps
+    """At the start [1]."""
+    last: Steps
+    """At the end [1]."""
+
+    def at(self, rate: float) -> tuple[float, float]:
+        """In large layers and in small ones, at a learning rate given as a share of the first."""
+        pairs = zip(self.first, self.last, strict=True)
+        large, small = (last + (first - last) * rate for first, last in pairs)
+        return large, small
+
+
+class Writes(Config):
+    """What the write schemes decide by; all distances are chosen on held-out images."""
+
+    hysteresis: Annotated[float, Range(least=0.5)] = 0.65
+    """Distance at which "hysteresis" writes a weight, in steps between levels [1]."""
+    frugal: Distances = Distances(first=(1.8, 0.8), last=(0.5, 0.8))
+    """Distances of "frugal" and its variants in the perceptron."""
+    cnn_frugal: Distances = Distances(first=(1.0, 0.65), last=(0.5, 0.65))
+    """The same in the CNN."""
+    sparse: Steps = (3.0, 0.8)
+    """Distances of "sparse", from start to end, in large layers and in small ones [1]."""
+    small: Annotated[int, Range(least=0)] = 5000
+    """Weights below which a layer is small [1]."""
+    every: Annotated[int, Range(least=2)] = 4
+    """Batches between two write phases, or in one gradient, of the schemes that have them [1]."""
+    budget: Annotated[float, Range(above=0.0)] = 0.2
+    """Writes in an epoch that "budget" allows, as a share of the weights [1]."""
+    gathered: Annotated[float, Range(above=0.5)] = 2.0
+    """Distance at which "accumulated" writes, in steps between levels [1]."""
+    rounded: Annotated[int, Range(least=1)] = 3
+    """Size of a write of "coarse probabilistic", in steps between levels [1]."""
+    sign_share: Annotated[float, Range(above=0.0, most=1.0)] = 5e-4
+    """Share of the weights that "sign" moves in a step, falling with the learning rate [1]."""
+    random_share: Annotated[float, Range(above=0.0, most=1.0)] = 2e-3
+    """Share of the weights that "stochastic sparse" moves in a step, falling likewise [1]."""
 
 
 @dataclass(frozen=True)
 class Setting:
     """What a scheme may ask for when it is set up."""
 
-    config: SiameseConfig
+    writes: Writes
     net: nn.Module
     """The network on its arrays."""
+    levels: int
+    """Levels of a weight that distances count in."""
     cnn: bool
     """Whether it is the CNN."""
     steps: int
@@ -36,11 +81,11 @@ class Setting:
         They are distances in steps of the run's own number of levels; on other chips the same
         distance counts in their steps, and is at least half of one.
         """
-        finer, (large, small) = self.config.hardware.levels - 1, pair
+        large, small = pair
         out = {}
         for name, layer in self._layers.items():
-            steps = small if layer.weight.numel() < self.config.small else large
-            out[name] = max(0.5, steps * (layer.hardware.levels - 1) / finer)
+            steps = small if layer.weight.numel() < self.writes.small else large
+            out[name] = max(0.5, steps * (layer.hardware.levels - 1) / (self.levels - 1))
         return out
 
     def frugal(self, rate: float) -> dict[str, float]:
@@ -49,15 +94,13 @@ class Setting:
         Args:
             rate: present learning rate, as a share of the first one.
         """
-        config = self.config
-        if self.cnn:
-            return self.by_size(_between(config.cnn_frugal, config.cnn_frugal_last, rate))
-        return self.by_size(_between(config.frugal, config.frugal_last, rate))
+        distances = self.writes.cnn_frugal if self.cnn else self.writes.frugal
+        return self.by_size(distances.at(rate))
 
     @property
     def sparse(self) -> dict[str, float]:
         """The same of the scheme that writes least."""
-        return self.by_size(self.config.sparse)
+        return self.by_size(self.writes.sparse)
 
     @cached_property
     def _layers(self) -> dict[str, ArrayLayer]:
@@ -67,14 +110,6 @@ class Setting:
     def weights(self) -> int:
         """Weights of the network."""
         return sum(layer.weight.numel() for layer in self._layers.values())
-
-
-def _between(
-    first: tuple[float, float], last: tuple[float, float], rate: float
-) -> tuple[float, float]:
-    """Distances in large and in small layers on the way from the first to the last."""
-    large, small = (b + (a - b) * rate for a, b in zip(first, last, strict=True))
-    return large, small
 
 
 @dataclass(frozen=True)
@@ -97,13 +132,13 @@ class Scheme:
     scheduled: str = ""
     """Parameter of its rule that falls with the learning rate, if its movement does not."""
 
-    def together(self, config: SiameseConfig) -> int:
+    def together(self, writes: Writes) -> int:
         """Batches in one gradient step."""
-        return config.every if self.summed else 1
+        return writes.every if self.summed else 1
 
 
 def _budget(s: Setting) -> mho.WriteStep:
-    allowed = mho.Budget(round(s.config.budget * s.weights), s.steps)
+    allowed = mho.Budget(round(s.writes.budget * s.weights), s.steps)
     return mho.WriteStep(s.net, policies=[allowed])
 
 
@@ -121,7 +156,7 @@ SCHEMES: dict[str, Scheme] = {
     ),
     "hysteresis": Scheme(
         "beyond one distance for all layers",
-        lambda s: mho.WriteStep(s.net, threshold=s.config.hysteresis),
+        lambda s: mho.WriteStep(s.net, threshold=s.writes.hysteresis),
     ),
     "frugal": Scheme(
         "beyond a distance that falls with the learning rate, a smaller one in small layers",
@@ -143,7 +178,7 @@ SCHEMES: dict[str, Scheme] = {
     ),
     "every few batches": Scheme(
         "frugal, write phases only every few batches",
-        lambda s: mho.WriteStep(s.net, policies=[mho.Every(s.config.every)]),
+        lambda s: mho.WriteStep(s.net, policies=[mho.Every(s.writes.every)]),
         threshold=Setting.frugal,
     ),
     "summed gradients": Scheme(
@@ -160,7 +195,7 @@ SCHEMES: dict[str, Scheme] = {
     ),
     "accumulated": Scheme(
         "the same, written when several steps have gathered",
-        lambda s: mho.WriteStep(s.net, rules=[mho.Accumulate(s.config.gathered)]),
+        lambda s: mho.WriteStep(s.net, rules=[mho.Accumulate(s.writes.gathered)]),
         rival=True,
     ),
     "probabilistic": Scheme(
@@ -170,13 +205,13 @@ SCHEMES: dict[str, Scheme] = {
     ),
     "coarse probabilistic": Scheme(
         "movements rounded at random to several steps, nearer to the cells' write error",
-        lambda s: mho.WriteStep(s.net, rules=[mho.StochasticRounding(s.seed, s.config.rounded)]),
+        lambda s: mho.WriteStep(s.net, rules=[mho.StochasticRounding(s.seed, s.writes.rounded)]),
         rival=True,
     ),
     "stochastic sparse": Scheme(
         "one step for a random few, those with large velocity first",
         lambda s: mho.WriteStep(
-            s.net, rules=[mho.StochasticSparse(s.config.random_share, seed=s.seed)]
+            s.net, rules=[mho.StochasticSparse(s.writes.random_share, seed=s.seed)]
         ),
         momentum=False,
         rival=True,
@@ -184,7 +219,7 @@ SCHEMES: dict[str, Scheme] = {
     ),
     "sign": Scheme(
         "one step against the gradient's sign where it is largest",
-        lambda s: mho.WriteStep(s.net, rules=[mho.SignUpdate(s.config.sign_share)]),
+        lambda s: mho.WriteStep(s.net, rules=[mho.SignUpdate(s.writes.sign_share)]),
         rival=True,
         scheduled="share",
     ),

@@ -1,21 +1,20 @@
-"""One training under one scheme on one chip, with what it wrote, wore and cost, epoch by epoch."""
+"""The networks, and one training under one scheme on one chip, epoch by epoch."""
 
 from __future__ import annotations
 
-import copy
 from typing import Any, NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 import mho
 from mho.experiments.account import account
-from mho.experiments.experiment import Feed, plain_accuracy, seeded
-from mho.experiments.run import Run
+from mho.experiments.experiment import Feed, Lap, plain_accuracy, seeded
+from mho.experiments.run import Run, Stateful
 from mho.experiments.siamese.config import Network, SiameseConfig
-from mho.experiments.siamese.descent import Descent, training_feed
-from mho.experiments.siamese.schemes import SCHEMES, Setting
-from mho.hardware import prices as price_lists
+from mho.experiments.siamese.measures import aged, often, snapshot
+from mho.experiments.siamese.schemes import SCHEMES, Scheme, Setting
 from mho.hardware.streams import key
 
 
@@ -33,6 +32,128 @@ class Job(NamedTuple):
     """Whether the read-out makes up, by a gain a layer, for what wires take at the start."""
     aged: tuple[float, ...] = ()
     """Times after the training at which the network is measured again [s], ascending."""
+
+
+def network(config: SiameseConfig, name: Network) -> nn.Sequential:
+    """The perceptron, or the CNN, on images (n, 1, 28, 28)."""
+    if name == "mlp":
+        return nn.Sequential(
+            nn.Flatten(), nn.Linear(784, config.hidden), nn.ReLU(), nn.Linear(config.hidden, 10)
+        )
+    (a, b), (c, d) = config.cnn.channels, config.cnn.dense
+    return nn.Sequential(
+        nn.Conv2d(1, a, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Conv2d(a, b, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(),
+        nn.Linear(25 * b, c), nn.ReLU(), nn.Linear(c, d), nn.ReLU(), nn.Linear(d, 10),
+    )  # fmt: skip
+
+
+def training_feed(config: SiameseConfig, scheme: Scheme, seed: int, device: torch.device) -> Feed:
+    """The training images, in the batches of a scheme."""
+    samples = mho.data.load("mnist", "train", per_class=config.per_class)
+    batch = config.batch * scheme.together(config.writes)
+    return Feed(samples.images, samples.labels, batch, seed, device)
+
+
+class Descent:
+    """A network, its optimizer and its write step, from one gradient step to the next.
+
+    The learning rate falls to 0 along a cosine, and with it the thresholds of a scheme to their
+    last, and what else it schedules, down to a thousandth.
+
+    Args:
+        config: settings of the training.
+        job: which training.
+        net: the network, on its arrays unless the scheme stays in float.
+        feed: the images.
+        seed: of what is drawn.
+    """
+
+    def __init__(
+        self, config: SiameseConfig, job: Job, net: nn.Module, feed: Feed, seed: int
+    ) -> None:
+        self.config, self.net, self.feed, self._seed = config, net, feed, seed
+        self._scheme = scheme = SCHEMES[job.scheme]
+        levels, cnn = config.hardware.levels, job.network == "cnn"
+        self._setting = Setting(config.writes, net, levels, cnn, feed.epoch_steps, seed)
+        self.write = None if scheme.step is None else scheme.step(self._setting)
+        # The noise of a gradient falls with the root of its images.
+        self._rate = config.rate * scheme.together(config.writes) ** 0.5
+        momentum = config.momentum if scheme.momentum else 0.0
+        self.steps = feed.epoch_steps * job.epochs
+        """Gradient steps in all."""
+        self._optimizer = torch.optim.SGD(self.net.parameters(), self._rate, momentum)
+        self._schedule = torch.optim.lr_scheduler.CosineAnnealingLR(self._optimizer, self.steps)
+        self._shifts = torch.Generator()
+        self._scheduled = 0.0
+        if self.write is not None and scheme.scheduled:
+            self._scheduled = getattr(self.write.rules[0], scheme.scheduled)
+        self.history = Lap()
+        """What was measured; weights written add up as "written"."""
+
+    @property
+    def state(self) -> dict[str, Stateful]:
+        """All that a checkpoint keeps, by name."""
+        state: dict[str, Stateful] = {
+            "net": self.net,
+            "optimizer": self._optimizer,
+            "schedule": self._schedule,
+            "history": self.history,
+        }
+        return state if self.write is None else state | {"write": self.write}
+
+    def step(self, step: int) -> Tensor:
+        """Take the step of that number; returns the loss before it."""
+        config = self.config
+        if self.write is not None and step % config.calibrate_every == 0:
+            mho.calibrate(self.net, self.feed.sample(config.calibration))
+        x, y = self.feed.at(step)
+        shifts = self._shifts.manual_seed(key(self._seed, "shift", step))
+        x = mho.data.shifted(x, config.shift, shifts)
+        self._optimizer.zero_grad()
+        loss = F.cross_entropy(self.net(x), y)
+        loss.backward()
+        self._optimizer.step()
+        self._schedule.step()
+        if self.write is not None:
+            scheme, rate = self._scheme, self._schedule.get_last_lr()[0] / self._rate
+            if scheme.scheduled:
+                setattr(self.write.rules[0], scheme.scheduled, self._scheduled * max(rate, 1e-3))
+            if scheme.threshold is not None:
+                self.write.threshold = scheme.threshold(self._setting, rate)
+            self.history.add("written", self.write().weights)
+        return loss.detach()
+
+    def accuracy(self, split: str) -> float:
+        """Accuracy of the network as it stands [%]."""
+        samples = mho.data.load("mnist", split)
+        return 100 * plain_accuracy(self.net, samples, self.feed.device, flat=False)
+
+    def base(self) -> dict[str, int]:
+        """What shares of weights written refer to: a weight could be written after every batch,
+        also where a scheme sums gradients."""
+        return {
+            "weights": sum(p.numel() for p in self.net.parameters() if p.dim() > 1),
+            "steps_per_epoch": -(-self.feed.images // self.config.batch),
+        }
+
+
+def begun(config: SiameseConfig, job: Job) -> Descent:
+    """The training before its first step: the network on its chip, calibrated, unless it stays in
+    float."""
+    scheme, device = SCHEMES[job.scheme], config.torch_device()
+    seed = key(config.seed, "siamese", job.chip)
+    feed = training_feed(config, scheme, seed, device)
+    net: nn.Module = seeded(seed, lambda: network(config, job.network)).to(device)
+    if scheme.step is not None:
+        closed = mho.Verify(read_first=True)
+        hardware = job.hardware.replace(programming=closed) if scheme.verify else job.hardware
+        generator = torch.Generator().manual_seed(seed)
+        net = mho.convert(net, hardware, generator=generator, first_chip=job.chip)
+        if job.corrected:
+            mho.correct(net)
+        mho.calibrate(net, feed.sample(config.calibration))
+    return Descent(config, job, net, feed, seed)
 
 
 class Trained(NamedTuple):
@@ -79,88 +200,5 @@ def train(config: SiameseConfig, run: Run, job: Job) -> Trained:
         outcome |= account(net, config.prices)
         if job.aged:
             held_out = mho.data.load("mnist", "validation")
-            outcome["aged"] = _aged(net, job.aged, feed.sample(config.calibration), held_out)
+            outcome["aged"] = aged(net, job.aged, feed.sample(config.calibration), held_out)
     return Trained(net, outcome)
-
-
-def begun(config: SiameseConfig, job: Job) -> Descent:
-    """The training before its first step: the network on its chip, unless it stays in float."""
-    scheme, device = SCHEMES[job.scheme], config.torch_device()
-    seed = key(config.seed, "siamese", job.chip)
-    feed = training_feed(config, scheme, seed, device)
-    net: nn.Module = seeded(seed, lambda: network(config, job.network)).to(device)
-    if scheme.step is not None:
-        net = _on_arrays(config, job, net, seed, feed)
-    setting = Setting(config, net, job.network == "cnn", feed.epoch_steps, seed)
-    return Descent(scheme, setting, feed, job.epochs)
-
-
-def _aged(
-    net: nn.Module, times: tuple[float, ...], calibration: Tensor, held_out: mho.data.Samples
-) -> dict[str, list[float]]:
-    """Accuracies [%] as time passes on a network: left alone, and its read-out tuned each time to
-    what it gave before."""
-    found: dict[str, list[float]] = {"left alone": [], "tuned": []}
-    device, now, before = calibration.device, 0.0, copy.deepcopy(net)
-    for time in times:
-        mho.age(net, time - now)
-        now = time
-        tuned = copy.deepcopy(net)
-        mho.calibrate(tuned, calibration)
-        mho.tune(tuned, calibration, reference=before)
-        for name, each in (("left alone", net), ("tuned", tuned)):
-            found[name].append(100 * plain_accuracy(each, held_out, device, flat=False))
-    return found
-
-
-def network(config: SiameseConfig, name: Network) -> nn.Sequential:
-    """The perceptron, or the CNN, on images (n, 1, 28, 28)."""
-    if name == "mlp":
-        return nn.Sequential(
-            nn.Flatten(), nn.Linear(784, config.hidden), nn.ReLU(), nn.Linear(config.hidden, 10)
-        )
-    (a, b), (c, d) = config.channels, config.dense
-    return nn.Sequential(
-        nn.Conv2d(1, a, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2),
-        nn.Conv2d(a, b, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(),
-        nn.Linear(25 * b, c), nn.ReLU(), nn.Linear(c, d), nn.ReLU(), nn.Linear(d, 10),
-    )  # fmt: skip
-
-
-def _on_arrays(
-    config: SiameseConfig, job: Job, model: nn.Module, seed: int, feed: Feed
-) -> nn.Module:
-    """The network on the arrays of a chip, calibrated."""
-    closed, verify = mho.Verify(read_first=True), SCHEMES[job.scheme].verify
-    hardware = job.hardware.replace(programming=closed) if verify else job.hardware
-    generator = torch.Generator().manual_seed(seed)
-    net = mho.convert(model, hardware, generator=generator, first_chip=job.chip)
-    if job.corrected:
-        mho.correct(net)
-    mho.calibrate(net, feed.sample(config.calibration))
-    return net
-
-
-def snapshot(net: nn.Module, write: mho.WriteStep, prices: str) -> dict[str, float]:
-    """Counts and costs so far; the fast arrays of Tiki-Taka are pulsed and wear as all others."""
-    counts, price_list = mho.ledger(net), price_lists.get(prices)
-    cost, total = mho.price(counts, price_list), counts.totals()
-    fast = mho.fast_pulses(write.state_dict())
-    return {
-        "max_writes": int(counts.writes_per_cell().max()),
-        "max_pulses": max(*(layer.most_pulses for layer in counts.layers), fast.most),
-        "fast_pulses": fast.total,
-        "pulses": total["set_pulses"] + total["reset_pulses"] + fast.total,
-        "reads": total["verify_reads"],
-        "worn": total["worn"],
-        "energy": cost.programming_energy + fast.total * price_list.set_energy,
-        "serial": cost.programming_time_serial + fast.total * price_list.pulse_time,
-        "rows": cost.programming_time_rows,
-        **{f"writes of {layer.name}": int(layer.writes.sum()) for layer in counts.layers},
-    }
-
-
-def often(writes: Tensor) -> list[list[int]]:
-    """Pairs of a number of writes and of how many cells had so many."""
-    values, cells = writes.unique(return_counts=True)
-    return [[int(v), int(n)] for v, n in zip(values, cells, strict=True)]

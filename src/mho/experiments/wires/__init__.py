@@ -13,9 +13,10 @@ from __future__ import annotations
 from mho.experiments.metaplastic.studies import check as check_lifelong
 from mho.experiments.run import Run
 from mho.experiments.siamese.studies import check as check_in_place
+from mho.experiments.study import Jobs
 from mho.experiments.wires.config import PRESETS, WiresConfig
 from mho.experiments.wires.picture import circuit
-from mho.experiments.wires.plan import Row
+from mho.experiments.wires.plan import Refreshed, Row, refreshes
 from mho.experiments.wires.result import result
 from mho.experiments.wires.systems import TRAINED, behind, refreshed, write_once
 from mho.results import Circuit, Result, plain, read
@@ -39,16 +40,14 @@ def run(config: WiresConfig, run: Run) -> Result:
         if system not in config.systems:
             continue
         loops = [(tile, 0.0) for tile in config.tiles]
-        loops += [(config.headline_tile, r) for r in config.resistances]
+        loops += [(config.claimed.tile, r) for r in config.resistances]
         for tile, loop in loops:
             through = f", through {loop:g} ohm" if loop else ""
             rows += run.once(
                 f"{system}, tile {tile}{through}",
                 lambda s=system, t=tile, r=loop: behind(config, run, s, t, r),
             )
-    stale = {
-        every: run.once(f"refresh {every}", lambda n=every: refreshed(config, run, n))
-        for every in config.refreshes
-    }
+    jobs = Jobs[int, Refreshed](run, lambda every: refreshed(config, run, every))
+    done = [jobs.done(study, "refresh") for study in refreshes(config)]
     drawn = run.once("circuit", lambda: plain(circuit(config, run)))
-    return result(config, rows, stale, read(Circuit, drawn, "circuit"))
+    return result(config, rows, done, read(Circuit, drawn, "circuit"))

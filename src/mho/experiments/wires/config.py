@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal, get_args
 
-from mho.config import Range
+from mho.config import Config, Range
 from mho.errors import invalid
 from mho.experiments.bmcnn.config import PRESETS as BMCNN
 from mho.experiments.bmcnn.config import BmcnnConfig
@@ -19,6 +19,33 @@ SYSTEMS: tuple[System, ...] = get_args(System)
 Ohms = Annotated[tuple[float, ...], Range(above=0.0, most=1e6)]
 
 
+class Claimed(Config):
+    """Arrays and wires that are claimed, on test images, and with which all is compared."""
+
+    resistance: Annotated[float, Range(above=0.0)] = 2.0
+    """Of each segment [ohm]."""
+    tile: Annotated[int, Range(least=2)] = 128
+    """Rows and cell columns of the arrays, at most [1]."""
+
+
+class Refresh(Config):
+    """How often wires are solved in training through them."""
+
+    every: Annotated[int, Range(least=1)] = 100
+    """Write steps between two solutions [1]."""
+    per_class: Annotated[int, Range(least=1, most=4921)] = 1000
+    """Training images of each class where these are compared, shown once [1]."""
+
+
+class Predistortion(Config):
+    """How levels are corrected for wires."""
+
+    rounds: Annotated[int, Range(least=1, most=1000)] = 10
+    """Rounds of predistortion [1]."""
+    finer: Annotated[int, Range(least=1, most=100)] = 8
+    """Steps between the levels of predistorted cells for one between those of all others [1]."""
+
+
 class WiresConfig(ExperimentConfig):
     """Settings of `mho run wires`."""
 
@@ -30,23 +57,17 @@ class WiresConfig(ExperimentConfig):
     """Of each segment of word lines and bit lines, beside none [ohm]."""
     tiles: Annotated[tuple[int, ...], Range(least=2, most=4096)] = (32, 64, 128, 256)
     """Rows and cell columns of the arrays, at most [1]."""
-    headline_resistance: Annotated[float, Range(above=0.0)] = 2.0
-    """The resistance that is claimed, on test images [ohm]."""
-    headline_tile: Annotated[int, Range(least=2)] = 128
-    """The arrays that are claimed, and with which all compensations are compared [1]."""
+    claimed: Claimed = Claimed()
+    """Those of them that are claimed, and with which all compensations are compared."""
     cov: Annotated[float, Range(least=0.0, most=10.0)] = 0.25
     """Spread of both resistances of the binarized network's cells, standard deviation over
     mean [1]."""
-    refresh: Annotated[int, Range(least=1)] = 100
-    """Write steps between two solutions of the wires in training through them [1]."""
+    refresh: Refresh = Refresh()
+    """How often wires are solved in training through them."""
     refreshes: Annotated[tuple[int, ...], Range(least=1)] = (1, 10, 100, 1000)
-    """The same, compared."""
-    refresh_per_class: Annotated[int, Range(least=1, most=4921)] = 1000
-    """Training images of each class in that comparison, shown once [1]."""
-    rounds: Annotated[int, Range(least=1, most=1000)] = 10
-    """Rounds of predistortion [1]."""
-    finer: Annotated[int, Range(least=1, most=100)] = 8
-    """Steps between the levels of predistorted cells for one between those of all others [1]."""
+    """Write steps between two solutions of the wires, compared [1]."""
+    predistortion: Predistortion = Predistortion()
+    """How levels are corrected for wires."""
     calibration: Annotated[int, Range(least=1, most=49_210)] = 1000
     """Training images that converters are calibrated and compensations fitted on [1]."""
     bmcnn: BmcnnConfig = BMCNN["standard"].replace(epochs=4, sweep_per_class=20, test_per_class=200)
@@ -62,11 +83,12 @@ class WiresConfig(ExperimentConfig):
             values = getattr(self, field)
             if not values or len(set(values)) < len(values):
                 raise invalid(f"WiresConfig.{field}", values, "at least one value, each once")
-        if self.headline_resistance not in self.resistances:
+        at = self.claimed
+        if at.resistance not in self.resistances:
             allowed = f"one of {self.resistances}"
-            raise invalid("WiresConfig.headline_resistance", self.headline_resistance, allowed)
-        if self.headline_tile not in self.tiles:
-            raise invalid("WiresConfig.headline_tile", self.headline_tile, f"one of {self.tiles}")
+            raise invalid("WiresConfig.claimed.resistance", at.resistance, allowed)
+        if at.tile not in self.tiles:
+            raise invalid("WiresConfig.claimed.tile", at.tile, f"one of {self.tiles}")
         if len(set(self.refreshes)) < len(self.refreshes):
             raise invalid("WiresConfig.refreshes", self.refreshes, "each value once")
 

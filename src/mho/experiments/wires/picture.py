@@ -19,7 +19,7 @@ VOLTS = 0.2
 
 def circuit(config: WiresConfig, run: Run) -> Circuit:
     """An array of the first layer and the digit that drives it most; wires as they are claimed."""
-    trained = in_place(config, run, SIZE, 0.0, epochs=1, per_class=config.refresh_per_class)
+    trained = in_place(config, run, SIZE, 0.0, epochs=1, per_class=config.refresh.per_class)
     layer = next(iter(memristive_layers(trained.net).values()))
     crossbar, tiling = layer.crossbar, layer.crossbar.tiling
     images = trained.inputs["mnist"].flatten(1).cpu()
@@ -28,7 +28,7 @@ def circuit(config: WiresConfig, run: Run) -> Circuit:
     image, tile = divmod(int(volts.sum(2).argmax()), tiling.grid[0])
     v = volts[image, tile].double()
     g = crossbar.conductance[0].cpu().unflatten(0, tiling.grid)[tile, 0].double()
-    r = config.headline_resistance
+    r = config.claimed.resistance
     point = mho.operating_point(g, v, r, r)
     rows, cols = g.shape
     return Circuit(

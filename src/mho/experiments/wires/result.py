@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from mho.experiments.study import Done, Grid, lines
 from mho.experiments.wires.compensation import COMPENSATIONS, LOOP, PARTS, STRONG
 from mho.experiments.wires.config import WiresConfig
-from mho.experiments.wires.plan import Row
+from mho.experiments.wires.plan import ACCURACY, Refreshed, Row
 from mho.results import (
     Bars,
     Circuit,
@@ -16,22 +19,19 @@ from mho.results import (
     Table,
     bar_group,
     claim,
-    mean_std,
-    series,
 )
 
-ACCURACY = "held-out accuracy [%]"
 OHMS = "resistance of a segment [ohm]"
 
 
 def result(
     config: WiresConfig,
     rows: list[Row],
-    stale: dict[int, dict[str, float]],
+    refreshed: Sequence[Done[int, Refreshed]],
     circuit: Circuit,
 ) -> Result:
     """Everything that a run says but the time that it took."""
-    lines = list(dict.fromkeys(_line(row) for row in rows))
+    found = list(dict.fromkeys(_line(row) for row in rows))
     held_out = [row for row in rows if row["split"] == "validation"]
     return Result(
         experiment="wires",
@@ -45,13 +45,13 @@ def result(
         "behind the wires. Mapped networks were trained without wires on arrays of the same size. "
         "No paper's figures stand beside these: they are our own. Claims are on test images, all "
         "else on held-out training images, on which the compensation claimed was chosen.",
-        claims=[c for line in lines for c in _claims(config, line, rows)],
-        tables=[_parts(), *_stale_table(config, stale)],
-        curves=[_by_resistance(config, line, held_out) for line in lines]
-        + _stale_curves(config, stale),
-        bars=[_compared(config, lines, held_out)],
-        maps=[_map(config, line, held_out, name)
-                 for line in lines for name in ("none", STRONG[line.split(", ")[0]])],
+        claims=[c for line in found for c in _claims(config, line, rows)],
+        tables=[_parts(), *(_refresh_table(config, done) for done in refreshed)],
+        curves=[_by_resistance(config, line, held_out) for line in found]
+        + [curve for done in refreshed for curve in done.curves],
+        bars=[_compared(config, found, held_out)],
+        maps=[_map(line, held_out, name)
+                 for line in found for name in ("none", STRONG[line.split(", ")[0]])],
         circuits=[circuit],
     )  # fmt: skip
 
@@ -70,7 +70,7 @@ def _slug(line: str) -> str:
 
 
 def _claims(config: WiresConfig, line: str, rows: list[Row]) -> list[Claim]:
-    where = f"{config.headline_resistance:g} ohm a segment, {_size(config.headline_tile)}"
+    where = f"{config.claimed.resistance:g} ohm a segment, {_size(config.claimed.tile)}"
     tested = [row for row in rows if _line(row) == line and row["split"] == "test"]
     found = {}
     for row in tested:
@@ -91,73 +91,54 @@ def _claims(config: WiresConfig, line: str, rows: list[Row]) -> list[Claim]:
 
 def _by_resistance(config: WiresConfig, line: str, rows: list[Row]) -> Curve:
     """Accuracy against resistance, all compensations."""
-    shown = [r for r in rows if _line(r) == line and r["tile"] == config.headline_tile]
-    unwired = [row for row in shown if row["r"] == 0]
-    groups: dict[str, list[Row]] = {}
-    for row in shown:
-        if row["r"] > 0:
-            groups.setdefault(row["compensation"], [*unwired]).append(row)
-    drawn = [
-        series(name, [row["r"] for row in some], [row["accuracy"] for row in some])
-        for name, some in groups.items()
-    ]
-    title = f"{line}: {_size(config.headline_tile)}"
+    shown = [r for r in rows if _line(r) == line and r["tile"] == config.claimed.tile]
+    names = dict.fromkeys(row["compensation"] for row in shown if row["r"] > 0)
+    drawn = lines(
+        (name, row["r"], row["accuracy"])
+        for name in names
+        for row in shown
+        if row["r"] == 0 or row["compensation"] == name
+    )
+    title = f"{line}: {_size(config.claimed.tile)}"
     return Curve(f"{_slug(line)}_resistance", title, OHMS, ACCURACY, drawn)
 
 
-def _compared(config: WiresConfig, lines: list[str], rows: list[Row]) -> Bars:
+def _compared(config: WiresConfig, names: list[str], rows: list[Row]) -> Bars:
     """Every compensation of every system at the resistance that is claimed."""
-    at = (config.headline_tile, config.headline_resistance)
-    names = [*dict.fromkeys(n for each in COMPENSATIONS.values() for n in each), LOOP]
+    at = (config.claimed.tile, config.claimed.resistance)
+    parts = [*dict.fromkeys(n for each in COMPENSATIONS.values() for n in each), LOOP]
     groups = []
-    for line in lines:
+    for line in names:
         found = {
             row["compensation"]: row["accuracy"]
             for row in rows
             if _line(row) == line and (row["tile"], row["r"]) == at
         }
-        groups.append(bar_group(line, [found.get(name, []) for name in names]))
+        groups.append(bar_group(line, [found.get(name, []) for name in parts]))
     title = f"Compensations at {at[1]:g} ohm, {_size(at[0])}"
-    return Bars("compensations", title, ACCURACY, names, groups)
+    return Bars("compensations", title, ACCURACY, parts, groups)
 
 
-def _map(config: WiresConfig, line: str, rows: list[Row], name: str) -> Map:
+def _map(line: str, rows: list[Row], name: str) -> Map:
     """Accuracy over resistance and size of the arrays."""
-    at = {
-        (row["r"], row["tile"]): mean_std(row["accuracy"]).mean
-        for row in rows
-        if _line(row) == line and (row["compensation"] == name or row["r"] == 0)
-    }
-    ohms, tiles = [0.0, *sorted(config.resistances)], sorted(config.tiles)
-    return Map(
+    grid = Grid[Row, list[float]](
         f"{_slug(line)}_map_{'none' if name == 'none' else 'compensated'}",
         f"{line}: {'nothing done' if name == 'none' else name}",
-        OHMS, "rows and columns of an array", ACCURACY, ohms, [float(t) for t in tiles],
-        [[at.get((r, tile)) for r in ohms] for tile in tiles],
-    )  # fmt: skip
-
-
-def _stale_curves(config: WiresConfig, stale: dict[int, dict[str, float]]) -> list[Curve]:
-    every = list(stale)
-    if not every:
-        return []
-    name = f"siamese, {10 * config.refresh_per_class:,} images, 1 epoch"
-    over = "Training through wires solved now and then"
-    steps = "write steps between two solutions"
-    accuracy, staleness = (
-        [series(name, every, [[o[what]] for o in stale.values()])]
-        for what in ("accuracy", "staleness")
+        (OHMS, lambda row: row["r"]),
+        ("rows and columns of an array", lambda row: float(row["tile"])),
+        ACCURACY,
+        list,
     )
-    return [
-        Curve("refresh_accuracy", f"{over}: accuracy", steps, ACCURACY, accuracy, x_scale="log"),
-        Curve("refresh_staleness", f"{over}: largest error", steps,
-              "rms error of conductances as seen [%]", staleness, x_scale="log", y_scale="log"),
-    ]  # fmt: skip
+    shown = [row for row in rows if _line(row) == line]
+    return grid.of(
+        (row, row["accuracy"]) for row in shown if row["compensation"] == name or row["r"] == 0
+    )
 
 
-def _stale_table(config: WiresConfig, stale: dict[int, dict[str, float]]) -> list[Table]:
-    rows = [[every, o["staleness"], o["accuracy"]] for every, o in stale.items()]
-    title = f"Wires of {config.headline_resistance:g} ohm solved at every so many write steps"
+def _refresh_table(config: WiresConfig, done: Done[int, Refreshed]) -> Table:
+    points = done.study.points
+    rows = [[points[k].job, o["staleness"], o["accuracy"]] for k, o in done.outcomes.items()]
+    title = f"Wires of {config.claimed.resistance:g} ohm solved at every so many write steps"
     heads = [
         Column("write steps"),
         Column("largest error of what is seen", "%"),
@@ -166,7 +147,7 @@ def _stale_table(config: WiresConfig, stale: dict[int, dict[str, float]]) -> lis
     note = (
         "Between two solutions a written cell counts as changed by the ratio of its conductances."
     )
-    return [Table("refresh", title, heads, rows, note)] if rows else []
+    return Table("refresh", title, heads, rows, note)
 
 
 def _parts() -> Table:

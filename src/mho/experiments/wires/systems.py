@@ -65,7 +65,7 @@ def in_place(config: WiresConfig, run: Run, tile: int, loop: float, **changes: A
     """The network trained in place; `loop`: through wires of so many ohm a segment."""
     own = config.part(config.siamese).replace(**changes)
     hardware = own.hardware.replace(
-        tile=(tile, tile), wire_resistance=loop, wire_refresh=config.refresh
+        tile=(tile, tile), wire_resistance=loop, wire_refresh=config.refresh.every
     )
     net = train_in_place(own, run, InPlace("frugal", own.epochs, hardware, corrected=True)).net
     return Trained(net, {"mnist": _inputs(config, "mnist")}, None)
@@ -75,10 +75,11 @@ def lifelong(config: WiresConfig, run: Run, tile: int, loop: float) -> Trained:
     """The network of several tasks, likewise."""
     own = config.part(config.metaplastic)
     hardware = own.hardware.replace(
-        tile=(tile, tile), wire_resistance=loop, wire_refresh=config.refresh
+        tile=(tile, tile), wire_resistance=loop, wire_refresh=config.refresh.every
     )
     tasks = mho.data.sequential(own.tasks)
-    learner = Learner(own, run, Lifelong("gated importance", tasks, own.epochs, hardware))
+    own = own.replace(hardware=hardware)
+    learner = Learner(run, Lifelong("gated importance", tasks, own))
     learner.learn()
     inputs = {task.name: _inputs(config, task.name) for task in tasks}
     return Trained(learner.net, inputs, learner.states)
@@ -96,12 +97,12 @@ def behind(
 ) -> list[Row]:
     """Train one of them on arrays of a size and measure it; `loop`: through wires, else before."""
     trained = TRAINED[system](config, run, tile, loop)
-    device = config.torch_device()
+    device, how = config.torch_device(), config.predistortion
 
     def accuracy(point: Point, split: str) -> dict[str, list[float]]:
         (_, r, compensation), net, state = point, trained.net, nullcontext
         if compensation != LOOP:
-            net = behind_wires(net, r, compensation, finer=config.finer, rounds=config.rounds)
+            net = behind_wires(net, r, compensation, finer=how.finer, rounds=how.rounds)
         if trained.states is not None:
             states = mho.TaskStates(net)
             states.load_state_dict(trained.states.state_dict())
@@ -118,7 +119,7 @@ def behind(
     which = points(config, system, tile) if loop == 0.0 else [Point(tile, loop, LOOP)]
     rows = measured(system, run.watch("points", which, len(which)), "validation",
                     lambda p: accuracy(p, "validation"))  # fmt: skip
-    if tile != config.headline_tile or loop not in (0.0, config.headline_resistance):
+    if tile != config.claimed.tile or loop not in (0.0, config.claimed.resistance):
         return rows
     best = [Point(tile, loop, LOOP)] if loop else claimed(config, system, rows)
     return rows + measured(system, best, "test", lambda p: accuracy(p, "test"))
@@ -126,10 +127,9 @@ def behind(
 
 def refreshed(config: WiresConfig, run: Run, every: int) -> dict[str, Any]:
     """Train through wires solved at every so many write steps: accuracy, error of the estimates."""
-    trained = in_place(
-        config.replace(refresh=every), run, config.headline_tile, config.headline_resistance,
-        epochs=1, per_class=config.refresh_per_class,
-    )  # fmt: skip
+    config, at = config.replace(refresh=config.refresh.replace(every=every)), config.claimed
+    images = config.refresh.per_class
+    trained = in_place(config, run, at.tile, at.resistance, epochs=1, per_class=images)
     layers = memristive_layers(trained.net).values()
     staleness = max(layer.crossbar.staleness for layer in layers)
     mho.calibrate(trained.net, trained.inputs["mnist"])

@@ -1,0 +1,70 @@
+"""The networks, their chips and their optimizer."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import torch
+from torch import nn
+
+import mho
+from mho.experiments.metaplastic.config import MetaplasticConfig, Network
+from mho.experiments.metaplastic.schemes import Scheme
+
+BINARY_STD = 0.03
+"""Standard deviation of initial weights under the binarized ancestor's rule, levels at -1 and 1."""
+
+
+def network(config: MetaplasticConfig, name: Network, scheme: Scheme) -> nn.Sequential:
+    """The perceptron on images (n, 1, 28, 28), or the small convolutional network.
+
+    Batch normalization after every layer; units saturate, as converters do anyway, behind a gate.
+    """
+    layers: list[nn.Module] = [nn.Flatten()]
+    widths = (784, *config.hidden, 10)
+    if name == "cnn":
+        a, b = config.cnn.channels
+        layers = [
+            nn.Conv2d(1, a, 5, bias=False), nn.BatchNorm2d(a, eps=0.01), mho.nn.Gate(a),
+            nn.Hardtanh(), nn.MaxPool2d(2),
+            nn.Conv2d(a, b, 5, bias=False), nn.BatchNorm2d(b, eps=0.01), mho.nn.Gate(b),
+            nn.Hardtanh(), nn.MaxPool2d(2), nn.Flatten(),
+        ]  # fmt: skip
+        widths = (16 * b, config.cnn.dense, 10)
+    for before, after in pairwise(widths):
+        layers += [nn.Linear(before, after, bias=False), nn.BatchNorm1d(after, eps=0.01)]
+        layers += [mho.nn.Gate(after), nn.Hardtanh()]
+    del layers[-2:]  # the outputs are neither gated nor bounded
+    for layer in layers:
+        if isinstance(layer, nn.Linear | nn.Conv2d):
+            nn.init.normal_(layer.weight, std=BINARY_STD if scheme.binary else 1 / 3)
+    return nn.Sequential(*layers)
+
+
+def perfect(hardware: mho.Hardware) -> mho.Hardware:
+    """The same levels without any imperfection: the software baseline."""
+    exact = hardware.replace(
+        device=hardware.device.ideal(), dac_bits=None, adc_bits=None, serial_inputs=False
+    )
+    return exact.over_time(None)
+
+
+def chips(hardware: mho.Hardware, scheme: Scheme) -> mho.Hardware:
+    """The chips that a scheme needs."""
+    if scheme.binary:
+        hardware = hardware.replace(weight_levels=2, full_scale=1 / BINARY_STD)
+    return perfect(hardware) if scheme.perfect else hardware
+
+
+def optimizer(config: MetaplasticConfig, net: nn.Module, scheme: Scheme) -> torch.optim.Optimizer:
+    """Adam; SGD where the rule scales the steps of the arrays itself."""
+    if not scheme.plain:
+        return torch.optim.Adam(net.parameters(), config.rate, fused=True)
+    arrays = [p for p in net.parameters() if p.dim() > 1]
+    digital = [p for p in net.parameters() if p.dim() <= 1]
+    return torch.optim.SGD(
+        [
+            {"params": arrays, "lr": config.rules.bayesian.rate},
+            {"params": digital, "lr": config.rules.bayesian.digital_rate},
+        ]
+    )

@@ -1,0 +1,98 @@
+"""All write schemes beside each other, on the first chip."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from mho.experiments.siamese.config import SiameseConfig
+from mho.experiments.siamese.measures import (
+    Outcome,
+    accuracy,
+    epochs_to_first_death,
+    gone,
+    per_weight,
+    quantile,
+    spent,
+)
+from mho.experiments.siamese.schemes import SCHEMES
+from mho.experiments.siamese.training import Job
+from mho.experiments.study import Axis, Chart, Point, Reading, Rows, Study, Value, in_turn
+from mho.results import Cell, Column
+
+Studies = list[Study[Job, Outcome]]
+
+ACCURACY = Axis("held-out accuracy [%]")
+BOTH = ("float", "frugal")
+"""Schemes that stand on both figures of learning."""
+COLUMNS = [
+    Column("held-out accuracy", "%"), Column("writes gone", "%"), Column("first epoch", "%"),
+    Column("writes a weight"), Column("99.9 % of cells below", "writes"),
+    Column("most on a cell", "writes"), Column("pulses"), Column("verify reads"),
+    Column("energy", "J"), Column("cell by cell", "s"), Column("row by row", "s"),
+    Column("epochs to first dead cell"),
+]  # fmt: skip
+"""What is said of a training in a table."""
+
+
+def schemes(config: SiameseConfig) -> Studies:
+    """Every scheme, on the first chip, for the same epochs: by epoch, and by writes."""
+    if not config.schemes:
+        return []
+    epochs = config.scheme_epochs
+    points = {n: Point(Job(n, epochs, config.hardware), line=n) for n in config.schemes}
+
+    def learning(rivals: bool, point: Point[Job], outcome: Outcome) -> list[Reading]:
+        shown = point.line in BOTH or SCHEMES[point.line].rival is rivals
+        return in_turn(point.line, outcome["history"]["validation"] if shown else [])
+
+    def by_writes(point: Point[Job], outcome: Outcome) -> list[Reading]:
+        return [(point.line, max(per_weight(outcome), 1e-3), accuracy(outcome))]
+
+    by_epoch = [
+        Value(f"{slug}_learning", f"{what}: accuracy by epoch", ACCURACY, partial(learning, rivals))
+        for slug, what, rivals in (
+            ("schemes", "Schemes of the float twin", False), ("rivals", "Rival schemes", True),
+        )
+    ]  # fmt: skip
+    title = "All schemes: accuracy against writes"
+    frontier = Value("frontier", title, ACCURACY, by_writes, pooled="points")
+    endurance = config.hardware.device.endurance
+    charts = costs("schemes", f"{epochs} epoch(s)")
+    if endurance is not None:
+        life = {"first cell": partial(epochs_to_first_death, endurance=endurance)}
+        title = f"Epochs until a cell dies, of {endurance:g} pulses"
+        charts.append(Chart("lifetime", title, "epochs", life, "log"))
+    on_arrays = {name: point for name, point in points.items() if name != "float"}
+    table = rows(config, "schemes", "Write schemes", "scheme")
+    return [
+        Study(points, Axis("epoch"), by_epoch, rows=table),
+        Study(on_arrays, Axis("writes per weight", "log"), [frontier], charts if on_arrays else []),
+    ]
+
+
+def costs(slug: str, what: str) -> list[Chart[Outcome]]:
+    """Energy and time after the first programming."""
+
+    energy = {"pulses and verify reads": partial(spent, name="energy")}
+    time = {"row by row": partial(spent, name="rows"),
+            "cell by cell": partial(spent, name="serial")}  # fmt: skip
+    return [
+        Chart(f"{slug}_energy", f"Programming energy, {what}", "energy [J]", energy, "log"),
+        Chart(f"{slug}_time", f"Programming time, {what}", "time [s]", time, "log"),
+    ]
+
+
+def rows(config: SiameseConfig, slug: str, title: str, head: str, note: str = "") -> Rows[Outcome]:
+    """A table of trainings; of a network in float the accuracy alone."""
+    endurance = config.hardware.device.endurance
+
+    def cells(_name: str, o: Outcome) -> list[Cell]:
+        if "writes" not in o:
+            return [accuracy(o), *[None] * (len(COLUMNS) - 1)]
+        return [
+            accuracy(o), gone(o), gone(o, 1), per_weight(o), quantile(o, 0.999), o["max_writes"],
+            *(spent(o, name) for name in ("pulses", "reads", "energy", "serial", "rows")),
+            epochs_to_first_death(o, endurance),
+        ]  # fmt: skip
+
+    return Rows(slug, title, head, COLUMNS, cells, note)

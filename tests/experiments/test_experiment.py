@@ -1,0 +1,76 @@
+"""What experiments share: where they compute, and what measured devices change of them."""
+
+import pytest
+import torch
+
+import mho
+from mho import experiments
+from mho.experiments.experiment import ExperimentConfig, with_cells
+from mho.physics import Preset
+
+
+@pytest.mark.parametrize("processor", ["tpu", "cuda:", "cuda:x", "CPU", ""])
+def test_a_processor_is_named_as_torch_does(processor: str) -> None:
+    with pytest.raises(ValueError, match=r"ExperimentConfig\.processor = .*'auto', 'cpu', 'cuda'"):
+        ExperimentConfig(processor=processor)
+
+
+def test_a_processor_that_is_there_is_torchs_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    found = {
+        name: str(ExperimentConfig(processor=name).torch_device())
+        for name in ("auto", "cpu", "cuda", "cuda:1")
+    }
+    assert found == {"auto": "cuda", "cpu": "cpu", "cuda": "cuda", "cuda:1": "cuda:1"}
+    with pytest.raises(ValueError, match=r"processor = 'cuda:2': .* sees 2 CUDA devices"):
+        ExperimentConfig(processor="cuda:2").torch_device()
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    with pytest.raises(ValueError, match="processor = 'cuda'"):
+        ExperimentConfig(processor="cuda").torch_device()
+
+
+def test_a_part_computes_where_the_whole_does() -> None:
+    whole = experiments.get("wires").preset("quick").replace(seed=7, processor="cpu")
+    part = whole.part(whole.siamese)
+    assert (part.seed, part.processor, part.hidden) == (7, "cpu", whole.siamese.hidden)
+
+
+def test_weights_take_the_levels_that_other_cells_offer() -> None:
+    own = experiments.get("siamese").preset("quick").hardware
+    cell = mho.devices.get("hfo2-1t1r")
+    retention, conduction = mho.LogTime(rate=-1e-7), mho.Sinh()
+    hardware, notes = with_cells(own, Preset(device=cell, retention=retention))
+    assert (hardware.device, hardware.retention, hardware.weight_levels) == (cell, retention, None)
+    assert notes == ["weights have 17 levels, all that these cells offer, not 16"]
+    hardware, notes = with_cells(own, Preset(device=own.device, conduction=conduction))
+    assert hardware == own
+    assert notes == ["[conduction] takes no part"]
+
+
+@pytest.mark.parametrize("name", ["bmcnn", "wires"])
+def test_an_experiment_that_describes_its_cells_takes_no_others(name: str) -> None:
+    config = experiments.get(name).preset("quick")
+    with pytest.raises(ValueError, match=f"{name} describes its cells itself"):
+        config.on_device(mho.devices.preset("hfo2-1t1r"))
+    with pytest.raises(ValueError, match=f"{name} runs on simulated chips"):
+        config.on_instrument("localhost:1")
+
+
+def test_what_varies_a_multi_level_cell_is_left_out_on_others() -> None:
+    config = experiments.get("siamese").preset("standard")
+    on, notes = config.on_device(mho.devices.preset("ag-asi"))
+    assert on.studies == ()
+    assert any(note.startswith("studies imperfections, levels") for note in notes)
+    same, _ = config.on_device(mho.devices.preset("hfo2-1t1r"))
+    assert same.studies == config.studies
+
+
+def test_laws_that_take_no_part_are_named() -> None:
+    config = experiments.get("sensitivity").preset("quick")
+    preset = mho.devices.preset("hfo2-1t1r").replace(
+        conduction=mho.Sinh(), flicker=mho.Flicker(amplitude=0.01)
+    )
+    on, notes = config.on_device(preset)
+    assert on.cell == preset
+    assert notes == ["[conduction] takes no part", "[flicker] takes no part"]
