@@ -18,11 +18,11 @@ from mho.learning.layers.layer import memristive_layers
 from timing import in_turn
 
 LAWS: dict[str, dict[str, object]] = {
-    "power law": {"retention": mho.PowerLaw(nu=0.05, nu_spread=0.01)},
-    "log time": {"retention": mho.LogTime(rate=-1e-7, rate_spread=1e-7)},
-    "1/f noise, 14 time constants": {"flicker": mho.Flicker(amplitude=0.01)},
-    "telegraph noise": {"telegraph": mho.Telegraph(depth=0.1, full=1.0, empty=1.0)},
-    "read disturb": {"disturb": mho.Disturb(read=1e-8)},
+    "power law": {"retention": mho.cells.PowerLaw(nu=0.05, nu_spread=0.01)},
+    "log time": {"retention": mho.cells.LogTime(rate=-1e-7, rate_spread=1e-7)},
+    "1/f noise, 14 time constants": {"flicker": mho.cells.Flicker(amplitude=0.01)},
+    "telegraph noise": {"telegraph": mho.cells.Telegraph(depth=0.1, full=1.0, empty=1.0)},
+    "read disturb": {"disturb": mho.cells.Disturb(read=1e-8)},
     "nothing": {},
 }
 

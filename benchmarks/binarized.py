@@ -34,7 +34,7 @@ def made(steps: Callable[[mho.Hardware], list[nn.Module]] | None = None) -> nn.S
     net = network(ARCHITECTURE)
     for layer in net.children():
         if steps is not None and isinstance(layer, nn.Conv2d):
-            mho.quantize(layer, *steps(BmcnnConfig().aware))
+            mho.nn.quantize(layer, *steps(BmcnnConfig().aware))
     return net
 
 

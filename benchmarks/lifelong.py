@@ -50,7 +50,7 @@ def main() -> None:
         write.attach(optimizer)
         epoch(net, optimizer, write, images)
         if scheme.fisher:
-            mho.measure_fisher(net, write, *(t[:10] for t in images[0]))
+            mho.rules.measure_fisher(net, write, *(t[:10] for t in images[0]))
         write.consolidate()
         counts: list[int] = []
         floor, ours, ratio = in_turn(

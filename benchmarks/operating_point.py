@@ -33,7 +33,7 @@ R = 5.0
 class SparseNewton:
     """The obvious alternative, its matrices assembled once."""
 
-    def __init__(self, g: Tensor, conduction: mho.Conduction) -> None:
+    def __init__(self, g: Tensor, conduction: mho.circuits.Conduction) -> None:
         rows, cols = g.shape
         count = rows * cols
         node = np.arange(count).reshape(rows, cols)
@@ -65,7 +65,7 @@ class SparseNewton:
             factors = splu(slopes, permc_spec="MMD_AT_PLUS_A", options={"SymmetricMode": True})
             step = factors.solve(lack)
             volts -= step
-            linear = isinstance(self.conduction, mho.Ohmic)
+            linear = isinstance(self.conduction, mho.circuits.Ohmic)
             if linear or np.abs(step).max() < 1e-7:  # its square is next
                 x = torch.from_numpy(self.across @ volts).view(self.g.shape)
                 return self.conduction.current(x, self.g).sum(0)
@@ -103,15 +103,17 @@ def main() -> None:
     head = f"{'cells':>6}{'N':>5}{'inputs':>8}{'sparse [ms]':>13}{'ours [ms]':>11}{'times':>7}"
     head += f"{'floor [ms]':>12}{'ratio':>7}{'+ backward [ms]':>17}"
     print(head + "  per input; output currents")
-    for law in (mho.Ohmic(), mho.Sinh(), mho.Transistor()):
+    for law in (mho.circuits.Ohmic(), mho.circuits.Sinh(), mho.circuits.Transistor()):
         for n in options.sizes:
             g = 10 ** (-3 - torch.rand(n, n, dtype=torch.float64))
             sparse_newton = SparseNewton(g, law)
             for inputs in (1, options.inputs):
                 v = 0.5 * torch.rand(inputs, n, dtype=torch.float64)
 
-                def ours(v: Tensor = v, g: Tensor = g, law: mho.Conduction = law) -> Tensor:
-                    return mho.operating_point(g, v, R, R, conduction=law).output_current
+                def ours(
+                    v: Tensor = v, g: Tensor = g, law: mho.circuits.Conduction = law
+                ) -> Tensor:
+                    return mho.circuits.operating_point(g, v, R, R, conduction=law).output_current
 
                 def trained(g: Tensor = g, ours: Callable[..., Tensor] = ours) -> None:
                     ours(g=g.clone().requires_grad_()).sum().backward()

@@ -37,13 +37,13 @@ def cells(*shape: int, dtype: torch.dtype = torch.float64) -> Tensor:
 @torch.no_grad()
 def ours(g: Tensor, v: Tensor | None = None) -> Tensor:
     """The matrix, or currents (inputs, cols) of all inputs (inputs, rows)."""
-    effective = mho.effective_conductance(g, R, R)
+    effective = mho.circuits.effective_conductance(g, R, R)
     return effective if v is None else v @ effective
 
 
 def trained(g: Tensor) -> None:
     """The matrix and its derivative."""
-    mho.effective_conductance(g.requires_grad_(), R, R).sum().backward()
+    mho.circuits.effective_conductance(g.requires_grad_(), R, R).sum().backward()
 
 
 def nodal(g: Tensor, r: float) -> Tensor:
@@ -74,7 +74,9 @@ def accuracy(sizes: list[int]) -> None:
         g = 10 ** (torch.rand(n, n, dtype=torch.float64) * 4 - 7)
         for r in (0.1, 1.0, 10.0):
             exact = nodal(g, r)
-            found = (mho.effective_conductance(g.to(t), r, r) for t in (g.dtype, torch.float32))
+            found = (
+                mho.circuits.effective_conductance(g.to(t), r, r) for t in (g.dtype, torch.float32)
+            )
             errors = (((x.double() - exact) / exact).abs().max().item() for x in found)
             print(f"{n:6}{r:9}" + "".join(f"{e:10.1e}" for e in errors), flush=True)
     print()

@@ -133,10 +133,10 @@ def main() -> None:
     )
     device = mho.devices.get("hfo2-1t1r")
     kinds = {
-        "level change, verified": (0.5, mho.Verify()),
-        "level change, open loop": (0.5, mho.OpenLoop()),
-        "hysteresis 0.65, open loop": (0.65, mho.OpenLoop()),
-        "sparse (3 steps), verified": (3.0, mho.Verify()),
+        "level change, verified": (0.5, mho.cells.Verify()),
+        "level change, open loop": (0.5, mho.cells.OpenLoop()),
+        "hysteresis 0.65, open loop": (0.65, mho.cells.OpenLoop()),
+        "sparse (3 steps), verified": (3.0, mho.cells.Verify()),
     }
     head = f"{'floor [s]':>10}{'ours [s]':>10}{'ratio':>7}{'writes a step':>15}"
     print(f"{'784-512-512-10, exact reads':42}{head}")

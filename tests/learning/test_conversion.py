@@ -495,9 +495,7 @@ def test_exact_converters_convert_nothing(generator: torch.Generator) -> None:
 
 
 def test_saturation_needs_a_batch() -> None:
-    with pytest.raises(
-        ValueError, match=r"saturation\.inputs = 'no batch': allowed is"
-    ):
+    with pytest.raises(ValueError, match=r"saturation\.inputs = 'no batch': allowed is"):
         mho.saturation(twin("linear", hardware()), [])
 
 

@@ -148,7 +148,7 @@ def operating_point(
             2e-15 (512 x 512 cells of 1k to 100k ohm, wires of 10 ohm).
     """
     if not isinstance(conduction, Conduction):
-        raise invalid("conduction", conduction, "a law of conduction, such as mho.Sinh()")
+        raise invalid("conduction", conduction, "a law of conduction, such as mho.circuits.Sinh()")
     if not 0 < tolerance < 1:
         raise invalid("tolerance", tolerance, "a number above 0, below 1")
     check(g, "g", "S")

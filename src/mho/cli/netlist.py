@@ -13,7 +13,7 @@ from mho.errors import invalid, unknown
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from mho import Wires
+    from mho.circuits import Wires
     from mho.physics import Conduction
 
 Volts = Annotated[tuple[str, ...], tyro.conf.arg(metavar="V|FILE")]
@@ -98,7 +98,7 @@ class Netlist:
 
     def _wires(self) -> Wires:
         """The wires, as a record."""
-        from mho import Wires
+        from mho.circuits import Wires
 
         both = self.wire_resistance
         return Wires(
@@ -144,7 +144,7 @@ def _write(path: Path, deck: str) -> None:
 
 def _own(g: Tensor, v: Tensor, wires: Wires, law: Conduction) -> Tensor:
     """What mho computes (cols,) [A]."""
-    from mho import operating_point
+    from mho.circuits import operating_point
 
     return operating_point(g, v, **wires.arguments(), conduction=law).output_current
 

@@ -73,7 +73,8 @@ class ServeChip:
 
     def _hardware(self) -> Hardware:
         """Cells and arrays."""
-        from mho import Hardware, OpenLoop, Verify, devices
+        from mho import Hardware, devices
+        from mho.cells import OpenLoop, Verify
 
         ways = {"verify": Verify(), "open-loop": OpenLoop()}
         if self.programming not in ways:

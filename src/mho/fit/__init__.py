@@ -2,7 +2,7 @@
 
 table = mho.fit.read(Path("pulses.csv"))
 found = mho.fit.fit(table)                     # kind, record, parameters with intervals, rivals
-found["pulses"].low, found.record              # a mho.PulseResponse
+found["pulses"].low, found.record              # a mho.cells.PulseResponse
 """
 
 from __future__ import annotations

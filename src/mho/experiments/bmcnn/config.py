@@ -80,23 +80,25 @@ class Cells(Config):
         """
         shapes = (self.on_distribution, self.off_distribution) if shape is None else (shape,) * 2
         on, off = (
-            mho.Spread(distribution="normal", cov=cov, lower=1 / mean)
+            mho.cells.Spread(distribution="normal", cov=cov, lower=1 / mean)
             if each == "clamped"
-            else mho.Spread(distribution=each, cov=cov, lower=self.truncation)
+            else mho.cells.Spread(distribution=each, cov=cov, lower=self.truncation)
             for each, cov, mean in zip(
                 shapes, (cov_on, cov_off), (self.r_on, self.r_off), strict=True
             )
         )
-        device = mho.TwoState(
-            r_on=mho.Resistance(mean=self.r_on, device=on),
-            r_off=mho.Resistance(mean=self.r_off, device=off),
+        device = mho.cells.TwoState(
+            r_on=mho.cells.Resistance(mean=self.r_on, device=on),
+            r_off=mho.cells.Resistance(mean=self.r_off, device=off),
             stuck_on=stuck / 2,
             stuck_off=stuck / 2,
             doi=DOI,
             note="The source's resistances are not known; these are chosen.",
         )
         # Written once: one pulse and one verify read a cell.
-        return mho.Hardware(device=device, programming=mho.Verify(max_pulses=1), weight_levels=2)
+        return mho.Hardware(
+            device=device, programming=mho.cells.Verify(max_pulses=1), weight_levels=2
+        )
 
 
 class Spreads(Config):

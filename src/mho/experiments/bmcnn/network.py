@@ -78,7 +78,7 @@ def train(
             steps = [mho.nn.StochasticSign(width, key(seed, part, "sign"))]
         if kind == "aware":
             steps.append(mho.nn.Variation(config.aware, key(seed, part)))
-        mho.quantize(layer, *steps)
+        mho.nn.quantize(layer, *steps)
     net.to(device)
     samples = mho.data.load("mnist", "train", per_class=config.per_class)
     feed = Feed(samples.images, samples.labels, config.batch, seed, device)

@@ -69,7 +69,7 @@ def summary(outcome: Outcome) -> list[float | None]:
     found = outcome["held_out"]
     rest: list[float | None] = [None] * 3
     if "before" in outcome["history"]:
-        accuracy = mho.AccuracyMatrix(matrix(outcome), outcome["history"]["initial"])
+        accuracy = mho.tasks.AccuracyMatrix(matrix(outcome), outcome["history"]["initial"])
         rest = [accuracy.backward_transfer, accuracy.forward_transfer, accuracy.forgetting]
     other = [average(outcome, told=w) if w in found else None for w in ("recognized", "last")]
     return [average(outcome), *other, *rest]

@@ -65,12 +65,14 @@ class Setting(NamedTuple):
     """Seed of what the rules draw."""
 
 
-def _importance(s: Setting) -> mho.PathImportance:
-    return mho.PathImportance(s.rules.damping, s.rules.pull, bits=s.rules.hidden_bits, seed=s.seed)
+def _importance(s: Setting) -> mho.rules.PathImportance:
+    return mho.rules.PathImportance(
+        s.rules.damping, s.rules.pull, bits=s.rules.hidden_bits, seed=s.seed
+    )
 
 
-def _elastic(s: Setting) -> mho.ElasticWeights:
-    return mho.ElasticWeights(s.rules.elastic)
+def _elastic(s: Setting) -> mho.rules.ElasticWeights:
+    return mho.rules.ElasticWeights(s.rules.elastic)
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,7 @@ class Scheme:
     def rules(self, setting: Setting) -> list[UpdateRule]:
         """Update rules, with that of hidden weights of few bits as the last."""
         bits, found = setting.rules.hidden_bits, [] if self.rule is None else [self.rule(setting)]
-        return found if bits is None else [*found, mho.HiddenPrecision(bits, setting.seed)]
+        return found if bits is None else [*found, mho.rules.HiddenPrecision(bits, setting.seed)]
 
 
 SCHEMES: dict[str, Scheme] = {
@@ -121,30 +123,34 @@ SCHEMES: dict[str, Scheme] = {
     ),
     "interval": Scheme(
         "the paper's rule between levels, as we read it",
-        lambda s: mho.IntervalRule(s.rules.m, s.rules.direction, mode=s.rules.mode),
+        lambda s: mho.rules.IntervalRule(s.rules.m, s.rules.direction, mode=s.rules.mode),
     ),
     "binarized": Scheme(
         "two levels and the binarized ancestor's rule; activation, schedule and size ours",
-        lambda s: mho.IntervalRule(s.rules.binary_m, mode="global"),
+        lambda s: mho.rules.IntervalRule(s.rules.binary_m, mode="global"),
         binary=True,
     ),
     "none": Scheme("no protection"),
     "gates": Scheme("gates alone", gated=True),
     "EWC": Scheme("elastic weight consolidation", _elastic, fisher=True),
     "gated EWC": Scheme("the same with gates", _elastic, gated=True, fisher=True),
-    "SI": Scheme("synaptic intelligence", lambda s: mho.SynapticIntelligence(s.rules.intelligence)),
+    "SI": Scheme(
+        "synaptic intelligence", lambda s: mho.rules.SynapticIntelligence(s.rules.intelligence)
+    ),
     "gated SI": Scheme(
         "the same with gates",
-        lambda s: mho.SynapticIntelligence(s.rules.gated_intelligence),
+        lambda s: mho.rules.SynapticIntelligence(s.rules.gated_intelligence),
         gated=True,
     ),
     "random": Scheme(
         "path importance, shuffled among the synapses of a layer",
-        lambda s: mho.PathImportance(s.rules.damping, s.rules.pull, shuffled=s.seed),
+        lambda s: mho.rules.PathImportance(s.rules.damping, s.rules.pull, shuffled=s.seed),
     ),
     "Bayesian": Scheme(
         "steps by each synapse's uncertainty",
-        lambda s: mho.BayesianSteps(s.rules.bayesian.uncertainty, s.rules.bayesian.memory, s.batch),
+        lambda s: mho.rules.BayesianSteps(
+            s.rules.bayesian.uncertainty, s.rules.bayesian.memory, s.batch
+        ),
         plain=True,
     ),
     "joint": Scheme(

@@ -217,7 +217,7 @@ def _ruled(config: MetaplasticConfig, scheme: str = "gated importance", **change
 def _imperfect(hardware: mho.Hardware, what: str, value: float) -> mho.Hardware:
     """The same chips with one imperfection; written unverified where verifying would cut it off."""
     if what == "write spread":
-        hardware = hardware.replace(programming=mho.OpenLoop())
+        hardware = hardware.replace(programming=mho.cells.OpenLoop())
     return imperfect(hardware, what, value)
 
 

@@ -89,13 +89,13 @@ class Learner:
         self.net = mho.convert(model, hardware, generator=generator, first_chip=job.chip)
         rules = scheme.rules(Setting(config.rules, config.batch, self.seed))
         every = config.transfer // config.batch
-        pauses = [mho.Every(every)] if every > 1 else []
+        pauses = [mho.rules.Every(every)] if every > 1 else []
         self.write = mho.WriteStep(
             self.net, rules=rules, threshold=config.threshold, policies=pauses
         )
         self.optimizer = optimizer(config, self.net, scheme)
         self.write.attach(self.optimizer)
-        self.states, self.recognizer = mho.TaskStates(self.net), mho.TaskRecognizer(784)
+        self.states, self.recognizer = mho.tasks.TaskStates(self.net), mho.tasks.TaskRecognizer(784)
         self.history = Lap()
 
     def learn(self) -> dict[str, Any]:
@@ -171,7 +171,7 @@ class Learner:
                     self.recognizer.observe(f"{task.name}, class {label}", x[y == label])
         if self.scheme.fisher:
             x, y = feed.labelled(self.config.rules.fisher)
-            mho.measure_fisher(self.net, self.write, x, y)
+            mho.rules.measure_fisher(self.net, self.write, x, y)
         self.write.consolidate()
         mho.age(self.net, self.config.pause)
 

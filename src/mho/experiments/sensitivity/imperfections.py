@@ -108,7 +108,7 @@ def _put_drift(hardware: mho.Hardware, value: float, seconds: float) -> mho.Hard
         return hardware.replace(retention=None)
     if law is None or own == 0:
         low, high = hardware.device.window
-        law = mho.LogTime(rate_spread=value * (high - low) / math.log(seconds))
+        law = mho.cells.LogTime(rate_spread=value * (high - low) / math.log(seconds))
         return hardware.replace(retention=law)
     return hardware.replace(retention=law.times(value / own))
 

@@ -69,13 +69,13 @@ def on_chip(hardware: mho.Hardware, chip: Chip) -> mho.Hardware:
     """
     most = min(chip.levels, MAX_LEVELS) - 1
     steps = next(n for n in range(most, 0, -1) if (chip.levels - 1) % n == 0)
-    cell = mho.MultiLevel(g_min=chip.low, g_max=chip.high, levels=steps + 1)
+    cell = mho.cells.MultiLevel(g_min=chip.low, g_max=chip.high, levels=steps + 1)
     levels = hardware.weight_levels
     if levels is not None and (hardware.cells.weight_levels(cell.states) - 1) % (levels - 1):
         levels = None
     return hardware.over_time(None).replace(
-        device=cell, tile=(chip.rows, chip.cols), weight_levels=levels, programming=mho.OpenLoop(),
-        transposed=False, wire_resistance=0.0, predistortion=0, placement=None,
+        device=cell, tile=(chip.rows, chip.cols), weight_levels=levels,
+        programming=mho.cells.OpenLoop(), transposed=False, wire_resistance=0.0, predistortion=0, placement=None,
     )  # fmt: skip
 
 

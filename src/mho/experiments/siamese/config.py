@@ -110,7 +110,7 @@ class SiameseConfig(ExperimentConfig):
     float; then `networks`, `claimed`, `schemes`, `studies` and `chips` do not count. None: all on
     simulated chips."""
     hardware: mho.Hardware = mho.Hardware(
-        device=mho.MultiLevel(
+        device=mho.cells.MultiLevel(
             g_min=50e-6,
             g_max=225e-6,
             levels=16,
@@ -124,7 +124,7 @@ class SiameseConfig(ExperimentConfig):
             note="Window of the source; spreads, read noise, stuck cells and endurance are this "
             "experiment's defaults.",
         ),
-        programming=mho.OpenLoop(),
+        programming=mho.cells.OpenLoop(),
         weight_levels=16,
         full_scale=10.0,
         dac_bits=8,

@@ -138,7 +138,7 @@ class Scheme:
 
 
 def _budget(s: Setting) -> mho.WriteStep:
-    allowed = mho.Budget(round(s.writes.budget * s.weights), s.steps)
+    allowed = mho.rules.Budget(round(s.writes.budget * s.weights), s.steps)
     return mho.WriteStep(s.net, policies=[allowed])
 
 
@@ -169,16 +169,16 @@ SCHEMES: dict[str, Scheme] = {
     ),
     "read-back": Scheme(
         "sparse; what was written is read and the shadow set to it",
-        lambda s: mho.WriteStep(s.net, threshold=s.sparse, feedback=mho.ReadBack()),
+        lambda s: mho.WriteStep(s.net, threshold=s.sparse, feedback=mho.rules.ReadBack()),
     ),
     "compensated": Scheme(
         "frugal; what landed too far from the shadow is written again, 3 times at most",
-        lambda s: mho.WriteStep(s.net, feedback=mho.ReadBack(pull=0.0)),
+        lambda s: mho.WriteStep(s.net, feedback=mho.rules.ReadBack(pull=0.0)),
         threshold=Setting.frugal,
     ),
     "every few batches": Scheme(
         "frugal, write phases only every few batches",
-        lambda s: mho.WriteStep(s.net, policies=[mho.Every(s.writes.every)]),
+        lambda s: mho.WriteStep(s.net, policies=[mho.rules.Every(s.writes.every)]),
         threshold=Setting.frugal,
     ),
     "summed gradients": Scheme(
@@ -190,28 +190,30 @@ SCHEMES: dict[str, Scheme] = {
     "budget": Scheme("the farthest from their level first, so many an epoch", _budget),
     "mixed precision": Scheme(
         "movements gathered digitally, whole steps written",
-        lambda s: mho.WriteStep(s.net, rules=[mho.Accumulate()]),
+        lambda s: mho.WriteStep(s.net, rules=[mho.rules.Accumulate()]),
         rival=True,
     ),
     "accumulated": Scheme(
         "the same, written when several steps have gathered",
-        lambda s: mho.WriteStep(s.net, rules=[mho.Accumulate(s.writes.gathered)]),
+        lambda s: mho.WriteStep(s.net, rules=[mho.rules.Accumulate(s.writes.gathered)]),
         rival=True,
     ),
     "probabilistic": Scheme(
         "movements rounded at random to whole steps",
-        lambda s: mho.WriteStep(s.net, rules=[mho.StochasticRounding(s.seed)]),
+        lambda s: mho.WriteStep(s.net, rules=[mho.rules.StochasticRounding(s.seed)]),
         rival=True,
     ),
     "coarse probabilistic": Scheme(
         "movements rounded at random to several steps, nearer to the cells' write error",
-        lambda s: mho.WriteStep(s.net, rules=[mho.StochasticRounding(s.seed, s.writes.rounded)]),
+        lambda s: mho.WriteStep(
+            s.net, rules=[mho.rules.StochasticRounding(s.seed, s.writes.rounded)]
+        ),
         rival=True,
     ),
     "stochastic sparse": Scheme(
         "one step for a random few, those with large velocity first",
         lambda s: mho.WriteStep(
-            s.net, rules=[mho.StochasticSparse(s.writes.random_share, seed=s.seed)]
+            s.net, rules=[mho.rules.StochasticSparse(s.writes.random_share, seed=s.seed)]
         ),
         momentum=False,
         rival=True,
@@ -219,13 +221,13 @@ SCHEMES: dict[str, Scheme] = {
     ),
     "sign": Scheme(
         "one step against the gradient's sign where it is largest",
-        lambda s: mho.WriteStep(s.net, rules=[mho.SignUpdate(s.writes.sign_share)]),
+        lambda s: mho.WriteStep(s.net, rules=[mho.rules.SignUpdate(s.writes.sign_share)]),
         rival=True,
         scheduled="share",
     ),
     "Tiki-Taka": Scheme(
         "gradients gathered in a fast array of asymmetric cells, then moved to the slow one",
-        lambda s: mho.WriteStep(s.net, rules=[mho.TikiTaka(seed=s.seed)]),
+        lambda s: mho.WriteStep(s.net, rules=[mho.rules.TikiTaka(seed=s.seed)]),
         momentum=False,
         rival=True,
         scheduled="gain",

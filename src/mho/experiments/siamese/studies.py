@@ -64,12 +64,14 @@ def programming(config: SiameseConfig) -> Studies:
     """One attempt at a level, program-and-verify, and pulses from where the cell stands."""
     hardware = config.hardware
     pulsed = hardware.replace(device=pulse_cell(config))
-    blind, verify = mho.OpenLoop(), mho.Verify()
+    blind, verify = mho.cells.OpenLoop(), mho.cells.Verify()
     kinds = {
         "one attempt": hardware.replace(programming=blind),
         "program-and-verify": hardware.replace(programming=verify),
         "pulses, taken as even": pulsed.replace(programming=blind),
-        "pulses, by the nominal curve": pulsed.replace(programming=mho.OpenLoop(assumes="curve")),
+        "pulses, by the nominal curve": pulsed.replace(
+            programming=mho.cells.OpenLoop(assumes="curve")
+        ),
         "pulses, verified": pulsed.replace(programming=verify),
     }
     points = {name: Point(_frugal(config, kind)) for name, kind in kinds.items()}
@@ -89,7 +91,9 @@ def pulses(config: SiameseConfig) -> Studies:
 
     def job(value: float, varied: str) -> Job:
         cell = pulse_cell(config, **{varied: value})
-        return _frugal(config, config.hardware.replace(programming=mho.OpenLoop(), device=cell))
+        return _frugal(
+            config, config.hardware.replace(programming=mho.cells.OpenLoop(), device=cell)
+        )
 
     return [
         Study(over(values, partial(job, varied=varied), what), Axis(what), [
@@ -172,7 +176,7 @@ def check(config: SiameseConfig) -> None:
 
 def pulse_cell(
     config: SiameseConfig, nonlinearity: float = 2.0, reset_ratio: float = 0.7
-) -> mho.PulseResponse:
+) -> mho.cells.PulseResponse:
     """A cell of the same window and levels that pulses move up and down in uneven steps.
 
     All but those is chosen here: RESET steps of 0.7 SET steps, the first step 7 times the last; 64
@@ -180,7 +184,7 @@ def pulse_cell(
     """
     device = config.hardware.device
     low, high = device.window
-    return mho.PulseResponse(
+    return mho.cells.PulseResponse(
         g_min=low, g_max=high, levels=device.states, pulses=64,
         nonlinearity=(nonlinearity, nonlinearity), reset_ratio=reset_ratio,
         cycle_spread=0.33, device_spread=0.05, read_noise=device.read_noise,

@@ -146,7 +146,7 @@ def begun(config: SiameseConfig, job: Job) -> Descent:
     feed = training_feed(config, scheme, seed, device)
     net: nn.Module = seeded(seed, lambda: network(config, job.network)).to(device)
     if scheme.step is not None:
-        closed = mho.Verify(read_first=True)
+        closed = mho.cells.Verify(read_first=True)
         hardware = job.hardware.replace(programming=closed) if scheme.verify else job.hardware
         generator = torch.Generator().manual_seed(seed)
         net = mho.convert(net, hardware, generator=generator, first_chip=job.chip)

@@ -64,7 +64,7 @@ def behind_wires(
         if part not in PARTS:
             raise unknown("compensation", part, PARTS)
     first = next(iter(memristive_layers(net).values()))
-    wires = mho.Wires(row=r, col=r, both_ends="both ends" in parts)
+    wires = mho.circuits.Wires(row=r, col=r, both_ends="both ends" in parts)
     if {"rewritten", "predistorted"} & set(parts):
         hardware = _finer(first.hardware, finer)
         rounds = rounds if "predistorted" in parts else 0
@@ -94,7 +94,7 @@ def _finer(hardware: mho.Hardware, finer: int) -> mho.Hardware:
     it was before."""
     device = hardware.device
     device = device.replace(levels=finer * (device.states - 1) + 1)
-    verified = mho.Verify(tolerance=finer / 4)
+    verified = mho.cells.Verify(tolerance=finer / 4)
     return hardware.replace(
         device=device, weight_levels=None, full_scale=None, programming=verified
     )

@@ -29,7 +29,7 @@ def circuit(config: WiresConfig, run: Run) -> Circuit:
     v = volts[image, tile].double()
     g = crossbar.conductance[0].cpu().unflatten(0, tiling.grid)[tile, 0].double()
     r = config.claimed.resistance
-    point = mho.operating_point(g, v, r, r)
+    point = mho.circuits.operating_point(g, v, r, r)
     rows, cols = g.shape
     return Circuit(
         id="array",

@@ -57,7 +57,7 @@ class Trained(NamedTuple):
     net: nn.Module
     inputs: dict[str, Tensor]
     """Training images of each task."""
-    states: mho.TaskStates | None
+    states: mho.tasks.TaskStates | None
     """What is kept for each task, if there are several."""
 
 
@@ -104,7 +104,7 @@ def behind(
         if compensation != LOOP:
             net = behind_wires(net, r, compensation, finer=how.finer, rounds=how.rounds)
         if trained.states is not None:
-            states = mho.TaskStates(net)
+            states = mho.tasks.TaskStates(net)
             states.load_state_dict(trained.states.state_dict())
             state = states.using
         found = {}

@@ -219,7 +219,7 @@ class ElasticWeights:
         if not passes:
             raise RuntimeError(
                 f"ElasticWeights: {synapses.layer!r} has no Fisher information of this task; call "
-                "mho.measure_fisher(...) before consolidate()"
+                "mho.rules.measure_fisher(...) before consolidate()"
             )
         state["fisher"].add_(state["squares"], alpha=1 / passes)
         state["anchor"].copy_(synapses.weight)
