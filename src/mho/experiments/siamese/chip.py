@@ -75,7 +75,8 @@ def on_chip(hardware: mho.Hardware, chip: Chip) -> mho.Hardware:
         levels = None
     return hardware.over_time(None).replace(
         device=cell, tile=(chip.rows, chip.cols), weight_levels=levels,
-        programming=mho.cells.OpenLoop(), transposed=False, wire_resistance=0.0, predistortion=0, placement=None,
+        programming=mho.cells.OpenLoop(), transposed=False, wire_resistance=0.0,
+        predistortion=0, placement=None,
     )  # fmt: skip
 
 
