@@ -12,15 +12,15 @@ from mho.kernels import allowed, native
 
 T = TypeVar("T")
 
-_address, _size, _whole = Tensor.data_ptr, Tensor.numel, Tensor.is_contiguous
+_address = Tensor.data_ptr
 
 
 class Views(Generic[T]):
     """A record made of flat views of some tensors, made anew when memory has moved.
 
     A tensor may be the same object and stand elsewhere (`share_memory_`, `set_`, `.data =`), or be
-    another one in its place; its identity tells neither. So each call compares the address, size
-    and layout of all of them. A copy makes its own views.
+    another one in its place; its identity tells neither. So each call compares the addresses of
+    all, and the layout of the first, which is the one that users see. A copy makes its own views.
     """
 
     def __init__(self) -> None:
@@ -31,12 +31,12 @@ class Views(Generic[T]):
         """The record; None where kernels cannot work on the tensors, or may not.
 
         Args:
-            tensors: any shapes.
+            tensors: at least one, of any shapes.
             gather: makes the record of their views (n,), which come in order.
         """
         if not allowed():
             return None
-        seen = [*map(_address, tensors)], [*map(_size, tensors)], [*map(_whole, tensors)]
+        seen = tensors[0].stride(), [*map(_address, tensors)]
         if seen != self._seen:
             fit = all(map(fits, tensors))
             self._record = gather([t.detach().view(-1).numpy() for t in tensors]) if fit else None
