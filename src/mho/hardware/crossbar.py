@@ -18,8 +18,8 @@ from mho.hardware.arrays import Arrays
 from mho.hardware.hardware import Hardware
 from mho.hardware.streams import ChipNoise
 from mho.hardware.tiling import Tiling
+from mho.kernels.records import Cells
 from mho.kernels.views import Views
-from mho.kernels.writing import Cells
 
 HEALTHY, STUCK_OFF, STUCK_ON, WORN = 0, 1, 2, 3
 """Values of `Crossbar.fault`."""

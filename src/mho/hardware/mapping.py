@@ -219,7 +219,7 @@ class Mapping:
         ]
         return self._digits_of(each, window)
 
-    # Sums run in one order wherever they are made, here and in `mho.kernels.writing`: what is
+    # Sums run in one order wherever they are made, here and in `mho.kernels.folding`: what is
     # folded whole, and what is folded weight by weight, agree to the last bit.
 
     def _digits_of(self, groups: list[list[Tensor]], window: tuple[float, float]) -> list[Tensor]:

@@ -13,7 +13,8 @@ from mho.hardware import on_instrument
 from mho.hardware.assignment import sources
 from mho.hardware.crossbar import UNFORMED, Crossbar
 from mho.hardware.streams import ChipNoise, JoinedNoise
-from mho.kernels import native, writing
+from mho.kernels import native
+from mho.kernels import programming as compiled
 from mho.physics import Present, Programmed
 
 
@@ -65,7 +66,7 @@ def program_cells(wanted: Sequence[tuple[Crossbar, Tensor, Tensor]]) -> None:
             to = levels.to(torch.int16).numpy()
             z = crossbar.noise(len(cells)).normal().numpy()
             (state, offset), (line, sigma) = views, crossbar.landing
-            writing.program_open_loop(cells.numpy(), to, z, offset, line, sigma, state)
+            compiled.program_open_loop(cells.numpy(), to, z, offset, line, sigma, state)
             crossbar.wear(1)
         else:
             kind = (id(crossbar.hardware), crossbar.chips, cells.device)
@@ -159,14 +160,14 @@ def _commit(wanted: Request, done: Programmed) -> None:
     if views is not None and cells is not None and native(done.conductance):
         landed, pulses, reads = (outcome.numpy() for outcome in done)
         event = cells.numpy(), level.numpy(), held.numpy()
-        writing.record(*event, landed, pulses, reads, views[0])
+        compiled.record(*event, landed, pulses, reads, views[0])
     else:
         _record(wanted, done)
     crossbar.wear(hardware.programming.most_pulses(hardware.device))
 
 
 def _record(wanted: Request, done: Programmed) -> None:
-    """`mho.kernels.writing.record` in torch, of some cells or all."""
+    """`mho.kernels.programming.record` in torch, of some cells or all."""
     crossbar, cells, level, held, _ = wanted
     landed, pulses, reads = done
     which = slice(None) if cells is None else cells

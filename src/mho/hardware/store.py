@@ -17,8 +17,8 @@ from mho.hardware import on_instrument
 from mho.hardware.crossbar import Crossbar
 from mho.hardware.hardware import Hardware
 from mho.hardware.mapping import level_index, level_value
+from mho.kernels.records import Cells, Layout, Plan, Weights
 from mho.kernels.views import Views
-from mho.kernels.writing import Cells, Layout, Plan, Weights
 
 _SHARE = 16
 """Weights for each of which a plan has room for one, before room is made for more."""

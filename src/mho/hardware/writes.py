@@ -18,7 +18,7 @@ from mho.hardware.instrument import InstrumentError
 from mho.hardware.mapping import level_index
 from mho.hardware.programming import program_cells
 from mho.hardware.store import Store, StoreViews
-from mho.kernels import writing
+from mho.kernels import folding, planning, records
 
 
 class Stale(NamedTuple):
@@ -69,7 +69,7 @@ def find_stale(store: Store, shadow: Tensor, threshold: float) -> Stale:
     while True:
         places = store.room().weights
         values = np.empty(places.size, np.float32)
-        count, finite = writing.find_stale(
+        count, finite = planning.find_stale(
             views.shadow, views.weights.target, far, edge, places, values
         )
         if not finite:
@@ -91,7 +91,7 @@ def plan(store: Store, shadow: Tensor, stale: Stale, rewrite: bool) -> Plan:
     views = store.views(shadow)
     if views is not None:
         room = store.room(len(weights))
-        counts = writing.plan_writes(
+        counts = planning.plan_writes(
             *(weights.numpy(), values.numpy(), store.full_scale),
             *(views.layout, views.cells.level, rewrite, room),
         )
@@ -156,7 +156,7 @@ def write_stale(
         z = crossbar.noise(counts[1]).normal().numpy()
         store.moved()
         line, sigma = crossbar.landing
-        writing.write_open_loop(
+        folding.write_open_loop(
             *(store.room(), counts, z, views.offset, line, sigma, views.cells),
             *(store.full_scale, store.scale, views.layout, views.weights),
         )
@@ -190,7 +190,7 @@ def _plan_stale(
     """`find_stale` and `plan` at once, into the store's room; how many weights and cells."""
     while True:
         room = store.room()
-        found, finite, weights, cells = writing.plan_stale(
+        found, finite, weights, cells = planning.plan_stale(
             *(views.shadow, views.weights.target, bound(store, threshold), store.full_scale),
             *(views.layout, views.cells.level, rewrite, room),
         )
@@ -201,7 +201,7 @@ def _plan_stale(
         store.room(found)
 
 
-def _of_room(room: writing.Plan, counts: tuple[int, int]) -> Plan:
+def _of_room(room: records.Plan, counts: tuple[int, int]) -> Plan:
     """The first weights and cells of what kernels wrote down, `counts` of each."""
     weights, cells = counts
     ends = zip(room, (weights, weights, cells, cells), strict=True)
@@ -216,7 +216,7 @@ def _fold(written: Pending) -> None:
         store.fold(plan.weights, plan.to)
         return
     store.moved()
-    writing.fold(
+    folding.fold(
         *(plan.weights.numpy(), plan.to.numpy(), store.full_scale, store.scale),
         *(views.layout, views.weights),
     )

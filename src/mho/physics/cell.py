@@ -20,7 +20,7 @@ Traits = dict[str, Float[Tensor, "*#n"]]
 
 
 class Landing(NamedTuple):
-    """Attempts that land at `line + offset + sigma z` of a level; see `mho.kernels.land`."""
+    """Attempts that land at `line + offset + sigma z` of a level; see `mho.kernels.programming`."""
 
     line: tuple[float, float]
     """Conductance of level 0, and the step to the next [S]."""

@@ -1,0 +1,126 @@
+"""Where cells land that are programmed open loop, and what an event leaves in their records."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mho.kernels.compiled import compiled
+from mho.kernels.records import Cells
+
+
+@compiled
+def land(
+    z: np.ndarray,
+    level: np.ndarray,
+    offset: np.ndarray,
+    line: tuple[float, float],
+    sigma: np.ndarray,
+    landed: np.ndarray,
+) -> None:
+    """`landed = max(g + offset + s(g) z, 0)` with `g = line[0] + line[1] level`, s a polynomial.
+
+    Args:
+        z, landed: (chips, n).
+        level: (n,).
+        offset: of each device (chips, n), or empty.
+        sigma: coefficients of s, the constant first, float32.
+    """
+    chips, n = z.shape
+    low, step = np.float32(line[0]), np.float32(line[1])
+    for chip in range(chips):
+        for k in range(n):
+            g = low + step * np.float32(level[k])
+            spread = sigma[sigma.size - 1]
+            if sigma.size > 1:
+                for power in range(sigma.size - 2, -1, -1):
+                    spread = spread * g + sigma[power]
+                spread = max(spread, np.float32(0))
+            centre = g + offset[chip, k] if offset.size else g
+            landed[chip, k] = max(centre + spread * z[chip, k], np.float32(0))
+
+
+@compiled
+def program_open_loop(
+    cells: np.ndarray,
+    levels: np.ndarray,
+    z: np.ndarray,
+    offset: np.ndarray,
+    line: tuple[float, float],
+    sigma: np.ndarray,
+    state: Cells,
+) -> None:
+    """One event of one pulse a cell that lands as in `land`, faults seen to, and recorded.
+
+    Args:
+        cells, levels: flat positions (n,) and new levels of the cells to program.
+        z: (chips, n).
+        offset: of each device (chips * cells,), or empty.
+
+    Raises:
+        IndexError: a cell does not exist, or has no level; then nothing is programmed.
+    """
+    chips, n = z.shape
+    each = state.level.size
+    held, own = np.empty(n, np.int16), np.empty((chips, n if offset.size else 0), np.float32)
+    if cells.size != n:
+        raise IndexError("as many levels as cells are needed")
+    for k in range(n):
+        if not 0 <= cells[k] < each:
+            raise IndexError("a cell to program is not on the chip")
+        held[k] = state.level[cells[k]]
+        if offset.size:
+            for chip in range(chips):
+                own[chip, k] = offset[chip * each + cells[k]]
+    landed = np.empty((chips, n), np.float32)
+    land(z, levels, own, line, sigma, landed)
+    for chip in range(chips):
+        for k in range(n):
+            at = chip * each + cells[k]
+            if state.fault[at] != 0:
+                landed[chip, k] = state.conductance[at]
+    ones, none = np.ones((chips, n), np.int32), np.zeros((chips, n), np.int32)
+    record(cells, levels, held, landed, ones, none, state)
+
+
+@compiled
+def record(
+    cells: np.ndarray,
+    levels: np.ndarray,
+    held: np.ndarray,
+    landed: np.ndarray,
+    spent: np.ndarray,
+    reads: np.ndarray,
+    state: Cells,
+) -> None:
+    """Enter one programming event into the buffers of a crossbar.
+
+    Args:
+        cells, levels, held: flat positions (n,), new and former levels of the cells programmed.
+        landed, spent, reads: conductance [S], pulses and reads (chips, n) of each.
+    """
+    chips, n = landed.shape
+    each, width = state.level.size, state.width
+    for k in range(n):
+        state.level[cells[k]] = levels[k]
+    of_row = np.zeros(each // width, np.int32)
+    reads_of_row = np.zeros(each // width, np.int32)
+    for chip in range(chips):
+        for k in range(n):
+            at, row, count = chip * each + cells[k], cells[k] // width, spent[chip, k]
+            state.conductance[at] = landed[chip, k]
+            state.pulses[at] += count
+            if count > 0:
+                state.writes[at] += 1
+                if levels[k] > held[k] and levels[k] > 0:
+                    state.set_pulses[chip] += count
+                if count > of_row[row]:
+                    state.row_pulses[chip] += count - of_row[row]
+                    of_row[row] = count
+            if reads[chip, k] > 0:
+                state.reads[chip] += reads[chip, k]
+                if reads[chip, k] > reads_of_row[row]:
+                    state.row_reads[chip] += reads[chip, k] - reads_of_row[row]
+                    reads_of_row[row] = reads[chip, k]
+        for k in range(n):
+            of_row[cells[k] // width] = 0
+            reads_of_row[cells[k] // width] = 0
