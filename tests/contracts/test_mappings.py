@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from builders import program_one
+from builders.crossbars import program_one
 from mho import Hardware
 from mho.hardware import MAPPINGS, Crossbar, Mapping, Tiling, mapping
 from mho.hardware.programming import program_all

@@ -9,18 +9,18 @@ import torch
 from torch import Tensor, nn
 
 import mho
-from in_place import small_model
-from mho import Hardware, MultiLevel, Verify, WriteStep
+from builders.cells import FIVE_LEVELS
+from builders.networks import mapped
+from mho import Verify, WriteStep
 from mho.learning.layers.layer import memristive_layers
 from mho.learning.rules.rule import Observes, State, Steers, Synapses, Update, UpdateRule
 
-DEVICE = MultiLevel(g_min=10e-6, g_max=90e-6, levels=5, sigma=(2e-6,))
+DEVICE = FIVE_LEVELS.replace(sigma=(2e-6,))
 LAYERS = 3
 
 
 def network() -> nn.Module:
-    hw = Hardware(device=DEVICE, tile=(9, 12), programming=Verify())
-    return mho.convert(small_model(), hw, generator=torch.Generator().manual_seed(6))
+    return mapped(None, device=DEVICE, tile=(9, 12), programming=Verify())
 
 
 class Toward:
