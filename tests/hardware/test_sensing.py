@@ -2,56 +2,19 @@
 
 import copy
 import io
-from typing import Any
 
 import pytest
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
 
 import mho
+from builders.converting_layers import CELL, LAYERS, WAYS, exact, hardware, inputs, twin
 from builders.networks import only_layer
-from mho import Hardware, MultiLevel, OpenLoop
+from mho import MultiLevel
 
-CELL = MultiLevel(g_min=10e-6, g_max=90e-6, levels=4, sigma=(2e-6,), device_spread=0.02)
-LAYERS = {
-    "linear": (lambda: nn.Linear(23, 6), (5, 23)),
-    "conv": (lambda: nn.Conv2d(3, 4, 3), (5, 3, 8, 7)),
-}
-WAYS: dict[str, dict[str, Any]] = {
-    "column": {"adc_range": "column"},
-    "fixed": {"adc_range": 0.6, "dac_range": 5.0},
-    "serial": {"serial_inputs": True},
-    "sliced": {"slices": 3},
-    "all": {"adc_range": "column", "serial_inputs": True, "slices": 2, "copies": 2},
-}
 which_layer = pytest.mark.parametrize("which", LAYERS)
 per_tile = pytest.mark.parametrize("adc_per_tile", [True, False])
 each_way = pytest.mark.parametrize("way", WAYS)
-
-
-def hardware(cell: MultiLevel = CELL, **options: Any) -> Hardware:
-    settings: dict[str, Any] = {"tile": (7, 24), "programming": OpenLoop()} | options
-    return Hardware(device=cell, **settings)
-
-
-def twin(which: str, hw: Hardware, chips: int | None = None, first_chip: int = 0) -> nn.Module:
-    with torch.random.fork_rng():
-        torch.manual_seed(3)
-        plain = LAYERS[which][0]()
-    generator = torch.Generator().manual_seed(7)
-    return mho.convert(plain, hw, chips, generator=generator, first_chip=first_chip)
-
-
-def inputs(which: str, generator: torch.Generator) -> Tensor:
-    return torch.randn(LAYERS[which][1], generator=generator)
-
-
-def exact(net: nn.Module, x: Tensor) -> Tensor:
-    """What one chip's folded weight gives, without any converter."""
-    layer = only_layer(net)
-    weight = layer.effective[0].view_as(layer.weight)
-    return F.linear(x, weight, layer.bias) if x.dim() == 2 else F.conv2d(x, weight, layer.bias)
 
 
 # ------------------------------------------------------------------ limits
@@ -427,43 +390,6 @@ def test_a_saturated_slice_takes_its_share_of_the_gradient(generator: torch.Gene
 # ------------------------------------------------------------------ counts
 
 
-@pytest.mark.parametrize("chips", [None, 3])
-@per_tile
-@which_layer
-def test_saturation_is_a_count(
-    which: str, adc_per_tile: bool, chips: int | None, generator: torch.Generator
-) -> None:
-    x = inputs(which, generator)
-    bits = {"dac_bits": 6, "adc_bits": 5, "coverage": 0.8, "adc_per_tile": adc_per_tile}
-    net = twin(which, hardware(**bits), chips)
-    layer, n = only_layer(net), chips or 1
-    mho.calibrate(net, x)
-    before = net(x)
-    (counts,) = mho.saturation(net, x).values()
-    assert layer.dac.tally is None
-    assert torch.equal(net(x), before)
-    beyond = (x * (31 / layer.dac.ranges[0].item())).round().abs() > 31
-    assert counts.dac.conversions.tolist() == [x.numel()] * n
-    assert counts.dac.saturated.tolist() == [int(beyond.sum())] * n
-    # The ADC's from tile to tile, as the arrays hold it.
-    rows = layer.dac(x.repeat(n, *(1,) * (x.dim() - 1)))
-    rows = rows if x.dim() == 2 else F.unfold(rows, 3).transpose(1, 2).flatten(0, 1)
-    height = layer.crossbar.tiling.rows if adc_per_tile else layer.crossbar.tiling.in_features
-    each = rows.unflatten(0, (n, -1)).split(height, -1)
-    weights = layer.effective.split(height, -1)
-    y = torch.stack([v @ w.mT for v, w in zip(each, weights, strict=True)], 1).flatten(1)
-    code = (y / (layer.adc.ranges / 15).unsqueeze(1)).round()
-    assert counts.adc.conversions.tolist() == [y.shape[1]] * n
-    assert (counts.adc.saturated - (code.abs() > 15).sum(1)).abs().max() <= 2  # on a border
-    assert (counts.adc.saturated > 0).all()
-    assert counts.adc.share.tolist() == [k / y.shape[1] for k in counts.adc.saturated.tolist()]
-    loading = (code.clamp(-15, 15).square().mean(1).sqrt() / 15).double()
-    torch.testing.assert_close(counts.adc.loading, loading, rtol=1e-2, atol=0)
-    loader = [(x, torch.zeros(len(x)))] * 2
-    (twice,) = mho.saturation(net, loader).values()
-    assert torch.equal(twice.adc.saturated, 2 * counts.adc.saturated)
-
-
 @each_way
 def test_all_conversions_are_counted_and_priced(way: str, generator: torch.Generator) -> None:
     net, x = twin("linear", hardware(dac_bits=6, adc_bits=6, **WAYS[way]), 2), None
@@ -487,11 +413,6 @@ def test_exact_converters_convert_nothing(generator: torch.Generator) -> None:
     for kind in (counts.dac, counts.adc):
         assert kind.conversions.tolist() == kind.saturated.tolist() == [0, 0]
         assert kind.share.isnan().all()
-
-
-def test_saturation_needs_a_batch() -> None:
-    with pytest.raises(ValueError, match=r"saturation\.inputs = 'no batch': allowed is"):
-        mho.saturation(twin("linear", hardware()), [])
 
 
 @pytest.mark.parametrize("way", ["serial", "sliced"])
