@@ -274,7 +274,7 @@ def test_errors_may_go_back_through_the_float_twin(
         mho.calibrate(net, 3 * x)  # nothing saturates
         outputs.append(net(given))
         outputs[-1].backward(torch.ones_like(outputs[-1]))
-    through, past = map(layer_of, nets)
+    through, past = map(only_layer, nets)
     torch.testing.assert_close(*outputs, atol=1e-5, rtol=1e-5)
     torch.testing.assert_close(through.weight.grad, past.weight.grad, atol=1e-5, rtol=1e-5)
     theirs, plain = x.clone().requires_grad_(), built(make)

@@ -50,5 +50,5 @@ def test_saturation_is_a_count(
 
 
 def test_saturation_needs_a_batch() -> None:
-    with pytest.raises(ValueError, match="inputs = 'no batch': allowed is a batch, or a loader"):
+    with pytest.raises(ValueError, match=r"saturation\.inputs = 'no batch': allowed is"):
         mho.saturation(twin("linear", hardware()), [])

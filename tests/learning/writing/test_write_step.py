@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 import mho
 from builders.cells import FIVE_LEVELS, PULSED_CELL
-from builders.networks import move, train
+from builders.networks import mapped, move, train
 from mho import (
     IntervalRule,
     OpenLoop,
