@@ -47,7 +47,6 @@ ELSEWHERE = {
     "cli/test_netlist.py": ["cli/conductances.py"],
     "experiments/test_pool.py": ["cli/pool.py"],
     "experiments/test_run.py": ["experiments/progress.py"],
-    "experiments/test_experiments.py": ["experiments/experiment.py"],
     # Every cell, law and model goes through the tests of its family.
     "contracts/test_cells.py": [
         "physics/cell.py", "physics/multi_level.py", "physics/noise.py", "physics/pulsed_cell.py",
@@ -92,22 +91,18 @@ ELSEWHERE = {
 """Test file: source files that it tests, which have none of their own."""
 
 
-def sources() -> set[Path]:
-    """Files that define a function or a class."""
-    return {
-        file.relative_to(SOURCE)
-        for file in SOURCE.rglob("*.py")
-        if file.name not in ("__init__.py", "__main__.py")
-        and any(isinstance(node, ast.FunctionDef | ast.ClassDef) for node in parsed(file))
-    }
+def has_logic(file: Path) -> bool:
+    """Whether a file defines a function or a class."""
+    body = ast.parse(file.read_text(encoding="utf-8")).body
+    return any(isinstance(node, ast.FunctionDef | ast.ClassDef) for node in body)
 
 
-def parsed(file: Path) -> list[ast.stmt]:
-    return ast.parse(file.read_text(encoding="utf-8")).body
-
-
-def tests() -> set[Path]:
-    return {file.relative_to(TESTS) for file in TESTS.rglob("test_*.py")}
+SOURCE_FILES = {
+    file.relative_to(SOURCE)
+    for file in SOURCE.rglob("*.py")
+    if file.name not in ("__init__.py", "__main__.py") and has_logic(file)
+}
+TEST_FILES = {file.relative_to(TESTS) for file in TESTS.rglob("test_*.py")}
 
 
 def is_of(test: Path, source: Path) -> bool:
@@ -119,17 +114,19 @@ def is_of(test: Path, source: Path) -> bool:
 def test_every_source_file_is_tested_in_its_place() -> None:
     listed = {Path(source) for several in ELSEWHERE.values() for source in several}
     untested = {
-        str(source) for source in sources() if not any(is_of(test, source) for test in tests())
+        str(source)
+        for source in SOURCE_FILES
+        if not any(is_of(test, source) for test in TEST_FILES)
     }
-    assert untested <= {str(source) for source in listed}
+    assert untested == {str(source) for source in listed}
 
 
 def test_every_test_file_has_its_source() -> None:
     homeless = {
         str(test)
-        for test in tests()
+        for test in TEST_FILES
         if test.parts[0] not in OF_MANY_FILES
-        and not any(is_of(test, source) for source in sources())
+        and not any(is_of(test, source) for source in SOURCE_FILES)
     }
     assert homeless == set(WITHOUT_A_FILE)
 
