@@ -4,6 +4,8 @@
 # For a CUDA build, or a newer one:  make run TORCH="torch --index-url https://..."  or  TORCH=torch
 PYTHON ?= python3
 TORCH ?= torch==2.13.0
+# Processes that run tests side by side: one a core, or  make test WORKERS=4
+WORKERS ?= auto
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
@@ -14,7 +16,7 @@ run: $(READY)
 	$(BIN)/mho run all --preset quick --out runs/quick --resume
 
 test: $(READY)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=worksteal
 
 check: $(READY)
 	$(BIN)/ruff check .

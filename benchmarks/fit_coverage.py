@@ -19,7 +19,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
-from measurements import (
+from builders.measurements import (
     LEVELS,
     PULSED,
     STATES,

@@ -5,14 +5,10 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from torch import Tensor
 
+from builders.conductances import uniform
 from mho.circuits.linear_circuit import LinearCircuit
 from mho.circuits.lines import Lines, line_drop
-
-
-def uniform(*shape: int, seed: int) -> Tensor:
-    return torch.rand(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
 def resistances(r: np.ndarray) -> np.ndarray:

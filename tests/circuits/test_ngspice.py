@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from builders.programs import needed
 from mho import Sinh, SpiceError, netlist, simulate
-from programs import needed
 
 
 def deck(volts: float = 0.5, tiles: tuple[int, ...] = ()) -> str:

@@ -13,6 +13,7 @@ from scipy.sparse.linalg import spsolve
 from torch import Tensor
 
 import mho
+from builders.conductances import cells, uniform
 from mho import Conduction, NotConverged, Ohmic, Sinh, Transistor, effective_conductance
 from mho import operating_point as solve
 
@@ -21,16 +22,6 @@ BENT = LAWS[1:]
 sizes = st.tuples(st.integers(1, 9), st.integers(1, 9))
 seeds = st.integers(0, 2**31)
 laws = st.sampled_from(LAWS)
-
-
-def uniform(*shape: int, seed: int = 0, low: float = 0.0, high: float = 1.0) -> Tensor:
-    random = torch.rand(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-    return low + (high - low) * random
-
-
-def cells(*shape: int, seed: int = 0, low: float = 1e-6, high: float = 1e-3) -> Tensor:
-    """Log-uniform conductances [S]."""
-    return uniform(*shape, seed=seed, low=math.log(low), high=math.log(high)).exp()
 
 
 def nodal(

@@ -13,6 +13,7 @@ from scipy.sparse.linalg import splu
 from torch import Tensor
 
 import mho
+from builders import conductances
 from mho import effective_conductance
 
 EASY = (1e-6, 1e-4)
@@ -26,9 +27,7 @@ ohms = st.floats(0, 100)
 
 def cells(*shape: int, seed: int = 0, span: tuple[float, float] = WIDE) -> Tensor:
     """Log-uniform conductances [S]."""
-    low, high = map(math.log, span)
-    random = torch.rand(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-    return (low + (high - low) * random).exp()
+    return conductances.cells(*shape, seed=seed, low=span[0], high=span[1])
 
 
 def nodal(

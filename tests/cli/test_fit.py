@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from measurements import LEVELS, PULSED, program_and_read, pulse_trains, sweeps, traces
+from builders.measurements import LEVELS, PULSED, program_and_read, pulse_trains, sweeps, traces
 from mho import LogTime, MultiLevel, Preset, PulseResponse, Sinh, devices
 from mho.cli import main
 

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor, nn
 
 import mho
-from in_place import small_model
+from builders.networks import mapped
+from builders.programs import needed
 from mho.cli import main
 from mho.cli.conductances import Place, read_array
 from mho.experiments.run import Run
-from programs import needed
 
 CSV = "# siemens\n1e-3, 2e-4,0\n\n1e-4,1e-5,5e-4  # the last row\n"
 G = torch.tensor([[1e-3, 2e-4, 0.0], [1e-4, 1e-5, 5e-4]], dtype=torch.float64)
@@ -33,8 +33,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def network() -> nn.Module:
     """A small network on two chips; its layers are "0", "2", "4"."""
-    hardware = mho.Hardware(device=mho.devices.get("hfo2-1t1r"), tile=(16, 8))
-    return mho.convert(small_model(), hardware, chips=2)
+    return mapped(2, device=mho.devices.get("hfo2-1t1r"), tile=(16, 8))
 
 
 def deck(*more: str) -> str:

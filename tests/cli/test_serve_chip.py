@@ -9,9 +9,9 @@ import pytest
 import torch
 
 import mho
+from builders.instruments import QUICK, serving
 from mho.cli import main
 from mho.instruments import InstrumentServer, RemoteInstrument, SimulatedInstrument
-from served import QUICK, serving
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from scipy import stats
 from scipy.integrate import solve_ivp
 from torch import Tensor
 
+from builders.noise import noise
 from mho import Hardware
 from mho.hardware import Crossbar, Tiling, mapping
 from mho.hardware.crossbar import WORN
@@ -124,11 +125,6 @@ every_landing_cell = pytest.mark.parametrize("cell", LANDING.values(), ids=LANDI
 every_pulsed_cell = pytest.mark.parametrize("cell", PULSED.values(), ids=PULSED.keys())
 every_scheme = pytest.mark.parametrize("scheme", SCHEMES.values(), ids=SCHEMES.keys())
 either_way = pytest.mark.parametrize("corrected", [False, True])
-
-
-def noise(seed: int, *shape: int) -> GeneratorNoise:
-    """Noise in double precision, so that rounding does not blur a property."""
-    return GeneratorNoise(shape, torch.Generator().manual_seed(seed), torch.float64)
 
 
 def levels(cell: Cell) -> Tensor:

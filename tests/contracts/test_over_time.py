@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from builders.noise import noise
 from mho.config import Config
 from mho.physics import (
     Disturb,
@@ -98,10 +99,6 @@ LAWS = {
 every_law = pytest.mark.parametrize("law", LAWS.values(), ids=LAWS)
 times = st.floats(0.0, 1e10)
 conductances = st.floats(WINDOW[0], WINDOW[1])
-
-
-def noise(seed: int, *shape: int) -> GeneratorNoise:
-    return GeneratorNoise(shape, torch.Generator().manual_seed(seed), torch.float64)
 
 
 def cells(g: float, *shape: int) -> Tensor:

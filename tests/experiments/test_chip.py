@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 import torch
 
-from few_images import measure_on_few
+from builders.few_images import measure_on_few
+from builders.instruments import CELL, chip, serving
+from builders.resuming import unbroken_and_resumed
 from mho.cli import main
 from mho.experiments.siamese import SiameseConfig
 from mho.experiments.siamese.chip import on_chip, train_on_chip
 from mho.experiments.siamese.config import ChipConfig
 from mho.instruments import Chip
-from resuming import unbroken_and_resumed
-from served import CELL, chip, serving
 
 CHIP: dict[str, Any] = {"tile": (112, 24), "arrays": 8}
 STUCK = CELL.replace(stuck_off=0.002, stuck_on=0.002)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from few_images import measure_on_few
+from builders.few_images import measure_on_few
 from mho import experiments
 from mho.experiments.bmcnn.config import STUDIES, Architecture
 from mho.experiments.metaplastic.config import STUDIES as METAPLASTIC_STUDIES

@@ -8,7 +8,8 @@ import pytest
 import torch
 
 import mho
-from few_images import measure_on_few
+from builders.few_images import measure_on_few
+from builders.resuming import done, unbroken_and_resumed
 from mho.experiments.metaplastic import MetaplasticConfig, measures, studies
 from mho.experiments.metaplastic.network import network, perfect
 from mho.experiments.metaplastic.phases import Mixed, phases
@@ -16,7 +17,6 @@ from mho.experiments.metaplastic.schemes import SCHEMES
 from mho.experiments.metaplastic.training import Job, learn
 from mho.experiments.study import Point
 from mho.learning.layers.layer import memristive_layers
-from resuming import done, unbroken_and_resumed
 
 TINY: dict[str, Any] = {
     "per_class": 20, "hidden": (16, 12), "cnn": {"channels": (2, 3), "dense": 8},

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from builders.three_runs import VALUES, result
 from mho.cli import main
 from mho.experiments.pool import pool
 from mho.report.folder import RunFolder
 from mho.results import Curve, MeanStd, claim, dumps, series
-from seeds import VALUES, result
 
 
 def folders(path: Path, config: dict[int, str] | None = None) -> list[Path]:

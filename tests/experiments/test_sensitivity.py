@@ -10,6 +10,7 @@ import pytest
 from scipy import stats
 
 import mho
+from builders.resuming import done
 from mho.experiments import sensitivity
 from mho.experiments.run import Run
 from mho.experiments.sensitivity.config import PRESETS, SensitivityConfig, System
@@ -18,7 +19,6 @@ from mho.experiments.sensitivity.indices import Design, Indices, design, indices
 from mho.experiments.sensitivity.plan import Found, Point, analyse
 from mho.experiments.sensitivity.systems import MEASURES
 from mho.report.folder import RunFolder
-from resuming import done
 
 TINY: dict[str, Any] = {
     "processor": "cpu", "chips": 2, "samples": 4, "repeats": 2, "steps": (1.0,), "tile": 32,

@@ -9,12 +9,12 @@ import torch
 from torch import nn
 
 import mho
+from builders.resuming import done, unbroken_and_resumed
 from mho.experiments.siamese import SiameseConfig, figures, studies
 from mho.experiments.siamese.measures import epochs_to_first_death, gone, spent
 from mho.experiments.siamese.schemes import SCHEMES, Distances, Setting, Writes
 from mho.experiments.siamese.training import Descent, Job, network, train, training_feed
 from mho.learning.layers.layer import memristive_layers
-from resuming import done, unbroken_and_resumed
 
 TINY: dict[str, Any] = {
     "per_class": 40, "hidden": 12, "cnn": {"channels": (2, 3), "dense": (9, 8)},

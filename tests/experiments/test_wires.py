@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 import mho
+from builders.resuming import done, unbroken_and_resumed
 from mho.experiments import wires
 from mho.experiments.run import Run
 from mho.experiments.wires.compensation import COMPENSATIONS, PARTS, STRONG, behind_wires, fit
@@ -16,7 +17,6 @@ from mho.experiments.wires.plan import Point, claimed, points
 from mho.experiments.wires.systems import behind, refreshed
 from mho.learning.layers.layer import memristive_layers
 from mho.report.folder import RunFolder
-from resuming import done, unbroken_and_resumed
 
 TINY: dict[str, Any] = {
     "processor": "cpu", "chips": 2, "resistances": (5.0,), "tiles": (24,),

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from measurements import PULSED, pulse_trains
+from builders.measurements import PULSED, pulse_trains
 from mho.errors import InvalidInput
 from mho.fit import fit, parse
 from mho.fit.electrical import conductance, resolution

@@ -2,7 +2,7 @@
 
 import pytest
 
-from measurements import (
+from builders.measurements import (
     LEVELS,
     NOISY,
     PULSED,

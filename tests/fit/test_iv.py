@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from measurements import SWEEP, changed, csv, sweeps
+from builders.measurements import SWEEP, changed, csv, sweeps
 from mho.errors import InvalidInput
 from mho.fit import fit, parse
 from mho.fit.iv import fit_iv

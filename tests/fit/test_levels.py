@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from measurements import LEVELS, changed, csv, program_and_read
+from builders.measurements import LEVELS, changed, csv, program_and_read
 from mho.errors import InvalidInput
 from mho.fit import Fit, fit, parse
 from mho.fit.levels import fit_levels

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pytest
 from scipy import stats
 
-from measurements import (
+from builders.measurements import (
     LEVELS,
     PULSED,
     STATES,

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from measurements import changed, csv, traces
+from builders.measurements import changed, csv, traces
 from mho.errors import InvalidInput
 from mho.fit import fit, parse
 from mho.fit.retention import fit_retention

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from measurements import STATES, csv, two_states
+from builders.measurements import STATES, csv, two_states
 from mho.errors import InvalidInput
 from mho.fit import parse
 from mho.fit.states import fit_states

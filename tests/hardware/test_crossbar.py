@@ -7,39 +7,22 @@ import torch
 from scipy import stats
 from torch import Tensor
 
-from builders import program_one
+from builders.cells import FIVE_LEVELS, PULSED_CELL
+from builders.crossbars import program_one
 from mho import Hardware, MultiLevel, OpenLoop, PulseResponse, Verify
 from mho.hardware import MAPPINGS, Crossbar, Tiling, mapping
 from mho.hardware.crossbar import HEALTHY, STUCK_OFF, STUCK_ON, WORN
 from mho.hardware.programming import program_all, program_cells
 
-PLAIN = MultiLevel(g_min=10e-6, g_max=90e-6, levels=5)
+PLAIN = FIVE_LEVELS
 NOISY = PLAIN.replace(sigma=(12e-6,), device_spread=0.05)
 BROKEN = NOISY.replace(stuck_off=0.1, stuck_on=0.05)
 FRAIL = BROKEN.replace(endurance=12.0, endurance_spread=0.4)
-PULSED = PulseResponse(
-    g_min=10e-6,
-    g_max=90e-6,
-    levels=5,
-    pulses=100,
-    nonlinearity=(2.0, 1.0),
-    cycle_spread=0.5,
-    device_spread=0.2,
-    stuck_off=0.05,
-    endurance=600.0,
-    endurance_spread=0.4,
-)
-UNEVEN = PulseResponse(
-    g_min=10e-6,
-    g_max=90e-6,
-    levels=5,
-    pulses=60,
-    nonlinearity=(2.0, 1.0),
-    cycle_spread=1.0,
-    device_spread=0.2,
-    stuck_off=0.05,
-    stuck_on=0.05,
-)
+PULSED = PULSED_CELL.replace(
+    pulses=100, cycle_spread=0.5, device_spread=0.2, stuck_off=0.05,
+    endurance=600.0, endurance_spread=0.4,
+)  # fmt: skip
+UNEVEN = PULSED_CELL.replace(pulses=60, device_spread=0.2, stuck_off=0.05, stuck_on=0.05)
 Device = MultiLevel | PulseResponse
 BUFFERS = {"conductance", "level", "fault", "writes", "pulses", "_extra_state"}
 BUFFERS |= {"set_pulses", "reads", "row_pulses", "row_reads"}

@@ -5,12 +5,11 @@ import torch
 from torch import nn
 
 import mho
+from builders.cells import FIVE_LEVELS, PULSED_CELL
 from mho import Hardware, MultiLevel, OpenLoop, PulseResponse, Verify, WriteStep
 from mho.learning.writing.feedback import ReadBack
 
-DEVICE = MultiLevel(
-    g_min=10e-6, g_max=90e-6, levels=5, sigma=(12e-6,), stuck_off=0.05, stuck_on=0.05
-)
+DEVICE = FIVE_LEVELS.replace(sigma=(12e-6,), stuck_off=0.05, stuck_on=0.05)
 
 
 class Counting(nn.Module):
@@ -116,15 +115,7 @@ def test_a_network_without_arrays_is_refused() -> None:
         mho.ledger(nn.Linear(2, 2))
 
 
-PULSED = PulseResponse(
-    g_min=10e-6,
-    g_max=90e-6,
-    levels=5,
-    pulses=60,
-    nonlinearity=(2.0, 1.0),
-    cycle_spread=1.0,
-    stuck_on=0.02,
-)
+PULSED = PULSED_CELL.replace(pulses=60, stuck_on=0.02)
 
 
 @pytest.mark.parametrize("device", [DEVICE, PULSED], ids=["landing", "pulsed"])

@@ -11,14 +11,13 @@ import torch
 from torch import Tensor, nn
 
 import mho
-from mho import Hardware, MultiLevel, OpenLoop, Verify, kernels
+from builders.cells import FIVE_LEVELS
+from mho import Hardware, OpenLoop, Verify, kernels
 from mho.hardware.store import Store
 from mho.hardware.writes import find_stale, write_stale
 from mho.learning.layers.layer import memristive_layers
 
-CELL = MultiLevel(
-    g_min=10e-6, g_max=90e-6, levels=5, sigma=(6e-6,), device_spread=0.03, stuck_off=0.03
-)
+CELL = FIVE_LEVELS.replace(sigma=(6e-6,), device_spread=0.03, stuck_off=0.03)
 PROGRAMMING = {"open loop": OpenLoop(), "verify": Verify(tolerance=0.3)}
 
 Switch = Callable[[], AbstractContextManager[None]]

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 import mho
+from builders.instruments import CELL, QUICK, chip, remote, serving
 from mho.instruments import (
     Instrument,
     InstrumentError,
@@ -19,7 +20,6 @@ from mho.instruments import (
     RemoteInstrument,
 )
 from mho.instruments.store import Store
-from served import CELL, QUICK, chip, remote, serving
 
 PULSED = mho.PulseResponse(
     g_min=10e-6, g_max=90e-6, levels=9, pulses=64, cycle_spread=0.3, read_noise=0.01

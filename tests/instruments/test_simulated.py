@@ -5,8 +5,8 @@ import torch
 from torch import Tensor
 
 import mho
+from builders.instruments import chip
 from mho.instruments import InstrumentRefused
-from served import chip
 
 PULSED = mho.PulseResponse(g_min=10e-6, g_max=90e-6, levels=9, pulses=64, nonlinearity=(1.0, 2.0))
 IDEAL = mho.MultiLevel(g_min=50e-6, g_max=225e-6, levels=16)

@@ -6,16 +6,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 import mho
 from mho import kernels
 from mho.hardware.converters import Converter
-from mho.hardware.sensing import row_size
 from mho.hardware.streams import key
 from mho.kernels.normal import normals
-from mho.learning.layers.conv import MemristiveConv2d
 from mho.learning.layers.layer import memristive_layers
 
 CELL = mho.MultiLevel(g_min=10e-6, g_max=90e-6, levels=4, sigma=(2e-6,), device_spread=0.02)
@@ -86,29 +83,6 @@ def test_a_network_passes_not_a_number_on() -> None:
     mho.calibrate(net, x)
     x[1, 0] = torch.nan
     assert net(x).isnan().all(1).tolist() == [False, True]
-
-
-@pytest.mark.parametrize("which", [name for name in LAYERS if name.startswith("conv")])
-def test_sizes_of_patches_are_those_of_a_convolution(which: str) -> None:
-    make, shape = LAYERS[which]
-    torch.manual_seed(0)
-    plain = make()
-    assert isinstance(plain, nn.Conv2d)
-    (layer,) = memristive_layers(mho.convert(plain, mho.Hardware(device=CELL))).values()
-    assert isinstance(layer, MemristiveConv2d)
-    x = torch.randn(shape)
-    ones = torch.ones(1, *plain.weight.shape[1:])
-    pad = plain.padding if plain.padding_mode == "zeros" else 1
-    expected = F.conv2d(x.square(), ones, None, plain.stride, pad, plain.dilation).sqrt()  # type: ignore[call-overload]
-    if plain.padding_mode != "zeros":
-        x = F.pad(x, (1, 1, 1, 1), mode=plain.padding_mode)
-        expected = F.conv2d(x.square(), ones, None, plain.stride, 0, plain.dilation).sqrt()
-    torch.testing.assert_close(layer.reading.product.input_size(x), expected)
-
-
-def test_sizes_of_rows_are_their_norms() -> None:
-    x = torch.randn(2, 3, 101)
-    torch.testing.assert_close(row_size(x), x.norm(dim=-1, keepdim=True))
 
 
 @pytest.mark.parametrize("which", ["linear", "conv"])

@@ -9,8 +9,8 @@ import torch
 from torch import nn
 
 import mho
-from builders import program_one
-from in_place import move, small_model
+from builders.crossbars import program_one
+from builders.networks import move, small_model
 from mho.hardware.crossbar import HEALTHY
 from mho.hardware.programming import program_all
 from mho.learning.layers.layer import memristive_layers

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import mho
+from builders.instruments import CELL, QUICK, chip, serving
 from mho.hardware import MAPPINGS
 from mho.instruments import (
     Instrument,
@@ -20,7 +21,6 @@ from mho.instruments import (
     SimulatedInstrument,
 )
 from mho.learning.layers.layer import memristive_layers
-from served import CELL, QUICK, chip, serving
 
 IDEAL = mho.MultiLevel(g_min=50e-6, g_max=225e-6, levels=16)
 HARDWARE = mho.Hardware(

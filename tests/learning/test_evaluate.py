@@ -5,9 +5,10 @@ import torch
 from torch import Tensor, nn
 
 import mho
-from mho import Hardware, MultiLevel
+from builders.cells import FIVE_LEVELS
+from mho import Hardware
 
-DEVICE = MultiLevel(g_min=10e-6, g_max=90e-6, levels=5, sigma=(15e-6,))
+DEVICE = FIVE_LEVELS.replace(sigma=(15e-6,))
 HARDWARE = Hardware(device=DEVICE, tile=(8, 8), programming=mho.OpenLoop())
 
 

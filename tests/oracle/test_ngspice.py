@@ -4,8 +4,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-import kirchhoff
 import mho
+from builders import kirchhoff
+from builders.conductances import cells
+from builders.programs import needed
 from mho import (
     Ohmic,
     Sinh,
@@ -18,7 +20,6 @@ from mho import (
 )
 from mho.learning.layers.layer import ArrayLayer, memristive_layers
 from mho.physics import Conduction
-from programs import needed
 
 LINEAR, NONLINEAR = 1e-8, 1e-6
 """Largest difference of any current, of itself."""
@@ -34,12 +35,6 @@ LAWS: dict[str, Conduction] = {
 @pytest.fixture(autouse=True)
 def _ngspice() -> None:
     needed("ngspice")
-
-
-def cells(*shape: int, seed: int = 0) -> Tensor:
-    """Conductances of 1k to 1M ohm, log-uniform [S]."""
-    random = torch.rand(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-    return 10 ** (-3 - 3 * random)
 
 
 def volts(rows: int, low: float = 0.1, high: float = 0.5) -> Tensor:

@@ -7,14 +7,11 @@ import pytest
 import torch
 from scipy import signal, stats
 
-from mho.physics import Flicker, GeneratorNoise, Telegraph
+from builders.noise import noise
+from mho.physics import Flicker, Telegraph
 
 FLICKER = Flicker(amplitude=0.02, fastest=1e-3, slowest=1e2)
 TELEGRAPH = Telegraph(depth=0.4, full=0.3, empty=0.9, dwell_spread=0.5)
-
-
-def noise(seed: int, n: int) -> GeneratorNoise:
-    return GeneratorNoise((n,), torch.Generator().manual_seed(seed), torch.float64)
 
 
 def test_the_spectrum_falls_as_one_over_f() -> None:

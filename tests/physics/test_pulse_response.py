@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from torch import Tensor
 
+from builders.noise import noise
 from mho import OpenLoop, PulseResponse, Verify, devices
 from mho.physics import GeneratorNoise, Present, Traits
 
@@ -19,10 +20,6 @@ NOISY = CELL.replace(cycle_spread=0.8, device_spread=0.3)
 WINDOW = {"g_min": 1e-6, "g_max": 1e-5, "pulses": 50}
 
 curvatures = st.one_of(st.just(0.0), st.floats(1e-12, 1e-3), st.floats(1e-3, 10.0))
-
-
-def noise(seed: int, *shape: int) -> GeneratorNoise:
-    return GeneratorNoise(shape, torch.Generator().manual_seed(seed), torch.float64)
 
 
 def double(*values: float) -> Tensor:

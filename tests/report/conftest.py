@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import mho.report
-from sample_result import sample_result
+from builders.sample_result import sample_result
 
 CONFIG = 'experiment = "{name}"\nchips = 32\n\n[device]\nr_on = 5e3  # [ohm]\nr_off = 1e6\n'
 

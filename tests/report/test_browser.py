@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
-from programs import needed
+from builders.programs import needed
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 

@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import PathPatch, Rectangle
 
 import mho.report
+from builders.wired_array import wired_array
 from mho.report.axes import style
 from mho.report.circuits import AT_REST, CURRENTS, REVERSED, draw_figure, in_words
 from mho.report.folder import RunFolder
@@ -23,7 +24,6 @@ from mho.results import Circuit
 from mho.results import read as read_record
 from mho.results.circuit import MATRICES
 from mho.results.units import NBSP
-from wired_array import wired_array
 
 
 def read(fields: dict) -> Circuit:

@@ -6,10 +6,10 @@ import re
 import pytest
 import torch
 
+from builders.wired_array import wired_array
 from mho.results import Circuit
 from mho.results import read as read_record
 from mho.results.circuit import MATRICES
-from wired_array import wired_array
 
 
 def read(fields: dict) -> Circuit:

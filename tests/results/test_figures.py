@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
+from builders.sample_result import sample_result
 from mho.results import BarGroup, Bars, Group, Map, Result, Series, read
-from sample_result import sample_result
 
 
 def group(values: list[float | None]) -> dict:

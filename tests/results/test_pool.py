@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 import torch
 
+from builders.three_runs import VALUES, result
 from mho.results import MeanStd, Result, pooled
-from seeds import VALUES, result
 
 RESULTS = [result(seed) for seed in VALUES]
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from builders.sample_result import sample_result
 from mho.results import Result, dumps, load, read
-from sample_result import sample_result
 
 RESULTS = Path(__file__).parents[2] / "results"
 

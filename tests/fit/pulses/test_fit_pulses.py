@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from measurements import NOISY, PULSED, TABLE, changed, pulse_trains
+from builders.measurements import NOISY, PULSED, TABLE, changed, pulse_trains
 from mho.errors import InvalidInput
 from mho.fit import fit, parse
 from mho.fit.pulses.fit_pulses import fit_pulses

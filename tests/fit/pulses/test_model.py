@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from measurements import PULSED, pulse_trains
+from builders.measurements import PULSED, pulse_trains
 from mho.fit import parse
 from mho.fit.electrical import conductance
 from mho.fit.pulses.exponential import variants

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from measurements import NOISY, PULSED, pulse_trains
+from builders.measurements import NOISY, PULSED, pulse_trains
 from mho.errors import InvalidInput
 from mho.fit import Table, parse
 from mho.fit.electrical import conductance

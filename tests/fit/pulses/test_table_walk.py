@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from measurements import TABLE
+from builders.measurements import TABLE
 from mho.fit.pulses.table_walk import TableWalk
 from mho.fit.pulses.walk import Walk
 

@@ -11,9 +11,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import mho
+from builders.networks import only_layer
 from mho import Hardware, MultiLevel, OpenLoop, Verify
 from mho.hardware import MAPPINGS
-from mho.learning.layers.layer import ArrayLayer
 
 FINE = MultiLevel(g_min=1e-6, g_max=1e-4, levels=4096)
 """No spread, and levels so fine that a weight fits almost exactly."""
@@ -60,11 +60,6 @@ def twin(
     return mho.convert(built(make), hw, chips, generator=generator, first_chip=first_chip)
 
 
-def layer_of(net: nn.Module) -> ArrayLayer:
-    (layer,) = (m for m in net.modules() if isinstance(m, ArrayLayer))
-    return layer
-
-
 def with_weight(plain: nn.Module, weight: Tensor, x: Tensor) -> Tensor:
     """What the torch layer gives with another weight."""
     return torch.func.functional_call(plain, {"weight": weight.view_as(plain.weight)}, (x,))
@@ -81,7 +76,7 @@ def test_ideal_cells_give_torchs_layer(
 ) -> None:
     x, plain = torch.randn(shape, generator=generator), built(make)
     ideal = twin(make, hardware(FINE, mapping=name))
-    layer = layer_of(ideal)
+    layer = only_layer(ideal)
     torch.testing.assert_close(layer.effective[0], layer.target, rtol=0, atol=1e-5)
     away = (layer.target.view_as(plain.weight) - plain.weight).abs().max()
     assert away <= 0.501 * layer.step
@@ -92,7 +87,7 @@ def test_ideal_cells_give_torchs_layer(
     bits = {"dac_bits": 12, "adc_bits": 12, "adc_per_tile": adc_per_tile}
     net = twin(make, hardware(FINE, mapping=name, **bits))
     mho.calibrate(net, x)
-    layer = layer_of(net)
+    layer = only_layer(net)
     most = 2**11 - 1
     tiles = layer.crossbar.tiling.grid[0] if adc_per_tile else 1
     of_dac = layer.target.abs().sum(1).max() * layer.dac.ranges[0] / most / 2
@@ -111,7 +106,7 @@ def test_tiles_with_converters_of_their_own_add_up(
     exact = twin(make, hardware(mapping=name), 2)
     per_tile = twin(make, hardware(mapping=name, adc_bits=16), 2)
     mho.calibrate(per_tile, x)
-    layer = layer_of(per_tile)
+    layer = only_layer(per_tile)
     bound = layer.crossbar.tiling.grid[0] * max(layer.adc.ranges) / 32767
     torch.testing.assert_close(per_tile(x), exact(x), rtol=0, atol=0.51 * bound + 1e-5)
 
@@ -119,7 +114,7 @@ def test_tiles_with_converters_of_their_own_add_up(
 @every_layer
 def test_reads_superpose(make: Make, shape: tuple[int, ...], generator: torch.Generator) -> None:
     net = twin(make, hardware(), 3)
-    layer = layer_of(net)
+    layer = only_layer(net)
     layer.bias = None
     one, two = torch.randn(2, *shape, generator=generator)
     torch.testing.assert_close(
@@ -147,8 +142,8 @@ def test_many_chips_are_the_chips_one_by_one(
     alone = [twin(make, hw, first_chip=k) for k in range(4)]
     part = twin(make, hw, 2, first_chip=2)
     for net in (many, *alone, part):
-        layer_of(net).adc.ranges = (40.0,) * layer_of(net).chips
-    lsb = 1.1 * 40.0 / 32767 * layer_of(many).crossbar.tiling.grid[0] if options else 0.0
+        only_layer(net).adc.ranges = (40.0,) * only_layer(net).chips
+    lsb = 1.1 * 40.0 / 32767 * only_layer(many).crossbar.tiling.grid[0] if options else 0.0
     for _ in range(2):
         y = many(x)
         for k, net in enumerate(alone):
@@ -172,14 +167,14 @@ def test_a_calibrated_chip_is_the_same_alone_or_among_many(
     batch, x = torch.randn(2, *shape, generator=generator)
     many = twin(make, hw, 5)
     mho.calibrate(many, batch)
-    y, together = many(x), layer_of(many)
+    y, together = many(x), only_layer(many)
     assert together.adc.ranges is not None
     assert together.adc.ranges.unique().numel() > 1  # ranges of their own, not one for all
     tiles = together.crossbar.tiling.grid[0] if adc_per_tile else 1
     for first, n in ((0, 1), (3, 1), (4, 1), (1, 3)):
         net = twin(make, hw, None if n == 1 else n, first_chip=first)
         mho.calibrate(net, batch)
-        part, own = slice(first, first + n), layer_of(net)
+        part, own = slice(first, first + n), only_layer(net)
         assert torch.equal(own.dac.ranges, together.dac.ranges[part])
         torch.testing.assert_close(own.adc.ranges, together.adc.ranges[part], rtol=1e-5, atol=0)
         away = (net(x).view_as(y[part]) - y[part]).abs()
@@ -197,11 +192,11 @@ def test_permuting_chips_permutes_results(
     net = twin(make, hardware(), 4)
     before = net(x)
     order = torch.tensor([2, 0, 3, 1])
-    crossbar = layer_of(net).crossbar
+    crossbar = only_layer(net).crossbar
     for name, buffer in crossbar.named_buffers():
         if name != "level":
             buffer.copy_(buffer[order].clone())
-    layer_of(net).refresh()
+    only_layer(net).refresh()
     torch.testing.assert_close(net(x), before[order], rtol=0, atol=1e-6)
 
 
@@ -211,7 +206,7 @@ def test_gradients_are_those_of_the_plain_layer(
 ) -> None:
     x = torch.randn(shape, generator=generator)
     net = twin(make, hardware(), 3)
-    layer, plain = layer_of(net), built(make)
+    layer, plain = only_layer(net), built(make)
     ours = x.clone().requires_grad_()
     y = net(ours)
     upstream = torch.randn(y.shape, generator=generator)
@@ -279,7 +274,7 @@ def test_errors_may_go_back_through_the_float_twin(
         mho.calibrate(net, 3 * x)  # nothing saturates
         outputs.append(net(given))
         outputs[-1].backward(torch.ones_like(outputs[-1]))
-    through, past = map(layer_of, nets)
+    through, past = map(only_layer, nets)
     torch.testing.assert_close(*outputs, atol=1e-5, rtol=1e-5)
     torch.testing.assert_close(through.weight.grad, past.weight.grad, atol=1e-5, rtol=1e-5)
     theirs, plain = x.clone().requires_grad_(), built(make)
@@ -297,7 +292,7 @@ def test_gradients_flow_through_converters(generator: torch.Generator) -> None:
     for net in (converted, exact):
         mho.calibrate(net, 3 * x.detach())  # nothing saturates
         net(x).sum().backward()
-    ours, theirs = layer_of(converted).weight.grad, layer_of(exact).weight.grad
+    ours, theirs = only_layer(converted).weight.grad, only_layer(exact).weight.grad
     torch.testing.assert_close(ours, theirs, rtol=0, atol=1.2e-2)
     assert theirs.abs().max() > 1
 
@@ -331,7 +326,7 @@ def test_inputs_without_a_batch_are_torchs(bits: int | None, generator: torch.Ge
     for which in ("linear", "conv"):
         make, shape = LAYERS[which]
         net, x = twin(make, hardware(adc_bits=bits)), torch.randn(shape, generator=generator)
-        layer_of(net).adc.ranges = (10.0,)
+        only_layer(net).adc.ranges = (10.0,)
         assert net(x[0]).shape == built(make)(x[0]).shape
         torch.testing.assert_close(net(x[0]), net(x)[0], rtol=0, atol=0.5)
 
@@ -375,7 +370,7 @@ def test_a_backward_pass_of_before_a_write_is_an_error(generator: torch.Generato
     net = twin(make, hardware())
     y = net(torch.randn(shape, generator=generator)).sum()
     with torch.no_grad():
-        layer_of(net).weight.neg_()
+        only_layer(net).weight.neg_()
     assert mho.write(net).weights > 0
     with pytest.raises(RuntimeError, match="modified by an inplace operation"):
         y.backward()
@@ -448,7 +443,9 @@ def lived(make: Make, shape: tuple[int, ...], generator: torch.Generator) -> nn.
     mho.calibrate(net, x)
     with torch.no_grad():
         for _ in range(3):
-            layer_of(net).weight.add_(torch.randn(layer_of(net).weight.shape, generator=generator))
+            only_layer(net).weight.add_(
+                torch.randn(only_layer(net).weight.shape, generator=generator)
+            )
             mho.write(net)
     mho.tune(net, x)
     return net
@@ -465,13 +462,13 @@ def test_a_copy_is_equal_and_independent(
     assert torch.equal(twin_(x), net(x))
     kept = copy.deepcopy(net.state_dict())
     with torch.no_grad():
-        layer_of(twin_).weight.neg_()
+        only_layer(twin_).weight.neg_()
     mho.write(twin_)
     for name, value in net.state_dict().items():
         assert torch.equal(value, kept[name]), name
     # The same future from the same past.
     with torch.no_grad():
-        layer_of(net).weight.neg_()
+        only_layer(net).weight.neg_()
     mho.write(net)
     assert torch.equal(twin_(x), net(x))
 
@@ -483,18 +480,18 @@ def test_a_checkpoint_brings_everything_back(which: str, generator: torch.Genera
     file = io.BytesIO()
     torch.save(net.state_dict(), file)
     file.seek(0)
-    other = twin(make, layer_of(net).hardware, 2, seed=99)
-    assert not torch.equal(layer_of(other).effective, layer_of(net).effective)
+    other = twin(make, only_layer(net).hardware, 2, seed=99)
+    assert not torch.equal(only_layer(other).effective, only_layer(net).effective)
     other.load_state_dict(torch.load(file, weights_only=True))
     mine, theirs = net.state_dict(), other.state_dict()
     assert mine.keys() == theirs.keys()
     for name, value in mine.items():
         torch.testing.assert_close(theirs[name], value, rtol=0, atol=0, equal_nan=True)
-    assert torch.equal(layer_of(other).effective, layer_of(net).effective)
+    assert torch.equal(only_layer(other).effective, only_layer(net).effective)
     assert torch.equal(other(x), net(x))
     for each in (net, other):
         with torch.no_grad():
-            layer_of(each).weight.neg_()
+            only_layer(each).weight.neg_()
         mho.write(each)
     assert torch.equal(other(x), net(x))
 
@@ -509,14 +506,14 @@ def test_a_checkpoint_says_which_chips_it_is_of(
     x = torch.randn(shape, generator=generator)
     mho.calibrate(net, x)
     other.load_state_dict(net.state_dict())
-    assert layer_of(other).crossbar.chips == range(3, 3 + (chips or 1))
-    assert torch.equal(layer_of(other).adc.ranges, layer_of(net).adc.ranges)
+    assert only_layer(other).crossbar.chips == range(3, 3 + (chips or 1))
+    assert torch.equal(only_layer(other).adc.ranges, only_layer(net).adc.ranges)
     for _ in range(2):  # writes and reads go on with the noise of these chips
         for each in (net, other):
             with torch.no_grad():
-                layer_of(each).weight.neg_()
+                only_layer(each).weight.neg_()
             assert mho.write(each).weights > 0
-        assert torch.equal(layer_of(other).effective, layer_of(net).effective)
+        assert torch.equal(only_layer(other).effective, only_layer(net).effective)
         assert torch.equal(other(x), net(x))
 
 
@@ -539,9 +536,9 @@ def test_casting_a_network_keeps_its_chips(
     x = torch.randn(shape, generator=generator)
     net = twin(make, hardware(), 2)
     before = net(x)
-    state = copy.deepcopy(layer_of(net).crossbar.state_dict())
+    state = copy.deepcopy(only_layer(net).crossbar.state_dict())
     net = net.to(dtype)
-    for name, value in layer_of(net).crossbar.state_dict().items():
+    for name, value in only_layer(net).crossbar.state_dict().items():
         if name != "_extra_state":
             assert torch.equal(value, state[name]), name
     y = net(x.to(dtype))
@@ -549,11 +546,11 @@ def test_casting_a_network_keeps_its_chips(
     coarse = 3e-2 if dtype == torch.bfloat16 else 1e-5
     torch.testing.assert_close(y.float(), before, rtol=coarse, atol=3 * coarse)
     with torch.no_grad():
-        layer_of(net).weight.neg_()
+        only_layer(net).weight.neg_()
     assert mho.write(net).weights > 0
-    sparse = layer_of(net).effective.clone()
-    layer_of(net).refresh()
-    assert torch.equal(sparse, layer_of(net).effective)
+    sparse = only_layer(net).effective.clone()
+    only_layer(net).refresh()
+    assert torch.equal(sparse, only_layer(net).effective)
     assert net(x.to(dtype)).dtype == dtype
 
 
@@ -589,7 +586,7 @@ def test_channels_last_is_only_a_layout(generator: torch.Generator) -> None:
     other = other.to(memory_format=torch.channels_last)
     for net in (one, other):
         with torch.no_grad():
-            layer_of(net).weight.neg_()
+            only_layer(net).weight.neg_()
         mho.write(net)
     torch.testing.assert_close(one(x), other(x.to(memory_format=torch.channels_last)))
 
@@ -610,8 +607,8 @@ def test_converters_take_any_layout(
         one, two = (twin(LAYERS[which][0], hw, chips) for _ in range(2))
         mho.calibrate(one, x)
         mho.calibrate(two, other)
-        assert torch.equal(layer_of(one).dac.ranges, layer_of(two).dac.ranges)
-        ranges = (layer_of(net).adc.ranges for net in (one, two))
+        assert torch.equal(only_layer(one).dac.ranges, only_layer(two).dac.ranges)
+        ranges = (only_layer(net).adc.ranges for net in (one, two))
         torch.testing.assert_close(*ranges, rtol=1e-5, atol=0)
         away = (one(x) - two(other)).abs()
         assert (away < 1e-4).double().mean() >= 0.99
@@ -623,7 +620,7 @@ def test_train_and_eval_change_nothing_but_the_flag(generator: torch.Generator) 
     net.train()
     trained = net(x)
     net.eval()
-    assert not layer_of(net).training
+    assert not only_layer(net).training
     assert torch.equal(net(x), trained)
 
 
@@ -639,7 +636,7 @@ def test_read_noise_has_the_predicted_variance(
     make, shape = LAYERS[which]
     device = REAL.replace(read_noise=0.03)
     net = twin(make, hardware(device, mapping=name, tile=tile))
-    layer, plain = layer_of(net), built(make)
+    layer, plain = only_layer(net), built(make)
     x = torch.randn(shape, generator=generator)
     low, high = device.window
     cell = 0.03 * (high - low) * layer.scale
@@ -660,7 +657,7 @@ def test_read_noise_has_the_predicted_variance(
 def test_read_noise_per_tile_adds_up_over_tiles(generator: torch.Generator) -> None:
     device = REAL.replace(read_noise=0.05)
     net = twin(LAYERS["linear"][0], hardware(device, adc_bits=16))
-    layer = layer_of(net)
+    layer = only_layer(net)
     assert layer.reading.by_tile
     layer.adc.ranges = (20.0,)
     x = torch.randn(5, 23, generator=generator)
@@ -711,7 +708,7 @@ def test_full_scale_is_the_largest_weight_or_a_multiple_of_the_spread(
     deviations: float | None,
 ) -> None:
     plain = built(LAYERS["linear"][0])
-    layer = layer_of(twin(LAYERS["linear"][0], hardware(FINE, full_scale=deviations)))
+    layer = only_layer(twin(LAYERS["linear"][0], hardware(FINE, full_scale=deviations)))
     weight = plain.weight.detach()
     expected = weight.abs().max() if deviations is None else 2 * weight.std(correction=0)
     assert layer.full_scale == pytest.approx(expected.item())

@@ -9,10 +9,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import mho
-from mho import Hardware, MultiLevel
+from builders.cells import FIVE_LEVELS
+from mho import Hardware
 from mho.nn import ChipLinear
 
-DEVICE = MultiLevel(g_min=10e-6, g_max=90e-6, levels=5, sigma=(12e-6,))
+DEVICE = FIVE_LEVELS.replace(sigma=(12e-6,))
 HARDWARE = Hardware(device=DEVICE, tile=(16, 16), programming=mho.OpenLoop())
 CHIPS = 6
 

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 
 import mho
-from in_place import move, small_model, train
+from builders.cells import FIVE_LEVELS, PULSED_CELL
+from builders.networks import mapped, move, train
 from mho import (
     Hardware,
     IntervalRule,
@@ -24,23 +25,17 @@ from mho.learning.layers.layer import ArrayLayer, memristive_layers
 from mho.learning.rules.rule import State, Synapses, Update
 from mho.learning.writing.feedback import ReadBack
 
-IDEAL = MultiLevel(g_min=10e-6, g_max=90e-6, levels=5)
+IDEAL = FIVE_LEVELS
 NOISY = IDEAL.replace(sigma=(8e-6,), device_spread=0.03)
 STUCK = IDEAL.replace(stuck_off=0.05, stuck_on=0.05)
-PULSED = PulseResponse(
-    g_min=10e-6, g_max=90e-6, levels=5, pulses=200, nonlinearity=(2.0, 1.0),
-    cycle_spread=1.0, device_spread=0.2, read_noise=0.01, stuck_off=0.02,
-)  # fmt: skip
+PULSED = PULSED_CELL.replace(device_spread=0.2, read_noise=0.01, stuck_off=0.02)
 
 every_mapping = pytest.mark.parametrize("name", MAPPINGS)
 every_pull = pytest.mark.parametrize("pull", [0.0, 1.0])
 
 
 def network(device: MultiLevel | PulseResponse, chips: int = 1, **options: object) -> nn.Module:
-    settings = {"device": device, "tile": (9, 6), "programming": OpenLoop()} | options
-    return mho.convert(
-        small_model(), Hardware(**settings), chips, generator=torch.Generator().manual_seed(6)
-    )
+    return mapped(chips, device=device, **({"programming": OpenLoop()} | options))
 
 
 def scatter(net: nn.Module, generator: torch.Generator) -> None:

@@ -8,18 +8,18 @@ import torch.nn.functional as F
 from torch import nn
 
 import mho
-from in_place import small_model
-from mho import ElasticWeights, Hardware, MultiLevel, PathImportance, Verify, WriteStep
+from builders.cells import FIVE_LEVELS
+from builders.networks import mapped, small_model
+from mho import ElasticWeights, PathImportance, Verify, WriteStep
 from mho.learning.layers.layer import memristive_layers
 
-DEVICE = MultiLevel(g_min=10e-6, g_max=90e-6, levels=5, sigma=(2e-6,))
+DEVICE = FIVE_LEVELS.replace(sigma=(2e-6,))
 
 
 def network(chips: int = 1) -> nn.Module:
-    hw = Hardware(device=DEVICE, tile=(9, 12), programming=Verify())
     model = small_model()
     model.insert(1, nn.BatchNorm2d(3))
-    return mho.convert(model, hw, chips, generator=torch.Generator().manual_seed(6))
+    return mapped(chips, model=model, device=DEVICE, tile=(9, 12), programming=Verify())
 
 
 def test_each_sample_counts_with_its_own_squared_gradient(generator: torch.Generator) -> None:

@@ -5,18 +5,17 @@ import torch
 from torch import nn
 
 import mho
-from mho import Hardware, MultiLevel, WriteStep
+from builders.cells import FIVE_LEVELS
+from mho import Hardware, WriteStep
 from mho.learning.layers.layer import memristive_layers
 from mho.learning.writing.policy import Candidates
-
-DEVICE = MultiLevel(g_min=10e-6, g_max=90e-6, levels=5)
 
 
 def network() -> nn.Module:
     with torch.random.fork_rng():
         torch.manual_seed(5)
         model = nn.Sequential(nn.Linear(12, 9), nn.ReLU(), nn.Linear(9, 4))
-    return mho.convert(model, Hardware(device=DEVICE, programming=mho.OpenLoop()))
+    return mho.convert(model, Hardware(device=FIVE_LEVELS, programming=mho.OpenLoop()))
 
 
 def nudge(net: nn.Module, size: float, seed: int) -> None:

@@ -7,14 +7,12 @@ import torch
 from torch import Tensor, nn
 
 import mho
-from in_place import move, small_model, train
+from builders.cells import FIVE_LEVELS, PULSED_CELL
+from builders.networks import mapped, move, train
 from mho import (
-    Hardware,
     IntervalRule,
-    MultiLevel,
     OpenLoop,
     PathImportance,
-    PulseResponse,
     Verify,
     WriteStep,
 )
@@ -23,16 +21,13 @@ from mho.hardware.writes import Stale, plan
 from mho.learning.layers.layer import memristive_layers
 from mho.learning.layers.quantizer import level_index
 
-DEVICE = MultiLevel(
-    g_min=10e-6, g_max=90e-6, levels=5, sigma=(6e-6,), device_spread=0.03, stuck_off=0.03
-)
+DEVICE = FIVE_LEVELS.replace(sigma=(6e-6,), device_spread=0.03, stuck_off=0.03)
 every_mapping = pytest.mark.parametrize("name", MAPPINGS)
 
 
 def network(name: str = "differential", chips: int = 2, **options: object) -> nn.Module:
-    settings = {"device": DEVICE, "tile": (9, 6), "mapping": name, "programming": Verify()}
-    hw = Hardware(**(settings | options))
-    return mho.convert(small_model(), hw, chips, generator=torch.Generator().manual_seed(6))
+    settings = {"device": DEVICE, "mapping": name, "programming": Verify()}
+    return mapped(chips, **(settings | options))
 
 
 def indices(net: nn.Module) -> list[Tensor]:
@@ -419,16 +414,7 @@ def test_a_policy_thins_a_closed_loop_out(generator: torch.Generator) -> None:
 
 # ------------------------------------------------------------------ cells that remember
 
-PULSED = PulseResponse(
-    g_min=10e-6,
-    g_max=90e-6,
-    levels=5,
-    pulses=200,
-    nonlinearity=(2.0, 1.0),
-    cycle_spread=1.0,
-    device_spread=0.2,
-    stuck_off=0.02,
-)
+PULSED = PULSED_CELL.replace(device_spread=0.2, stuck_off=0.02)
 SCHEMES = {
     "linear": OpenLoop(),
     "curve": OpenLoop(assumes="curve"),

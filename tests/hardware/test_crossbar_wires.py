@@ -4,67 +4,11 @@ import copy
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 import mho
+from builders.wired_network import CELL, exact, first, hardware, mapped, move, off
 from mho.learning.layers.layer import memristive_layers
-
-CELL = mho.MultiLevel(
-    g_min=5e-6, g_max=200e-6, levels=129, sigma=(2e-6,), stuck_off=0.01, stuck_on=0.01
-)
-WIRES = mho.Wires(row=3.0, col=5.0, source=40.0, sense=20.0)
-
-
-def hardware(**changes: object) -> mho.Hardware:
-    settings = {"device": CELL, "tile": (16, 24), "weight_levels": 17, "wire_resistance": WIRES}
-    return mho.Hardware(**(settings | changes))
-
-
-def mapped(kind: mho.Hardware, chips: int | None = None, seed: int = 0) -> nn.Module:
-    model = nn.Sequential(nn.Linear(37, 20, bias=False), nn.ReLU(), nn.Linear(20, 5))
-    generator = torch.Generator().manual_seed(seed)
-    for p in model.parameters():
-        p.data.normal_(generator=generator)
-    return mho.convert(model, kind, chips, generator=generator)
-
-
-def first(net: nn.Module) -> mho.nn.MemristiveLinear:
-    return next(iter(memristive_layers(net).values()))  # type: ignore[return-value]
-
-
-def exact(layer: mho.nn.MemristiveLinear, wires: mho.Wires = WIRES) -> Tensor:
-    """The effective weight, array by array."""
-    crossbar, tiling = layer.crossbar, layer.crossbar.tiling
-    seen = torch.stack(
-        [
-            torch.stack(
-                [
-                    mho.effective_conductance(
-                        g.double(), wires.row, wires.col, wires.source, wires.sense
-                    )
-                    for g in chip
-                ]
-            )
-            for chip in crossbar.conductance
-        ]
-    )
-    window = layer.hardware.device.window
-    return tiling.join(tiling.mapping.fold(seen, tiling.cols, window)) * layer.scale
-
-
-def off(layer: mho.nn.MemristiveLinear) -> float:
-    """Error of the layer's weight against that of its cells and wires, as a share of it."""
-    true = exact(layer)
-    return ((layer.effective - true).norm() / true.norm()).item()
-
-
-def move(net: nn.Module, share: float = 0.1, seed: int = 1) -> None:
-    """Move a share of each layer's shadows far."""
-    generator = torch.Generator().manual_seed(seed)
-    with torch.no_grad():
-        for layer in memristive_layers(net).values():
-            some = torch.rand(layer.weight.shape, generator=generator) < share
-            layer.weight[some] *= -1
 
 
 @pytest.mark.parametrize("mapping", ["differential", "offset", "single"])
@@ -172,61 +116,6 @@ def test_saved_and_loaded_it_goes_on_as_if_nothing_had_been(refresh: int) -> Non
     assert loaded.error == net.error == twin.error > 0
 
 
-def test_rewired_chips_are_those_that_were_made_so() -> None:
-    net, other = mapped(hardware()), mapped(hardware(wire_resistance=1.0))
-    plain = mapped(hardware(wire_resistance=0.0))
-    mho.rewire(net, 1.0)
-    x = torch.ones(2, 37)
-    assert torch.allclose(net(x), other(x), rtol=1e-5)
-    move(net)
-    mho.write(net)
-    assert off_with(first(net), 1.0) < 1e-5
-    mho.rewire(other, 0.0)
-    assert torch.equal(other(x), plain(x))
-    assert set(other.state_dict()) == set(plain.state_dict())
-    with pytest.raises(ValueError, match=r"Hardware\.wire_resistance"):
-        mho.rewire(net, -1.0)
-
-
-def off_with(layer: mho.nn.MemristiveLinear, r: float) -> float:
-    true = exact(layer, mho.Wires(row=r, col=r))
-    return ((layer.effective - true).norm() / true.norm()).item()
-
-
-@pytest.mark.parametrize("mapping", ["differential", "offset"])
-def test_predistortion_brings_weights_back_into_proportion(mapping: str) -> None:
-    cell = mho.MultiLevel(g_min=5e-6, g_max=200e-6, levels=257)
-    x = torch.randn(50, 37, generator=torch.Generator().manual_seed(0))
-
-    def error(rounds: int) -> float:
-        kind = hardware(
-            tile=(40, 48), device=cell, mapping=mapping, predistortion=rounds, wire_resistance=20.0
-        )
-        layer = first(mapped(kind))
-        wanted = x @ layer.target.T
-        if rounds == 0:
-            mho.tune(nn.Sequential(layer), x)
-        return ((layer(x) - wanted).norm() / wanted.norm()).item()
-
-    plain = error(0)
-    assert plain > 0.05
-    assert error(30) < 0.2 * plain
-
-
-def test_predistorted_weights_keep_what_they_stand_for() -> None:
-    kind = hardware(predistortion=3)
-    net, plain = mapped(kind), mapped(hardware())
-    layer = first(net)
-    assert torch.allclose(layer.target, first(plain).target, atol=1e-6)
-    assert not torch.equal(layer.crossbar.level, first(plain).crossbar.level)
-    assert mho.ledger(net).writes_per_cell().max() == 1
-    loaded = mapped(kind, seed=9)
-    loaded.load_state_dict(net.state_dict())
-    x = torch.ones(2, 37)
-    assert torch.equal(loaded(x), net(x))
-    assert torch.equal(first(loaded).target, layer.target)
-
-
 def test_the_known_wires_give_a_gain() -> None:
     net = mapped(hardware(device=mho.MultiLevel(g_min=5e-6, g_max=200e-6, levels=129)))
     layer = first(net)
@@ -257,11 +146,6 @@ def test_a_convolution_has_wires_too() -> None:
 def test_what_cannot_be_is_refused(change: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         hardware(**change)
-
-
-def test_predistorted_arrays_are_not_written_in_place() -> None:
-    with pytest.raises(ValueError, match=r"Hardware\.predistortion = 2: allowed is 0 where"):
-        mho.WriteStep(mapped(hardware(predistortion=2)))
 
 
 def test_wires_go_through_toml_and_back() -> None:

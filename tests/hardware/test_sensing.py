@@ -2,61 +2,19 @@
 
 import copy
 import io
-from typing import Any
 
 import pytest
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
 
 import mho
-from mho import Hardware, MultiLevel, OpenLoop
-from mho.learning.layers.layer import ArrayLayer, memristive_layers
+from builders.converting_layers import CELL, LAYERS, WAYS, exact, hardware, inputs, twin
+from builders.networks import only_layer
+from mho import MultiLevel
 
-CELL = MultiLevel(g_min=10e-6, g_max=90e-6, levels=4, sigma=(2e-6,), device_spread=0.02)
-LAYERS = {
-    "linear": (lambda: nn.Linear(23, 6), (5, 23)),
-    "conv": (lambda: nn.Conv2d(3, 4, 3), (5, 3, 8, 7)),
-}
-WAYS: dict[str, dict[str, Any]] = {
-    "column": {"adc_range": "column"},
-    "fixed": {"adc_range": 0.6, "dac_range": 5.0},
-    "serial": {"serial_inputs": True},
-    "sliced": {"slices": 3},
-    "all": {"adc_range": "column", "serial_inputs": True, "slices": 2, "copies": 2},
-}
 which_layer = pytest.mark.parametrize("which", LAYERS)
 per_tile = pytest.mark.parametrize("adc_per_tile", [True, False])
 each_way = pytest.mark.parametrize("way", WAYS)
-
-
-def hardware(cell: MultiLevel = CELL, **options: Any) -> Hardware:
-    settings: dict[str, Any] = {"tile": (7, 24), "programming": OpenLoop()} | options
-    return Hardware(device=cell, **settings)
-
-
-def twin(which: str, hw: Hardware, chips: int | None = None, first_chip: int = 0) -> nn.Module:
-    with torch.random.fork_rng():
-        torch.manual_seed(3)
-        plain = LAYERS[which][0]()
-    generator = torch.Generator().manual_seed(7)
-    return mho.convert(plain, hw, chips, generator=generator, first_chip=first_chip)
-
-
-def layer_of(net: nn.Module) -> ArrayLayer:
-    (layer,) = memristive_layers(net).values()
-    return layer
-
-
-def inputs(which: str, generator: torch.Generator) -> Tensor:
-    return torch.randn(LAYERS[which][1], generator=generator)
-
-
-def exact(net: nn.Module, x: Tensor) -> Tensor:
-    """What one chip's folded weight gives, without any converter."""
-    layer = layer_of(net)
-    weight = layer.effective[0].view_as(layer.weight)
-    return F.linear(x, weight, layer.bias) if x.dim() == 2 else F.conv2d(x, weight, layer.bias)
 
 
 # ------------------------------------------------------------------ limits
@@ -95,19 +53,19 @@ def test_serial_inputs_without_adc_are_parallel_ones(
     folded = twin(which, hardware(serial_inputs=True, **options), 2)
     for net in (parallel, serial, folded):
         mho.calibrate(net, x)
-    assert layer_of(serial).reading.serial
-    assert not layer_of(folded).reading.serial
+    assert only_layer(serial).reading.serial
+    assert not only_layer(folded).reading.serial
     y = parallel(x)
     torch.testing.assert_close(serial(x), y, rtol=0, atol=1e-5)
     torch.testing.assert_close(folded(x), y, rtol=0, atol=1e-5)
-    reads = [layer_of(net).crossbar.counts.vectors for net in (parallel, serial, folded)]
+    reads = [only_layer(net).crossbar.counts.vectors for net in (parallel, serial, folded)]
     assert reads[1] == reads[2] == 7 * reads[0]
-    assert layer_of(serial).crossbar.counts.inputs == layer_of(parallel).crossbar.counts.inputs
+    assert only_layer(serial).crossbar.counts.inputs == only_layer(parallel).crossbar.counts.inputs
 
 
 @pytest.mark.parametrize("bits", [2, 3, 8, 16])
 def test_planes_are_the_code_in_twos_complement(bits: int) -> None:
-    layer = layer_of(twin("linear", hardware(dac_bits=bits, serial_inputs=True), 2))
+    layer = only_layer(twin("linear", hardware(dac_bits=bits, serial_inputs=True), 2))
     layer.dac.ranges = (1.0, 2.5)
     x = layer.dac(torch.linspace(-3, 3, 2 * 23 * 4).view(8, 23))
     factors, planes = zip(*layer.dac.planes(x), strict=True)
@@ -144,7 +102,7 @@ def test_each_slice_and_bit_is_converted_apart(
     options = {"slices": 2, "serial_inputs": True, "dac_bits": 4, "adc_bits": 5}
     options |= {"adc_range": 0.2, "dac_range": 2.0}
     net = twin(which, hardware(**options, adc_per_tile=adc_per_tile))
-    layer, crossbar = layer_of(net), layer_of(net).crossbar
+    layer, crossbar = only_layer(net), only_layer(net).crossbar
     rows = x if x.dim() == 2 else F.unfold(x, 3).transpose(1, 2).flatten(0, 1)
     code = (rows * 7 / 2.0).round().clamp(-7, 7).long()
     tiling, (low, high) = crossbar.tiling, CELL.window
@@ -191,9 +149,9 @@ def test_a_range_of_its_own_is_what_a_column_saw(
     own, one = (twin(which, hardware(adc_range=r, **options), 3) for r in ("column", "calibrated"))
     mho.calibrate(own, x)
     mho.calibrate(one, x)
-    ours, theirs = layer_of(own).adc.ranges, layer_of(one).adc.ranges
-    tiles = layer_of(own).crossbar.tiling.grid[0]
-    columns = 2 * layer_of(own).crossbar.tiling.out_features
+    ours, theirs = only_layer(own).adc.ranges, only_layer(one).adc.ranges
+    tiles = only_layer(own).crossbar.tiling.grid[0]
+    columns = 2 * only_layer(own).crossbar.tiling.out_features
     assert ours.shape == ((3, tiles, columns) if adc_per_tile else (3, columns))
     torch.testing.assert_close(ours.flatten(1).amax(1), theirs, rtol=1e-6, atol=0)
     assert ours.unique().numel() == ours.numel()
@@ -210,7 +168,7 @@ def test_a_fixed_range_needs_no_calibration_and_keeps_it(generator: torch.Genera
     bits = {"dac_bits": 8, "adc_bits": 8, "dac_range": 2.0, "adc_range": 0.25}
     for adc_per_tile, rows in ((True, 6), (False, 23)):
         net = twin("linear", hardware(**bits, adc_per_tile=adc_per_tile), 2)
-        layer = layer_of(net)
+        layer = only_layer(net)
         expected = 0.25 * rows * 2.0 * layer.full_scale
         before = net(x)
         mho.calibrate(net, 5 * x)
@@ -225,7 +183,7 @@ def test_a_fixed_share_follows_a_calibrated_dac(generator: torch.Generator) -> N
     with pytest.raises(RuntimeError, match="no range yet"):
         net(x)
     mho.calibrate(net, x)
-    layer = layer_of(net)
+    layer = only_layer(net)
     expected = 0.5 * 23 * layer.full_scale * layer.dac.ranges
     torch.testing.assert_close(layer.adc.ranges, expected)
     largest = 23 * layer.full_scale * layer.dac.ranges[0]
@@ -256,8 +214,8 @@ def test_a_chip_is_the_same_alone_and_among_many(
         mho.calibrate(net, x)
     y = many(x)
     for k, net in enumerate(alone):
-        ranges = layer_of(many).adc.ranges[k : k + 1]
-        torch.testing.assert_close(layer_of(net).adc.ranges, ranges, rtol=1e-4, atol=1e-6)
+        ranges = only_layer(many).adc.ranges[k : k + 1]
+        torch.testing.assert_close(only_layer(net).adc.ranges, ranges, rtol=1e-4, atol=1e-6)
         away = (net(x) - y[k]).abs()
         assert (away < 1e-4).double().mean() > 0.97
         assert away.max() < 3 * ranges.max() / 255
@@ -274,7 +232,7 @@ def test_permuting_chips_permutes_results(
     options = {"dac_bits": 6, "adc_bits": 9, "adc_per_tile": adc_per_tile}
     net = twin(which, hardware(**options | WAYS[way]), 4)
     mho.calibrate(net, x)
-    before, layer, order = net(x), layer_of(net), torch.tensor([2, 0, 3, 1])
+    before, layer, order = net(x), only_layer(net), torch.tensor([2, 0, 3, 1])
     for name, buffer in layer.crossbar.named_buffers():
         if name != "level":
             buffer.copy_(buffer[order].clone())
@@ -296,7 +254,7 @@ def test_ranges_and_slices_are_saved(
     mho.calibrate(net, x)
     net(x)
     if how == "state":
-        other = twin(which, layer_of(net).hardware, 2, first_chip=5)
+        other = twin(which, only_layer(net).hardware, 2, first_chip=5)
         other(x) if way == "fixed" else mho.calibrate(other, 3 * x)
         other.load_state_dict(net.state_dict())
     elif how == "deepcopy":
@@ -305,7 +263,7 @@ def test_ranges_and_slices_are_saved(
         file = io.BytesIO()
         torch.save(net, file)
         other = torch.load(io.BytesIO(file.getvalue()), weights_only=False)
-    assert torch.equal(layer_of(other).adc.ranges, layer_of(net).adc.ranges)
+    assert torch.equal(only_layer(other).adc.ranges, only_layer(net).adc.ranges)
     assert torch.equal(other(x), net(x))
 
 
@@ -314,7 +272,7 @@ def test_what_is_written_is_what_is_converted(name: str, generator: torch.Genera
     """A sparse write of digits leaves the layer as programming anew would."""
     hw = hardware(mapping=name, slices=3, adc_bits=8)
     net, x = twin("linear", hw, 2), inputs("linear", generator)
-    layer = layer_of(net)
+    layer = only_layer(net)
     mho.calibrate(net, x)
     before = net(x)
     with torch.no_grad():
@@ -335,7 +293,7 @@ def test_what_is_written_is_what_is_converted(name: str, generator: torch.Genera
 def test_only_the_digits_that_change_are_written() -> None:
     ideal = MultiLevel(g_min=10e-6, g_max=90e-6, levels=4)
     net = twin("linear", hardware(ideal, mapping="single", slices=3))
-    layer = layer_of(net)
+    layer = only_layer(net)
     levels = 64
     index = ((layer.target / layer.full_scale + 1) * (levels - 1) / 2).round()
     up = index % 4 < 3  # the least digit alone goes up by one
@@ -359,7 +317,7 @@ def test_gradients_are_those_of_the_folded_weight(
     options = {"dac_bits": 14, "adc_bits": 14, "adc_per_tile": adc_per_tile} | WAYS[way]
     options |= {"dac_range": 9.0, "adc_range": 1.0} if way == "fixed" else {}
     net = twin(which, hardware(**options), 2)
-    layer = layer_of(net)
+    layer = only_layer(net)
     mho.calibrate(net, 3 * x)
     if way != "fixed":  # nothing saturates, whichever bits are lit
         layer.adc.ranges = 3 * layer.adc.ranges
@@ -384,7 +342,7 @@ def test_gradients_are_those_of_the_folded_weight(
 def test_no_gradient_passes_where_all_saturates(which: str, way: str, adc_per_tile: bool) -> None:
     options = {"dac_bits": 6, "adc_bits": 6, "adc_per_tile": adc_per_tile} | WAYS[way]
     net = twin(which, hardware(**options), 2)
-    layer = layer_of(net)
+    layer = only_layer(net)
     x = torch.ones(LAYERS[which][1], requires_grad=True)  # every bit is lit but the sign
     mho.calibrate(net, x.detach())
     net(x).sum().backward()
@@ -404,7 +362,7 @@ def test_a_saturated_column_alone_stops_its_gradient(
     x = inputs(which, generator)
     net = twin(which, hardware(adc_bits=8, adc_range="column", adc_per_tile=adc_per_tile), 2)
     mho.calibrate(net, x)
-    layer = layer_of(net)
+    layer = only_layer(net)
     ranges = layer.adc.ranges.clone()
     ranges[..., 1] = 1e-9
     layer.adc.ranges = ranges
@@ -418,7 +376,7 @@ def test_a_saturated_slice_takes_its_share_of_the_gradient(generator: torch.Gene
     x = 0.5 + inputs("linear", generator).abs()
     hw = hardware(adc_bits=8, adc_range="column", slices=2, tile=(64, 64))
     net = twin("linear", hw)
-    layer = layer_of(net)
+    layer = only_layer(net)
     mho.calibrate(net, 2 * x)
     net(x).sum().backward()
     free, layer.weight.grad = layer.weight.grad, None
@@ -432,43 +390,6 @@ def test_a_saturated_slice_takes_its_share_of_the_gradient(generator: torch.Gene
 # ------------------------------------------------------------------ counts
 
 
-@pytest.mark.parametrize("chips", [None, 3])
-@per_tile
-@which_layer
-def test_saturation_is_a_count(
-    which: str, adc_per_tile: bool, chips: int | None, generator: torch.Generator
-) -> None:
-    x = inputs(which, generator)
-    bits = {"dac_bits": 6, "adc_bits": 5, "coverage": 0.8, "adc_per_tile": adc_per_tile}
-    net = twin(which, hardware(**bits), chips)
-    layer, n = layer_of(net), chips or 1
-    mho.calibrate(net, x)
-    before = net(x)
-    (counts,) = mho.saturation(net, x).values()
-    assert layer.dac.tally is None
-    assert torch.equal(net(x), before)
-    beyond = (x * (31 / layer.dac.ranges[0].item())).round().abs() > 31
-    assert counts.dac.conversions.tolist() == [x.numel()] * n
-    assert counts.dac.saturated.tolist() == [int(beyond.sum())] * n
-    # The ADC's from tile to tile, as the arrays hold it.
-    rows = layer.dac(x.repeat(n, *(1,) * (x.dim() - 1)))
-    rows = rows if x.dim() == 2 else F.unfold(rows, 3).transpose(1, 2).flatten(0, 1)
-    height = layer.crossbar.tiling.rows if adc_per_tile else layer.crossbar.tiling.in_features
-    each = rows.unflatten(0, (n, -1)).split(height, -1)
-    weights = layer.effective.split(height, -1)
-    y = torch.stack([v @ w.mT for v, w in zip(each, weights, strict=True)], 1).flatten(1)
-    code = (y / (layer.adc.ranges / 15).unsqueeze(1)).round()
-    assert counts.adc.conversions.tolist() == [y.shape[1]] * n
-    assert (counts.adc.saturated - (code.abs() > 15).sum(1)).abs().max() <= 2  # on a border
-    assert (counts.adc.saturated > 0).all()
-    assert counts.adc.share.tolist() == [k / y.shape[1] for k in counts.adc.saturated.tolist()]
-    loading = (code.clamp(-15, 15).square().mean(1).sqrt() / 15).double()
-    torch.testing.assert_close(counts.adc.loading, loading, rtol=1e-2, atol=0)
-    loader = [(x, torch.zeros(len(x)))] * 2
-    (twice,) = mho.saturation(net, loader).values()
-    assert torch.equal(twice.adc.saturated, 2 * counts.adc.saturated)
-
-
 @each_way
 def test_all_conversions_are_counted_and_priced(way: str, generator: torch.Generator) -> None:
     net, x = twin("linear", hardware(dac_bits=6, adc_bits=6, **WAYS[way]), 2), None
@@ -477,11 +398,11 @@ def test_all_conversions_are_counted_and_priced(way: str, generator: torch.Gener
     before = mho.ledger(net).layers[0]
     (counts,) = mho.saturation(net, x).values()
     after = mho.ledger(net).layers[0]
-    hw = layer_of(net).hardware
+    hw = only_layer(net).hardware
     vectors = 5 * (6 if hw.serial_inputs else 1)
     assert after.vectors - before.vectors == vectors
     assert after.inputs - before.inputs == 5
-    assert after.conversions_per_vector == 6 * layer_of(net).crossbar.tiling.grid[0] * hw.slices
+    assert after.conversions_per_vector == 6 * only_layer(net).crossbar.tiling.grid[0] * hw.slices
     assert counts.adc.conversions.tolist() == [after.adc_conversions - before.adc_conversions] * 2
     assert after.dac_conversions - before.dac_conversions == 23 * vectors
     assert after.cells == 2 * 23 * 6 * hw.slices * hw.copies
@@ -494,18 +415,13 @@ def test_exact_converters_convert_nothing(generator: torch.Generator) -> None:
         assert kind.share.isnan().all()
 
 
-def test_saturation_needs_a_batch() -> None:
-    with pytest.raises(ValueError, match=r"saturation\.inputs = 'no batch': allowed is"):
-        mho.saturation(twin("linear", hardware()), [])
-
-
 @pytest.mark.parametrize("way", ["serial", "sliced"])
 def test_read_noise_is_of_every_read(way: str, generator: torch.Generator) -> None:
     cell = CELL.replace(read_noise=0.05)
     bits = {"dac_bits": 4, "dac_range": 2.0}
     exact_ = twin("linear", hardware(cell, **bits, **WAYS[way]))
     converted = twin("linear", hardware(cell, adc_bits=16, **bits, **WAYS[way], tile=(64, 64)))
-    layer = layer_of(exact_)
+    layer = only_layer(exact_)
     x = inputs("linear", generator)
     mho.calibrate(converted, 2 * x)
     planes = dict(layer.dac.planes(layer.dac(x))) if way == "serial" else {1.0: layer.dac(x)}

@@ -1,10 +1,13 @@
-"""What tests of training in place share: a small network, random movements, a short training."""
+"""A small network, on chips always drawn alike; random movements and a short training of it."""
+
+from typing import Any
 
 import torch
 from torch import nn
 
-from mho import WriteStep
-from mho.learning.layers.layer import memristive_layers
+import mho
+from mho import Hardware, WriteStep
+from mho.learning.layers.layer import ArrayLayer, memristive_layers
 
 
 def small_model() -> nn.Sequential:
@@ -14,6 +17,19 @@ def small_model() -> nn.Sequential:
         return nn.Sequential(
             nn.Conv2d(2, 3, 3), nn.Flatten(), nn.Linear(48, 7), nn.ReLU(), nn.Linear(7, 4)
         )
+
+
+def mapped(chips: int | None = 1, *, model: nn.Module | None = None, **options: Any) -> nn.Module:
+    """`small_model`, or another, on chips; options are of `Hardware`."""
+    hardware = Hardware(**({"tile": (9, 6)} | options))
+    generator = torch.Generator().manual_seed(6)
+    return mho.convert(model or small_model(), hardware, chips, generator=generator)
+
+
+def only_layer(net: nn.Module) -> ArrayLayer:
+    """The layer of a network that has one."""
+    (layer,) = memristive_layers(net).values()
+    return layer
 
 
 def move(net: nn.Module, size: float, generator: torch.Generator) -> None:

@@ -1,5 +1,6 @@
 """What three runs of other seeds found, a little of everything."""
 
+from builders.wired_array import wired_array
 from mho.results import (
     Bars,
     Circuit,
@@ -13,7 +14,6 @@ from mho.results import (
     claim,
     series,
 )
-from wired_array import wired_array
 
 VALUES = {0: [97.0, 98.0, 99.0], 1: [96.0, 98.5], 5: [95.0, 95.5, 96.0, 99.5]}
 

@@ -6,7 +6,7 @@ from contextlib import closing
 from pathlib import Path
 
 import mho
-from served import chip, serving
+from builders.instruments import chip, serving
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "instrument.md"
 CELL = mho.PulseResponse(g_min=10e-6, g_max=90e-6, levels=9, pulses=16)

@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 import mho
+from builders.cells import FIVE_LEVELS
 from mho import Hardware, MultiLevel, OpenLoop, Placement, Resistance, Spread, TwoState
 from mho.hardware import MAPPINGS, Crossbar, Tiling
 from mho.hardware.assignment import sources
 
-IDEAL = MultiLevel(g_min=10e-6, g_max=90e-6, levels=5)
+IDEAL = FIVE_LEVELS
 SPREAD = IDEAL.replace(device_spread=0.2)
 STUCK = IDEAL.replace(stuck_off=0.04, stuck_on=0.04)
 FRAIL = SPREAD.replace(stuck_off=0.1, endurance=500.0, endurance_spread=0.5)

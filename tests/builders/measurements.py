@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from builders.noise import noise
 from mho.physics import (
     Conduction,
-    GeneratorNoise,
     LogTime,
     MultiLevel,
     PowerLaw,
@@ -22,10 +22,6 @@ from mho.physics import (
 )
 
 Measured = tuple[str, dict[str, float]]
-
-
-def noise(shape: Sequence[int], seed: int) -> GeneratorNoise:
-    return GeneratorNoise(tuple(shape), torch.Generator().manual_seed(seed), torch.float64)
 
 
 def csv(head: str, *columns: Sequence[object]) -> str:
@@ -45,7 +41,7 @@ def pulse_trains(
     start: float | None = None,
 ) -> Measured:
     """SET and RESET trains that go `over` times across the window, read after each pulse."""
-    source = noise((devices,), seed)
+    source = noise(seed, devices)
     traits = cell.traits(source)
     low, high = cell.window
     g = torch.full((devices,), start or low, dtype=torch.float64)
@@ -79,7 +75,7 @@ def pulse_trains(
 
 def program_and_read(cell: MultiLevel, seed: int, *, devices: int, repeats: int) -> Measured:
     """Each level programmed once a repeat, open loop."""
-    source = noise((devices, cell.levels, repeats), seed)
+    source = noise(seed, devices, cell.levels, repeats)
     traits = {name: value[:, :1, :1] for name, value in cell.traits(source).items()}
     level = torch.arange(cell.levels)[None, :, None]
     g = cell.draw(source.normal(), level, traits, corrected=False)
@@ -96,8 +92,8 @@ def program_and_read(cell: MultiLevel, seed: int, *, devices: int, repeats: int)
 
 def two_states(cell: TwoState, seed: int, *, devices: int, cycles: int) -> Measured:
     """Both states read once a cycle on each device."""
-    traits = cell.traits(noise((devices, 1), seed))
-    source = noise((devices, cycles), seed + 1_000_000)
+    traits = cell.traits(noise(seed, devices, 1))
+    source = noise(seed + 1_000_000, devices, cycles)
     rows = []
     for name, level in (("HRS", 0), ("LRS", 1)):
         g = cell.draw(source.normal(), torch.tensor(level), traits, corrected=False)
@@ -115,7 +111,7 @@ def sweeps(
 ) -> Measured:
     """Sweeps from 0.02 to 1.2 V; errors in proportion to the current."""
     v = torch.linspace(0.02, 1.2, points, dtype=torch.float64)
-    source = noise((points,), seed)
+    source = noise(seed, points)
     rows: list[tuple[object, ...]] = []
     for k, g in enumerate(conductances):
         i = law.current(v, torch.tensor(g, dtype=torch.float64))
@@ -131,8 +127,8 @@ def traces(law: PowerLaw | LogTime, seed: int, *, devices: int) -> Measured:
     """Fifteen reads over five decades of time, with an error of 1 % or 0.3 uS."""
     time = torch.logspace(0, 5, 15, dtype=torch.float64)
     start = torch.linspace(2e-5, 1e-4, devices, dtype=torch.float64)[:, None]
-    g = law.at(time, start, law.rates(noise((devices, 1), seed)))
-    error = noise(g.shape, seed + 1_000_000).normal()
+    g = law.at(time, start, law.rates(noise(seed, devices, 1)))
+    error = noise(seed + 1_000_000, *g.shape).normal()
     g = g * (1 + 0.01 * error) if isinstance(law, PowerLaw) else g + 3e-7 * error
     rows = [(d, t, 1e6 * x) for d in range(devices) for t, x in _pairs(time, g[d])]
     if isinstance(law, PowerLaw):

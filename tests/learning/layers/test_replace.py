@@ -1,0 +1,35 @@
+"""Exchanging modules: in a copy, in place, and what a layer is beneath its parametrization."""
+
+import torch
+from torch import nn
+from torch.nn.utils import parametrize
+
+from mho.learning.layers.replace import plain_type, rebuild, swap
+
+
+def test_a_copy_has_new_modules_and_shares_those_that_were_shared() -> None:
+    shared = nn.Linear(3, 3)
+    model = nn.Sequential(shared, nn.ReLU(), shared)
+    new = nn.Linear(3, 3)
+    copy = rebuild(model, lambda _, module: new if module is shared else None)
+    assert copy[0] is copy[2] is new
+    assert model[0] is model[2] is shared
+    assert copy[1] is not model[1]
+    same = rebuild(model, lambda *_: None)
+    assert same[0] is same[2]
+    assert torch.equal(same[0].weight, shared.weight)
+    assert same[0].weight is not shared.weight
+
+
+def test_a_module_is_exchanged_wherever_it_is_used() -> None:
+    old, new = nn.Linear(3, 3), nn.Linear(3, 3)
+    net = nn.ModuleDict({"a": nn.Sequential(old, nn.ReLU()), "b": old})
+    swap(net, old, new)
+    assert net["a"][0] is net["b"] is new
+
+
+def test_the_type_is_seen_through_a_parametrization() -> None:
+    layer = nn.Linear(2, 2)
+    parametrize.register_parametrization(layer, "weight", nn.Tanh())
+    assert type(layer) is not nn.Linear
+    assert plain_type(layer) is plain_type(nn.Linear(1, 1)) is nn.Linear
