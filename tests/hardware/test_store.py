@@ -2,9 +2,12 @@
 
 import copy
 import io
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from multiprocessing.reduction import ForkingPickler
+from pathlib import Path
 
 import pytest
 import torch
@@ -135,6 +138,69 @@ def test_writes_follow_a_tensor_whose_memory_moves(
     assert_same(*states)
 
 
+def test_what_a_move_lost_is_folded_again() -> None:
+    """A thread that copies `effective` elsewhere may miss what is written meanwhile."""
+    net = network()
+    (layer, *_) = memristive_layers(net).values()
+    layer.effective.data = torch.zeros_like(layer.effective)
+    train_quietly(net)
+    effective = layer.effective.clone()
+    layer.refresh()
+    assert torch.equal(effective, layer.effective)
+    assert effective.abs().sum() > 0
+
+
+def train_quietly(net: nn.Module) -> None:
+    """One write step without a forward pass."""
+    with torch.no_grad():
+        for layer in memristive_layers(net).values():
+            layer.weight.add_(layer.step)
+    mho.write(net)
+
+
+THREADED = """
+import random, threading, time, torch, mho, torch.multiprocessing as mp
+torch.set_num_threads(1)
+def main():
+    torch.manual_seed(0)
+    hardware = mho.Hardware(
+        device=mho.devices.get("hfo2-1t1r"), programming=mho.cells.OpenLoop()
+    )
+    net = mho.convert(torch.nn.Sequential(torch.nn.Linear(784, 64)), hardware)
+    (layer,) = mho.nn.memristive_layers(net).values()
+    write, optimizer = mho.WriteStep(net), torch.optim.SGD(net.parameters(), 0.5)
+    queue, wait = mp.get_context("spawn").Queue(), random.Random(1)
+    def send():
+        for tensor in (layer.effective, layer.target, *layer.crossbar.buffers()):
+            time.sleep(0.003 * wait.random())
+            queue.put(tensor)
+    thread = threading.Thread(target=send)
+    thread.start()
+    for step in range(60):
+        optimizer.zero_grad()
+        net(torch.rand(16, 784)).square().mean().backward()
+        optimizer.step()
+        write()
+    thread.join()
+    time.sleep(0.1)
+    with torch.no_grad():
+        layer.weight.add_(layer.step)
+    write()
+    effective = layer.effective.clone()
+    layer.refresh()
+    assert torch.equal(effective, layer.effective)
+    queue.cancel_join_thread()
+if __name__ == "__main__":
+    main()
+"""
+
+
+def test_a_thread_that_sends_tensors_away_does_not_crash_a_training(tmp_path: Path) -> None:
+    script = tmp_path / "send.py"
+    script.write_text(THREADED)
+    subprocess.run([sys.executable, "-W", "ignore", str(script)], check=True, timeout=120)
+
+
 WHOLE: dict[str, Callable[[nn.Module], object]] = {
     "share_memory": lambda net: net.share_memory(),
     "load assign": lambda net: net.load_state_dict(copy.deepcopy(net.state_dict()), assign=True),
@@ -215,10 +281,9 @@ def test_switched_off_no_kernel_sees_a_store() -> None:
 
 def bare(w: Tensor, target: Tensor, edge: float) -> Store:
     """The store of a layer with a target and a full scale that are given."""
-    net = mho.convert(nn.Linear(3, 2), Hardware(device=CELL)).to(w.dtype)
+    net = mho.convert(nn.Linear(*reversed(w.shape)), Hardware(device=CELL)).to(w.dtype)
     store = next(iter(memristive_layers(net).values())).store
     store.target, store.full_scale = target, edge
-    store.effective = w.unsqueeze(0).clone()
     return store
 
 

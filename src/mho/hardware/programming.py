@@ -62,9 +62,11 @@ def program_cells(wanted: Sequence[tuple[Crossbar, Tensor, Tensor]]) -> None:
             continue
         if crossbar.arrays is not None:
             on_instrument.program(crossbar, cells, levels)
-        elif crossbar.landing is not None and (views := crossbar.views()) is not None:
+        elif crossbar.landing is not None and crossbar.views() is not None:
             to = levels.to(torch.int16).numpy()
             z = crossbar.noise(len(cells)).normal().numpy()
+            views = crossbar.views()  # again: other threads, which may move memory, have run
+            assert views is not None
             (state, offset), (line, sigma) = views, crossbar.landing
             compiled.program_open_loop(cells.numpy(), to, z, offset, line, sigma, state)
             crossbar.wear(1)

@@ -68,6 +68,8 @@ class Store:
         self.target = torch.empty_like(like, memory_format=torch.contiguous_format)
         self.effective = like.new_empty((len(crossbar.chips), *like.shape))
         self.digits: Tensor | None = None
+        self._address = 0
+        """Of `effective`, when it was last folded whole."""
         self._views: Views[StoreViews] = Views()
         self._room = _room(like.numel() // _SHARE + 1, own.shape[1])
         self._current: tuple[Tensor, int] | None = None
@@ -91,6 +93,7 @@ class Store:
         """Cast or move the tensors, as `nn.Module._apply` does."""
         self.cell_levels, self.target = fn(self.cell_levels), fn(self.target)
         self.effective = fn(self.effective)
+        self._address = self.effective.data_ptr()
         self.digits = None if self.digits is None else fn(self.digits)
 
     # ---------------------------------------------------------------- is it up to date
@@ -115,12 +118,19 @@ class Store:
         self.__dict__.update(state)
         shadow = state["_current"]
         self._current = (shadow, shadow._version) if isinstance(shadow, Tensor) else None
+        self._address = self.effective.data_ptr()
         self._room = _room(self.target.numel() // _SHARE + 1, self.cell_levels.shape[1])
 
     # ---------------------------------------------------------------- for kernels
 
     def views(self, shadow: Tensor) -> StoreViews | None:
-        """What kernels write with; None where torch has to. The only look at where memory is."""
+        """What kernels write with; None where torch has to. The only look at where memory is.
+
+        While another thread moves `effective`, what a kernel writes may go to where it was: it is
+        folded anew then.
+        """
+        if self.effective.data_ptr() != self._address:
+            self.fold_all()
         digits = () if self.digits is None else (self.digits,)
         weights = shadow, self.target, self.effective, self.crossbar.conductance_seen
         return self._views.of((*weights, *self.crossbar.touched, *digits), self._gather)
@@ -149,8 +159,8 @@ class Store:
             self._room = _room(weights, self.cell_levels.shape[1])
         return self._room
 
-    def moved(self) -> None:
-        """Tell torch that a kernel changed `effective`: a backward pass of before is to notice."""
+    def changed(self) -> None:
+        """Tell torch that `effective` changes: a backward pass of before is to notice."""
         increment_version(self.effective)
 
     # ---------------------------------------------------------------- folding
@@ -173,10 +183,12 @@ class Store:
         value = level_value(index, self.full_scale, self.levels)
         self.target.view(-1).index_copy_(0, weights, value.to(self.target.dtype))
 
+    @torch.no_grad()
     def fold_all(self) -> None:
         """Weights that the arrays realize, from what is seen of all cells."""
         self.digits = None
         torch.mul(self.crossbar.signed(), self.scale, out=self.effective)
+        self._address = self.effective.data_ptr()
 
     @torch.no_grad()
     def refresh(self, shadow: Float[Tensor, "out in"]) -> None:

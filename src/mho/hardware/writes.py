@@ -134,7 +134,7 @@ def write_stale(
         ValueError: a shadow weight is not finite; then nothing is written.
         InstrumentError: as `write_planned`.
     """
-    landing: list[tuple[Store, StoreViews, tuple[int, int]]] = []
+    landing: list[tuple[Store, Tensor, tuple[int, int]]] = []
     pending: list[Pending] = []
     written = 0
     for (store, shadow), threshold in zip(layers, thresholds, strict=True):
@@ -149,12 +149,14 @@ def write_stale(
         if store.crossbar.landing is None:
             pending.append(Pending(store, shadow, _of_room(store.room(), counts)))
         elif counts[0]:
-            landing.append((store, views, counts))
-    for store, views, counts in landing:
+            landing.append((store, shadow, counts))
+    for store, shadow, counts in landing:
         crossbar = store.crossbar
-        assert crossbar.landing is not None
         z = crossbar.noise(counts[1]).normal().numpy()
-        store.moved()
+        store.changed()
+        views = store.views(shadow)  # again: other threads, which may move memory, have run
+        assert crossbar.landing is not None
+        assert views is not None
         line, sigma = crossbar.landing
         folding.write_open_loop(
             *(store.room(), counts, z, views.offset, line, sigma, views.cells),
@@ -211,11 +213,11 @@ def _of_room(room: records.Plan, counts: tuple[int, int]) -> Plan:
 def _fold(written: Pending) -> None:
     """Have written weights realize and stand for what they do now."""
     store, shadow, plan = written
+    store.changed()
     views = None if store.crossbar.due else store.views(shadow)
     if views is None:
         store.fold(plan.weights, plan.to)
         return
-    store.moved()
     folding.fold(
         *(plan.weights.numpy(), plan.to.numpy(), store.full_scale, store.scale),
         *(views.layout, views.weights),

@@ -18,8 +18,17 @@ R = TypeVar("R")
 
 
 def compiled(function: Callable[P, R]) -> Callable[P, R]:
-    """Compile a function of arrays and numbers."""
+    """Compile a function of arrays and numbers; other threads run meanwhile."""
     return _compiled(function, {})
+
+
+def exclusive(function: Callable[P, R]) -> Callable[P, R]:
+    """Compile a function during which no other Python thread runs.
+
+    For kernels on memory that others may move: a queue of `torch.multiprocessing` does so in a
+    thread of its own, some time after a tensor was put on it.
+    """
+    return _compiled(function, {"nogil": False})
 
 
 def summing(function: Callable[P, R]) -> Callable[P, R]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from mho.kernels.compiled import compiled
+from mho.kernels.compiled import exclusive
 from mho.kernels.programming import program_open_loop
 from mho.kernels.records import Cells, Layout, Plan, Weights
 
 
-@compiled
+@exclusive
 def fold(
     weights: np.ndarray,
     index: np.ndarray,
@@ -62,7 +62,7 @@ def fold(
             state.effective[chip * total + weight] = signed * factor
 
 
-@compiled
+@exclusive
 def write_open_loop(
     plan: Plan,
     counts: tuple[int, int],

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from mho.kernels.compiled import compiled
+from mho.kernels.compiled import exclusive
 from mho.kernels.records import Layout, Plan
 
 BLOCK = 256
 """Weights compared at a time."""
 
 
-@compiled
+@exclusive
 def find_stale(
     shadow: np.ndarray,
     target: np.ndarray,
@@ -58,7 +58,7 @@ def find_stale(
     return count, finite
 
 
-@compiled
+@exclusive
 def plan_writes(
     weights: np.ndarray,
     shadow: np.ndarray,
@@ -110,7 +110,7 @@ def plan_writes(
     return m, k
 
 
-@compiled
+@exclusive
 def plan_stale(
     shadow: np.ndarray,
     target: np.ndarray,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from mho.kernels.compiled import compiled
+from mho.kernels.compiled import exclusive
 from mho.kernels.records import Cells
 
 
-@compiled
+@exclusive
 def land(
     z: np.ndarray,
     level: np.ndarray,
@@ -39,7 +39,7 @@ def land(
             landed[chip, k] = max(centre + spread * z[chip, k], np.float32(0))
 
 
-@compiled
+@exclusive
 def program_open_loop(
     cells: np.ndarray,
     levels: np.ndarray,
@@ -82,7 +82,7 @@ def program_open_loop(
     record(cells, levels, held, landed, ones, none, state)
 
 
-@compiled
+@exclusive
 def record(
     cells: np.ndarray,
     levels: np.ndarray,

@@ -36,8 +36,8 @@ class Views(Generic[T]):
         """
         if not allowed():
             return None
-        seen = tensors[0].stride(), [*map(_address, tensors)]
-        if seen != self._seen:
+        while (seen := (tensors[0].stride(), [*map(_address, tensors)])) != self._seen:
+            # Another thread may move memory meanwhile: look again.
             fit = all(map(fits, tensors))
             self._record = gather([t.detach().view(-1).numpy() for t in tensors]) if fit else None
             self._seen = seen

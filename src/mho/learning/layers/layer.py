@@ -177,6 +177,10 @@ class ArrayLayer(nn.Module):
         """Fold the conductances into the weights that the forward pass uses."""
         self.store.refresh(self.matrix())
 
+    def expected(self, hardware: Hardware | None = None) -> Tensor:
+        """Weight (out, in) that the levels give on average over chips; see `Store.expected`."""
+        return self.store.expected(hardware)
+
     def rewire(self, hardware: Hardware) -> None:
         """The same cells behind other wires; see `mho.rewire`."""
         self.crossbar.rewire(hardware)
