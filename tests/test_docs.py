@@ -65,10 +65,33 @@ def test_examples_of_extending_run_as_they_stand(tmp_path: Path) -> None:
 
 @each_document
 def test_files_that_are_named_exist(document: Path) -> None:
-    """Paths in back quotes that start at a folder of the repository, and links beside the text."""
+    """Paths in back quotes, from the repository or from `src/mho`, and links beside the text."""
     text = document.read_text(encoding="utf-8")
-    named = re.findall(r"`((?:src|tests|docs|benchmarks|results|datasets)/[\w./-]*\w)/?`", text)
-    missing = [path for path in named if not (ROOT / path).exists()]
+    named = re.findall(r"`([\w.-]+/[\w./-]*\.(?:py|md|txt|toml|cff))`", text)
+    named += re.findall(r"`((?:src|tests|docs|datasets|experiments)/[\w./-]*)`", text)
+    places = (ROOT, ROOT / "src" / "mho")
+    missing = [path for path in named if not any((at / path).exists() for at in places)]
     links = re.findall(r"\]\(([^)#:]+?)(?:#[^)]*)?\)", text)
     missing += [path for path in links if not (document.parent / path).exists()]
     assert not missing, missing
+
+
+@pytest.mark.parametrize("folder", ["hardware", "kernels", "learning"])
+def test_the_design_names_every_file_in_the_middle(folder: str) -> None:
+    text = (ROOT / "docs" / "design.md").read_text(encoding="utf-8")
+    source = ROOT / "src" / "mho"
+    files = [p for p in (source / folder).rglob("*.py") if p.name != "__init__.py"]
+    assert files
+    missing = [p for p in files if f"`{p.relative_to(source).as_posix()}`" not in text]
+    assert not missing, missing
+
+
+def test_links_within_a_document_lead_to_its_headings() -> None:
+    text = (ROOT / "docs" / "design.md").read_text(encoding="utf-8")
+    headings = {
+        re.sub(r"[^\w -]", "", line).strip().lower().replace(" ", "-")
+        for line in re.findall(r"^#+ (.*)$", text, re.M)
+    }
+    links = re.findall(r"\]\(#([\w-]+)\)", text)
+    assert links
+    assert set(links) <= headings
