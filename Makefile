@@ -10,7 +10,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: run test check bench clean
+.PHONY: run test check lint format types hooks bench clean
 
 run: $(READY)
 	$(BIN)/mho run all --preset quick --out runs/quick --resume
@@ -18,10 +18,22 @@ run: $(READY)
 test: $(READY)
 	$(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=worksteal
 
-check: $(READY)
+# The list of checks: .ci/run and the hooks of .pre-commit-config.yaml run these.
+check: lint format types
+
+lint: $(READY)
 	$(BIN)/ruff check .
+
+format: $(READY)
 	$(BIN)/ruff format --check .
+
+types: $(READY)
 	$(BIN)/pyright
+
+# Once, if the checks are to run before each commit.
+hooks: $(READY)
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	$(BIN)/pre-commit install
 
 bench: $(READY)
 	$(BIN)/python benchmarks/inference.py

@@ -16,7 +16,9 @@ OF_MANY_FILES = {"contracts", "golden", "oracle"}
 
 WITHOUT_A_FILE = {
     "test_architecture.py": "which part imports which",
+    "test_docs.py": "what docs/ and the other documents say",
     "test_mirror.py": "this",
+    "test_project.py": "version, hooks, changelog",
     "test_readme.py": "what README.md says",
     "test_shapes.py": "tests/shape_checker.py",
     "cli/test_cli.py": "the command as its user meets it",

@@ -54,6 +54,7 @@ from mho.learning.writing.write_step import WriteStep, write
 from mho.physics import Preset
 
 __version__ = "0.1.0"
+"""The only place of the version: pyproject.toml reads it, as text, so it stays a literal."""
 
 __all__ = [
     "Cost",

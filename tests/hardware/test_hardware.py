@@ -39,7 +39,7 @@ def test_a_weight_has_as_many_levels_as_the_mapping_offers(name: str, levels: in
             1.5,
             r"adc_range = 1.5: allowed is 'calibrated' or 'column' or a finite .*1\]",
         ),
-        ("mapping", "bridge", r"mapping = 'bridge': allowed is one of 'differential', 'offset'"),
+        ("mapping", "bridge", r"mapping 'bridge': .*known are differential"),
         ("device", 3, r"device = 3: allowed is MultiLevel or TwoState or "),
         ("programming", "verify", r"programming = 'verify': allowed is OpenLoop or Verify"),
     ],

@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 from mho.circuits.wiring import Ohms, Wires
 from mho.config import Config, Range
-from mho.errors import invalid
-from mho.hardware.mapping import Mapping, MappingName, mapping
+from mho.errors import invalid, unknown
+from mho.hardware.mapping import MAPPINGS, Mapping, mapping
 from mho.hardware.placement import Placement
 from mho.physics import (
     Cell,
@@ -40,8 +40,8 @@ class Hardware(Config):
     """Random telegraph noise, likewise."""
     disturb: Disturb | None = None
     """What reads, and pulses on neighbours, do to a cell by the next `mho.age`; None: nothing."""
-    mapping: MappingName = "differential"
-    """How a weight sits on cells."""
+    mapping: str = "differential"
+    """How a weight sits on cells: differential, offset, single, or a name put into MAPPINGS."""
     copies: Annotated[int, Range(least=1, most=64)] = 1
     """Cells (or pairs) that hold each weight side by side, their currents averaged [1]."""
     slices: Annotated[int, Range(least=1, most=16)] = 1
@@ -99,6 +99,8 @@ class Hardware(Config):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.mapping not in MAPPINGS:
+            raise unknown("Hardware.mapping", self.mapping, MAPPINGS)
         if self.serial_inputs and self.dac_bits is None:
             raise invalid("Hardware.serial_inputs", True, "False without dac_bits")
         fixed = not isinstance(self.adc_range, str)
@@ -111,8 +113,8 @@ class Hardware(Config):
             allowed = f"at most {_MOST_MAGNITUDES} values, {self.device.states}^slices"
             raise invalid("Hardware.slices", self.slices, allowed)
         self.cells.check_levels(self.levels, self.device.states)
-        if self.predistortion and self.mapping == "single":
-            allowed = "0 where mapping is 'single': what it subtracts is digital and sees no wires"
+        if self.predistortion and self.cells.constant:
+            allowed = f"0 where mapping is {self.mapping!r}: what it adds digitally sees no wires"
             raise invalid("Hardware.predistortion", self.predistortion, allowed)
         if self.predistortion and self.slices > 1:
             allowed = "0 with slices above 1: no digit alone can be corrected"

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import reduce
-from typing import Literal
 
 import torch
 from jaxtyping import Float, Int, Int64
@@ -245,13 +244,12 @@ class Mapping:
         return reduce(torch.add, [g * f for g, f in zip(digits, self.factors, strict=True)])
 
 
-MappingName = Literal["differential", "offset", "single"]
-
 MAPPINGS: dict[str, Mapping] = {
     "differential": Mapping(own=(1.0, -1.0)),  # w ~ G+ - G-; the idle cell rests at level 0
     "offset": Mapping(own=(1.0,), shared=(-0.5, -0.5)),  # w ~ G - mean of two at mid window
     "single": Mapping(own=(1.0,), constant=-0.5),  # w ~ G - (G_min + G_max) / 2
 }
+"""By name; an entry that is added is known to `Hardware.mapping`."""
 
 
 def mapping(name: str) -> Mapping:

@@ -23,7 +23,7 @@ TWINS: dict[type[nn.Module], type[ArrayLayer]] = {
     nn.Linear: MemristiveLinear,
     nn.Conv2d: MemristiveConv2d,
 }
-"""Layers that can be converted."""
+"""Layers that can be converted; an entry that is added is known to `convert` and `to_digital`."""
 
 
 def convert(
@@ -103,7 +103,7 @@ def to_digital(net: nn.Module, chip: int | None = None) -> nn.Module:
                 part = "batch normalization" if norm else "a refitted layer"
                 raise invalid("chip", chip, f"a number: {part} is each chip's own")
             return module.of_chip(chip)
-        if not isinstance(module, MemristiveLinear | MemristiveConv2d):
+        if not isinstance(module, ArrayLayer):
             return None
         weight = module.weight.detach().clone()
         bias = None if module.bias is None else module.bias.detach().clone()

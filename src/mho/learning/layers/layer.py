@@ -21,7 +21,8 @@ from mho.learning.layers.reading import Reading
 
 
 class ArrayLayer(nn.Module):
-    """A layer whose weights are on arrays; a leaf says what it computes (`_product`, `adopt`).
+    """A layer whose weights are on arrays; a leaf says what it computes (`_product`, `adopt`,
+    `digital`); docs/extending.md has an example.
 
     The forward pass runs through the programmed conductances; the gradient goes to `weight`, the
     float shadow, which an ordinary optimizer moves. After it moved, `mho.write(net)` (or a
@@ -86,6 +87,10 @@ class ArrayLayer(nn.Module):
     @classmethod
     def adopt(cls, module: nn.Module, hardware: Hardware, chips: range, seed: int) -> Self:
         """The memristive twin of a torch layer; the layer is untouched, no global state is used."""
+        raise NotImplementedError
+
+    def digital(self) -> nn.Module:
+        """A plain torch layer of the same shape, its parameters yet to be set."""
         raise NotImplementedError
 
     def _adopt(self, module: nn.Module, hardware: Hardware, chips: range, seed: int) -> Self:

@@ -1,0 +1,97 @@
+"""The documents say what is true: their examples run, and the files that they name exist."""
+
+import doctest
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+ROOT = Path(__file__).resolve().parent.parent
+DOCUMENTS = [ROOT / name for name in ("README.md", "CONTRIBUTING.md")]
+DOCUMENTS += sorted((ROOT / "docs").glob("*.md"))
+EXTENDING = ROOT / "docs" / "extending.md"
+
+
+def blocks(document: Path) -> list[str]:
+    return re.findall(r"```python\n(.*?)```", document.read_text(encoding="utf-8"), re.DOTALL)
+
+
+def sessions(document: Path) -> str:
+    """All examples of a document with a prompt, as one session."""
+    return "\n".join(block for block in blocks(document) if block.startswith(">>> "))
+
+
+each_document = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda p: p.stem)
+
+
+@pytest.mark.parametrize("document", [d for d in DOCUMENTS if sessions(d)], ids=lambda p: p.stem)
+def test_sessions_print_what_they_say(document: Path) -> None:
+    test = doctest.DocTestParser().get_doctest(sessions(document), {}, document.name, None, 0)
+    with torch.random.fork_rng():
+        result = doctest.DocTestRunner().run(test)
+    assert result.attempted > 0
+    assert result.failed == 0
+
+
+def test_the_readme_has_a_session() -> None:
+    assert ">>> net = mho.convert" in sessions(ROOT / "README.md")
+
+
+def test_every_way_to_extend_has_an_example_of_about_thirty_lines() -> None:
+    lengths = {
+        part.splitlines()[0]: len(part.split("```python\n")[1].split("```")[0].splitlines())
+        for part in EXTENDING.read_text(encoding="utf-8").split("\n## ")[1:]
+    }
+    assert {"A cell", "An update rule", "A write policy", "A mapping", "A study"} <= set(lengths)
+    assert max(lengths.values()) <= 50, lengths
+
+
+def test_examples_of_extending_run_as_they_stand(tmp_path: Path) -> None:
+    """In a process of their own: they add to tables that the other tests go through."""
+    files = []
+    for number, block in enumerate(blocks(EXTENDING)):
+        files.append(tmp_path / f"example_{number}.py")
+        files[-1].write_text(block, encoding="utf-8")
+    run_all = "import runpy, sys; [runpy.run_path(file) for file in sys.argv[1:]]"
+    done = subprocess.run(
+        [sys.executable, "-c", run_all, *map(str, files)],
+        capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+
+
+@each_document
+def test_files_that_are_named_exist(document: Path) -> None:
+    """Paths in back quotes, from the repository or from `src/mho`, and links beside the text."""
+    text = document.read_text(encoding="utf-8")
+    named = re.findall(r"`([\w.-]+/[\w./-]*\.(?:py|md|txt|toml|cff))`", text)
+    named += re.findall(r"`((?:src|tests|docs|datasets|experiments)/[\w./-]*)`", text)
+    places = (ROOT, ROOT / "src" / "mho")
+    missing = [path for path in named if not any((at / path).exists() for at in places)]
+    links = re.findall(r"\]\(([^)#:]+?)(?:#[^)]*)?\)", text)
+    missing += [path for path in links if not (document.parent / path).exists()]
+    assert not missing, missing
+
+
+@pytest.mark.parametrize("folder", ["hardware", "kernels", "learning"])
+def test_the_design_names_every_file_in_the_middle(folder: str) -> None:
+    text = (ROOT / "docs" / "design.md").read_text(encoding="utf-8")
+    source = ROOT / "src" / "mho"
+    files = [p for p in (source / folder).rglob("*.py") if p.name != "__init__.py"]
+    assert files
+    missing = [p for p in files if f"`{p.relative_to(source).as_posix()}`" not in text]
+    assert not missing, missing
+
+
+def test_links_within_a_document_lead_to_its_headings() -> None:
+    text = (ROOT / "docs" / "design.md").read_text(encoding="utf-8")
+    headings = {
+        re.sub(r"[^\w -]", "", line).strip().lower().replace(" ", "-")
+        for line in re.findall(r"^#+ (.*)$", text, re.M)
+    }
+    links = re.findall(r"\]\(#([\w-]+)\)", text)
+    assert links
+    assert set(links) <= headings
