@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mho import (
-    Hardware,
+from mho import Hardware, devices, prices
+from mho.cells import (
     MultiLevel,
     OpenLoop,
     PulseResponse,
@@ -21,8 +21,6 @@ from mho import (
     Spread,
     TwoState,
     Verify,
-    devices,
-    prices,
 )
 from mho.config import Config, Range, families, read_toml
 from mho.hardware import Prices

@@ -68,7 +68,10 @@ ELSEWHERE = {
     "card/test_numbers.py": ["physics/preset.py"],
     # Parts of a chip and of a layer that nobody uses alone.
     "hardware/test_crossbar.py": ["hardware/programming.py"],
-    "hardware/test_store.py": ["hardware/writes.py", "kernels/writing.py"],
+    "hardware/test_store.py": [
+        "hardware/writes.py", "kernels/folding.py", "kernels/planning.py",
+        "kernels/programming.py", "kernels/records.py",
+    ],
     "hardware/test_assignment.py": ["hardware/placement.py"],
     "learning/test_age.py": ["hardware/ageing.py"],
     "learning/test_attach.py": ["hardware/arrays.py", "hardware/on_instrument.py"],

@@ -8,7 +8,8 @@ from torch import Tensor, nn
 
 import mho
 from builders.networks import only_layer
-from mho import Hardware, MultiLevel, OpenLoop
+from mho import Hardware
+from mho.cells import MultiLevel, OpenLoop
 
 CELL = MultiLevel(g_min=10e-6, g_max=90e-6, levels=4, sigma=(2e-6,), device_spread=0.02)
 LAYERS = {

@@ -11,7 +11,7 @@ import mho
 from mho.instruments import InstrumentServer, Limits, RemoteInstrument, SimulatedInstrument
 from mho.instruments.store import Store
 
-CELL = mho.MultiLevel(
+CELL = mho.cells.MultiLevel(
     g_min=50e-6, g_max=225e-6, levels=16, sigma=(3e-6,), device_spread=0.02, read_noise=0.01
 )
 QUICK = Limits(timeout=0.5, attempts=4, backoff=0.01)

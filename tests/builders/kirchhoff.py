@@ -6,7 +6,7 @@ import torch
 from scipy.sparse.linalg import splu
 from torch import Tensor
 
-from mho import Wires
+from mho.circuits import Wires
 from mho.physics import Conduction
 
 

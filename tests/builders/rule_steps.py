@@ -11,9 +11,9 @@ from mho.learning.rules.rule import State, Update, UpdateRule
 STEP, FULL = 0.25, 1.0
 
 
-def tiki_taka(**options: Any) -> mho.TikiTaka:
+def tiki_taka(**options: Any) -> mho.rules.TikiTaka:
     """Fast cells of 100 pulses to a window that is one step wide."""
-    return mho.TikiTaka(**({"granularity": 0.01, "window": 1.0} | options))
+    return mho.rules.TikiTaka(**({"granularity": 0.01, "window": 1.0} | options))
 
 
 def update(before: Tensor, delta: Tensor, gradient: Tensor | None = None) -> Update:

@@ -6,10 +6,10 @@ from torch import Tensor, nn
 import mho
 from mho.learning.layers.layer import memristive_layers
 
-CELL = mho.MultiLevel(
+CELL = mho.cells.MultiLevel(
     g_min=5e-6, g_max=200e-6, levels=129, sigma=(2e-6,), stuck_off=0.01, stuck_on=0.01
 )
-WIRES = mho.Wires(row=3.0, col=5.0, source=40.0, sense=20.0)
+WIRES = mho.circuits.Wires(row=3.0, col=5.0, source=40.0, sense=20.0)
 
 
 def hardware(**changes: object) -> mho.Hardware:
@@ -29,14 +29,14 @@ def first(net: nn.Module) -> mho.nn.MemristiveLinear:
     return next(iter(memristive_layers(net).values()))  # type: ignore[return-value]
 
 
-def exact(layer: mho.nn.MemristiveLinear, wires: mho.Wires = WIRES) -> Tensor:
+def exact(layer: mho.nn.MemristiveLinear, wires: mho.circuits.Wires = WIRES) -> Tensor:
     """The effective weight, array by array."""
     crossbar, tiling = layer.crossbar, layer.crossbar.tiling
     seen = torch.stack(
         [
             torch.stack(
                 [
-                    mho.effective_conductance(
+                    mho.circuits.effective_conductance(
                         g.double(), wires.row, wires.col, wires.source, wires.sense
                     )
                     for g in chip

@@ -5,8 +5,10 @@ import pytest
 import torch
 from scipy import stats
 
-from mho import LogTime, Ohmic, Preset, PulseResponse, Sinh, Telegraph, Transistor, card, devices
+from mho import Preset, card, devices
 from mho.card.cell import MOST_LEVELS, shown_levels
+from mho.cells import LogTime, PulseResponse, Telegraph
+from mho.circuits import Ohmic, Sinh, Transistor
 from mho.physics import Flicker, MultiLevel, PowerLaw
 from mho.results.card import Panel
 

@@ -12,16 +12,20 @@ def plain(preset: Preset) -> dict[str, str]:
     return {k: v.replace("\xa0", " ").replace("\u202f", " ") for k, v in numbers(preset)}
 
 
-TWO_STATE = mho.TwoState(
-    r_on=mho.Resistance(mean=1e4, device=mho.Spread(cov=0.05), cycle=mho.Spread(cov=0.02)),
-    r_off=mho.Resistance(mean=1e5, device=mho.Spread(distribution="normal", cov=0.1)),
+TWO_STATE = mho.cells.TwoState(
+    r_on=mho.cells.Resistance(
+        mean=1e4, device=mho.cells.Spread(cov=0.05), cycle=mho.cells.Spread(cov=0.02)
+    ),
+    r_off=mho.cells.Resistance(mean=1e5, device=mho.cells.Spread(distribution="normal", cov=0.1)),
     stuck_off=0.01, stuck_on=0.002, endurance=1e6, doi="10.1/x",
 )  # fmt: skip
-LEVELS = mho.MultiLevel(g_min=0.0, g_max=80e-6, levels=5, sigma=(1e-6, 0.05), device_spread=0.03)
-PULSES = mho.PulseResponse(
+LEVELS = mho.cells.MultiLevel(
+    g_min=0.0, g_max=80e-6, levels=5, sigma=(1e-6, 0.05), device_spread=0.03
+)
+PULSES = mho.cells.PulseResponse(
     g_min=10e-6, g_max=90e-6, pulses=20, nonlinearity=(2.0, 1.0), reset_ratio=2.0, cycle_spread=0.4
 )
-TABLE = mho.PulseTable(
+TABLE = mho.cells.PulseTable(
     g=(10e-6, 90e-6), set_step=(2e-6, 2e-6), reset_step=(4e-6, 4e-6), reset_spread=(3e-7,),
     device_spread=0.125,
 )  # fmt: skip
@@ -47,7 +51,7 @@ TABLE = mho.PulseTable(
         (TABLE, {
             "spread": "up to 300 nS a pulse; devices 12.5 %", "pulses across": "SET 40, RESET 20",
         }),
-        (TWO_STATE.replace(r_off=mho.Resistance(mean=1e5, cycle=mho.Spread(cov=0.3))), {
+        (TWO_STATE.replace(r_off=mho.cells.Resistance(mean=1e5, cycle=mho.cells.Spread(cov=0.3))), {
             "spread": "R_ON 5 % lognormal, cycles 2 % lognormal; R_OFF no spread, cycles 30 % "
             "lognormal",
         }),
@@ -61,19 +65,19 @@ def test_a_cell_in_its_numbers(cell: mho.physics.Cell, told: dict[str, str]) -> 
 @pytest.mark.parametrize(
     ("laws", "told"),
     [
-        (Preset(conduction=mho.Ohmic()), {"I-V": "ohmic"}),
-        (Preset(conduction=mho.Sinh(v0=0.4)), {"I-V": "sinh, v0 = 400 mV"}),
-        (Preset(conduction=mho.Transistor(beta=3e-4, overdrive=0.75)),
+        (Preset(conduction=mho.circuits.Ohmic()), {"I-V": "ohmic"}),
+        (Preset(conduction=mho.circuits.Sinh(v0=0.4)), {"I-V": "sinh, v0 = 400 mV"}),
+        (Preset(conduction=mho.circuits.Transistor(beta=3e-4, overdrive=0.75)),
          {"I-V": "1T1R, beta = 300 µA/V^2, overdrive 750 mV"}),
-        (Preset(retention=mho.PowerLaw(t0=20.0, nu=0.049, nu_spread=0.008)),
+        (Preset(retention=mho.cells.PowerLaw(t0=20.0, nu=0.049, nu_spread=0.008)),
          {"retention": "(t / 20 s)^-nu, nu = 0.049 ± 0.008"}),
-        (Preset(retention=mho.LogTime(rate=-8.9e-8, rate_spread=4.2e-8)),
+        (Preset(retention=mho.cells.LogTime(rate=-8.9e-8, rate_spread=4.2e-8)),
          {"retention": "\N{MINUS SIGN}89 nS ± 42 nS in a factor e of time"}),
-        (Preset(flicker=mho.Flicker(amplitude=0.0138)),
+        (Preset(flicker=mho.cells.Flicker(amplitude=0.0138)),
          {"1/f noise": "1.38 % of G in a factor e of frequency"}),
-        (Preset(telegraph=mho.Telegraph(depth=0.5, full=0.5, empty=1.25)),
+        (Preset(telegraph=mho.cells.Telegraph(depth=0.5, full=0.5, empty=1.25)),
          {"telegraph noise": "up to 50 % of G; full 500 ms, empty 1.25 s"}),
-        (Preset(disturb=mho.Disturb(read=0.001, half_select=0.02)),
+        (Preset(disturb=mho.cells.Disturb(read=0.001, half_select=0.02)),
          {"disturb": "0.001 a read, 0.02 a half select"}),
         (Preset(device=LEVELS.replace(read_noise=0.0022)), {"white noise": "0.22 % of the window"}),
     ],
@@ -87,7 +91,7 @@ def test_a_law_in_its_numbers(laws: Preset, told: dict[str, str]) -> None:
 
 
 def test_a_preset_without_a_cell_says_so() -> None:
-    found = plain(Preset(conduction=mho.Ohmic()))
+    found = plain(Preset(conduction=mho.circuits.Ohmic()))
     assert found["cell"] == NOT_GIVEN
     assert not {"window", "levels", "DOI"} & set(found)
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from mho import Ohmic, Sinh, Transistor, Wires, netlist
+from mho.circuits import Ohmic, Sinh, Transistor, Wires, netlist
 from mho.physics import Conduction
 
 LAWS: list[Conduction] = [Ohmic(), Sinh(), Transistor()]

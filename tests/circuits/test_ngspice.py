@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from builders.programs import needed
-from mho import Sinh, SpiceError, netlist, simulate
+from mho.circuits import Sinh, SpiceError, netlist, simulate
 
 
 def deck(volts: float = 0.5, tiles: tuple[int, ...] = ()) -> str:

@@ -14,8 +14,8 @@ from torch import Tensor
 
 import mho
 from builders.conductances import cells, uniform
-from mho import Conduction, NotConverged, Ohmic, Sinh, Transistor, effective_conductance
-from mho import operating_point as solve
+from mho.circuits import Conduction, NotConverged, Ohmic, Sinh, Transistor, effective_conductance
+from mho.circuits import operating_point as solve
 
 LAWS = [Ohmic(), Sinh(), Sinh(v0=0.05), Transistor(), Transistor(beta=1e-4, overdrive=0.2)]
 BENT = LAWS[1:]
@@ -55,7 +55,7 @@ def nodal(
     return volts[:count].reshape(g.shape), volts[count:].reshape(g.shape), law.current(x, g).numpy()
 
 
-def kirchhoff(law: Conduction, point: mho.OperatingPoint, g: Tensor) -> None:
+def kirchhoff(law: Conduction, point: mho.circuits.OperatingPoint, g: Tensor) -> None:
     """All laws hold, whatever the path to the solution: it is unique."""
     x = point.cell_voltage
     scale = max(point.v.abs().max().item(), point.v_sense.abs().max().item())
@@ -397,4 +397,4 @@ def test_the_inputs_are_left_alone() -> None:
 def test_what_cannot_be_is_refused(change: dict, message: str) -> None:
     settings = {"g": torch.ones(2, 3), "v": torch.ones(2), "r_row": 1.0, "r_col": 1.0, **change}
     with pytest.raises(ValueError, match=message):
-        mho.operating_point(**settings)
+        mho.circuits.operating_point(**settings)

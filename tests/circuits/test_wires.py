@@ -14,7 +14,7 @@ from torch import Tensor
 
 import mho
 from builders import conductances
-from mho import effective_conductance
+from mho.circuits import effective_conductance
 
 EASY = (1e-6, 1e-4)
 """Conductances of cells of 10k to 1M ohm [S]."""
@@ -401,4 +401,4 @@ def test_the_input_is_left_alone() -> None:
 def test_what_cannot_be_is_refused(change: dict, message: str) -> None:
     settings = {"g": torch.ones(2, 3), "r_row": 1.0, "r_col": 1.0, **change}
     with pytest.raises(ValueError, match=message):
-        mho.effective_conductance(**settings)
+        mho.circuits.effective_conductance(**settings)

@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 
 from builders.measurements import LEVELS, PULSED, program_and_read, pulse_trains, sweeps, traces
-from mho import LogTime, MultiLevel, Preset, PulseResponse, Sinh, devices
+from mho import Preset, devices
+from mho.cells import LogTime, MultiLevel, PulseResponse
+from mho.circuits import Sinh
 from mho.cli import main
 
 TINY = (

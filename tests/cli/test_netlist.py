@@ -48,18 +48,18 @@ def table(said: str) -> list[list[str]]:
 
 @pytest.mark.parametrize("source", ["g.csv", "g.npy"])
 def test_a_matrix_of_a_file(folder: Path, source: str) -> None:
-    wires = mho.Wires(row=2.0, col=3.0, source=4.0, sense=5.0, both_ends=True)
+    wires = mho.circuits.Wires(row=2.0, col=3.0, source=4.0, sense=5.0, both_ends=True)
     v = torch.tensor([0.3, -0.1], dtype=torch.float64)
     given = ("--input", "0.3", "-0.1", "--wire-resistance", "2", "--r-col", "3")
     ends = ("--r-source", "4", "--r-sense", "5", "--both-ends")
-    assert deck(source, *given, *ends) == mho.netlist(G, v, wires, title=source)
-    law = mho.Transistor(beta=2e-4, overdrive=0.5)
+    assert deck(source, *given, *ends) == mho.circuits.netlist(G, v, wires, title=source)
+    law = mho.circuits.Transistor(beta=2e-4, overdrive=0.5)
     given = ("--law", "1t1r", "--beta", "2e-4", "--overdrive", "0.5", "--input", "0.1")
-    assert deck(source, *given) == mho.netlist(G, 0 * v + 0.1, None, law, source)
+    assert deck(source, *given) == mho.circuits.netlist(G, 0 * v + 0.1, None, law, source)
     (folder / "v.csv").write_text("0.3\n-0.1\n")
     np.save(folder / "v.npy", v.numpy())
     for file in ("v.csv", "v.npy"):
-        expected = mho.netlist(G, v, None, mho.Sinh(v0=0.3), source)
+        expected = mho.circuits.netlist(G, v, None, mho.circuits.Sinh(v0=0.3), source)
         assert deck(source, "--input", file, "--law", "sinh", "--v0", "0.3") == expected
     assert sorted(p.name for p in folder.iterdir() if p.name.startswith((".", "deck"))) == [
         "deck.cir"
@@ -71,7 +71,7 @@ def test_without_a_file_the_deck_is_printed(
 ) -> None:
     assert main(["netlist", "g.csv"]) == 0
     v = torch.full((2,), 0.2, dtype=torch.float64)
-    assert capsys.readouterr().out == mho.netlist(G, v, title="g.csv")
+    assert capsys.readouterr().out == mho.circuits.netlist(G, v, title="g.csv")
 
 
 def test_an_array_of_a_saved_network(folder: Path) -> None:
@@ -81,7 +81,7 @@ def test_an_array_of_a_saved_network(folder: Path) -> None:
     said = deck("net.pt", "--layer", layer, "--chip", "1", "--tile", "2")
     v = torch.full((held[key].shape[2],), 0.2, dtype=torch.float64)
     what = f"net.pt, layer {layer}, chip 1, tile 2 of {held[key].shape[1]}"
-    assert said == mho.netlist(held[key][1, 2].double(), v, title=what)
+    assert said == mho.circuits.netlist(held[key][1, 2].double(), v, title=what)
     torch.save(held, "net.pt", _use_new_zipfile_serialization=False)  # as torch before 1.6 did
     assert said == deck("net.pt", "--layer", layer, "--chip", "1", "--tile", "2")
 
@@ -113,7 +113,7 @@ def test_ngspice_answers(
     assert main(["netlist", "g.csv", *law, "--run", "--out", "deck.cir"]) == 0
     rows = table(capsys.readouterr().out)
     assert [row[0] for row in rows] == ["0", "1", "2"]
-    expected = mho.simulate(Path("deck.cir").read_text())
+    expected = mho.circuits.simulate(Path("deck.cir").read_text())
     assert [float(row[1]) for row in rows] == pytest.approx(expected.tolist(), rel=1e-9)
     assert all(float(row[3]) < 1e-8 for row in rows)
 

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from mho import LogTime, Preset, PulseResponse, Sinh, devices, dynamics
+from mho import Preset, devices, dynamics
+from mho.cells import LogTime, PulseResponse
+from mho.circuits import Sinh
 from mho.cli import main
 
 FULL = Preset(

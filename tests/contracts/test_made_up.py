@@ -245,7 +245,7 @@ def test_its_sensitivity_can_be_analysed(preset: Preset) -> None:
 
 
 @either
-@pytest.mark.parametrize("scheme", [mho.OpenLoop(), mho.Verify(), Cheating()])
+@pytest.mark.parametrize("scheme", [mho.cells.OpenLoop(), mho.cells.Verify(), Cheating()])
 def test_networks_are_converted_trained_and_evaluated(
     preset: Preset, scheme: Programming, generator: torch.Generator
 ) -> None:
@@ -274,7 +274,7 @@ def test_networks_are_converted_trained_and_evaluated(
 @either
 def test_it_lies_on_an_instrument(preset: Preset) -> None:
     assert preset.device is not None
-    hardware = mho.Hardware(device=preset.device, tile=(4, 4), programming=mho.Verify())
+    hardware = mho.Hardware(device=preset.device, tile=(4, 4), programming=mho.cells.Verify())
     chip = SimulatedInstrument(hardware, 1, seed=2)
     cells = torch.tensor([[0, 0, 0], [0, 1, 1]], dtype=torch.int32)
     done = chip.program(cells, torch.tensor([chip.describe().low, chip.describe().high]))
@@ -290,10 +290,10 @@ def test_it_lies_on_an_instrument(preset: Preset) -> None:
 
 def test_a_law_of_conduction_is_solved_and_written_down() -> None:
     g, v = torch.full((2, 2), 1e-4), torch.tensor([0.1, 0.2])
-    point = mho.operating_point(g, v, 1.0, 1.0, conduction=Cubic())
-    ohmic = mho.operating_point(g, v, 1.0, 1.0).output_current
+    point = mho.circuits.operating_point(g, v, 1.0, 1.0, conduction=Cubic())
+    ohmic = mho.circuits.operating_point(g, v, 1.0, 1.0).output_current
     assert (point.output_current > ohmic).all()
-    assert "Bg0_0" in mho.netlist(g, v, conduction=Cubic())
+    assert "Bg0_0" in mho.circuits.netlist(g, v, conduction=Cubic())
 
 
 def test_mappings_name_a_family_that_there_is(tmp_path: Path) -> None:

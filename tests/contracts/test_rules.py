@@ -10,7 +10,8 @@ from torch import nn
 import mho
 from builders.cells import FIVE_LEVELS
 from builders.networks import mapped
-from mho import Verify, WriteStep
+from mho import WriteStep
+from mho.cells import Verify
 from mho.learning.rules.rule import Observes, Steers, Synapses, Update, UpdateRule
 
 DEVICE = FIVE_LEVELS.replace(sigma=(2e-6,))
@@ -27,19 +28,19 @@ def backward(net: nn.Module, seed: int = 1) -> None:
 
 
 RULES: dict[str, Callable[[], UpdateRule]] = {
-    "interval": lambda: mho.IntervalRule(1.0),
-    "global": lambda: mho.IntervalRule(1.0, mode="global"),
-    "path importance": lambda: mho.PathImportance(1.0, 0.01),
-    "shuffled importance": lambda: mho.PathImportance(1.0, 0.01, shuffled=4),
-    "elastic weights": lambda: mho.ElasticWeights(0.3),
-    "synaptic intelligence": lambda: mho.SynapticIntelligence(0.3),
-    "bayesian steps": lambda: mho.BayesianSteps(0.3, 100.0, 8),
-    "hidden precision": lambda: mho.HiddenPrecision(8, 3),
-    "accumulate": lambda: mho.Accumulate(),
-    "stochastic rounding": lambda: mho.StochasticRounding(3),
-    "stochastic sparse": lambda: mho.StochasticSparse(0.1),
-    "sign update": lambda: mho.SignUpdate(0.1),
-    "tiki-taka": lambda: mho.TikiTaka(0.01, 1.0, gain=0.5),
+    "interval": lambda: mho.rules.IntervalRule(1.0),
+    "global": lambda: mho.rules.IntervalRule(1.0, mode="global"),
+    "path importance": lambda: mho.rules.PathImportance(1.0, 0.01),
+    "shuffled importance": lambda: mho.rules.PathImportance(1.0, 0.01, shuffled=4),
+    "elastic weights": lambda: mho.rules.ElasticWeights(0.3),
+    "synaptic intelligence": lambda: mho.rules.SynapticIntelligence(0.3),
+    "bayesian steps": lambda: mho.rules.BayesianSteps(0.3, 100.0, 8),
+    "hidden precision": lambda: mho.rules.HiddenPrecision(8, 3),
+    "accumulate": lambda: mho.rules.Accumulate(),
+    "stochastic rounding": lambda: mho.rules.StochasticRounding(3),
+    "stochastic sparse": lambda: mho.rules.StochasticSparse(0.1),
+    "sign update": lambda: mho.rules.SignUpdate(0.1),
+    "tiki-taka": lambda: mho.rules.TikiTaka(0.01, 1.0, gain=0.5),
 }
 NOT_COUNTED = {"elastic weights": {"squares"}, "tiki-taka": {"pulses"}}
 """Needed while a task ends; wear."""
@@ -108,7 +109,7 @@ def test_a_training_of_two_tasks_goes_on_where_it_was_saved(name: str) -> None:
 
     def end(net: nn.Module, step: WriteStep) -> None:
         x = torch.randn(3, 2, 6, 6, generator=torch.Generator().manual_seed(5))
-        mho.measure_fisher(net, step, x, torch.arange(3))
+        mho.rules.measure_fisher(net, step, x, torch.arange(3))
         step.consolidate()
 
     parts = start()

@@ -11,7 +11,7 @@ from mho.hardware import Crossbar
 
 
 def test_every_cell_is_counted_once(generator: torch.Generator) -> None:
-    device = mho.MultiLevel(g_min=10e-6, g_max=90e-6, levels=4)
+    device = mho.cells.MultiLevel(g_min=10e-6, g_max=90e-6, levels=4)
     net = mho.convert(nn.Linear(9, 4), mho.Hardware(device=device), 2, generator=generator)
     (crossbar,) = (m for m in net.modules() if isinstance(m, Crossbar))
     crossbar.pulses.random_(0, 500, generator=generator)

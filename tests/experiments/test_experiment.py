@@ -39,7 +39,7 @@ def test_a_part_computes_where_the_whole_does() -> None:
 def test_weights_take_the_levels_that_other_cells_offer() -> None:
     own = experiments.get("siamese").preset("quick").hardware
     cell = mho.devices.get("hfo2-1t1r")
-    retention, conduction = mho.LogTime(rate=-1e-7), mho.Sinh()
+    retention, conduction = mho.cells.LogTime(rate=-1e-7), mho.circuits.Sinh()
     hardware, notes = with_cells(own, Preset(device=cell, retention=retention))
     assert (hardware.device, hardware.retention, hardware.weight_levels) == (cell, retention, None)
     assert notes == ["weights have 17 levels, all that these cells offer, not 16"]
@@ -69,7 +69,7 @@ def test_what_varies_a_multi_level_cell_is_left_out_on_others() -> None:
 def test_laws_that_take_no_part_are_named() -> None:
     config = experiments.get("sensitivity").preset("quick")
     preset = mho.devices.preset("hfo2-1t1r").replace(
-        conduction=mho.Sinh(), flicker=mho.Flicker(amplitude=0.01)
+        conduction=mho.circuits.Sinh(), flicker=mho.cells.Flicker(amplitude=0.01)
     )
     on, notes = config.on_device(preset)
     assert on.cell == preset

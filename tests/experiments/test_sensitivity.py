@@ -94,7 +94,7 @@ def test_an_input_without_effect_and_a_model_without_variance() -> None:
 
 
 def systems_of(cell: str) -> tuple[System, ...]:
-    two_states = isinstance(mho.devices.get(cell), mho.TwoState)
+    two_states = isinstance(mho.devices.get(cell), mho.cells.TwoState)
     return ("bmcnn",) if two_states else ("bmcnn", "siamese", "metaplastic")
 
 
@@ -126,8 +126,8 @@ def test_a_device_as_it_is_has_its_own_numbers() -> None:
     given = {name: float(each.given) for name, each in imperfections(whole, "siamese").items()}
     hardware, preset = chips(whole, "siamese", given), mho.devices.preset("cmo-hfox")
     cell, own = hardware.device, preset.device
-    assert isinstance(cell, mho.MultiLevel)
-    assert isinstance(own, mho.MultiLevel)
+    assert isinstance(cell, mho.cells.MultiLevel)
+    assert isinstance(own, mho.cells.MultiLevel)
     assert cell.sigma == pytest.approx(own.sigma)
     assert cell.replace(sigma=own.sigma) == own
     assert hardware.retention == preset.retention

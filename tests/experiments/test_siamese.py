@@ -64,7 +64,7 @@ def test_a_study_changes_what_it_names_and_nothing_else() -> None:
         value = name.removeprefix(f"{what}, ")
         assert x == pytest.approx(100 * float(value))
         device, standard = job.hardware.device, whole.hardware.device
-        assert isinstance(device, mho.MultiLevel)
+        assert isinstance(device, mho.cells.MultiLevel)
         share = {
             "write spread": device.sigma[0] / (device.g_max - device.g_min),
             "device spread": device.device_spread,

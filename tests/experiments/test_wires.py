@@ -91,7 +91,7 @@ def test_the_best_compensation_is_chosen_on_held_out_images_of_all_tasks() -> No
 
 def chip() -> nn.Module:
     torch.manual_seed(0)
-    cell = mho.MultiLevel(g_min=50e-6, g_max=225e-6, levels=16, sigma=(1e-6,))
+    cell = mho.cells.MultiLevel(g_min=50e-6, g_max=225e-6, levels=16, sigma=(1e-6,))
     hardware = mho.Hardware(device=cell, tile=(64, 64), weight_levels=16, full_scale=3.0)
     return mho.convert(nn.Sequential(nn.Linear(60, 30)), hardware)
 

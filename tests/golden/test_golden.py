@@ -9,7 +9,9 @@ import torch
 from torch import nn
 
 import mho
-from mho import Hardware, IntervalRule, OpenLoop, Verify, WriteStep
+from mho import Hardware, WriteStep
+from mho.cells import OpenLoop, Verify
+from mho.rules import IntervalRule
 
 
 def model() -> nn.Module:

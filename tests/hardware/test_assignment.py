@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 import mho
 from builders.cells import FIVE_LEVELS
-from mho import Hardware, MultiLevel, OpenLoop, Placement, Resistance, Spread, TwoState
+from mho import Hardware, Placement
+from mho.cells import MultiLevel, OpenLoop, Resistance, Spread, TwoState
 from mho.hardware import MAPPINGS, Crossbar, Tiling
 from mho.hardware.assignment import sources
 
@@ -292,8 +293,8 @@ def test_spare_places_are_used() -> None:
 # ------------------------------------------------------------------ what is counted and kept
 
 
-@pytest.mark.parametrize("programming", [OpenLoop(), mho.Verify(tolerance=0.2)])
-def test_the_survey_is_written_read_and_counted(programming: OpenLoop | mho.Verify) -> None:
+@pytest.mark.parametrize("programming", [OpenLoop(), mho.cells.Verify(tolerance=0.2)])
+def test_the_survey_is_written_read_and_counted(programming: OpenLoop | mho.cells.Verify) -> None:
     device = STUCK.replace(sigma=(8e-6,))
     net = network(hardware(device, Placement(), programming=programming))
     xb, used = arrays(net), arrays(net).tiling.used()

@@ -9,7 +9,8 @@ from torch import Tensor
 
 from builders.cells import FIVE_LEVELS, PULSED_CELL
 from builders.crossbars import program_one
-from mho import Hardware, MultiLevel, OpenLoop, PulseResponse, Verify
+from mho import Hardware
+from mho.cells import MultiLevel, OpenLoop, PulseResponse, Verify
 from mho.hardware import MAPPINGS, Crossbar, Tiling, mapping
 from mho.hardware.crossbar import HEALTHY, STUCK_OFF, STUCK_ON, WORN
 from mho.hardware.programming import program_all, program_cells

@@ -26,7 +26,10 @@ def test_the_effective_weight_is_that_of_cells_and_wires(mapping: str, chips: in
 
 
 def test_arrays_without_wires_stay_as_they_were() -> None:
-    net, same = mapped(hardware(wire_resistance=0.0)), mapped(hardware(wire_resistance=mho.Wires()))
+    net, same = (
+        mapped(hardware(wire_resistance=0.0)),
+        mapped(hardware(wire_resistance=mho.circuits.Wires())),
+    )
     for a, b in zip(memristive_layers(net).values(), memristive_layers(same).values(), strict=True):
         assert torch.equal(a.effective, b.effective)
         assert {"seen", "unsolved"}.isdisjoint(a.state_dict())
@@ -38,7 +41,7 @@ def test_arrays_without_wires_stay_as_they_were() -> None:
 
 def test_a_number_stands_for_all_segments() -> None:
     one = first(mapped(hardware(wire_resistance=2.0))).effective
-    other = first(mapped(hardware(wire_resistance=mho.Wires(row=2.0, col=2.0)))).effective
+    other = first(mapped(hardware(wire_resistance=mho.circuits.Wires(row=2.0, col=2.0)))).effective
     assert torch.equal(one, other)
 
 
@@ -62,8 +65,10 @@ def test_each_write_is_seen_through_the_wires() -> None:
 def test_only_arrays_that_were_written_are_solved(monkeypatch: pytest.MonkeyPatch) -> None:
     net = mapped(hardware())
     layer, solved = first(net), []
-    seen = mho.Wires.seen
-    monkeypatch.setattr(mho.Wires, "seen", lambda w, g: (solved.append(g.shape[1]), seen(w, g))[1])
+    seen = mho.circuits.Wires.seen
+    monkeypatch.setattr(
+        mho.circuits.Wires, "seen", lambda w, g: (solved.append(g.shape[1]), seen(w, g))[1]
+    )
     with torch.no_grad():
         layer.weight[0, 0] *= -1
     mho.write(net)
@@ -117,7 +122,7 @@ def test_saved_and_loaded_it_goes_on_as_if_nothing_had_been(refresh: int) -> Non
 
 
 def test_the_known_wires_give_a_gain() -> None:
-    net = mapped(hardware(device=mho.MultiLevel(g_min=5e-6, g_max=200e-6, levels=129)))
+    net = mapped(hardware(device=mho.cells.MultiLevel(g_min=5e-6, g_max=200e-6, levels=129)))
     layer = first(net)
     x = torch.randn(50, 37, generator=torch.Generator().manual_seed(0))
     wanted = x @ layer.target.T

@@ -6,7 +6,8 @@ from torch import nn
 
 import mho
 from builders.cells import FIVE_LEVELS, PULSED_CELL
-from mho import Hardware, MultiLevel, OpenLoop, PulseResponse, Verify, WriteStep
+from mho import Hardware, WriteStep
+from mho.cells import MultiLevel, OpenLoop, PulseResponse, Verify
 from mho.learning.writing.feedback import ReadBack
 
 DEVICE = FIVE_LEVELS.replace(sigma=(12e-6,), stuck_off=0.05, stuck_on=0.05)

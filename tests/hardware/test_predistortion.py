@@ -10,7 +10,7 @@ from builders.wired_network import first, hardware, mapped
 
 @pytest.mark.parametrize("mapping", ["differential", "offset"])
 def test_predistortion_brings_weights_back_into_proportion(mapping: str) -> None:
-    cell = mho.MultiLevel(g_min=5e-6, g_max=200e-6, levels=257)
+    cell = mho.cells.MultiLevel(g_min=5e-6, g_max=200e-6, levels=257)
     x = torch.randn(50, 37, generator=torch.Generator().manual_seed(0))
 
     def error(rounds: int) -> float:

@@ -126,7 +126,7 @@ def test_energy_per_input_of_a_small_network_is_what_going_through_it_costs(
     model = nn.Sequential(
         nn.Conv2d(2, 5, 3, padding=1), nn.Conv2d(5, 3, 2, stride=2), nn.Flatten(), nn.Linear(27, 4)
     )
-    device = mho.MultiLevel(g_min=10e-6, g_max=90e-6, levels=5)
+    device = mho.cells.MultiLevel(g_min=10e-6, g_max=90e-6, levels=5)
     bits = {"dac_bits": 8, "adc_bits": 8, "adc_per_tile": adc_per_tile}
     hw = mho.Hardware(device=device, tile=(7, 8), **bits)
     net = mho.convert(model, hw, chips, generator=generator)

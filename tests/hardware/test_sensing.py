@@ -10,7 +10,7 @@ import torch.nn.functional as F
 import mho
 from builders.converting_layers import CELL, LAYERS, WAYS, exact, hardware, inputs, twin
 from builders.networks import only_layer
-from mho import MultiLevel
+from mho.cells import MultiLevel
 
 which_layer = pytest.mark.parametrize("which", LAYERS)
 per_tile = pytest.mark.parametrize("adc_per_tile", [True, False])

@@ -15,7 +15,8 @@ from torch import Tensor, nn
 
 import mho
 from builders.cells import FIVE_LEVELS
-from mho import Hardware, OpenLoop, Verify, kernels
+from mho import Hardware, kernels
+from mho.cells import OpenLoop, Verify
 from mho.hardware.store import Store
 from mho.hardware.writes import find_stale, write_stale
 from mho.learning.layers.layer import memristive_layers

@@ -21,7 +21,7 @@ from mho.instruments import (
 )
 from mho.instruments.store import Store
 
-PULSED = mho.PulseResponse(
+PULSED = mho.cells.PulseResponse(
     g_min=10e-6, g_max=90e-6, levels=9, pulses=64, cycle_spread=0.3, read_noise=0.01
 )
 WHERE = torch.tensor([[0, 0, 0], [1, 2, 5], [7, 15, 11]], dtype=torch.int32)

@@ -9,7 +9,7 @@ import mho
 from builders.instruments import chip, serving
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "instrument.md"
-CELL = mho.PulseResponse(g_min=10e-6, g_max=90e-6, levels=9, pulses=16)
+CELL = mho.cells.PulseResponse(g_min=10e-6, g_max=90e-6, levels=9, pulses=16)
 
 
 def test_the_transcript_is_what_the_server_says() -> None:

@@ -8,8 +8,10 @@ import mho
 from builders.instruments import chip
 from mho.instruments import InstrumentRefused
 
-PULSED = mho.PulseResponse(g_min=10e-6, g_max=90e-6, levels=9, pulses=64, nonlinearity=(1.0, 2.0))
-IDEAL = mho.MultiLevel(g_min=50e-6, g_max=225e-6, levels=16)
+PULSED = mho.cells.PulseResponse(
+    g_min=10e-6, g_max=90e-6, levels=9, pulses=64, nonlinearity=(1.0, 2.0)
+)
+IDEAL = mho.cells.MultiLevel(g_min=50e-6, g_max=225e-6, levels=16)
 
 
 def cells(*addresses: tuple[int, int, int]) -> Tensor:
@@ -49,7 +51,7 @@ def test_wires_take_their_share() -> None:
         instrument.program(where, torch.full((192,), 225e-6))
     volts = torch.full((1, 1, 16), 0.2)
     g = bare.crossbar.conductance[0, 0].double()
-    seen = mho.effective_conductance(g, 5.0, 5.0)
+    seen = mho.circuits.effective_conductance(g, 5.0, 5.0)
     torch.testing.assert_close(wired.read(0, volts)[0, 0], (0.2 * seen.sum(0)).float())
     assert (wired.read(0, volts) < 0.99 * bare.read(0, volts)).all()
 
@@ -92,10 +94,10 @@ def test_a_stuck_cell_is_refused_where_the_chip_verifies() -> None:
     top, low = torch.tensor([225e-6]), torch.tensor([50e-6])
     verified = chip(stuck).program(cells((0, 0, 0)), top)
     assert verified.refused.all()
-    assert verified.pulses.item() == mho.Verify().max_pulses
+    assert verified.pulses.item() == mho.cells.Verify().max_pulses
     assert verified.conductance.item() == pytest.approx(50e-6)
     assert not chip(stuck).program(cells((0, 0, 0)), low).refused.any()
-    blind = chip(stuck, programming=mho.OpenLoop()).program(cells((0, 0, 0)), top)
+    blind = chip(stuck, programming=mho.cells.OpenLoop()).program(cells((0, 0, 0)), top)
     assert not blind.refused.any()
     assert blind.conductance.isnan().all()
 

@@ -12,7 +12,7 @@ from mho.hardware.sensing import row_size
 from mho.learning.layers.conv import MemristiveConv2d
 from mho.learning.layers.layer import memristive_layers
 
-CELL = mho.MultiLevel(g_min=10e-6, g_max=90e-6, levels=4, sigma=(2e-6,), device_spread=0.02)
+CELL = mho.cells.MultiLevel(g_min=10e-6, g_max=90e-6, levels=4, sigma=(2e-6,), device_spread=0.02)
 LAYERS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
     "linear": (lambda: nn.Linear(23, 6), (6, 23)),
     "linear, no bias": (lambda: nn.Linear(23, 6, bias=False), (6, 23)),

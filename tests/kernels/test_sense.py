@@ -15,7 +15,7 @@ from mho.hardware.streams import key
 from mho.kernels.normal import normals
 from mho.learning.layers.layer import memristive_layers
 
-CELL = mho.MultiLevel(g_min=10e-6, g_max=90e-6, levels=4, sigma=(2e-6,), device_spread=0.02)
+CELL = mho.cells.MultiLevel(g_min=10e-6, g_max=90e-6, levels=4, sigma=(2e-6,), device_spread=0.02)
 LAYERS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
     "linear": (lambda: nn.Linear(23, 6), (6, 23)),
     "linear, no bias": (lambda: nn.Linear(23, 6, bias=False), (6, 23)),
@@ -55,7 +55,7 @@ def test_a_layer_is_the_same_compiled_and_in_torch(
     which: str, way: str, adc_per_tile: bool, chips: int | None
 ) -> None:
     options = {"dac_bits": 5, "adc_bits": 5, "adc_per_tile": adc_per_tile} | WAYS[way]
-    hardware = mho.Hardware(device=CELL, tile=(7, 24), programming=mho.OpenLoop(), **options)
+    hardware = mho.Hardware(device=CELL, tile=(7, 24), programming=mho.cells.OpenLoop(), **options)
     compiled = passes(which, hardware, chips)
     with kernels.off():
         in_torch = passes(which, hardware, chips)

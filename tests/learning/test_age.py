@@ -15,16 +15,16 @@ from mho.hardware.crossbar import HEALTHY
 from mho.hardware.programming import program_all
 from mho.learning.layers.layer import memristive_layers
 
-CELL = mho.MultiLevel(
+CELL = mho.cells.MultiLevel(
     g_min=5e-6, g_max=200e-6, levels=9, sigma=(2e-6,), stuck_off=0.02, stuck_on=0.02
 )
-DRIFT = mho.PowerLaw(t0=2.0, nu=0.05, nu_spread=0.02, activation=1.1, temperature=300.0)
+DRIFT = mho.cells.PowerLaw(t0=2.0, nu=0.05, nu_spread=0.02, activation=1.1, temperature=300.0)
 LAWS: dict[str, dict[str, object]] = {
     "retention": {"retention": DRIFT},
-    "log time": {"retention": mho.LogTime(rate=-1e-6, rate_spread=1e-6)},
-    "flicker": {"flicker": mho.Flicker(amplitude=0.02)},
-    "telegraph": {"telegraph": mho.Telegraph(depth=0.3, full=10.0, empty=5.0, share=0.5)},
-    "disturb": {"disturb": mho.Disturb(read=1e-3, half_select=1e-3)},
+    "log time": {"retention": mho.cells.LogTime(rate=-1e-6, rate_spread=1e-6)},
+    "flicker": {"flicker": mho.cells.Flicker(amplitude=0.02)},
+    "telegraph": {"telegraph": mho.cells.Telegraph(depth=0.3, full=10.0, empty=5.0, share=0.5)},
+    "disturb": {"disturb": mho.cells.Disturb(read=1e-3, half_select=1e-3)},
 }
 ALL = {k: v for laws in LAWS.values() for k, v in laws.items()}
 every_law = pytest.mark.parametrize("laws", [*LAWS.values(), ALL], ids=[*LAWS, "all"])
@@ -66,7 +66,7 @@ def test_heat_is_more_time() -> None:
 
 
 def test_writing_a_cell_starts_its_relaxation_anew() -> None:
-    net = chips(LAWS["retention"], programming=mho.OpenLoop())
+    net = chips(LAWS["retention"], programming=mho.cells.OpenLoop())
     mho.age(net, 1e4)
     step = mho.WriteStep(net)
     old = [xb.conductance.clone() for xb in crossbars(net)]
@@ -134,7 +134,7 @@ def test_slow_noise_stands_still_between_two_calls() -> None:
 
 
 def test_read_disturb_counts_the_vectors() -> None:
-    net = chips({"disturb": mho.Disturb(read=1e-3)}, 1)
+    net = chips({"disturb": mho.cells.Disturb(read=1e-3)}, 1)
     xb = crossbars(net)[1]  # one vector an input
     before = xb.conductance.clone()
     net(image(200))
@@ -149,9 +149,9 @@ def test_read_disturb_counts_the_vectors() -> None:
 
 
 def test_half_select_disturb_counts_pulses_on_the_lines() -> None:
-    law = mho.Disturb(half_select=1e-3)
+    law = mho.cells.Disturb(half_select=1e-3)
     cell = CELL.replace(stuck_off=0.0, stuck_on=0.0)
-    hardware = mho.Hardware(device=cell, tile=(4, 8), disturb=law, programming=mho.OpenLoop())
+    hardware = mho.Hardware(device=cell, tile=(4, 8), disturb=law, programming=mho.cells.OpenLoop())
     layer = mho.nn.MemristiveLinear(4, 4, hardware=hardware)
     xb = layer.crossbar
     mho.age(layer, 0.0)
@@ -176,9 +176,11 @@ def test_half_select_disturb_counts_pulses_on_the_lines() -> None:
     assert xb.conductance[0, 0, 1, 2] == landed
 
 
-@pytest.mark.parametrize("programming", [mho.OpenLoop(), mho.Verify()], ids=["open", "verify"])
+@pytest.mark.parametrize(
+    "programming", [mho.cells.OpenLoop(), mho.cells.Verify()], ids=["open", "verify"]
+)
 def test_a_window_closes_before_its_cell_dies(programming: object) -> None:
-    cell = mho.MultiLevel(
+    cell = mho.cells.MultiLevel(
         g_min=10e-6, g_max=100e-6, levels=2, endurance=400.0, closing=(0.2, 0.4), closing_power=2.0
     )
     hardware = mho.Hardware(device=cell, programming=programming)  # type: ignore[arg-type]
@@ -203,13 +205,15 @@ def test_a_window_closes_before_its_cell_dies(programming: object) -> None:
 
 
 def test_a_level_out_of_reach_takes_all_attempts() -> None:
-    cell = mho.MultiLevel(g_min=10e-6, g_max=100e-6, levels=3, endurance=100.0, closing=(0.0, 0.6))
+    cell = mho.cells.MultiLevel(
+        g_min=10e-6, g_max=100e-6, levels=3, endurance=100.0, closing=(0.0, 0.6)
+    )
     layer = mho.nn.MemristiveLinear(2, 1, hardware=mho.Hardware(device=cell))
     xb, at = layer.crossbar, torch.tensor([0])
     for k in range(100):
         program_one(xb, at, torch.tensor([k % 2]))
     assert xb.pulses.flatten()[0] >= 99  # one pulse each: these levels stay in reach
-    spare = mho.Verify().max_pulses
+    spare = mho.cells.Verify().max_pulses
     if xb.fault.flatten()[0] == HEALTHY:
         before = int(xb.pulses.flatten()[0])
         program_one(xb, at, torch.tensor([2]))
@@ -242,7 +246,7 @@ def test_chips_without_laws_stay_as_they_are() -> None:
 
 def test_chips_of_a_preset() -> None:
     hardware = mho.Hardware.of(mho.devices.preset("pcm-gst"))
-    assert isinstance(hardware.retention, mho.PowerLaw)
+    assert isinstance(hardware.retention, mho.cells.PowerLaw)
     assert hardware.flicker is not None
     assert mho.Hardware.from_toml(hardware.to_toml()) == hardware
     with pytest.raises(ValueError, match=r"Preset.device"):
@@ -253,11 +257,11 @@ def test_a_day_widens_the_spread_as_the_source_found() -> None:
     """Aged one day, cells of the one-second preset spread as those of the one-day preset."""
     preset = mho.devices.preset("rram-neurram-1s")
     day = mho.devices.get("rram-neurram-1day")
-    hardware = mho.Hardware.of(preset).replace(mapping="single", programming=mho.OpenLoop())
+    hardware = mho.Hardware.of(preset).replace(mapping="single", programming=mho.cells.OpenLoop())
     layer = mho.nn.MemristiveLinear(200, 200, hardware=hardware)
     middle = torch.full_like(layer.crossbar.level, 8)
     program_all(layer.crossbar, middle)
     mho.age(layer, 86_400.0)
     spread = layer.crossbar.conductance.std().item()
-    assert isinstance(day, mho.MultiLevel)
+    assert isinstance(day, mho.cells.MultiLevel)
     assert spread == pytest.approx(day.spread(torch.tensor(20e-6)).item(), rel=0.06)

@@ -22,7 +22,7 @@ from mho.instruments import (
 )
 from mho.learning.layers.layer import memristive_layers
 
-IDEAL = mho.MultiLevel(g_min=50e-6, g_max=225e-6, levels=16)
+IDEAL = mho.cells.MultiLevel(g_min=50e-6, g_max=225e-6, levels=16)
 HARDWARE = mho.Hardware(
     device=CELL, tile=(16, 12), transposed=False, dac_bits=8, adc_bits=8, full_scale=3.0
 )
@@ -83,7 +83,9 @@ def on(instrument: Instrument, hardware: mho.Hardware = HARDWARE, **options: Any
     return Training(net, **options)
 
 
-@pytest.mark.parametrize("programming", [mho.OpenLoop(), mho.Verify()], ids=["blind", "verified"])
+@pytest.mark.parametrize(
+    "programming", [mho.cells.OpenLoop(), mho.cells.Verify()], ids=["blind", "verified"]
+)
 def test_writes_reach_the_instrument(programming: Any) -> None:
     instrument = chip(IDEAL)
     exact = HARDWARE.replace(device=IDEAL, programming=programming, dac_bits=None, adc_bits=None)
@@ -240,7 +242,7 @@ def test_cells_that_refuse_are_retried_then_left_alone() -> None:
     for name, layer in memristive_layers(net).items():
         assert int((layer.crossbar.fault > 0).sum()) == len(given_up[name])
     # Two tries of as many pulses as the chip spends, however long training goes on.
-    most = 2 * mho.Verify().max_pulses
+    most = 2 * mho.cells.Verify().max_pulses
     for cell in given_up["0"]:
         assert instrument.crossbar.pulses[(0, *cell)] <= most + 12
 
@@ -250,7 +252,7 @@ def test_cells_that_refuse_are_retried_then_left_alone() -> None:
 
 def test_read_back_reads_the_chip() -> None:
     quiet = CELL.replace(read_noise=0.0)
-    instrument = chip(quiet, programming=mho.OpenLoop())
+    instrument = chip(quiet, programming=mho.cells.OpenLoop())
     net = mapped(small, HARDWARE)
     mho.attach(net, instrument)
     layer = memristive_layers(net)["0"]
@@ -263,7 +265,7 @@ def test_read_back_reads_the_chip() -> None:
     )
     plus, minus = g[0][tuple(where.long().T)].view(160, 2).T
     torch.testing.assert_close(held, (plus - minus) * layer.scale)
-    training = Training(net, feedback=mho.ReadBack())
+    training = Training(net, feedback=mho.rules.ReadBack())
     losses = [loss for loss, _ in training.steps(8)]
     assert losses[-1] < losses[0]
 
@@ -329,7 +331,7 @@ def test_a_copy_of_a_network_runs_on_the_same_arrays() -> None:
         ({"transposed": True}, "Hardware.transposed = True"),
         ({"wire_resistance": 1.0}, "Hardware.wire_resistance = 1.0"),
         ({"placement": mho.Placement()}, "Hardware.placement"),
-        ({"retention": mho.PowerLaw(nu=0.1)}, "Hardware.retention"),
+        ({"retention": mho.cells.PowerLaw(nu=0.1)}, "Hardware.retention"),
         ({"device": IDEAL.replace(g_max=200e-6)}, "window, high = 0.0002: allowed is 0.000225"),
         ({"device": IDEAL.replace(levels=9)}, "levels = 9: .*the 16 levels of the chip"),
         ({"tile": (20, 12)}, "20 x 8"),

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 
 import mho
-from mho import Hardware, MultiLevel, Verify
+from mho import Hardware
+from mho.cells import MultiLevel, Verify
 from mho.learning.layers.layer import memristive_layers
 from mho.nn import Chips, Levels, MemristiveConv2d, MemristiveLinear, Variation
 
@@ -162,7 +163,7 @@ def test_frozen_parameters_stay_frozen() -> None:
 def test_binary_weights_come_out_exactly_two_valued(kind: str, training: bool) -> None:
     plain = nn.Linear(20, 9) if kind == "linear" else nn.Conv2d(3, 5, 3)
     hw = hardware(weight_levels=2)
-    mho.quantize(plain, Levels(2), Variation(hw))
+    mho.nn.quantize(plain, Levels(2), Variation(hw))
     plain.train(training)
     net = mho.convert(plain, hw)
     plain.eval()

@@ -9,7 +9,7 @@ from builders.cells import FIVE_LEVELS
 from mho import Hardware
 
 DEVICE = FIVE_LEVELS.replace(sigma=(15e-6,))
-HARDWARE = Hardware(device=DEVICE, tile=(8, 8), programming=mho.OpenLoop())
+HARDWARE = Hardware(device=DEVICE, tile=(8, 8), programming=mho.cells.OpenLoop())
 
 
 @pytest.fixture

@@ -7,8 +7,9 @@ import torch
 from torch import Tensor, nn
 
 import mho
-from mho import netlist, netlist_of
+from mho.circuits import netlist
 from mho.learning.layers.layer import ArrayLayer, memristive_layers
+from mho.nn import netlist_of
 
 
 def layer(**options: int) -> ArrayLayer:
@@ -28,7 +29,7 @@ def voltages(x: Tensor, volts: float) -> Tensor:
 
 def test_all_tiles_or_one_of_a_chip() -> None:
     array, x = layer(), torch.linspace(-1, 1, 20)
-    wires, law = mho.Wires(row=2.0), mho.Sinh()
+    wires, law = mho.circuits.Wires(row=2.0), mho.circuits.Sinh()
     g, v = array.crossbar.conductance[2], voltages(x, 0.3)
     title = "MemristiveLinear 20 to 5, chip 2, 0.3 V a unit"
     deck = netlist_of(array, x, volts_per_unit=0.3, chip=2, wires=wires, conduction=law)

@@ -24,5 +24,5 @@ def test_rewired_chips_are_those_that_were_made_so() -> None:
 
 
 def off_with(layer: mho.nn.MemristiveLinear, r: float) -> float:
-    true = exact(layer, mho.Wires(row=r, col=r))
+    true = exact(layer, mho.circuits.Wires(row=r, col=r))
     return ((layer.effective - true).norm() / true.norm()).item()

@@ -8,7 +8,7 @@ import mho
 from builders import kirchhoff
 from builders.conductances import cells
 from builders.programs import needed
-from mho import (
+from mho.circuits import (
     Ohmic,
     Sinh,
     Transistor,
@@ -189,13 +189,13 @@ def test_currents_of_a_layer_are_its_output(mapping: str, wires: Wires) -> None:
     with torch.no_grad():
         outputs = layer(x.repeat(2, 1))
     for chip in (0, 1):
-        currents = simulate(mho.netlist_of(layer, x, volts_per_unit=0.1, chip=chip))
+        currents = simulate(mho.nn.netlist_of(layer, x, volts_per_unit=0.1, chip=chip))
         assert currents.shape == (tiling.tiles, tiling.width)
         folded = tiling.mapping.fold(currents.unsqueeze(1), tiling.cols, (0.0, 0.0)).squeeze(1)
         added = folded.view(*tiling.grid, -1).sum(0).flatten()[:5]
         ours = added * layer.scale / 0.1 + layer.bias.detach()
         torch.testing.assert_close(ours.float(), outputs[chip], rtol=1e-5, atol=2e-6)
-        alone = simulate(mho.netlist_of(layer, x, volts_per_unit=0.1, chip=chip, tile=3))
+        alone = simulate(mho.nn.netlist_of(layer, x, volts_per_unit=0.1, chip=chip, tile=3))
         agree(alone, currents[3], 1e-12)
-        other = simulate(mho.netlist_of(layer, x, volts_per_unit=0.1, chip=chip, wires=OTHER))
+        other = simulate(mho.nn.netlist_of(layer, x, volts_per_unit=0.1, chip=chip, wires=OTHER))
         assert (other - currents).norm() > 1e-3 * currents.norm()

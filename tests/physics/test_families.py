@@ -7,7 +7,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mho import MultiLevel, Resistance, Spread, TwoState, Verify, devices
+from mho import devices
+from mho.cells import MultiLevel, Resistance, Spread, TwoState, Verify
 from mho.physics import GeneratorNoise
 
 WINDOW = {"g_min": 1e-6, "g_max": 1e-5}

@@ -10,7 +10,8 @@ from scipy import stats
 from torch import Tensor
 
 from builders.noise import noise
-from mho import OpenLoop, PulseResponse, Verify, devices
+from mho import devices
+from mho.cells import OpenLoop, PulseResponse, Verify
 from mho.physics import GeneratorNoise, Present, Traits
 
 CELL = PulseResponse(

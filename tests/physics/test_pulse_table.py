@@ -5,7 +5,8 @@ import math
 import pytest
 import torch
 
-from mho import PulseResponse, PulseTable, devices
+from mho import devices
+from mho.cells import PulseResponse, PulseTable
 
 G = (10e-6, 30e-6, 90e-6)
 STEPS = {"set_step": (2e-6, 1e-6, 1e-6), "reset_step": (1e-6, 1e-6, 1e-6)}

@@ -116,7 +116,7 @@ def test_the_gradient_passes_where_nothing_saturates(generator: torch.Generator)
 
 
 def test_it_is_a_parametrization(generator: torch.Generator) -> None:
-    layer = mho.quantize(nn.Linear(6, 4), FixedPoint(4))
+    layer = mho.nn.quantize(nn.Linear(6, 4), FixedPoint(4))
     original = layer.parametrizations.weight.original
     step = 2.0 ** -FixedPoint(4).format(original).fraction
     assert torch.equal(layer.weight.div(step).round() * step, layer.weight)

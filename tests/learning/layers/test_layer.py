@@ -12,7 +12,8 @@ from torch import Tensor, nn
 
 import mho
 from builders.networks import only_layer
-from mho import Hardware, MultiLevel, OpenLoop, Verify
+from mho import Hardware
+from mho.cells import MultiLevel, OpenLoop, Verify
 from mho.hardware import MAPPINGS
 
 FINE = MultiLevel(g_min=1e-6, g_max=1e-4, levels=4096)

@@ -5,7 +5,8 @@ import torch
 from torch import Tensor, nn
 
 import mho
-from mho import Hardware, MultiLevel, OpenLoop, Resistance, Spread, TwoState, Verify
+from mho import Hardware
+from mho.cells import MultiLevel, OpenLoop, Resistance, Spread, TwoState, Verify
 from mho.learning.layers.quantizer import Levels
 from mho.learning.layers.variation import Variation, WeightPool
 
@@ -28,7 +29,7 @@ def quantized(hardware: Hardware = BINARY, seed: int = 1) -> nn.Linear:
     with torch.random.fork_rng():
         torch.manual_seed(9)
         layer = nn.Linear(12, 10)
-    mho.quantize(layer, Levels(hardware.levels), Variation(hardware, seed))
+    mho.nn.quantize(layer, Levels(hardware.levels), Variation(hardware, seed))
     return layer
 
 

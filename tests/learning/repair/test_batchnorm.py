@@ -10,7 +10,7 @@ from mho import Hardware
 from mho.nn import ChipBatchNorm
 
 DEVICE = FIVE_LEVELS.replace(sigma=(12e-6,))
-HARDWARE = Hardware(device=DEVICE, tile=(16, 16), programming=mho.OpenLoop())
+HARDWARE = Hardware(device=DEVICE, tile=(16, 16), programming=mho.cells.OpenLoop())
 
 
 @pytest.fixture

@@ -5,13 +5,14 @@ import torch
 from torch import nn
 
 import mho
-from mho import Hardware, Resistance, Spread, TwoState
+from mho import Hardware
+from mho.cells import Resistance, Spread, TwoState
 
 CELL = TwoState(
     r_on=Resistance(mean=10e3, device=Spread(cov=0.6)),
     r_off=Resistance(mean=100e3, device=Spread(cov=0.6)),
 )
-HARDWARE = Hardware(device=CELL, programming=mho.OpenLoop(), weight_levels=2)
+HARDWARE = Hardware(device=CELL, programming=mho.cells.OpenLoop(), weight_levels=2)
 
 
 def model() -> nn.Module:

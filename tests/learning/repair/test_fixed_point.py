@@ -10,11 +10,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import mho
-from mho import Hardware, MultiLevel
+from mho import Hardware
+from mho.cells import MultiLevel
 from mho.nn import ChipBatchNorm, ChipLinear, FixedPoint
 
 DEVICE = MultiLevel(g_min=10e-6, g_max=90e-6, levels=9, sigma=(8e-6,))
-HARDWARE = Hardware(device=DEVICE, tile=(16, 16), programming=mho.OpenLoop())
+HARDWARE = Hardware(device=DEVICE, tile=(16, 16), programming=mho.cells.OpenLoop())
 CHIPS = 4
 
 
@@ -325,7 +326,7 @@ def test_a_shared_part_stays_shared_and_has_one_format(generator: torch.Generato
 
 
 def test_a_parametrized_layer_is_taken_as_it_is_in_eval_mode() -> None:
-    layer = mho.quantize(nn.Linear(4, 4), mho.nn.StochasticSign())
+    layer = mho.nn.quantize(nn.Linear(4, 4), mho.nn.StochasticSign())
     net = mho.fixed_point(nn.Sequential(layer), 16, torch.ones(2, 4))
     assert layer.parametrizations.weight[0].step == 0
     layer.eval()

@@ -14,7 +14,7 @@ from mho import Hardware
 from mho.nn import ChipLinear
 
 DEVICE = FIVE_LEVELS.replace(sigma=(12e-6,))
-HARDWARE = Hardware(device=DEVICE, tile=(16, 16), programming=mho.OpenLoop())
+HARDWARE = Hardware(device=DEVICE, tile=(16, 16), programming=mho.cells.OpenLoop())
 CHIPS = 6
 
 
@@ -206,7 +206,7 @@ def test_a_parametrized_classifier_is_taken_as_it_is_in_eval_mode(
     inputs: Tensor, targets: dict[str, Tensor]
 ) -> None:
     plain = model()
-    mho.quantize(plain[7], mho.nn.Levels(5))
+    mho.nn.quantize(plain[7], mho.nn.Levels(5))
     weight = plain[7].weight.detach().clone()
     net = on_chips(plain)
     mho.refit(net, inputs, targets["labels"], pull=1e6)

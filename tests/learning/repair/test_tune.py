@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 
 import mho
-from mho import Hardware, MultiLevel, Resistance, Spread, TwoState
+from mho import Hardware
+from mho.cells import MultiLevel, Resistance, Spread, TwoState
 from mho.learning.layers.layer import memristive_layers
 
 ANALOG = MultiLevel(g_min=10e-6, g_max=90e-6, levels=9, sigma=(5e-6,), device_spread=0.08)
@@ -16,8 +17,10 @@ BINARY = TwoState(
     r_off=Resistance(mean=60e3, device=Spread(cov=0.5)),
 )
 HARDWARE = {
-    "analog": Hardware(device=ANALOG, tile=(24, 16), programming=mho.OpenLoop()),
-    "binary": Hardware(device=BINARY, tile=(24, 16), programming=mho.OpenLoop(), weight_levels=2),
+    "analog": Hardware(device=ANALOG, tile=(24, 16), programming=mho.cells.OpenLoop()),
+    "binary": Hardware(
+        device=BINARY, tile=(24, 16), programming=mho.cells.OpenLoop(), weight_levels=2
+    ),
     "per tile": Hardware(device=ANALOG, tile=(24, 16), mapping="offset", adc_bits=10, dac_bits=10),
 }
 every_hardware = pytest.mark.parametrize("hw", HARDWARE.values(), ids=HARDWARE.keys())
@@ -196,7 +199,7 @@ def test_the_closed_form_gain_undoes_the_mean_of_the_spread() -> None:
         r_on=Resistance(mean=10e3, device=Spread(cov=0.5)),
         r_off=Resistance(mean=60e3, device=Spread(cov=0.5)),
     )
-    hw = Hardware(device=cell, programming=mho.OpenLoop(), weight_levels=2)
+    hw = Hardware(device=cell, programming=mho.cells.OpenLoop(), weight_levels=2)
     net = made(hw, chips=400)
     mho.correct(net)
     for layer in memristive_layers(net).values():
@@ -218,7 +221,7 @@ def test_unknown_methods_are_refused() -> None:
 @every_hardware
 def test_a_reference_undoes_what_time_did_to_the_gain(hw: Hardware) -> None:
     """Where all cells lose the same share, the network is what it was before."""
-    drift = mho.PowerLaw(nu=0.06)
+    drift = mho.cells.PowerLaw(nu=0.06)
     net = made(hw.replace(retention=drift, mapping="differential", adc_bits=None, dac_bits=None))
     fresh, x = copy.deepcopy(net), images(7)
     mho.age(net, 1e7)

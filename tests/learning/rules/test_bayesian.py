@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from mho import BayesianSteps
 from mho.learning.rules.rule import State, Update
+from mho.rules import BayesianSteps
 
 
 def stepped(

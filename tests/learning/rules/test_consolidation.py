@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from mho import ElasticWeights, PathImportance, SynapticIntelligence
 from mho.learning.rules.rule import State, Synapses, Update, UpdateRule
+from mho.rules import ElasticWeights, PathImportance, SynapticIntelligence
 
 
 def end(rule: UpdateRule, weight: Tensor, state: State, layer: str = "a") -> None:

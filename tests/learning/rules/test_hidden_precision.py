@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from mho import HiddenPrecision
 from mho.learning.rules.hidden_precision import uniform
 from mho.learning.rules.rule import State, Update
+from mho.rules import HiddenPrecision
 
 FULL = 1.5
 

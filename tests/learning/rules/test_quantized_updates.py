@@ -11,17 +11,18 @@ from torch import Tensor, nn
 
 import mho
 from builders.rule_steps import FULL, STEP, movements, tiki_taka, update, walk
-from mho import Hardware, MultiLevel, WriteStep
+from mho import Hardware, WriteStep
+from mho.cells import MultiLevel
 from mho.learning.layers.layer import memristive_layers
 from mho.learning.rules.rule import Synapses, Update, UpdateRule
 
 RIVALS: dict[str, Callable[[], UpdateRule]] = {
-    "stochastic rounding": lambda: mho.StochasticRounding(seed=3),
-    "sign update": lambda: mho.SignUpdate(0.1),
-    "accumulate": lambda: mho.Accumulate(),
-    "accumulate, early": lambda: mho.Accumulate(0.7),
-    "accumulate, late": lambda: mho.Accumulate(2.5),
-    "stochastic sparse": lambda: mho.StochasticSparse(0.1, seed=3),
+    "stochastic rounding": lambda: mho.rules.StochasticRounding(seed=3),
+    "sign update": lambda: mho.rules.SignUpdate(0.1),
+    "accumulate": lambda: mho.rules.Accumulate(),
+    "accumulate, early": lambda: mho.rules.Accumulate(0.7),
+    "accumulate, late": lambda: mho.rules.Accumulate(2.5),
+    "stochastic sparse": lambda: mho.rules.StochasticSparse(0.1, seed=3),
     "tiki-taka": lambda: tiki_taka(gain=0.5, seed=3),
     "tiki-taka, in phases": lambda: tiki_taka(transfer_every=3, gain=2.0, read_noise=0.01),
 }
@@ -94,10 +95,12 @@ def test_the_same_seed_and_a_saved_state_give_the_same_weights(
     assert torch.equal(torch.random.get_rng_state(), global_state)
 
 
-@pytest.mark.parametrize("kind", [mho.StochasticRounding, mho.StochasticSparse, mho.TikiTaka])
+@pytest.mark.parametrize(
+    "kind", [mho.rules.StochasticRounding, mho.rules.StochasticSparse, mho.rules.TikiTaka]
+)
 def test_another_seed_gives_other_weights(kind: type, generator: torch.Generator) -> None:
     deltas, start = movements(generator, (200,), 10), torch.zeros(200)
-    options = {"share": 0.1} if kind is mho.StochasticSparse else {}
+    options = {"share": 0.1} if kind is mho.rules.StochasticSparse else {}
     ends = []
     for seed in (1, 2):
         rule = kind(**options, seed=seed)
@@ -120,7 +123,7 @@ def test_a_small_network_learns(name: str, generator: torch.Generator) -> None:
         torch.manual_seed(5)
         model = nn.Sequential(nn.Linear(8, 12), nn.ReLU(), nn.Linear(12, 3))
     device = MultiLevel(g_min=10e-6, g_max=90e-6, levels=9, sigma=(1e-6,))
-    hardware = Hardware(device=device, programming=mho.OpenLoop(), full_scale=3.0)
+    hardware = Hardware(device=device, programming=mho.cells.OpenLoop(), full_scale=3.0)
     net = mho.convert(model, hardware)
     optimizer = torch.optim.SGD(net.parameters(), 0.1)
     step = WriteStep(net, rules=[RIVALS[name]()])
@@ -141,19 +144,22 @@ def test_a_small_network_learns(name: str, generator: torch.Generator) -> None:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: mho.SignUpdate(0.0), r"SignUpdate\.share = 0\.0"),
-        (lambda: mho.SignUpdate(1.5), r"SignUpdate\.share = 1\.5"),
-        (lambda: mho.Accumulate(0.5), r"Accumulate\.threshold = 0\.5: allowed is above 0\.5"),
-        (lambda: mho.Accumulate(math.nan), r"Accumulate\.threshold = nan"),
-        (lambda: mho.StochasticSparse(0.0), r"StochasticSparse\.share = 0\.0"),
-        (lambda: mho.StochasticSparse(1.1), r"StochasticSparse\.share = 1\.1"),
-        (lambda: mho.StochasticSparse(0.1, 1.0), r"StochasticSparse\.momentum = 1\.0"),
-        (lambda: mho.TikiTaka(granularity=0.0), r"TikiTaka\.granularity = 0\.0"),
-        (lambda: mho.TikiTaka(window=0.001), r"window = 0\.001: allowed is at least the granu"),
-        (lambda: mho.TikiTaka(transfer_every=0), r"TikiTaka\.transfer_every = 0"),
-        (lambda: mho.TikiTaka(gain=-1.0), r"TikiTaka\.gain = -1\.0"),
-        (lambda: mho.TikiTaka(cycle_noise=-0.1), r"TikiTaka\.cycle_noise = -0\.1"),
-        (lambda: mho.TikiTaka(read_noise=math.nan), r"TikiTaka\.read_noise = nan"),
+        (lambda: mho.rules.SignUpdate(0.0), r"SignUpdate\.share = 0\.0"),
+        (lambda: mho.rules.SignUpdate(1.5), r"SignUpdate\.share = 1\.5"),
+        (lambda: mho.rules.Accumulate(0.5), r"Accumulate\.threshold = 0\.5: allowed is above 0\.5"),
+        (lambda: mho.rules.Accumulate(math.nan), r"Accumulate\.threshold = nan"),
+        (lambda: mho.rules.StochasticSparse(0.0), r"StochasticSparse\.share = 0\.0"),
+        (lambda: mho.rules.StochasticSparse(1.1), r"StochasticSparse\.share = 1\.1"),
+        (lambda: mho.rules.StochasticSparse(0.1, 1.0), r"StochasticSparse\.momentum = 1\.0"),
+        (lambda: mho.rules.TikiTaka(granularity=0.0), r"TikiTaka\.granularity = 0\.0"),
+        (
+            lambda: mho.rules.TikiTaka(window=0.001),
+            r"window = 0\.001: allowed is at least the granu",
+        ),
+        (lambda: mho.rules.TikiTaka(transfer_every=0), r"TikiTaka\.transfer_every = 0"),
+        (lambda: mho.rules.TikiTaka(gain=-1.0), r"TikiTaka\.gain = -1\.0"),
+        (lambda: mho.rules.TikiTaka(cycle_noise=-0.1), r"TikiTaka\.cycle_noise = -0\.1"),
+        (lambda: mho.rules.TikiTaka(read_noise=math.nan), r"TikiTaka\.read_noise = nan"),
     ],
 )
 def test_impossible_rivals_are_refused(make: Callable[[], object], message: str) -> None:
@@ -165,7 +171,7 @@ def test_impossible_rivals_are_refused(make: Callable[[], object], message: str)
 
 
 def test_random_rounding_keeps_the_mean() -> None:
-    rule = mho.StochasticRounding(seed=3)
+    rule = mho.rules.StochasticRounding(seed=3)
     state = rule.init(torch.zeros(4))
     before = torch.tensor([-0.5, 0.0, 0.25, 0.5]).repeat(4000)
     delta = torch.tensor([0.05, -0.1, 0.3, 0.01]).repeat(4000)
@@ -179,7 +185,7 @@ def test_random_rounding_keeps_the_mean() -> None:
 
 
 def test_small_movements_mostly_round_to_nothing(generator: torch.Generator) -> None:
-    rule, start = mho.StochasticRounding(1), torch.zeros(1000)
+    rule, start = mho.rules.StochasticRounding(1), torch.zeros(1000)
     deltas = 0.02 * STEP * torch.randn(30, 1000, generator=generator)
     path = torch.stack([start, *walk(rule, rule.init(start), start, deltas)])
     moved = (path.diff(dim=0) != 0).sum().item()
@@ -189,7 +195,7 @@ def test_small_movements_mostly_round_to_nothing(generator: torch.Generator) -> 
 def test_the_sign_rule_moves_the_largest_gradients_by_one_step() -> None:
     gradient = torch.tensor([3.0, -2.0, 0.1, 0.0])
     change = update(torch.tensor([0.25, 1.0, 0.5, 0.1]), torch.ones(4), gradient)
-    mho.SignUpdate(0.5).apply(change, {})
+    mho.rules.SignUpdate(0.5).apply(change, {})
     after = change.before + change.delta
     torch.testing.assert_close(after, torch.tensor([0.0, 1.0, 0.5, 0.0]))
 
@@ -199,7 +205,7 @@ def test_the_sign_rule_moves_the_largest_gradients_by_one_step() -> None:
 
 @pytest.mark.parametrize("threshold", [0.6, 1.0, 2.0, 3.5])
 def test_nothing_is_lost_within_the_window(threshold: float, generator: torch.Generator) -> None:
-    rule, start = mho.Accumulate(threshold), torch.zeros(500)
+    rule, start = mho.rules.Accumulate(threshold), torch.zeros(500)
     wide = 100.0
     state, weight, total = rule.init(start), start, torch.zeros(500)
     for delta in STEP * 0.7 * torch.randn(60, 500, generator=generator):
@@ -213,7 +219,7 @@ def test_nothing_is_lost_within_the_window(threshold: float, generator: torch.Ge
 def test_a_threshold_of_one_is_the_mixed_precision_rule(generator: torch.Generator) -> None:
     """Slow truth: n = trunc(chi / epsilon), chi <- chi - n epsilon, one weight after the other."""
     deltas = movements(generator, (8,))
-    rule, start = mho.Accumulate(), torch.zeros(8)
+    rule, start = mho.rules.Accumulate(), torch.zeros(8)
     path = walk(rule, rule.init(start), start, deltas)
     for i in range(8):
         chi, weight = 0.0, 0.0
@@ -229,7 +235,7 @@ def test_a_higher_threshold_writes_less(generator: torch.Generator) -> None:
     deltas = movements(generator, (500,), 80) / 4
     counts = []
     for threshold in (0.6, 1.0, 1.5, 2.0, 3.0, 5.0):
-        rule, start = mho.Accumulate(threshold), torch.zeros(500)
+        rule, start = mho.rules.Accumulate(threshold), torch.zeros(500)
         path = torch.stack([start, *walk(rule, rule.init(start), start, deltas)])
         counts.append((path.diff(dim=0) != 0).sum().item())
     assert counts == sorted(set(counts), reverse=True)
@@ -240,7 +246,7 @@ def test_a_higher_threshold_writes_less(generator: torch.Generator) -> None:
 
 @pytest.mark.parametrize("share", [0.002, 0.1, 0.5, 1.0])
 def test_the_share_moves_on_average(share: float, generator: torch.Generator) -> None:
-    rule, weight = mho.StochasticSparse(share), torch.zeros(4000)
+    rule, weight = mho.rules.StochasticSparse(share), torch.zeros(4000)
     state = rule.init(weight)
     moved = 0
     for delta in torch.randn(20, 4000, generator=generator).pow_(3):  # a heavy tail: some are sure
@@ -254,7 +260,7 @@ def test_the_share_moves_on_average(share: float, generator: torch.Generator) ->
 
 def test_the_mean_movement_is_along_the_velocity(generator: torch.Generator) -> None:
     velocity = torch.tensor([0.5, -1.0, 2.0, 0.0]).repeat(5000)
-    rule = mho.StochasticSparse(0.1, momentum=0.0)
+    rule = mho.rules.StochasticSparse(0.1, momentum=0.0)
     change = update(torch.zeros(20_000), velocity)
     rule.apply(change, rule.init(velocity))
     mean = change.delta.view(-1, 4).mean(0) / STEP
@@ -263,7 +269,7 @@ def test_the_mean_movement_is_along_the_velocity(generator: torch.Generator) -> 
 
 
 def test_a_move_spends_the_velocity_and_the_rest_is_kept() -> None:
-    rule = mho.StochasticSparse(0.5, momentum=0.5)
+    rule = mho.rules.StochasticSparse(0.5, momentum=0.5)
     state = rule.init(torch.zeros(100))
     change = update(torch.zeros(100), torch.ones(100))
     rule.apply(change, state)
@@ -276,7 +282,7 @@ def test_few_weights_with_velocity_all_move() -> None:
     delta = torch.zeros(100)
     delta[:3] = torch.tensor([1e-6, -1e-3, 1.0])
     change = update(torch.zeros(100), delta)
-    rule = mho.StochasticSparse(0.1)
+    rule = mho.rules.StochasticSparse(0.1)
     rule.apply(change, rule.init(delta))
     torch.testing.assert_close(change.delta, STEP * delta.sign())
 
@@ -285,7 +291,7 @@ def test_few_weights_with_velocity_all_move() -> None:
 
 
 def test_layers_of_one_size_draw_their_own_numbers() -> None:
-    rule = mho.StochasticRounding(seed=3)
+    rule = mho.rules.StochasticRounding(seed=3)
     moved = []
     for layer in ("a", "b"):
         before = torch.zeros(30, 30)
@@ -299,7 +305,7 @@ def test_layers_of_one_size_draw_their_own_numbers() -> None:
 
 
 def test_coarse_rounding_keeps_the_mean_and_moves_by_whole_grains() -> None:
-    rule = mho.StochasticRounding(seed=1, granularity=3)
+    rule = mho.rules.StochasticRounding(seed=1, granularity=3)
     before = torch.zeros(200, 200)
     update = Update(
         before=before, delta=torch.full((200, 200), 0.02), gradient=None, step=0.1, full_scale=1.0
@@ -309,12 +315,12 @@ def test_coarse_rounding_keeps_the_mean_and_moves_by_whole_grains() -> None:
     torch.testing.assert_close(grains, grains.round(), rtol=0, atol=1e-4)
     assert update.delta.mean().item() == pytest.approx(0.02, rel=0.1)
     with pytest.raises(ValueError, match="granularity"):
-        mho.StochasticRounding(granularity=0)
+        mho.rules.StochasticRounding(granularity=0)
 
 
 def test_rules_that_land_on_levels_need_a_threshold_below_a_step() -> None:
     hw = Hardware(device=mho.devices.get("hfo2-1t1r"))
     net = mho.convert(nn.Linear(4, 3), hw)
     with pytest.raises(ValueError, match="below 1 step with rules"):
-        WriteStep(net, rules=[mho.Accumulate()], threshold=1.5)
-    WriteStep(net, rules=[mho.IntervalRule(1.0)], threshold=1.5)
+        WriteStep(net, rules=[mho.rules.Accumulate()], threshold=1.5)
+    WriteStep(net, rules=[mho.rules.IntervalRule(1.0)], threshold=1.5)

@@ -166,7 +166,7 @@ def ancestor_adam(
 
 def test_adam_on_two_levels_is_the_ancestors_optimizer(generator: torch.Generator) -> None:
     """Laborieux et al. 2021: plain Adam, f_meta where the first moment threatens the sign."""
-    device = mho.MultiLevel(g_min=10e-6, g_max=90e-6, levels=2, sigma=(5e-6,))
+    device = mho.cells.MultiLevel(g_min=10e-6, g_max=90e-6, levels=2, sigma=(5e-6,))
     linear = nn.Linear(12, 5, bias=False)
     with torch.no_grad():
         linear.weight.copy_(torch.rand(5, 12, generator=generator) * 2 - 1)

@@ -6,12 +6,13 @@ from torch import nn
 
 import mho
 from builders.rule_steps import STEP, movements, tiki_taka, update, walk
-from mho import Hardware, MultiLevel, WriteStep
+from mho import Hardware, WriteStep
+from mho.cells import MultiLevel
 from mho.learning.layers.layer import memristive_layers
 
 
 def test_many_pulses_at_once_are_many_single_pulses() -> None:
-    rule = mho.TikiTaka(granularity=0.1, window=1.0, cycle_noise=0.0)
+    rule = mho.rules.TikiTaka(granularity=0.1, window=1.0, cycle_noise=0.0)
     start = torch.tensor([-0.9, -0.2, 0.0, 0.4, 1.0])
     for sign in (1.0, -1.0):
         state = rule.init(start)
@@ -77,13 +78,13 @@ def test_the_wear_of_the_fast_arrays_is_read_from_the_state() -> None:
     model = nn.Sequential(nn.Linear(6, 5), nn.Linear(5, 3))
     net = mho.convert(model, Hardware(device=MultiLevel(g_min=1e-6, g_max=9e-6)))
     step = WriteStep(net, rules=[tiki_taka()])
-    assert mho.fast_pulses(step.state_dict()) == (0, 0)
+    assert mho.rules.fast_pulses(step.state_dict()) == (0, 0)
     with torch.no_grad():
         for layer in memristive_layers(net).values():
             layer.weight += 0.0999 * layer.step
     step()
-    total, most = mho.fast_pulses(step.state_dict())
+    total, most = mho.rules.fast_pulses(step.state_dict())
     assert most == 10
     assert 45 * 9 <= total <= 45 * 10
-    plain = WriteStep(net, rules=[mho.Accumulate()])
-    assert mho.fast_pulses(plain.state_dict()) == (0, 0)
+    plain = WriteStep(net, rules=[mho.rules.Accumulate()])
+    assert mho.rules.fast_pulses(plain.state_dict()) == (0, 0)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mho import AccuracyMatrix
+from mho.tasks import AccuracyMatrix
 
 NAN = math.nan
 ROWS = [[90.0, 20.0, 11.0], [95.0, 80.0, 16.0], [70.0, 77.0, 85.0]]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.distributions import Normal
 
-from mho import TaskRecognizer
+from mho.tasks import TaskRecognizer
 
 
 def draws(number: int, n: int = 60, features: int = 5) -> dict[str, Tensor]:

@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 import mho
-from mho import Hardware, MultiLevel, TaskStates
+from mho import Hardware
+from mho.cells import MultiLevel
 from mho.nn import ChipBatchNorm, Gate
+from mho.tasks import TaskStates
 
 HARDWARE = Hardware(
     device=MultiLevel(g_min=10e-6, g_max=90e-6, levels=5, sigma=(6e-6,)), tile=(16, 16)

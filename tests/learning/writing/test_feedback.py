@@ -9,21 +9,14 @@ from torch import Tensor, nn
 import mho
 from builders.cells import FIVE_LEVELS, PULSED_CELL
 from builders.networks import mapped, move, train
-from mho import (
-    Hardware,
-    IntervalRule,
-    MultiLevel,
-    OpenLoop,
-    PathImportance,
-    PulseResponse,
-    Verify,
-    WriteStep,
-)
+from mho import Hardware, WriteStep
+from mho.cells import MultiLevel, OpenLoop, PulseResponse, Verify
 from mho.hardware import MAPPINGS
 from mho.hardware.crossbar import HEALTHY
 from mho.learning.layers.layer import ArrayLayer, memristive_layers
 from mho.learning.rules.rule import State, Synapses, Update
 from mho.learning.writing.feedback import ReadBack
+from mho.rules import IntervalRule, PathImportance
 
 IDEAL = FIVE_LEVELS
 NOISY = IDEAL.replace(sigma=(8e-6,), device_spread=0.03)
@@ -392,7 +385,7 @@ def test_a_resumed_training_is_the_unbroken_one(
     def start() -> tuple[nn.Module, WriteStep]:
         net = network(device, programming=Verify(tolerance=0.6))
         chain = [IntervalRule(0.5), PathImportance(0.5, 0.01)] if rules else []
-        policies = [mho.Budget(1000, 3)] if rules else []
+        policies = [mho.rules.Budget(1000, 3)] if rules else []
         feedback = ReadBack(pull=pull, retries=2)
         return net, WriteStep(
             net, rules=chain, threshold=threshold, policies=policies, feedback=feedback

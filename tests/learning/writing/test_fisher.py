@@ -10,8 +10,10 @@ from torch import nn
 import mho
 from builders.cells import FIVE_LEVELS
 from builders.networks import mapped, small_model
-from mho import ElasticWeights, PathImportance, Verify, WriteStep
+from mho import WriteStep
+from mho.cells import Verify
 from mho.learning.layers.layer import memristive_layers
+from mho.rules import ElasticWeights, PathImportance
 
 DEVICE = FIVE_LEVELS.replace(sigma=(2e-6,))
 
@@ -32,7 +34,7 @@ def test_each_sample_counts_with_its_own_squared_gradient(generator: torch.Gener
     modes = [module.training for module in net.modules()]
     before, book = copy.deepcopy(net.state_dict()), mho.ledger(net).totals()
     with torch.no_grad():
-        mho.measure_fisher(net, write, x, y)
+        mho.rules.measure_fisher(net, write, x, y)
     assert [module.training for module in net.modules()] == modes
     assert all(p.grad is None for p in net.parameters())
     for name, value in net.state_dict().items():
@@ -62,9 +64,9 @@ def test_what_cannot_be_measured_is_refused() -> None:
     x, y = torch.zeros(3, 2, 6, 6), torch.zeros(3, dtype=torch.int64)
     for inputs, labels in ((x[:0], y[:0]), (x, y[:2])):
         with pytest.raises(ValueError, match=r"samples and labels = .*: allowed is at least one"):
-            mho.measure_fisher(net, write, inputs, labels)
+            mho.rules.measure_fisher(net, write, inputs, labels)
     several = network(2)
     with pytest.raises(ValueError, match="chips = 2: allowed is 1, so that each gradient"):
-        mho.measure_fisher(several, WriteStep(several), x, y)
+        mho.rules.measure_fisher(several, WriteStep(several), x, y)
     for (state,) in write.state_dict()["rules"].values():
         assert int(state["passes"]) == 0

@@ -15,7 +15,7 @@ def network() -> nn.Module:
     with torch.random.fork_rng():
         torch.manual_seed(5)
         model = nn.Sequential(nn.Linear(12, 9), nn.ReLU(), nn.Linear(9, 4))
-    return mho.convert(model, Hardware(device=FIVE_LEVELS, programming=mho.OpenLoop()))
+    return mho.convert(model, Hardware(device=FIVE_LEVELS, programming=mho.cells.OpenLoop()))
 
 
 def nudge(net: nn.Module, size: float, seed: int) -> None:
@@ -41,7 +41,7 @@ def stale(apart: list[float]) -> Candidates:
 def test_every_writes_at_every_kth_step_alone() -> None:
     net = network()
     counts = []
-    step = WriteStep(net, policies=[mho.Every(3)])
+    step = WriteStep(net, policies=[mho.rules.Every(3)])
     for seed in range(9):
         before = net(torch.ones(2, 12))
         nudge(net, 0.5, seed)
@@ -51,7 +51,7 @@ def test_every_writes_at_every_kth_step_alone() -> None:
 
 
 def test_a_budget_keeps_the_farthest_over_all_layers() -> None:
-    policy = mho.Budget(weights=4, steps=2)
+    policy = mho.rules.Budget(weights=4, steps=2)
     state = policy.init()
     first = policy.select([stale([0.6, 0.9, 0.7]), stale([0.8])], state)
     assert [s.weights.tolist() for s in first] == [[1], [0]]
@@ -63,7 +63,7 @@ def test_a_budget_keeps_the_farthest_over_all_layers() -> None:
 
 
 def test_what_a_step_leaves_of_the_budget_later_ones_may_use() -> None:
-    policy = mho.Budget(weights=6, steps=3)
+    policy = mho.rules.Budget(weights=6, steps=3)
     state = policy.init()
     assert len(policy.select([stale([])], state)[0].weights) == 0
     assert len(policy.select([stale([0.6] * 9)], state)[0].weights) == 4
@@ -73,7 +73,7 @@ def test_what_a_step_leaves_of_the_budget_later_ones_may_use() -> None:
 def test_a_budget_bounds_what_is_written() -> None:
     free, net = network(), network()
     assert sum(written(free, WriteStep(free), 6)) > 30
-    counts = written(net, WriteStep(net, policies=[mho.Budget(10, 6)]), 6)
+    counts = written(net, WriteStep(net, policies=[mho.rules.Budget(10, 6)]), 6)
     assert sum(counts) == 10
     cells = mho.ledger(net).totals()
     assert cells["writes"] <= cells["cells"] + 2 * 10
@@ -81,13 +81,13 @@ def test_a_budget_bounds_what_is_written() -> None:
 
 def test_policies_compose_and_their_state_comes_back() -> None:
     net = network()
-    step = WriteStep(net, policies=[mho.Every(2), mho.Budget(12, 8)])
+    step = WriteStep(net, policies=[mho.rules.Every(2), mho.rules.Budget(12, 8)])
     written(net, step, 3)
     saved = net.state_dict(), step.state_dict()
     saved = tuple(torch.utils._pytree.tree_map(lambda t: t.clone(), s) for s in saved)
     future = written(net, step, 5)
     again = network()
-    resumed = WriteStep(again, policies=[mho.Every(2), mho.Budget(12, 8)])
+    resumed = WriteStep(again, policies=[mho.rules.Every(2), mho.rules.Budget(12, 8)])
     again.load_state_dict(saved[0])
     resumed.load_state_dict(saved[1])
     assert written(again, resumed, 5) == future
@@ -98,9 +98,9 @@ def test_policies_compose_and_their_state_comes_back() -> None:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: mho.Every(0), r"Every\.steps = 0"),
-        (lambda: mho.Budget(-1, 2), r"Budget\.weights = -1"),
-        (lambda: mho.Budget(3, 0), r"Budget\.steps = 0"),
+        (lambda: mho.rules.Every(0), r"Every\.steps = 0"),
+        (lambda: mho.rules.Budget(-1, 2), r"Budget\.weights = -1"),
+        (lambda: mho.rules.Budget(3, 0), r"Budget\.steps = 0"),
     ],
 )
 def test_impossible_policies_are_refused(make: object, message: str) -> None:

@@ -9,17 +9,13 @@ from torch import Tensor, nn
 import mho
 from builders.cells import FIVE_LEVELS, PULSED_CELL
 from builders.networks import mapped, move, train
-from mho import (
-    IntervalRule,
-    OpenLoop,
-    PathImportance,
-    Verify,
-    WriteStep,
-)
+from mho import WriteStep
+from mho.cells import OpenLoop, Verify
 from mho.hardware import MAPPINGS
 from mho.hardware.writes import Stale, plan
 from mho.learning.layers.layer import memristive_layers
 from mho.learning.layers.quantizer import level_index
+from mho.rules import IntervalRule, PathImportance
 
 DEVICE = FIVE_LEVELS.replace(sigma=(6e-6,), device_spread=0.03, stuck_off=0.03)
 every_mapping = pytest.mark.parametrize("name", MAPPINGS)
@@ -404,7 +400,7 @@ def test_on_perfect_cells_a_closed_loop_only_costs(generator: torch.Generator) -
 
 def test_a_policy_thins_a_closed_loop_out(generator: torch.Generator) -> None:
     net = network()
-    step = WriteStep(net, threshold=0, policies=[mho.Every(2), mho.Budget(20, 2)])
+    step = WriteStep(net, threshold=0, policies=[mho.rules.Every(2), mho.rules.Budget(20, 2)])
     counts = []
     for _ in range(4):
         move(net, 0.1, generator)
@@ -469,12 +465,12 @@ def test_who_looks_at_remembering_cells_stays_near_their_levels() -> None:
     assert errors["curve"] < errors["linear"]
 
 
-@pytest.mark.parametrize("programming", [mho.OpenLoop(), Verify(tolerance=0.3)])
+@pytest.mark.parametrize("programming", [mho.cells.OpenLoop(), Verify(tolerance=0.3)])
 def test_a_policy_that_leaves_everything_changes_nothing(
-    programming: mho.OpenLoop | Verify,
+    programming: mho.cells.OpenLoop | Verify,
 ) -> None:
     states = []
-    for policies in ([], [mho.Every(1)]):
+    for policies in ([], [mho.rules.Every(1)]):
         net = network(programming=programming)
         train(net, WriteStep(net, threshold=0.6, policies=policies), 4, seed=1)
         states.append(net.state_dict())
@@ -485,7 +481,7 @@ def test_a_policy_that_leaves_everything_changes_nothing(
 def test_there_is_room_for_more_writes_than_expected(generator: torch.Generator) -> None:
     written = []
     for threshold in (0.5, 0.0):  # the second writes all weights, of which few are expected
-        net = network(programming=mho.OpenLoop())
+        net = network(programming=mho.cells.OpenLoop())
         step = WriteStep(net, threshold=threshold)
         move(net, 2.0, torch.Generator().manual_seed(1))
         written.append(step())

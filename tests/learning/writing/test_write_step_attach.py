@@ -10,7 +10,8 @@ from torch import Tensor, nn
 import mho
 from builders.cells import FIVE_LEVELS
 from builders.networks import mapped
-from mho import Verify, WriteStep
+from mho import WriteStep
+from mho.cells import Verify
 from mho.learning.layers.layer import memristive_layers
 from mho.learning.rules.rule import State, Synapses, Update
 
@@ -217,7 +218,7 @@ def test_closures_are_refused() -> None:
 
 
 def test_without_a_rule_that_steers_nothing_is_attached() -> None:
-    for rules in ([], [mho.IntervalRule(1.0), mho.PathImportance(1.0, 0.1)]):
+    for rules in ([], [mho.rules.IntervalRule(1.0), mho.rules.PathImportance(1.0, 0.1)]):
         net = network()
         step, optimizer = WriteStep(net, rules=rules), sgd(net)
         handle = step.attach(optimizer)
@@ -231,7 +232,7 @@ def test_without_a_rule_that_steers_nothing_is_attached() -> None:
 
 def test_observing_shows_gradients_and_moves_nothing() -> None:
     net, rule = network(), Toward()
-    step = WriteStep(net, rules=[mho.IntervalRule(1.0), rule])
+    step = WriteStep(net, rules=[mho.rules.IntervalRule(1.0), rule])
     with pytest.raises(RuntimeError, match=r"observe: no layer has a gradient; call backward\(\)"):
         step.observe()
     backward(net)
