@@ -15,7 +15,10 @@ CELL = mho.cells.MultiLevel(
     g_min=50e-6, g_max=225e-6, levels=16, sigma=(3e-6,), device_spread=0.02, read_noise=0.01
 )
 QUICK = Limits(timeout=0.5, attempts=4, backoff=0.01)
-"""Limits under which a test is soon over."""
+"""Limits under which a test of an answer that never comes is soon over."""
+
+PATIENT = QUICK.replace(timeout=30.0)
+"""Limits that a busy machine keeps."""
 
 
 def chip(cell: Any = CELL, *, tile: tuple[int, int] = (16, 12), arrays: int = 8, **other: Any):
@@ -88,6 +91,6 @@ def remote(
     """A client of a server of a new chip."""
     with (
         serving(chip(**made), faults=faults) as server,
-        RemoteInstrument(*server.address, QUICK, plain=plain) as instrument,
+        RemoteInstrument(*server.address, PATIENT, plain=plain) as instrument,
     ):
         yield instrument, server

@@ -348,7 +348,7 @@ def test_elastic_weights_without_fisher_information_are_refused() -> None:
     rule, weight = ElasticWeights(1.0), torch.ones(3)
     state = rule.init(weight)
     with pytest.raises(
-        RuntimeError, match=r"'fc' has no Fisher information .*call mho\.measure_fisher"
+        RuntimeError, match=r"'fc' has no Fisher information .*call mho\.rules\.measure_fisher"
     ):
         end(rule, weight + 1, state, "fc")
     assert torch.equal(state["anchor"], weight)
