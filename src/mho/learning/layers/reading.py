@@ -94,9 +94,8 @@ class Reading:
         """
         product = self.product
         if self.by_tile:
-            # Each input vector is a row (chips * n, in), which the tiles take apart.
             x = product.prepared(self.dac(x))
-            # (chips * n, in) -> (chips * n, out)
+            # Input vectors as rows: (chips * n, in) -> (chips * n, out); of maps each pixel is one.
             rows = self._differentiated(product.rows(x), weight, bias, driven=True, by_tile=True)
             return product.from_rows(rows, x)  # back to the shape of the outputs
         if product.prepares:
