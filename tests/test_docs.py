@@ -1,6 +1,7 @@
 """The documents say what is true: their examples run, and the files that they name exist."""
 
 import doctest
+import importlib
 import re
 import subprocess
 import sys
@@ -8,6 +9,8 @@ from pathlib import Path
 
 import pytest
 import torch
+
+import mho
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENTS = [ROOT / name for name in ("README.md", "CONTRIBUTING.md")]
@@ -74,6 +77,27 @@ def test_files_that_are_named_exist(document: Path) -> None:
     links = re.findall(r"\]\(([^)#:]+?)(?:#[^)]*)?\)", text)
     missing += [path for path in links if not (document.parent / path).exists()]
     assert not missing, missing
+
+
+@each_document
+def test_names_of_mho_that_are_used_exist(document: Path) -> None:
+    text = document.read_text(encoding="utf-8")
+    missing = []
+    for name in sorted(set(re.findall(r"\bmho\.[A-Za-z_][\w.]*\w", text))):
+        found: object = mho
+        for part in name.split(".")[1:]:
+            found = getattr(found, part, None) or _module(f"{found.__name__}.{part}")  # type: ignore[attr-defined]
+            if found is None:
+                missing.append(name)
+                break
+    assert not missing, missing
+
+
+def _module(name: str) -> object:
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        return None
 
 
 @pytest.mark.parametrize("folder", ["hardware", "kernels", "learning"])

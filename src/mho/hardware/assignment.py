@@ -53,9 +53,11 @@ class ErrorEnergy:
         hardware: Hardware,
     ) -> None:
         device, mapping, n = hardware.device, tiling.mapping, hardware.levels
+        # level k in every weight of a row: (levels, 1, cols)
         each = torch.arange(n, device=low.device).view(n, 1, 1).expand(n, 1, tiling.cols)
-        level = mapping.levels(each, n, device.states).double()
+        level = mapping.levels(each, n, device.states).double()  # (levels, 1, width)
         mean = hardware.programming.mean(device, level).to(low)
+        # (levels, 1, cols)
         self._mean = mapping.fold(mean, tiling.cols, device.window)
         self._share = (level / (device.states - 1)).to(low)
         self._low, self._high, self._tiling, self._window = low, high, tiling, device.window
@@ -63,6 +65,7 @@ class ErrorEnergy:
     def of(self, k: int) -> Float64[Tensor, "chips tile_rows tile_cols rows cols"]:
         """E_k in units."""
         g = self._low + self._share[k] * (self._high - self._low)
+        # (chips, tiles, rows, width) -> (chips, tiles, rows, cols)
         signed = self._tiling.mapping.fold(g, self._tiling.cols, self._window)
         error = (signed - self._mean[k]) / (self._window[1] - self._window[0])
         return (error.square() * _UNITS).round().double().unflatten(1, self._tiling.grid)
@@ -85,10 +88,11 @@ def sources(
         hardware: the kind of chip.
         placement: the moves allowed.
     """
+    # (1, tile_rows, tile_cols, rows, cols)
     wanted = index.unflatten(0, tiling.grid).unsqueeze(0)
     if placement.polarity and tiling.mapping.flip is not None:
         negated = torch.where(wanted < 0, wanted, hardware.levels - 1 - wanted)
-        wanted = torch.cat((wanted, negated))
+        wanted = torch.cat((wanted, negated))  # (2, tile_rows, ...)
     together = max(1, _TOGETHER // index.numel())
     found = [
         _search(ErrorEnergy(off, on, tiling, hardware), wanted, len(on), placement)
@@ -126,13 +130,15 @@ def _move_columns(
     exchange: bool,
 ) -> Moves:
     """Best polarity of each column and, with `exchange`, best place; rows stay as they are."""
-    row = moves.row[:, :, None, :, None]
+    row = moves.row[:, :, None, :, None]  # (chips, tile_rows, 1, rows, 1)
     cost = wanted.new_zeros((), dtype=torch.float64)
     for k in _present(wanted):
         at = energy.of(k)
         at = at.gather(3, row.expand_as(at))
+        # (signs, chips, tile_cols, column wanted, place)
         cost = cost + torch.einsum("srcpl,nrcpq->snclq", (wanted == k).to(at), at)
     col = _assigned(cost.amin(0), moves.col) if exchange else moves.col
+    # (chips, tile_cols, cols)
     flipped = (cost[-1] < cost[0]).gather(3, col.unsqueeze(3)).squeeze(3)
     return moves._replace(col=col, flipped=flipped)
 
@@ -143,12 +149,14 @@ def _move_rows(
     moves: Moves,
 ) -> Moves:
     """Best place of each row; columns stay as they are."""
-    col = moves.col[:, None, :, None, :]
+    col = moves.col[:, None, :, None, :]  # (chips, 1, tile_cols, 1, cols)
+    # (chips, tile_rows, tile_cols, rows, cols)
     stored = torch.where(moves.flipped[:, None, :, None, :], wanted[-1], wanted[0])
     cost = wanted.new_zeros((), dtype=torch.float64)
     for k in _present(wanted):
         at = energy.of(k)
         at = at.gather(4, col.expand_as(at))
+        # (chips, tile_rows, row wanted, place)
         cost = cost + torch.einsum("nrcpl,nrcql->nrpq", (stored == k).to(at), at)
     return moves._replace(row=_assigned(cost, moves.row))
 
@@ -165,7 +173,9 @@ def _assigned(
     from scipy.optimize import linear_sum_assignment  # slow to import
 
     found = [linear_sum_assignment(matrix)[1] for matrix in cost.flatten(0, 1).cpu().numpy()]
+    # (chips * blocks, n) -> (chips, blocks, n)
     best = torch.from_numpy(np.stack(found)).to(now).view_as(now)
+    # each (chips, blocks)
     totals = [cost.gather(3, each.unsqueeze(3)).sum((2, 3)) for each in (best, now)]
     return torch.where((totals[0] < totals[1]).unsqueeze(2), best, now)
 
@@ -175,13 +185,18 @@ def _positions(
 ) -> Int64[Tensor, "chips {tiling.tiles} {tiling.rows} {tiling.width}"]:
     """Flat position of the cell that serves each position."""
     mapping, device = tiling.mapping, moves.row.device
+    # (cols, terms) -> (cols, cells_per_weight)
     own = mapping.columns(torch.arange(tiling.cols, device=device), tiling.cols)
     own = own[:, : mapping.cells_per_weight]
-    cells = own[moves.col]
+    cells = own[moves.col]  # (chips, tile_cols, cols, cells_per_weight)
     if mapping.flip is not None:
         cells = torch.where(moves.flipped.unsqueeze(-1), cells[..., list(mapping.flip)], cells)
+    # (chips, tile_cols, width)
     column = torch.arange(tiling.width, device=device).repeat(*moves.col.shape[:2], 1)
     column[..., own.flatten()] = cells.flatten(-2)
+    # (tile_rows, tile_cols, 1, 1)
     tile = torch.arange(tiling.tiles, device=device).view(*tiling.grid, 1, 1)
+    # (chips, tile_rows, tile_cols, rows, 1)
     line = tile * tiling.rows + moves.row[:, :, None, :, None]
+    # (chips, tile_rows, tile_cols, rows, width) -> (chips, tiles, rows, width)
     return (line * tiling.width + column[:, None, :, None, :]).flatten(1, 2)

@@ -119,6 +119,7 @@ class Converter:
             return codes.clamp_(-self.most, self.most).mul_(lsb).reshape(x.shape), None
         edged = codes.clamp(-self.most, self.most)
         passes = codes == edged
+        # (chips, n, ...) -> (chips * n, ...)
         return edged.mul_(lsb).reshape(x.shape), passes.reshape(x.shape)
 
     def _quantized(self, x: Tensor, chips: slice, keep: bool) -> tuple[Tensor, Tensor | None]:
@@ -139,7 +140,9 @@ class Converter:
         if columns not in self._grids:
             self._check_ranges()
             groups = self.own.get(-3, 1) if -1 in self.own else 1
+            # (chips, *own) -> (chips, groups, columns or 1)
             both = (t.float().view(self.chips, groups, -1) for t in (self._steps, self._inverse))
+            # (chips, groups, columns)
             every = (t.expand(-1, -1, columns).contiguous().cpu().numpy() for t in both)
             self._grids[columns] = Grids(*every)
         return self._grids[columns]
@@ -166,6 +169,7 @@ class Converter:
         if self._steps.device != x.device:
             self._steps, self._inverse = self._steps.to(x.device), self._inverse.to(x.device)
         steps, inverse = (t[chips].to(x.dtype) for t in (self._steps, self._inverse))
+        # (chips * n, ...) -> (chips, n, ...), and steps that broadcast over it
         folded = x if len(steps) == 1 else x.unflatten(0, (len(steps), -1))
         shape = [len(steps), *(1,) * (folded.dim() - 1)]
         for dim, size in self.own.items():
@@ -181,11 +185,12 @@ class Converter:
 
     def _widen(self, x: Tensor) -> None:
         """Let each range cover what it sees."""
+        # (chips * n, ...) -> (chips, n, ...) -> (chips, *own, the rest)
         size = x.detach().abs().unflatten(0, (self.chips, -1))
         size = size.movedim(tuple(self.own), tuple(range(1, 1 + len(self.own))))
         size = size.reshape(self.chips, *self.own.values(), -1)
         if self.coverage == 1.0:
-            seen = size.amax(-1)
+            seen = size.amax(-1)  # (chips, *own)
         else:
             seen = size.kthvalue(max(1, math.ceil(self.coverage * size.shape[-1])), dim=-1).values
         seen = seen.to("cpu", torch.float64)
@@ -228,6 +233,7 @@ class Tally:
     def add(self, steps: Float[Tensor, "*n"], most: int, chips: slice) -> None:
         """Count values given in steps of the converter (chips, ...), of the chips named."""
         saturated = self.saturated[chips]
+        # (chips, values)
         codes = steps.round_().reshape(len(saturated), -1)
         saturated += (codes.abs() > most).sum(1).cpu()
         self.conversions[chips] += codes.shape[1]

@@ -115,6 +115,7 @@ class Mapping:
         # (..., groups, own) and (groups, shared)
         mine = own * col[..., None, None] + torch.arange(own).to(col) + start
         reference = own * cols + torch.arange(shared).to(col) + start
+        # (..., groups * own) and (..., groups * shared)
         return torch.cat((mine.flatten(-2), reference.flatten().expand(*col.shape, -1)), -1)
 
     def _group_width(self, cols: int) -> int:
@@ -155,6 +156,7 @@ class Mapping:
         # (..., rows, cols, groups, own) -> (..., rows, groups, cols * own)
         own = groups.movedim(-2, -3).flatten(-2)
         middle = index.new_tensor([(states - 1) // 2, states // 2][: len(self.shared)])
+        # (..., rows, groups, cols * own + shared) -> (..., rows, width)
         return torch.cat((own, middle.expand(*own.shape[:-1], -1)), -1).flatten(-2)
 
     def _groups_levels(
@@ -166,7 +168,9 @@ class Mapping:
         if self.signed:
             value = value - (most - 1) // 2
         digits = [value.abs() // states**d % states * value.sign() for d in range(self.digits)]
+        # (..., digits) -> (..., groups)
         digit = torch.stack(digits, -1).repeat_interleave(self.copies, -1)
+        # (..., groups, own)
         return torch.stack((digit, -digit), -1).clamp_(min=0)[..., : len(self.own)]
 
     # ---------------------------------------------------------------- from cells to weights
@@ -181,6 +185,7 @@ class Mapping:
         self, g: Float[Tensor, "*n terms"], window: tuple[float, float]
     ) -> list[Float[Tensor, "*n"]]:
         """Signed conductance [S] of each digit, as `combine` gives their sum."""
+        # (..., groups * own) and (..., groups * shared), taken apart into tensors (...)
         own, shared = g.tensor_split((self.cells_per_weight,), -1)
         each = [
             [*mine.unbind(-1), *reference.unbind(-1)]
@@ -211,9 +216,12 @@ class Mapping:
         own = len(self.own)
         each = [
             [
+                # (..., rows, cols)
                 *(group[..., cell : own * cols : own] for cell in range(own)),
+                # (..., rows, 1)
                 *(group[..., own * cols + k].unsqueeze(-1) for k in range(len(self.shared))),
             ]
+            # (..., rows, cells of a group)
             for group in g.chunk(self.groups, -1)
         ]
         return self._digits_of(each, window)

@@ -59,8 +59,10 @@ def look(crossbar: Crossbar, cells: Int64[Tensor, " n"]) -> None:
     """Read cells at flat positions and record what they hold; counted."""
     arrays = _arrays(crossbar)
     width, rows = crossbar.tiling.width, crossbar.tiling.rows
+    # cell = (tile * rows + row) * width + column
     line = cells // width
     driven, which = (line % rows).unique(return_inverse=True)
+    # (rows driven, tiles, width) -> (n,)
     read = arrays.conductances(driven)[which, line // rows, cells % width]
     crossbar.conductance.view(-1)[cells] = read
     crossbar.count_cell_reads(cells, torch.ones_like(cells).view(1, -1))
@@ -98,12 +100,15 @@ def columns(
     down, along = tiling.grid
     gain = arrays.chip.volts / ((x.abs().max().item() if edge is None else edge) or 1.0)
     spare = down * tiling.rows - tiling.in_features
+    # (n, in) -> (n, tiles down, 1, rows)
     volts = F.pad(x.detach().float() * gain, (0, spare)).view(len(x), down, 1, tiling.rows)
+    # (n, tiles, rows): tiles beside each other share inputs
     volts = volts.expand(-1, -1, along, -1).flatten(1, 2)  # (n, tiles, rows)
     amps = arrays.currents(volts)  # (n, tiles, width)
     cells, window = tiling.mapping, crossbar.hardware.device.window
     zero = amps.new_zeros(1, tiling.width)
     if by_digit:
+        # each (n, tiles, cols)
         digits = cells.fold_digits(amps, tiling.cols, (0.0, 0.0))
         constants = cells.fold_digits(zero, tiling.cols, window)
     else:
@@ -117,6 +122,7 @@ def columns(
         .flatten(2)[..., : tiling.out_features]
         for digit, constant in zip(digits, constants, strict=True)
     ]
+    # (n, tiles down, digits * out)
     return torch.cat(folded, -1).mul_(scale / gain)
 
 

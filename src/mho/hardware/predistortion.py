@@ -35,8 +35,10 @@ def predistorted(
     low, high = device.window
     used = levels >= 0
     nominal = torch.where(used, device.nominal(levels), 0.0)
+    # (tiles, rows, width) -> (tiles, rows, cols)
     wanted = mapping.fold(nominal, tiling.cols, device.window)
     own = torch.zeros(tiling.width, dtype=torch.bool, device=levels.device)
+    # (cols, terms)
     columns = mapping.columns(torch.arange(tiling.cols, device=levels.device), tiling.cols)
     own[columns[:, : mapping.cells_per_weight].flatten()] = True
     free = used & own
@@ -44,9 +46,11 @@ def predistorted(
     g, share = nominal, nominal.new_ones(tiling.out_features)
     for _ in range(hardware.predistortion):
         seen = wires.seen(g)
+        # (tiles, rows, cols)
         got = mapping.fold(seen, tiling.cols, device.window)
         share = _least_squares(tiling, wanted, got)
         missing = _by_tile(tiling, share) * wanted - got
+        # (tiles, rows, cols) -> (tiles, rows, width)
         step = _to_cells(tiling, missing, device.window) / mapping.read_variance
         step = torch.where(seen > 0, step * g / seen, 0.0)
         g = torch.where(free, (g + step).clamp(low, high), g)
@@ -59,6 +63,7 @@ def predistorted(
 
 def _least_squares(tiling: Tiling, wanted: Tensor, got: Tensor) -> Tensor:
     """Factor (out,) from what is wanted (tiles, rows, cols) to what there is."""
+    # (out, in)
     wanted, got = tiling.join(wanted), tiling.join(got)
     energy = wanted.square().sum(1)
     share = (wanted * got).sum(1) / energy
@@ -67,6 +72,7 @@ def _least_squares(tiling: Tiling, wanted: Tensor, got: Tensor) -> Tensor:
 
 def _by_tile(tiling: Tiling, share: Tensor) -> Tensor:
     """A number for each output (out,) as one for each weight (tiles, rows, cols)."""
+    # (out,) -> (out, in) -> (tiles, rows, cols)
     return tiling.cut(share.unsqueeze(1).expand(-1, tiling.in_features), 0.0)
 
 

@@ -102,6 +102,7 @@ def unsensed(
     dim = 1 if maps else len(shape) - 1
     whole = passes is None or (passes.dtype == torch.bool and passes.is_contiguous())
     if not (whole and native(grad) and grad.numel()):
+        # all but the columns: -> (columns,)
         others = [d for d in range(grad.dim()) if d != dim]
         return stopped(grad, passes), grad.sum(others) if others else grad
     given, sums = grad.numpy(), np.empty(shape[dim], np.float32)
@@ -137,6 +138,7 @@ def _add(y: Tensor, noise: ReadNoise) -> Tensor:
     """Noisy columns, from numbers that torch draws where the columns are."""
     generator = torch.Generator(y.device)
     z = torch.empty(y.shape, dtype=y.dtype, device=y.device)
+    # a row a chip
     for row, key in zip(z.view(len(noise.keys), -1).unbind(), noise.keys, strict=True):
         row.normal_(generator=generator.manual_seed(key))
     return y.addcmul_(z, noise.size(noise.inputs), value=noise.deviation)
@@ -161,6 +163,7 @@ def _sense(
         else:
             size = noise.size(noise.inputs)
     if adc is None:
+        # nothing is converted: only the number of chips is looked at
         step = inverse = np.empty((len(keys), 1, 1), np.float32)
     else:
         most, (step, inverse) = adc.most, adc.grids(y.shape[-3] if maps else y.shape[-1])

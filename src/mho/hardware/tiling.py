@@ -73,6 +73,7 @@ class Tiling:
         """Lay (..., out, in) out as (..., tiles, rows, cols), padded with `fill`."""
         r, c = self.grid
         pad = (0, r * self.rows - self.in_features, 0, c * self.cols - self.out_features)
+        # (..., out, in) -> (..., c * cols, r * rows)
         padded = torch.nn.functional.pad(matrix, pad, value=fill)
         parts = padded.unflatten(-1, (r, self.rows)).unflatten(-3, (c, self.cols))
         # (..., c, cols, r, rows) -> (..., r, c, rows, cols)
@@ -89,15 +90,17 @@ class Tiling:
         n = parts.dim() - 4
         # (..., r, c, rows, cols) -> (..., c, cols, r, rows)
         parts = parts.permute(*range(n), n + 1, n + 3, n, n + 2)
+        # (..., c * cols, r * rows)
         joined = parts.flatten(n, n + 1).flatten(n + 1, n + 2)
         return joined[..., : self.out_features, : self.in_features].contiguous()
 
     def used(self) -> Bool[Tensor, "{self.tiles} {self.rows} {self.width}"]:
         """Boolean (tiles, rows, width): which cells belong to a weight or are its reference."""
         ones = self.cut(torch.ones(self.out_features, self.in_features), fill=0.0)
-        terms = self.mapping.columns(torch.arange(self.cols), self.cols)
+        terms = self.mapping.columns(torch.arange(self.cols), self.cols)  # (cols, terms)
         out = torch.zeros(self.shape)
         for term in range(terms.shape[-1]):
+            # (tiles, rows, cols) into (tiles, rows, width)
             out.index_add_(-1, terms[:, term], ones)
         return out > 0
 
@@ -118,11 +121,14 @@ class Tiling:
     @cached_property
     def cell_table(self) -> np.ndarray:
         """`table` for kernels, made when cells are first written."""
-        out = torch.arange(self.out_features).unsqueeze(1)
-        row = torch.arange(self.in_features)
+        out = torch.arange(self.out_features).unsqueeze(1)  # (out, 1)
+        row = torch.arange(self.in_features)  # (in,)
         tile_row, tile_col = row // self.rows, out // self.cols
+        # (out, in): row of all tiles one under the other
         line = (tile_row * self.grid[1] + tile_col) * self.rows + row % self.rows
+        # (out, 1, terms)
         columns = self.mapping.columns(out % self.cols, self.cols)
+        # (out, in, terms) -> (out * in, terms)
         table = (columns + (line * self.width).unsqueeze(-1)).flatten(0, 1)
         return table.to(torch.int32).numpy()
 
@@ -132,8 +138,10 @@ class Tiling:
         """Most events (chips, n) on any of some cells (n,), or all, of a row, summed over the rows:
         what follows one after another where a row's cells are served at once."""
         if cells is None:
+            # (chips, rows of all tiles, width) -> (chips,)
             return events.view(len(events), -1, self.width).amax(2).sum(1)
         most = events.new_zeros(len(events), self.tiles * self.rows)
+        # (chips, n)
         row = (cells // self.width).expand(events.shape)
         return most.scatter_reduce_(1, row, events, "amax").sum(1)
 

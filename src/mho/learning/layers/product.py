@@ -68,6 +68,7 @@ class Dense(Product):
     def columns(self, x: Tensor, w: Tensor, chips: int) -> Tensor:
         if chips == 1:
             return F.linear(x, w)
+        # (chips * out, in) -> (chips, in, out)
         return _each(x, w.unflatten(0, (chips, -1)).transpose(1, 2))
 
     def gradients(
@@ -75,11 +76,12 @@ class Dense(Product):
     ) -> tuple[Tensor | None, Tensor | None]:
         to_x = to_w = None
         if needed[0]:
+            # (chips * n, ..., out) -> (chips * n, ..., in)
             to_x = grad @ w if chips == 1 else _each(grad, w.unflatten(0, (chips, -1)))
         if needed[1]:  # rows of all chips add up in one product
             if grad.dim() != 2:
                 grad, x = grad.reshape(-1, grad.shape[-1]), x.reshape(-1, x.shape[-1])
-            to_w = grad.T @ x
+            to_w = grad.T @ x  # (out, chips * n) @ (chips * n, in)
         return to_x, to_w
 
     def rows(self, x: Tensor) -> Tensor:
@@ -93,7 +95,7 @@ class Dense(Product):
 
 def _each(x: Tensor, w: Tensor) -> Tensor:
     """Rows x (chips * n, ..., a) times each chip's matrix (chips, a, b)."""
-    folded = x.unflatten(0, (len(w), -1)).flatten(1, -2)
+    folded = x.unflatten(0, (len(w), -1)).flatten(1, -2)  # (chips, n * ..., a)
     return torch.bmm(folded, w).view(*x.shape[:-1], w.shape[2])
 
 
@@ -139,6 +141,7 @@ class Convolution(Product):
 
     def columns(self, x: Tensor, w: Tensor, chips: int) -> Tensor:
         """One convolution, with chips as groups."""
+        # (chips * out, in) -> (chips * out, channels, h, w)
         w, pad = w.unflatten(1, self.kernel), self.pad or 0
         y = F.conv2d(_grouped(x, chips), w, None, self.stride, pad, self.dilation, chips)
         return _ungrouped(y, chips)
@@ -152,15 +155,18 @@ class Convolution(Product):
             (*needed, False),
         )
         if needed[1] and chips > 1:
+            # (chips * out, channels, h, w) -> (out, channels, h, w)
             to_w = to_w.unflatten(0, (chips, -1)).sum(0)
         return _ungrouped(to_x, chips) if needed[0] else None, to_w
 
     def rows(self, x: Tensor) -> Tensor:
         x = x if self.pad is None else self._padded(x)
+        # (n, channels, h, w) -> (n, in, pixels) -> (n, pixels, in)
         patches = F.unfold(x, self.kernel[1:], self.dilation, 0, self.stride).transpose(1, 2)
-        return patches.flatten(0, 1)
+        return patches.flatten(0, 1)  # (n * pixels, in)
 
     def from_rows(self, y: Tensor, x: Tensor) -> Tensor:
+        # (n * pixels, out) -> (n, h', w', out) -> (n, out, h', w')
         return y.unflatten(0, (x.shape[0], *self._map_size(x))).movedim(-1, 1)
 
     def input_size(self, x: Tensor) -> Tensor:
@@ -170,7 +176,7 @@ class Convolution(Product):
             geometry = (self.kernel[1:], self.stride, self.dilation, self.pad or (0, 0))
             patch_sizes(x.numpy(), *geometry, size.numpy())
             return size.unsqueeze(1)
-        square = x.square().sum(1, keepdim=True)
+        square = x.square().sum(1, keepdim=True)  # (n, 1, h, w)
         if self.pad is not None:
             square = F.pad(square, self.edges)
         (_, high, wide), (down, along) = self.kernel, self.stride
@@ -192,6 +198,7 @@ def _grouped(x: Tensor, chips: int) -> Tensor:
         return x
     # Channels last: grouped convolutions run several times faster so.
     folded = x.unflatten(0, (chips, -1))  # (chips, n, c, h, w)
+    # (n, h, w, chips * c), then the channels to the front, memory as it is
     return folded.permute(1, 3, 4, 0, 2).flatten(3).permute(0, 3, 1, 2)
 
 
@@ -200,6 +207,7 @@ def _ungrouped(x: Tensor, chips: int) -> Tensor:
     if chips == 1:
         return x
     x = x.permute(0, 2, 3, 1).unflatten(3, (chips, -1))  # (n, h, w, chips, c)
+    # (chips * n, h, w, c), then the channels to the front
     return x.permute(3, 0, 1, 2, 4).flatten(0, 1).permute(0, 3, 1, 2)
 
 

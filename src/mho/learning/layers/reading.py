@@ -95,8 +95,9 @@ class Reading:
         product = self.product
         if self.by_tile:
             x = product.prepared(self.dac(x))
+            # Input vectors as rows: (chips * n, in) -> (chips * n, out); of maps each pixel is one.
             rows = self._differentiated(product.rows(x), weight, bias, driven=True, by_tile=True)
-            return product.from_rows(rows, x)
+            return product.from_rows(rows, x)  # back to the shape of the outputs
         if product.prepares:
             return self._differentiated(product.prepared(self.dac(x)), weight, bias, driven=True)
         return self._differentiated(x, weight, bias)
@@ -140,8 +141,9 @@ class Reading:
         total = lost = None
         whole = 0.0
         for factor, plane in self.dac.planes(x) if self.serial else ((1.0, x),):
-            y, passes = read(plane, None, keep)
+            y, passes = read(plane, None, keep)  # of digits * out columns
             for digit, place_value in enumerate(self.factors):
+                # columns of this digit: digit * out to (digit + 1) * out
                 columns, size = (dim, digit * out, out), max(factor, 0.0) * place_value
                 whole += size
                 total = _added(total, y.narrow(*columns), factor * place_value)
@@ -154,16 +156,17 @@ class Reading:
     def weights(self) -> Tensor:
         """Weights (chips * columns, in) of the columns that are converted."""
         if self.by_digit:
-            return self.store.by_digit().flatten(0, 2)
-        return self.store.effective.flatten(0, 1)
+            return self.store.by_digit().flatten(0, 2)  # (chips, digits, out, in)
+        return self.store.effective.flatten(0, 1)  # (chips, out, in)
 
     def _whole_converted(
         self, x: Tensor, bias: Tensor | None, keep: bool
     ) -> tuple[Tensor, Tensor | None]:
         """Columns of x (chips * n, ...) through arrays all of whose rows share a converter."""
         if self.store.crossbar.arrays is not None:
-            rows = self.product.rows(x)
+            rows = self.product.rows(x)  # (n, in)
             self._count(len(rows))
+            # (n, tiles, columns) -> (n, columns) -> the shape of the outputs
             y = self.product.from_rows(self._measured(rows).sum(1), x)
             y, passes = self.adc.keeping(y, overwrite=True, keep=keep)
             return biased(y, bias, maps=self.maps), passes
@@ -178,12 +181,16 @@ class Reading:
         """Columns of x (chips * n, in) through arrays that are converted tile by tile."""
         self._count(len(x))
         if self.store.crossbar.arrays is not None:
+            # (n, tiles, columns) -> (1, tiles, n, columns), as of one simulated chip
             y = self._measured(x).transpose(0, 1).unsqueeze(0).contiguous()
             y, passes = self.adc.keeping(y, overwrite=True, keep=keep)
+            # (chips, tiles, n, columns) -> (chips * n, columns)
             return biased(y.sum(1).flatten(0, 1), bias, maps=False), passes
+        # (chips, tiles, n, rows) and (chips, tiles, rows, columns)
         x, w = self.by_tiles(x, self.weights())
         if keep or self.adc.calibrating:
             noise = self._read_noise(x, row_size)
+            # x @ w is (chips, tiles, n, columns)
             y, passes = sense(x @ w, noise, self.adc, maps=False, keep=keep)
             return biased(y.sum(1).flatten(0, 1), bias, maps=False), passes
         # On a CPU a few chips at a time, so that what the converters pass over stays in the cache.
@@ -196,7 +203,7 @@ class Reading:
             noise = self._read_noise(x[chips], row_size, chips)
             y = x[chips] @ w[chips]
             y, _ = sense(y, noise, self.adc, maps=False, keep=False, chips=chips)
-            parts.append(y.sum(1))
+            parts.append(y.sum(1))  # (some chips, n, columns)
         return biased(torch.cat(parts).flatten(0, 1), bias, maps=False), None
 
     def _measured(self, x: Tensor) -> Tensor:
@@ -238,7 +245,9 @@ class Reading:
         tiles, rows = tiling.grid[0], tiling.rows
         short = tiles * rows - tiling.in_features
         if short:
+            # in -> tiles * rows
             x, w = F.pad(x, (0, short)), F.pad(w, (0, short))
+        # (chips, n, tiles, rows) and (chips, columns, tiles, rows)
         x, w = (self.folded(each).unflatten(2, (tiles, rows)) for each in (x, w))
         return x.transpose(1, 2), w.permute(0, 2, 3, 1)
 
@@ -257,6 +266,7 @@ class Reading:
             # (chips, tiles, n, rows) -> (chips * n, in)
             to_x = (grad @ w.mT).transpose(1, 2).flatten(2)[..., :inputs].flatten(0, 1)
         if needed[1]:
+            # (chips, tiles, rows, out), added over chips -> (in, out) -> (out, in)
             to_w = (x.mT @ grad).sum(0).flatten(0, 1)[:inputs].T
         return to_x, to_w
 
@@ -305,10 +315,12 @@ class _Read(torch.autograd.Function):
         maps = reading.maps and not by_tile
         grad, to_bias = unsensed(grads[0], None if by_tile else kept, maps=maps, bias=needed[2])
         if by_tile:
+            # (chips * n, out) -> (chips, 1, n, out), the same for all tiles
             grad = stopped(reading.folded(grad).unsqueeze(1), kept)
         if weight.dim() == 3:
-            w = weight.flatten(0, 1)
+            w = weight.flatten(0, 1)  # (chips, out, in) -> (chips * out, in)
         else:  # the float twin, the same on all chips
+            # (out, in) -> (chips * out, in)
             w = weight if reading.chips == 1 else weight.repeat(reading.chips, 1)
         driven = x
         if not x.dtype == grad.dtype == w.dtype:  # of less precision than the weight: autocast
@@ -317,7 +329,7 @@ class _Read(torch.autograd.Function):
         if to_x is not None:
             to_x = passed(to_x.to(x.dtype), drives)
         if to_w is not None and to_w.shape != ctx.shape:
-            to_w = to_w.reshape(ctx.shape)
+            to_w = to_w.reshape(ctx.shape)  # (out, in) -> that of the parameter
         return to_x, to_w, to_bias, None, None, None
 
     _once = staticmethod(once_differentiable(_back))

@@ -107,15 +107,17 @@ class ChipBatchNorm(nn.Module):
 
     def forward(self, x: Float[Tensor, "n channels *size"]) -> Float[Tensor, "n channels *size"]:
         """(chips * batch, channels, ...), same shape out."""
-        y = x.unflatten(0, (self.chips, -1))
+        y = x.unflatten(0, (self.chips, -1))  # (chips, batch, channels, ...)
         mean, variance = self.mean, self.variance
         if self.training:
+            # all but chips and channels: -> (chips, channels)
             over = (1, *range(3, y.dim()))
             variance, mean = torch.var_mean(y, over, correction=0)
             self._note(mean.detach(), variance.detach(), y.shape[1])
         scale, shift = self._folded(mean, variance)
         if self.arithmetic is not None:
             scale, shift = self.arithmetic.constant(scale), self.arithmetic.constant(shift)
+        # (chips, channels) -> (chips, 1, channels, 1, ...)
         shape = (self.chips, 1, -1, *(1,) * (y.dim() - 3))
         y = (y * scale.view(shape) + shift.view(shape)).flatten(0, 1)
         return y if self.arithmetic is None else self.arithmetic.result(y)

@@ -68,13 +68,15 @@ def refit(
     _check_finite("inputs", batch)
     wanted = _probabilities(targets, batch.shape[0], head.out_features)
     chips = chip_count(net)
-    x = _features(net, head, batch, chips)
+    x = _features(net, head, batch, chips)  # (chips, n, in)
     own = _own(head, chips)
-    start = own.weight.detach().double()
+    start = own.weight.detach().double()  # (chips, classes, in)
     if own.bias is not None:
+        # the bias is a weight of a further input of 1: in -> in + 1
         x = F.pad(x, (0, 1), value=1.0)
         start = torch.cat([start, own.bias.detach().double().unsqueeze(2)], dim=2)
     pairs = zip(x, start, strict=True)
+    # (chips, classes, in)
     fitted = torch.stack([_fit(one, wanted.to(x), w, pull, steps) for one, w in pairs])
     with torch.no_grad():
         own.weight.copy_(fitted[..., : own.in_features])
@@ -93,7 +95,7 @@ def _fit(
 ) -> Float64[Tensor, "classes in"]:
     """The minimum of one chip; `start` if no step got below it."""
     move = torch.zeros_like(start, requires_grad=True)
-    logits = x @ start.mT
+    logits = x @ start.mT  # (n, classes)
 
     def objective() -> Float64[Tensor, ""]:
         log_p = (logits + x @ move.mT).log_softmax(-1)
@@ -142,6 +144,7 @@ def _features(
                         "net", type(net).__name__, "a network whose output is that of its last "
                         "digital nn.Linear, run once on (batch, in_features)",
                     )  # fmt: skip
+                # (chips * n, in) -> (chips, n, in)
                 parts.append(seen[0][0].unflatten(0, (chips, -1)).double())
     finally:
         handle.remove()

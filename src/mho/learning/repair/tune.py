@@ -131,7 +131,7 @@ def _paired(net: nn.Module, reference: nn.Module) -> dict[ArrayLayer, ArrayLayer
 def _held(layer: ArrayLayer, x: Tensor) -> Tensor:
     """What a layer's arrays give for inputs (chips * n, ...), read-out included, without bias."""
     product = layer.reading.product
-    held = layer.effective.flatten(0, 1)
+    held = layer.effective.flatten(0, 1)  # (chips * out, in)
     return layer.corrected(product.columns(product.prepared(x), held, layer.chips))
 
 
@@ -161,12 +161,14 @@ class Moments:
     def add(self, x: Tensor, output: Tensor) -> None:
         """Note a batch: inputs x and outputs (chips * batch, ...) of the layer, untuned."""
         layer = self.layer
+        # each (chips, samples, out)
         seen, wanted = (self._by_column(y) for y in (output, self._wanted(x)))
         if layer.bias is not None:
             seen = seen - layer.bias
         n = seen.shape[1]
         self.samples += n
         share = n / self.samples
+        # (chips, 1, out)
         means = [y.mean(1, keepdim=True) for y in (seen, wanted)]
         seen, wanted = seen - means[0], wanted - means[1]
         beyond = [
@@ -174,6 +176,7 @@ class Moments:
         ]
 
         def pooled(old: Tensor, a: Tensor, b: Tensor, far_a: Tensor, far_b: Tensor) -> Tensor:
+            # (chips, samples, out) -> (chips, out)
             new = torch.linalg.vecdot(a, b, dim=1) / n
             return old + share * (new - old + (1 - share) * far_a * far_b)
 
@@ -187,6 +190,7 @@ class Moments:
         seen, wanted = self.seen, self.wanted
         seen_var, wanted_var, cov = self.seen_var, self.wanted_var, self.cov
         if per == "layer":  # the columns' moments about the mean of all
+            # (chips, out) -> (chips, 1), which `_set` broadcasts
             far = [m - m.mean(1, keepdim=True) for m in (seen, wanted)]
             seen_var = (seen_var + far[0] * far[0]).mean(1, keepdim=True)
             wanted_var = (wanted_var + far[1] * far[1]).mean(1, keepdim=True)
@@ -200,6 +204,7 @@ class Moments:
     def _by_column(self, y: Tensor) -> Tensor:
         """(chips * batch, ...) to (chips, samples, out)."""
         reading = self.layer.reading
+        # (chips, batch, ...) -> (chips, batch, ..., out) -> (chips, samples, out)
         return reading.folded(y).movedim(reading.product.column_dim, -1).flatten(1, -2)
 
 

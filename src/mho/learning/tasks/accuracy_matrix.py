@@ -66,6 +66,7 @@ class AccuracyMatrix:
 
         The best is that of the accuracies measured.
         """
+        # (tasks - 1, tasks - 1) and (tasks - 1,)
         earlier, last = self.rows[:-1, :-1], self.rows[-1, :-1]
         known = earlier.where(~earlier.isnan(), -torch.inf)
         best = torch.cat([known, torch.full_like(last, -torch.inf).unsqueeze(0)]).amax(0)

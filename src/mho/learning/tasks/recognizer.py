@@ -65,8 +65,10 @@ class TaskRecognizer:
             self._names.append(task)
             new = torch.zeros(1, self.features, dtype=torch.float64)
             self._items = torch.cat([self._items, self._items.new_zeros(1)])
+            # (tasks, features) -> (tasks + 1, features)
             self._mean, self._variance = (torch.cat([t, new]) for t in (self._mean, self._variance))
         k = self._names.index(task)
+        # (n, features) -> (features,)
         variance, mean = torch.var_mean(rows, 0, correction=0)
         variance, beyond = variance.cpu(), mean.cpu() - self._mean[k]
         self._items[k] += len(rows)
@@ -89,13 +91,15 @@ class TaskRecognizer:
         variance = self._variance + self.floor * self._variance.mean()
         if not variance.any():
             raise invalid("inputs observed", "all the same", "inputs that differ")
-        centre = self._mean.mean(0)
+        centre = self._mean.mean(0)  # (features,)
         apart, precision = self._mean - centre, variance.reciprocal()
+        # (tasks, features) -> (tasks,)
         constant = (apart.square() * precision + variance.log()).sum(1)
         linear, square, constant, centre = (
             t.to(rows.device) for t in (apart * precision, precision, constant, centre)
         )
         rows = rows - centre
+        # (n, features) @ (features, tasks) -> (n, tasks)
         distance = rows.square() @ square.T - 2 * rows @ linear.T + constant
         return distance.argmin(1)
 
@@ -128,7 +132,7 @@ class TaskRecognizer:
         return {"items": self._items, "mean": self._mean, "variance": self._variance}
 
     def _rows(self, x: Tensor) -> Float64[Tensor, "n {self.features}"]:
-        rows = x.flatten(1).double()
+        rows = x.flatten(1).double()  # (n, ...) -> (n, values)
         if rows.shape[1] != self.features:
             raise invalid("values of an input", rows.shape[1], f"{self.features}")
         return rows

@@ -56,6 +56,7 @@ class Gate(nn.Module):
         self, x: Float[Tensor, "n {self.features} *size"]
     ) -> Float[Tensor, "n {self.features} *size"]:
         """(n, features) or (n, channels, height, width), same shape out."""
+        # (features,) -> (features, 1, ...), so that it broadcasts over (n, features, ...)
         return x * self.open.view(-1, *[1] * (x.dim() - 2))
 
     def extra_repr(self) -> str:
@@ -212,5 +213,6 @@ def _spread(module: nn.Module, own: State) -> State:
         own["items"] = torch.zeros_like(own.pop("num_batches_tracked"))
     for entry in own.keys() & {"mean", "variance"}:
         if own[entry].numel() == module.mean.shape[1]:
+            # (channels,) or (1, channels) -> (chips, channels)
             own[entry] = own[entry].expand(module.mean.shape)
     return own
