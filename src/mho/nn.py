@@ -6,6 +6,7 @@ from mho.learning.layers.chips import Chips
 from mho.learning.layers.conv import MemristiveConv2d
 from mho.learning.layers.layer import ArrayLayer, memristive_layers
 from mho.learning.layers.linear import MemristiveLinear
+from mho.learning.layers.product import Convolution, Dense, Product
 from mho.learning.layers.quantizer import Levels, Sign, StochasticSign, quantize
 from mho.learning.layers.variation import Variation
 from mho.learning.repair.batchnorm import ChipBatchNorm
@@ -17,11 +18,14 @@ __all__ = [
     "ChipBatchNorm",
     "ChipLinear",
     "Chips",
+    "Convolution",
+    "Dense",
     "FixedPoint",
     "Gate",
     "Levels",
     "MemristiveConv2d",
     "MemristiveLinear",
+    "Product",
     "Sign",
     "StochasticSign",
     "Variation",
