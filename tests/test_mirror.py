@@ -76,7 +76,7 @@ ELSEWHERE = {
     "hardware/test_assignment.py": ["hardware/placement.py"],
     "learning/test_age.py": ["hardware/ageing.py"],
     "learning/test_attach.py": ["hardware/arrays.py", "hardware/on_instrument.py"],
-    "instruments/test_remote.py": ["hardware/instrument.py", "instruments/store.py"],
+    "instruments/test_remote.py": ["hardware/instrument.py", "instruments/state_file.py"],
     "learning/layers/test_layer.py": [
         "learning/layers/conv.py", "learning/layers/linear.py", "learning/layers/product.py",
         "learning/layers/reading.py",

@@ -9,7 +9,7 @@ from typing import Any
 
 import mho
 from mho.instruments import InstrumentServer, Limits, RemoteInstrument, SimulatedInstrument
-from mho.instruments.store import Store
+from mho.instruments.state_file import StateFile
 
 CELL = mho.cells.MultiLevel(
     g_min=50e-6, g_max=225e-6, levels=16, sigma=(3e-6,), device_spread=0.02, read_noise=0.01
@@ -71,8 +71,8 @@ def serving(
     port: int = 0,
 ) -> Iterator[Faulty]:
     """A server in a thread."""
-    store = None if state is None else Store(state, instrument)
-    server = Faulty(instrument, port=port, store=store, faults=faults)
+    kept = None if state is None else StateFile(state, instrument)
+    server = Faulty(instrument, port=port, state=kept, faults=faults)
     thread = threading.Thread(target=server.serve)
     thread.start()
     try:

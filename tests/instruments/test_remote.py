@@ -19,7 +19,7 @@ from mho.instruments import (
     InstrumentRefused,
     RemoteInstrument,
 )
-from mho.instruments.store import Store
+from mho.instruments.state_file import StateFile
 
 PULSED = mho.cells.PulseResponse(
     g_min=10e-6, g_max=90e-6, levels=9, pulses=64, cycle_spread=0.3, read_noise=0.01
@@ -206,19 +206,19 @@ def test_a_server_started_anew_is_found_out() -> None:
 
 def test_a_state_of_another_chip_is_refused(tmp_path: Path) -> None:
     state = tmp_path / "chip.pt"
-    Store(state, chip()).save(("me", 1, "1 ok"), changed=True)
+    StateFile(state, chip()).save(("me", 1, "1 ok"), changed=True)
     with pytest.raises(ValueError, match="one made with the same settings"):
-        Store(state, chip(CELL.replace(levels=9))).load()
+        StateFile(state, chip(CELL.replace(levels=9))).load()
 
 
 def test_a_damaged_state_is_refused_in_a_line_that_says_how(tmp_path: Path) -> None:
     state = tmp_path / "chip.pt"
-    Store(state, chip()).save(("me", 1, "1 ok"), changed=True)
+    StateFile(state, chip()).save(("me", 1, "1 ok"), changed=True)
     whole = state.read_bytes()
 
     def said(path: Path) -> str:
         with pytest.raises(ValueError, match="state = ") as refusal:
-            Store(state, chip()).load()
+            StateFile(state, chip()).load()
         start, end = f"state = {str(path)!r}: allowed is the state of this chip (", ")"
         text = str(refusal.value)
         assert text.startswith(start)
@@ -249,15 +249,15 @@ def test_reads_of_an_older_file_do_not_count(tmp_path: Path) -> None:
     """The server may die between the file of the cells and that of the reads."""
     state = tmp_path / "chip.pt"
     instrument = chip()
-    store = Store(state, instrument)
+    store = StateFile(state, instrument)
     store.save(("me", 1, "1 ok"), changed=True)
     instrument.read(0, torch.zeros(5, 1, 16))
     store.save(("me", 2, "2 ok"), changed=False)
     old = (tmp_path / "chip.pt.reads").read_bytes()
     again = chip()
-    assert Store(state, again).load() == ("me", 2, "2 ok")
+    assert StateFile(state, again).load() == ("me", 2, "2 ok")
     assert again.vectors == 5
     store.save(("me", 3, "3 ok"), changed=True)
     (tmp_path / "chip.pt.reads").write_bytes(old)
-    assert Store(state, again).load() == ("me", 3, "3 ok")
+    assert StateFile(state, again).load() == ("me", 3, "3 ok")
     assert again.vectors == 5

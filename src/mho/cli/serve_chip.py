@@ -53,14 +53,14 @@ class ServeChip:
         import torch
 
         from mho.instruments import InstrumentServer, SimulatedInstrument
-        from mho.instruments.store import Store
+        from mho.instruments.state_file import StateFile
 
         if not 0 <= self.port < 65536:
             raise invalid("port", self.port, "0 to 65535")
         torch.set_num_threads(1)  # a sum in another order would be another number
         chip = SimulatedInstrument(self._hardware(), self.arrays, seed=self.seed, volts=self.volts)
-        store = None if self.state is None else Store(self.state, chip)
-        server = InstrumentServer(chip, self.host, self.port, store)
+        state = None if self.state is None else StateFile(self.state, chip)
+        server = InstrumentServer(chip, self.host, self.port, state)
         host, port = server.address
         arrays = f"{self.arrays} arrays of {self.rows} x {self.cols}"
         print(f"mho: {arrays} cells served on {host}:{port}; Ctrl-C stops", flush=True)

@@ -19,7 +19,7 @@ from mho.instruments.protocol import (
     numbers,
     parse,
 )
-from mho.instruments.store import Store
+from mho.instruments.state_file import StateFile
 
 IDLE = 600.0
 """Seconds of silence after which a connection is closed; its client may come back."""
@@ -42,7 +42,7 @@ class InstrumentServer:
     Args:
         instrument: the chip.
         host, port: where to listen; port 0: any free one, see `address`.
-        store: keeps a simulated chip and the session in a file, before each answer.
+        state: keeps a simulated chip and the session in a file, before each answer.
 
     Raises:
         ValueError: the address cannot be listened on, or the file is that of another chip.
@@ -53,11 +53,11 @@ class InstrumentServer:
         instrument: Instrument,
         host: str = "127.0.0.1",
         port: int = 0,
-        store: Store | None = None,
+        state: StateFile | None = None,
     ) -> None:
-        self.instrument, self._store = instrument, store
+        self.instrument, self._state = instrument, state
         self._session = Session("", 0, "")
-        kept = store.load() if store is not None else None
+        kept = state.load() if state is not None else None
         if kept is not None:
             self._session = Session(*kept)
         try:
@@ -105,9 +105,9 @@ class InstrumentServer:
                 if self._session.name != host:
                     return reply  # to nobody: that host was gone, and another took over
                 self._session = Session(host, request.id, reply)
-            if self._store is not None:
+            if self._state is not None:
                 changed = request.verb in ("program", "pulse")
-                self._store.save(self._session, changed=changed)
+                self._state.save(self._session, changed=changed)
             return reply
 
     def _carried_out(self, request: Line) -> str:

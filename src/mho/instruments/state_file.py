@@ -18,7 +18,7 @@ FORMAT = 1
 """Version of the file's layout."""
 
 
-class Store:
+class StateFile:
     """Keeps a simulated chip and the session of its host; replaced atomically, never unpickled.
 
     Cells lie in the file, which is written when one changes; what a read changes, a count, lies in
