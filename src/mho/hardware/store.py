@@ -71,7 +71,7 @@ class Store:
         self._address = 0
         """Of `effective`, when it was last folded whole."""
         self._views: Views[StoreViews] = Views()
-        self._room = _room(like.numel() // _SHARE + 1, own.shape[1])
+        self._room: Plan | None = None
         self._current: tuple[Tensor, int] | None = None
 
     @property
@@ -119,7 +119,6 @@ class Store:
         shadow = state["_current"]
         self._current = (shadow, shadow._version) if isinstance(shadow, Tensor) else None
         self._address = self.effective.data_ptr()
-        self._room = _room(self.target.numel() // _SHARE + 1, self.cell_levels.shape[1])
 
     # ---------------------------------------------------------------- for kernels
 
@@ -155,9 +154,11 @@ class Store:
 
     def room(self, weights: int = 0) -> Plan:
         """Memory for the plan of a step, for so many weights at least; the next one takes it."""
-        if weights > len(self._room.weights):
-            self._room = _room(weights, self.cell_levels.shape[1])
-        return self._room
+        room = self._room
+        if room is None or weights > len(room.weights):
+            expected = self.target.numel() // _SHARE + 1
+            room = self._room = _room(max(weights, expected), self.cell_levels.shape[1])
+        return room
 
     def changed(self) -> None:
         """Tell torch that `effective` changes: a backward pass of before is to notice."""

@@ -213,11 +213,11 @@ def _of_room(room: records.Plan, counts: tuple[int, int]) -> Plan:
 def _fold(written: Pending) -> None:
     """Have written weights realize and stand for what they do now."""
     store, shadow, plan = written
-    store.changed()
     views = None if store.crossbar.due else store.views(shadow)
     if views is None:
         store.fold(plan.weights, plan.to)
         return
+    store.changed()
     folding.fold(
         *(plan.weights.numpy(), plan.to.numpy(), store.full_scale, store.scale),
         *(views.layout, views.weights),

@@ -6,13 +6,10 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
 
 import mho
+from mho.experiments.sensitivity.config import Assumed, SensitivityConfig, System
 from mho.physics import Cell
-
-if TYPE_CHECKING:
-    from mho.experiments.sensitivity.config import Assumed, SensitivityConfig, System
 
 EVERY_SYSTEM = ("write spread", "device spread", "read noise", "stuck cells")
 """Imperfections of a cell that chips which are written once meet as well."""
