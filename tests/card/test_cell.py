@@ -5,22 +5,14 @@ import pytest
 import torch
 from scipy import stats
 
+from builders.cells import FULL_PRESET
 from mho import Preset, card, devices
 from mho.card.cell import MOST_LEVELS, shown_levels
-from mho.cells import LogTime, PulseResponse, Telegraph
+from mho.cells import PulseResponse, Telegraph
 from mho.circuits import Ohmic, Sinh, Transistor
 from mho.physics import Flicker, MultiLevel, PowerLaw
 from mho.results.card import Panel
 
-FULL = Preset(
-    device=PulseResponse(
-        g_min=10e-6, g_max=90e-6, pulses=20, nonlinearity=(2.0, 1.0), reset_ratio=2.0,
-        cycle_spread=0.4, device_spread=0.1, read_noise=0.01, stuck_on=0.02,
-    ),
-    conduction=Sinh(v0=0.4),
-    retention=LogTime(rate=-5e-7, rate_spread=1e-7),
-    note="Made up.",
-)  # fmt: skip
 LEVELS = MultiLevel(g_min=10e-6, g_max=90e-6, levels=5, sigma=(2e-6,))
 
 
@@ -50,9 +42,9 @@ def test_nothing_is_drawn_that_a_preset_does_not_give(name: str) -> None:
 
 
 def test_a_card_shows_what_the_cell_does() -> None:
-    cell = FULL.device
+    cell = FULL_PRESET.device
     assert isinstance(cell, PulseResponse)
-    shown = panels(card.of_preset("mine", FULL))
+    shown = panels(card.of_preset("mine", FULL_PRESET))
     peaks = [curve.x[curve.y.argmax()] for curve in shown["levels"].curves]
     np.testing.assert_allclose(peaks, np.linspace(10e-6, 90e-6, 9), atol=0.6 * cell.step)
     sets, resets = shown["response"].curves
@@ -76,7 +68,7 @@ def test_a_card_shows_what_the_cell_does() -> None:
 
 
 def test_a_card_is_the_same_each_time() -> None:
-    one, two = (panels(card.of_preset("x", FULL)) for _ in range(2))
+    one, two = (panels(card.of_preset("x", FULL_PRESET)) for _ in range(2))
     for name, panel in one.items():
         for a, b in zip(panel.curves, two[name].curves, strict=True):
             np.testing.assert_array_equal(a.y, b.y)

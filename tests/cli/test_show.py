@@ -4,20 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from mho import Preset, devices, dynamics
-from mho.cells import LogTime, PulseResponse
-from mho.circuits import Sinh
+from builders.cells import FULL_PRESET
+from mho import devices, dynamics
 from mho.cli import main
-
-FULL = Preset(
-    device=PulseResponse(
-        g_min=10e-6, g_max=90e-6, pulses=20, nonlinearity=(2.0, 1.0), reset_ratio=2.0,
-        cycle_spread=0.4, device_spread=0.1, read_noise=0.01, stuck_on=0.02,
-    ),
-    conduction=Sinh(v0=0.4),
-    retention=LogTime(rate=-5e-7, rate_spread=1e-7),
-    note="Made up.",
-)  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
@@ -43,7 +32,7 @@ def test_a_card_says_what_is_known_and_that_the_rest_is_not(
 
 
 def test_a_device_file_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
-    Path("mine.toml").write_text(FULL.to_toml())
+    Path("mine.toml").write_text(FULL_PRESET.to_toml())
     Path("card.svg").write_text("old")
     assert main(["show", "mine.toml", "--out", "card.svg", "--overwrite"]) == 0
     assert "2 % on" in capsys.readouterr().out.replace("\xa0", " ")

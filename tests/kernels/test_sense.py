@@ -1,6 +1,5 @@
 """Layers compute the same in compiled code and in torch."""
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -9,20 +8,13 @@ import torch
 from torch import Tensor, nn
 
 import mho
+from builders.small_layers import CELL, LAYERS
 from mho import kernels
 from mho.hardware.converters import Converter
 from mho.hardware.streams import key
 from mho.kernels.normal import normals
 from mho.learning.layers.layer import memristive_layers
 
-CELL = mho.cells.MultiLevel(g_min=10e-6, g_max=90e-6, levels=4, sigma=(2e-6,), device_spread=0.02)
-LAYERS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
-    "linear": (lambda: nn.Linear(23, 6), (6, 23)),
-    "linear, no bias": (lambda: nn.Linear(23, 6, bias=False), (6, 23)),
-    "conv": (lambda: nn.Conv2d(3, 4, 3), (6, 3, 8, 7)),
-    "conv, strided": (lambda: nn.Conv2d(3, 4, (3, 2), (2, 3), 1, (1, 2)), (6, 3, 8, 9)),
-    "conv, reflecting": (lambda: nn.Conv2d(3, 4, 3, 1, 1, padding_mode="reflect"), (6, 3, 8, 7)),
-}
 WAYS: dict[str, dict[str, Any]] = {
     "plain": {},
     "by column": {"adc_range": "column"},
