@@ -1,7 +1,9 @@
 """Every rule against every property: what it stores, takes in place, and takes up again."""
 
 import copy
+import io
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -133,3 +135,57 @@ def test_a_training_of_two_tasks_goes_on_where_it_was_saved(name: str) -> None:
     assert resumed + learn(*again, range(10, 12)) == future
     for one, other in zip(parts[0].parameters(), again[0].parameters(), strict=True):
         assert torch.equal(one, other)
+
+
+LONG = 2000
+"""Steps after which a resumed training is still the unbroken one."""
+
+
+@pytest.mark.parametrize(("name", "seed"), [*((n, 0) for n in (*RULES, "")), ("", 1), ("", 2)])
+def test_a_resumed_training_stays_the_unbroken_one(name: str, seed: int) -> None:
+    """Also thousands of steps later: where a weight is taken to stand comes back to the bit."""
+    real = mho.cells.MultiLevel(
+        g_min=10e-6, g_max=93e-6, levels=16, sigma=(2e-6,), device_spread=0.02, read_noise=0.01,
+        stuck_off=0.01, endurance=3e3, endurance_spread=0.3,
+    )  # fmt: skip
+    hardware = mho.Hardware(
+        device=real, programming=mho.cells.OpenLoop(), full_scale=5.0, dac_bits=6, adc_bits=7,
+        tile=(5, 8),
+    )  # fmt: skip
+    x = torch.randn(24, 9, generator=torch.Generator().manual_seed(seed))
+    y = torch.randint(4, (24,), generator=torch.Generator().manual_seed(seed))
+
+    def start(chips: int) -> list[Any]:
+        torch.manual_seed(seed)
+        model = nn.Sequential(nn.Linear(9, 4))
+        net = mho.convert(model, hardware, generator=torch.Generator().manual_seed(chips))
+        mho.calibrate(net, x)
+        step = WriteStep(net, rules=[RULES[name]()] if name else [], threshold=0.65)
+        optimizer = torch.optim.SGD(net.parameters(), 0.05, 0.9, weight_decay=0.02)
+        step.attach(optimizer)
+        return [net, step, optimizer]
+
+    def learn(net: nn.Module, step: WriteStep, optimizer: torch.optim.Optimizer, n: int) -> Any:
+        written = []
+        for k in range(n):
+            optimizer.zero_grad()
+            labels = y.roll(k // 40)  # there is always something new to learn
+            nn.functional.cross_entropy(net(x), labels).backward()
+            optimizer.step()
+            written.append(step().weights)
+        return written
+
+    parts = start(seed)
+    learn(*parts, 100)
+    file = io.BytesIO()
+    torch.save([part.state_dict() for part in parts], file)
+    file.seek(0)
+    again = start(seed + 50)
+    for part, state in zip(again, torch.load(file, weights_only=True), strict=True):
+        part.load_state_dict(state)
+    future = learn(*parts, LONG)
+    assert learn(*again, LONG) == future
+    assert any(future[LONG // 2 :])
+    mine, theirs = parts[0].state_dict(), again[0].state_dict()
+    for entry, value in mine.items():
+        assert torch.equal(theirs[entry].nan_to_num(), value.nan_to_num()), entry

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from functools import reduce
 
 import torch
-from jaxtyping import Float, Int, Int64
+from jaxtyping import Float, Int, Int64, Shaped
 from torch import Tensor
 
 from mho.errors import invalid, unknown
@@ -279,7 +279,7 @@ def level_index(
 
 
 def level_value(
-    index: Int[Tensor, "*n"], full_scale: float | Float[Tensor, ""], n: int
+    index: Shaped[Tensor, "*n"], full_scale: float | Float[Tensor, ""], n: int
 ) -> Float[Tensor, "*n"]:
-    """Weight that a level stands for: `(2 k / (n - 1) - 1) full_scale`."""
+    """Weight that a level, or a place between two, stands for: `(2 k / (n - 1) - 1) full_scale`."""
     return (index * (2 / (n - 1)) - 1) * full_scale

@@ -23,6 +23,9 @@ from mho.kernels.views import Views
 _SHARE = 16
 """Weights for each of which a plan has room for one, before room is made for more."""
 
+_SAME_LEVEL = 1e-6
+"""Rounding of a level that is computed from those of cells [levels]."""
+
 _NONE = np.empty(0, np.float32)
 
 
@@ -199,14 +202,25 @@ class Store:
             shadow: tells the levels where those of the cells are predistorted, and do not.
         """
         self.fold_all()
-        crossbar, device = self.crossbar, self.hardware.device
         if self.hardware.predistorts:
             index = level_index(shadow, self.full_scale, self.levels)
             self.target.copy_(level_value(index, self.full_scale, self.levels))
             return
-        tiling, nominal = crossbar.tiling, device.nominal(crossbar.level)
-        folded = tiling.mapping.fold(nominal, tiling.cols, device.window)
-        torch.mul(tiling.join(folded), self.scale, out=self.target)
+        place = self._index_held()
+        nearest = place.round().clamp_(0, self.levels - 1)
+        on_level = (place - nearest).abs_() < _SAME_LEVEL
+        # as `fold` gives it, to the bit; between levels where a chip was found so
+        exact = level_value(nearest.long(), self.full_scale, self.levels).to(self.target.dtype)
+        between = level_value(place, self.full_scale, self.levels).to(self.target.dtype)
+        self.target.copy_(torch.where(on_level, exact, between))
+
+    def _index_held(self) -> Float[Tensor, "out in"]:
+        """Level of each weight, float64, that the levels of its cells make: whole numbers where
+        they are those of a weight level."""
+        tiling, top = self.crossbar.tiling, self.hardware.device.states - 1
+        cells = self.crossbar.level.to(torch.float64)
+        folded = tiling.join(tiling.mapping.fold(cells, tiling.cols, (0.0, top)))
+        return folded.div_(tiling.mapping.span * top).add_(1).mul_((self.levels - 1) / 2)
 
     @torch.no_grad()
     def settle(self) -> None:
