@@ -26,7 +26,7 @@ PULSED = PULSED_CELL.replace(
 UNEVEN = PULSED_CELL.replace(pulses=60, device_spread=0.2, stuck_off=0.05, stuck_on=0.05)
 Device = MultiLevel | PulseResponse
 BUFFERS = {"conductance", "level", "fault", "writes", "pulses", "_extra_state"}
-BUFFERS |= {"set_pulses", "reads", "row_pulses", "row_reads"}
+BUFFERS |= {"set_pulses", "reads", "row_pulses", "row_reads", "hardware"}
 
 DEVICES = {"plain": PLAIN, "noisy": NOISY, "frail": FRAIL, "pulsed": PULSED}
 SCHEMES = {"open": OpenLoop(), "verify": Verify(tolerance=0.3)}
@@ -75,7 +75,7 @@ def assert_same(one: Crossbar, two: Crossbar, chip: int | None = None) -> None:
         if chip is not None and name == "_extra_state":
             value = value.clone()
             value[4] = one.chips[chip]  # the first chip; all other scalars are the same
-        elif chip is not None and name != "level":
+        elif chip is not None and name not in ("level", "hardware"):
             value = value[[chip]]
         assert torch.equal(value, theirs[name]), name
 
@@ -548,8 +548,8 @@ def test_reading_back_counts_its_cells_and_sees_the_noise_of_one_read(
     apart = torch.corrcoef(streams / sigma) - torch.eye(6)
     assert apart.abs().max() < 5 / 3000**0.5
     alone = crossbar(device, chips=range(2, 3), shape=(60, 50), name=name)
-    alone.load_state_dict({k: v if v.dim() < 1 or k in ("level", "_extra_state") else v[[2]]
-                           for k, v in state.items()})  # fmt: skip
+    common = ("level", "_extra_state", "hardware")
+    alone.load_state_dict({k: v if k in common else v[[2]] for k, v in state.items()})
     alone.chips = range(2, 3)
     assert torch.equal(alone.read_back(cells)[0], once[2])
 

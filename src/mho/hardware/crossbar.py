@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -16,6 +16,7 @@ from mho.errors import invalid
 from mho.hardware.ageing import Ageing
 from mho.hardware.arrays import Arrays
 from mho.hardware.hardware import Hardware
+from mho.hardware.same_hardware import check_same, description
 from mho.hardware.streams import ChipNoise
 from mho.hardware.tiling import Tiling
 from mho.kernels.records import Cells
@@ -80,6 +81,9 @@ class Crossbar(nn.Module):
         misjudged (): float64, largest error of those estimates, if there are wires.
 
     `ageing` holds what time and use do to the cells; None if they do nothing.
+
+    A saved state also has `hardware`, the kind of chip as JSON in uint8: a state of another kind is
+    refused (see `check_state`).
 
     Positions are those of the weights: `place` orders each chip's devices over them, once.
 
@@ -369,6 +373,37 @@ class Crossbar(nn.Module):
         """Signed conductance (chips, n) [S], as seen, of weights with cells `cells` (n, terms)."""
         g = self.at(self._seen, cells.flatten()).unflatten(1, (-1, cells.shape[1]))
         return self.tiling.mapping.combine(g, self.hardware.device.window)
+
+    def check_state(self, state: Mapping[str, Any], prefix: str) -> None:
+        """Refuse a saved state of other hardware; one that does not say its hardware, as earlier
+        versions saved it, if its levels are none of the cell's.
+
+        Args:
+            state: entries by name.
+            prefix: of this crossbar's.
+
+        Raises:
+            ValueError: names the field in which the hardware differs.
+        """
+        if f"{prefix}hardware" in state:
+            check_same(state[f"{prefix}hardware"], self.hardware, f"{prefix}hardware")
+        level, states = state.get(f"{prefix}level"), self.hardware.device.states
+        if isinstance(level, Tensor) and level.numel() and int(level.max()) >= states:
+            allowed = f"below {states}, the levels of this network's cells"
+            raise invalid(f"{prefix}level", int(level.max()), allowed)
+
+    def _save_to_state_dict(
+        self, destination: dict[str, Any], prefix: str, keep_vars: bool
+    ) -> None:
+        super()._save_to_state_dict(destination, prefix, keep_vars)
+        destination[f"{prefix}hardware"] = description(self.hardware)
+
+    def _load_from_state_dict(
+        self, state_dict: dict[str, Any], prefix: str, *args: Any, **kwargs: Any
+    ) -> None:
+        self.check_state(state_dict, prefix)
+        state_dict.pop(f"{prefix}hardware", None)  # no buffer; torch would not know it
+        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
 
     def get_extra_state(self) -> Tensor:
         """Scalars of the state: inputs, vectors, programmings, seed, first chip, surveys, unsettled

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import torch
 from torch import nn
@@ -75,7 +76,15 @@ def convert(
 
     net = rebuild(model, replace)
     memristive_layers(net)
+    net.register_load_state_dict_pre_hook(_check_states)
     return net if chips is None else Chips(net, chips)
+
+
+def _check_states(net: nn.Module, state: Mapping[str, Any], prefix: str, *_others: object) -> None:
+    """Refuse a state of other hardware before any of it is loaded."""
+    for name, module in net.named_modules():
+        if isinstance(module, ArrayLayer):
+            module.check_state(state, f"{prefix}{name}." if name else prefix)
 
 
 def to_digital(net: nn.Module, chip: int | None = None) -> nn.Module:
