@@ -50,6 +50,7 @@ from mho.learning.repair.refit import refit
 from mho.learning.repair.saturation import saturation
 from mho.learning.repair.tune import correct, tune, untune
 from mho.learning.rewire import rewire
+from mho.learning.writing.window import outside_window, rescale, restart
 from mho.learning.writing.write_step import WriteStep, write
 from mho.physics import Preset
 
@@ -83,10 +84,13 @@ __all__ = [
     "kernels",
     "ledger",
     "nn",
+    "outside_window",
     "price",
     "prices",
     "refit",
     "refresh_batchnorm",
+    "rescale",
+    "restart",
     "rewire",
     "rules",
     "saturation",

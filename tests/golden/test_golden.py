@@ -35,7 +35,7 @@ def lived(device: str, **options: object) -> nn.Module:
     generator = torch.Generator().manual_seed(2024)
     net = mho.convert(model(), Hardware(**settings), 2, generator=generator)
     mho.calibrate(net, images())
-    step = WriteStep(net, rules=[IntervalRule(1.0)], threshold=0.6)
+    step = WriteStep(net, rules=[IntervalRule(1.0)], threshold=0.6, widen=1)
     with torch.no_grad():
         for event in range(5):
             for parameter in net.parameters():

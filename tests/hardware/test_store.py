@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from math import inf
 from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 
@@ -295,14 +296,16 @@ def test_stale_weights_are_those_of_a_plain_comparison(
     w = torch.randn(300, 700, generator=generator).to(dtype)  # several blocks, the last one short
     target = (w.float() + 0.1 * torch.randn(w.shape, generator=generator)).to(dtype)
     store = bare(w, target, 10.0)
-    found, shadow = find_stale(store, w, 0.15 / store.step)
+    found, shadow, outside = find_stale(store, w, 0.15 / store.step)
     expected = (w - target).abs() > 0.15 / store.step * store.step
     assert torch.equal(found, expected.flatten().nonzero().squeeze(1))
     assert found.dtype == torch.int64
     assert torch.equal(shadow, w[expected])
+    assert outside == 0
     edge = w.float().abs().max().item() / 2
     cut = bare(w, target, edge)
-    found, _ = find_stale(cut, w, 0.15 / cut.step)
+    found, _, outside = find_stale(cut, w, 0.15 / cut.step)
+    assert outside == int((expected & (w.abs() > edge)).sum()) > 0
     expected &= (w.clamp(-edge, edge) - target).abs() > 0.15 / cut.step * cut.step
     assert torch.equal(found, expected.flatten().nonzero().squeeze(1))
 
@@ -322,7 +325,7 @@ def test_a_shadow_that_is_not_finite_is_refused(
     if bad == torch.inf and threshold == 1e9:
         return  # it is clamped to the edge of the window, which is near enough
     with switch(), pytest.raises(ValueError, match=r"MemristiveConv2d\.weight = 'nan or inf'"):
-        write_stale(pairs, [threshold] * 2, rewrite=False)
+        write_stale(pairs, [threshold] * 2, False, [inf] * 2)
     after = everything(net)
     for name, value in before.items():
         if "extra_state" not in name and name != "net.0.weight":

@@ -61,7 +61,7 @@ class Training:
 
     def __init__(self, net: nn.Module, **options: Any) -> None:
         self.net, (self.x, self.y) = net, images()
-        self.write = mho.WriteStep(net, **({"threshold": 0.65} | options))
+        self.write = mho.WriteStep(net, **({"threshold": 0.65, "widen": 1} | options))
         self.optimizer = torch.optim.SGD(net.parameters(), 0.3, 0.9)
 
     def step(self) -> tuple[float, int]:

@@ -206,7 +206,7 @@ class Store:
             index = level_index(shadow, self.full_scale, self.levels)
             self.target.copy_(level_value(index, self.full_scale, self.levels))
             return
-        place = self._index_held()
+        place = self.index_held()
         nearest = place.round().clamp_(0, self.levels - 1)
         on_level = (place - nearest).abs_() < _SAME_LEVEL
         # as `fold` gives it, to the bit; between levels where a chip was found so
@@ -214,7 +214,12 @@ class Store:
         between = level_value(place, self.full_scale, self.levels).to(self.target.dtype)
         self.target.copy_(torch.where(on_level, exact, between))
 
-    def _index_held(self) -> Float[Tensor, "out in"]:
+    def rescale(self, full_scale: float, shadow: Float[Tensor, "out in"]) -> None:
+        """Give the edge of the window another weight; the cells are yet to be brought along."""
+        self.full_scale = full_scale
+        self.refresh(shadow)
+
+    def index_held(self) -> Float[Tensor, "out in"]:
         """Level of each weight, float64, that the levels of its cells make: whole numbers where
         they are those of a weight level."""
         tiling, top = self.crossbar.tiling, self.hardware.device.states - 1

@@ -28,6 +28,9 @@ class Stale(NamedTuple):
     """Flat positions in (out, in)."""
     shadow: Float[Tensor, " n"]
     """Their shadow weights."""
+    outside: int = 0
+    """Weights of the layer whose shadow is beyond the window, by more than the threshold if they
+    stand at its edge."""
 
 
 class Plan(NamedTuple):
@@ -65,18 +68,19 @@ def find_stale(store: Store, shadow: Tensor, threshold: float) -> Stale:
         if not some.isfinite().all():
             store.check_finite(shadow)
         far_off = ~((some.clamp(-edge, edge) - goal).abs_() <= far)
-        return Stale(found[far_off], some[far_off])
+        outside = int((some.abs() > edge).sum())
+        return Stale(found[far_off], some[far_off], outside)
     while True:
         places = store.room().weights
         values = np.empty(places.size, np.float32)
-        count, finite = planning.find_stale(
+        count, finite, outside = planning.find_stale(
             views.shadow, views.weights.target, far, edge, places, values
         )
         if not finite:
             store.check_finite(shadow)
         if count <= places.size:
             found = torch.from_numpy(places[:count].copy())
-            return Stale(found, torch.from_numpy(values[:count]))
+            return Stale(found, torch.from_numpy(values[:count]), outside)
         store.room(count)
 
 
@@ -87,7 +91,7 @@ def plan(store: Store, shadow: Tensor, stale: Stale, rewrite: bool) -> Plan:
         shadow: the shadow weight of the layer.
         rewrite: program all own cells of a weight none of whose levels changes.
     """
-    weights, values = stale
+    weights, values, _ = stale
     views = store.views(shadow)
     if views is not None:
         room = store.room(len(weights))
@@ -118,17 +122,22 @@ class Pending(NamedTuple):
 
 
 def write_stale(
-    layers: Sequence[tuple[Store, Tensor]], thresholds: Sequence[float], rewrite: bool
-) -> int:
+    layers: Sequence[tuple[Store, Tensor]],
+    thresholds: Sequence[float],
+    rewrite: bool,
+    most_outside: Sequence[float],
+) -> tuple[int, list[int]]:
     """Write all weights that are off their level, all layers in one physical step.
 
     Args:
         layers: stores, each with its shadow weight.
         thresholds: layer by layer, as in `find_stale`.
         rewrite: as in `plan`.
+        most_outside: layer by layer; one with more weights `outside` is left alone: its window is
+            to be widened first.
 
     Returns:
-        How many weights were written.
+        How many weights were written; and layer by layer how many are `outside`, as in `Stale`.
 
     Raises:
         ValueError: a shadow weight is not finite; then nothing is written.
@@ -136,15 +145,21 @@ def write_stale(
     """
     landing: list[tuple[Store, Tensor, tuple[int, int]]] = []
     pending: list[Pending] = []
-    written = 0
-    for (store, shadow), threshold in zip(layers, thresholds, strict=True):
+    written, outside = 0, []
+    for (store, shadow), threshold, most in zip(layers, thresholds, most_outside, strict=True):
         views = store.views(shadow)
         if views is None:
-            each = plan(store, shadow, find_stale(store, shadow, threshold), rewrite)
-            pending.append(Pending(store, shadow, each))
-            written += len(each.weights)
+            stale = find_stale(store, shadow, threshold)
+            outside.append(stale.outside)
+            if stale.outside <= most:
+                each = plan(store, shadow, stale, rewrite)
+                pending.append(Pending(store, shadow, each))
+                written += len(each.weights)
             continue
-        counts = _plan_stale(store, shadow, views, threshold, rewrite)
+        beyond, counts = _plan_stale(store, shadow, views, threshold, rewrite)
+        outside.append(beyond)
+        if beyond > most:
+            continue
         written += counts[0]
         if store.crossbar.landing is None:
             pending.append(Pending(store, shadow, _of_room(store.room(), counts)))
@@ -164,7 +179,7 @@ def write_stale(
         )
         crossbar.wear(1)
     write_planned(pending)
-    return written
+    return written, outside
 
 
 def write_planned(pending: Sequence[Pending]) -> None:
@@ -188,18 +203,19 @@ def write_planned(pending: Sequence[Pending]) -> None:
 
 def _plan_stale(
     store: Store, shadow: Tensor, views: StoreViews, threshold: float, rewrite: bool
-) -> tuple[int, int]:
-    """`find_stale` and `plan` at once, into the store's room; how many weights and cells."""
+) -> tuple[int, tuple[int, int]]:
+    """`find_stale` and `plan` at once, into the store's room; how many weights are outside, and how
+    many weights and cells to write."""
     while True:
         room = store.room()
-        found, finite, weights, cells = planning.plan_stale(
+        found, finite, outside, weights, cells = planning.plan_stale(
             *(views.shadow, views.weights.target, bound(store, threshold), store.full_scale),
             *(views.layout, views.cells.level, rewrite, room),
         )
         if not finite:
             store.check_finite(shadow)
         if found <= len(room.weights):
-            return weights, cells
+            return outside, (weights, cells)
         store.room(found)
 
 

@@ -19,7 +19,7 @@ def find_stale(
     edge: float,
     found: np.ndarray,
     values: np.ndarray,
-) -> tuple[int, bool]:
+) -> tuple[int, bool, int]:
     """Weights (n,) whose shadow is more than `bound` from their target, nan among them.
 
     Args:
@@ -27,12 +27,13 @@ def find_stale(
         found, values: receive as many flat positions, int64, and shadows as they hold.
 
     Returns:
-        How many there are; and whether all of them are finite.
+        How many there are; whether all of them are finite; and how many stand beyond the edge, by
+        more than `bound` if their target is at it.
     """
     most, far = np.float32(edge), np.float32(bound)
     far_off = np.empty(BLOCK, np.uint8)
     eight = far_off.view(np.uint64)
-    count, finite = 0, True
+    count, finite, outside = 0, True, 0
     for begin in range(0, shadow.size, BLOCK):
         some, goal = shadow[begin : begin + BLOCK], target[begin : begin + BLOCK]
         if some.size < BLOCK:
@@ -47,15 +48,14 @@ def find_stale(
                     continue
                 finite = finite and np.isfinite(some[k])
                 value = some[k]
-                if value > most:
-                    value = most
-                if value < -most:
-                    value = -most
+                if abs(value) > most:
+                    outside += 1
+                    value = most if value > 0 else -most
                 if not abs(value - goal[k]) <= far:
                     if count < found.size:
                         found[count], values[count] = begin + k, some[k]
                     count += 1
-    return count, finite
+    return count, finite, outside
 
 
 @exclusive
@@ -120,16 +120,16 @@ def plan_stale(
     level: np.ndarray,
     rewrite: bool,
     plan: Plan,
-) -> tuple[int, bool, int, int]:
+) -> tuple[int, bool, int, int, int]:
     """`find_stale`, then `plan_writes` of what was found if there is room for it.
 
     Returns:
         What both return.
     """
     values = np.empty(plan.weights.size, np.float32)
-    count, finite = find_stale(shadow, target, bound, full_scale, plan.weights, values)
+    count, finite, outside = find_stale(shadow, target, bound, full_scale, plan.weights, values)
     if count > plan.weights.size or not finite:
-        return count, finite, 0, 0
+        return count, finite, outside, 0, 0
     found = plan.weights[:count]
     m, k = plan_writes(found, values[:count], full_scale, layout, level, rewrite, plan)
-    return count, finite, m, k
+    return count, finite, outside, m, k

@@ -521,7 +521,7 @@ def test_a_checkpoint_says_which_chips_it_is_of(
 def test_the_keys_of_a_layers_state_are_frozen() -> None:
     layer = twin(LAYERS["linear"][0], hardware())
     crossbar = ("conductance", "level", "fault", "writes", "pulses", "trait_offset")
-    crossbar += ("set_pulses", "reads", "row_pulses", "row_reads")
+    crossbar += ("set_pulses", "reads", "row_pulses", "row_reads", "hardware")
     assert set(layer.state_dict()) == {
         *("weight", "bias", "gain", "offset", "_extra_state", "crossbar._extra_state"),
         *(f"crossbar.{name}" for name in crossbar),

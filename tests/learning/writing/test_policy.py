@@ -41,7 +41,7 @@ def stale(apart: list[float]) -> Candidates:
 def test_every_writes_at_every_kth_step_alone() -> None:
     net = network()
     counts = []
-    step = WriteStep(net, policies=[mho.rules.Every(3)])
+    step = WriteStep(net, widen=1, policies=[mho.rules.Every(3)])
     for seed in range(9):
         before = net(torch.ones(2, 12))
         nudge(net, 0.5, seed)
@@ -72,8 +72,8 @@ def test_what_a_step_leaves_of_the_budget_later_ones_may_use() -> None:
 
 def test_a_budget_bounds_what_is_written() -> None:
     free, net = network(), network()
-    assert sum(written(free, WriteStep(free), 6)) > 30
-    counts = written(net, WriteStep(net, policies=[mho.rules.Budget(10, 6)]), 6)
+    assert sum(written(free, WriteStep(free, widen=1), 6)) > 30
+    counts = written(net, WriteStep(net, widen=1, policies=[mho.rules.Budget(10, 6)]), 6)
     assert sum(counts) == 10
     cells = mho.ledger(net).totals()
     assert cells["writes"] <= cells["cells"] + 2 * 10
@@ -81,13 +81,13 @@ def test_a_budget_bounds_what_is_written() -> None:
 
 def test_policies_compose_and_their_state_comes_back() -> None:
     net = network()
-    step = WriteStep(net, policies=[mho.rules.Every(2), mho.rules.Budget(12, 8)])
+    step = WriteStep(net, widen=1, policies=[mho.rules.Every(2), mho.rules.Budget(12, 8)])
     written(net, step, 3)
     saved = net.state_dict(), step.state_dict()
     saved = tuple(torch.utils._pytree.tree_map(lambda t: t.clone(), s) for s in saved)
     future = written(net, step, 5)
     again = network()
-    resumed = WriteStep(again, policies=[mho.rules.Every(2), mho.rules.Budget(12, 8)])
+    resumed = WriteStep(again, widen=1, policies=[mho.rules.Every(2), mho.rules.Budget(12, 8)])
     again.load_state_dict(saved[0])
     resumed.load_state_dict(saved[1])
     assert written(again, resumed, 5) == future

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Self
+from collections.abc import Callable, Mapping
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -11,11 +11,13 @@ from torch import Tensor, nn
 from mho.errors import invalid
 from mho.hardware import Crossbar, Hardware, Tiling
 from mho.hardware.converters import Converter
+from mho.hardware.instrument import InstrumentError
 from mho.hardware.mapping import level_index
 from mho.hardware.predistortion import predistorted
 from mho.hardware.programming import place, program_all
 from mho.hardware.store import Store
 from mho.learning.layers.arithmetic import FixedPointArithmetic
+from mho.learning.layers.followers import Followers
 from mho.learning.layers.product import Product
 from mho.learning.layers.reading import Reading
 
@@ -38,6 +40,7 @@ class ArrayLayer(nn.Module):
         reading: the forward pass through them, with its converters.
         gain, offset (chips, out_features): digital read-out correction, 1 and 0 if not tuned.
         arithmetic: how the read-out computes, if not in floating point; see `mho.fixed_point`.
+        followers: whom to tell that the weight was set from outside, or moved.
     """
 
     weight: Tensor
@@ -49,6 +52,7 @@ class ArrayLayer(nn.Module):
     reading: Reading
     tuned: bool
     arithmetic: FixedPointArithmetic | None
+    followers: Followers
 
     def _install(self, hardware: Hardware, chips: range, seed: int) -> None:
         """Put the present weight on arrays of new chips."""
@@ -58,6 +62,7 @@ class ArrayLayer(nn.Module):
         tiling = Tiling(matrix.shape[1], matrix.shape[0], hardware.tile, hardware.cells)
         self.move_to(Crossbar(tiling, hardware, chips, seed).to(matrix.device))
         self.tuned, self.arithmetic = False, None
+        self.followers, self._loads_weight_alone = Followers(), False
         out = matrix.shape[0]
         self.register_buffer("gain", matrix.new_ones(self.chips, out))
         self.register_buffer("offset", matrix.new_zeros(self.chips, out))
@@ -71,8 +76,8 @@ class ArrayLayer(nn.Module):
             ValueError: a weight is not finite.
         """
         matrix = self.matrix()
-        scale = _full_scale(matrix, crossbar.hardware.full_scale)
-        scale = self.store.full_scale if "store" in self.__dict__ else scale
+        kept = "store" in self.__dict__
+        scale = self.full_scale if kept else self.full_scale_of_weights(crossbar.hardware)
         store = Store(crossbar, matrix, scale, type(self).__name__)
         store.check_finite(matrix)
         reading = Reading(store, self._product())
@@ -178,6 +183,47 @@ class ArrayLayer(nn.Module):
         self.refresh()
         self.mark_written()
 
+    def restart(self) -> None:
+        """Take the present weight as a new start, as if it was converted now; see `mho.restart`.
+
+        Raises:
+            ValueError: a weight is not finite; then nothing is changed.
+        """
+        self.store.check_finite(self.weight)
+        self.store.rescale(self.full_scale_of_weights(), self.matrix())
+        self.tuned = False
+        self.gain.fill_(1.0)
+        self.offset.zero_()
+        self.reading.uncalibrate()
+        self.mark_written(False)
+        for follower in self.followers:
+            follower.restored(self)
+
+    def rescale(self, full_scale: float) -> int:
+        """Give the edge of the window another weight and bring all cells along; how many weights
+        got another level.
+
+        Raises:
+            InstrumentError: the cells not reached yet are stale; the next write goes on.
+        """
+        before = self.store.index_held()
+        self.store.rescale(full_scale, self.matrix())
+        self.reading.rescaled()
+        self.mark_written(False)
+        try:
+            self.program()
+        except InstrumentError:
+            self.refresh()
+            raise
+        return int((self.store.index_held() != before).sum())
+
+    def full_scale_of_weights(self, hardware: Hardware | None = None) -> float:
+        """Weight at the edge of a window made for the present weights, by the rule of the
+        hardware."""
+        matrix, deviations = self.matrix(), (hardware or self.hardware).full_scale
+        size = matrix.abs().max() if deviations is None else deviations * matrix.std(correction=0)
+        return size.item() or 1.0
+
     def refresh(self) -> None:
         """Fold the conductances into the weights that the forward pass uses."""
         self.store.refresh(self.matrix())
@@ -207,6 +253,8 @@ class ArrayLayer(nn.Module):
         super()._apply(fn, recurse)
         self.store.apply(fn)
         self.mark_written(written)
+        for follower in self.followers:
+            follower.moved(self, fn)
         return self
 
     # ---------------------------------------------------------------- reading
@@ -249,6 +297,27 @@ class ArrayLayer(nn.Module):
 
     # ---------------------------------------------------------------- state
 
+    def check_state(self, state: Mapping[str, Any], prefix: str) -> None:
+        """Refuse a saved state that is not one of this layer's hardware; see
+        `Crossbar.check_state`.
+
+        Raises:
+            ValueError: names the entry or the field, and both values.
+        """
+        self.crossbar.check_state(state, f"{prefix}crossbar.")
+        scalars, mine = state.get(f"{prefix}_extra_state"), self.get_extra_state()
+        if isinstance(scalars, Tensor) and scalars.shape != mine.shape:
+            allowed = f"{mine.numel()}, for the converters of this network's hardware"
+            raise invalid(f"{prefix}_extra_state: numbers", scalars.numel(), allowed)
+
+    def _load_from_state_dict(
+        self, state_dict: dict[str, Any], prefix: str, *args: Any, **kwargs: Any
+    ) -> None:
+        self.check_state(state_dict, prefix)
+        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
+        cells = f"{prefix}crossbar.level" in state_dict
+        self._loads_weight_alone = f"{prefix}weight" in state_dict and not cells
+
     def get_extra_state(self) -> Tensor:
         """Scalars of the state: full scale, tuned, written, DAC and ADC ranges (nan: none)."""
         scalars = [self.full_scale, float(self.tuned), float(self.store.holds(self.weight))]
@@ -287,13 +356,12 @@ def memristive_layers(net: nn.Module) -> dict[str, ArrayLayer]:
 
 def _after_load(module: nn.Module, _incompatible: object) -> None:
     assert isinstance(module, ArrayLayer)
+    if module._loads_weight_alone:
+        module.restart()
+        return
     module.refresh()
-
-
-def _full_scale(matrix: Tensor, deviations: float | None) -> float:
-    """Weight at the edge of the window."""
-    size = matrix.abs().max() if deviations is None else deviations * matrix.std(correction=0)
-    return size.item() or 1.0
+    for follower in module.followers:
+        follower.restored(module)
 
 
 def _is_parametrized(module: nn.Module) -> bool:

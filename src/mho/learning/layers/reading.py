@@ -84,6 +84,14 @@ class Reading:
             rows = tiling.rows if self.by_tile else tiling.in_features
             self.adc.ranges = share * rows * self.store.full_scale * self.dac.ranges
 
+    def uncalibrate(self) -> None:
+        """Forget the ranges that were calibrated."""
+        self._make_converters()
+
+    def rescaled(self) -> None:
+        """The edge of the window is another weight now: ranges fixed in amperes go with it."""
+        self._fix_adc()
+
     # ---------------------------------------------------------------- forward
 
     def __call__(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:

@@ -60,13 +60,13 @@ class ReadBack:
 
     def wanted(self, layer: ArrayLayer, stale: Stale, state: State) -> Stale:
         """Of stale positions and shadows, those whose level is not given up."""
-        weights, shadow = stale
+        weights, shadow, outside = stale
         spent = state["misses"].index_select(0, weights) >= self.retries
         if not spent.any():
             return stale
         level = level_index(shadow, layer.full_scale, layer.hardware.levels)
         alive = ~(spent & (state["missed"].index_select(0, weights) == level))
-        return Stale(weights[alive], shadow[alive])
+        return Stale(weights[alive], shadow[alive], outside)
 
     def after(self, layer: ArrayLayer, weights: Tensor, bound: float, state: State) -> None:
         """Read weights (n,) that were just written; `bound` is the threshold in weight units."""

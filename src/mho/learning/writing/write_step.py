@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
+import warnings
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -18,6 +20,9 @@ from mho.learning.rules.rule import Observes, State, Steers, Synapses, Update, U
 from mho.learning.writing.feedback import ReadBack
 from mho.learning.writing.policy import Candidates, WritePolicy
 
+_MUCH = 0.2
+"""Share of a layer's weights beyond a window that stays, from which on that is warned of."""
+
 
 class Written(NamedTuple):
     """Outcome of one write step."""
@@ -26,6 +31,11 @@ class Written(NamedTuple):
     """Weights written, all layers."""
     of: int
     """Weights that could have been: the denominator of every percentage."""
+    outside: int = 0
+    """Weights beyond the window of their layer, by more than the threshold, before any was widened:
+    the arrays hold them at its edge."""
+    widened: tuple[str, ...] = ()
+    """Layers whose window was widened, all their weights written anew; these are counted too."""
 
 
 class WriteStep:
@@ -48,6 +58,14 @@ class WriteStep:
             by name with "" for all others. May follow a schedule, such as the learning rate's.
         policies: applied in order to what the threshold found, such as `Every` and `Budget`.
         feedback: reads each written weight, on networks of one chip.
+        widen: share of a layer's weights beyond the window from which on the window is doubled,
+            until no larger share is outside, and the layer written anew as a whole. A window given
+            by `Hardware.full_scale` stays; so do all with policies, which say what may be written.
+            1: never. See also `mho.rescale`.
+
+    A weight that is set by anything but an optimizer, such as `copy_` or `torch.nn.init`, has moved
+    like any other, for the rules too; `mho.restart` has them take it for a new start. A network's
+    `load_state_dict` does so by itself.
     """
 
     def __init__(
@@ -58,8 +76,11 @@ class WriteStep:
         threshold: float | Mapping[str, float] = 0.5,
         policies: Sequence[WritePolicy] = (),
         feedback: ReadBack | None = None,
+        widen: float = 0.05,
     ) -> None:
-        self._layers = memristive_layers(net)
+        if not 0 < widen <= 1:
+            raise invalid("WriteStep.widen", widen, "a share of weights above 0, at most 1: never")
+        self._layers, self._share_outside = memristive_layers(net), widen
         self.rules = tuple(rules)
         """The update rules, in order; their parameters may follow a schedule."""
         self._policies, self._feedback = tuple(policies), feedback
@@ -77,6 +98,14 @@ class WriteStep:
                 self._states[name] = [rule.init(layer.weight.detach()) for rule in self.rules]
             if feedback is not None:
                 self._read[name] = feedback.init(layer)
+            layer.followers.add(self)
+        self._stays = {name: self._why_it_stays(layer) for name, layer in self._layers.items()}
+        """Why a window is not widened; "" if it is, or if the user said so."""
+        self._most_outside = {
+            name: math.inf if self._stays[name] else widen * layer.weight.numel()
+            for name, layer in self._layers.items()
+        }
+        """Weights beyond the window from which on it is widened."""
 
     @property
     def threshold(self) -> Mapping[str, float]:
@@ -110,17 +139,44 @@ class WriteStep:
         layers = self._layers.values()
         if self._feedback is None and not self._policies:
             pairs = [(layer.store, layer.weight) for layer in layers]
-            written = write_stale(pairs, [*self._threshold.values()], self._rewrite)
+            most = [*self._most_outside.values()]
+            written, outside = write_stale(pairs, [*self._threshold.values()], self._rewrite, most)
+            widened = self._widen(dict(zip(self._layers, outside, strict=True)))
         else:
-            written = self._write_selected()
+            written, outside, widened = self._write_selected()
         for layer in layers:
             layer.mark_written()
-        return Written(written, self._size)
+        return Written(written + sum(widened.values()), self._size, sum(outside), tuple(widened))
+
+    def _why_it_stays(self, layer: ArrayLayer) -> str:
+        if self._share_outside == 1:
+            return ""
+        if layer.hardware.full_scale is not None:
+            return f"Hardware.full_scale = {layer.hardware.full_scale:g} is given"
+        return "policies say what is written" if self._policies else ""
+
+    def _widen(self, outside: Mapping[str, int]) -> dict[str, int]:
+        """Widen the window of each layer that has outgrown it; how many weights were written."""
+        widened = {}
+        for name, many in outside.items():
+            layer = self._layers[name]
+            if many > self._most_outside[name]:
+                size, edge = layer.weight.detach().abs(), 2 * layer.full_scale
+                while (size > edge).double().mean().item() > self._share_outside:
+                    edge *= 2
+                widened[name] = layer.rescale(edge)
+            elif self._stays.get(name) and many > _MUCH * layer.weight.numel():
+                warnings.warn(_outgrown(name, many, layer, self._stays.pop(name)), stacklevel=4)
+        return widened
 
     @torch.no_grad()
-    def _write_selected(self) -> int:
-        """Write what feedback and policies leave, and let the feedback read it."""
-        pending = self._pending()
+    def _write_selected(self) -> tuple[int, list[int], dict[str, int]]:
+        """Write what feedback and policies leave, and let the feedback read it.
+
+        Returns:
+            How many weights; how many are outside, layer by layer; layers widened, as `_widen`.
+        """
+        pending, outside, widened = self._pending()
         write_planned(pending)
         if self._feedback is not None:
             for (name, layer), each in zip(self._layers.items(), pending, strict=True):
@@ -128,26 +184,31 @@ class WriteStep:
                 self._feedback.after(layer, each.plan.weights, bound, self._read[name])
                 if self.rules:
                     self._before[name].copy_(layer.weight)
-        return sum(len(each.plan.weights) for each in pending)
+        return sum(len(each.plan.weights) for each in pending), outside, widened
 
-    def _pending(self) -> list[Pending]:
-        """What feedback and policies leave to be written, layer by layer."""
+    def _pending(self) -> tuple[list[Pending], list[int], dict[str, int]]:
+        """What feedback and policies leave to be written, layer by layer; else as
+        `_write_selected`."""
         layers = self._layers
-        stale = [find_stale(x.store, x.weight, self._threshold[n]) for n, x in layers.items()]
+        stale = {n: find_stale(x.store, x.weight, self._threshold[n]) for n, x in layers.items()}
+        outside = {name: each.outside for name, each in stale.items()}
+        widened = self._widen(outside)
+        for name in widened:  # and written, as a whole
+            stale[name] = Stale(stale[name].weights[:0], stale[name].shadow[:0])
         if self._feedback is not None:
-            given = zip(layers.values(), stale, self._read.values(), strict=True)
-            stale = [self._feedback.wanted(*each) for each in given]
+            given = zip(layers.values(), stale.values(), self._read.values(), strict=True)
+            stale = dict(zip(layers, (self._feedback.wanted(*each) for each in given), strict=True))
         if self._policies:
-            found: Sequence[Candidates] = [
-                _candidates(*each) for each in zip(layers.values(), stale, strict=True)
-            ]
+            found: Sequence[Candidates] = [_candidates(layers[n], s) for n, s in stale.items()]
             for policy, state in zip(self._policies, self._policy_states, strict=True):
                 found = policy.select(found, state)
-            stale = [Stale(each.weights, each.shadow) for each in found]
-        return [
-            Pending(x.store, x.weight, plan(x.store, x.weight, each, self._rewrite))
-            for x, each in zip(layers.values(), stale, strict=True)
+            kept = (Stale(each.weights, each.shadow) for each in found)
+            stale = dict(zip(layers, kept, strict=True))
+        pending = [
+            Pending(x.store, x.weight, plan(x.store, x.weight, stale[name], self._rewrite))
+            for name, x in layers.items()
         ]
+        return pending, [*outside.values()], widened
 
     @torch.no_grad()
     def _apply_rules(self) -> None:
@@ -253,8 +314,37 @@ class WriteStep:
             for rule, state in zip(self.rules, states, strict=True):
                 rule.consolidate(synapses, state)
 
+    @torch.no_grad()
+    def restored(self, layer: nn.Module) -> None:
+        """A layer's weight was set anew, as by `load_state_dict`: rules see no movement."""
+        for name, mine in self._layers.items():
+            if mine is layer and name in self._before:
+                self._before[name].copy_(mine.weight)
+                self._steered.pop(name, None)
+
+    def moved(self, layer: nn.Module, fn: Callable[[Tensor], Tensor]) -> None:
+        """A layer was cast, or moved to another device: so is what is remembered of it."""
+        for name, mine in self._layers.items():
+            if mine is not layer:
+                continue
+            if name in self._before:
+                self._before[name] = fn(self._before[name])
+            for state in (*self._states.get(name, ()), self._read.get(name, {})):
+                # states keep their own precision
+                state.update({k: v.to(fn(v).device) for k, v in state.items()})
+            self._steered.pop(name, None)
+
     def state_dict(self) -> dict[str, Any]:
-        """States of rules by layer, of policies; misses and standing of weights read back."""
+        """States of rules by layer, of policies; misses and standing of weights read back; and
+        where weights stood that moved since the last step, which the rules are yet to see."""
+        moved = {
+            name: before
+            for name, before in self._before.items()
+            if not self._layers[name].store.holds(self._layers[name].weight)
+        }
+        return {**self._state(), "before": moved}
+
+    def _state(self) -> dict[str, Any]:
         return {
             "rules": {name: [dict(s) for s in states] for name, states in self._states.items()},
             "policies": [dict(s) for s in self._policy_states],
@@ -271,18 +361,19 @@ class WriteStep:
         Raises:
             ValueError: the state of other layers, rules or policies.
         """
-        mine = self.state_dict()
-        if _keys(state) != _keys(mine):
-            raise invalid("WriteStep state", _keys(state), f"the entries {_keys(mine)}")
+        mine, theirs = self._state(), dict(state)
+        moved = theirs.pop("before", {})  # earlier versions had none
+        if _keys(theirs) != _keys(mine) or not moved.keys() <= self._before.keys():
+            raise invalid("WriteStep state", _keys(theirs), f"the entries {_keys(mine)}")
         for name, before in self._before.items():
-            before.copy_(self._layers[name].weight)
+            before.copy_(moved.get(name, self._layers[name].weight))
         self._steered.clear()
-        _copy(mine, state)
+        _copy(mine, theirs)
 
 
-def write(net: nn.Module, threshold: float = 0.5) -> Written:
+def write(net: nn.Module, threshold: float = 0.5, *, widen: float = 0.05) -> Written:
     """Write every weight whose nearest level changed: the plain write step, without rules."""
-    return WriteStep(net, threshold=threshold)()
+    return WriteStep(net, threshold=threshold, widen=widen)()
 
 
 class _Steered(NamedTuple):
@@ -295,9 +386,18 @@ class _Steered(NamedTuple):
     """Gradient as the loss alone gave it."""
 
 
+def _outgrown(name: str, many: int, layer: ArrayLayer, why: str) -> str:
+    """What to say of a layer whose window stays although many weights are outside."""
+    return (
+        f"WriteStep: {many / layer.weight.numel():.0%} of the weights of {name!r} are beyond its "
+        f"full scale, {layer.full_scale:.3g}, and held there, for {why}; mho.rescale(net) gives "
+        "it a larger one, WriteStep(widen=1) says that this is meant"
+    )
+
+
 def _candidates(layer: ArrayLayer, stale: Stale) -> Candidates:
     """Stale weights with their distance from where they are taken to stand."""
-    weights, shadow = stale
+    weights, shadow, _ = stale
     edge = shadow.clamp(-layer.full_scale, layer.full_scale)
     distance = (edge - layer.target.view(-1).index_select(0, weights)).abs_() / layer.step
     return Candidates(weights, shadow, distance)
