@@ -355,3 +355,19 @@ def test_one_chip_and_no_wires_of_ours() -> None:
         mho.attach(mapped(small, HARDWARE), chip(), retries=-1)
     with pytest.raises(ValueError, match="an instrument has wires of its own"):
         mho.rewire(on(chip()).net, 5.0)
+
+
+def test_a_window_that_is_outgrown_is_widened_on_the_instrument() -> None:
+    instrument = chip(IDEAL)
+    exact = HARDWARE.replace(device=IDEAL, dac_bits=None, adc_bits=None, full_scale=None)
+    training = on(instrument, exact, threshold=0.5, widen=0.05)
+    (first, *_) = memristive_layers(training.net).values()
+    before, changes, edge = first.target.clone(), instrument.report().changes, first.full_scale
+    with torch.no_grad():
+        first.weight.mul_(3)
+    assert training.write().widened == ("0",)
+    assert first.full_scale in (2 * edge, 4 * edge)
+    assert instrument.report().changes > changes
+    stands = F.linear(training.x, first.target, first.bias)
+    torch.testing.assert_close(first(training.x), stands, rtol=1e-4, atol=1e-4)
+    assert (first.target - 3 * before).abs().max() <= first.step
