@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
 from mho.hardware.hardware import Hardware
 from mho.hardware.streams import ChipNoise
+
+CellNoise = Callable[..., ChipNoise]
+"""Noise of all cells of each chip, keyed by words: what it is for, and the event."""
 
 
 class Ageing(nn.Module):
@@ -27,41 +32,38 @@ class Ageing(nn.Module):
 
     Args:
         hardware: which laws there are.
-        seed: identifies the layer's chips.
-        chips: which chips of the seed.
+        chips: how many.
         shape: (tiles, rows, width).
+        noise: of all cells of each chip, keyed by words.
     """
 
     clock: Tensor
 
     def __init__(
-        self, hardware: Hardware, seed: int, chips: range, shape: tuple[int, int, int]
+        self, hardware: Hardware, chips: int, shape: tuple[int, int, int], noise: CellNoise
     ) -> None:
         super().__init__()
-        self.hardware, self.seed, self.chips, self.shape = hardware, seed, chips, shape
-        zeros = torch.zeros((len(chips), *shape), dtype=torch.float64)
+        self.hardware, self.shape = hardware, shape
+        zeros = torch.zeros((chips, *shape), dtype=torch.float64)
         self.register_buffer("clock", torch.zeros(3, dtype=torch.float64))
         if hardware.retention is not None:
-            self.register_buffer("rate", hardware.retention.rates(self._noise("retention")))
+            self.register_buffer("rate", hardware.retention.rates(noise("retention")))
             self.register_buffer("landed", zeros.float())
             self.register_buffer("since", zeros.clone())
         if hardware.flicker is not None:
-            self.register_buffer("wander", hardware.flicker.start(self._noise("flicker")))
+            self.register_buffer("wander", hardware.flicker.start(noise("flicker")))
         if hardware.telegraph is not None:
-            noise, law = self._noise("telegraph"), hardware.telegraph
-            self.register_buffer("depth", law.depths(noise))
-            self.register_buffer("pace", law.paces(noise))
-            self.register_buffer("full", law.start(noise))
+            drawn, law = noise("telegraph"), hardware.telegraph
+            self.register_buffer("depth", law.depths(drawn))
+            self.register_buffer("pace", law.paces(drawn))
+            self.register_buffer("full", law.start(drawn))
         if hardware.disturb is not None:
             self.register_buffer("reads_before", zeros.clone())
         if self._half_selects:
             tiles, rows, width = shape
-            self.register_buffer("rows", zeros.new_zeros(2, len(chips), tiles * rows))
-            self.register_buffer("columns", zeros.new_zeros(2, len(chips), tiles * width))
+            self.register_buffer("rows", zeros.new_zeros(2, chips, tiles * rows))
+            self.register_buffer("columns", zeros.new_zeros(2, chips, tiles * width))
             self.register_buffer("pulses_before", torch.stack([zeros, zeros]))
-
-    def _noise(self, *words: str | int) -> ChipNoise:
-        return ChipNoise(self.seed, self.chips, words, self.shape, self.clock.device)
 
     @property
     def _half_selects(self) -> bool:
@@ -151,6 +153,7 @@ class Ageing(nn.Module):
         conductance: Tensor,
         free: Tensor,
         reads: int,
+        noise: CellNoise,
     ) -> None:
         """Let time pass.
 
@@ -160,6 +163,7 @@ class Ageing(nn.Module):
             conductance: (chips, *cells) [S], changed in place.
             free: (chips, *cells) bool, cells that can change.
             reads: input vectors that the chip has been read with so far.
+            noise: of all cells of each chip, keyed by words.
         """
         hardware, law = self.hardware, self.hardware.retention
         if hardware.disturb is not None:
@@ -175,9 +179,8 @@ class Ageing(nn.Module):
             conductance.copy_(torch.where(free, aged, conductance))
         if hardware.flicker is not None:
             wander = self.get_buffer("wander")
-            noise = self._noise("flicker", calls)
-            wander.copy_(hardware.flicker.after(seconds, wander, noise))
+            wander.copy_(hardware.flicker.after(seconds, wander, noise("flicker", calls)))
         if hardware.telegraph is not None:
             full, pace = self.get_buffer("full"), self.get_buffer("pace")
-            noise = self._noise("telegraph", calls)
-            full.copy_(hardware.telegraph.after(seconds, full, pace, noise))
+            drawn = noise("telegraph", calls)
+            full.copy_(hardware.telegraph.after(seconds, full, pace, drawn))

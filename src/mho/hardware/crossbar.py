@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
@@ -91,7 +92,7 @@ class Crossbar(nn.Module):
         tiling: how the matrix is cut into arrays.
         hardware: the kind of chip.
         chips: which chips of the seed; chip k is the same whatever else is simulated.
-        seed: identifies this layer's chips.
+        seed: identifies this layer's chips; an integer that int64 holds.
         arrays: where the cells of the only chip are, if they are not simulated; the buffers are
             then the host's record of them, and traits, faults and wires are their own.
     """
@@ -116,7 +117,9 @@ class Crossbar(nn.Module):
     ) -> None:
         super().__init__()
         self.tiling, self.hardware, self.arrays = tiling, hardware, arrays
-        self.chips, self.seed = chips, seed
+        self.chips, self.seed = chips, operator.index(seed)
+        if not -(2**63) <= self.seed < 2**63:
+            raise invalid("seed", seed, "an integer from -2^63 to 2^63 - 1")
         low, high = hardware.device.window
         self.span = tiling.mapping.span * (high - low)
         """Signed conductance at full scale [S]."""
@@ -132,7 +135,9 @@ class Crossbar(nn.Module):
         self.trait_names: tuple[str, ...] = ()
         """Names of what differs from device to device."""
         self._views: Views[tuple[Cells, np.ndarray]] = Views()
-        self.ageing = Ageing(hardware, seed, chips, tiling.shape) if hardware.ages else None
+        self.ageing = (
+            Ageing(hardware, len(chips), tiling.shape, self._drawn) if hardware.ages else None
+        )
         self._make()
         self._look()
         self._wire()
@@ -162,7 +167,8 @@ class Crossbar(nn.Module):
         """Let time pass; see `mho.age`. For hardware that ages."""
         assert self.ageing is not None
         free = ((self.fault == HEALTHY) | (self.fault == WORN)) & (self.level != UNFORMED)
-        self.ageing.advance(seconds, temperature, self.conductance, free, self.counts.vectors)
+        vectors = self.counts.vectors
+        self.ageing.advance(seconds, temperature, self.conductance, free, vectors, self._drawn)
         if self._wired:
             self.get_buffer("unsolved").fill_(True)
             misjudged = self.get_buffer("misjudged").clone()
@@ -221,22 +227,26 @@ class Crossbar(nn.Module):
         """Draw what is fixed when the chips are made: traits, stuck cells, endurance."""
         if self.arrays is not None:
             return
-        cell, shape = self.hardware.device, self.tiling.shape
-        traits = cell.traits(ChipNoise(self.seed, self.chips, ("traits",), shape))
+        cell = self.hardware.device
+        traits = cell.traits(self._drawn("traits"))
         self.trait_names = tuple(traits)
         for name, value in traits.items():
             self.register_buffer(f"trait_{name}", value)
         if cell.stuck_off + cell.stuck_on > 0:
-            u = ChipNoise(self.seed, self.chips, ("faults",), shape).uniform()
+            u = self._drawn("faults").uniform()
             self.fault[u < cell.stuck_off] = STUCK_OFF
             self.fault[u > 1 - cell.stuck_on] = STUCK_ON
             low, high = cell.window
             self.conductance[self.fault == STUCK_OFF] = low
             self.conductance[self.fault == STUCK_ON] = high
         if cell.endurance is not None and cell.endurance_spread > 0:
-            z = ChipNoise(self.seed, self.chips, ("endurance",), shape).normal()
+            z = self._drawn("endurance").normal()
             budget = cell.endurance * torch.exp(cell.endurance_spread * z)
             self.register_buffer("budget", budget)
+
+    def _drawn(self, *words: int | str) -> ChipNoise:
+        """Noise of all cells of each chip."""
+        return ChipNoise(self.seed, self.chips, words, self.tiling.shape, self.level.device)
 
     def _look(self) -> None:
         """Look once at what would be dear to look at in every write: faults and the margin."""

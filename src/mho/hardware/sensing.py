@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from mho.hardware.converters import ALL, Converter, passed
+from mho.hardware.philox import normals
 from mho.kernels import native
 from mho.kernels.inputs import row_sizes
 from mho.kernels.sense import sense_maps, sense_rows, sense_rows_of, stop_sums
@@ -135,13 +136,11 @@ def row_size(x: Tensor) -> Tensor:
 
 
 def _add(y: Tensor, noise: ReadNoise) -> Tensor:
-    """Noisy columns, from numbers that torch draws where the columns are."""
-    generator = torch.Generator(y.device)
-    z = torch.empty(y.shape, dtype=y.dtype, device=y.device)
-    # a row a chip
-    for row, key in zip(z.view(len(noise.keys), -1).unbind(), noise.keys, strict=True):
-        row.normal_(generator=generator.manual_seed(key))
-    return y.addcmul_(z, noise.size(noise.inputs), value=noise.deviation)
+    """Noisy columns, as `kernels/sense.py` has them; their numbers are made where they are."""
+    chips = len(noise.keys)
+    z = normals(noise.keys, y.numel() // chips, y.device).view(y.shape)
+    # the product is rounded before it is added, as in the kernels
+    return y.add_((noise.size(noise.inputs) * noise.deviation * z).to(y.dtype))
 
 
 def _sense(

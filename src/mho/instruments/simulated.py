@@ -14,7 +14,7 @@ from mho.hardware import Crossbar, Hardware, Tiling, mapping
 from mho.hardware.crossbar import HEALTHY
 from mho.hardware.instrument import Chip, InstrumentRefused, Outcome, Report, empty_outcome
 from mho.hardware.programming import spend
-from mho.hardware.streams import ChipNoise, key
+from mho.hardware.streams import ChipNoise
 from mho.physics import pulsed
 
 
@@ -48,7 +48,9 @@ class SimulatedInstrument:
         )  # fmt: skip
         tiling = Tiling(arrays * rows, cols, (rows, cols), mapping("single"))
         self.crossbar = Crossbar(tiling, bare, range(1), seed)
-        self._made = f"{bare.to_toml()}arrays = {arrays}\nseed = {seed}\nvolts = {volts}\n"
+        self._made = (
+            f"{bare.to_toml()}arrays = {arrays}\nseed = {self.crossbar.seed}\nvolts = {volts}\n"
+        )
         self._changes = 0
 
     def describe(self) -> Chip:
@@ -127,10 +129,8 @@ class SimulatedInstrument:
         amps = volts.transpose(0, 1) @ g
         if device.read_noise > 0.0:
             low, high = device.window
-            generator = torch.Generator().manual_seed(
-                key(crossbar.seed, crossbar.chips.start, "read", crossbar.counts.vectors)
-            )
-            z = torch.empty_like(amps).normal_(generator=generator)
+            words = ("read", crossbar.counts.vectors)
+            z = ChipNoise(crossbar.seed, crossbar.chips, words, tuple(amps.shape)).normal()[0]
             size = torch.linalg.vector_norm(volts, dim=-1).T.unsqueeze(-1)
             amps.addcmul_(z, size, value=device.read_noise * (high - low))
         return amps.transpose(0, 1).contiguous()

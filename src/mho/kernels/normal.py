@@ -1,8 +1,7 @@
 """Standard normal numbers by position: Philox words through the Box-Muller transform, compiled.
 
-A number depends on its key and its position alone, so a stream can be made in pieces, in any order,
-by any thread. Every operation is an IEEE one in a fixed order, never fused: the bits do not depend
-on the width of the vectors.
+Every operation is an IEEE one in a fixed order, never fused: the bits do not depend on the width of
+the vectors, and `mho.hardware.philox` has the same in torch.
 """
 
 from __future__ import annotations
@@ -13,46 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.kernels.compiled import compiled, force_inlined
-
-LANES = 32
-"""Counters in a block; 32 is the fastest of 16, 32 and 64 on short arrays. A part of the stream."""
-BLOCK = 4 * LANES
-"""Numbers in a block: its number LANES w + j comes from word w of its counter j."""
-
-_ROUNDS = 10
-_LOW, _HALF = np.uint64(2**32 - 1), np.uint64(32)
-_MULTIPLIER_0, _MULTIPLIER_1 = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
-_WEYL_0, _WEYL_1 = np.uint64(0x9E3779B9), np.uint64(0xBB67AE85)
+from mho.kernels.philox import BLOCK, LANES, fill_block
 
 _HALF_STEP, _ONE = np.float32(0.5), np.float32(1)
-_ROOT_HALF = np.int32(0x3F3504F3)  # the bits of sqrt(1/2)
-_SHIFT = np.int32(_ROOT_HALF + (32 << 23) + 1)  # also divides by 2^32 and takes the float below
-_MANTISSA = np.int32(2**23 - 1)
-_E = np.float32(-2 * math.log(2))
-_L0, _L1, _L2 = np.float32(-4), np.float32(-1.33311248), np.float32(-0.824039876)
-_HALF_TURN = np.float32(2.0**-31)
-_C1, _C2 = np.float32(-1.233698845), np.float32(0.2536531985)
-_C3, _C4 = np.float32(-0.02081396617), np.float32(8.59690073e-4)
-_S0, _S1, _S2 = np.float32(1.570796371), np.float32(-0.6459637880), np.float32(0.07968992740)
-_S3, _S4 = np.float32(-4.674157593e-3), np.float32(1.516785269e-4)
-
-
-@force_inlined
-def philox(c0, c1, c2, c3, k0, k1):
-    """Four random words of a counter (c0, c1, c2, c3) and a key (k0, k1): Philox4x32-10.
-
-    All are uint64 that hold 32 bits: a vector unit multiplies the low halves of 64-bit lanes.
-
-    Source: Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011,
-    doi:10.1145/2063384.2063405.
-    """
-    for _ in range(_ROUNDS):
-        p0 = _MULTIPLIER_0 * (c0 & _LOW)
-        p1 = _MULTIPLIER_1 * (c2 & _LOW)
-        c0, c1, c2, c3 = (p1 >> _HALF) ^ c1 ^ k0, p1, (p0 >> _HALF) ^ c3 ^ k1, p0
-        k0 = (k0 + _WEYL_0) & _LOW
-        k1 = (k1 + _WEYL_1) & _LOW
-    return c0 & _LOW, c1 & _LOW, c2 & _LOW, c3 & _LOW
+ROOT_HALF = np.int32(0x3F3504F3)  # the bits of sqrt(1/2)
+SHIFT = np.int32(ROOT_HALF + (32 << 23) + 1)  # also divides by 2^32 and takes the float below
+MANTISSA = np.int32(2**23 - 1)
+E, HALF_TURN = np.float32(-2 * math.log(2)), np.float32(2.0**-31)
+LOG = (np.float32(-4), np.float32(-1.33311248), np.float32(-0.824039876))
+COS = tuple(map(np.float32, (1, -1.233698845, 0.2536531985, -0.02081396617, 8.59690073e-4)))
+SIN = (1.570796371, -0.6459637880, 0.07968992740, -4.674157593e-3, 1.516785269e-4)
+SIN = tuple(map(np.float32, SIN))
 
 
 @force_inlined
@@ -67,28 +37,24 @@ def box_muller(x, y):
 
     Source: Box and Muller, Ann. Math. Stat. 29 (1958) 610, doi:10.1214/aoms/1177706645.
     """
-    bits = np.int32(np.float32(np.float32(x) + _HALF_STEP).view(np.int32) - _SHIFT)
+    bits = np.int32(np.float32(np.float32(x) + _HALF_STEP).view(np.int32) - SHIFT)
     e = np.float32(np.int32(bits >> 23))
-    m = np.int32(np.int32(bits & _MANTISSA) + _ROOT_HALF).view(np.float32)
+    m = np.int32(np.int32(bits & MANTISSA) + ROOT_HALF).view(np.float32)
     s = (m - _ONE) / (m + _ONE)
     w = s * s
-    r = np.float32(math.sqrt(e * _E + s * (_L0 + w * (_L1 + w * _L2))))
+    r = np.float32(math.sqrt(e * E + s * (LOG[0] + w * (LOG[1] + w * LOG[2]))))
     r = np.int32(r.view(np.int32) ^ np.int32(np.int32(y) << 31)).view(np.float32)
-    t = np.float32(np.int32(y)) * _HALF_TURN
+    t = np.float32(np.int32(y)) * HALF_TURN
     w = t * t
-    cos = _ONE + w * (_C1 + w * (_C2 + w * (_C3 + w * _C4)))
-    sin = t * (_S0 + w * (_S1 + w * (_S2 + w * (_S3 + w * _S4))))
+    cos = COS[0] + w * (COS[1] + w * (COS[2] + w * (COS[3] + w * COS[4])))
+    sin = t * (SIN[0] + w * (SIN[1] + w * (SIN[2] + w * (SIN[3] + w * SIN[4]))))
     return r * cos, r * sin
 
 
 @force_inlined
 def _fill(block, key, index):
     """Write the bits of block `index` into uint32 (BLOCK,), by way of its words."""
-    k0, k1, zero = key & _LOW, key >> _HALF, np.uint64(0)
-    for j in range(LANES):
-        counter = np.uint64(index * LANES + j)
-        words = philox(counter, counter >> _HALF, zero, zero, k0, k1)
-        block[j], block[LANES + j], block[2 * LANES + j], block[3 * LANES + j] = words
+    fill_block(block, key, index)
     for j in range(LANES):
         for i in (j, 2 * LANES + j):
             one, two = box_muller(block[i], block[LANES + i])
@@ -114,3 +80,10 @@ def normals(out: NDArray[np.float32], key: np.uint64, first: int) -> None:
             _fill(spare, stream, index)
             for i in range(max(start, 0), min(stop, out.size)):
                 bits[i] = spare[i - start]
+
+
+@compiled
+def normal_rows(out: NDArray[np.float32], keys: NDArray[np.uint64], first: int) -> None:
+    """As `normals`, each row of `out` (streams, n) with the stream of its key (streams,)."""
+    for row in range(keys.size):
+        normals(out[row], keys[row], first)

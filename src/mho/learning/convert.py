@@ -10,7 +10,7 @@ from torch import nn
 
 from mho.errors import invalid
 from mho.hardware import Hardware
-from mho.hardware.streams import key, seed_of
+from mho.hardware.streams import derived_seed, seed_of
 from mho.learning.layers.arithmetic import FixedPointArithmetic
 from mho.learning.layers.chips import Chips
 from mho.learning.layers.conv import MemristiveConv2d
@@ -45,7 +45,8 @@ def convert(
         model: any network.
         hardware: the kind of chip.
         chips: None: one chip, outputs as before; n: n chips, outputs (chips, batch, ...).
-        generator: source of the chips' seed; None: torch's initial seed (read, not consumed).
+        generator: source of the chips' seed; None: torch's default generator. A seed is drawn from
+            it, so that networks converted one after another are on different chips.
         first_chip: number of the first chip, for a Monte Carlo done in parts.
         select: called with (name, layer); False leaves the layer digital.
 
@@ -68,7 +69,7 @@ def convert(
         modes = [(part, part.training) for part in module.modules()]
         module.eval()
         try:
-            layer = twin.adopt(module, hardware, which, key(seed, name))
+            layer = twin.adopt(module, hardware, which, derived_seed(seed, name))
         finally:
             for part, mode in modes:
                 part.training = mode

@@ -13,7 +13,7 @@ import mho
 from mho.experiments.bmcnn.config import Architecture, BmcnnConfig
 from mho.experiments.experiment import Feed, plain_accuracy, seeded
 from mho.experiments.run import Run
-from mho.hardware.streams import key
+from mho.hardware.streams import derived_seed
 
 TRAININGS = ("plain", "aware")
 """Without spread, and under spread redrawn at each step."""
@@ -66,7 +66,7 @@ def train(
 ) -> nn.Module:  # fmt: skip
     """Train one binarized network offline; resumable under `name`."""
     device = config.torch_device()
-    seed = key(config.seed, "bmcnn", number)
+    seed = derived_seed(config.seed, "bmcnn", number)
     net = seeded(seed, lambda: network(architecture))
     select = on_arrays(architecture)
     for part, layer in list(net.named_children()):
@@ -75,9 +75,9 @@ def train(
         steps: list[nn.Module] = [mho.nn.Levels(2)]
         if architecture.stochastic:  # at first, all chances are equally frequent
             width = layer.weight.detach().abs().max().item()  # type: ignore[operator]
-            steps = [mho.nn.StochasticSign(width, key(seed, part, "sign"))]
+            steps = [mho.nn.StochasticSign(width, derived_seed(seed, part, "sign"))]
         if kind == "aware":
-            steps.append(mho.nn.Variation(config.aware, key(seed, part)))
+            steps.append(mho.nn.Variation(config.aware, derived_seed(seed, part)))
         mho.nn.quantize(layer, *steps)
     net.to(device)
     samples = mho.data.load("mnist", "train", per_class=config.per_class)
@@ -91,7 +91,9 @@ def train(
     for step in run.steps(name, total, state, keep=("net",)):
         net.train()
         x, y = feed.at(step)
-        x = mho.data.shifted(x, config.shift, generator.manual_seed(key(seed, "shift", step)))
+        x = mho.data.shifted(
+            x, config.shift, generator.manual_seed(derived_seed(seed, "shift", step))
+        )
         optimizer.zero_grad()
         F.cross_entropy(net(x), y).backward()
         optimizer.step()

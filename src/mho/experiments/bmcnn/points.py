@@ -22,7 +22,7 @@ from mho.experiments.bmcnn.mitigation import (
 from mho.experiments.bmcnn.network import on_arrays
 from mho.experiments.experiment import in_parts
 from mho.experiments.run import Run
-from mho.hardware.streams import key
+from mho.hardware.streams import derived_seed
 from mho.learning.layers.chips import at_once
 
 CONVERTED = 100
@@ -132,7 +132,9 @@ class Bench:
         if self.architecture.classifier != "fixed":
             return net
         select = on_arrays(self.architecture)
-        chip = mho.convert(net, self.config.cells.hardware(0.0, 0.0), select=select).eval()
+        exact = self.config.cells.hardware(0.0, 0.0)
+        generator = self._generator("chips")
+        chip = mho.convert(net, exact, generator=generator, select=select).eval()
         return mho.fixed_point(chip, self.architecture.bits, self.inputs[:CONVERTED])
 
     def effort(self, point: Point) -> Effort:
@@ -193,7 +195,7 @@ class Bench:
         return at_once(self.config.chips, self.inputs.device)
 
     def _generator(self, purpose: str) -> torch.Generator:
-        return torch.Generator().manual_seed(key(self.config.seed, purpose, self.number))
+        return torch.Generator().manual_seed(derived_seed(self.config.seed, purpose, self.number))
 
     def _loader(self, point: Point, samples: Samples) -> Any:
         device = self.inputs.device

@@ -11,7 +11,7 @@ from torch import Tensor
 from mho.data import Samples, Task
 from mho.experiments.experiment import Feed
 from mho.experiments.metaplastic.config import MetaplasticConfig
-from mho.hardware.streams import key
+from mho.hardware.streams import derived_seed
 
 
 class Mixed:
@@ -23,7 +23,7 @@ class Mixed:
         each = max(1, batch // len(samples))
         self._samples = samples
         self._feeds = [
-            Feed(s.images, s.labels, each, key(seed, "task", k), device)
+            Feed(s.images, s.labels, each, derived_seed(seed, "task", k), device)
             for k, s in enumerate(samples)
         ]
 
@@ -70,7 +70,7 @@ class Phase:
     def feed(self, config: MetaplasticConfig, seed: int, device: torch.device) -> Mixed:
         """The images; held while they are needed, since those of all phases may be too many."""
         samples = [t.load("train", per_class=config.per_class) for t in self.tasks]
-        return Mixed(samples, config.batch, key(seed, "phase", self.number), device)
+        return Mixed(samples, config.batch, derived_seed(seed, "phase", self.number), device)
 
 
 def phases(config: MetaplasticConfig, tasks: Sequence[Task], joint: bool) -> list[Phase]:

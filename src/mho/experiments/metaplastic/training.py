@@ -21,7 +21,7 @@ from mho.experiments.metaplastic.network import chips, network, optimizer
 from mho.experiments.metaplastic.phases import Mixed, Phase, phases
 from mho.experiments.metaplastic.schemes import SCHEMES, Setting
 from mho.experiments.run import Run
-from mho.hardware.streams import key
+from mho.hardware.streams import derived_seed
 
 CALIBRATION = 1000
 """Images that the converters are calibrated on, in each batch that refreshes statistics."""
@@ -82,7 +82,7 @@ class Learner:
         self.scheme = scheme = SCHEMES[job.scheme]
         self.one_state = scheme.one_state or job.one_state
         self.device = config.torch_device()
-        self.seed = key(config.seed, "metaplastic", job.chip)
+        self.seed = derived_seed(config.seed, "metaplastic", job.chip)
         model = seeded(self.seed, lambda: network(config, job.network, scheme)).to(self.device)
         generator = torch.Generator().manual_seed(self.seed)
         hardware = chips(config.hardware, scheme)
@@ -153,7 +153,9 @@ class Learner:
         self.optimizer.state.clear()
         if first or not self.one_state:
             share = self.config.share if self.scheme.gated else 1.0
-            generator = torch.Generator().manual_seed(key(self.seed, "gates", phase.number))
+            generator = torch.Generator().manual_seed(
+                derived_seed(self.seed, "gates", phase.number)
+            )
             self.states.begin(generator, share)
         if first and not self.one_state:
             for task in self.job.tasks:

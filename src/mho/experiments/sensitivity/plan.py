@@ -10,7 +10,7 @@ import numpy as np
 from mho.experiments.run import Run
 from mho.experiments.sensitivity.config import SensitivityConfig
 from mho.experiments.sensitivity.indices import Index, Indices, design, indices
-from mho.hardware.streams import key
+from mho.hardware.streams import derived_seed
 
 Times = tuple[float, ...]
 """How much of each imperfection, in units of the device's own, in their order."""
@@ -77,7 +77,7 @@ def analyse(
 
     device = repeats("as the device")
     crossed = np.array([sample(f"AB{i}") for i in range(len(names))])
-    of = indices(sample("A"), sample("B"), crossed, key(config.seed, "bootstrap"))
+    of = indices(sample("A"), sample("B"), crossed, derived_seed(config.seed, "bootstrap"))
     return Found(
         ideal=repeats("ideal"),
         device=device,
@@ -103,7 +103,7 @@ def one_at_a_time(config: SensitivityConfig, names: Sequence[str]) -> Mapping[st
 
 def sobol(config: SensitivityConfig, d: int) -> Mapping[str, Times]:
     """The samples A and B, and A with one input of B, over ranges from none to the largest step."""
-    of = design(config.samples, d, key(config.seed, "sobol"))
+    of = design(config.samples, d, derived_seed(config.seed, "sobol"))
     rows = {"A": of.a, "B": of.b} | {f"AB{i}": of.crossed(i) for i in range(d)}
     return {
         f"{what} {k}": tuple((config.steps[-1] * row).tolist())

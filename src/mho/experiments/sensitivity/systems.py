@@ -22,7 +22,7 @@ from mho.experiments.run import Run
 from mho.experiments.sensitivity.config import SensitivityConfig, System
 from mho.experiments.siamese.training import Job as InPlace
 from mho.experiments.siamese.training import train as train_in_place
-from mho.hardware.streams import key
+from mho.hardware.streams import derived_seed
 from mho.learning.layers.chips import at_once
 
 ROUNDS = 2
@@ -58,7 +58,7 @@ def write_once(config: SensitivityConfig, run: Run) -> Measure:
 
     def measure(hardware: mho.Hardware, repeat: int) -> float:
         net = nets[repeat]
-        generator = torch.Generator().manual_seed(key(config.seed, "chips", repeat))
+        generator = torch.Generator().manual_seed(derived_seed(config.seed, "chips", repeat))
         kind = choice.hardware(hardware)
         chips = mho.convert(net, kind, config.chips, generator=generator, select=select).eval()
         repair = Known(inputs, labels, probabilities(net, inputs), None, own.pull, together)

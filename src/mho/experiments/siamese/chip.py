@@ -19,7 +19,7 @@ from mho.experiments.siamese.measures import Outcome, base, gone, often, per_wei
 from mho.experiments.siamese.schemes import SCHEMES
 from mho.experiments.siamese.training import Descent, Job, network, train, training_feed
 from mho.hardware import Tiling
-from mho.hardware.streams import key
+from mho.hardware.streams import derived_seed
 from mho.instruments import Chip, Instrument, InstrumentLost, RemoteInstrument
 from mho.physics.multi_level import MAX_LEVELS
 from mho.results import Column, Curve, Result, Table, claim, series
@@ -83,7 +83,7 @@ def on_chip(hardware: mho.Hardware, chip: Chip) -> mho.Hardware:
 def train_on_chip(config: SiameseConfig, run: Run, instrument: Instrument) -> Outcome:
     """Train the perceptron; every forward pass and write goes through the instrument."""
     assert config.chip is not None
-    seed = key(config.seed, "siamese", 0)
+    seed = derived_seed(config.seed, "siamese", 0)
     hardware = on_chip(config.hardware, instrument.describe())
     job = Job(config.chip.scheme, config.epochs, hardware)
     feed = training_feed(config, SCHEMES[job.scheme], seed, torch.device("cpu"))

@@ -15,7 +15,7 @@ from mho.experiments.run import Run, Stateful
 from mho.experiments.siamese.config import Network, SiameseConfig
 from mho.experiments.siamese.measures import aged, often, snapshot
 from mho.experiments.siamese.schemes import SCHEMES, Scheme, Setting
-from mho.hardware.streams import key
+from mho.hardware.streams import derived_seed
 
 
 class Job(NamedTuple):
@@ -108,7 +108,7 @@ class Descent:
         if self.write is not None and step % config.calibrate_every == 0:
             mho.calibrate(self.net, self.feed.sample(config.calibration))
         x, y = self.feed.at(step)
-        shifts = self._shifts.manual_seed(key(self._seed, "shift", step))
+        shifts = self._shifts.manual_seed(derived_seed(self._seed, "shift", step))
         x = mho.data.shifted(x, config.shift, shifts)
         self._optimizer.zero_grad()
         loss = F.cross_entropy(self.net(x), y)
@@ -142,7 +142,7 @@ def begun(config: SiameseConfig, job: Job) -> Descent:
     """The training before its first step: the network on its chip, calibrated, unless it stays in
     float."""
     scheme, device = SCHEMES[job.scheme], config.torch_device()
-    seed = key(config.seed, "siamese", job.chip)
+    seed = derived_seed(config.seed, "siamese", job.chip)
     feed = training_feed(config, scheme, seed, device)
     net: nn.Module = seeded(seed, lambda: network(config, job.network)).to(device)
     if scheme.step is not None:

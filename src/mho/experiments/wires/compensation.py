@@ -10,7 +10,7 @@ from torch import Tensor, nn
 import mho
 from mho.errors import unknown
 from mho.experiments.experiment import in_parts
-from mho.hardware.streams import key
+from mho.hardware.streams import derived_seed
 from mho.learning.layers.layer import memristive_layers
 
 PARTS: dict[str, str] = {
@@ -69,7 +69,7 @@ def behind_wires(
         hardware = _finer(first.hardware, finer)
         rounds = rounds if "predistorted" in parts else 0
         hardware = hardware.replace(wire_resistance=wires, predistortion=rounds)
-        generator = torch.Generator().manual_seed(key(first.crossbar.seed, "mapped anew"))
+        generator = torch.Generator().manual_seed(derived_seed(first.crossbar.seed, "mapped anew"))
         return mho.convert(_as_programmed(net), hardware, generator=generator)
     wired = copy.deepcopy(net)
     mho.rewire(wired, wires)

@@ -47,7 +47,7 @@ class MemristiveConv2d(ArrayLayer, nn.Conv2d):
         _check_groups(groups)
         geometry = (in_channels, out_channels, kernel_size, stride, padding, dilation, groups)
         nn.Conv2d.__init__(self, *geometry, bias, padding_mode)  # type: ignore[arg-type]
-        self._install(hardware, range(chips), seed_of(generator or torch.default_generator))
+        self._install(hardware, range(chips), seed_of(generator))
 
     def _product(self) -> Convolution:
         return Convolution.of(self)

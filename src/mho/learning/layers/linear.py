@@ -42,7 +42,7 @@ class MemristiveLinear(ArrayLayer, nn.Linear):
         generator: torch.Generator | None = None,
     ) -> None:
         nn.Linear.__init__(self, in_features, out_features, bias)
-        self._install(hardware, range(chips), seed_of(generator or torch.default_generator))
+        self._install(hardware, range(chips), seed_of(generator))
 
     def _product(self) -> Dense:
         return Dense(self.in_features)

@@ -9,6 +9,7 @@ from torch.nn.utils import parametrize
 
 from mho.errors import invalid
 from mho.hardware.mapping import level_index, level_value
+from mho.hardware.philox import uniforms
 from mho.hardware.streams import key
 
 
@@ -70,8 +71,8 @@ class StochasticSign(nn.Module):
         if not self.training:
             return self.sign(w)
         self.step += 1
-        generator = torch.Generator().manual_seed(key(self.seed, "sign", int(self.step)))
-        chance = torch.rand(w.shape, generator=generator).to(w.device)
+        stream = key(self.seed, "sign", int(self.step))
+        chance = uniforms([stream], w.numel(), w.device).view(w.shape)
         raised = (w.detach() / self.width + 1) / 2 > chance
         scale = w.detach().abs().mean().clamp(min=1e-12)
         soft = w.clamp(-1.0, 1.0)

@@ -7,6 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from mho.hardware import Hardware
+from mho.hardware.philox import words
 from mho.hardware.streams import ChipNoise, key
 from mho.learning.layers.quantizer import level_index
 
@@ -66,10 +67,11 @@ class WeightPool:
             rows.append(signed / (mapping.span * (high - low)))
         self.signed = torch.stack(rows).to(device)
 
-    def sample(self, w: Float[Tensor, "*n"], seed: int) -> Float[Tensor, "*n"]:
+    def sample(self, w: Float[Tensor, "*n"], stream: int) -> Float[Tensor, "*n"]:
         """One chip's version of a weight of any shape: to the nearest level, then drawn."""
         scale = w.abs().max().clamp(min=1e-12)
-        generator = torch.Generator().manual_seed(seed)
-        which = torch.randint(POOL, w.shape, generator=generator).to(w.device)
+        n = w.numel()
+        halves = words([stream], (n + 1) // 2, w.device)[0].view(torch.int16)[:n]
+        which = halves.view(w.shape).to(torch.int64) & (POOL - 1)
         which += level_index(w, scale, self.levels) * POOL
         return self.signed.to(w.dtype).view(-1)[which] * scale

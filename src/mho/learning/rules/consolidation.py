@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.utils.weak import WeakTensorKeyDictionary
 
 from mho.errors import invalid
+from mho.hardware.philox import words
 from mho.hardware.streams import key
 from mho.learning.rules.hidden_precision import uniform
 from mho.learning.rules.rule import State, Synapses, Update
@@ -120,8 +121,8 @@ class PathImportance:
         path, grain, most = state["path"], state["grain"], 2 ** (self.bits - 1) - 1
         least = (gained.abs().max() / most).clamp(min=1e-30).log2().ceil().exp2()
         grain.copy_(torch.where(grain > 0, grain, least))
-        seed = key(self.seed, layer, "path", int(state["step"]), gained.numel())
-        gained.div_(grain).add_(uniform(gained, seed)).floor_()
+        stream = key(self.seed, layer, "path", int(state["step"]), gained.numel())
+        gained.div_(grain).add_(uniform(gained, stream)).floor_()
         path.add_(gained.mul_(grain))
         outgrown = (path.abs().max() / (grain * most)).clamp(min=1).log2().ceil()
         grain.mul_(outgrown.exp2())
@@ -289,8 +290,7 @@ def _round_squares(values: Tensor, bits: int) -> None:
 
 
 def _dealt(values: Tensor, seed: int, layer: str, task: int) -> Tensor:
-    """The values in an order drawn for a layer and a task; on the CPU, the same everywhere."""
+    """The values in an order drawn for a layer and a task."""
     n = values.numel()
-    generator = torch.Generator().manual_seed(key(seed, layer, "shuffled", task, n))
-    order = torch.randperm(n, generator=generator).to(values.device)
+    order = words([key(seed, layer, "shuffled", task, n)], n, values.device)[0].argsort(stable=True)
     return values.flatten()[order].view_as(values)

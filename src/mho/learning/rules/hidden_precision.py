@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from mho.errors import invalid
+from mho.hardware.philox import words
 from mho.hardware.streams import key
 from mho.learning.rules.rule import State, Synapses, Update
 
@@ -45,23 +46,20 @@ class HiddenPrecision:
         delta, before = update.delta, update.before
         most, edge = 2**self.bits - 1, self.reach * update.full_scale
         size = 2 * edge / most
-        seed = key(self.seed, update.layer, "hidden", int(state["step"]), delta.numel())
+        stream = key(self.seed, update.layer, "hidden", int(state["step"]), delta.numel())
         code = before.add(edge).mul_(1 / size).round_()
-        delta.mul_(1 / size).add_(uniform(delta, seed)).floor_()
+        delta.mul_(1 / size).add_(uniform(delta, stream)).floor_()
         delta.add_(code).clamp_(0, most).mul_(size).sub_(edge).sub_(before)
 
     def consolidate(self, synapses: Synapses, state: State) -> None:
         """Nothing."""
 
 
-def uniform(like: Tensor, seed: int) -> Tensor:
+def uniform(like: Tensor, stream: int) -> Tensor:
     """Uniform numbers in (0, 1) of 16 bits, (k + 1/2) / 2^16, of a tensor's shape and dtype.
 
-    Four from each 64-bit draw. They are made on the CPU, so that they are the same everywhere.
+    Two from each word of the stream.
     """
     n = like.numel()
-    generator = torch.Generator().manual_seed(seed)
-    drawn = torch.empty((n + 3) // 4, dtype=torch.int64)
-    drawn.random_(-(2**63), None, generator=generator)
-    words = drawn.view(torch.int16)[:n].view(like.shape).to(like.device).to(like.dtype)
-    return words.mul_(2.0**-16).add_(0.5 + 2.0**-17)
+    halves = words([stream], (n + 1) // 2, like.device)[0].view(torch.int16)[:n]
+    return halves.view(like.shape).to(like.dtype).mul_(2.0**-16).add_(0.5 + 2.0**-17)

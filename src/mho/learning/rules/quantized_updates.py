@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from mho.errors import invalid
+from mho.hardware.philox import uniforms
 from mho.hardware.streams import key
 from mho.learning.layers.quantizer import level_index, level_value
 from mho.learning.rules.rule import State, Synapses, Update
@@ -21,7 +22,7 @@ from mho.learning.rules.rule import State, Synapses, Update
 class StochasticRounding:
     """Probabilistic updates: the movement is rounded at random to coarse steps, its mean kept.
 
-        n = floor(delta / (granularity step) + u) granularity,   u uniform in [0, 1)
+        n = floor(delta / (granularity step) + u) granularity,   u uniform in (0, 1)
 
     from the level at which the weight stands: a movement much smaller than that mostly writes
     nothing, and nothing is accumulated. After the error-aware probabilistic update of
@@ -49,7 +50,7 @@ class StochasticRounding:
         """Move by whole steps, from level to level."""
         state["step"] += 1
         words = (self.seed, update.layer, "rounding", int(state["step"]))
-        u = draw(torch.rand, update.delta, *words)
+        u = draw(uniforms, update.delta, *words)
         size = self.granularity * update.step
         move(update, update.delta.div_(size).add_(u).floor_().mul_(self.granularity))
 
@@ -174,7 +175,7 @@ class StochasticSparse:
         velocity = state["velocity"].mul_(self.momentum).add_(update.delta)
         chance = _chances(velocity.abs(), self.share)
         words = (self.seed, update.layer, "sparse", int(state["step"]))
-        drawn = draw(torch.rand, velocity, *words) < chance
+        drawn = draw(uniforms, velocity, *words) < chance
         move(update, velocity.sign() * drawn)
         velocity.masked_fill_(drawn, 0.0)
 
@@ -191,12 +192,9 @@ def move(update: Update, steps: Tensor) -> None:
 
 
 def draw(make: Callable[..., Tensor], like: Tensor, *words: int | str) -> Tensor:
-    """Random numbers for each weight by `torch.rand` or `torch.randn`, keyed by words.
-
-    They are made on the CPU, so that they are the same everywhere.
-    """
-    generator = torch.Generator().manual_seed(key(*words, like.numel()))
-    return make(like.shape, generator=generator, dtype=like.dtype).to(like.device)
+    """Random numbers for each weight by `uniforms` or `normals`, keyed by words."""
+    n = like.numel()
+    return make([key(*words, n)], n, like.device).view(like.shape).to(like.dtype)
 
 
 def _chances(size: Tensor, share: float) -> Tensor:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from mho.errors import invalid
+from mho.hardware.philox import normals, uniforms
 from mho.learning.rules.quantized_updates import draw, move
 from mho.learning.rules.rule import State, Synapses, Update
 
@@ -27,7 +28,7 @@ class TikiTaka:
 
     The movement goes, in whole pulses, to a fast array whose cells, A in [-1, 1], saturate softly:
 
-        n = floor(|delta| / (granularity step) + u),   u uniform in [0, 1)
+        n = floor(|delta| / (granularity step) + u),   u uniform in (0, 1)
         A <- A + (1 - A) g  by each pulse up,   A <- A - (1 + A) g  down,   g = granularity / window
 
     in closed form `s A <- 1 - (1 - s A) (1 - g)^n` for n pulses of sign s; the n changes together
@@ -100,7 +101,7 @@ class TikiTaka:
             read, buffer = state["fast"], state["buffer"]
             if self.read_noise:
                 read = read + self.read_noise * draw(
-                    torch.randn, read, self.seed, update.layer, "read", step
+                    normals, read, self.seed, update.layer, "read", step
                 )
             buffer.add_(read, alpha=self.gain * self.window)
             torch.trunc(buffer, out=steps)
@@ -113,13 +114,13 @@ class TikiTaka:
     def _pulse(self, update: Update, state: State, step: int) -> None:
         """The movement, as pulses of random number on the fast array."""
         fast, sign = state["fast"], update.delta.sign()
-        u = draw(torch.rand, fast, self.seed, update.layer, "pulses", step)
+        u = draw(uniforms, fast, self.seed, update.layer, "pulses", step)
         n = update.delta.abs().div_(self.granularity * update.step).add_(u).floor_()
         state["pulses"].add_(n.to(torch.int32))
         change = (1 - self.granularity / self.window) ** n
         change = change.neg_().add_(1).mul_(1 - sign * fast).mul_(sign)
         if self.cycle_noise:
-            z = draw(torch.randn, fast, self.seed, update.layer, "cycle", step)
+            z = draw(normals, fast, self.seed, update.layer, "cycle", step)
             change.mul_(z.mul_(self.cycle_noise).div_(n.clamp_(min=1).sqrt_()).add_(1))
         fast.add_(change).clamp_(-1.0, 1.0)
 
