@@ -36,8 +36,8 @@ class OpenLoop(Programming):
         return False
 
     def mean(self, cell: Cell, level: Shaped[Tensor, "*n"]) -> Float[Tensor, "*n"]:
-        """That of the cell."""
-        return cell.mean(level)
+        """That of the cell where it lands; else an average."""
+        return super().mean(cell, level) if cell.remembers else cell.mean(level)
 
     def landing(self, cell: Cell) -> Landing | None:
         """The cell's own, if its window stays what it is."""

@@ -54,8 +54,10 @@ class Verify(Programming):
         return cell.remembers or self.read_first
 
     def mean(self, cell: Cell, level: Shaped[Tensor, "*n"]) -> Float[Tensor, "*n"]:
-        """The verified target; that of the cell where one attempt is all."""
-        return cell.mean(level) if self.max_pulses == 1 else cell.nominal(level)
+        """That of the cell where it lands in a single attempt; else an average."""
+        if self.max_pulses == 1 and not self.needs_present(cell):
+            return cell.mean(level)
+        return super().mean(cell, level)
 
     def program(
         self,
