@@ -4,6 +4,7 @@ Published ones are in `mho.devices`; cells in motion under a voltage in `mho.dyn
 """
 
 from mho.physics import (
+    AsMeasured,
     Cell,
     Disturb,
     Flicker,
@@ -25,9 +26,11 @@ from mho.physics import (
     Telegraph,
     TwoState,
     Verify,
+    Written,
 )
 
 __all__ = [
+    "AsMeasured",
     "Cell",
     "Disturb",
     "Flicker",
@@ -49,4 +52,5 @@ __all__ = [
     "Telegraph",
     "TwoState",
     "Verify",
+    "Written",
 ]

@@ -19,8 +19,8 @@ import textwrap
 import tomllib
 import types
 import typing
-from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, fields, replace
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, dataclass, field, fields, replace
 from functools import cache
 from itertools import pairwise
 from numbers import Integral, Real
@@ -60,7 +60,15 @@ class Range:
         return f"a finite number in {low}, {high}"
 
 
-@typing.dataclass_transform(frozen_default=True, kw_only_default=True)
+def converted(converter: Callable[[Any], Any]) -> Any:
+    """A required field that also takes what `converter` takes; for type checkers: the record's own
+    `__post_init__` converts."""
+    return field()
+
+
+@typing.dataclass_transform(
+    frozen_default=True, kw_only_default=True, field_specifiers=(converted,)
+)
 class Config:
     """Base of every configuration record; each subclass is a frozen, keyword-only dataclass.
 
@@ -107,10 +115,10 @@ class Config:
     def to_dict(self) -> dict[str, Any]:
         """Nested plain dictionary of the set fields; a field that is None is left out."""
         out: dict[str, Any] = {"family": self.family} if self.family else {}
-        for field in fields(self):
-            value = getattr(self, field.name)
+        for each in fields(self):
+            value = getattr(self, each.name)
             if value is not None:
-                out[field.name] = _plain(value)
+                out[each.name] = _plain(value)
         return out
 
     @classmethod
@@ -124,10 +132,10 @@ class Config:
         for name in given:
             if name not in hints:
                 raise unknown(f"field of {cls.__name__}", name, hints)
-        for field in fields(cls):
-            required = field.default is MISSING and field.default_factory is MISSING
-            if required and field.name not in given:
-                raise invalid(f"{cls.__name__}.{field.name}", None, "a value; the field is missing")
+        for each in fields(cls):
+            required = each.default is MISSING and each.default_factory is MISSING
+            if required and each.name not in given:
+                raise invalid(f"{cls.__name__}.{each.name}", None, "a value; the field is missing")
         return cls(**given)
 
     def to_toml(self) -> str:
@@ -180,11 +188,11 @@ def _field_docs(cls: type) -> dict[str, str]:
             continue
         body = ast.parse(textwrap.dedent(inspect.getsource(base))).body[0]
         assert isinstance(body, ast.ClassDef)
-        for field, after in pairwise(body.body):
-            if not (isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)):
+        for each, after in pairwise(body.body):
+            if not (isinstance(each, ast.AnnAssign) and isinstance(each.target, ast.Name)):
                 continue
             if isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant):
-                docs[field.target.id] = " ".join(str(after.value.value).split())
+                docs[each.target.id] = " ".join(str(after.value.value).split())
     return docs
 
 

@@ -92,7 +92,7 @@ def test_a_point_of_a_study_changes_what_it_names_and_nothing_else() -> None:
                 "read noise": device.read_noise,
                 "stuck cells": device.stuck_on + device.stuck_off,
             }[what] == pytest.approx(float(value))
-            assert job.config.hardware.programming.verifies is (what != "write spread")
+            assert job.config.hardware.writing.verifies is (what != "write spread")
     for name, (job, _, _) in of("levels", whole).items():
         assert job.config.hardware.device.states == int(name)
     fewer = of("m", MetaplasticConfig())["0"].job.config

@@ -157,7 +157,7 @@ class Survey:
         )
         g = low + level / (states - 1) * (high - low)
         window = self.hardware.device.window
-        mean = self.hardware.programming.mean(self.hardware.device, level)
+        mean = self.hardware.writing.mean(self.hardware.device, level)
         error = tiling.mapping.fold(g, tiling.cols, window)
         error = tiling.join(error - tiling.mapping.fold(mean, tiling.cols, window)) / 80e-6
         return error.square().sum((1, 2))

@@ -41,7 +41,7 @@ def test_a_weight_has_as_many_levels_as_the_mapping_offers(name: str, levels: in
         ),
         ("mapping", "bridge", r"mapping 'bridge': .*known are differential"),
         ("device", 3, r"device = 3: allowed is MultiLevel or TwoState or "),
-        ("programming", "verify", r"programming = 'verify': allowed is OpenLoop or Verify"),
+        ("programming", "verify", r"programming = 'verify': allowed is Verify or AsMeasured or "),
     ],
 )
 def test_what_cannot_be_built_is_refused(field: str, value: object, message: str) -> None:

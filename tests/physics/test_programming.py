@@ -13,7 +13,8 @@ PULSES = PulseResponse(g_min=10e-6, g_max=50e-6, levels=5, pulses=40)
 def test_only_blind_attempts_of_a_lasting_window_land_in_one_draw() -> None:
     found = OpenLoop().landing(LEVELS)
     assert found is not None
-    line, sigma = found
+    line, sigma, spent = found
+    assert spent == (1, 0)
     assert line == pytest.approx((10e-6, 10e-6))
     assert sigma.tolist() == pytest.approx([2e-6, 0.01])
     closing = LEVELS.replace(endurance=100.0, closing=(0.1, 0.1))

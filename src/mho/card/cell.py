@@ -10,7 +10,7 @@ from scipy.stats import gaussian_kde
 from torch import Tensor
 
 from mho.card.numbers import known, numbers
-from mho.physics import Cell, GeneratorNoise, OpenLoop, Preset, pulsed
+from mho.physics import Cell, GeneratorNoise, OpenLoop, Preset, as_obtained, pulsed
 from mho.results.card import Card, Curve, Panel
 from mho.results.units import quantity
 
@@ -58,23 +58,26 @@ def shown_levels(cell: Cell, most: int) -> Tensor:
 
 
 def _levels(cell: Cell | None) -> Panel:
-    """Distribution of what one attempt on each level leaves, over devices and cycles."""
+    """Distribution of what one attempt on each level leaves, over devices and cycles; of whole
+    writes where the numbers are of these."""
     title = "Programmed conductance"
     if cell is None:
         return Panel(title)
     level = shown_levels(cell, MOST_LEVELS)
     noise = source(DEVICES, len(level))
-    scheme = OpenLoop(assumes="curve")
+    scheme = as_obtained(cell) if cell.written else OpenLoop(assumes="curve")
     g = scheme.program(cell, level, cell.traits(noise), noise).conductance.expand(noise.shape)
     low, high = cell.window
     log = low > 0 and high > 30 * low and bool((g > 0.1 * low).all())
     curves = [_density(column, cell.nominal(k).item(), high - low, log)
               for k, column in zip(level, g.unbind(1), strict=True)]  # fmt: skip
-    how = "one blind burst" if cell.remembers else "one pulse"
+    how = "one blind burst each, not verified" if cell.remembers else "one pulse each, not verified"
+    if cell.written is not None:
+        how = f"a write of {cell.written.pulses} pulses each"
     shown = f"{len(level)} of {cell.states} levels" if len(level) < cell.states else "all levels"
     return Panel(
         title, "G [S]", "density, each to its peak", curves, "log" if log else "linear",
-        filled=True, remark=f"{shown}, {how} each, not verified",
+        filled=True, remark=f"{shown}, {how}",
     )  # fmt: skip
 
 

@@ -33,8 +33,9 @@ class ServeChip:
     """Rows of an array [1]."""
     cols: int = 128
     """Columns of an array [1]."""
-    programming: str = "verify"
-    """How it programs: verify, or open-loop, which never sees that a cell refuses."""
+    programming: Annotated[str | None, tyro.conf.arg(metavar="STR")] = None
+    """How it programs: verify; open-loop, which never sees that a cell refuses; as-measured; else
+    so that cells show the spread of their numbers."""
     read_noise: Annotated[float | None, tyro.conf.arg(metavar="FLOAT")] = None
     """Standard deviation of one read of one cell, as a share of the window [1]; else the cell's."""
     stuck: Annotated[float | None, tyro.conf.arg(metavar="FLOAT")] = None
@@ -74,10 +75,10 @@ class ServeChip:
     def _hardware(self) -> Hardware:
         """Cells and arrays."""
         from mho import Hardware, devices
-        from mho.cells import OpenLoop, Verify
+        from mho.cells import AsMeasured, OpenLoop, Verify
 
-        ways = {"verify": Verify(), "open-loop": OpenLoop()}
-        if self.programming not in ways:
+        ways = {way.family: way for way in (Verify(), OpenLoop(), AsMeasured())}
+        if self.programming is not None and self.programming not in ways:
             raise unknown("programming", self.programming, ways)
         if self.device_file is None:
             cell = devices.get(self.device)
@@ -93,6 +94,6 @@ class ServeChip:
         return Hardware(
             device=cell,
             tile=(self.rows, self.cols),
-            programming=ways[self.programming],
+            programming=None if self.programming is None else ways[self.programming],
             wire_resistance=self.wire_resistance,
         )

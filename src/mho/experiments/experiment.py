@@ -112,15 +112,24 @@ class ExperimentConfig(Config):
 
 def with_cells(hardware: mho.Hardware, preset: Preset) -> tuple[mho.Hardware, list[str]]:
     """Chips with the cells of a preset, and what it says of time and noise; weights take all levels
-    that the cells offer where their own number does not fit, which is then said."""
-    device = preset.device
-    assert device is not None
+    that the cells offer where their own number does not fit, and cells whose numbers are of whole
+    writes are written so, which is then said."""
+    device = preset.cell
     levels, notes = hardware.weight_levels, without(preset, "conduction")
     most = hardware.cells.weight_levels(device.states)
     if levels is not None and (most - 1) % (levels - 1):
         notes.append(f"weights have {most} levels, all that these cells offer, not {levels}")
         levels = None
-    return hardware.replace(device=device, weight_levels=levels).over_time(preset), notes
+    programming = hardware.programming
+    if device.written is not None:
+        programming = None
+        notes.append("cells are written as those were whose spread was measured: "
+                     f"{device.written.pulses} pulses a write, and {device.written.verify_reads} "
+                     "reads")  # fmt: skip
+    hardware = hardware.replace(
+        device=preset.replace(conduction=None), weight_levels=levels, programming=programming
+    )
+    return hardware, notes
 
 
 def without(preset: Preset, *laws: str) -> list[str]:

@@ -20,6 +20,7 @@ from mho.fit.recognise import KINDS, recognise
 from mho.fit.retention import fit_retention
 from mho.fit.states import fit_states
 from mho.fit.table import Table, parse, read
+from mho.physics import Written
 
 
 def fit(
@@ -52,7 +53,20 @@ def fit(
     except (ArithmeticError, ValueError, np.linalg.LinAlgError) as error:
         allowed = f"data that determine what is fitted ({error})"
         raise invalid(table.path, f"{len(table)} rows as {kind}", allowed) from error
-    return replace(found, remarks=[*table.remarks, *found.remarks])
+    return _as_written(replace(found, remarks=[*table.remarks, *found.remarks]))
+
+
+def _as_written(found: Fit) -> Fit:
+    """The fit, its spread said to be of whole writes: that is what reads of finished cells show."""
+    if found.kind not in ("levels", "states"):
+        return found
+    written = Written()
+    remark = (
+        "the spread is that of cells as they were read, whatever pulses had written them; that a "
+        f"write takes {written.pulses} is assumed: [device.written] pulses"
+    )
+    record = found.record.replace(written=written)
+    return replace(found, record=record, remarks=[*found.remarks, remark])
 
 
 def _fit(

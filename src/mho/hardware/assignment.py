@@ -56,7 +56,7 @@ class ErrorEnergy:
         # level k in every weight of a row: (levels, 1, cols)
         each = torch.arange(n, device=low.device).view(n, 1, 1).expand(n, 1, tiling.cols)
         level = mapping.levels(each, n, device.states).double()  # (levels, 1, width)
-        mean = hardware.programming.mean(device, level).to(low)
+        mean = hardware.writing.mean(device, level).to(low)
         # (levels, 1, cols)
         self._mean = mapping.fold(mean, tiling.cols, device.window)
         self._share = (level / (device.states - 1)).to(low)

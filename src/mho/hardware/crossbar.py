@@ -150,8 +150,8 @@ class Crossbar(nn.Module):
         self._seen = "seen" if self._wired or fluctuates else "conductance"
         simple = self.arrays is None and self._seen == "conductance" and not self.hardware.ages
         device = self.hardware.device
-        self.landing = self.hardware.programming.landing(device) if simple else None
-        """How an event lands, if it is one pulse a cell and nothing follows from it; else None."""
+        self.landing = self.hardware.writing.landing(device) if simple else None
+        """How an event lands, if it is one draw a cell and nothing follows from it; else None."""
         for name in ("seen", "unsolved", "misjudged"):
             self._buffers.pop(name, None)
         if self._seen == "seen":

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import warnings
+from collections.abc import Mapping as Table
+from typing import Annotated, Any, Literal, Self
 
 from mho.circuits.wiring import Ohms, Wires
-from mho.config import Config, Range
+from mho.config import Config, Range, converted
 from mho.errors import invalid, unknown
 from mho.hardware.mapping import MAPPINGS, Mapping, mapping
 from mho.hardware.placement import Placement
@@ -17,28 +19,65 @@ from mho.physics import (
     Programming,
     Retention,
     Telegraph,
-    Verify,
+    as_obtained,
+    devices,
+    spread_left,
 )
 
 OVER_TIME = ("retention", "flicker", "telegraph", "disturb")
 """Fields of `Hardware` and of `Preset` that say what time and use do to a cell."""
 
+_OF_PRESET: Any = object()
+"""Default of what a preset says beside its cell; None without a preset."""
+
+_SAME_SPREAD = 0.99
+"""Share of a measured spread from which on it counts as kept."""
+
 _MOST_MAGNITUDES = 1 << 16
 """Largest base^slices: beyond, float32 no longer tells the levels apart well."""
 
 
-class Hardware(Config):
-    """Cells, arrays and converters: everything that is the same on all chips of a kind."""
+def _preset(device: Cell | Preset | str) -> Preset | None:
+    """The preset that a device is: given itself, by its name or as a table; None: a cell alone.
 
-    device: Cell
-    """The cell; see `mho.devices.get`."""
-    retention: Retention | None = None
+    Raises:
+        ValueError: there is none of that name.
+    """
+    if isinstance(device, str):
+        return devices.preset(device)
+    if isinstance(device, Table) and "family" not in device:
+        return Preset.from_dict(device)
+    return device if isinstance(device, Preset) else None
+
+
+def _cell(device: Cell | Preset | str) -> Cell:
+    """The cell of a device."""
+    preset = _preset(device)
+    if preset is not None:
+        return preset.cell
+    assert isinstance(device, Cell)
+    return device
+
+
+class Hardware(Config):
+    """Cells, arrays and converters: everything that is the same on all chips of a kind.
+
+    A preset given as the device gives all that it says of time and noise too; what is given beside
+    it counts instead.
+
+    Warns: cells do not keep the spread that was published, or relax twice; a preset's law of
+    conduction takes no part.
+    """
+
+    device: Cell = converted(_cell)
+    """The cell, a preset, or the name of a published one (mho list devices)."""
+    retention: Retention | None = _OF_PRESET
     """How cells relax as `mho.age` lets time pass; None: they do not."""
-    flicker: Flicker | None = None
+    flicker: Flicker | None = _OF_PRESET
     """1/f noise of the cells, frozen but when `mho.age` lets time pass; None: none."""
-    telegraph: Telegraph | None = None
+    telegraph: Telegraph | None = _OF_PRESET
     """Random telegraph noise, likewise."""
-    disturb: Disturb | None = None
+    disturb: Disturb | None = _OF_PRESET
     """What reads, and pulses on neighbours, do to a cell by the next `mho.age`; None: nothing."""
     mapping: str = "differential"
     """How a weight sits on cells: differential, offset, single, or a name put into MAPPINGS."""
@@ -62,8 +101,9 @@ class Hardware(Config):
     predistortion: Annotated[int, Range(least=0, most=1000)] = 0
     """Rounds in which the levels that a network is mapped to are corrected for the wires [1]; of
     use where cells have more levels than weights. 0: not at all."""
-    programming: Programming = Verify()
-    """How cells are written."""
+    programming: Programming | None = None
+    """How cells are written; None: so that they show the spread of their numbers, which is
+    program-and-verify where these are of single pulses, else as-measured."""
     weight_levels: Annotated[int, Range(least=2)] | None = None
     """Values that a weight can take [1]; None: as many as the mapping offers."""
     full_scale: Annotated[float, Range(above=0.0)] | None = None
@@ -98,7 +138,18 @@ class Hardware(Config):
     """Share of the calibration values that a converter's range covers; the rest saturates [1]."""
 
     def __post_init__(self) -> None:
+        preset = _preset(self.device)
+        object.__setattr__(self, "device", self.device if preset is None else preset.cell)
+        for name in OVER_TIME:
+            if getattr(self, name) is _OF_PRESET:
+                object.__setattr__(self, name, getattr(preset, name, None))
         super().__post_init__()
+        self._check()
+        for doubt in self._doubts(preset):
+            warnings.warn(doubt, stacklevel=3)
+
+    def _check(self) -> None:
+        """Refuse what does not go together."""
         if self.mapping not in MAPPINGS:
             raise unknown("Hardware.mapping", self.mapping, MAPPINGS)
         if self.serial_inputs and self.dac_bits is None:
@@ -120,16 +171,36 @@ class Hardware(Config):
             allowed = "0 with slices above 1: no digit alone can be corrected"
             raise invalid("Hardware.predistortion", self.predistortion, allowed)
 
-    @classmethod
-    def of(cls, preset: Preset) -> Hardware:
-        """Chips of a preset's cell and all that it says of time and noise, else the defaults.
+        if self.programming is not None:
+            self.programming.check(self.device)
 
-        Raises:
-            ValueError: the preset has no cell.
-        """
-        if preset.device is None:
-            raise invalid("Preset.device", None, "a cell; the preset has none")
-        return cls(device=preset.device).over_time(preset)
+    def _doubts(self, preset: Preset | None) -> list[str]:
+        """What the cells' numbers and these settings make of each other, where it may surprise."""
+        doubts, written = [], self.device.written
+        if preset is not None and preset.conduction is not None:
+            doubts.append("Hardware.device: the preset's [conduction] takes no part, layers take "
+                          "cells as ohmic; mho.circuits.operating_point follows it")  # fmt: skip
+        left = 1.0 if self.programming is None else spread_left(self.programming, self.device)
+        if self.programming is not None and left < _SAME_SPREAD:
+            doubts.append(
+                f"Hardware.programming = {self.programming.family!r} leaves {left:.2g} of the "
+                "spread of the device, whose numbers are of cells that were verified or relaxed "
+                "already; without `programming` cells show the spread that was measured"
+            )
+        if self.retention is not None and written and self.retention.t0 < written.after:
+            doubts.append(
+                f"Hardware.retention: t0 = {self.retention.t0:g} s lies before the "
+                f"{written.after:g} s that the cells of the device had relaxed when their spread "
+                "was measured: what they relaxed in between counts twice"
+            )
+        return doubts
+
+    def replace(self, **changes: Any) -> Self:
+        """Copy with some fields changed; a preset as the device brings what it says of time and
+        noise."""
+        if isinstance(changes.get("device"), Preset | str):
+            changes = dict.fromkeys(OVER_TIME, _OF_PRESET) | changes
+        return super().replace(**changes)
 
     def over_time(self, preset: Preset | None) -> Hardware:
         """The same chips with what a preset says of time and noise; None: cells that time leaves
@@ -140,6 +211,11 @@ class Hardware(Config):
     def ages(self) -> bool:
         """Whether time, reads or pulses on neighbours change a cell."""
         return any(getattr(self, name) is not None for name in OVER_TIME)
+
+    @property
+    def writing(self) -> Programming:
+        """How cells are written, the default resolved."""
+        return self.programming or as_obtained(self.device)
 
     @property
     def cells(self) -> Mapping:

@@ -67,9 +67,9 @@ def program_cells(wanted: Sequence[tuple[Crossbar, Tensor, Tensor]]) -> None:
             z = crossbar.noise(len(cells)).normal().numpy()
             views = crossbar.views()  # again: other threads, which may move memory, have run
             assert views is not None
-            (state, offset), (line, sigma) = views, crossbar.landing
-            compiled.program_open_loop(cells.numpy(), to, z, offset, line, sigma, state)
-            crossbar.wear(1)
+            (state, offset), landing = views, crossbar.landing
+            compiled.program_landing(cells.numpy(), to, z, offset, *landing, state)
+            crossbar.wear(landing.spent[0])
         else:
             kind = (id(crossbar.hardware), crossbar.chips, cells.device)
             kinds.setdefault(kind, []).append(_request(crossbar, cells, levels))
@@ -122,7 +122,7 @@ def _carry_out(requests: Sequence[Request]) -> Programmed:
         Conductances [S], pulses and reads (chips, n), what faults made of them included.
     """
     first, hardware = requests[0].crossbar, requests[0].crossbar.hardware
-    cell, programming = hardware.device, hardware.programming
+    cell, programming = hardware.device, hardware.writing
 
     def of_cells(name: str) -> Tensor:
         """A buffer at the cells of all requests (chips, n)."""
@@ -165,7 +165,7 @@ def _commit(wanted: Request, done: Programmed) -> None:
         compiled.record(*event, landed, pulses, reads, views[0])
     else:
         _record(wanted, done)
-    crossbar.wear(hardware.programming.most_pulses(hardware.device))
+    crossbar.wear(hardware.writing.most_pulses(hardware.device))
 
 
 def _record(wanted: Request, done: Programmed) -> None:
@@ -175,7 +175,7 @@ def _record(wanted: Request, done: Programmed) -> None:
     which = slice(None) if cells is None else cells
     crossbar.set_pulses += (pulses * _raised(level, held)).sum(1)
     crossbar.row_pulses += crossbar.tiling.most_in_rows(cells, pulses)
-    if crossbar.hardware.programming.verifies:
+    if crossbar.hardware.writing.verifies:
         crossbar.count_cell_reads(cells, reads)
     crossbar.level.view(-1)[which] = level
     crossbar.conductance.flatten(1)[:, which] = landed
@@ -192,7 +192,7 @@ def _keep_broken(wanted: Request, done: Programmed) -> None:
     hardware = crossbar.hardware
     stays = Programmed(crossbar.at("conductance", cells)[broken], *(x[broken] for x in done[1:]))
     level = wanted.level.expand(broken.shape)[broken].float()
-    stuck = hardware.programming.stuck(hardware.device, level, stays)
+    stuck = hardware.writing.stuck(hardware.device, level, stays)
     for outcome, value in zip(done, stuck, strict=True):
         outcome[broken] = value
 

@@ -248,7 +248,7 @@ class Store:
         """
         hardware, crossbar = hardware or self.hardware, self.crossbar
         tiling, level = crossbar.tiling, crossbar.level
-        mean = hardware.programming.mean(hardware.device, level)
+        mean = hardware.writing.mean(hardware.device, level)
         if hardware.wires:
             mean = hardware.wires.seen(torch.where(level >= 0, mean, 0.0))
         folded = tiling.mapping.fold(mean, tiling.cols, self.hardware.device.window)

@@ -172,12 +172,12 @@ def write_stale(
         views = store.views(shadow)  # again: other threads, which may move memory, have run
         assert crossbar.landing is not None
         assert views is not None
-        line, sigma = crossbar.landing
-        folding.write_open_loop(
-            *(store.room(), counts, z, views.offset, line, sigma, views.cells),
-            *(store.full_scale, store.scale, views.layout, views.weights),
+        folding.write_landing(
+            *(store.room(), counts, z, views.offset),
+            *crossbar.landing,
+            *(views.cells, store.full_scale, store.scale, views.layout, views.weights),
         )
-        crossbar.wear(1)
+        crossbar.wear(crossbar.landing.spent[0])
     write_planned(pending)
     return written, outside
 

@@ -70,10 +70,10 @@ class SimulatedInstrument:
         done = spend(self.crossbar, flat, level)
         landed, pulses, reads = (part[0].clone() for part in done)
         hardware = self.crossbar.hardware
-        if not hardware.programming.verifies:
+        if not hardware.writing.verifies:
             landed.fill_(torch.nan)
             return Outcome(landed, pulses, reads, torch.zeros(len(flat), dtype=torch.bool))
-        far = hardware.programming.missed(hardware.device, level, landed)
+        far = hardware.writing.missed(hardware.device, level, landed)
         return Outcome(landed, pulses, reads, far)
 
     def pulse(self, cells: Int32[Tensor, "n 3"], counts: Int32[Tensor, " n"]) -> None:

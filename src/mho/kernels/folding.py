@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from mho.kernels.compiled import exclusive
-from mho.kernels.programming import program_open_loop
+from mho.kernels.programming import program_landing
 from mho.kernels.records import Cells, Layout, Plan, Weights
 
 
@@ -63,20 +63,21 @@ def fold(
 
 
 @exclusive
-def write_open_loop(
+def write_landing(
     plan: Plan,
     counts: tuple[int, int],
     z: np.ndarray,
     offset: np.ndarray,
     line: tuple[float, float],
     sigma: np.ndarray,
+    spent: tuple[int, int],
     cells: Cells,
     full_scale: float,
     scale: float,
     layout: Layout,
     weights: Weights,
 ) -> None:
-    """`program_open_loop` and `fold` of the first weights and cells of a plan, `counts` of each."""
+    """`program_landing` and `fold` of the first weights and cells of a plan, `counts` of each."""
     m, k = counts
-    program_open_loop(plan.cells[:k], plan.levels[:k], z, offset, line, sigma, cells)
+    program_landing(plan.cells[:k], plan.levels[:k], z, offset, line, sigma, spent, cells)
     fold(plan.weights[:m], plan.to[:m], full_scale, scale, layout, weights)

@@ -1,4 +1,4 @@
-"""Where cells land that are programmed open loop, and what an event leaves in their records."""
+"""Where cells land in one draw, and what a programming event leaves in their records."""
 
 from __future__ import annotations
 
@@ -40,21 +40,23 @@ def land(
 
 
 @exclusive
-def program_open_loop(
+def program_landing(
     cells: np.ndarray,
     levels: np.ndarray,
     z: np.ndarray,
     offset: np.ndarray,
     line: tuple[float, float],
     sigma: np.ndarray,
+    spent: tuple[int, int],
     state: Cells,
 ) -> None:
-    """One event of one pulse a cell that lands as in `land`, faults seen to, and recorded.
+    """One event in which each cell lands as in `land`, faults seen to, and recorded.
 
     Args:
         cells, levels: flat positions (n,) and new levels of the cells to program.
         z: (chips, n).
         offset: of each device (chips * cells,), or empty.
+        spent: pulses and verify reads of each.
 
     Raises:
         IndexError: a cell does not exist, or has no level; then nothing is programmed.
@@ -78,8 +80,9 @@ def program_open_loop(
             at = chip * each + cells[k]
             if state.fault[at] != 0:
                 landed[chip, k] = state.conductance[at]
-    ones, none = np.ones((chips, n), np.int32), np.zeros((chips, n), np.int32)
-    record(cells, levels, held, landed, ones, none, state)
+    pulses, reads = np.empty((chips, n), np.int32), np.empty((chips, n), np.int32)
+    pulses[:], reads[:] = spent
+    record(cells, levels, held, landed, pulses, reads, state)
 
 
 @exclusive

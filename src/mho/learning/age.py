@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 
 import torch
 
@@ -31,6 +32,8 @@ def age(net: Net, seconds: float, temperature: float | None = None) -> Net:
     Returns:
         The network.
 
+    Warns: no layer has anything that time or use changes.
+
     Raises:
         ValueError: a time or temperature that cannot be, or a temperature other than that of a
             retention law without activation energy; then nothing has changed.
@@ -38,6 +41,13 @@ def age(net: Net, seconds: float, temperature: float | None = None) -> Net:
     if not 0 <= seconds < math.inf:
         raise invalid("seconds", seconds, "a finite number in [0, inf)")
     layers = memristive_layers(net).values()
+    if seconds > 0 and not any(layer.hardware.ages for layer in layers):
+        warnings.warn(
+            "mho.age: time changes nothing on these chips, Hardware.retention, flicker, telegraph "
+            "and disturb are None; a preset as the device brings its own, as in "
+            "mho.Hardware(device='pcm-gst')",
+            stacklevel=3,  # past no_grad
+        )
     for layer in layers:
         law = layer.hardware.retention
         if law is not None:

@@ -1,7 +1,8 @@
 """What one cell does: pure functions on tensors and frozen records in SI units."""
 
 from mho.physics import dynamics
-from mho.physics.cell import Cell, LandingCell, Traits
+from mho.physics.as_measured import AsMeasured, as_obtained, spread_left
+from mho.physics.cell import Cell, LandingCell, Traits, Written
 from mho.physics.conduction import Conduction, Ohmic, Sinh, Transistor
 from mho.physics.datasheet import Entry, Quantity
 from mho.physics.disturb import Disturb
@@ -21,6 +22,7 @@ from mho.physics.two_state import Resistance, TwoState
 from mho.physics.verify import Verify
 
 __all__ = [
+    "AsMeasured",
     "Cell",
     "Conduction",
     "Disturb",
@@ -52,6 +54,9 @@ __all__ = [
     "Transistor",
     "TwoState",
     "Verify",
+    "Written",
+    "as_obtained",
     "dynamics",
     "pulsed",
+    "spread_left",
 ]

@@ -27,6 +27,25 @@ class Landing(NamedTuple):
     sigma: np.ndarray
     """Coefficients of the spread as a polynomial of the level's conductance, the constant first,
     float32."""
+    spent: tuple[int, int] = (1, 0)
+    """Pulses and verify reads that are counted [1]."""
+
+
+class Written(Config):
+    """How cells had been written whose spread was measured."""
+
+    pulses: Annotated[int, Range(least=1, most=10_000)] = 10
+    """Programming pulses of a write [1]; where the source does not say it, our choice."""
+    reads: Annotated[int, Range(least=0, most=10_000)] | None = None
+    """Verify reads of a write [1]; None: one after each pulse."""
+    after: Annotated[float, Range(least=0.0)] = 0.0
+    """Time from the write to the measurement [s]: what cells relaxed until then is in the spread.
+    """
+
+    @property
+    def verify_reads(self) -> int:
+        """Verify reads of a write."""
+        return self.pulses if self.reads is None else self.reads
 
 
 class Cell(Config, ABC):
@@ -54,6 +73,10 @@ class Cell(Config, ABC):
     in between the loss is `closing (pulses / endurance)^closing_power` [1]."""
     closing_power: Annotated[float, Range(above=0.0, most=10.0)] = 1.0
     """How late the window closes: 1 in even steps, above 1 mostly near the end [1]."""
+    written: Written | None = None
+    """What the spread of a cell that lands is of. None: of single attempts, one pulse each, which
+    verifying can repeat; else of cells as a whole write had left them, verified by the source or
+    relaxed since, which `AsMeasured` reproduces and `Verify` would verify once more."""
     doi: str = ""
     """Where the numbers come from."""
     note: str = ""
@@ -175,11 +198,22 @@ class Cell(Config, ABC):
         """What only this family has; the first entry is its "spread", if it says that."""
         return []
 
+    def spread_of(self) -> Entry:
+        """What the spread is of, in words."""
+        if self.written is None:
+            return Entry("spread", "a pulse")
+        text = f"after a write of {self.written.pulses} pulses"
+        if self.written.after == 0:
+            return Entry("spread", text)
+        return Entry("spread", text + " and {}", (Quantity(self.written.after, "s"),))
+
 
 class LandingCell(Cell):
     """A cell whose every attempt is one pulse that lands afresh, whatever the cell held.
 
     An attempt lands at `draw(z, level, traits)` with z standard normal, the cycle-to-cycle part.
+    Where the numbers are those of cells that the source had verified or left to relax, this is
+    where the whole write ends.
     """
 
     remembers: ClassVar[bool] = False

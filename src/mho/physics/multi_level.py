@@ -131,9 +131,11 @@ class MultiLevel(LandingCell):
         return super().with_imperfection(name, value)
 
     def family_datasheet(self) -> list[Entry]:
-        """Spread of an attempt at either end, and between devices."""
+        """Spread at either end, what it is of, and that between devices."""
         ends = sorted(self.spread(torch.tensor(end)).item() for end in self.window)
-        text, values = "{} to {} a pulse", [Quantity(end, "S") for end in ends]
+        of = self.spread_of()
+        text, values = f"{{}} to {{}} {of.text}", [Quantity(end, "S") for end in ends]
+        values += of.values
         if self.device_spread > 0:
             text += "; devices {} of the window"
             values.append(Quantity(self.device_spread, "%"))

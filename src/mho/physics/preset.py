@@ -35,6 +35,17 @@ class Preset(Config):
     note: str = ""
     """Where the numbers come from."""
 
+    @property
+    def cell(self) -> Cell:
+        """The cell.
+
+        Raises:
+            ValueError: the preset has none.
+        """
+        if self.device is None:
+            raise invalid("Preset.device", None, "a cell; the preset has none")
+        return self.device
+
     @classmethod
     def read(cls, path: Path) -> Preset:
         """The preset of a TOML file; a file that is a cell alone, without tables, is taken too.

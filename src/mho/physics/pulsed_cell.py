@@ -10,6 +10,7 @@ from jaxtyping import Float, Int32, Shaped
 from torch import Tensor
 
 from mho.config import Range
+from mho.errors import invalid
 from mho.physics.cell import Cell, Traits
 from mho.physics.datasheet import Entry, Quantity
 from mho.physics.imperfection import Imperfection
@@ -34,6 +35,12 @@ class PulsedCell(Cell):
     """Number of programmable levels, evenly spaced in conductance [1]."""
     device_spread: Annotated[float, Range(least=0.0, most=1.0)] = 0.0
     """Device-to-device coefficient of variation of the step factor, lognormal of mean 1 [1]."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.written is not None:
+            allowed = "None: the numbers of cells that pulses move are of single pulses"
+            raise invalid(f"{type(self).__name__}.written", self.written, allowed)
 
     @property
     def states(self) -> int:

@@ -142,4 +142,8 @@ class TwoState(LandingCell):
             if cycle.cov:
                 texts[-1] += f", cycles {{}} {cycle.distribution}"
             values += [Quantity(spread.cov, "%") for spread in (device, cycle) if spread.cov]
+        if self.written is not None:
+            of = self.spread_of()
+            texts.append(of.text)
+            values += of.values
         return [Entry("spread", "; ".join(texts), tuple(values))]

@@ -115,8 +115,16 @@ class MetaplasticConfig(ExperimentConfig):
     """How these train."""
     hardware: mho.Hardware = mho.Hardware(
         device=mho.devices.get("hfo2-1t1r").replace(
-            read_noise=0.01, stuck_off=0.0025, stuck_on=0.0025
+            read_noise=0.01,
+            stuck_off=0.0025,
+            stuck_on=0.0025,
+            written=None,
+            note="Window, levels and spread of hfo2-1t1r. Its spread is of verified cells and is "
+            "taken here as that of one pulse, so that writes can be verified to half a step: 0.96 "
+            "of it and more is left, and a write takes hardly more than one pulse, where the "
+            "source's takes several. Read noise and stuck cells are this experiment's.",
         ),
+        programming=mho.cells.Verify(),
         full_scale=3.0,
         dac_bits=8,
         adc_bits=8,

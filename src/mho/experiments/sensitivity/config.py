@@ -77,7 +77,7 @@ class SensitivityConfig(ExperimentConfig):
     imperfection is varied alone [1]; the Sobol' analysis is on the first."""
     tile: Annotated[int, Range(least=2, most=4096)] = 128
     """Rows and cell columns of the arrays, at most [1]."""
-    programming: mho.cells.OpenLoop | mho.cells.Verify = mho.cells.OpenLoop()
+    programming: mho.cells.OpenLoop | mho.cells.Verify | mho.cells.AsMeasured = mho.cells.OpenLoop()
     """How cells are written; one attempt, so that the write spread is what the preset says."""
     wire_refresh: Annotated[int, Range(least=1)] = 50
     """Write steps between two solutions of the wires in training [1]."""

@@ -65,7 +65,7 @@ def write_once(config: SensitivityConfig, run: Run) -> Measure:
         for _ in range(ROUNDS):
             mho.calibrate(chips, inputs)
             choice.apply(chips, repair)
-        mho.age(chips, config.seconds)
+        _wait(chips, hardware, config.seconds)
         loader = mho.data.batches(pair, together, seed=None)
         return 100 * mho.evaluate(chips, loader).mean().item()
 
@@ -80,7 +80,7 @@ def write_rarely(config: SensitivityConfig, run: Run) -> Measure:
     def measure(hardware: mho.Hardware, repeat: int) -> float:
         job = InPlace("frugal", own.epochs, hardware, chip=repeat, corrected=True)
         net = train_in_place(own, run, job).net
-        mho.age(net, config.seconds)
+        _wait(net, hardware, config.seconds)
         return 100 * plain_accuracy(net, held_out, device, flat=False)
 
     return measure
@@ -95,10 +95,16 @@ def write_for_life(config: SensitivityConfig, run: Run) -> Measure:
         job = Lifelong("gated importance", tasks, own.replace(hardware=hardware), chip=repeat)
         learner = Learner(run, job)
         learner.learn()
-        mho.age(learner.net, config.seconds)
+        _wait(learner.net, hardware, config.seconds)
         return fmean(learner.accuracy(task, "validation", task.name) for task in tasks)
 
     return measure
+
+
+def _wait(net: nn.Module, hardware: mho.Hardware, seconds: float) -> None:
+    """Let time pass, if it changes these chips."""
+    if hardware.ages:
+        mho.age(net, seconds)
 
 
 MEASURES: dict[System, Callable[[SensitivityConfig, Run], Measure]] = {

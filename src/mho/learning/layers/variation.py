@@ -62,7 +62,7 @@ class WeightPool:
             index = torch.full((POOL, 1), k)
             level = mapping.levels(index, n, cell.states)
             noise = ChipNoise(seed, range(1), ("pool", k), tuple(level.shape))
-            made = hardware.programming.program(cell, level[None], cell.traits(noise), noise)
+            made = hardware.writing.program(cell, level[None], cell.traits(noise), noise)
             signed = mapping.fold(made.conductance, 1, cell.window).flatten()
             rows.append(signed / (mapping.span * (high - low)))
         self.signed = torch.stack(rows).to(device)

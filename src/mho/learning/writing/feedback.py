@@ -48,7 +48,7 @@ class ReadBack:
         """For each weight (out * in,): misses in a row, int16, and the level they missed, int32."""
         if layer.chips != 1:
             raise invalid("chips", layer.chips, "1 with read-back: each chip misses in its own way")
-        programming, device = layer.hardware.programming, layer.hardware.device
+        programming, device = layer.hardware.writing, layer.hardware.device
         if device.remembers and not programming.verifies:
             allowed = "verify with read-back on cells that pulses move; a blind burst sees no error"
             raise invalid("Hardware.programming", programming.family, allowed)

@@ -428,11 +428,11 @@ def _check(
         if value >= 1 and any(getattr(rule, "lands_on_levels", False) for rule in rules):
             allowed = "below 1 step with rules that move weights from level to level"
             raise invalid(f"WriteStep.threshold[{name!r}]", value, allowed)
-        if value == 0 and hardware.device.remembers and not hardware.programming.verifies:
+        if value == 0 and hardware.device.remembers and not hardware.writing.verifies:
             allowed = (
                 "verify in a closed loop on cells that pulses move; a blind burst does nothing"
             )
-            raise invalid("Hardware.programming", hardware.programming.family, allowed)
+            raise invalid("Hardware.programming", hardware.writing.family, allowed)
 
 
 def _keys(state: Any) -> Any:
