@@ -252,8 +252,9 @@ def test_networks_are_converted_trained_and_evaluated(
     assert preset.device is not None
     net = nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 3))
     hardware = mho.Hardware(
-        device=preset.device.replace(read_noise=0.0, stuck_on=0.0), programming=scheme
-    )
+        device=preset.device.replace(read_noise=0.0, stuck_on=0.0), programming=scheme,
+        retention=Fading(),
+    )  # fmt: skip
     twin = mho.convert(net, hardware, chips=2, generator=generator)
     optimizer = torch.optim.SGD(twin.parameters(), lr=0.5)
     write = mho.WriteStep(twin)

@@ -30,7 +30,9 @@ def images() -> torch.Tensor:
 
 def lived(device: str, **options: object) -> nn.Module:
     """Two chips of seed 2024 that were read, moved and written five times."""
-    cell = mho.devices.get(device).replace(stuck_off=0.02, endurance=4.0, endurance_spread=0.5)
+    cell = mho.devices.get(device).replace(
+        stuck_off=0.02, endurance=4.0, endurance_spread=0.5, written=None
+    )
     settings = {"device": cell, "tile": (5, 8), "adc_bits": 8, "dac_bits": 8} | options
     generator = torch.Generator().manual_seed(2024)
     net = mho.convert(model(), Hardware(**settings), 2, generator=generator)

@@ -2,7 +2,9 @@
 
 import pytest
 
-from mho import Hardware, Placement, devices
+from mho import Hardware, Placement, Preset, devices
+from mho.cells import AsMeasured, LogTime, OpenLoop, Verify, Written
+from mho.circuits import Sinh
 
 CELL = devices.get("hfo2-1t1r")
 
@@ -87,3 +89,73 @@ def test_copies_and_placement_survive_toml(placement: Placement | None) -> None:
 def test_rounds_have_a_range() -> None:
     with pytest.raises(ValueError, match=r"Placement\.rounds = 21: allowed is .*\[1, 20\]"):
         Placement(rounds=21)
+
+
+LAWS = ("retention", "flicker", "telegraph", "disturb")
+
+
+@pytest.mark.parametrize("name", devices.PRESETS)
+def test_a_preset_is_taken_whole(name: str) -> None:
+    preset = devices.preset(name)
+    as_table = Hardware.from_dict({"device": preset.to_dict()})
+    as_name = Hardware.from_toml(f'device = "{name}"')
+    other = Hardware(device="ag-asi").replace(device=name)
+    for hardware in (Hardware(device=name), Hardware(device=preset), as_table, as_name, other):
+        assert hardware.device == preset.device
+        assert all(getattr(hardware, law) == getattr(preset, law) for law in LAWS)
+        assert Hardware.from_toml(hardware.to_toml()) == hardware
+    assert not Hardware(device=devices.get(name)).ages
+
+
+def test_what_is_given_beside_a_preset_counts() -> None:
+    law = LogTime(rate=-1e-8)
+    for device in ("pcm-gst", devices.preset("pcm-gst")):
+        hardware = Hardware(device=device, retention=None, programming=OpenLoop())
+        assert hardware.retention is None
+        assert hardware.flicker == devices.preset("pcm-gst").flicker
+        assert hardware.writing == OpenLoop()
+        assert Hardware(device="cmo-hfox", retention=law).retention == law
+    mine = Hardware(device="pcm-gst").replace(device="cmo-hfox", retention=law)
+    assert (mine.retention, mine.flicker) == (law, None)
+    other_cell = Hardware(device="pcm-gst").replace(device=devices.get("cmo-hfox"))
+    assert other_cell.retention == devices.preset("pcm-gst").retention
+
+
+def test_a_device_that_there_is_not_is_refused_by_name() -> None:
+    with pytest.raises(ValueError, match=r"unknown device 'pcm-gts': did you mean 'pcm-gst'\?"):
+        Hardware(device="pcm-gts")
+    with pytest.raises(ValueError, match=r"Preset\.device = None: allowed is a cell"):
+        Hardware(device=Preset(retention=LogTime()))
+    with pytest.raises(ValueError, match=r"did you mean 'cmo-hfox'\?"):
+        Hardware(device=CELL).replace(device="cmo-hfo")
+
+
+def test_a_law_of_conduction_is_said_to_take_no_part() -> None:
+    preset = Preset(device=CELL, conduction=Sinh(v0=0.3))
+    with pytest.warns(UserWarning, match=r"\[conduction\] takes no part"):
+        Hardware(device=preset)
+
+
+@pytest.mark.parametrize("name", devices.PRESETS)
+def test_verifying_once_more_is_told_with_what_it_leaves(name: str) -> None:
+    written = devices.get(name).written is not None
+    for programming in (None, OpenLoop()):
+        assert Hardware(device=name, programming=programming).programming == programming
+    assert Hardware(device=name).writing == (AsMeasured() if written else Verify())
+    if not written:
+        assert Hardware(device=name, programming=Verify()).writing == Verify()
+        return
+    with pytest.warns(UserWarning, match=r"'verify' leaves 0\.\d+ of the spread .* verified or"):
+        Hardware(device=name, programming=Verify())
+
+
+def test_relaxation_up_to_the_measurement_is_not_counted_twice_in_silence() -> None:
+    aged = CELL.replace(written=Written(after=3600.0))
+    with pytest.warns(UserWarning, match=r"t0 = 1 s lies before the 3600 s .* counts twice"):
+        Hardware(device=aged, retention=LogTime(rate_spread=1e-8))
+    Hardware(device=aged, retention=LogTime(rate_spread=1e-8, t0=3600.0))
+
+
+def test_a_programming_that_the_cells_do_not_know_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"Hardware\.programming = 'as-measured': allowed is"):
+        Hardware(device="ag-asi", programming=AsMeasured())

@@ -240,24 +240,26 @@ def test_impossible_times_and_temperatures_are_refused() -> None:
 def test_chips_without_laws_stay_as_they_are() -> None:
     net = chips({}, 1)
     y = net(image())
-    mho.age(net, 1e9)
+    mho.age(net, 0.0)
+    with pytest.warns(UserWarning, match=r"time changes nothing .*Hardware\(device='pcm-gst'\)"):
+        mho.age(net, 1e9)
     assert torch.equal(net(image()), y)
 
 
-def test_chips_of_a_preset() -> None:
-    hardware = mho.Hardware.of(mho.devices.preset("pcm-gst"))
-    assert isinstance(hardware.retention, mho.cells.PowerLaw)
-    assert hardware.flicker is not None
-    assert mho.Hardware.from_toml(hardware.to_toml()) == hardware
-    with pytest.raises(ValueError, match=r"Preset.device"):
-        mho.Hardware.of(mho.Preset(retention=DRIFT))
+def test_one_layer_that_ages_is_enough() -> None:
+    still, ages = (
+        mho.nn.MemristiveLinear(4, 3, hardware=mho.Hardware(device=device))
+        for device in ("hfo2-1t1r", "pcm-gst")
+    )
+    before = ages.effective.clone()
+    mho.age(torch.nn.Sequential(ages, torch.nn.ReLU(), still), 1e6)
+    assert not torch.equal(ages.effective, before)
 
 
 def test_a_day_widens_the_spread_as_the_source_found() -> None:
     """Aged one day, cells of the one-second preset spread as those of the one-day preset."""
-    preset = mho.devices.preset("rram-neurram-1s")
     day = mho.devices.get("rram-neurram-1day")
-    hardware = mho.Hardware.of(preset).replace(mapping="single", programming=mho.cells.OpenLoop())
+    hardware = mho.Hardware(device="rram-neurram-1s", mapping="single")
     layer = mho.nn.MemristiveLinear(200, 200, hardware=hardware)
     middle = torch.full_like(layer.crossbar.level, 8)
     program_all(layer.crossbar, middle)

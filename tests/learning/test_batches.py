@@ -84,7 +84,7 @@ def test_others_that_change_a_network_in_place_return_it() -> None:
     net = network()
     assert mho.correct(net) is net
     assert mho.untune(net) is net
-    assert mho.age(net, 1.0) is net
+    assert mho.age(net, 0.0) is net
     assert mho.rewire(net, 1.0) is net
 
 
