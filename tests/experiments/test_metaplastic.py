@@ -217,7 +217,7 @@ def test_memory_is_counted_bit_by_bit() -> None:
     outcome = {
         "weights": 668_672, "cells": 1_337_344, "tasks": ["a", "b"], "values_for_tasks": 100,
         "stored": ["path", "importance", "anchor"], "states": 9, "in_turn": True,
-        "max_pulses": 500,
+        "max_pulses": 500, "endurance_used": 5e-4,
     }  # fmt: skip
     ours = measures.memory(outcome)
     assert ours.cells == pytest.approx(1_337_344 * math.log2(9))
@@ -226,6 +226,6 @@ def test_memory_is_counted_bit_by_bit() -> None:
     assert theirs.cells == 20_029_440
     assert theirs.cells / outcome["cells"] == pytest.approx(14.977, abs=1e-3)
     assert theirs.total == theirs.cells + theirs.hidden + theirs.tasks
-    assert measures.tasks_to_first_death(outcome, 1e6) == 1e6 * 2 / 500
-    assert measures.tasks_to_first_death(outcome, None) is None
-    assert measures.tasks_to_first_death(outcome | {"in_turn": False}, 1e6) is None
+    assert measures.tasks_to_first_death(outcome) == pytest.approx(1e6 * 2 / 500)
+    assert measures.tasks_to_first_death(outcome | {"endurance_used": 0.0}) is None
+    assert measures.tasks_to_first_death(outcome | {"in_turn": False}) is None

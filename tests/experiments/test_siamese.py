@@ -164,10 +164,13 @@ def test_the_closed_loop_looks_at_everything(tmp_path: Path) -> None:
     assert 0.95 < first / (8 * 2 * loop["weights"]) <= 1
     assert spent(loop, "pulses") > 2 * spent(change, "pulses") > 0
     assert spent(change, "reads") == 0
-    life = epochs_to_first_death(change, 1e6)
-    assert life == (1e6 - 1) / (change["history"]["max_pulses"][-1] - 1)
-    assert epochs_to_first_death(change, None) is None
-    assert epochs_to_first_death(change, 0.5) == 0.0  # dead from the first programming
+    life = epochs_to_first_death(change)
+    assert life == pytest.approx((1e6 - 1) / (change["history"]["max_pulses"][-1] - 1))
+    for_ever = {"start": {"endurance_used": 0.0}, "history": {"endurance_used": [0.0]}}
+    assert epochs_to_first_death(change | for_ever) is None
+    assert epochs_to_first_death(change | {"start": {}}) is None  # by an earlier version
+    dead = {"start": {"endurance_used": 1.1}, "history": {"endurance_used": [2.0]}}
+    assert epochs_to_first_death(change | dead) == 0.0  # from the first programming
     assert spent(loop, "rows") < spent(loop, "serial")
 
 

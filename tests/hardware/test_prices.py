@@ -11,6 +11,7 @@ from torch import nn
 
 import mho
 from mho.hardware import LayerLedger, Ledger, Prices
+from mho.hardware.programming import program_all
 
 FREE = {
     name: 0.0
@@ -35,7 +36,8 @@ def layer(
     pulses = torch.tensor([[1, 2, 3, 4, 5, 6, 7, 8], [2, 2, 2, 2, 2, 2, 2, 2]])
     return LayerLedger(
         name="layer", weights=4, cells=8, rows=2, tiles=(1, 1), columns=2, states=5,
-        conversions_per_vector=2, drives_per_vector=2, endurance=endurance, vectors=vectors,
+        conversions_per_vector=2, drives_per_vector=2, vectors=vectors,
+        endurance_used=8 / endurance if endurance else 0.0,
         inputs=vectors if inputs is None else inputs,
         set_pulses=torch.tensor([30, 10]), verify_reads=pulses.sum(1),
         most_pulses=8, row_pulses=torch.tensor([12, 4]), row_reads=torch.tensor([14, 6]),
@@ -89,9 +91,52 @@ def test_costs_are_linear_in_prices(a: dict, b: dict, factor: float) -> None:
 
 
 def test_lifetime_is_set_by_the_busiest_cell_of_the_weakest_layer() -> None:
-    assert cost({}, layer(1e4)).lifetime_repeats == 1e4 / 8
-    assert cost({}, layer(1e4), layer(1e3)).lifetime_repeats == 1e3 / 8
+    assert cost({}, layer(1e4)).lifetime_repeats == pytest.approx(1e4 / 8)
+    assert cost({}, layer(1e4), layer(1e3)).lifetime_repeats == pytest.approx(1e3 / 8)
     assert cost({}, layer(None)).lifetime_repeats == math.inf
+
+
+@pytest.mark.parametrize("spread", [0.0, 0.6, 1.5])
+@pytest.mark.parametrize(
+    ("device", "programming"),
+    [
+        ("hfo2-1t1r", None), ("two-state-10k-100k", mho.cells.OpenLoop()), ("cmo-hfox", None),
+        ("ag-asi", mho.cells.OpenLoop(assumes="curve")),
+    ],
+)  # fmt: skip
+def test_lifetime_is_when_the_first_simulated_cell_dies(
+    device: str, programming: mho.cells.Programming | None, spread: float
+) -> None:
+    cell = mho.devices.get(device).replace(
+        endurance=6_000.0, endurance_spread=spread, stuck_off=0.05, stuck_on=0.05
+    )
+    hardware = mho.Hardware(device=cell, programming=programming, tile=(12, 12))
+    net = mho.convert(torch.nn.Linear(30, 20), hardware, 3)
+    (crossbar,) = (m for m in net.modules() if isinstance(m, mho.hardware.Crossbar))
+
+    def repeat() -> None:
+        for level in (cell.states - 1, 0):
+            program_all(crossbar, torch.full_like(crossbar.level, level))
+
+    repeat()  # from a level that was anything
+    for count in (crossbar.pulses, crossbar.writes, crossbar.set_pulses):
+        count.zero_()
+    repeat()
+    told = mho.price(mho.ledger(net), Prices(**FREE)).lifetime_repeats
+    repeats = 1
+    while not mho.ledger(net).totals()["worn"]:
+        repeat()
+        repeats += 1
+    assert repeats == math.ceil(told * (1 - 1e-9))
+
+
+def test_cells_that_live_for_ever_and_cells_that_are_dead() -> None:
+    cell = mho.devices.get("hfo2-1t1r").replace(endurance=None, endurance_spread=0.5)
+    net = mho.convert(torch.nn.Linear(3, 2), mho.Hardware(device=cell))
+    assert mho.price(mho.ledger(net), Prices(**FREE)).lifetime_repeats == math.inf
+    frail = mho.devices.get("hfo2-1t1r").replace(endurance=4.0)
+    net = mho.convert(torch.nn.Linear(3, 2), mho.Hardware(device=frail))
+    assert mho.price(mho.ledger(net), Prices(**FREE)).lifetime_repeats == pytest.approx(0.4)
 
 
 def test_memory_counts_bits() -> None:

@@ -14,6 +14,7 @@ from mho.hardware import Ledger as Counted
 from mho.hardware import ledger, price
 from mho.hardware import prices as price_lists
 from mho.learning.layers.layer import memristive_layers
+from mho.physics import Cell
 from mho.results import Cost, Group, Histogram, Ledger, Record, histogram, plain, read, whole_edges
 from mho.results.figures import Scale
 
@@ -44,6 +45,7 @@ def account(net: nn.Module, prices: str, layer: int = 0) -> dict[str, Any]:
 
     `writes_999` is what 99.9 % of the cells do not exceed, the first programming included;
     `max_pulses` is that of the cells that can die: cells made stuck take the most and feel nothing.
+    `endurance_used` is the largest share of its own endurance that one of them has spent.
     """
     counts = ledger(net)
     cost = price(counts, price_lists.get(prices))
@@ -59,12 +61,19 @@ def account(net: nn.Module, prices: str, layer: int = 0) -> dict[str, Any]:
         "writes_999": float(writes.kthvalue(math.ceil(0.999 * len(writes))).values),
         "max_writes": int(writes.max()),
         "max_pulses": max(row.most_pulses for row in counts.layers),
+        "endurance_used": max(row.endurance_used for row in counts.layers),
         "programming_energy": cost.programming_energy,
         "ledger": counts.to_dict(),
         "cost": {"prices": prices, "items": cost.items()},
         "levels": plain(_level_groups(level, conductance, crossbar.hardware.device.states)),
         "wear": plain(_wear_histogram(counts)),
     }
+
+
+def stands(cell: Cell) -> str:
+    """How many pulses a cell stands, in words."""
+    spread = ", the median of cells that differ" if cell.endurance_spread else ""
+    return f"{cell.endurance:g} pulses{spread}"
 
 
 def _level_groups(level: Tensor, conductance: Tensor, states: int, bins: int = 80) -> list[Group]:

@@ -258,10 +258,9 @@ class Crossbar(nn.Module):
             self.counts.margin = healthy.min().item() if healthy.numel() else math.inf
 
     def endurance(self) -> Tensor | float:
-        """Pulses that the cells stand."""
-        if self.hardware.device.endurance_spread > 0:
-            return self.get_buffer("budget")
-        return self.hardware.device.endurance or math.inf
+        """Pulses that the cells stand: each its own, where that was drawn."""
+        budget = self._buffers.get("budget")
+        return self.hardware.device.endurance or math.inf if budget is None else budget
 
     def count_reads(self, inputs: int, vectors: int) -> None:
         """Count a forward pass: items of a batch, and input vectors, on each chip."""

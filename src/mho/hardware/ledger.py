@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -36,8 +37,10 @@ class LayerLedger:
     """DAC conversions for one input vector; 0 without DAC."""
     states: int
     """Levels of a cell."""
-    endurance: float | None
-    """Pulses a cell stands."""
+    endurance_used: float
+    """Largest share of its own endurance that a cell in use has spent, of the chips as they were
+    drawn and of cells that were not made stuck [1]; 0 if cells live for ever. On an instrument,
+    where no cell's own is known, of the nominal endurance."""
     inputs: int
     """Items of a batch that each chip saw."""
     vectors: int
@@ -172,7 +175,7 @@ def _layer(name: str, crossbar: Crossbar) -> LayerLedger:
         conversions_per_vector=converters * tiling.out_features if hardware.adc_bits else 0,
         drives_per_vector=tiling.in_features if hardware.dac_bits else 0,
         states=hardware.device.states,
-        endurance=hardware.device.endurance,
+        endurance_used=_endurance_used(crossbar),
         inputs=crossbar.counts.inputs,
         vectors=crossbar.counts.vectors,
         set_pulses=crossbar.set_pulses.clone(),
@@ -186,6 +189,15 @@ def _layer(name: str, crossbar: Crossbar) -> LayerLedger:
         stuck_on=(fault == STUCK_ON).sum(1),
         worn=(fault == WORN).sum(1),
     )
+
+
+def _endurance_used(crossbar: Crossbar) -> float:
+    """Largest share of its endurance that a cell has spent [1]."""
+    endurance = crossbar.endurance()
+    if isinstance(endurance, float) and math.isinf(endurance):
+        return 0.0
+    spent = (crossbar.pulses.double() / endurance).masked_fill_(_made_stuck(crossbar), 0.0)
+    return spent[:, crossbar.tiling.used().to(spent.device)].max().item()
 
 
 def _made_stuck(crossbar: Crossbar) -> Tensor:

@@ -60,7 +60,8 @@ class Cost:
     read_time: float
     """All vector reads, layer after layer [s]."""
     lifetime_repeats: float
-    """How often the ledger's programming can be repeated until the first cell dies; inf if none."""
+    """How often the ledger's programming can be repeated until the first cell of its chips dies,
+    each of its own endurance; below 1 where one is dead already, inf if none can die."""
     array_bytes: float
     """Information in the cells: log2(levels) bits each [B]."""
     hidden_bytes: float
@@ -104,6 +105,7 @@ def price(ledger: Ledger, prices: Prices) -> Cost:
     )
     inputs = ledger.layers[0].inputs
     pulses = total["set_pulses"] + total["reset_pulses"]
+    used = max(layer.endurance_used for layer in ledger.layers)
     return Cost(
         programming_energy=programming,
         read_energy=reading,
@@ -113,21 +115,11 @@ def price(ledger: Ledger, prices: Prices) -> Cost:
         programming_time_rows=total["row_pulses"] * prices.pulse_time
         + total["row_reads"] * prices.verify_time,
         read_time=sum(layer.vectors for layer in ledger.layers) * prices.read_time,
-        lifetime_repeats=_repeats(ledger),
+        lifetime_repeats=1 / used if used > 0 else math.inf,
         array_bytes=sum(layer.cells * math.log2(layer.states) for layer in ledger.layers) / 8,
         hidden_bytes=total["weights"] * prices.hidden_bits / 8,
         float32_bytes=total["weights"] * 4.0,
     )
-
-
-def _repeats(ledger: Ledger) -> float:
-    """Endurance over the most pulses that any cell took which can die."""
-    shares = [
-        layer.endurance / layer.most_pulses
-        for layer in ledger.layers
-        if layer.endurance is not None and layer.most_pulses > 0
-    ]
-    return min(shares, default=math.inf)
 
 
 PRICES: dict[str, Prices] = {

@@ -75,15 +75,14 @@ def summary(outcome: Outcome) -> list[float | None]:
     return [average(outcome), *other, *rest]
 
 
-def tasks_to_first_death(outcome: Outcome, endurance: float | None) -> float | None:
-    """Tasks until the busiest cell has spent its endurance, at the average pace.
+def tasks_to_first_death(outcome: Outcome) -> float | None:
+    """Tasks until a cell has spent its own endurance, at the average pace.
 
-    None if cells live for ever, or tasks were not learnt one after another on the same cells.
+    None if cells live for ever, tasks were not learnt one after another on the same cells, or it
+    was not measured.
     """
-    most, tasks = outcome["max_pulses"], len(outcome["tasks"])
-    if endurance is None or not most or not outcome["in_turn"]:
-        return None
-    return endurance * tasks / most
+    used = outcome.get("endurance_used", 0.0)
+    return len(outcome["tasks"]) / used if used > 0 and outcome["in_turn"] else None
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from mho.experiments.account import Account
+from mho.experiments.account import Account, stands
 from mho.experiments.metaplastic.config import MetaplasticConfig
 from mho.experiments.metaplastic.figures import curves, memory_bars
 from mho.experiments.metaplastic.measures import (
@@ -138,12 +138,12 @@ def _chips(config: MetaplasticConfig, ours: list[Outcome]) -> list[Claim]:
               [o["programming_energy"] for o in ours], "J", better="lower",
               note="first programming included"),
     ]  # fmt: skip
-    if (endurance := config.hardware.device.endurance) is not None:
-        note = f"of {endurance:g} pulses"
-        lives = [tasks_to_first_death(o, endurance) for o in ours]
+    if config.hardware.device.endurance is not None and all("endurance_used" in o for o in ours):
+        note = f"of {stands(config.hardware.device)}"
+        lives = [tasks_to_first_death(o) for o in ours]
         rows += [
             claim("endurance_share_max", "endurance used by the busiest cell",
-                  [100 * o["max_pulses"] / endurance for o in ours], "%", better="lower",
+                  [100 * o["endurance_used"] for o in ours], "%", better="lower",
                   note=note, pooled="highest"),
             claim("tasks_to_first_death", "tasks until a cell dies",
                   [life for life in lives if life is not None], "",

@@ -29,7 +29,7 @@ def scheme_rows(config: MetaplasticConfig) -> Rows[Outcome]:
     """All that is said of a scheme."""
 
     def cells(_name: str, o: Outcome) -> list[Cell]:
-        return [*told(o), *summary(o), *wear(config, o)]
+        return [*told(o), *summary(o), *wear(o)]
 
     note = (
         f"{config.scheme_epochs} epoch(s) a task, one chip, held-out images, after all tasks. "
@@ -46,7 +46,7 @@ def setting_rows(config: MetaplasticConfig, slug: str, title: str, head: str) ->
 
     def cells(name: str, o: Outcome) -> list[Cell]:
         bits = int(name) if slug == "precision" else HIDDEN_BITS
-        return [*told(o), *wear(config, o, bits)]
+        return [*told(o), *wear(o, bits)]
 
     note = f"{config.study.epochs} epoch(s) a task of fewer images, held-out images."
     columns = [*told_columns(config), *WEAR]
@@ -56,7 +56,7 @@ def setting_rows(config: MetaplasticConfig, slug: str, title: str, head: str) ->
 def scenario(config: MetaplasticConfig, slug: str, title: str, note: str = "") -> Rows[Outcome]:
     """Averages, transfer, forgetting and wear."""
     return Rows(slug, title, "training", [*SUMMARY, *WEAR],
-                lambda _, o: [*summary(o), *wear(config, o)],
+                lambda _, o: [*summary(o), *wear(o)],
                 f"{note} Held-out images, one chip.".strip())  # fmt: skip
 
 
@@ -65,11 +65,11 @@ def told_columns(config: MetaplasticConfig) -> list[Column]:
     return [Column(task, "%") for task in config.tasks]
 
 
-def wear(config: MetaplasticConfig, outcome: Outcome, bits: int = HIDDEN_BITS) -> list[Cell]:
+def wear(outcome: Outcome, bits: int = HIDDEN_BITS) -> list[Cell]:
     """Writes, energy, lifetime and memory, as `WEAR` names them."""
     return [
         outcome["mean_writes"], outcome["writes_999"], outcome["max_pulses"],
         outcome["programming_energy"],
-        tasks_to_first_death(outcome, config.hardware.device.endurance),
+        tasks_to_first_death(outcome),
         memory(outcome, bits).total,
     ]  # fmt: skip

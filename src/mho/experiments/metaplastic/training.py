@@ -68,7 +68,7 @@ def _apart(run: Run, job: Job) -> dict[str, Any]:
         out[block] = {"told": [o[block]["told"][0] for o in alone]}
     for entry in ("cells", "weights", "programming_energy", "values_for_tasks"):
         out[entry] = sum(o[entry] for o in alone)
-    for entry in ("max_writes", "max_pulses", "writes_999"):
+    for entry in ("max_writes", "max_pulses", "endurance_used", "writes_999"):
         out[entry] = max(o[entry] for o in alone)
     return out | {"mean_writes": fmean(o["mean_writes"] for o in alone)}
 

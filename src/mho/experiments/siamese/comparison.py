@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
+from mho.experiments.account import stands
 from mho.experiments.siamese.config import SiameseConfig
 from mho.experiments.siamese.measures import (
     Outcome,
@@ -56,11 +57,10 @@ def schemes(config: SiameseConfig) -> Studies:
     ]  # fmt: skip
     title = "All schemes: accuracy against writes"
     frontier = Value("frontier", title, ACCURACY, by_writes, pooled="points")
-    endurance = config.hardware.device.endurance
     charts = costs("schemes", f"{epochs} epoch(s)")
-    if endurance is not None:
-        life = {"first cell": partial(epochs_to_first_death, endurance=endurance)}
-        title = f"Epochs until a cell dies, of {endurance:g} pulses"
+    if config.hardware.device.endurance is not None:
+        life = {"first cell": epochs_to_first_death}
+        title = f"Epochs until a cell dies, of {stands(config.hardware.device)}"
         charts.append(Chart("lifetime", title, "epochs", life, "log"))
     on_arrays = {name: point for name, point in points.items() if name != "float"}
     table = rows(config, "schemes", "Write schemes", "scheme")
@@ -84,7 +84,6 @@ def costs(slug: str, what: str) -> list[Chart[Outcome]]:
 
 def rows(config: SiameseConfig, slug: str, title: str, head: str, note: str = "") -> Rows[Outcome]:
     """A table of trainings; of a network in float the accuracy alone."""
-    endurance = config.hardware.device.endurance
 
     def cells(_name: str, o: Outcome) -> list[Cell]:
         if "writes" not in o:
@@ -92,7 +91,7 @@ def rows(config: SiameseConfig, slug: str, title: str, head: str, note: str = ""
         return [
             accuracy(o), gone(o), gone(o, 1), per_weight(o), quantile(o, 0.999), o["max_writes"],
             *(spent(o, name) for name in ("pulses", "reads", "energy", "serial", "rows")),
-            epochs_to_first_death(o, endurance),
+            epochs_to_first_death(o),
         ]  # fmt: skip
 
     return Rows(slug, title, head, COLUMNS, cells, note)

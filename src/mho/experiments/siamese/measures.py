@@ -12,6 +12,8 @@ from torch import Tensor, nn
 import mho
 from mho.experiments.experiment import plain_accuracy
 from mho.hardware import prices as price_lists
+from mho.learning.layers.layer import memristive_layers
+from mho.learning.rules.tiki_taka import FastPulses
 
 Outcome = dict[str, Any]
 
@@ -24,6 +26,7 @@ def snapshot(net: nn.Module, write: mho.WriteStep, prices: str) -> dict[str, flo
     return {
         "max_writes": int(counts.writes_per_cell().max()),
         "max_pulses": max(*(layer.most_pulses for layer in counts.layers), fast.most),
+        "endurance_used": max(*(layer.endurance_used for layer in counts.layers), _used(net, fast)),
         "fast_pulses": fast.total,
         "pulses": total["set_pulses"] + total["reset_pulses"] + fast.total,
         "reads": total["verify_reads"],
@@ -33,6 +36,13 @@ def snapshot(net: nn.Module, write: mho.WriteStep, prices: str) -> dict[str, flo
         "rows": cost.programming_time_rows,
         **{f"writes of {layer.name}": int(layer.writes.sum()) for layer in counts.layers},
     }
+
+
+def _used(net: nn.Module, fast: FastPulses) -> float:
+    """Largest share of its endurance that a cell of the fast arrays has spent [1]; none has an
+    endurance of its own."""
+    cells = [layer.hardware.device for layer in memristive_layers(net).values()]
+    return max(fast.most / (cell.endurance or math.inf) for cell in cells)
 
 
 def often(writes: Tensor) -> list[list[int]]:
@@ -98,12 +108,13 @@ def spent(outcome: Outcome, name: str) -> float:
     return outcome["history"][name][-1] - outcome["start"][name]
 
 
-def epochs_to_first_death(outcome: Outcome, endurance: float | None) -> float | None:
-    """Epochs until the busiest cell has spent its endurance, at its average pace."""
-    most = spent(outcome, "max_pulses")
-    if endurance is None or most <= 0:
+def epochs_to_first_death(outcome: Outcome) -> float | None:
+    """Epochs until a cell has spent its own endurance, at the average pace of the one that is
+    nearest to it; None: cells live for ever, or it was not measured."""
+    start, name = outcome["start"], "endurance_used"
+    if name not in start or spent(outcome, name) <= 0:
         return None
-    return max(0.0, endurance - outcome["start"]["max_pulses"]) * outcome["epochs"] / most
+    return max(0.0, 1 - start[name]) * outcome["epochs"] / spent(outcome, name)
 
 
 def quantile(outcome: Outcome, share: float) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from mho.experiments.account import Account
+from mho.experiments.account import Account, stands
 from mho.experiments.siamese.config import SiameseConfig
 from mho.experiments.siamese.figures import Outcomes, learning, maps, wear
 from mho.experiments.siamese.measures import (
@@ -110,8 +110,7 @@ def _against(
 ) -> list[Claim]:
     """Frugal writes against the paper's own policy, and against the closed loop."""
     pairs = list(zip(outcomes["level change"], outcomes["frugal"], strict=True))
-    endurance = config.hardware.device.endurance
-    lives = [epochs_to_first_death(o, endurance) for o in outcomes["frugal"]]
+    lives = [epochs_to_first_death(o) for o in outcomes["frugal"]]
     rows = [
         claim("mlp_below_change", "MLP: accuracy below a write on every level change, frugal",
               [a["test"] - b["test"] for a, b in pairs], "%", better="lower", note="points"),
@@ -129,7 +128,7 @@ def _against(
         rows.append(
             claim("mlp_lifetime", "epochs until the first cell dies, frugal",
                   [life for life in lives if life is not None], "", pooled="lowest",
-                  note=f"{endurance:g} pulses a cell, at the average pace of the training")
+                  note=f"of {stands(config.hardware.device)}, at the average pace of the training")
         )  # fmt: skip
     if {"closed loop", "frugal"} <= set(compared):
         loop, ours = compared["closed loop"], compared["frugal"]
