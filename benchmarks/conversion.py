@@ -41,7 +41,7 @@ def main() -> None:
     weights = sum(p.numel() for p in model.parameters())
     floor = seconds(lambda: nn.Sequential(*(layer for layer in resnet18_layers())))
     before = peak()
-    hardware = mho.Hardware(device=mho.devices.get("hfo2-1t1r"))
+    hardware = mho.Hardware(device="hfo2-1t1r")
     time = seconds(lambda: mho.convert(model, hardware))
     print(f"{weights / 1e6:.1f} million weights: {time:.2f} s of processor time, ", end="")
     print(f"{time / floor:.1f} x building them in torch; ", end="")

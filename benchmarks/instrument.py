@@ -28,7 +28,7 @@ import mho
 from mho.instruments import Instrument, RemoteInstrument, SimulatedInstrument
 
 HARDWARE = mho.Hardware(
-    device=mho.devices.get("hfo2-1t1r"), tile=(128, 128), transposed=False, dac_bits=8, adc_bits=8
+    device="hfo2-1t1r", tile=(128, 128), transposed=False, dac_bits=8, adc_bits=8
 )
 ARRAYS = 15
 """Arrays of 128 x 128 that the network needs."""

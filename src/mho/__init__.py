@@ -1,6 +1,6 @@
 """mho: learning on memristors, from write-once to lifelong.
 
-hw  = mho.Hardware(device=mho.devices.get("hfo2-1t1r"), dac_bits=8, adc_bits=8)
+hw  = mho.Hardware(device="hfo2-1t1r", dac_bits=8, adc_bits=8)
 net = mho.convert(model, hw, chips=32)
 acc = mho.evaluate(net, loader)             # (chips,)
 mho.tune(net, batch, per="column")          # no cell is written

@@ -22,11 +22,11 @@ from mho.physics import (
     PulseTable,
     Resistance,
     Retention,
+    SourceWrite,
     Spread,
     Telegraph,
     TwoState,
     Verify,
-    Written,
 )
 
 __all__ = [
@@ -48,9 +48,9 @@ __all__ = [
     "PulsedCell",
     "Resistance",
     "Retention",
+    "SourceWrite",
     "Spread",
     "Telegraph",
     "TwoState",
     "Verify",
-    "Written",
 ]

@@ -1,6 +1,7 @@
 """Published devices by name, and those of files.
 
-mho.devices.get("hfo2-1t1r")        # the cell
+mho.Hardware(device="hfo2-1t1r")    # a chip of a published device: all that is known of it
+mho.devices.get("hfo2-1t1r")        # the cell alone
 mho.devices.preset("pcm-gst")       # the cell with what is known of it over time
 mho.devices.read("device.toml")     # a preset that `mho fit` wrote
 """

@@ -12,10 +12,10 @@ from mho.cells import (
     OpenLoop,
     PulseResponse,
     Resistance,
+    SourceWrite,
     Spread,
     TwoState,
     Verify,
-    Written,
 )
 from mho.devices import DEVICES
 from mho.physics import Cell, GeneratorNoise, Present, Programming
@@ -60,7 +60,7 @@ def test_cells_land_where_they_are_expected_on_average(cell: Cell, name: str) ->
     if name == "as measured":
         if cell.remembers:
             pytest.skip("its numbers are of single pulses")
-        cell = cell.replace(written=Written())
+        cell = cell.replace(written=SourceWrite())
     level = torch.arange(cell.states)
     shape = (max(2_000, 150_000 // cell.states), cell.states)
     noise = GeneratorNoise(shape, torch.Generator().manual_seed(3))
@@ -93,7 +93,7 @@ def test_without_a_programming_cells_spread_as_their_numbers_say(name: str, way:
     if way == "by name" and name not in DEVICES:
         pytest.skip("no preset")
     if way == "written":
-        cell = cell.replace(written=Written(pulses=3))
+        cell = cell.replace(written=SourceWrite(pulses=3))
     hardware = mho.Hardware(device=name if way == "by name" else cell)
     if name not in DEVICES and way != "written":
         pytest.skip("of single pulses, which the default verifies")

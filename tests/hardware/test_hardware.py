@@ -3,7 +3,7 @@
 import pytest
 
 from mho import Hardware, Placement, Preset, devices
-from mho.cells import AsMeasured, LogTime, OpenLoop, Verify, Written
+from mho.cells import AsMeasured, LogTime, OpenLoop, SourceWrite, Verify
 from mho.circuits import Sinh
 
 CELL = devices.get("hfo2-1t1r")
@@ -150,7 +150,7 @@ def test_verifying_once_more_is_told_with_what_it_leaves(name: str) -> None:
 
 
 def test_relaxation_up_to_the_measurement_is_not_counted_twice_in_silence() -> None:
-    aged = CELL.replace(written=Written(after=3600.0))
+    aged = CELL.replace(written=SourceWrite(after=3600.0))
     with pytest.warns(UserWarning, match=r"t0 = 1 s lies before the 3600 s .* counts twice"):
         Hardware(device=aged, retention=LogTime(rate_spread=1e-8))
     Hardware(device=aged, retention=LogTime(rate_spread=1e-8, t0=3600.0))

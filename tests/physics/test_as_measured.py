@@ -3,12 +3,12 @@
 import pytest
 import torch
 
-from mho.cells import AsMeasured, MultiLevel, OpenLoop, PulseResponse, Verify, Written
+from mho.cells import AsMeasured, MultiLevel, OpenLoop, PulseResponse, SourceWrite, Verify
 from mho.physics import GeneratorNoise, as_obtained, spread_left
 
 CELL = MultiLevel(
     g_min=10e-6, g_max=90e-6, levels=5, sigma=(4e-6, 0.1), device_spread=0.02,
-    written=Written(pulses=7, reads=8),
+    written=SourceWrite(pulses=7, reads=8),
 )  # fmt: skip
 WIDE = CELL.replace(sigma=(20e-6,), device_spread=0.0)
 
@@ -26,8 +26,8 @@ def test_a_write_is_one_draw_and_takes_what_it_took() -> None:
     assert done.pulses.unique().tolist() == [7]
     assert done.reads.unique().tolist() == [8]
     assert AsMeasured().most_pulses(CELL) == 7
-    assert AsMeasured().most_pulses(CELL.replace(written=Written(pulses=9))) == 9
-    assert Written(pulses=9).verify_reads == 9
+    assert AsMeasured().most_pulses(CELL.replace(written=SourceWrite(pulses=9))) == 9
+    assert SourceWrite(pulses=9).verify_reads == 9
     landing = AsMeasured().landing(CELL)
     assert landing is not None
     assert landing.spent == (7, 8)
@@ -69,4 +69,4 @@ def test_cells_whose_numbers_are_of_single_pulses_are_refused() -> None:
         with pytest.raises(ValueError, match=r"programming = 'as-measured': allowed is verify or "):
             AsMeasured().check(cell)
     with pytest.raises(ValueError, match=r"PulseResponse\.written = .*: allowed is None"):
-        pulses.replace(written=Written())
+        pulses.replace(written=SourceWrite())

@@ -20,7 +20,7 @@ from mho.fit.recognise import KINDS, recognise
 from mho.fit.retention import fit_retention
 from mho.fit.states import fit_states
 from mho.fit.table import Table, parse, read
-from mho.physics import Written
+from mho.physics import SourceWrite
 
 
 def fit(
@@ -60,7 +60,7 @@ def _as_written(found: Fit) -> Fit:
     """The fit, its spread said to be of whole writes: that is what reads of finished cells show."""
     if found.kind not in ("levels", "states"):
         return found
-    written = Written()
+    written = SourceWrite()
     remark = (
         "the spread is that of cells as they were read, whatever pulses had written them; that a "
         f"write takes {written.pulses} is assumed: [device.written] pulses"

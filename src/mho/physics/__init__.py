@@ -2,7 +2,7 @@
 
 from mho.physics import dynamics
 from mho.physics.as_measured import AsMeasured, as_obtained, spread_left
-from mho.physics.cell import Cell, LandingCell, Traits, Written
+from mho.physics.cell import Cell, LandingCell, SourceWrite, Traits
 from mho.physics.conduction import Conduction, Ohmic, Sinh, Transistor
 from mho.physics.datasheet import Entry, Quantity
 from mho.physics.disturb import Disturb
@@ -48,13 +48,13 @@ __all__ = [
     "Resistance",
     "Retention",
     "Sinh",
+    "SourceWrite",
     "Spread",
     "Telegraph",
     "Traits",
     "Transistor",
     "TwoState",
     "Verify",
-    "Written",
     "as_obtained",
     "dynamics",
     "pulsed",

@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float, Shaped
 from torch import Tensor
 
 from mho.errors import invalid
-from mho.physics.cell import Cell, Landing, LandingCell, Traits, Written
+from mho.physics.cell import Cell, Landing, LandingCell, SourceWrite, Traits
 from mho.physics.noise import Noise
 from mho.physics.programming import Present, Programmed, Programming, landed, of_level
 from mho.physics.verify import Verify
@@ -99,7 +99,7 @@ def spread_left(programming: Programming, cell: Cell) -> float:
     return min(1.0, (found[spreads] / measured[spreads]).min().item()) if spreads.any() else 1.0
 
 
-def _written(cell: Cell) -> Written:
+def _written(cell: Cell) -> SourceWrite:
     """How the cell's numbers were obtained.
 
     Raises:

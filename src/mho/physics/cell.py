@@ -31,8 +31,8 @@ class Landing(NamedTuple):
     """Pulses and verify reads that are counted [1]."""
 
 
-class Written(Config):
-    """How cells had been written whose spread was measured."""
+class SourceWrite(Config):
+    """How the source of a spread had written the cells that it was measured of."""
 
     pulses: Annotated[int, Range(least=1, most=10_000)] = 10
     """Programming pulses of a write [1]; where the source does not say it, our choice."""
@@ -73,7 +73,7 @@ class Cell(Config, ABC):
     in between the loss is `closing (pulses / endurance)^closing_power` [1]."""
     closing_power: Annotated[float, Range(above=0.0, most=10.0)] = 1.0
     """How late the window closes: 1 in even steps, above 1 mostly near the end [1]."""
-    written: Written | None = None
+    written: SourceWrite | None = None
     """What the spread of a cell that lands is of. None: of single attempts, one pulse each, which
     verifying can repeat; else of cells as a whole write had left them, verified by the source or
     relaxed since, which `AsMeasured` reproduces and `Verify` would verify once more."""

@@ -6,7 +6,7 @@ import math
 from pathlib import Path
 
 from mho.errors import unknown
-from mho.physics.cell import Cell, Written
+from mho.physics.cell import Cell, SourceWrite
 from mho.physics.fluctuation import Flicker, Telegraph
 from mho.physics.multi_level import MultiLevel
 from mho.physics.preset import Preset
@@ -93,7 +93,7 @@ _CELLS: dict[str, Cell] = {
         g_max=225e-6,
         levels=9,
         sigma=(4.782321e-6, -0.009107),
-        written=Written(pulses=10),
+        written=SourceWrite(pulses=10),
         endurance=1e6,
         doi="10.1109/IRPS46558.2021.9405119",
         note="4-kbit HfO2 array, program-and-verify (IGVVA-100): window, nine levels and sigma(G) "
@@ -105,7 +105,7 @@ _CELLS: dict[str, Cell] = {
         g_max=225e-6,
         levels=9,
         sigma=(22.5e-6,),
-        written=Written(pulses=10, after=3600.0),
+        written=SourceWrite(pulses=10, after=3600.0),
         endurance=1e6,
         doi="10.1002/aisy.202200145",
         note="Multi-level HfO2 after relaxation: sigma = 10 % of the largest conductance, the "
@@ -117,7 +117,7 @@ _CELLS: dict[str, Cell] = {
         g_max=39.26e-6,
         levels=16,
         sigma=(1.053e-6, 0.2374, -1.167e4, 1.536e8),
-        written=Written(pulses=10, after=1.0),
+        written=SourceWrite(pulses=10, after=1.0),
         doi="10.1038/s41586-022-04992-8",
         note="Spread of verified cells one second after programming, cubic in G, valid up to "
         "39.26 uS. g_min = 1 uS, 16 levels and ten pulses a write are chosen here.",
@@ -127,7 +127,7 @@ _CELLS: dict[str, Cell] = {
         g_max=40e-6,
         levels=16,
         sigma=(0.701e-6, 22.086 / 40, -50.773e6 / 40**2, 47.095e12 / 40**3, -16.458e18 / 40**4),
-        written=Written(pulses=10, after=86_400.0),
+        written=SourceWrite(pulses=10, after=86_400.0),
         doi="10.1038/s41586-022-04992-8",
         note="Spread of verified cells one day after programming, quartic in G / 40 uS, a fit to "
         "the source's figures. g_min = 1 uS, 16 levels and ten pulses a write are chosen here.",
@@ -137,7 +137,7 @@ _CELLS: dict[str, Cell] = {
         g_max=25e-6,
         levels=16,
         sigma=(0.26348e-6, 1.9650 / 25, -1.1731e6 / 25**2),
-        written=Written(pulses=10, after=20.0),
+        written=SourceWrite(pulses=10, after=20.0),
         doi="10.1109/ICECS46596.2019.8964852",
         note="Phase change memory of the source as the IBM analog hardware toolkit describes it: "
         "spread of cells programmed iteratively, quadratic in G / 25 uS. g_min, 16 levels and ten "
@@ -148,7 +148,7 @@ _CELLS: dict[str, Cell] = {
         g_max=88.2e-6,
         levels=32,
         sigma=(0.01121854e-6, 0.01129027),
-        written=Written(pulses=10),
+        written=SourceWrite(pulses=10),
         read_noise=0.0022,
         doi="10.1002/adfm.202504688",
         note="Conductive-metal-oxide / HfOx, verified to within 2 %; the spread is that of cells "
