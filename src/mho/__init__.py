@@ -38,7 +38,7 @@ from mho import (
     rules,
     tasks,
 )
-from mho.hardware import Cost, Hardware, Ledger, Placement, ledger, price
+from mho.hardware import Cost, Hardware, Ledger, Placement, ledger, price, training_account
 from mho.learning.age import age
 from mho.learning.attach import attach
 from mho.learning.convert import convert, to_digital
@@ -96,6 +96,7 @@ __all__ = [
     "saturation",
     "tasks",
     "to_digital",
+    "training_account",
     "tune",
     "untune",
     "write",

@@ -1,9 +1,22 @@
 """Price lists, and what a ledger costs under one.
 
 cost = mho.price(mho.ledger(net), mho.prices.get("hfo2-130nm"))
+account = mho.training_account(mho.ledger(net), mho.prices.get("hfo2-130nm"))
 """
 
 from mho.hardware.ledger import LayerLedger, Ledger, ledger
 from mho.hardware.prices import PRICES, Cost, Prices, get, price
+from mho.hardware.training_account import TrainingAccount, training_account
 
-__all__ = ["PRICES", "Cost", "LayerLedger", "Ledger", "Prices", "get", "ledger", "price"]
+__all__ = [
+    "PRICES",
+    "Cost",
+    "LayerLedger",
+    "Ledger",
+    "Prices",
+    "TrainingAccount",
+    "get",
+    "ledger",
+    "price",
+    "training_account",
+]

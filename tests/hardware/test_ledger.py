@@ -66,7 +66,8 @@ def test_totals_are_what_counting_by_hand_gives(generator: torch.Generator) -> N
         assert layer.stuck_on.tolist() == (xb.fault[:, used] == 2).sum(1).tolist()
     total = book.totals()
     assert all(type(count) is int for count in total.values())
-    assert total["weights"] == 3 * (90 + 240)
+    assert total["weights"] == 90 + 240
+    assert total["cells"] == 3 * 2 * (90 + 240)
     assert total["vectors"] == 3 * sum(vectors.values())
     assert total["writes"] == int(conv.writes.sum() + head.writes.sum())
     assert total["set_pulses"] + total["reset_pulses"] == int(conv.pulses.sum() + head.pulses.sum())
@@ -74,6 +75,7 @@ def test_totals_are_what_counting_by_hand_gives(generator: torch.Generator) -> N
     assert book.writes_per_cell().shape == (3, 2 * (90 + 240))
     table = book.to_dict()
     assert table["total"] == total
+    assert table["once"] == ["weights", "weight_updates"]
     assert [row["layer"] for row in table["layers"]] == ["net.conv", "net.head"]
     assert sum(row["writes"] for row in table["layers"]) == total["writes"]
 
@@ -109,6 +111,91 @@ def test_a_ledger_does_not_change_when_the_chip_lives_on(generator: torch.Genera
     mho.write(net)
     assert book.totals() == before
     assert mho.ledger(net).totals()["writes"] > before["writes"]
+
+
+@pytest.mark.parametrize("chips", [1, 3])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"dac_bits": 8, "adc_bits": 8},
+        {"dac_bits": 8, "adc_bits": 8, "adc_per_tile": False},
+        {"dac_bits": 4, "adc_bits": 8, "serial_inputs": True},
+        {"dac_bits": 8, "adc_bits": 8, "slices": 2},
+        {"dac_bits": 8, "adc_bits": 8, "transposed": False},
+        {"transposed": False},
+    ],
+    ids=["exact", "by tile", "whole columns", "serial", "sliced", "float twin", "exact twin"],
+)
+def test_a_backward_pass_is_what_counting_by_hand_gives(
+    options: dict[str, object], chips: int, generator: torch.Generator
+) -> None:
+    net = network(generator, chips, **options)
+    x = torch.randn(2, 2, 6, 6, generator=generator)
+    mho.calibrate(net, x)
+    start = mho.ledger(net)
+    for _ in range(2):
+        net(x).square().sum().backward()
+    conv, head = mho.ledger(net).layers
+    through = options.get("transposed", True)
+    # Nothing asks for the gradient to the images.
+    assert (conv.backward_vectors, head.backward_vectors) == (0, 4 if through else 0)
+    assert (conv.gradient_vectors, head.gradient_vectors) == (4 * 16, 4)
+    assert conv.gradient_products == 4 * 16 * 90
+    assert head.backward_cell_reads == head.backward_vectors * head.cells
+    slices = options.get("slices", 1)
+    along = head.tiles[1] if options.get("adc_per_tile", True) else 1
+    converters = (80 * along * slices, 3 * slices) if "adc_bits" in options else (0, 0)
+    assert head.backward_adc_conversions == head.backward_vectors * converters[0]
+    assert head.backward_dac_conversions == head.backward_vectors * converters[1]
+    assert [each.updates for each in (conv, head)] == [0, 0]
+    before, after = start.totals(), mho.ledger(net).totals()
+    assert after["backward_cell_reads"] == chips * head.backward_cell_reads
+    for name in ("writes", "verify_reads", "set_pulses"):
+        assert after[name] == before[name]
+
+
+def test_a_backward_pass_counts_what_it_is_asked_for(generator: torch.Generator) -> None:
+    net = network(generator, adc_bits=None)
+    x = torch.randn(2, 2, 6, 6, generator=generator, requires_grad=True)
+    net(x).sum().backward()
+    conv, head = mho.ledger(net).layers
+    assert (conv.backward_vectors, head.backward_vectors) == (2 * 16, 2)
+    for p in net.parameters():
+        p.requires_grad_(False)
+    y = net(x).sum()
+    y.backward(retain_graph=True)
+    y.backward()  # read again
+    conv, head = mho.ledger(net).layers
+    assert (conv.backward_vectors, head.backward_vectors) == (6 * 16, 6)
+    assert (conv.gradient_vectors, head.gradient_vectors) == (2 * 16, 2)
+    with torch.no_grad():
+        net(x)
+    assert mho.ledger(net).layers[1].backward_vectors == 6
+
+
+def test_updates_are_the_write_steps_after_a_movement(generator: torch.Generator) -> None:
+    net = network(generator)
+    step = WriteStep(net, rules=[mho.rules.IntervalRule(m=3.0)])
+    step()
+    assert mho.ledger(net).totals()["weight_updates"] == 0
+    for _ in range(3):
+        with torch.no_grad():
+            net.net.head.weight.mul_(0.9)
+        step()
+    total = mho.ledger(net).totals()
+    assert total["weight_updates"] == 3 * 240
+
+
+def test_counts_of_the_way_back_come_back_with_the_state(generator: torch.Generator) -> None:
+    net, other = network(generator), network(generator)
+    net(torch.randn(2, 2, 6, 6, generator=generator, requires_grad=True)).sum().backward()
+    with torch.no_grad():
+        net.net.head.weight.mul_(0.9)
+    mho.write(net)
+    other.load_state_dict(net.state_dict())
+    assert mho.ledger(other).totals() == mho.ledger(net).totals()
+    assert mho.ledger(other).totals()["weight_updates"] == 240
 
 
 def test_a_network_without_arrays_is_refused() -> None:

@@ -148,6 +148,24 @@ def test_read_disturb_counts_the_vectors() -> None:
     torch.testing.assert_close(xb.conductance[healthy], expected[healthy], rtol=1e-5, atol=0.0)
 
 
+def test_read_disturb_counts_the_vectors_of_errors_too() -> None:
+    def read(*, backward: bool) -> tuple[torch.Tensor, int]:
+        net = chips({"disturb": mho.cells.Disturb(read=1e-3)}, 1)
+        for _ in range(5):
+            y = net(image().requires_grad_()).sum()
+            if backward:
+                y.backward()
+            else:
+                net(image())
+        mho.age(net, 1.0)
+        layer = mho.ledger(net).layers[0]
+        return crossbars(net)[0].conductance, layer.vectors + layer.backward_vectors
+
+    (through, n), (twice, m) = read(backward=True), read(backward=False)
+    assert n == m == 5 * 2 * 4 * 16
+    assert torch.equal(through, twice)
+
+
 def test_half_select_disturb_counts_pulses_on_the_lines() -> None:
     law = mho.cells.Disturb(half_select=1e-3)
     cell = CELL.replace(stuck_off=0.0, stuck_on=0.0)

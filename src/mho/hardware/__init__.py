@@ -7,6 +7,7 @@ from mho.hardware.mapping import MAPPINGS, Mapping, mapping
 from mho.hardware.placement import Placement
 from mho.hardware.prices import Cost, Prices, price
 from mho.hardware.tiling import Tiling
+from mho.hardware.training_account import TrainingAccount, training_account
 
 __all__ = [
     "MAPPINGS",
@@ -19,7 +20,9 @@ __all__ = [
     "Placement",
     "Prices",
     "Tiling",
+    "TrainingAccount",
     "ledger",
     "mapping",
     "price",
+    "training_account",
 ]

@@ -94,7 +94,7 @@ class Ageing(nn.Module):
             cells: flat positions (n,) on one chip; None: all.
             landed: (chips, n) where the cells ended [S].
             sets, resets: (chips, n) pulses that each took.
-            reads: input vectors that the chip has been read with so far.
+            reads: vectors that the chip has been read with so far, from either side.
         """
         pulsed = sets + resets > 0
         if self.hardware.retention is not None:
@@ -162,7 +162,7 @@ class Ageing(nn.Module):
             temperature: [K]; None: that of the retention's law.
             conductance: (chips, *cells) [S], changed in place.
             free: (chips, *cells) bool, cells that can change.
-            reads: input vectors that the chip has been read with so far.
+            reads: vectors that the chip has been read with so far, from either side.
             noise: of all cells of each chip, keyed by words.
         """
         hardware, law = self.hardware, self.hardware.retention

@@ -48,15 +48,26 @@ class Counts:
     inputs: int = 0
     """Inputs that the network saw: items of a batch, on each chip."""
     vectors: int = 0
-    """Input vectors applied to each chip."""
+    """Input vectors applied to each chip; the key of a read's noise."""
     programmings: int = 0
     """Programming events so far: the key of the next one's noise."""
     surveys: int = 0
     """Reads of every cell, those of padding included, before placement."""
     unsettled: int = 0
     """Write events since the wires were last solved."""
+    backward_vectors: int = 0
+    """Vectors of errors applied to the columns of each chip, on the way back."""
+    gradient_vectors: int = 0
+    """Input vectors whose product with an error was added to the gradient, for each chip."""
+    updates: int = 0
+    """Times that a write step found all weights moved by the optimizer."""
     margin: float = math.inf
     """At least so many pulses the weakest healthy cell still stands; no part of the state."""
+
+    @property
+    def reads(self) -> int:
+        """Vectors applied to each chip from either side: each disturbs every cell once."""
+        return self.vectors + self.backward_vectors
 
 
 class Crossbar(nn.Module):
@@ -167,8 +178,8 @@ class Crossbar(nn.Module):
         """Let time pass; see `mho.age`. For hardware that ages."""
         assert self.ageing is not None
         free = ((self.fault == HEALTHY) | (self.fault == WORN)) & (self.level != UNFORMED)
-        vectors = self.counts.vectors
-        self.ageing.advance(seconds, temperature, self.conductance, free, vectors, self._drawn)
+        reads = self.counts.reads
+        self.ageing.advance(seconds, temperature, self.conductance, free, reads, self._drawn)
         if self._wired:
             self.get_buffer("unsolved").fill_(True)
             misjudged = self.get_buffer("misjudged").clone()
@@ -266,6 +277,17 @@ class Crossbar(nn.Module):
         """Count a forward pass: items of a batch, and input vectors, on each chip."""
         self.counts.inputs += inputs
         self.counts.vectors += vectors
+
+    def count_backward(self, vectors: int, *, read: bool, gradient: bool) -> None:
+        """Count a backward pass of so many vectors of errors on each chip.
+
+        Args:
+            vectors: one for each input vector of the product.
+            read: whether the arrays were read from their columns, for the gradient to the inputs.
+            gradient: whether the gradient to the weights was computed, digitally.
+        """
+        self.counts.backward_vectors += vectors * read
+        self.counts.gradient_vectors += vectors * gradient
 
     def count_cell_reads(
         self, cells: Int64[Tensor, " n"] | None, reads: Int[Tensor, "chips n"]
@@ -416,9 +438,10 @@ class Crossbar(nn.Module):
 
     def get_extra_state(self) -> Tensor:
         """Scalars of the state: inputs, vectors, programmings, seed, first chip, surveys, unsettled
-        write events."""
+        write events, backward vectors, gradient vectors, updates."""
         c, first = self.counts, self.chips.start
         scalars = [c.inputs, c.vectors, c.programmings, self.seed, first, c.surveys, c.unsettled]
+        scalars += [c.backward_vectors, c.gradient_vectors, c.updates]
         return torch.tensor(scalars, dtype=torch.int64)
 
     def set_extra_state(self, state: Tensor) -> None:

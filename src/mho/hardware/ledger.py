@@ -11,6 +11,24 @@ from torch import Tensor, nn
 from mho.errors import invalid
 from mho.hardware.crossbar import STUCK_OFF, STUCK_ON, WORN, Crossbar
 
+OF_THE_NETWORK = ("weights", "weight_updates")
+"""Counts in `totals` of what there is once, however many chips are simulated. All others are summed
+over the chips."""
+
+_OF_EACH_CHIP = (
+    *("cells", "vectors", "cell_reads", "dac_conversions", "adc_conversions"),
+    *("backward_vectors", "backward_cell_reads"),
+    *("backward_dac_conversions", "backward_adc_conversions"),
+    *("digital_sums", "gradient_products"),
+)
+"""Counts that are the same on all chips."""
+
+_BY_CHIP = (
+    *("writes", "set_pulses", "reset_pulses", "verify_reads", "row_pulses", "row_reads"),
+    *("stuck_off", "stuck_on", "worn"),
+)
+"""Counts that each chip has of its own."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class LayerLedger:
@@ -35,6 +53,12 @@ class LayerLedger:
     """ADC conversions for one input vector; 0 without ADC."""
     drives_per_vector: int
     """DAC conversions for one input vector; 0 without DAC."""
+    back_conversions_per_vector: int = 0
+    """ADC conversions for one vector of errors read back through the arrays; 0 without ADC."""
+    back_drives_per_vector: int = 0
+    """DAC conversions for one vector of errors; 0 without DAC."""
+    adds_conversions: tuple[bool, bool] = (False, False)
+    """Whether several conversions make one number, in forward and in backward passes."""
     states: int
     """Levels of a cell."""
     endurance_used: float
@@ -46,6 +70,14 @@ class LayerLedger:
     vectors: int
     """Input vectors applied to each chip: several an input in a convolution, and each of them as
     often as the DAC has bits if these are applied one after another."""
+    backward_vectors: int = 0
+    """Vectors of errors applied to the columns of each chip, to read the gradient to the inputs
+    through the arrays (`Hardware.transposed`); each is read once, by all cells."""
+    gradient_vectors: int = 0
+    """Input vectors, on each chip, whose product with an error was added to the gradient of the
+    weights: digital."""
+    updates: int = 0
+    """Write steps that found all weights moved by the optimizer: digital, once for all chips."""
     set_pulses: Tensor
     """SET pulses (chips,)."""
     verify_reads: Tensor
@@ -84,32 +116,59 @@ class LayerLedger:
 
     @property
     def cell_reads(self) -> int:
-        """Reads of single cells on one chip: every cell takes part in every vector."""
+        """Reads of single cells on one chip in forward passes: every cell takes part in every
+        vector."""
         return self.vectors * self.cells
 
     @property
     def adc_conversions(self) -> int:
-        """ADC conversions on one chip."""
+        """ADC conversions on one chip in forward passes."""
         return self.vectors * self.conversions_per_vector
 
     @property
     def dac_conversions(self) -> int:
-        """DAC conversions on one chip."""
+        """DAC conversions on one chip in forward passes."""
         return self.vectors * self.drives_per_vector
 
+    @property
+    def backward_cell_reads(self) -> int:
+        """Reads of single cells on one chip in backward passes."""
+        return self.backward_vectors * self.cells
+
+    @property
+    def backward_adc_conversions(self) -> int:
+        """ADC conversions on one chip in backward passes."""
+        return self.backward_vectors * self.back_conversions_per_vector
+
+    @property
+    def backward_dac_conversions(self) -> int:
+        """DAC conversions on one chip in backward passes."""
+        return self.backward_vectors * self.back_drives_per_vector
+
+    @property
+    def digital_sums(self) -> int:
+        """Digital additions of conversions on one chip, from both sides: each of the conversions
+        that make one number (of tiles, digits of the weights, bits of the inputs) is added."""
+        forward = self.adc_conversions if self.adds_conversions[0] else 0
+        backward = self.backward_adc_conversions if self.adds_conversions[1] else 0
+        return forward + backward
+
+    @property
+    def gradient_products(self) -> int:
+        """Digital multiplications and additions on one chip for the gradient of the weights."""
+        return self.gradient_vectors * self.weights
+
+    @property
+    def weight_updates(self) -> int:
+        """Weights that the optimizer moved, each as often as it did; there is one shadow weight
+        for all chips."""
+        return self.updates * self.weights
+
     def totals(self) -> dict[str, int]:
-        """Counts summed over the chips, as plain integers."""
-        once = {"weights": self.weights, "cells": self.cells, "vectors": self.vectors}
-        reads = {
-            "cell_reads": self.cell_reads,
-            "dac_conversions": self.dac_conversions,
-            "adc_conversions": self.adc_conversions,
-        }
-        programming = ("writes", "set_pulses", "reset_pulses", "verify_reads")
-        programming += ("row_pulses", "row_reads")
-        counted = (*programming, "stuck_off", "stuck_on", "worn")
-        out = {name: value * self.chips for name, value in (once | reads).items()}
-        return out | {name: int(getattr(self, name).sum()) for name in counted}
+        """Counts as plain integers, summed over the chips, but for those in OF_THE_NETWORK."""
+        out = {name: getattr(self, name) for name in OF_THE_NETWORK}
+        out |= {name: getattr(self, name) * self.chips for name in _OF_EACH_CHIP}
+        return out | {name: int(getattr(self, name).sum()) for name in _BY_CHIP}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,7 +183,7 @@ class Ledger:
         return self.layers[0].chips
 
     def totals(self) -> dict[str, int]:
-        """Counts summed over layers and chips."""
+        """Counts summed over layers and chips; those in OF_THE_NETWORK over layers alone."""
         tables = [layer.totals() for layer in self.layers]
         return {name: sum(table[name] for table in tables) for name in tables[0]}
 
@@ -137,9 +196,11 @@ class Ledger:
         return torch.cat([layer.writes_per_cell for layer in self.layers], dim=1)
 
     def to_dict(self) -> dict[str, object]:
-        """Plain integers for a result file: a row a layer, and the totals."""
+        """Plain integers for a result file: a row a layer, and the totals; and the names of the
+        counts that are not summed over chips."""
         rows = [{"layer": layer.name, **layer.totals()} for layer in self.layers]
-        return {"chips": self.chips, "layers": rows, "total": self.totals()}
+        once = list(OF_THE_NETWORK)
+        return {"chips": self.chips, "once": once, "layers": rows, "total": self.totals()}
 
 
 def ledger(net: nn.Module) -> Ledger:
@@ -163,8 +224,8 @@ def _layer(name: str, crossbar: Crossbar) -> LayerLedger:
     used = tiling.used().to(crossbar.level.device)
     written = used if crossbar.counts.surveys == 0 else torch.ones_like(used)
     fault = crossbar.fault[:, used]
-    tile_rows, _ = tiling.grid
-    converters = (tile_rows if hardware.adc_per_tile else 1) * len(tiling.mapping.factors)
+    apart, (down, along) = len(tiling.mapping.factors), tiling.grid
+    forward, backward = (apart * (n if hardware.adc_per_tile else 1) for n in (down, along))
     return LayerLedger(
         name=name or "layer",
         weights=tiling.in_features * tiling.out_features,
@@ -172,12 +233,18 @@ def _layer(name: str, crossbar: Crossbar) -> LayerLedger:
         rows=tiling.in_features,
         tiles=tiling.grid,
         columns=tiling.out_features,
-        conversions_per_vector=converters * tiling.out_features if hardware.adc_bits else 0,
+        conversions_per_vector=forward * tiling.out_features if hardware.adc_bits else 0,
         drives_per_vector=tiling.in_features if hardware.dac_bits else 0,
+        back_conversions_per_vector=backward * tiling.in_features if hardware.adc_bits else 0,
+        back_drives_per_vector=apart * tiling.out_features if hardware.dac_bits else 0,
+        adds_conversions=(forward > 1 or hardware.serial_inputs, backward > 1),
         states=hardware.device.states,
         endurance_used=_endurance_used(crossbar),
         inputs=crossbar.counts.inputs,
         vectors=crossbar.counts.vectors,
+        backward_vectors=crossbar.counts.backward_vectors,
+        gradient_vectors=crossbar.counts.gradient_vectors,
+        updates=crossbar.counts.updates,
         set_pulses=crossbar.set_pulses.clone(),
         verify_reads=crossbar.reads.clone(),
         row_pulses=crossbar.row_pulses.clone(),

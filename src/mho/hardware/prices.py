@@ -35,6 +35,13 @@ class Prices(Config):
     """Duration of a verify read [s]."""
     read_time: Time
     """Duration of one vector read, conversion included [s]; the tiles of a layer work together."""
+    mac_energy: Energy | None = None
+    """Energy of a digital multiplication and addition for the gradient of a weight [J]; None: not
+    priced."""
+    update_energy: Energy | None = None
+    """Energy of the optimizer's digital update of one weight [J]; None: not priced."""
+    sum_energy: Energy | None = None
+    """Energy of a digital addition of a converted number [J]; None: not priced."""
     hidden_bits: Annotated[int, Range(least=0, most=64)] = 32
     """Digital bits kept for each weight while it still learns [1]."""
     doi: str = ""
@@ -50,7 +57,9 @@ class Cost:
     programming_energy: float
     """SET, RESET and verify [J]."""
     read_energy: float
-    """Vector reads with their converters [J]."""
+    """Vector reads of forward passes with their converters [J]."""
+    backward_energy: float
+    """Vector reads of backward passes with their converters [J]."""
     energy_per_input: float
     """Read energy of one input through all layers [J]; nan if nothing was read."""
     programming_time_serial: float
@@ -58,7 +67,9 @@ class Cost:
     programming_time_rows: float
     """The same with the cells of a row programmed at once, one row after another [s]."""
     read_time: float
-    """All vector reads, layer after layer [s]."""
+    """All vector reads of forward passes, layer after layer [s]."""
+    backward_time: float
+    """All vector reads of backward passes, layer after layer [s]."""
     lifetime_repeats: float
     """How often the ledger's programming can be repeated until the first cell of its chips dies,
     each of its own endurance; below 1 where one is dead already, inf if none can die."""
@@ -74,10 +85,12 @@ class Cost:
         rows = (
             ("programming energy (per chip)", self.programming_energy, "J"),
             ("read energy (per chip)", self.read_energy, "J"),
+            ("backward read energy (per chip)", self.backward_energy, "J"),
             ("energy per input", self.energy_per_input, "J"),
             ("programming time, cell by cell", self.programming_time_serial, "s"),
             ("programming time, row by row", self.programming_time_rows, "s"),
             ("read time", self.read_time, "s"),
+            ("backward read time", self.backward_time, "s"),
             ("repeats until the first cell dies", self.lifetime_repeats, ""),
             ("memory in cells", self.array_bytes, "B"),
             ("memory of hidden weights", self.hidden_bytes, "B"),
@@ -91,30 +104,33 @@ class Cost:
 
 def price(ledger: Ledger, prices: Prices) -> Cost:
     """Price a ledger: a pure function, so a changed price never needs a new run."""
-    chips = ledger.chips
-    total = {name: count / chips for name, count in ledger.totals().items()}
-    programming = (
-        total["set_pulses"] * prices.set_energy
-        + total["reset_pulses"] * prices.reset_energy
-        + total["verify_reads"] * prices.verify_energy
-    )
-    reading = (
-        total["cell_reads"] * prices.read_energy
-        + total["dac_conversions"] * prices.dac_energy
-        + total["adc_conversions"] * prices.adc_energy
-    )
+    chips, total = ledger.chips, ledger.totals()
+    each = {name: count / chips for name, count in total.items()}
     inputs = ledger.layers[0].inputs
-    pulses = total["set_pulses"] + total["reset_pulses"]
+    pulses = each["set_pulses"] + each["reset_pulses"]
     used = max(layer.endurance_used for layer in ledger.layers)
+    programming = (
+        each["set_pulses"] * prices.set_energy
+        + each["reset_pulses"] * prices.reset_energy
+        + each["verify_reads"] * prices.verify_energy
+    )
+    reading, backward = (
+        each[f"{side}cell_reads"] * prices.read_energy
+        + each[f"{side}dac_conversions"] * prices.dac_energy
+        + each[f"{side}adc_conversions"] * prices.adc_energy
+        for side in ("", "backward_")
+    )
     return Cost(
         programming_energy=programming,
         read_energy=reading,
+        backward_energy=backward,
         energy_per_input=reading / inputs if inputs else math.nan,
         programming_time_serial=pulses * prices.pulse_time
-        + total["verify_reads"] * prices.verify_time,
-        programming_time_rows=total["row_pulses"] * prices.pulse_time
-        + total["row_reads"] * prices.verify_time,
-        read_time=sum(layer.vectors for layer in ledger.layers) * prices.read_time,
+        + each["verify_reads"] * prices.verify_time,
+        programming_time_rows=each["row_pulses"] * prices.pulse_time
+        + each["row_reads"] * prices.verify_time,
+        read_time=each["vectors"] * prices.read_time,
+        backward_time=each["backward_vectors"] * prices.read_time,
         lifetime_repeats=1 / used if used > 0 else math.inf,
         array_bytes=sum(layer.cells * math.log2(layer.states) for layer in ledger.layers) / 8,
         hidden_bytes=total["weights"] * prices.hidden_bits / 8,

@@ -155,8 +155,8 @@ def _commit(wanted: Request, done: Programmed) -> None:
     if crossbar.ageing is not None:
         sets = done.pulses * _raised(level, held)
         resets = done.pulses - sets
-        vectors = crossbar.counts.vectors
-        crossbar.ageing.wrote(cells, done.conductance, sets, resets, reads=vectors)
+        reads = crossbar.counts.reads
+        crossbar.ageing.wrote(cells, done.conductance, sets, resets, reads=reads)
     crossbar.estimate(cells, done.conductance)
     views = crossbar.views()
     if views is not None and cells is not None and native(done.conductance):

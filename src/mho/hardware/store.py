@@ -111,6 +111,10 @@ class Store:
         current = self._current
         return current is not None and current[0] is shadow and current[1] == shadow._version
 
+    def moved(self, shadow: Tensor) -> bool:
+        """Whether the shadow weight changed since the arrays held it."""
+        return self._current is not None and not self.holds(shadow)
+
     def __getstate__(self) -> dict[str, object]:
         """Copies and pickles carry whether the shadow is held, not torch's count; and no room."""
         current = self._current

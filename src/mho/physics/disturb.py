@@ -20,7 +20,8 @@ class Disturb(Config):
     share b, in any order, move `u -> u* + (u - u*) exp(-a - b)` with `u* = a / (a + b)`: soft
     bounds, the limit of small shares. The form is our choice: sources give traces, not a law.
 
-    A read drives its cell as a weak SET or RESET pulse, all cells at once. A programming pulse
+    A read drives its cell as a weak SET or RESET pulse, all cells at once, whether the rows are
+    driven (a forward pass) or the columns (a backward pass through the arrays). A programming pulse
     half-selects the cells of its row and of its column: SET pulses raise them, RESET pulses lower
     them. That is the case of passive arrays under a V / 2 scheme; where a transistor isolates the
     cells, `half_select` is 0. Only what comes after a cell's own last pulse counts; of the pulses

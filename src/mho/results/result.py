@@ -49,6 +49,9 @@ class Ledger(Record):
     """Events of the chips, by layer and in all."""
 
     chips: int | None = optional(None)
+    once: Sequence[str] = optional(())
+    """Counts of what there is once, however many chips; all others are summed over the chips. Files
+    that name none sum all."""
     layers: Sequence[LedgerRow] = ()
     total: Mapping[str, int] | None = optional(None)
 

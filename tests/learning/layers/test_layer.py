@@ -3,6 +3,7 @@
 import copy
 import io
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from builders.networks import only_layer
 from mho import Hardware
 from mho.cells import MultiLevel, OpenLoop, Verify
 from mho.hardware import MAPPINGS
+from mho.learning.layers.layer import ArrayLayer, memristive_layers
 
 FINE = MultiLevel(g_min=1e-6, g_max=1e-4, levels=4096)
 """No spread, and levels so fine that a weight fits almost exactly."""
@@ -320,6 +322,67 @@ def test_a_batch_that_does_not_divide_is_refused_before_it_is_converted(bits: in
                 layer(torch.zeros(7, *shape))
         assert layer.dac.ranges.tolist() == [1.0] * 3
         assert layer.crossbar.counts.inputs == layer.crossbar.counts.vectors == 0
+
+
+def broken(*_given: object, **_named: object) -> Tensor:
+    raise InterruptedError("of the test")
+
+
+FAILS: dict[str, Callable[[pytest.MonkeyPatch, ArrayLayer, Tensor], Tensor]] = {
+    "shape": lambda _patch, _layer, x: x[:, :-1],
+    "type": lambda _patch, _layer, x: x.to(torch.complex64),
+    "no DAC range": lambda patch, layer, x: patch.setattr(layer.dac, "_ranges", None) or x,
+    "no ADC range": lambda patch, layer, x: (
+        patch.setattr(layer.adc, "_ranges", None) or patch.setattr(layer.adc, "_grids", {}) or x
+    ),
+    "the read-out": lambda patch, layer, x: patch.setattr(layer, "corrected", broken) or x,
+    "the converters": lambda patch, layer, x: patch.setattr(layer.adc, "keeping", broken) or x,
+    "not written": lambda _patch, layer, x: layer.mark_written(False) or x,
+}
+"""Ways for a forward pass to fail, early and late."""
+
+CONVERTERS: dict[str, dict[str, Any]] = {
+    "exact": {},
+    "by tile": {"dac_bits": 6, "adc_bits": 6},
+    "whole columns": {"dac_bits": 6, "adc_bits": 6, "adc_per_tile": False},
+    "serial": {"dac_bits": 3, "adc_bits": 6, "serial_inputs": True},
+    "sliced": {"dac_bits": 6, "adc_bits": 6, "slices": 2},
+}
+
+
+@pytest.mark.parametrize("fails", FAILS)
+@pytest.mark.parametrize("bits", CONVERTERS)
+@pytest.mark.parametrize("which", ["linear", "linear, sequence", "conv", "conv, circular"])
+@pytest.mark.parametrize("compiled", [True, False], ids=["compiled", "torch"])
+def test_a_pass_that_fails_is_not_counted_and_takes_no_noise(
+    which: str,
+    bits: str,
+    fails: str,
+    compiled: bool,
+    monkeypatch: pytest.MonkeyPatch,
+    generator: torch.Generator,
+) -> None:
+    make, shape = LAYERS[which]
+    x = torch.randn(shape, generator=generator)
+    hw = hardware(REAL.replace(read_noise=0.02, levels=4), **CONVERTERS[bits])
+    net, other = (mho.calibrate(twin(make, hw, 2), x) for _ in range(2))
+    layer = memristive_layers(net)["net"]
+    layer.tuned = memristive_layers(other)["net"].tuned = True
+    counts = copy.copy(layer.crossbar.counts)
+    with nullcontext() if compiled else mho.kernels.off():
+        with monkeypatch.context() as patch:
+            given = FAILS[fails](patch, layer, x)
+            raised = False
+            try:
+                net(given)
+            except Exception:
+                raised = True
+        layer.mark_written()
+        if not raised:  # these hardware and inputs do not fail so
+            assert layer.crossbar.counts != counts
+            return
+        assert layer.crossbar.counts == counts
+        assert torch.equal(net(x), other(x))
 
 
 @pytest.mark.parametrize("bits", [None, 8])

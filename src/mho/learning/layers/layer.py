@@ -262,6 +262,8 @@ class ArrayLayer(nn.Module):
     def _read(self, x: Tensor) -> Tensor:
         """Outputs of inputs (chips * batch, ...), read-out and bias included; counted.
 
+        A pass that fails is not counted, and the next one draws the noise that it would have drawn.
+
         Raises:
             RuntimeError: the shadow weight moved and the arrays were not written.
             ValueError: the chips do not divide the batch.
@@ -275,7 +277,18 @@ class ArrayLayer(nn.Module):
         if x.shape[0] % chips:
             allowed = f"a multiple of the {chips} chips (batch folded, chip-major)"
             raise invalid(f"{type(self).__name__} input rows", x.shape[0], allowed)
-        self.crossbar.count_reads(x.shape[0] // chips if x.dim() > 1 else 1, 0)
+        counts = self.crossbar.counts
+        inputs, vectors = counts.inputs, counts.vectors
+        try:
+            y = self._answer(x)
+        except BaseException:
+            counts.inputs, counts.vectors = inputs, vectors
+            raise
+        counts.inputs += x.shape[0] // chips if x.dim() > 1 else 1
+        return y
+
+    def _answer(self, x: Tensor) -> Tensor:
+        """Outputs of inputs (chips * batch, ...), read-out and bias included."""
         plain = not self.tuned and self.arithmetic is None
         y = self.reading(x, self.weight, self.bias if plain else None)
         if plain:

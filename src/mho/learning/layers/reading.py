@@ -32,6 +32,11 @@ class Reading:
 
     If all of that adds up without a converter in between, it is one product with `effective`.
 
+    On the way back, `Hardware.transposed`, errors are applied to the columns and the rows answer,
+    without noise or rounding. Each vector of errors is counted as a read of all cells; where the
+    hardware has converters it also takes the conversions of such a read (`mho.ledger`), which are
+    taken to be fine enough not to be seen in the gradient.
+
     Attributes:
         store: the weights that the arrays hold.
         product: what inputs and a matrix make.
@@ -338,6 +343,11 @@ class _Read(torch.autograd.Function):
             to_x = passed(to_x.to(x.dtype), drives)
         if to_w is not None and to_w.shape != ctx.shape:
             to_w = to_w.reshape(ctx.shape)  # (out, in) -> that of the parameter
+        columns = grads[0].shape[-1 if by_tile else reading.product.column_dim]
+        vectors = grads[0].numel() // (max(columns, 1) * reading.chips)
+        # without `transposed` errors went through the float twin
+        read = needed[0] and weight.dim() == 3
+        reading.store.crossbar.count_backward(vectors, read=read, gradient=needed[1])
         return to_x, to_w, to_bias, None, None, None
 
     _once = staticmethod(once_differentiable(_back))

@@ -134,9 +134,10 @@ class WriteStep:
                 the rules see no movement then, and what is left is written. (A policy counts it as
                 a further step.)
         """
+        layers = self._layers.values()
+        moved = [layer for layer in layers if layer.store.moved(layer.weight)]
         if self.rules:
             self._apply_rules()
-        layers = self._layers.values()
         if self._feedback is None and not self._policies:
             pairs = [(layer.store, layer.weight) for layer in layers]
             most = [*self._most_outside.values()]
@@ -146,6 +147,8 @@ class WriteStep:
             written, outside, widened = self._write_selected()
         for layer in layers:
             layer.mark_written()
+        for layer in moved:
+            layer.crossbar.counts.updates += 1
         return Written(written + sum(widened.values()), self._size, sum(outside), tuple(widened))
 
     def _why_it_stays(self, layer: ArrayLayer) -> str:

@@ -1,0 +1,148 @@
+"""The account of a training: every kind of event, how often it happened, what it cost."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from mho.errors import invalid, unknown
+from mho.hardware.ledger import Ledger
+from mho.hardware.prices import Prices
+
+Side = Literal["arrays", "digital"]
+
+
+class Entry(NamedTuple):
+    """One kind of event; averages over the chips."""
+
+    what: str
+    """Name of the entry."""
+    side: Side
+    """Whether it happens in the arrays and their converters, or in digital logic."""
+    counted: str
+    """What is counted."""
+    count: float
+    """How often it happened on one chip."""
+    energy: float | None
+    """What it cost [J]; None: the price list has no price for it."""
+    time: float | None
+    """How long it took [s], the cells of a row programmed or verified at once, one row after
+    another; None: part of another entry (conversions, of the read) or not priced."""
+
+
+@dataclass(frozen=True)
+class TrainingAccount:
+    """All entries of a training; the total is their sum.
+
+    An account is linear in the counts: `later.since(earlier)` is what happened in between.
+    """
+
+    entries: tuple[Entry, ...]
+
+    def __getitem__(self, what: str) -> Entry:
+        """The entry of a name; raises `ValueError` for others."""
+        for entry in self.entries:
+            if entry.what == what:
+                return entry
+        raise unknown("entry", what, [entry.what for entry in self.entries])
+
+    @property
+    def energy(self) -> float:
+        """Of all entries that have a price [J]."""
+        return math.fsum(entry.energy or 0.0 for entry in self.entries)
+
+    @property
+    def array_energy(self) -> float:
+        """Of the arrays and their converters [J]."""
+        return math.fsum(e.energy or 0.0 for e in self.entries if e.side == "arrays")
+
+    @property
+    def time(self) -> float:
+        """Of all entries that have one [s], one after another."""
+        return math.fsum(entry.time or 0.0 for entry in self.entries)
+
+    @property
+    def unpriced(self) -> tuple[str, ...]:
+        """Entries that happened and that `energy` lacks."""
+        return tuple(e.what for e in self.entries if e.count > 0 and e.energy is None)
+
+    def since(self, earlier: TrainingAccount) -> TrainingAccount:
+        """What was added since an earlier account of the same network and prices.
+
+        Raises:
+            ValueError: the earlier account has other entries or other prices.
+        """
+        pairs = list(zip(self.entries, earlier.entries, strict=False))
+        alike = [(a.what, a.energy is None) == (b.what, b.energy is None) for a, b in pairs]
+        if len(self.entries) != len(earlier.entries) or not all(alike):
+            raise invalid("earlier", "another account", "one of the same network and prices")
+        return TrainingAccount(tuple(_less(a, b) for a, b in pairs))
+
+    def items(self) -> list[dict[str, object]]:
+        """Rows for a table, one an entry, the total last."""
+        rows: list[dict[str, object]] = [entry._asdict() for entry in self.entries]
+        total = {"counted": "", "count": None, "energy": self.energy, "time": self.time}
+        return [*rows, {"what": "total", "side": "", **total}]
+
+
+def training_account(ledger: Ledger, prices: Prices) -> TrainingAccount:
+    """What a network's chips did and what it cost, entry by entry: a pure function of counts.
+
+    Forward reads are those of every forward pass, also of calibrations and evaluations; take the
+    difference of two accounts to leave these out. Backward reads are those of errors that go back
+    through the arrays. Digital entries are multiplications and additions for the gradient of the
+    weights, the optimizer's updates of them (there is one shadow weight for all chips), and sums of
+    conversions; all else that a processor does is not counted.
+
+    Args:
+        ledger: of `mho.ledger(net)`.
+        prices: a price list; see `mho.prices.get`.
+    """
+    chips, total = ledger.chips, ledger.totals()
+
+    def count(*names: str) -> float:
+        return sum(total[name] for name in names) / chips
+
+    def digital(what: str, counted: str, number: float, each: float | None) -> Entry:
+        return Entry(
+            what, "digital", counted, number, None if each is None else number * each, None
+        )
+
+    def arrays(what: str, counted: str, number: float, energy: float, time: float | None) -> Entry:
+        return Entry(what, "arrays", counted, number, energy, time)
+
+    forward, backward = count("cell_reads"), count("backward_cell_reads")
+    drives = count("dac_conversions", "backward_dac_conversions")
+    conversions = count("adc_conversions", "backward_adc_conversions")
+    ups, downs, verified = count("set_pulses"), count("reset_pulses"), count("verify_reads")
+    p = prices
+    return TrainingAccount((
+        arrays("forward reads", "cell reads", forward, forward * p.read_energy,
+               count("vectors") * p.read_time),
+        arrays("backward reads", "cell reads", backward, backward * p.read_energy,
+               count("backward_vectors") * p.read_time),
+        arrays("writes", "SET and RESET pulses", ups + downs,
+               ups * p.set_energy + downs * p.reset_energy, count("row_pulses") * p.pulse_time),
+        arrays("verify reads", "cell reads", verified, verified * p.verify_energy,
+               count("row_reads") * p.verify_time),
+        arrays("DAC conversions", "conversions", drives, drives * p.dac_energy, None),
+        arrays("ADC conversions", "conversions", conversions, conversions * p.adc_energy, None),
+        digital("weight gradients", "multiplications and additions", count("gradient_products"),
+                p.mac_energy),
+        digital("weight updates", "weights", float(total["weight_updates"]), p.update_energy),
+        digital("digital sums", "additions", count("digital_sums"), p.sum_energy),
+    ))  # fmt: skip
+
+
+def _less(now: Entry, before: Entry) -> Entry:
+    """The difference of two entries of one name."""
+
+    def less(a: float | None, b: float | None) -> float | None:
+        return None if a is None or b is None else a - b
+
+    return now._replace(
+        count=now.count - before.count,
+        energy=less(now.energy, before.energy),
+        time=less(now.time, before.time),
+    )
