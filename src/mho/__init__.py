@@ -38,7 +38,16 @@ from mho import (
     rules,
     tasks,
 )
-from mho.hardware import Cost, Hardware, Ledger, Placement, ledger, price, training_account
+from mho.hardware import (
+    Cost,
+    Hardware,
+    Ledger,
+    Placement,
+    fault_map,
+    ledger,
+    price,
+    training_account,
+)
 from mho.learning.age import age
 from mho.learning.attach import attach
 from mho.learning.convert import convert, to_digital
@@ -77,6 +86,7 @@ __all__ = [
     "dynamics",
     "evaluate",
     "expect_batchnorm",
+    "fault_map",
     "fixed_point",
     "formats",
     "hardware",

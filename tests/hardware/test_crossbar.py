@@ -26,7 +26,7 @@ PULSED = PULSED_CELL.replace(
 UNEVEN = PULSED_CELL.replace(pulses=60, device_spread=0.2, stuck_off=0.05, stuck_on=0.05)
 Device = MultiLevel | PulseResponse
 BUFFERS = {"conductance", "level", "fault", "writes", "pulses", "_extra_state"}
-BUFFERS |= {"set_pulses", "reads", "row_pulses", "row_reads", "hardware"}
+BUFFERS |= {"set_pulses", "reads", "row_pulses", "row_reads", "misses", "hardware"}
 
 DEVICES = {"plain": PLAIN, "noisy": NOISY, "frail": FRAIL, "pulsed": PULSED}
 SCHEMES = {"open": OpenLoop(), "verify": Verify(tolerance=0.3)}
@@ -346,6 +346,8 @@ def test_the_keys_of_the_state_are_frozen() -> None:
     assert set(crossbar(PLAIN).state_dict()) == BUFFERS
     assert set(crossbar(FRAIL).state_dict()) == BUFFERS | {"trait_offset", "budget"}
     assert set(crossbar(UNEVEN).state_dict()) == BUFFERS | {"trait_step_factor"}
+    for blind in (OpenLoop(), Verify(give_up_after=0)):
+        assert set(crossbar(PLAIN, programming=blind).state_dict()) == BUFFERS - {"misses"}
 
 
 def test_signed_conductance_is_the_same_dense_and_sparse(generator: torch.Generator) -> None:

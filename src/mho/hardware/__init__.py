@@ -2,7 +2,7 @@
 
 from mho.hardware.crossbar import Crossbar
 from mho.hardware.hardware import Hardware
-from mho.hardware.ledger import LayerLedger, Ledger, ledger
+from mho.hardware.ledger import LayerLedger, Ledger, fault_map, ledger
 from mho.hardware.mapping import MAPPINGS, Mapping, mapping
 from mho.hardware.placement import Placement
 from mho.hardware.prices import Cost, Prices, price
@@ -21,6 +21,7 @@ __all__ = [
     "Prices",
     "Tiling",
     "TrainingAccount",
+    "fault_map",
     "ledger",
     "mapping",
     "price",

@@ -10,7 +10,7 @@ from typing import Any, Self
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int, Int64
+from jaxtyping import Bool, Float, Int, Int64
 from torch import Tensor, nn
 
 from mho.errors import invalid
@@ -75,6 +75,8 @@ class Crossbar(nn.Module):
 
     Buffers, with `cells = (tiles, rows, width)` the cells of one chip:
         conductance (chips, *cells): float32 [S], 0 if never programmed.
+        misses (chips, *cells): int16, failed programming events in a row, if the programming gives
+            cells up.
         level (*cells): int16, target level; the same on all chips; -1 if never programmed.
         fault (chips, *cells): int8, one of HEALTHY, STUCK_OFF, STUCK_ON, WORN.
         writes (chips, *cells): int32, programming events that took a pulse.
@@ -141,6 +143,11 @@ class Crossbar(nn.Module):
         self.register_buffer("fault", torch.zeros(shape, dtype=torch.int8))
         self.register_buffer("writes", torch.zeros(shape, dtype=torch.int32))
         self.register_buffer("pulses", torch.zeros(shape, dtype=torch.int32))
+        self.failures = hardware.programming.failures if arrays is None else 0
+        """Failed events in a row after which a cell is given up; 0: none is, or an instrument's
+        answers tell."""
+        if self.failures:
+            self.register_buffer("misses", torch.zeros(shape, dtype=torch.int16))
         for count in ("set_pulses", "reads", "row_pulses", "row_reads"):
             self.register_buffer(count, torch.zeros(len(chips), dtype=torch.int64))
         self.trait_names: tuple[str, ...] = ()
@@ -152,6 +159,7 @@ class Crossbar(nn.Module):
         self._make()
         self._look()
         self._wire()
+        self.register_load_state_dict_pre_hook(_before_load)
         self.register_load_state_dict_post_hook(_after_load)
 
     def _wire(self) -> None:
@@ -262,11 +270,19 @@ class Crossbar(nn.Module):
     def _look(self) -> None:
         """Look once at what would be dear to look at in every write: faults and the margin."""
         self.broken = bool((self.fault != HEALTHY).any())
+        self.failing = bool(self.failures) and bool(self._buffer("misses").any())
         self.counts.margin = math.inf
         if self.hardware.device.endurance is not None and self.arrays is None:
             left = self.endurance() - self.pulses
             healthy = left[self.fault == HEALTHY]
             self.counts.margin = healthy.min().item() if healthy.numel() else math.inf
+
+    @property
+    def given_up(self) -> Bool[Tensor, "chips tiles rows width"]:
+        """The controller's fault map: cells that it tried so often in vain that it leaves them
+        alone, whatever is wrong with them."""
+        refused = self.fault == REFUSED
+        return refused | (self._buffer("misses") >= self.failures) if self.failures else refused
 
     def endurance(self) -> Tensor | float:
         """Pulses that the cells stand: each its own, where that was drawn."""
@@ -449,6 +465,14 @@ class Crossbar(nn.Module):
         *counts, self.seed, first = (int(state[k]) for k in (0, 1, 2, 3, 4))
         self.counts = Counts(*counts, *map(int, state[5:]))
         self.chips = range(first, first + len(self.chips))
+
+
+def _before_load(module: nn.Module, state: dict[str, Any], prefix: str, *_given: object) -> None:
+    """States of before controllers gave cells up: no cell has failed yet."""
+    assert isinstance(module, Crossbar)
+    name = f"{prefix}misses"
+    if module.failures and f"{prefix}fault" in state and name not in state:
+        state[name] = torch.zeros_like(module.get_buffer("misses"))
 
 
 def _after_load(module: nn.Module, _incompatible: object) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
+from jaxtyping import Int64
 from torch import Tensor, nn
 
 from mho.errors import invalid
@@ -25,7 +26,7 @@ _OF_EACH_CHIP = (
 
 _BY_CHIP = (
     *("writes", "set_pulses", "reset_pulses", "verify_reads", "row_pulses", "row_reads"),
-    *("stuck_off", "stuck_on", "worn"),
+    *("stuck_off", "stuck_on", "worn", "given_up"),
 )
 """Counts that each chip has of its own."""
 
@@ -98,6 +99,8 @@ class LayerLedger:
     """Cells stuck at the highest conductance (chips,)."""
     worn: Tensor
     """Cells that spent their endurance (chips,)."""
+    given_up: Tensor = field(default_factory=lambda: torch.zeros(1, dtype=torch.int64))
+    """Cells that the controller gave up and leaves alone (chips,); see `mho.fault_map`."""
 
     @property
     def chips(self) -> int:
@@ -209,14 +212,33 @@ def ledger(net: nn.Module) -> Ledger:
     Raises:
         ValueError: the network has no memristive layer.
     """
-    layers = tuple(
-        _layer(name.removesuffix("crossbar").rstrip("."), module)
+    return Ledger(layers=tuple(_layer(*each) for each in _crossbars(net).items()))
+
+
+def fault_map(net: nn.Module) -> dict[str, Int64[Tensor, "n 4"]]:
+    """Cells that the controller gave up, by layer: (chip, tile, row, column) of each.
+
+    They are what it knows of faults: cells that so many attempts in a row did not bring to their
+    target (`Verify.give_up_after`), or that an instrument refused (`mho.attach`). Stuck cells that
+    were never asked for another level are not among them. Tiles are counted along the inputs,
+    those beside each other along the outputs first.
+
+    Raises:
+        ValueError: the network has no memristive layer.
+    """
+    return {name: crossbar.given_up.nonzero() for name, crossbar in _crossbars(net).items()}
+
+
+def _crossbars(net: nn.Module) -> dict[str, Crossbar]:
+    """All crossbars of a network, by the name of their layer."""
+    found = {
+        name.removesuffix("crossbar").rstrip(".") or "layer": module
         for name, module in net.named_modules()
         if isinstance(module, Crossbar)
-    )
-    if not layers:
+    }
+    if not found:
         raise invalid("net", type(net).__name__, "a network with memristive layers")
-    return Ledger(layers=layers)
+    return found
 
 
 def _layer(name: str, crossbar: Crossbar) -> LayerLedger:
@@ -227,7 +249,7 @@ def _layer(name: str, crossbar: Crossbar) -> LayerLedger:
     apart, (down, along) = len(tiling.mapping.factors), tiling.grid
     forward, backward = (apart * (n if hardware.adc_per_tile else 1) for n in (down, along))
     return LayerLedger(
-        name=name or "layer",
+        name=name,
         weights=tiling.in_features * tiling.out_features,
         cells=int(used.sum()),
         rows=tiling.in_features,
@@ -255,6 +277,7 @@ def _layer(name: str, crossbar: Crossbar) -> LayerLedger:
         stuck_off=(fault == STUCK_OFF).sum(1),
         stuck_on=(fault == STUCK_ON).sum(1),
         worn=(fault == WORN).sum(1),
+        given_up=crossbar.given_up[:, used].sum(1),
     )
 
 

@@ -152,6 +152,8 @@ def _commit(wanted: Request, done: Programmed) -> None:
     hardware = crossbar.hardware
     if crossbar.broken:
         _keep_broken(wanted, done)
+    if crossbar.failures:
+        _give_up(wanted, done)
     if crossbar.ageing is not None:
         sets = done.pulses * _raised(level, held)
         resets = done.pulses - sets
@@ -195,6 +197,24 @@ def _keep_broken(wanted: Request, done: Programmed) -> None:
     stuck = hardware.writing.stuck(hardware.device, level, stays)
     for outcome, value in zip(done, stuck, strict=True):
         outcome[broken] = value
+
+
+def _give_up(wanted: Request, done: Programmed) -> None:
+    """Have cells that were given up left alone, and count the failures in a row of all others."""
+    crossbar, cells = wanted.crossbar, wanted.cells
+    hardware, which = crossbar.hardware, slice(None) if cells is None else cells
+    failed = hardware.programming.failed(hardware.device, wanted.level.float(), done)
+    if not crossbar.failing and not failed.any():
+        return
+    misses = crossbar.at("misses", cells)
+    left = misses >= crossbar.failures
+    if left.any():
+        done.conductance[left] = crossbar.at("conductance", cells)[left]
+        done.pulses[left] = 0
+        done.reads[left] = 0
+    counted = torch.where(left, misses, (misses + 1) * failed)
+    crossbar.get_buffer("misses").flatten(1)[:, which] = counted.to(misses.dtype)
+    crossbar.failing = True
 
 
 def _joined(tensors: Sequence[Tensor]) -> Tensor:

@@ -50,6 +50,17 @@ class Programming(Config, ABC):
     def verifies(self) -> bool:
         """Whether a cell is read to see if it arrived."""
 
+    @property
+    def failures(self) -> int:
+        """Failed events in a row after which a cell is given up and left alone; 0: never."""
+        return 0
+
+    def failed(
+        self, cell: Cell, level: Shaped[Tensor, "*#n"], done: Programmed
+    ) -> Bool[Tensor, "*n"]:
+        """Whether all attempts were spent on a cell that is off its `level` (...) still."""
+        return torch.zeros_like(done.conductance, dtype=torch.bool)
+
     def needs_present(self, cell: Cell) -> bool:
         """Whether `program` must be told what cells hold."""
         return cell.remembers

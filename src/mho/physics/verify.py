@@ -29,6 +29,11 @@ class Verify(Programming):
     the last attempt is not read. The tolerance should not be below half of a step of one pulse.
 
     The verify read itself is taken as exact.
+
+    A cell that no attempt brings to its target, of this event and of those before, is given up: it
+    is entered in the controller's fault map (`mho.fault_map`) and left alone from then on, neither
+    read nor pulsed, whatever its weight is to be. A stuck cell would else take all attempts at
+    every event.
     """
 
     family: ClassVar[str] = "verify"
@@ -39,6 +44,9 @@ class Verify(Programming):
     """Attempts after which the cell is left as it is [1]."""
     read_first: bool = False
     """Read a landing cell before its first pulse, and leave it alone if it is within tolerance."""
+    give_up_after: Annotated[int, Range(least=0, most=30_000)] = 60
+    """Attempts in a row without success, over whole events, after which a cell is given up for good
+    [1]; 0: never."""
 
     def most_pulses(self, cell: Cell) -> int:
         """Those of all attempts."""
@@ -48,6 +56,20 @@ class Verify(Programming):
     def verifies(self) -> bool:
         """Reads tell whether to go on."""
         return True
+
+    @property
+    def failures(self) -> int:
+        """Events that `give_up_after` attempts make."""
+        return -(-self.give_up_after // self.max_pulses)
+
+    def failed(
+        self, cell: Cell, level: Shaped[Tensor, "*#n"], done: Programmed
+    ) -> Bool[Tensor, "*n"]:
+        """No attempt is left, and it is beyond tolerance."""
+        spent = done.reads >= self.max_pulses
+        if spent.any():
+            spent &= self.missed(cell, level, done.conductance)
+        return spent
 
     def needs_present(self, cell: Cell) -> bool:
         """Where cells remember, or are read first."""

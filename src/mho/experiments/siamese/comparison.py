@@ -9,6 +9,7 @@ from mho.experiments.siamese.config import SiameseConfig
 from mho.experiments.siamese.measures import (
     Outcome,
     accuracy,
+    array_energy,
     epochs_to_first_death,
     gone,
     per_weight,
@@ -29,7 +30,9 @@ COLUMNS = [
     Column("held-out accuracy", "%"), Column("writes gone", "%"), Column("first epoch", "%"),
     Column("writes a weight"), Column("99.9 % of cells below", "writes"),
     Column("most on a cell", "writes"), Column("pulses"), Column("verify reads"),
-    Column("energy", "J"), Column("cell by cell", "s"), Column("row by row", "s"),
+    Column("cells given up"),
+    Column("programming energy", "J"), Column("energy of the arrays", "J"),
+    Column("cell by cell", "s"), Column("row by row", "s"),
     Column("epochs to first dead cell"),
 ]  # fmt: skip
 """What is said of a training in a table."""
@@ -71,13 +74,14 @@ def schemes(config: SiameseConfig) -> Studies:
 
 
 def costs(slug: str, what: str) -> list[Chart[Outcome]]:
-    """Energy and time after the first programming."""
+    """Energy and time after the first programming: of programming, and of all that arrays do."""
 
-    energy = {"pulses and verify reads": partial(spent, name="energy")}
+    energy = {"pulses and verify reads": partial(spent, name="energy"),
+              "with all reads and conversions": array_energy}  # fmt: skip
     time = {"row by row": partial(spent, name="rows"),
             "cell by cell": partial(spent, name="serial")}  # fmt: skip
     return [
-        Chart(f"{slug}_energy", f"Programming energy, {what}", "energy [J]", energy, "log"),
+        Chart(f"{slug}_energy", f"Energy of the arrays, {what}", "energy [J]", energy, "log"),
         Chart(f"{slug}_time", f"Programming time, {what}", "time [s]", time, "log"),
     ]
 
@@ -90,7 +94,8 @@ def rows(config: SiameseConfig, slug: str, title: str, head: str, note: str = ""
             return [accuracy(o), *[None] * (len(COLUMNS) - 1)]
         return [
             accuracy(o), gone(o), gone(o, 1), per_weight(o), quantile(o, 0.999), o["max_writes"],
-            *(spent(o, name) for name in ("pulses", "reads", "energy", "serial", "rows")),
+            *(spent(o, name) for name in ("pulses", "reads", "given_up", "energy")),
+            array_energy(o), spent(o, "serial"), spent(o, "rows"),
             epochs_to_first_death(o),
         ]  # fmt: skip
 

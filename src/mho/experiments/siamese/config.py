@@ -169,8 +169,8 @@ PRESETS = {
     "quick": SiameseConfig(
         preset="quick", networks=("mlp",), epochs=3, scheme_epochs=1, chips=2,
         study=StudySettings(epochs=1),
-        schemes=("float", "level change", "hysteresis", "frugal", "sparse", "read-back",
-                 "probabilistic"),
+        schemes=("float", "closed loop", "level change", "hysteresis", "frugal",
+                 "frugal, verified", "sparse", "read-back", "probabilistic"),
         studies=("imperfections",),
     ),
     "standard": SiameseConfig(preset="standard"),

@@ -22,6 +22,7 @@ def snapshot(net: nn.Module, write: mho.WriteStep, prices: str) -> dict[str, flo
     """Counts and costs so far; the fast arrays of Tiki-Taka are pulsed and wear as all others."""
     counts, price_list = mho.ledger(net), price_lists.get(prices)
     cost, total = mho.price(counts, price_list), counts.totals()
+    account = mho.training_account(counts, price_list)
     fast = mho.rules.fast_pulses(write.state_dict())
     return {
         "max_writes": int(counts.writes_per_cell().max()),
@@ -31,6 +32,8 @@ def snapshot(net: nn.Module, write: mho.WriteStep, prices: str) -> dict[str, flo
         "pulses": total["set_pulses"] + total["reset_pulses"] + fast.total,
         "reads": total["verify_reads"],
         "worn": total["worn"],
+        "given_up": total["given_up"],
+        "arrays": account.array_energy + fast.total * price_list.set_energy,
         "energy": cost.programming_energy + fast.total * price_list.set_energy,
         "serial": cost.programming_time_serial + fast.total * price_list.pulse_time,
         "rows": cost.programming_time_rows,
@@ -106,6 +109,12 @@ def by_epoch(outcome: Outcome, name: str) -> list[float]:
 def spent(outcome: Outcome, name: str) -> float:
     """Increase of a count or cost in the whole training, after the first programming."""
     return outcome["history"][name][-1] - outcome["start"][name]
+
+
+def array_energy(outcome: Outcome) -> float:
+    """Energy of the arrays in the whole training after the first programming, evaluations left out:
+    forward and backward reads, their conversions, writes, verify reads [J]."""
+    return sum(outcome["history"]["arrays_spent"])
 
 
 def epochs_to_first_death(outcome: Outcome) -> float | None:

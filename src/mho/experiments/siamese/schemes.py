@@ -145,7 +145,8 @@ def _budget(s: Setting) -> mho.WriteStep:
 SCHEMES: dict[str, Scheme] = {
     "float": Scheme("no array: the same network in plain torch", None),
     "closed loop": Scheme(
-        "every weight read at every step and pulsed until verified: the base of the paper's 98 %",
+        "every weight read at every step and pulsed until verified, but for cells given up: the "
+        "base of the paper's 98 %",
         lambda s: mho.WriteStep(s.net, threshold=0),
         verify=True,
         rival=True,
@@ -161,6 +162,12 @@ SCHEMES: dict[str, Scheme] = {
     "frugal": Scheme(
         "beyond a distance that falls with the learning rate, a smaller one in small layers",
         lambda s: mho.WriteStep(s.net),
+        threshold=Setting.frugal,
+    ),
+    "frugal, verified": Scheme(
+        "frugal, what is written is read first and pulsed until verified, as in the closed loop",
+        lambda s: mho.WriteStep(s.net),
+        verify=True,
         threshold=Setting.frugal,
     ),
     "sparse": Scheme(

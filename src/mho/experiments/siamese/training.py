@@ -174,13 +174,17 @@ def train(config: SiameseConfig, run: Run, job: Job) -> Trained:
     for step in run.steps("train", descent.steps, descent.state):
         descent.step(step)
         if feed.ends_epoch(step):
+            if write is not None:
+                before = [start["arrays"], *history.rows.get("arrays", [])][-1]
+                now = snapshot(net, write, config.prices)["arrays"]
+                history.append("arrays_spent", now - before)
             history.append("validation", descent.accuracy("validation"))
+            if job.tested and step < feed.epoch_steps:
+                history.append("first", descent.accuracy("test"))
             if write is not None:
                 history.append("written", history.take("written"))
                 for name, value in snapshot(net, write, config.prices).items():
                     history.append(name, value)
-            if job.tested and step < feed.epoch_steps:
-                history.append("first", descent.accuracy("test"))
             run.log(
                 step=step + 1,
                 validation=history.rows["validation"][-1],
