@@ -11,12 +11,25 @@ import torch
 from torch import Tensor, nn
 
 from mho.hardware import Ledger as Counted
-from mho.hardware import ledger, price
+from mho.hardware import TrainingAccount, ledger, price, training_account
 from mho.hardware import prices as price_lists
 from mho.learning.layers.layer import memristive_layers
 from mho.physics import Cell
-from mho.results import Cost, Group, Histogram, Ledger, Record, histogram, plain, read, whole_edges
+from mho.results import (
+    Column,
+    Cost,
+    Group,
+    Histogram,
+    Ledger,
+    Record,
+    Table,
+    histogram,
+    plain,
+    read,
+    whole_edges,
+)
 from mho.results.figures import Scale
+from mho.results.record import optional
 
 
 @dataclass(frozen=True)
@@ -29,6 +42,8 @@ class Account(Record):
     """Conductances of one layer, for each programmed level."""
     wear: Histogram
     """Pulses of the cells."""
+    events: Sequence[Table] = optional(())
+    """Every kind of event with its count, energy and time; of outcomes of before none."""
 
     @classmethod
     def of(cls, outcome: Mapping[str, Any]) -> Account:
@@ -67,6 +82,7 @@ def account(net: nn.Module, prices: str, layer: int = 0) -> dict[str, Any]:
         "cost": {"prices": prices, "items": cost.items()},
         "levels": plain(_level_groups(level, conductance, crossbar.hardware.device.states)),
         "wear": plain(_wear_histogram(counts)),
+        "events": [plain(_events(training_account(counts, price_lists.get(prices)), prices))],
     }
 
 
@@ -74,6 +90,24 @@ def stands(cell: Cell) -> str:
     """How many pulses a cell stands, in words."""
     spread = ", the median of cells that differ" if cell.endurance_spread else ""
     return f"{cell.endurance:g} pulses{spread}"
+
+
+def _events(spent: TrainingAccount, prices: str) -> Table:
+    """A row for each kind of event of a network's life, and the total."""
+    columns = [
+        Column("event"), Column("where"), Column("what is counted"), Column("count"),
+        Column("energy", "J"), Column("time", "s"),
+    ]  # fmt: skip
+    fields = ("what", "side", "counted", "count", "energy", "time")
+    rows = [[row[field] for field in fields] for row in spent.items()]
+    note = (
+        f"One chip (mean), prices {prices!r}, from its first programming on; calibrations and "
+        "evaluations are forward reads too. Times with the cells of a row programmed at once; that "
+        "of conversions is in the reads."
+    )
+    if spent.unpriced:
+        note += f" Without a price and not in the total: {', '.join(spent.unpriced)}."
+    return Table("events", "What was done, and what it took", columns, rows, note)
 
 
 def _level_groups(level: Tensor, conductance: Tensor, states: int, bins: int = 80) -> list[Group]:

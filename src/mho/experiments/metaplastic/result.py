@@ -58,7 +58,7 @@ def result(
         "normalization of its own, which is told at test time unless a claim says otherwise. "
         "Claims are on test images, all else on held-out training images.",
         claims=claims,
-        tables=[table for each in done for table in each.tables],
+        tables=[*(table for each in done for table in each.tables), *account.events],
         curves=curves(config, trained) + [curve for each in done for curve in each.curves],
         bars=[memory_bars(config, ours[0], compared), *(b for each in done for b in each.bars)],
         histograms=[levels, replace(account.wear, title=title)],

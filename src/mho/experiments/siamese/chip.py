@@ -163,6 +163,7 @@ def _result(config: SiameseConfig, asked: ChipConfig, chip: Outcome, plain: Outc
                   [[name, count] for name, count in chip["report"].items()]),
             Table("refused", "Cells given up", [Column("layer"), Column("cells"), Column("which")],
                   given_up, "(array, row, column); they keep what they hold."),
+            *found.events,
         ],
         curves=[Curve("learning", "Accuracy by epoch", "epoch", "held-out accuracy [%]", rows)],
         histograms=[

@@ -55,7 +55,10 @@ def result(
         "our choice. A share of writes that is gone has every weight at every training step as its "
         "base. Claims are on test images, all else on held-out training images.",
         claims=claims,
-        tables=[_noted(config, t, compared) for each in done for t in each.tables],
+        tables=[
+            *(_noted(config, t, compared) for each in done for t in each.tables),
+            *account.events,
+        ],
         curves=learning(outcomes) + [curve for each in done for curve in each.curves],
         bars=[bars for each in done for bars in each.bars],
         maps=maps(outcomes),
