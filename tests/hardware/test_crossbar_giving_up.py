@@ -194,3 +194,27 @@ def test_users_see_which_cells_were_given_up(generator: torch.Generator) -> None
     assert book.totals()["given_up"] == sum(map(len, found.values())) > 0
     with pytest.raises(ValueError, match="memristive"):
         mho.fault_map(model)
+
+
+@either
+@pytest.mark.parametrize("way", [OpenLoop(), Verify()], ids=["open", "verify"])
+def test_a_counter_that_is_full_is_refused_before_anything_is_written(
+    way: OpenLoop | Verify, compiled: bool
+) -> None:
+    xb = arrays(NOISY, way)
+    closed_loop(xb, 1, 0.3)
+    near = torch.iinfo(torch.int32).max - 3 * way.most_pulses(NOISY)
+    xb.pulses[0, 0, 0, 0] = near
+    xb.load_state_dict(xb.state_dict())
+    before = state(xb)
+    with nullcontext() if compiled else mho.kernels.off():
+        closed_loop(xb, 2, 0.3)
+        xb.load_state_dict(before)
+        xb.pulses[0, 0, 0, 0] += 3 * way.most_pulses(NOISY)
+        xb.load_state_dict(xb.state_dict())
+        before = state(xb)
+        with pytest.raises(OverflowError, match="its counter holds no"):
+            closed_loop(xb, 1, 0.3)
+    for name, value in before.items():
+        assert torch.equal(value, xb.state_dict()[name]), name
+    assert (xb.pulses >= 0).all()

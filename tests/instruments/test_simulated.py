@@ -136,3 +136,28 @@ def test_a_read_beyond_the_chip_is_refused(
 ) -> None:
     with pytest.raises((ValueError, IndexError), match=said):
         chip().read(first, torch.full(shape, volts))
+
+
+def test_a_chip_leaves_alone_what_it_has_given_up_and_goes_on_refusing_it() -> None:
+    instrument = chip(IDEAL.replace(stuck_off=0.3))
+    (where,) = (instrument.crossbar.fault[0] == 1).nonzero()[:1]
+    about, spent = instrument.describe(), []
+    for _ in range(5):
+        done = instrument.program(where.int().view(1, 3), torch.tensor([about.high]))
+        assert done.refused.all()
+        spent.append((int(done.pulses), int(done.reads)))
+    assert spent == [(20, 20)] * 3 + [(0, 0)] * 2
+
+
+def test_a_state_of_a_chip_made_before_there_were_more_settings_loads() -> None:
+    one, other = chip(IDEAL), chip(IDEAL)
+    one.program(cells((0, 0, 0)), torch.tensor([225e-6]))
+    state = one.state_dict()
+    line = "give_up_after = 60\n"
+    assert line in state["made"]
+    state["made"] = state["made"].replace(line, "")
+    state["cells"] = {k: v for k, v in state["cells"].items() if k != "misses"}
+    other.load_state_dict(state)
+    assert other.report() == one.report()
+    with pytest.raises(ValueError, match="one made with the same settings"):
+        chip(IDEAL.replace(levels=4)).load_state_dict(state)

@@ -38,6 +38,9 @@ _TOUCHED = (
 )
 """Buffers that a programming event sees or changes, in the order of `Cells`."""
 
+_MOST_PULSES = torch.iinfo(torch.int32).max
+"""What the counter of a cell holds."""
+
 _NO_OFFSET = np.empty(0, np.float32)
 
 
@@ -63,6 +66,8 @@ class Counts:
     """Times that a write step found all weights moved by the optimizer."""
     margin: float = math.inf
     """At least so many pulses the weakest healthy cell still stands; no part of the state."""
+    room: int = 0
+    """At least so many further pulses each cell's counter holds; no part of the state."""
 
     @property
     def reads(self) -> int:
@@ -153,6 +158,7 @@ class Crossbar(nn.Module):
         self.trait_names: tuple[str, ...] = ()
         """Names of what differs from device to device."""
         self._views: Views[tuple[Cells, np.ndarray]] = Views()
+        self._most_pulses = hardware.programming.most_pulses(hardware.device)
         self.ageing = (
             Ageing(hardware, len(chips), tiling.shape, self._drawn) if hardware.ages else None
         )
@@ -271,7 +277,7 @@ class Crossbar(nn.Module):
         """Look once at what would be dear to look at in every write: faults and the margin."""
         self.broken = bool((self.fault != HEALTHY).any())
         self.failing = bool(self.failures) and bool(self._buffer("misses").any())
-        self.counts.margin = math.inf
+        self.counts.margin, self.counts.room = math.inf, self._room()
         if self.hardware.device.endurance is not None and self.arrays is None:
             left = self.endurance() - self.pulses
             healthy = left[self.fault == HEALTHY]
@@ -332,10 +338,35 @@ class Crossbar(nn.Module):
         return Cells(**cells, width=self.tiling.width), offset
 
     def noise(self, cells: int, device: torch.device | str = "cpu") -> ChipNoise:
-        """Noise of the next programming event, of so many cells."""
+        """Noise of the next programming event, of so many cells.
+
+        Raises:
+            OverflowError: as `make_room`; then nothing is counted.
+        """
+        self.make_room(self._most_pulses)
         words = ("program", self.counts.programmings)
         self.counts.programmings += 1
         return ChipNoise(self.seed, self.chips, words, (cells,), device)
+
+    def make_room(self, pulses: int) -> None:
+        """Make sure that each cell's counter holds so many more pulses.
+
+        Raises:
+            OverflowError: a cell has taken nearly 2^31 pulses.
+        """
+        counts = self.counts
+        if counts.room < pulses:
+            counts.room = self._room()
+            if counts.room < pulses:
+                raise OverflowError(
+                    f"a cell has taken {_MOST_PULSES - counts.room:,} pulses; its counter holds no "
+                    f"{pulses:,} more (at most {_MOST_PULSES:,})"
+                )
+        counts.room -= pulses
+
+    def _room(self) -> int:
+        """Pulses that the counter of every cell still holds."""
+        return 0 if self.pulses.is_meta else _MOST_PULSES - int(self.pulses.max())
 
     def at(self, name: str, cells: Tensor | None) -> Tensor:
         """A per-cell buffer at cells (n,), or at all: (chips, n)."""

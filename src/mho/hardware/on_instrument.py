@@ -48,6 +48,7 @@ def _record(crossbar: Crossbar, cells: Tensor, levels: Tensor, outcome: Outcome)
     conductance[cells] = torch.where(outcome.conductance.isnan(), believed, outcome.conductance)
     raised = (levels > level[cells]) & (levels > 0)
     level[cells] = levels.to(level)
+    crossbar.make_room(int(outcome.pulses.max()))
     crossbar.writes.view(-1)[cells] += (outcome.pulses > 0).to(torch.int32)
     crossbar.pulses.view(-1)[cells] += outcome.pulses
     crossbar.set_pulses += (outcome.pulses * raised).sum()

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from dataclasses import asdict, dataclass, replace
+from typing import Literal
 
 from mho.errors import invalid, unknown
 from mho.hardware.ledger import Ledger
@@ -13,7 +13,8 @@ from mho.hardware.prices import Prices
 Side = Literal["arrays", "digital"]
 
 
-class Entry(NamedTuple):
+@dataclass(frozen=True)
+class Entry:
     """One kind of event; averages over the chips."""
 
     what: str
@@ -79,11 +80,11 @@ class TrainingAccount:
             raise invalid("earlier", "another account", "one of the same network and prices")
         return TrainingAccount(tuple(_less(a, b) for a, b in pairs))
 
-    def items(self) -> list[dict[str, object]]:
+    def items(self) -> list[dict[str, str | float | None]]:
         """Rows for a table, one an entry, the total last."""
-        rows: list[dict[str, object]] = [entry._asdict() for entry in self.entries]
-        total = {"counted": "", "count": None, "energy": self.energy, "time": self.time}
-        return [*rows, {"what": "total", "side": "", **total}]
+        rows: list[dict[str, str | float | None]] = [asdict(entry) for entry in self.entries]
+        whole = {"energy": self.energy, "time": self.time}
+        return [*rows, {"what": "total", "side": "", "counted": "", "count": None, **whole}]
 
 
 def training_account(ledger: Ledger, prices: Prices) -> TrainingAccount:
@@ -141,7 +142,8 @@ def _less(now: Entry, before: Entry) -> Entry:
     def less(a: float | None, b: float | None) -> float | None:
         return None if a is None or b is None else a - b
 
-    return now._replace(
+    return replace(
+        now,
         count=now.count - before.count,
         energy=less(now.energy, before.energy),
         time=less(now.time, before.time),

@@ -90,6 +90,7 @@ class SimulatedInstrument:
         flat = self._chip.flat(cells)
         if len(flat) == 0:
             return
+        crossbar.make_room(int(counts.abs().max()))
         self._changes += 1
         crossbar.counts.programmings += 1
         words = ("pulse", crossbar.counts.programmings)
@@ -156,7 +157,7 @@ class SimulatedInstrument:
         Raises:
             ValueError: it is that of a chip made otherwise.
         """
-        if state["made"] != self._made:
+        if _settings(state["made"]) != _settings(self._made):
             raise invalid("chip state", "another chip's", "one made with the same settings")
         self.crossbar.load_state_dict(state["cells"])
         self._changes = state["changes"]
@@ -169,3 +170,9 @@ class SimulatedInstrument:
     @vectors.setter
     def vectors(self, vectors: int) -> None:
         self.crossbar.counts.vectors = vectors
+
+
+def _settings(made: str) -> tuple[Hardware, list[str]]:
+    """What a chip was made with; settings that its text lacks are the defaults."""
+    lines = made.splitlines()
+    return Hardware.from_toml("\n".join(lines[:-3])), lines[-3:]
