@@ -31,11 +31,12 @@ def hardware(cell: MultiLevel = CELL, **options: Any) -> Hardware:
 
 
 def twin(which: str, hw: Hardware, chips: int | None = None, first_chip: int = 0) -> nn.Module:
+    """In eval mode, in which ranges stand still."""
     with torch.random.fork_rng():
         torch.manual_seed(3)
         plain = LAYERS[which][0]()
     generator = torch.Generator().manual_seed(7)
-    return mho.convert(plain, hw, chips, generator=generator, first_chip=first_chip)
+    return mho.convert(plain, hw, chips, generator=generator, first_chip=first_chip).eval()
 
 
 def inputs(which: str, generator: torch.Generator) -> Tensor:

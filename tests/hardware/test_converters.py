@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from mho.hardware.converters import Converter, Tally
+from mho.hardware.converters import Converter
 
 bits_ = st.integers(2, 12)
 scales = st.floats(1e-6, 1e6)
@@ -152,15 +152,3 @@ def test_each_place_with_a_range_of_its_own_converts_as_if_alone(
                 )
     some = own(x[n : 2 * n], chips=slice(1, 2)) if chips > 1 else y[0]
     assert torch.equal(some, y[min(chips, 2) - 1])
-
-
-def test_a_tally_counts_and_changes_nothing() -> None:
-    x = torch.tensor([[0.2, -1.04, 1.2], [0.0, 3.0, -0.5]])
-    converter = Converter("ADC", 3, 1.0, chips=2)
-    converter.ranges = (1.0, 1.0)
-    before = converter(x)
-    converter.tally = Tally(2)
-    assert torch.equal(converter(x), before)
-    assert converter.tally.saturated.tolist() == [1, 1]  # 1.04 is nearest to 1
-    assert converter.tally.conversions.tolist() == [3, 3]
-    assert converter.tally.squares.tolist() == [1 + 9 + 9, 0 + 9 + 4]

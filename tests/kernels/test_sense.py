@@ -70,7 +70,7 @@ def test_not_a_number_stays_so_and_stops_the_gradient(own: dict[int, int]) -> No
 
 def test_a_network_passes_not_a_number_on() -> None:
     hardware = mho.Hardware(device=CELL.replace(read_noise=0.01), dac_bits=4, adc_bits=4)
-    net = mho.convert(nn.Sequential(nn.Linear(5, 3)), hardware)
+    net = mho.convert(nn.Sequential(nn.Linear(5, 3)), hardware).eval()
     x = torch.ones(2, 5)
     mho.calibrate(net, x)
     x[1, 0] = torch.nan

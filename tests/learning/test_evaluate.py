@@ -72,7 +72,7 @@ def test_an_empty_loader_is_refused(model: nn.Module) -> None:
 def test_converters_without_range_name_the_remedy(
     model: nn.Module, loader: list, bits: dict[str, int]
 ) -> None:
-    net = mho.convert(model, HARDWARE.replace(**bits), 2)
+    net = mho.convert(model, HARDWARE.replace(**bits), 2).eval()
     with pytest.raises(RuntimeError, match=r"6 bits and no range yet: call mho\.calibrate\(net, b"):
         net(loader[0][0])
     mho.calibrate(net, loader[0][0])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,6 +12,8 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from mho.errors import invalid
+from mho.hardware.tally import Tally
 from mho.kernels import native
 from mho.kernels.sense import quantize, stop
 
@@ -21,8 +24,9 @@ ALL = slice(None)
 class Converter:
     """The DACs or ADCs of one layer: a range for each chip, or for each of its columns.
 
-    Values are rounded to `2^bits - 1` even steps in [-range, range] and saturate beyond. The
-    gradient passes straight through, and is 0 where the converter saturates.
+    Values are rounded to `2^bits - 1` even steps in [-range, range] and saturate beyond, infinite
+    ones too; nan stays nan. The gradient passes straight through, and is 0 where the converter
+    saturates.
 
     Args:
         kind: name for errors.
@@ -32,6 +36,7 @@ class Converter:
         own: dimensions, counted from the end, along which each place of what is converted has a
             range of its own, and their sizes, first dimension first.
         fixed: whether the range is the designer's, which no calibration changes.
+        growth: factor by which `follow` widens a range; 1: it does not.
     """
 
     def __init__(
@@ -43,21 +48,28 @@ class Converter:
         *,
         own: Mapping[int, int] | None = None,
         fixed: bool = False,
+        growth: float = 1.0,
     ) -> None:
         self.kind, self.bits, self.coverage, self.chips = kind, bits, coverage, chips
         self.most = 0 if bits is None else 2 ** (bits - 1) - 1
         """Largest code; 0 if exact."""
-        self.own, self.fixed = dict(own or {}), fixed
+        self.own, self.fixed, self.growth = dict(own or {}), fixed, growth
+        self.shape = (chips, *self.own.values())
+        """Of its ranges."""
         self.calibrating = False
         self.tally: Tally | None = None
         """What counts the conversions, if anything does."""
+        self.reported = False
+        """Whether its user was warned that it saturates."""
+        self._seen: Tensor | None = None
         self._ranges: Tensor | None = None
         self._steps = self._inverse = torch.ones(0)
         self._grids: dict[int, Grids] = {}
 
     @property
     def ranges(self) -> Tensor | None:
-        """Largest value, float64 (chips, *own), set as a whole; None: there is none yet."""
+        """Largest value, float64 (chips, *own), set as a whole; None: there is none yet. One of 0
+        converts to 0."""
         return self._ranges
 
     @ranges.setter
@@ -67,10 +79,9 @@ class Converter:
             self._ranges = None
             return
         given = torch.as_tensor(ranges, dtype=torch.float64, device="cpu")
-        self._ranges = given.reshape(self.chips, *self.own.values())
-        steps = self._ranges / (self.most or 1)
-        self._steps = steps.masked_fill(steps == 0, 1.0)
-        self._inverse = 1 / self._steps
+        self._ranges = given.reshape(self.shape)
+        self._steps = self._ranges / (self.most or 1)
+        self._inverse = torch.where(self._steps == 0, 0.0, 1 / self._steps)
 
     @property
     def ready(self) -> bool:
@@ -78,9 +89,14 @@ class Converter:
         return self.bits is None or self.ranges is not None
 
     @property
+    def follows(self) -> bool:
+        """Whether `follow` may widen its ranges."""
+        return self.bits is not None and not self.fixed and self.growth > 1.0
+
+    @property
     def watched(self) -> bool:
-        """Whether something takes note of what is converted."""
-        return self.calibrating or self.tally is not None
+        """Whether something looks at each value that is converted."""
+        return self.calibrating or (self.tally is not None and self.tally.squares is not None)
 
     def __call__(
         self, x: Float[Tensor, "*n"], *, overwrite: bool = False, chips: slice = ALL
@@ -109,27 +125,43 @@ class Converter:
             return x, None
         if self.calibrating:
             self._widen(x)
-        if self.tally is None and native(x) and not self.own:
+        if native(x) and not self.own and (self.tally is None or self.tally.squares is None):
             return self._quantized(x.detach(), chips, keep)
         folded, lsb, inverse = self._grid(x, chips)
-        if self.tally is not None:
-            self.tally.add(folded.detach() * inverse, self.most, chips)
         codes = (folded.mul_(inverse) if overwrite else folded.mul(inverse)).round_()
-        if not keep:
+        if not keep and self.tally is None:
             return codes.clamp_(-self.most, self.most).mul_(lsb).reshape(x.shape), None
         edged = codes.clamp(-self.most, self.most)
-        passes = codes == edged
-        # (chips, n, ...) -> (chips * n, ...)
-        return edged.mul_(lsb).reshape(x.shape), passes.reshape(x.shape)
+        passes = (codes == edged).reshape(x.shape)  # (chips, n, ...) -> (chips * n, ...)
+        if self.tally is not None:
+            self.note(passes, passes, chips)
+            self.tally.add_squares(edged.detach(), chips)
+        return edged.mul_(lsb).reshape(x.shape), passes if keep else None
 
     def _quantized(self, x: Tensor, chips: slice, keep: bool) -> tuple[Tensor, Tensor | None]:
         """`keeping` in compiled code."""
         step, inverse = self.grids(1)
         if chips != ALL:
             step, inverse = step[chips], inverse[chips]
-        out, passes = torch.empty_like(x), np.empty(x.numel() if keep else 0, np.bool_)
-        saturated = quantize(x.numpy(), inverse, step, self.most, out.numpy(), passes)
-        return out, torch.from_numpy(passes).view(x.shape) if saturated else None
+        marked = keep or self.tally is not None
+        out, kept = torch.empty_like(x), np.empty(x.numel() if marked else 0, np.bool_)
+        saturated = quantize(x.numpy(), inverse, step, self.most, out.numpy(), kept)
+        passes = torch.from_numpy(kept).view(x.shape) if saturated else None
+        if self.tally is not None:
+            self.note(x, passes, chips)
+        return out, passes if keep else None
+
+    def note(self, x: Tensor, passes: Tensor | None, chips: slice) -> None:
+        """Enter conversions of x (chips * n, ...) into the tally.
+
+        Args:
+            passes: which values did not saturate, shaped as x; None: all.
+        """
+        assert self.tally is not None
+        beyond = None
+        if passes is not None:
+            beyond = self._by_range(~passes.detach(), len(self._steps[chips])).sum(-1)
+        self.tally.add(x.numel(), beyond, chips)
 
     def grids(self, columns: int) -> Grids:
         """What columns are rounded to, in the form that kernels take.
@@ -159,6 +191,8 @@ class Converter:
         for bit in range(self.bits):
             plane = codes.bitwise_and(1 << bit).ne_(0).to(x.dtype).mul_(edge).reshape(x.shape)
             sign = -1 if bit == self.bits - 1 else 1
+            if bit == 0:
+                plane += x - x  # nan has no bits: it stays what it is
             yield sign * 2**bit / self.most, plane
 
     def _grid(self, x: Tensor, chips: slice) -> tuple[Tensor, float | Tensor, float | Tensor]:
@@ -183,28 +217,118 @@ class Converter:
                 "call mho.calibrate(net, batch) first"
             )
 
+    # ---------------------------------------------------------------- ranges from what is seen
+
+    def begin(self) -> None:
+        """From now on let each range cover what it sees; `accept` ends this."""
+        self.calibrating, self._seen, self.ranges = True, None, None
+
+    def accept(self, name: str) -> bool:
+        """Keep the ranges that cover what was seen.
+
+        Args:
+            name: of the layer, for errors.
+
+        Returns:
+            Whether anything was seen.
+
+        Raises:
+            ValueError: what was seen gives no range.
+        """
+        if self._seen is None:
+            return False
+        allowed = "inputs for which all values that reach it are finite"
+        if not torch.isfinite(self._seen).all():
+            raise invalid(f"values at the {self.kind} of {name}", "nan or inf", allowed)
+        if not self._seen.any():
+            share = "all" if self.coverage == 1.0 else f"{self.coverage:.4g} (coverage)"
+            allowed = "inputs that give it a signal to set its range by"
+            raise invalid(f"values at the {self.kind} of {name}", f"zero, {share} of them", allowed)
+        self.reported = False
+        return True
+
     def _widen(self, x: Tensor) -> None:
         """Let each range cover what it sees."""
-        # (chips * n, ...) -> (chips, n, ...) -> (chips, *own, the rest)
-        size = x.detach().abs().unflatten(0, (self.chips, -1))
-        size = size.movedim(tuple(self.own), tuple(range(1, 1 + len(self.own))))
-        size = size.reshape(self.chips, *self.own.values(), -1)
-        if self.coverage == 1.0:
-            seen = size.amax(-1)  # (chips, *own)
-        else:
-            seen = size.kthvalue(max(1, math.ceil(self.coverage * size.shape[-1])), dim=-1).values
+        if x.numel() == 0:
+            return
+        size = self._by_range(x.detach().abs(), self.chips)
+        seen = size.amax(-1)  # (chips, *own); nan if there is one
+        if self.coverage < 1.0:
+            rank = max(1, math.ceil(self.coverage * size.shape[-1]))
+            covered = size.kthvalue(rank, dim=-1).values
+            seen = torch.where(seen.isfinite(), covered, seen)
         seen = seen.to("cpu", torch.float64)
-        self.ranges = seen if self.ranges is None else torch.maximum(self.ranges, seen)
+        self._seen = seen if self._seen is None else torch.maximum(self._seen, seen)
+        self.ranges = _filled(self._seen)
+
+    def _by_range(self, x: Tensor, chips: int) -> Tensor:
+        """Values (chips * n, ...) by the range that they fall into: (chips, *own, the rest)."""
+        # (chips * n, ...) -> (chips, n, ...) -> (chips, *own, n, ...)
+        x = x.unflatten(0, (chips, -1))
+        x = x.movedim(tuple(self.own), tuple(range(1, 1 + len(self.own))))
+        return x.reshape(chips, *self.own.values(), -1)
+
+    def follow(self, tally: Tally) -> None:
+        """Widen each range of whose values a larger share saturated than `coverage` allows.
+
+        Args:
+            tally: of one batch.
+        """
+        if tally.saturated is None or self._ranges is None:
+            return
+        allowed = (1 - self.coverage) * tally.conversions / self._ranges.numel()
+        over = tally.saturated.cpu() > allowed * (1 + 1e-9)
+        if over.any():
+            self.ranges = torch.where(over, self.growth * self._ranges, self._ranges)
+
+    # ---------------------------------------------------------------- state
 
     def state(self) -> Tensor:
         """Ranges (n,), float64; nan if there are none."""
-        shape = (self.chips, *self.own.values())
-        none = torch.full(shape, math.nan, dtype=torch.float64)
+        none = torch.full(self.shape, math.nan, dtype=torch.float64)
         return (none if self.ranges is None else self.ranges).flatten()
 
     def load(self, state: Tensor) -> None:
         """Take the ranges back."""
-        self.ranges = None if state.isnan().any() else state
+        self.ranges = None if state.isnan().any() else _filled(state.double().cpu())
+
+
+def _filled(ranges: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:
+    """Ranges of what saw only zeros, replaced by the widest of the layer."""
+    return torch.where(ranges == 0, ranges.max(), ranges)
+
+
+@contextmanager
+def calibration(layers: Mapping[str, Sequence[Converter]]) -> Iterator[None]:
+    """Inside, ranges of converters that are not fixed are set by what they see.
+
+    Those that see nothing keep theirs, and all do if an error ends it.
+
+    Args:
+        layers: the converters of each layer, by its name; fixed ones too, whose range follows from
+            that of another.
+
+    Raises:
+        ValueError: a converter saw nan or inf, or nothing but zeros.
+    """
+    every = [(name, converter) for name, some in layers.items() for converter in some]
+    former = [converter.ranges for _, converter in every]
+    free = [(*each, old) for each, old in zip(every, former, strict=True) if not each[1].fixed]
+    try:
+        for _, converter, _ in free:
+            converter.begin()
+        yield
+        seen = [converter.accept(name) for name, converter, _ in free]
+        for (_, converter, old), any_value in zip(free, seen, strict=True):
+            if not any_value:
+                converter.ranges = old
+    except BaseException:
+        for (_, converter), old in zip(every, former, strict=True):
+            converter.ranges = old
+        raise
+    finally:
+        for _, converter, _ in free:
+            converter.calibrating = False
 
 
 class Grids(NamedTuple):
@@ -214,30 +338,6 @@ class Grids(NamedTuple):
     """Distance between neighbouring values."""
     inverse: np.ndarray
     """1 / step."""
-
-
-class Tally:
-    """Counts conversions, chip by chip.
-
-    Attributes:
-        conversions (chips,): int64, values converted.
-        saturated (chips,): int64, those that fell beyond the largest code.
-        squares (chips,): int64, squares of the codes that came out, summed.
-    """
-
-    def __init__(self, chips: int) -> None:
-        self.conversions, self.saturated, self.squares = torch.zeros(
-            3, chips, dtype=torch.int64
-        ).unbind()
-
-    def add(self, steps: Float[Tensor, "*n"], most: int, chips: slice) -> None:
-        """Count values given in steps of the converter (chips, ...), of the chips named."""
-        saturated = self.saturated[chips]
-        # (chips, values)
-        codes = steps.round_().reshape(len(saturated), -1)
-        saturated += (codes.abs() > most).sum(1).cpu()
-        self.conversions[chips] += codes.shape[1]
-        self.squares[chips] += codes.clamp_(-most, most).long().square_().sum(1).cpu()
 
 
 class _StraightThrough(torch.autograd.Function):

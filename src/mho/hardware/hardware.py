@@ -121,9 +121,15 @@ class Hardware(Config):
     )
     """Largest current that the ADCs tell apart. "calibrated": one range a chip and layer, from what
     `mho.calibrate` sees; "column": so for each column of each tile. A number is fixed by design: a
-    share of the largest current of a column, all its inputs at the DAC's edge and all weights at
-    the edge of the window; in amperes, share * rows * read voltage * span * (G_max - G_min) with
-    span 1 for pairs of cells and 0.5 for single ones [1]."""
+    share of the largest current that the ADC can see, all inputs at the DAC's edge and all weights
+    at the edge of the window; in amperes, share * rows * read voltage * G, where G is G_max - G_min
+    for "differential", half of that for "offset", and G_max for "single", whose columns are
+    converted as they are [1]."""
+    range_growth: Annotated[float, Range(least=1.0, most=16.0)] = 1.25
+    """Factor by which a calibrated range widens, chip by chip or column by column, after a forward
+    pass in training mode in which more than `1 - coverage` of its values saturated: a programmable
+    gain [1]. Without a range, the first such pass sets it from its own batch. In eval mode, and
+    without gradients, ranges stand still. 1: they move in `mho.calibrate` only."""
     serial_inputs: bool = False
     """Apply the DAC's code bit after bit through 1-bit drivers: `dac_bits` reads a vector, each
     converted on its own, then shifted and added digitally. Two's complement: the last bit, the

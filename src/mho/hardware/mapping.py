@@ -97,6 +97,12 @@ class Mapping:
         """Variance of a digit's signed conductance per variance of one cell."""
         return sum(c * c for c in (*self.own, *self.shared)) / self.copies
 
+    @property
+    def reference_share(self) -> float:
+        """Share of these variances that is of the reference cells."""
+        shared = sum(c * c for c in self.shared)
+        return shared / (shared + sum(c * c for c in self.own))
+
     # ---------------------------------------------------------------- layout
 
     def width(self, cols: int) -> int:

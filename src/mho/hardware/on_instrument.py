@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int, Int64
@@ -86,10 +88,11 @@ def columns(
     scale: float,
     by_digit: bool,
 ) -> Float[Tensor, "n tiles columns"]:
-    """Measured columns of each tile along the inputs, in weights times inputs.
+    """Measured columns of each tile along the inputs, in weights times inputs, without what a
+    mapping adds digitally.
 
-    Inputs become voltages, `v = v_max x / edge`. A mapping folds conductances by `L(g) + c`, so
-    currents fold to `L(i) + c sum(v)`.
+    Inputs become voltages, `v = v_max x / edge`. Vectors with nan or inf are not applied: their
+    columns are nan.
 
     Args:
         x: digital inputs.
@@ -99,32 +102,29 @@ def columns(
     """
     arrays, tiling = _arrays(crossbar), crossbar.tiling
     down, along = tiling.grid
+    fits = x.isfinite().all(-1, keepdim=True)  # (n, 1)
+    x = torch.where(fits, x.detach().float(), 0.0)
     gain = arrays.chip.volts / ((x.abs().max().item() if edge is None else edge) or 1.0)
     spare = down * tiling.rows - tiling.in_features
     # (n, in) -> (n, tiles down, 1, rows)
-    volts = F.pad(x.detach().float() * gain, (0, spare)).view(len(x), down, 1, tiling.rows)
+    volts = F.pad(x * gain, (0, spare)).view(len(x), down, 1, tiling.rows)
     # (n, tiles, rows): tiles beside each other share inputs
     volts = volts.expand(-1, -1, along, -1).flatten(1, 2)  # (n, tiles, rows)
     amps = arrays.currents(volts)  # (n, tiles, width)
-    cells, window = tiling.mapping, crossbar.hardware.device.window
-    zero = amps.new_zeros(1, tiling.width)
-    if by_digit:
-        # each (n, tiles, cols)
-        digits = cells.fold_digits(amps, tiling.cols, (0.0, 0.0))
-        constants = cells.fold_digits(zero, tiling.cols, window)
-    else:
-        digits = [cells.fold(amps, tiling.cols, (0.0, 0.0))]
-        constants = [cells.fold(zero, tiling.cols, window)]
-    total = volts.sum(-1, keepdim=True)
+    cells, no_window = tiling.mapping, (0.0, 0.0)
+    # each (n, tiles, cols)
+    digits = (
+        cells.fold_digits(amps, tiling.cols, no_window)
+        if by_digit
+        else [cells.fold(amps, tiling.cols, no_window)]
+    )
     folded = [
         # (n, tiles, cols) -> (n, tiles down, out)
-        (digit + total * constant)
-        .unflatten(1, (down, along))
-        .flatten(2)[..., : tiling.out_features]
-        for digit, constant in zip(digits, constants, strict=True)
+        digit.unflatten(1, (down, along)).flatten(2)[..., : tiling.out_features]
+        for digit in digits
     ]
     # (n, tiles down, digits * out)
-    return torch.cat(folded, -1).mul_(scale / gain)
+    return torch.where(fits.unsqueeze(-1), torch.cat(folded, -1).mul_(scale / gain), math.nan)
 
 
 def _arrays(crossbar: Crossbar) -> Arrays:

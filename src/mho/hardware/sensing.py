@@ -15,6 +15,7 @@ from mho.hardware.converters import ALL, Converter, passed
 from mho.hardware.philox import normals
 from mho.kernels import native
 from mho.kernels.inputs import row_sizes
+from mho.kernels.normal import normals
 from mho.kernels.sense import sense_maps, sense_rows, sense_rows_of, stop_sums
 
 _NO_KEYS = np.empty(0, np.uint64)
@@ -32,6 +33,20 @@ class ReadNoise(NamedTuple):
     size: Callable[[Tensor], Tensor]
     """Root of that sum of inputs, of each column: shaped as the columns, 1 where it is the same for
     all."""
+    keys: Sequence[int]
+    """Of each chip's numbers."""
+    references: ReferenceNoise | None = None
+    """Noise that several columns share; None: they share none."""
+
+
+class ReferenceNoise(NamedTuple):
+    """Noise of reference columns, each subtracted from a block of columns side by side: the same in
+    all of them, drawn once for each input vector and array."""
+
+    deviation: float
+    """As in `ReadNoise`."""
+    blocks: Sequence[tuple[int, int]]
+    """First column of each block, and how many it has."""
     keys: Sequence[int]
     """Of each chip's numbers."""
 
@@ -66,6 +81,8 @@ def sense(
     """
     if y.is_cpu and not y.is_contiguous():
         y = y.contiguous()  # a chip's noise is its own, even where chips' columns lie interleaved
+    if noise is not None and noise.references is not None:
+        _add_references(y, noise, noise.references, dim=-3 if maps else -1)
     if adc.bits is not None and not adc.watched and native(y, bias):
         return y, _sense(y, noise, adc, bias, maps=maps, keep=keep, chips=chips)
     if noise is not None and native(y):
@@ -135,6 +152,31 @@ def row_size(x: Tensor) -> Tensor:
     return torch.from_numpy(size)
 
 
+def _add_references(y: Tensor, noise: ReadNoise, references: ReferenceNoise, dim: int) -> None:
+    """Add the noise of reference columns to columns y along `dim`, in place."""
+    shape = list(y.shape)
+    shape[dim] = len(references.blocks)
+    # as y, but with one column a block
+    z = _normal(shape, y, references.keys).mul_(noise.size(noise.inputs))
+    for block, (first, count) in enumerate(references.blocks):
+        part = y.narrow(dim, first, count)
+        part.add_(z.narrow(dim, block, 1), alpha=references.deviation)
+
+
+def _normal(shape: Sequence[int], like: Tensor, keys: Sequence[int]) -> Tensor:
+    """Normal numbers (chips * n, ...), each chip's from a key of its own."""
+    z = torch.empty(shape, dtype=like.dtype, device=like.device)
+    rows = z.view(len(keys), -1)
+    if native(z):
+        for row, key in zip(rows.numpy(), keys, strict=True):
+            normals(row, np.uint64(key), 0)
+    else:
+        generator = torch.Generator(z.device)
+        for row, key in zip(rows.unbind(), keys, strict=True):
+            row.normal_(generator=generator.manual_seed(key))
+    return z
+
+
 def _add(y: Tensor, noise: ReadNoise) -> Tensor:
     """Noisy columns, as `kernels/sense.py` has them; their numbers are made where they are."""
     chips = len(noise.keys)
@@ -169,6 +211,10 @@ def _sense(
         if chips != ALL:
             step, inverse = step[chips], inverse[chips]
     plus = _NO_BIAS if bias is None else bias.detach().numpy()
-    passes = np.empty(y.numel(), np.bool_) if keep and most else _ALL_PASS
-    saturated = kernel(y.numpy(), size.numpy(), deviation, keys, inverse, step, most, plus, passes)
-    return torch.from_numpy(passes).view(y.shape) if saturated else None
+    counted = adc is not None and adc.tally is not None
+    kept = np.empty(y.numel(), np.bool_) if (keep or counted) and most else _ALL_PASS
+    saturated = kernel(y.numpy(), size.numpy(), deviation, keys, inverse, step, most, plus, kept)
+    passes = torch.from_numpy(kept).view(y.shape) if saturated else None
+    if adc is not None and adc.tally is not None:
+        adc.note(y, passes, chips)
+    return passes if keep else None

@@ -18,23 +18,40 @@ _ALLOWED = "a tensor (batch, ...), or batches of them: a loader, a list, a gener
 
 
 def batches_of(inputs: Inputs, what: str) -> Iterator[Tensor]:
-    """The batches (batch, ...) one after another, without their labels.
+    """The batches (batch, ...) one after another, without their labels; empty ones are left out.
 
     Args:
         what: name of the argument, for errors.
 
     Raises:
-        ValueError: there is no batch, or something else than a tensor among them.
+        ValueError: there is no batch, or only empty ones; one of something else than a tensor, of
+            nan or inf, or of another kind than the first; or all inputs are 0. Each batch is looked
+            at before it is handed over.
     """
-    none = True
+    first: Tensor | None = None
+    signal = False
     for item in [inputs] if isinstance(inputs, Tensor) else _iterated(inputs, what):
         x = item[0] if isinstance(item, tuple | list) and item else item
         if not isinstance(x, Tensor):
             raise invalid(what, f"batches of {type(x).__name__}", _ALLOWED)
-        none = False
-        yield x
-    if none:
+        if x.dim() == 0:
+            raise invalid(what, "a tensor without dimensions", _ALLOWED)
+        first = x if first is None else first
+        if (x.dim(), x.dtype) != (first.dim(), first.dtype):
+            kinds = " and of ".join(f"{t.dtype} {tuple(t.shape)}" for t in (first, x))
+            allowed = f"{_ALLOWED}, all of one kind; labels go in pairs: [(inputs, labels), ...]"
+            raise invalid(what, f"batches of {kinds}", allowed)
+        if not torch.isfinite(x).all():
+            raise invalid(what, "nan or inf", "finite numbers only")
+        if x.numel():
+            # of whole numbers, which name things, 0 is as good as any
+            signal = signal or not x.is_floating_point() or bool(x.any())
+            yield x
+    if first is None:
         raise invalid(what, "no batch", "at least one batch of inputs")
+    if not signal:
+        value = "zeros only" if first.numel() else "an empty batch"
+        raise invalid(what, value, "inputs of which some are not 0")
 
 
 def whole_of(inputs: Inputs, what: str) -> Tensor:

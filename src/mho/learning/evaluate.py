@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
@@ -11,10 +12,16 @@ from jaxtyping import Float64, Int64, Shaped
 from torch import Tensor, nn
 
 from mho.errors import invalid
+from mho.hardware.converters import calibration
+from mho.hardware.tally import Tally
 from mho.learning.batches import Inputs, batches_of
 from mho.learning.layers.layer import ArrayLayer, memristive_layers
 
 Net = TypeVar("Net", bound=nn.Module)
+
+WARNED = 0.05
+"""Share of a converter's values, beyond what its coverage leaves out, that may saturate before
+`evaluate` warns: less moves few answers."""
 
 
 @torch.no_grad()
@@ -23,25 +30,23 @@ def calibrate(net: Net, inputs: Inputs) -> Net:
 
     Each range covers the share `hardware.coverage` of the magnitudes seen, layer after layer; with
     serial inputs, of each bit's. Of several batches it covers the widest. What `Hardware` fixes
-    stays.
+    stays, and so does what no input reaches. A chip or column that sees only zeros where others of
+    its layer see more takes the widest range of these.
 
     Args:
         inputs: one batch (batch, ...), or several; see `mho.learning.batches.Inputs`.
 
     Returns:
         The network.
+
+    Raises:
+        ValueError: no layer on memristors; no batch; nan or inf in one, or at a converter; or only
+            zeros there. All ranges are then as before.
     """
-    converters = [c for layer in memristive_layers(net).values() for c in (layer.dac, layer.adc)]
-    with evaluating(net):
-        for converter in converters:
-            if not converter.fixed:
-                converter.calibrating, converter.ranges = True, None
-        try:
-            for x in batches_of(inputs, "calibrate.inputs"):
-                net(x)
-        finally:
-            for converter in converters:
-                converter.calibrating = False
+    layers = {name: layer.reading.converters for name, layer in memristive_layers(net).items()}
+    with evaluating(net), calibration(layers):
+        for x in batches_of(inputs, "calibrate.inputs"):
+            net(x)
     return net
 
 
@@ -59,10 +64,12 @@ def evaluate(
     Returns:
         Tensor (chips,) in [0, 1]; one element for a network without a chip dimension.
 
-    Converters that have no range yet are calibrated on the first batch's inputs.
+    Converters that have no range yet are calibrated on the first batch's inputs. Warns, once a
+    layer, of converters that saturate at more than `WARNED` of their values beyond what
+    `Hardware.coverage` leaves out.
 
     Raises:
-        ValueError: the loader is empty.
+        ValueError: the loader is empty; or, where it is to calibrate, as `calibrate`.
     """
     counts = confusion(net, loader)
     return counts.diagonal(dim1=1, dim2=2).sum(1).double() / counts.sum((1, 2))
@@ -82,7 +89,7 @@ def confusion(
     for layer in net.modules():
         if isinstance(layer, ArrayLayer):
             layer.store.settle()
-    with evaluating(net):
+    with evaluating(net), _warning_of_saturation(net):
         for x, y in loader:
             if counts is None and uncalibrated(net):
                 calibrate(net, x)
@@ -97,6 +104,40 @@ def confusion(
     if counts is None:
         raise invalid("loader", "no batch", "at least one labelled batch")
     return counts
+
+
+@contextmanager
+def _warning_of_saturation(net: nn.Module) -> Iterator[None]:
+    """Count what saturates inside, and warn of converters where that is too much."""
+    every = [
+        (name, converter, Tally(converter.shape))
+        for name, layer in net.named_modules()
+        if isinstance(layer, ArrayLayer)
+        for converter in layer.reading.converters
+        if converter.bits is not None and not converter.reported
+    ]
+    try:
+        for _, converter, tally in every:
+            converter.tally = tally
+        yield
+    finally:
+        for _, converter, _ in every:
+            converter.tally = None
+    for name, converter, tally in every:
+        share, kind = tally.share(), converter.kind
+        if share > 1 - converter.coverage + WARNED:
+            converter.reported = True
+            remedy = (
+                f"a larger Hardware.{kind.lower()}_range"
+                if converter.fixed
+                else "mho.calibrate(net, batch)"
+            )
+            warnings.warn(
+                f"layer {name!r}: {share:.0%} of the values at its {kind} saturate (on the chip "
+                f"where most do; its coverage allows {1 - converter.coverage:.0%}): what it gives "
+                f"is cut off, and so is the accuracy; {remedy} makes its range fit",
+                stacklevel=7,
+            )
 
 
 @contextmanager

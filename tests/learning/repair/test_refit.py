@@ -358,7 +358,7 @@ def test_unusable_settings_are_refused(options: dict[str, object], message: str)
 
 
 def test_a_network_must_end_in_a_digital_linear_layer() -> None:
-    x, y = torch.zeros(10, 4), LABELS
+    x, y = torch.ones(10, 4), LABELS
     body = nn.Linear(4, 5)
     for net, found in (
         (mho.convert(nn.Sequential(body), HARDWARE, 2), "Chips"),

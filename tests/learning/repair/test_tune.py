@@ -37,8 +37,7 @@ def model() -> nn.Module:
 
 def made(hw: Hardware, chips: int = 6) -> nn.Module:
     net = mho.convert(model(), hw, chips, generator=torch.Generator().manual_seed(4))
-    mho.calibrate(net, images(5))
-    return net
+    return mho.calibrate(net, images(5)).eval()
 
 
 def images(seed: int, n: int = 200) -> Tensor:
@@ -163,7 +162,7 @@ def test_unknown_choices_are_refused() -> None:
     with pytest.raises(ValueError, match=r"tune\.per = 'row': allowed is 'layer' or 'column'"):
         mho.tune(net, images(6), per="row")
     with pytest.raises(ValueError, match="net = 'Linear'"):
-        mho.tune(nn.Linear(2, 2), torch.zeros(1, 2))
+        mho.tune(nn.Linear(2, 2), torch.ones(1, 2))
 
 
 def test_moments_give_each_column_the_wanted_mean_and_spread() -> None:

@@ -290,7 +290,7 @@ class ArrayLayer(nn.Module):
     def _answer(self, x: Tensor) -> Tensor:
         """Outputs of inputs (chips * batch, ...), read-out and bias included."""
         plain = not self.tuned and self.arithmetic is None
-        y = self.reading(x, self.weight, self.bias if plain else None)
+        y = self.reading(x, self.weight, self.bias if plain else None, self.training)
         if plain:
             return y
         y = self.corrected(y)

@@ -55,6 +55,10 @@ class Product(ABC):
     def input_size(self, x: Tensor) -> Tensor:
         """Root of the sum of the squared inputs of each output, 1 column for all."""
 
+    @abstractmethod
+    def input_sum(self, x: Tensor) -> Tensor:
+        """Sum of the inputs of each output, 1 column for all; of at least float32."""
+
 
 @dataclass(frozen=True)
 class Dense(Product):
@@ -91,6 +95,14 @@ class Dense(Product):
         return y.view(*x.shape[:-1], y.shape[-1])
 
     input_size = staticmethod(row_size)  # pyright: ignore[reportAssignmentType]
+
+    def input_sum(self, x: Tensor) -> Tensor:
+        return wide_sum(x, -1)
+
+
+def wide_sum(x: Tensor, dim: int) -> Tensor:
+    """Sum along a dimension, which stays as 1, as precise as float32."""
+    return x.sum(dim, keepdim=True, dtype=torch.promote_types(x.dtype, torch.float32))
 
 
 def _each(x: Tensor, w: Tensor) -> Tensor:
@@ -176,12 +188,19 @@ class Convolution(Product):
             geometry = (self.kernel[1:], self.stride, self.dilation, self.pad or (0, 0))
             patch_sizes(x.numpy(), *geometry, size.numpy())
             return size.unsqueeze(1)
-        square = x.square().sum(1, keepdim=True)  # (n, 1, h, w)
+        return self._patch_sums(x.square().sum(1, keepdim=True)).sqrt()
+
+    def input_sum(self, x: Tensor) -> Tensor:
+        return self._patch_sums(wide_sum(x, 1))
+
+    def _patch_sums(self, x: Tensor) -> Tensor:
+        """Sums of each patch (n, 1, h', w') of maps x (n, 1, h, w): down its columns, then
+        along."""
         if self.pad is not None:
-            square = F.pad(square, self.edges)
+            x = F.pad(x, self.edges)
         (_, high, wide), (down, along) = self.kernel, self.stride
-        square = _window_sums(square, -2, high, self.dilation[0])[..., ::down, :]
-        return _window_sums(square, -1, wide, self.dilation[1])[..., ::along].sqrt()
+        x = _window_sums(x, -2, high, self.dilation[0])[..., ::down, :]
+        return _window_sums(x, -1, wide, self.dilation[1])[..., ::along]
 
     def _map_size(self, x: Tensor) -> tuple[int, int]:
         """Height and width of the outputs of prepared inputs x."""

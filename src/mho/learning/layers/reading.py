@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -11,12 +12,22 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from mho.errors import invalid
 from mho.hardware import on_instrument
-from mho.hardware.converters import ALL, Converter, passed
-from mho.hardware.sensing import ReadNoise, biased, row_size, sense, stopped, unsensed
+from mho.hardware.converters import ALL, Converter, calibration, passed
+from mho.hardware.sensing import (
+    ReadNoise,
+    ReferenceNoise,
+    biased,
+    row_size,
+    sense,
+    stopped,
+    unsensed,
+)
 from mho.hardware.store import Store
 from mho.hardware.streams import key
-from mho.learning.layers.product import Product
+from mho.hardware.tally import Tally
+from mho.learning.layers.product import Product, wide_sum
 
 _CACHED = 1 << 21
 """Outputs of tiles that are converted in one go."""
@@ -30,7 +41,8 @@ class Reading:
 
         y = sum over tiles, digits of the weights and bits of the inputs of factor * ADC(x_part w)
 
-    If all of that adds up without a converter in between, it is one product with `effective`.
+    If all of that adds up without a converter in between, it is one product with `effective`. What
+    a mapping adds digitally (`Mapping.constant`) comes after the ADCs, once for each vector.
 
     On the way back, `Hardware.transposed`, errors are applied to the columns and the rows answer,
     without noise or rounding. Each vector of errors is counted as a read of all cells; where the
@@ -53,6 +65,8 @@ class Reading:
         self.chips = len(crossbar.chips)
         self.maps = product.column_dim == -3
         exact = hardware.adc_bits is None
+        apart = not exact or crossbar.arrays is not None
+        self._bare = apart and tiling.mapping.constant != 0.0
         self.by_tile = not exact and hardware.adc_per_tile and tiling.grid[0] > 1
         self.factors = (1.0,) if exact else tiling.mapping.factors
         self.by_digit = len(self.factors) > 1
@@ -62,8 +76,12 @@ class Reading:
         self._reads_as_one = (hardware.dac_bits or 1) if as_one else 1
         cells = tiling.mapping
         variance = cells.part_variance if self.by_digit else cells.read_variance
-        self._noise = hardware.device.read_noise * math.sqrt(variance) / cells.span
-        """Standard deviation of a column's read for a single input of 1, in full scales."""
+        noise, shared = hardware.device.read_noise / cells.span, cells.reference_share
+        self._noise = noise * math.sqrt(variance * (1 - shared))
+        """Standard deviation of a column's read for a single input of 1, in full scales, without
+        that of the reference columns."""
+        self._reference_noise = noise * math.sqrt(variance * shared)
+        """That of the reference columns."""
         self._make_converters()
 
     def _make_converters(self) -> None:
@@ -75,9 +93,10 @@ class Reading:
             by_tile = {-3: tiling.grid[0], -1: columns}
             own = by_tile if self.by_tile else {self.product.column_dim: columns}
         fixed = [not isinstance(r, str) for r in (hardware.dac_range, hardware.adc_range)]
-        cover, chips = hardware.coverage, self.chips
-        self.dac = Converter("DAC", hardware.dac_bits, cover, chips, fixed=fixed[0])
-        self.adc = Converter("ADC", hardware.adc_bits, cover, chips, own=own, fixed=fixed[1])
+        how = (hardware.coverage, self.chips)
+        growth, chips = hardware.range_growth, self.chips
+        self.dac = Converter("DAC", hardware.dac_bits, *how, fixed=fixed[0], growth=growth)
+        self.adc = Converter("ADC", hardware.adc_bits, *how, own=own, fixed=fixed[1], growth=growth)
         if not isinstance(hardware.dac_range, str):
             self.dac.ranges = (hardware.dac_range,) * chips
             self._fix_adc()
@@ -87,7 +106,23 @@ class Reading:
         share, tiling = self.store.hardware.adc_range, self.store.crossbar.tiling
         if not isinstance(share, str) and self.dac.ranges is not None:
             rows = tiling.rows if self.by_tile else tiling.in_features
-            self.adc.ranges = share * rows * self.store.full_scale * self.dac.ranges
+            largest = self.store.full_scale + abs(self._added)
+            self.adc.ranges = share * rows * largest * self.dac.ranges
+
+    @property
+    def converters(self) -> tuple[Converter, Converter]:
+        """DACs and ADCs."""
+        return self.dac, self.adc
+
+    @property
+    def _added(self) -> float:
+        """Weight that the mapping adds digitally to what the columns hold; 0 where that is not
+        looked at apart."""
+        store = self.store
+        if not self._bare:
+            return 0.0
+        window = store.hardware.device.window
+        return store.crossbar.tiling.mapping.constant * sum(window) * store.scale
 
     def uncalibrate(self) -> None:
         """Forget the ranges that were calibrated."""
@@ -99,12 +134,64 @@ class Reading:
 
     # ---------------------------------------------------------------- forward
 
-    def __call__(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    def __call__(
+        self, x: Tensor, weight: Tensor, bias: Tensor | None, training: bool = False
+    ) -> Tensor:
         """Inputs (chips * n, ...) to outputs, with a digital bias (out,) if there is one.
 
         Args:
             weight: the shadow, which gets the gradient.
+            training: whether ranges follow what saturates; see `Hardware.range_growth`.
+
+        Raises:
+            RuntimeError: a converter has no range yet.
+            ValueError: a range was to be set by, or to follow, nan or inf, or zeros alone.
         """
+        if training and torch.is_grad_enabled():
+            follow = [converter for converter in self.converters if converter.follows]
+            if follow:
+                return self._following(follow, x, weight, bias)
+        return self._outputs(x, weight, bias)
+
+    def _following(
+        self, follow: list[Converter], x: Tensor, weight: Tensor, bias: Tensor | None
+    ) -> Tensor:
+        """`_outputs`, after which the ranges of some converters are those for the next batch."""
+        unset = [converter for converter in follow if not converter.ready]
+        if unset and x.numel():
+            self._check_finite(x)
+            # a fixed ADC's range may follow from that of the DAC
+            some = [*unset, *(c for c in self.converters if c.fixed)]
+            with calibration({self.name: some}):
+                return self._outputs(x, weight, bias)
+        tallies = [Tally(converter.shape) for converter in follow]
+        try:
+            for converter, tally in zip(follow, tallies, strict=True):
+                converter.tally = tally
+            y = self._outputs(x, weight, bias)
+        finally:
+            for converter in follow:
+                converter.tally = None
+        if any(tally.share() for tally in tallies):
+            self._check_finite(x)
+            for converter, tally in zip(follow, tallies, strict=True):
+                converter.follow(tally)
+            self._fix_adc()
+        return y
+
+    def _check_finite(self, x: Tensor) -> None:
+        if not torch.isfinite(x).all():
+            allowed = "finite numbers where converters' ranges follow them, in training mode"
+            raise invalid(f"input of {self.name}", "nan or inf", allowed)
+
+    @property
+    def name(self) -> str:
+        """Of the layer, as far as it knows, for errors."""
+        tiling = self.store.crossbar.tiling
+        return f"{self.store.owner} ({tiling.in_features} to {tiling.out_features})"
+
+    def _outputs(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        """Outputs, as a call gives them."""
         product = self.product
         if self.by_tile:
             x = product.prepared(self.dac(x))
@@ -146,6 +233,16 @@ class Reading:
         """
         if self.dac.calibrating:
             self._fix_adc()
+        if not self._added:
+            return self._columns_converted(x, bias, by_tile, keep)
+        y, passes = self._columns_converted(x, bias, by_tile, keep)
+        total = wide_sum(x, -1) if by_tile else self.product.input_sum(x)
+        return y.add_(total, alpha=self._added), passes
+
+    def _columns_converted(
+        self, x: Tensor, bias: Tensor | None, by_tile: bool, keep: bool
+    ) -> tuple[Tensor, Tensor | None]:
+        """`converted`, without what the mapping adds digitally."""
         read = self._tiles_converted if by_tile else self._whole_converted
         if not self.by_digit and not self.serial:
             return read(x, bias, keep)
@@ -159,9 +256,9 @@ class Reading:
                 # columns of this digit: digit * out to (digit + 1) * out
                 columns, size = (dim, digit * out, out), max(factor, 0.0) * place_value
                 whole += size
-                total = _added(total, y.narrow(*columns), factor * place_value)
+                total = _sum(total, y.narrow(*columns), factor * place_value)
                 if passes is not None:
-                    lost = _added(lost, (~passes.narrow(*columns)).to(y.dtype), size)
+                    lost = _sum(lost, (~passes.narrow(*columns)).to(y.dtype), size)
         assert total is not None
         total = biased(total, bias, maps=not by_tile and self.maps)
         return total, None if lost is None else lost.div_(-whole).add_(1)
@@ -184,6 +281,8 @@ class Reading:
             y, passes = self.adc.keeping(y, overwrite=True, keep=keep)
             return biased(y, bias, maps=self.maps), passes
         y = self.product.columns(x, self.weights(), self.chips)
+        if self._added:
+            y = _as_converted(y, self.product.input_sum(x), self._added)
         self._count(y.numel() // y.shape[self.product.column_dim])
         noise = self._read_noise(x, self.product.input_size)
         return sense(y, noise, self.adc, maps=self.maps, keep=keep, bias=bias)
@@ -204,7 +303,7 @@ class Reading:
         if keep or self.adc.calibrating:
             noise = self._read_noise(x, row_size)
             # x @ w is (chips, tiles, n, columns)
-            y, passes = sense(x @ w, noise, self.adc, maps=False, keep=keep)
+            y, passes = sense(self._tile_columns(x, w), noise, self.adc, maps=False, keep=keep)
             return biased(y.sum(1).flatten(0, 1), bias, maps=False), passes
         # On a CPU a few chips at a time, so that what the converters pass over stays in the cache.
         together = self.chips
@@ -214,10 +313,15 @@ class Reading:
         for first in range(0, self.chips, together):
             chips = slice(first, first + together)
             noise = self._read_noise(x[chips], row_size, chips)
-            y = x[chips] @ w[chips]
+            y = self._tile_columns(x[chips], w[chips])
             y, _ = sense(y, noise, self.adc, maps=False, keep=False, chips=chips)
             parts.append(y.sum(1))  # (some chips, n, columns)
         return biased(torch.cat(parts).flatten(0, 1), bias, maps=False), None
+
+    def _tile_columns(self, x: Tensor, w: Tensor) -> Tensor:
+        """Columns (chips, tiles, n, columns) as converters see them."""
+        y = x @ w
+        return _as_converted(y, wide_sum(x, -1), self._added) if self._added else y
 
     def _measured(self, x: Tensor) -> Tensor:
         """Columns (n, tiles, columns) of input vectors (n, in), as an instrument measures them."""
@@ -236,10 +340,27 @@ class Reading:
         """
         if self._noise == 0.0:
             return None
-        crossbar = self.store.crossbar
-        seed, vectors = crossbar.seed, crossbar.counts.vectors
-        keys = [key(seed, chip, "read", vectors) for chip in crossbar.chips[chips]]
-        return ReadNoise(self._noise * self.store.full_scale, x.detach(), size, keys)
+        scale, crossbar = self.store.full_scale, self.store.crossbar
+        vectors, some = crossbar.counts.vectors, crossbar.chips[chips]
+        keys = [key(crossbar.seed, chip, "read", vectors) for chip in some]
+        references = None
+        if self._reference_noise > 0.0:
+            theirs = [key(crossbar.seed, chip, "read of references", vectors) for chip in some]
+            deviation = self._reference_noise * scale
+            references = ReferenceNoise(deviation, self._sharing, theirs)
+        return ReadNoise(self._noise * scale, x.detach(), size, keys, references)
+
+    @cached_property
+    def _sharing(self) -> list[tuple[int, int]]:
+        """Blocks of the columns that are converted which share reference columns: first column,
+        and how many."""
+        tiling = self.store.crossbar.tiling
+        out, cols = tiling.out_features, tiling.cols
+        return [
+            (digit * out + first, min(cols, out - first))
+            for digit in range(len(self.factors))
+            for first in range(0, out, cols)
+        ]
 
     def _count(self, vectors: int) -> None:
         """Count a read of `vectors` vectors by all chips together."""
@@ -353,6 +474,13 @@ class _Read(torch.autograd.Function):
     _once = staticmethod(once_differentiable(_back))
 
 
-def _added(total: Tensor | None, part: Tensor, factor: float) -> Tensor:
+def _as_converted(y: Tensor, inputs: Tensor, added: float) -> Tensor:
+    """Columns y, which may be overwritten, less what is added digitally to each for the sum of its
+    inputs, as precise as float32."""
+    y = y if y.element_size() >= 4 else y.float()
+    return y.sub_(inputs, alpha=added)
+
+
+def _sum(total: Tensor | None, part: Tensor, factor: float) -> Tensor:
     """`total + factor * part`, in place; None counts as 0."""
     return part * factor if total is None else total.add_(part, alpha=factor)

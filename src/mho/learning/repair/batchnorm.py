@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 from jaxtyping import Float
@@ -142,29 +144,76 @@ def refresh_batchnorm(net: Net, inputs: Inputs) -> Net:
         The network.
 
     Raises:
-        ValueError: there is no batch, or no batch normalization.
+        ValueError: there is no batch normalization; no batch, or zeros only; or nan or inf in one,
+            or at a batch normalization. All is then as before.
     """
-    chips = chip_count(net)
-    if chips > 1:
-        for norm in list(net.modules()):
-            if isinstance(norm, _BatchNorm):
-                fresh = ChipBatchNorm(norm, chips).to(next(net.parameters()))
-                swap(net, norm, fresh.train(norm.training))
-            elif isinstance(norm, ChipBatchNorm) and norm.chips == 1:
-                norm.spread(chips)
     norms = [m for m in net.modules() if isinstance(m, ChipBatchNorm | _BatchNorm)]
     if not norms:
         raise invalid("net", type(net).__name__, "a network with batch normalization")
-    momenta = [norm.momentum for norm in norms]
-    with evaluating(net):
-        for norm in norms:
-            norm.train()
-            norm.momentum = None  # torch: average over all batches
-            _ = norm.reset() if isinstance(norm, ChipBatchNorm) else norm.reset_running_stats()
-        try:
-            for x in batches_of(inputs, "refresh_batchnorm.inputs"):
-                net(x)
-        finally:
-            for norm, momentum in zip(norms, momenta, strict=True):
-                norm.momentum = momentum
+    with _kept_on_error(net, norms):
+        fresh = [_of_each_chip(net, norm) for norm in norms]
+        momenta = [norm.momentum for norm in fresh]
+        with evaluating(net):
+            for norm in fresh:
+                norm.train()
+                norm.momentum = None  # torch: average over all batches
+                _ = norm.reset() if isinstance(norm, ChipBatchNorm) else norm.reset_running_stats()
+            try:
+                for x in batches_of(inputs, "refresh_batchnorm.inputs"):
+                    net(x)
+            finally:
+                for norm, momentum in zip(fresh, momenta, strict=True):
+                    norm.momentum = momentum
+        _check_finite(net, fresh)
     return net
+
+
+def _of_each_chip(net: nn.Module, norm: ChipBatchNorm | _BatchNorm) -> ChipBatchNorm | _BatchNorm:
+    """A batch normalization of the network, with statistics of each of its chips from now on."""
+    chips = chip_count(net)
+    if chips == 1:
+        return norm
+    if isinstance(norm, ChipBatchNorm):
+        if norm.chips == 1:
+            norm.spread(chips)
+        return norm
+    fresh = ChipBatchNorm(norm, chips).to(next(net.parameters())).train(norm.training)
+    swap(net, norm, fresh)
+    return fresh
+
+
+def _check_finite(net: nn.Module, norms: list[ChipBatchNorm | _BatchNorm]) -> None:
+    """Refuse statistics that are not finite."""
+    for name, norm in net.named_modules():
+        if norm in norms:
+            for statistic in norm.buffers(recurse=False):
+                if not statistic.isfinite().all():
+                    allowed = "inputs for which those of every layer are finite"
+                    raise invalid(f"refresh_batchnorm.inputs at {name}", "nan or inf", allowed)
+
+
+@contextmanager
+def _kept_on_error(net: nn.Module, norms: list[ChipBatchNorm | _BatchNorm]) -> Iterator[None]:
+    """Put modules and their statistics back to what they were if an error ends the block."""
+    places = [
+        (parent, name, child)
+        for parent in net.modules()
+        for name, child in parent._modules.items()
+        if child in norms
+    ]
+    buffers = [
+        (norm, getattr(norm, "chips", None), name, buffer, buffer.clone())
+        for norm in norms
+        for name, buffer in norm.named_buffers(recurse=False)
+    ]
+    try:
+        yield
+    except BaseException:
+        for parent, name, child in places:
+            parent._modules[name] = child
+        for norm, chips, name, buffer, value in buffers:
+            norm._buffers[name] = buffer.copy_(value)
+            if isinstance(norm, ChipBatchNorm):
+                assert chips is not None
+                norm.chips = chips
+        raise

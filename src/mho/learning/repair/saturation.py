@@ -8,7 +8,8 @@ import torch
 from jaxtyping import Float64, Int64
 from torch import Tensor, nn
 
-from mho.hardware.converters import Converter, Tally
+from mho.hardware.converters import Converter
+from mho.hardware.tally import Tally
 from mho.learning.batches import Inputs, batches_of
 from mho.learning.evaluate import evaluating
 from mho.learning.layers.layer import memristive_layers
@@ -21,7 +22,7 @@ class Conversions:
     conversions: Int64[Tensor, " chips"]
     """Values converted; in a convolution a DAC takes each pixel once. 0 if exact."""
     saturated: Int64[Tensor, " chips"]
-    """Values beyond the largest code."""
+    """Values beyond the largest code, and nan."""
     squares: Int64[Tensor, " chips"]
     """Squares of the codes, summed."""
     most: int
@@ -64,14 +65,14 @@ def saturation(
         Counts by layer name.
 
     Raises:
-        ValueError: no memristive layer, or no batch.
+        ValueError: no memristive layer, no batch, or nan or inf in one.
         RuntimeError: a converter has no range yet.
     """
     layers = memristive_layers(net)
     converters = [c for layer in layers.values() for c in (layer.dac, layer.adc)]
     with evaluating(net):
         for converter in converters:
-            converter.tally = Tally(converter.chips)
+            converter.tally = Tally(converter.shape, squares=True)
         try:
             for x in batches_of(inputs, "saturation.inputs"):
                 net(x)
@@ -88,9 +89,13 @@ def saturation(
 def _counted(converter: Converter) -> Conversions:
     tally = converter.tally
     assert tally is not None
+    assert tally.squares is not None
+    chips = converter.chips
+    each = torch.full((chips,), tally.conversions // chips, dtype=torch.int64)
+    saturated = torch.zeros_like(each)
+    if tally.saturated is not None:
+        # (chips, *own) -> (chips,)
+        saturated = tally.saturated.reshape(chips, -1).sum(1).cpu()
     return Conversions(
-        conversions=tally.conversions,
-        saturated=tally.saturated,
-        squares=tally.squares,
-        most=converter.most,
+        conversions=each, saturated=saturated, squares=tally.squares, most=converter.most
     )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Literal
 
@@ -55,7 +56,9 @@ def tune(
         The network.
 
     Raises:
-        ValueError: unknown `per` or `method`, or a reference of other layers or chips.
+        ValueError: unknown `per` or `method`; a reference of other layers or chips; inputs that
+            are none, zeros only, or not finite; or a layer whose inputs or outputs become so. The
+            read-out is then as before.
     """
     if per not in ("layer", "column"):
         raise invalid("tune.per", per, "'layer' or 'column'")
@@ -64,8 +67,9 @@ def tune(
 
     batch = whole_of(inputs, "tune.inputs")
     before = None if reference is None else _paired(net, reference)
-    untune(net)
-    with evaluating(net):
+    names = {layer: name for name, layer in memristive_layers(net).items()}
+    with evaluating(net), _kept_on_error(list(names)):
+        untune(net)
         for layer, uses in _in_order(net, batch[:1]):
             if before is not None:
                 wanted = partial(_held, before[layer])
@@ -75,7 +79,11 @@ def tune(
             moments = Moments(layer, wanted)
             for x in batch.split(at_once(layer.chips, batch.device)):
                 _run_to(net, x, layer, uses, moments.add)
-            _set(layer, *moments.fit(per, method))
+            gain, offset = moments.fit(per, method)
+            if not (gain.isfinite().all() and offset.isfinite().all()):
+                allowed = "inputs for which those of every layer, and its outputs, are finite"
+                raise invalid(f"tune.inputs at layer {names[layer]}", "nan or inf", allowed)
+            _set(layer, gain, offset)
     return net
 
 
@@ -117,6 +125,19 @@ def _set(layer: ArrayLayer, gain: Tensor, offset: Tensor) -> None:
     layer.gain.copy_(gain.expand_as(layer.gain))
     layer.offset.copy_(offset.expand_as(layer.offset))
     layer.tuned = True
+
+
+@contextmanager
+def _kept_on_error(layers: list[ArrayLayer]) -> Iterator[None]:
+    """Put the read-out of layers back to what it was if an error ends the block."""
+    before = [(layer, layer.gain.clone(), layer.offset.clone(), layer.tuned) for layer in layers]
+    try:
+        yield
+    except BaseException:
+        for layer, gain, offset, tuned in before:
+            _set(layer, gain, offset)
+            layer.tuned = tuned
+        raise
 
 
 def _paired(net: nn.Module, reference: nn.Module) -> dict[ArrayLayer, ArrayLayer]:
