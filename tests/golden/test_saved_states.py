@@ -42,14 +42,20 @@ def built(kind: str) -> nn.Module:
         programming=mho.cells.OpenLoop(),
         dac_bits=6,
         adc_bits=8,
+        range_growth=1.0,  # ranges stood still then
         **KINDS[kind],
     )
     return mho.convert(model, hardware, 2, generator=torch.Generator().manual_seed(1))
 
 
-def answered(found: Tensor, then: Tensor) -> None:
-    """The same but for the order in which a processor adds."""
-    torch.testing.assert_close(found, then, rtol=1e-4, atol=1e-5)
+NOISE = {"sliced": 0.05}
+"""Outputs of an offset mapping carry other noise: then, each output drew that of its reference
+columns anew."""
+
+
+def answered(kind: str, found: Tensor, then: Tensor) -> None:
+    """The same but for the order in which a processor adds, and noise."""
+    torch.testing.assert_close(found, then, rtol=1e-4, atol=NOISE.get(kind, 1e-5))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -63,10 +69,10 @@ def test_a_state_of_before_the_store_goes_on(kind: str) -> None:
     assert net.state_dict().keys() - new == saved["net"].keys()
     vectors = net.get_submodule("net.0").crossbar.counts.vectors
     x = torch.randn(8, 6, generator=torch.Generator().manual_seed(7))
-    answered(net(x).detach(), saved["output"])
+    answered(kind, net(x).detach(), saved["output"])
     assert net.get_submodule("net.0").crossbar.counts.vectors > vectors
     optimizer = torch.optim.SGD(net.parameters(), 0.5)
     (net(x) - 1).square().mean().backward()
     optimizer.step()
     assert step().weights == saved["written"]
-    answered(net(x).detach(), saved["later"])
+    answered(kind, net(x).detach(), saved["later"])

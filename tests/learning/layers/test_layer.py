@@ -168,14 +168,14 @@ def test_a_calibrated_chip_is_the_same_alone_or_among_many(
     bits = {"dac_bits": 8, "adc_bits": 8, "adc_per_tile": adc_per_tile}
     hw = hardware(REAL.replace(read_noise=read_noise), **bits)
     batch, x = torch.randn(2, *shape, generator=generator)
-    many = twin(make, hw, 5)
+    many = twin(make, hw, 5).eval()
     mho.calibrate(many, batch)
     y, together = many(x), only_layer(many)
     assert together.adc.ranges is not None
     assert together.adc.ranges.unique().numel() > 1  # ranges of their own, not one for all
     tiles = together.crossbar.tiling.grid[0] if adc_per_tile else 1
     for first, n in ((0, 1), (3, 1), (4, 1), (1, 3)):
-        net = twin(make, hw, None if n == 1 else n, first_chip=first)
+        net = twin(make, hw, None if n == 1 else n, first_chip=first).eval()
         mho.calibrate(net, batch)
         part, own = slice(first, first + n), only_layer(net)
         assert torch.equal(own.dac.ranges, together.dac.ranges[part])
