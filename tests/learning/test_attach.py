@@ -148,6 +148,23 @@ def test_exact_reads_are_products_with_the_cells() -> None:
 # ------------------------------------------------------------------ over the socket
 
 
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("make", [small, convolutional])
+def test_exactly_the_outputs_that_depend_on_nan_are_nan(
+    make: Callable[[], nn.Module], variant: str
+) -> None:
+    net = mapped(make, HARDWARE.replace(device=IDEAL, **VARIANTS[variant])).eval()
+    mho.attach(net, chip(IDEAL))
+    x, _ = images()
+    mho.calibrate(net, x)
+    y = net(x)
+    x[3, 2] = torch.nan
+    found = net(x)
+    assert found.isnan().all(1).nonzero().flatten().tolist() == [3]
+    clean = torch.arange(len(x)) != 3
+    torch.testing.assert_close(found[clean], y[clean], rtol=1e-4, atol=1e-4)
+
+
 def test_training_over_the_socket_ends_with_the_same_numbers() -> None:
     in_process = on(chip()).steps(6)
     faults = [*[""] * 5, "cut", *[""] * 9, "deaf", "mute", *[""] * 4, "noise"]

@@ -39,6 +39,24 @@ def network() -> nn.Module:
     return mho.calibrate(net.eval(), X)
 
 
+def copied(net: nn.Module) -> dict[str, Any]:
+    return {name: copy.deepcopy(value) for name, value in net.state_dict().items()}
+
+
+def unchanged(net: nn.Module, before: dict[str, Any], modules: list[nn.Module]) -> bool:
+    """Whether all is as it was, modules and state; but for counts of reads."""
+    after = net.state_dict()
+    return (
+        [*net.modules()] == modules
+        and before.keys() == after.keys()
+        and all(
+            torch.equal(before[name].nan_to_num(-1.0), after[name].nan_to_num(-1.0))
+            for name in before
+            if "crossbar._extra_state" not in name
+        )
+    )
+
+
 WORK: dict[str, Callable[[nn.Module, Any], object]] = {
     "calibrate": mho.calibrate,
     "tune": mho.tune,
@@ -110,6 +128,96 @@ def test_saturation_and_fixed_point_take_a_loader() -> None:
 def test_anything_else_is_refused(given: Any, said: str) -> None:
     with pytest.raises(ValueError, match=re.escape(said)):
         [*batches_of(given, "work.inputs")]
+
+
+def with_(value: float) -> Tensor:
+    x = X.clone()
+    x[3, 0, 2, 2] = value
+    return x
+
+
+BAD: dict[str, tuple[Any, str]] = {
+    "nan": (with_(float("nan")), "'nan or inf'"),
+    "inf": (with_(float("inf")), "'nan or inf'"),
+    "-inf later": ([X, with_(-float("inf"))], "'nan or inf'"),
+    "zeros": (0 * X, "'zeros only'"),
+    "empty": (X[:0], "'an empty batch'"),
+    "empty ones": ([X[:0], X[:0]], "'an empty batch'"),
+    "no batch": ([], "'no batch'"),
+    "inputs and labels": ((X, Y), "labels go in pairs"),
+    "of two kinds": ([X, X.double()], "all of one kind"),
+    "a number": (torch.tensor(1.0), "a tensor without dimensions"),
+}
+OTHERS: dict[str, Callable[[nn.Module, Any], object]] = {
+    "saturation": mho.saturation,
+    "fixed_point": lambda net, given: mho.fixed_point(net, 8, given),
+}
+
+
+@pytest.mark.parametrize("bad", BAD)
+@pytest.mark.parametrize("work", WORK | OTHERS)
+def test_inputs_that_say_nothing_are_refused_and_nothing_is_changed(work: str, bad: str) -> None:
+    net = network()
+    before, modules = copied(net), [*net.modules()]
+    given, said = BAD[bad]
+    with pytest.raises(ValueError, match=re.escape(said)) as error:
+        (WORK | OTHERS)[work](net, given)
+    assert str(error.value).startswith(f"{work}.inputs")
+    assert unchanged(net, before, modules)
+
+
+@pytest.mark.parametrize("work", WORK)
+def test_an_empty_batch_among_others_is_left_out(work: str) -> None:
+    net, other = network(), network()
+    WORK[work](net, [X[:0], X, X[:0]])
+    WORK[work](other, [X])
+    assert unchanged(net, copied(other), [*net.modules()])
+
+
+class Log(nn.Module):
+    """nan for what is negative."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.log()
+
+
+def diverging() -> nn.Module:
+    """What reaches its second layer, and the normalization behind, is not finite."""
+    torch.manual_seed(0)
+    model = nn.Sequential(
+        nn.Conv2d(1, 3, 3), nn.BatchNorm2d(3), Log(), nn.Conv2d(3, 3, 3), nn.BatchNorm2d(3),
+        nn.Flatten(), nn.Linear(12, 4),
+    )  # fmt: skip
+    cell = mho.cells.MultiLevel(g_min=1e-6, g_max=1e-4, levels=9, sigma=(2e-6,))
+    hardware = mho.Hardware(device=cell, dac_bits=6, adc_bits=6)
+    chosen = lambda name, _: name in ("0", "3")  # noqa: E731
+    net = mho.convert(model, hardware, 2, generator=torch.Generator(), select=chosen).eval()
+    for name, module in net.named_modules():
+        if name in ("net.0", "net.3"):
+            for converter in module.reading.converters:
+                converter.ranges = [1.0, 1.0]
+    return net
+
+
+@pytest.mark.parametrize(
+    ("work", "said"),
+    [
+        ("calibrate", "values at the DAC of net.3 = 'nan or inf'"),
+        ("tune", "tune.inputs at layer net.3 = 'nan or inf'"),
+        ("refresh_batchnorm", "refresh_batchnorm.inputs at net.4 = 'nan or inf'"),
+        ("refit", "refit.inputs of the last layer = 'nan or inf'"),
+    ],
+)
+def test_what_becomes_not_finite_is_refused_and_nothing_is_changed(work: str, said: str) -> None:
+    net = diverging()
+    before, modules = copied(net), [*net.modules()]
+    with pytest.raises(ValueError, match=re.escape(said)):
+        WORK[work](net, X)
+    assert unchanged(net, before, modules)
+
+
+def test_whole_numbers_that_are_all_0_name_something() -> None:
+    assert whole_of(torch.zeros(3, 2, dtype=torch.int64), "x").shape == (3, 2)
 
 
 @pytest.mark.parametrize("given", [X, [X], [(X, Y, Y)], [], [(X, "labels")]])

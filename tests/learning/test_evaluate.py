@@ -1,5 +1,9 @@
 """Accuracy of each chip, and the ranges of converters."""
 
+import re
+import warnings
+from collections.abc import Iterator
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -161,3 +165,153 @@ def test_confusion_counts_every_answer_once(
     assert mho.confusion(model.eval(), loader).shape == (1, 4, 4)
     with pytest.raises(ValueError, match="at least one labelled batch"):
         mho.confusion(model, [])
+
+
+# ------------------------------------------------------------------ calibration that is refused
+
+BITS = {"dac_bits": 6, "adc_bits": 6}
+
+
+def all_ranges(net: nn.Module) -> list[Tensor | None]:
+    return [c.ranges for layer in (net.net[0], net.net[3]) for c in (layer.dac, layer.adc)]
+
+
+def silenced(model: nn.Module) -> nn.Module:
+    """No signal gets past the first layer."""
+    with torch.no_grad():
+        model[0].bias.fill_(-1e6)
+    return model
+
+
+def test_a_layer_that_sees_only_zeros_is_named_and_all_ranges_stay(
+    model: nn.Module, loader: list
+) -> None:
+    x = loader[0][0]
+    net = mho.convert(silenced(model), HARDWARE.replace(**BITS), 2)
+    for given in (x, [x, x]):
+        with pytest.raises(ValueError, match=r"values at the DAC of net\.3 = 'zero, all of them'"):
+            mho.calibrate(net, given)
+        assert all_ranges(net) == [None] * 4
+    with pytest.raises(ValueError, match=r"values at the DAC of net\.3"):
+        mho.evaluate(net, loader)
+    assert all_ranges(net) == [None] * 4
+    wanted = []
+    for layer in (net.net[0], net.net[3]):
+        for converter in (layer.dac, layer.adc):
+            converter.ranges = [1.0, 2.0]
+            wanted.append(converter.ranges)
+    with pytest.raises(ValueError, match=r"values at the DAC of net\.3"):
+        mho.calibrate(net, x)
+    assert all(torch.equal(a, b) for a, b in zip(all_ranges(net), wanted, strict=True))
+    assert not net.net[0].dac.calibrating
+
+
+def test_a_loader_that_fails_leaves_all_ranges(model: nn.Module, loader: list) -> None:
+    def failing() -> Iterator[Tensor]:
+        yield 9 * loader[0][0]
+        raise OSError("the disk is gone")
+
+    net = mho.convert(model, HARDWARE.replace(**BITS, adc_range=0.5), 2)
+    mho.calibrate(net, loader[0][0])
+    before = all_ranges(net)
+    with pytest.raises(OSError, match="disk"):
+        mho.calibrate(net, failing())
+    assert all(torch.equal(a, b) for a, b in zip(all_ranges(net), before, strict=True))
+
+
+def test_evaluate_refuses_to_calibrate_on_what_is_not_finite(
+    model: nn.Module, loader: list
+) -> None:
+    net = mho.convert(model, HARDWARE.replace(**BITS), 2)
+    x, y = loader[0]
+    with pytest.raises(ValueError, match=r"calibrate\.inputs = 'nan or inf'"):
+        mho.evaluate(net, [(x / 0, y)])
+    assert all_ranges(net) == [None] * 4
+
+
+def test_too_many_zeros_for_the_coverage_are_refused(model: nn.Module) -> None:
+    x = torch.zeros(8, 10)
+    x[:2] = 1.0
+    net = mho.convert(model, HARDWARE.replace(**BITS, coverage=0.6), 2)
+    with pytest.raises(ValueError, match=r"the DAC of net\.0 = 'zero, 0\.6 \(coverage\) of them'"):
+        mho.calibrate(net, x)
+
+
+def test_a_column_that_sees_only_zeros_takes_the_widest_range(model: nn.Module) -> None:
+    ideal = FIVE_LEVELS.replace(sigma=(0.0,))
+    with torch.no_grad():
+        model[0].weight[3] = 0.0
+    for adc_per_tile in (True, False):
+        hw = HARDWARE.replace(
+            device=ideal, **BITS, adc_range="column", adc_per_tile=adc_per_tile, tile=(8, 64)
+        )
+        net = mho.convert(model, hw, 2)
+        mho.calibrate(net, torch.randn(30, 10))
+        ranges = net.net[0].adc.ranges
+        assert (ranges[..., 3] == ranges.max()).all()
+        assert (ranges > 0).all()
+
+
+def test_a_chip_that_sees_only_zeros_takes_the_widest_range(model: nn.Module) -> None:
+    net = mho.convert(model, HARDWARE.replace(**BITS), 3)
+    net.net[0].store.effective[1] = 0.0
+    mho.calibrate(net, torch.randn(30, 10))
+    ranges = net.net[0].adc.ranges
+    assert ranges[1] == ranges.max() > 0
+
+
+# ------------------------------------------------------------------ warnings of saturation
+
+KINDS = {
+    "calibrated": (BITS, r"layer 'net\.0': .* at its DAC saturate .*; mho\.calibrate\(net, batch"),
+    "column": (
+        BITS | {"adc_range": "column", "dac_bits": None},
+        r"layer 'net\.0': .* at its ADC saturate .*; mho\.calibrate\(net, batch",
+    ),
+    "DAC by design": (BITS | {"dac_range": 0.3}, r"at its DAC .*; a larger Hardware\.dac_range"),
+    "ADC by design": (BITS | {"adc_range": 1e-3}, r"at its ADC .*; a larger Hardware\.adc_range"),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_evaluate_warns_once_of_what_saturates(model: nn.Module, kind: str) -> None:
+    x, y = torch.randn(50, 10), torch.randint(4, (50,))
+    options, said = KINDS[kind]
+    net = mho.convert(model, HARDWARE.replace(**options), 2)
+    mho.calibrate(net, 0.3 * x)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        mho.evaluate(net, [(x, y)])
+        first = [str(w.message) for w in caught]
+        mho.evaluate(net, [(x, y)])
+        mho.confusion(net, [(x, y)])
+    assert any(re.search(said, message) for message in first)
+    assert len({message.split(":")[0] for message in first}) <= 2  # of two layers
+    assert len(caught) == len(first)
+    if kind == "calibrated":
+        mho.calibrate(net, x)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            mho.evaluate(net, [(x, y)])
+
+
+def test_evaluate_does_not_warn_of_what_the_coverage_allows(model: nn.Module) -> None:
+    x, y = torch.randn(400, 10), torch.randint(4, (400,))
+    net = mho.convert(model, HARDWARE.replace(**BITS, coverage=0.9), 2)
+    mho.calibrate(net, x)
+    mho.evaluate(net, [(x, y)])
+    mho.evaluate(net, [(1.1 * x, y)])
+
+
+def test_a_later_batch_or_one_chip_alone_is_warned_of(model: nn.Module) -> None:
+    x, y = torch.randn(50, 10), torch.randint(4, (50,))
+    net = mho.convert(model, HARDWARE.replace(**BITS), 2)
+    mho.calibrate(net, x)
+    with pytest.warns(UserWarning, match="saturate"):
+        mho.evaluate(net, [(x, y), (9 * x, y)])
+    net = mho.convert(model, HARDWARE.replace(**BITS), 20)
+    mho.calibrate(net, x)
+    ranges = net.net[0].adc.ranges
+    net.net[0].adc.ranges = torch.cat((ranges[:1] / 20, ranges[1:]))
+    with pytest.warns(UserWarning, match="saturate"):
+        mho.evaluate(net, [(x, y)])
