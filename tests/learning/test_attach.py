@@ -153,8 +153,9 @@ def test_exact_reads_are_products_with_the_cells() -> None:
 def test_exactly_the_outputs_that_depend_on_nan_are_nan(
     make: Callable[[], nn.Module], variant: str
 ) -> None:
-    net = mapped(make, HARDWARE.replace(device=IDEAL, **VARIANTS[variant])).eval()
-    mho.attach(net, chip(IDEAL))
+    hardware = HARDWARE.replace(**{"device": IDEAL} | VARIANTS[variant])
+    net = mapped(make, hardware).eval()
+    mho.attach(net, chip(IDEAL, tile=hardware.tile, arrays=24))
     x, _ = images()
     mho.calibrate(net, x)
     y = net(x)

@@ -31,7 +31,8 @@ class Mapping:
     shared: tuple[float, ...] = ()
     """Coefficients of the reference cells of a group [1]."""
     constant: float = 0.0
-    """What is added digitally to each group, in units of G_min + G_max [1]."""
+    """What is added digitally to each group, in units of G_min + G_max [1]: an ADC converts the
+    column without it."""
     copies: int = 1
     """Groups at the same levels, whose currents are averaged (redundancy) [1]."""
     digits: int = 1

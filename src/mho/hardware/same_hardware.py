@@ -12,7 +12,10 @@ from torch import Tensor
 from mho.errors import invalid
 from mho.hardware.hardware import Hardware
 
-MAY_DIFFER = ("programming", "placement", "wire_refresh", "transposed", "coverage", "full_scale")
+MAY_DIFFER = (
+    *("programming", "placement", "wire_refresh", "transposed", "coverage", "range_growth"),
+    "full_scale",
+)
 """Fields of `Hardware` that say how things are done from now on, not what a state means."""
 
 _WORDS = ("doi", "note")

@@ -206,9 +206,9 @@ class ArrayLayer(nn.Module):
         Raises:
             InstrumentError: the cells not reached yet are stale; the next write goes on.
         """
-        before = self.store.index_held()
+        before, former = self.store.index_held(), self.full_scale
         self.store.rescale(full_scale, self.matrix())
-        self.reading.rescaled()
+        self.reading.rescaled(full_scale / former)
         self.mark_written(False)
         try:
             self.program()

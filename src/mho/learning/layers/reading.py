@@ -128,8 +128,11 @@ class Reading:
         """Forget the ranges that were calibrated."""
         self._make_converters()
 
-    def rescaled(self) -> None:
-        """The edge of the window is another weight now: ranges fixed in amperes go with it."""
+    def rescaled(self, factor: float) -> None:
+        """The edge of the window is another weight now, `factor` times that of before: ranges fixed
+        in amperes go with it, and those of bare columns, which all stand for so much more."""
+        if self._bare and not self.adc.fixed and self.adc.ranges is not None:
+            self.adc.ranges = factor * self.adc.ranges
         self._fix_adc()
 
     # ---------------------------------------------------------------- forward
