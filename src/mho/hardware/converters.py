@@ -54,6 +54,8 @@ class Converter:
         self.most = 0 if bits is None else 2 ** (bits - 1) - 1
         """Largest code; 0 if exact."""
         self.own, self.fixed, self.growth = dict(own or {}), fixed, growth
+        self.follows = bits is not None and not fixed and growth > 1.0
+        """Whether `follow` may widen its ranges."""
         self.shape = (chips, *self.own.values())
         """Of its ranges."""
         self.calibrating = False
@@ -87,11 +89,6 @@ class Converter:
     def ready(self) -> bool:
         """Whether it can convert."""
         return self.bits is None or self.ranges is not None
-
-    @property
-    def follows(self) -> bool:
-        """Whether `follow` may widen its ranges."""
-        return self.bits is not None and not self.fixed and self.growth > 1.0
 
     @property
     def watched(self) -> bool:
@@ -157,11 +154,12 @@ class Converter:
         Args:
             passes: which values did not saturate, shaped as x; None: all.
         """
-        assert self.tally is not None
-        beyond = None
+        tally = self.tally
+        assert tally is not None
+        tally.conversions += x.numel()
         if passes is not None:
-            beyond = self._by_range(~passes.detach(), len(self._steps[chips])).sum(-1)
-        self.tally.add(x.numel(), beyond, chips)
+            count = len(self._steps[chips])
+            tally.add(self._by_range(~passes.detach(), count).sum(-1), chips)
 
     def grids(self, columns: int) -> Grids:
         """What columns are rounded to, in the form that kernels take.

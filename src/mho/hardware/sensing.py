@@ -82,7 +82,9 @@ def sense(
     if y.is_cpu and not y.is_contiguous():
         y = y.contiguous()  # a chip's noise is its own, even where chips' columns lie interleaved
     if noise is not None and noise.references is not None:
-        _add_references(y, noise, noise.references, dim=-3 if maps else -1)
+        size = noise.size(noise.inputs)
+        noise = noise._replace(size=lambda _: size)
+        _add_references(y, size, noise.references, dim=-3 if maps else -1)
     if adc.bits is not None and not adc.watched and native(y, bias):
         return y, _sense(y, noise, adc, bias, maps=maps, keep=keep, chips=chips)
     if noise is not None and native(y):
@@ -152,12 +154,16 @@ def row_size(x: Tensor) -> Tensor:
     return torch.from_numpy(size)
 
 
-def _add_references(y: Tensor, noise: ReadNoise, references: ReferenceNoise, dim: int) -> None:
-    """Add the noise of reference columns to columns y along `dim`, in place."""
+def _add_references(y: Tensor, size: Tensor, references: ReferenceNoise, dim: int) -> None:
+    """Add the noise of reference columns to columns y along `dim`, in place.
+
+    Args:
+        size: as from `ReadNoise.size`.
+    """
     shape = list(y.shape)
     shape[dim] = len(references.blocks)
     # as y, but with one column a block
-    z = _normal(shape, y, references.keys).mul_(noise.size(noise.inputs))
+    z = _normal(shape, y, references.keys).mul_(size)
     for block, (first, count) in enumerate(references.blocks):
         part = y.narrow(dim, first, count)
         part.add_(z.narrow(dim, block, 1), alpha=references.deviation)

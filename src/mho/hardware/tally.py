@@ -21,16 +21,15 @@ class Tally:
         squares: whether these are to be summed, for which every value is looked at in torch.
     """
 
+    __slots__ = ("conversions", "saturated", "shape", "squares")
+
     def __init__(self, shape: tuple[int, ...], *, squares: bool = False) -> None:
         self.shape, self.conversions = shape, 0
         self.saturated: Tensor | None = None
         self.squares = torch.zeros(shape[0], dtype=torch.int64) if squares else None
 
-    def add(self, values: int, beyond: Int64[Tensor, "*n"] | None, chips: slice) -> None:
-        """Count conversions of some chips; `beyond` (chips, *own): those that saturated, if any."""
-        self.conversions += values
-        if beyond is None:
-            return
+    def add(self, beyond: Int64[Tensor, "*n"], chips: slice) -> None:
+        """Count values (chips, *own) of some chips that saturated; they are conversions already."""
         if self.saturated is None:
             self.saturated = beyond.new_zeros(self.shape)
         self.saturated[chips] += beyond

@@ -150,35 +150,30 @@ class Reading:
             RuntimeError: a converter has no range yet.
             ValueError: a range was to be set by, or to follow, nan or inf, or zeros alone.
         """
-        if training and torch.is_grad_enabled():
-            follow = [converter for converter in self.converters if converter.follows]
-            if follow:
-                return self._following(follow, x, weight, bias)
+        if training and (self.dac.follows or self.adc.follows) and torch.is_grad_enabled():
+            return self._following(x, weight, bias)
         return self._outputs(x, weight, bias)
 
-    def _following(
-        self, follow: list[Converter], x: Tensor, weight: Tensor, bias: Tensor | None
-    ) -> Tensor:
-        """`_outputs`, after which the ranges of some converters are those for the next batch."""
-        unset = [converter for converter in follow if not converter.ready]
+    def _following(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        """`_outputs`, after which ranges are those for the next batch."""
+        dac, adc = self.dac, self.adc
+        unset = [c for c in (dac, adc) if c.follows and c.ranges is None]
         if unset and x.numel():
             self._check_finite(x)
             # a fixed ADC's range may follow from that of the DAC
             some = [*unset, *(c for c in self.converters if c.fixed)]
             with calibration({self.name: some}):
                 return self._outputs(x, weight, bias)
-        tallies = [Tally(converter.shape) for converter in follow]
+        driven, sensed = Tally(dac.shape), Tally(adc.shape)
+        dac.tally, adc.tally = driven if dac.follows else None, sensed if adc.follows else None
         try:
-            for converter, tally in zip(follow, tallies, strict=True):
-                converter.tally = tally
             y = self._outputs(x, weight, bias)
         finally:
-            for converter in follow:
-                converter.tally = None
-        if any(tally.share() for tally in tallies):
+            dac.tally = adc.tally = None
+        if driven.share() or sensed.share():
             self._check_finite(x)
-            for converter, tally in zip(follow, tallies, strict=True):
-                converter.follow(tally)
+            dac.follow(driven)
+            adc.follow(sensed)
             self._fix_adc()
         return y
 

@@ -26,8 +26,8 @@ def outside_window(net: nn.Module) -> dict[str, float]:
 def rescale(net: nn.Module, factor: float | None = None) -> dict[str, int]:
     """Give each layer another full scale and write all weights at their new levels, in place.
 
-    Calibrated ranges of converters and a tuned read-out stay, in units of the layer's outputs (where
-    ADCs see bare columns, as with mapping "single", in amperes); an update rule sees no movement,
+    Calibrated ranges of converters and a tuned read-out stay, in units of the layer's outputs
+    (ranges of bare columns, as with mapping "single", in amperes); an update rule sees no movement,
     for no shadow weight moves.
 
     Args:
