@@ -148,7 +148,7 @@ class Crossbar(nn.Module):
         self.register_buffer("fault", torch.zeros(shape, dtype=torch.int8))
         self.register_buffer("writes", torch.zeros(shape, dtype=torch.int32))
         self.register_buffer("pulses", torch.zeros(shape, dtype=torch.int32))
-        self.failures = hardware.programming.failures if arrays is None else 0
+        self.failures = hardware.writing.failures if arrays is None else 0
         """Failed events in a row after which a cell is given up; 0: none is, or an instrument's
         answers tell."""
         if self.failures:
@@ -158,7 +158,7 @@ class Crossbar(nn.Module):
         self.trait_names: tuple[str, ...] = ()
         """Names of what differs from device to device."""
         self._views: Views[tuple[Cells, np.ndarray]] = Views()
-        self._most_pulses = hardware.programming.most_pulses(hardware.device)
+        self._most_pulses = hardware.writing.most_pulses(hardware.device)
         self.ageing = (
             Ageing(hardware, len(chips), tiling.shape, self._drawn) if hardware.ages else None
         )

@@ -203,7 +203,7 @@ def _give_up(wanted: Request, done: Programmed) -> None:
     """Have cells that were given up left alone, and count the failures in a row of all others."""
     crossbar, cells = wanted.crossbar, wanted.cells
     hardware, which = crossbar.hardware, slice(None) if cells is None else cells
-    failed = hardware.programming.failed(hardware.device, wanted.level.float(), done)
+    failed = hardware.writing.failed(hardware.device, wanted.level.float(), done)
     if not crossbar.failing and not failed.any():
         return
     misses = crossbar.at("misses", cells)

@@ -3,6 +3,7 @@ the way back of their gradient."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -15,7 +16,6 @@ from mho.hardware.converters import ALL, Converter, passed
 from mho.hardware.philox import normals
 from mho.kernels import native
 from mho.kernels.inputs import row_sizes
-from mho.kernels.normal import normals
 from mho.kernels.sense import sense_maps, sense_rows, sense_rows_of, stop_sums
 
 _NO_KEYS = np.empty(0, np.uint64)
@@ -163,24 +163,11 @@ def _add_references(y: Tensor, size: Tensor, references: ReferenceNoise, dim: in
     shape = list(y.shape)
     shape[dim] = len(references.blocks)
     # as y, but with one column a block
-    z = _normal(shape, y, references.keys).mul_(size)
+    keys = references.keys
+    z = normals(keys, math.prod(shape) // len(keys), y.device).view(shape).to(y.dtype).mul_(size)
     for block, (first, count) in enumerate(references.blocks):
         part = y.narrow(dim, first, count)
         part.add_(z.narrow(dim, block, 1), alpha=references.deviation)
-
-
-def _normal(shape: Sequence[int], like: Tensor, keys: Sequence[int]) -> Tensor:
-    """Normal numbers (chips * n, ...), each chip's from a key of its own."""
-    z = torch.empty(shape, dtype=like.dtype, device=like.device)
-    rows = z.view(len(keys), -1)
-    if native(z):
-        for row, key in zip(rows.numpy(), keys, strict=True):
-            normals(row, np.uint64(key), 0)
-    else:
-        generator = torch.Generator(z.device)
-        for row, key in zip(rows.unbind(), keys, strict=True):
-            row.normal_(generator=generator.manual_seed(key))
-    return z
 
 
 def _add(y: Tensor, noise: ReadNoise) -> Tensor:
