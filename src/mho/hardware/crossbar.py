@@ -499,9 +499,12 @@ class Crossbar(nn.Module):
 
 
 def _before_load(module: nn.Module, state: dict[str, Any], prefix: str, *_given: object) -> None:
-    """States of before controllers gave cells up: no cell has failed yet."""
+    """States of before controllers gave cells up, or of a way to program that gives none up: no
+    cell has failed yet. A way that gives none up has no use for failures."""
     assert isinstance(module, Crossbar)
     name = f"{prefix}misses"
+    if not module.failures:
+        state.pop(name, None)
     if module.failures and f"{prefix}fault" in state and name not in state:
         state[name] = torch.zeros_like(module.get_buffer("misses"))
 

@@ -204,9 +204,12 @@ def _give_up(wanted: Request, done: Programmed) -> None:
     crossbar, cells = wanted.crossbar, wanted.cells
     hardware, which = crossbar.hardware, slice(None) if cells is None else cells
     failed = hardware.writing.failed(hardware.device, wanted.level.float(), done)
-    if not crossbar.failing and not failed.any():
+    fresh = bool(failed.any())
+    if not fresh and not crossbar.failing:
         return
     misses = crossbar.at("misses", cells)
+    if not fresh and not misses.any():
+        return
     left = misses >= crossbar.failures
     if left.any():
         done.conductance[left] = crossbar.at("conductance", cells)[left]

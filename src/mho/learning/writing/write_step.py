@@ -135,11 +135,11 @@ class WriteStep:
                 a further step.)
         """
         layers = self._layers.values()
-        moved = [layer for layer in layers if layer.store.moved(layer.weight)]
+        pairs = [(layer.store, layer.weight) for layer in layers]
+        moved = [store.crossbar.counts for store, weight in pairs if store.moved(weight)]
         if self.rules:
             self._apply_rules()
         if self._feedback is None and not self._policies:
-            pairs = [(layer.store, layer.weight) for layer in layers]
             most = [*self._most_outside.values()]
             written, outside = write_stale(pairs, [*self._threshold.values()], self._rewrite, most)
             widened = self._widen(dict(zip(self._layers, outside, strict=True)))
@@ -147,8 +147,8 @@ class WriteStep:
             written, outside, widened = self._write_selected()
         for layer in layers:
             layer.mark_written()
-        for layer in moved:
-            layer.crossbar.counts.updates += 1
+        for counts in moved:
+            counts.updates += 1
         return Written(written + sum(widened.values()), self._size, sum(outside), tuple(widened))
 
     def _why_it_stays(self, layer: ArrayLayer) -> str:
