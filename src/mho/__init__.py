@@ -43,10 +43,8 @@ from mho.hardware import (
     Hardware,
     Ledger,
     Placement,
-    fault_map,
     ledger,
     price,
-    training_account,
 )
 from mho.learning.age import age
 from mho.learning.attach import attach
@@ -86,7 +84,6 @@ __all__ = [
     "dynamics",
     "evaluate",
     "expect_batchnorm",
-    "fault_map",
     "fixed_point",
     "formats",
     "hardware",
@@ -106,7 +103,6 @@ __all__ = [
     "saturation",
     "tasks",
     "to_digital",
-    "training_account",
     "tune",
     "untune",
     "write",

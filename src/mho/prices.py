@@ -1,7 +1,7 @@
 """Price lists, and what a ledger costs under one.
 
 cost = mho.price(mho.ledger(net), mho.prices.get("hfo2-130nm"))
-account = mho.training_account(mho.ledger(net), mho.prices.get("hfo2-130nm"))
+account = mho.prices.training_account(mho.ledger(net), mho.prices.get("hfo2-130nm"))
 """
 
 from mho.hardware.ledger import LayerLedger, Ledger, ledger

@@ -30,7 +30,7 @@ def test_every_kind_of_event_stands_in_one_table(generator: torch.Generator) -> 
     net(torch.randn(5, 9, generator=generator)).sum().backward()
     kept = json.loads(json.dumps(account(net, "hfo2-130nm")))
     (table,) = Account.of(kept).events
-    paid = mho.training_account(mho.ledger(net), mho.prices.get("hfo2-130nm"))
+    paid = mho.prices.training_account(mho.ledger(net), mho.prices.get("hfo2-130nm"))
     assert [row[0] for row in table.rows] == [*(entry.what for entry in paid.entries), "total"]
     energies = [row[4] for row in table.rows if row[4] is not None]
     assert sum(energies[:-1]) == energies[-1] == paid.energy

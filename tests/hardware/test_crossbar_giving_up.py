@@ -183,7 +183,7 @@ def test_users_see_which_cells_were_given_up(generator: torch.Generator) -> None
         after = mho.ledger(net).totals()
         spent.append(after["verify_reads"] - before["verify_reads"])
     assert spent[-1] < spent[0]
-    found, book = mho.fault_map(net), mho.ledger(net)
+    found, book = mho.hardware.fault_map(net), mho.ledger(net)
     crossbars = [m for m in net.modules() if isinstance(m, Crossbar)]
     assert list(found) == [layer.name for layer in book.layers]
     for layer, xb in zip(book.layers, crossbars, strict=True):
@@ -193,7 +193,7 @@ def test_users_see_which_cells_were_given_up(generator: torch.Generator) -> None
         assert torch.equal(places[:, 0].bincount(minlength=2), layer.given_up)
     assert book.totals()["given_up"] == sum(map(len, found.values())) > 0
     with pytest.raises(ValueError, match="memristive"):
-        mho.fault_map(model)
+        mho.hardware.fault_map(model)
 
 
 @either
@@ -218,3 +218,14 @@ def test_a_counter_that_is_full_is_refused_before_anything_is_written(
     for name, value in before.items():
         assert torch.equal(value, xb.state_dict()[name]), name
     assert (xb.pulses >= 0).all()
+
+
+@pytest.mark.parametrize("way", [OpenLoop(), Verify(give_up_after=0)], ids=["open", "never"])
+def test_another_way_to_program_takes_over_a_state(way: OpenLoop | Verify) -> None:
+    one, other = arrays(CELLS["stuck"], Verify()), arrays(CELLS["stuck"], way)
+    closed_loop(one, 9, 0.3)
+    other.load_state_dict(one.state_dict())
+    assert not other.given_up.any()
+    one.load_state_dict(other.state_dict())
+    assert torch.equal(one.pulses, other.pulses)
+    assert not one.given_up.any()

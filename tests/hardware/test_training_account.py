@@ -66,7 +66,7 @@ def test_every_entry_is_a_count_of_the_ledger(
 ) -> None:
     net = trained(chips, generator)
     total = mho.ledger(net).totals()
-    account = mho.training_account(mho.ledger(net), ALL)
+    account = mho.prices.training_account(mho.ledger(net), ALL)
     assert [entry.what for entry in account.entries] == list(COUNTED)
     for entry in account.entries:
         assert entry.count > 0, entry.what
@@ -76,7 +76,7 @@ def test_every_entry_is_a_count_of_the_ledger(
 
 @pytest.mark.parametrize("chips", [None, 3])
 def test_the_parts_add_up_to_the_total(chips: int | None, generator: torch.Generator) -> None:
-    account = mho.training_account(mho.ledger(trained(chips, generator)), ALL)
+    account = mho.prices.training_account(mho.ledger(trained(chips, generator)), ALL)
     *rows, total = account.items()
     assert account.energy == pytest.approx(sum(row["energy"] for row in rows), rel=1e-12)
     assert account.time == pytest.approx(sum(row["time"] or 0.0 for row in rows), rel=1e-12)
@@ -90,14 +90,14 @@ def test_the_parts_add_up_to_the_total(chips: int | None, generator: torch.Gener
 def test_each_price_pays_for_its_entries_alone(price: str, generator: torch.Generator) -> None:
     ledger = mho.ledger(trained(3, generator))
     field = "energy" if price in PRICES else "time"
-    paid = mho.training_account(ledger, free(**{price: 2.0}))
+    paid = mho.prices.training_account(ledger, free(**{price: 2.0}))
     costly = {entry.what for entry in paid.entries if getattr(entry, field)}
     assert costly == set((PRICES | TIMES)[price])
 
 
 def test_it_is_what_the_cost_says(generator: torch.Generator) -> None:
     ledger = mho.ledger(trained(3, generator))
-    account, cost = mho.training_account(ledger, ALL), mho.price(ledger, ALL)
+    account, cost = mho.prices.training_account(ledger, ALL), mho.price(ledger, ALL)
     arrays = cost.programming_energy + cost.read_energy + cost.backward_energy
     assert account.array_energy == pytest.approx(arrays, rel=1e-12)
     time = cost.programming_time_rows + cost.read_time + cost.backward_time
@@ -107,7 +107,7 @@ def test_it_is_what_the_cost_says(generator: torch.Generator) -> None:
 
 def test_what_has_no_price_is_named_and_not_in_the_total(generator: torch.Generator) -> None:
     ledger = mho.ledger(trained(None, generator))
-    account = mho.training_account(ledger, mho.prices.get("hfo2-130nm"))
+    account = mho.prices.training_account(ledger, mho.prices.get("hfo2-130nm"))
     assert account.unpriced == ("weight gradients", "weight updates", "digital sums")
     assert account["weight gradients"].energy is None
     assert account.energy == account.array_energy
@@ -115,10 +115,10 @@ def test_what_has_no_price_is_named_and_not_in_the_total(generator: torch.Genera
 
 def test_a_difference_leaves_out_what_came_before(generator: torch.Generator) -> None:
     net = trained(3, generator)
-    before = mho.training_account(mho.ledger(net), ALL)
+    before = mho.prices.training_account(mho.ledger(net), ALL)
     with torch.no_grad():
         net(torch.randn(7, 9, generator=generator))
-    between = mho.training_account(mho.ledger(net), ALL).since(before)
+    between = mho.prices.training_account(mho.ledger(net), ALL).since(before)
     layer = mho.ledger(net).layers[0]
     assert between["forward reads"].count == 7 * layer.cells
     happened = {entry.what for entry in between.entries if entry.count}
@@ -126,7 +126,7 @@ def test_a_difference_leaves_out_what_came_before(generator: torch.Generator) ->
     assert between.energy == pytest.approx(
         sum(entry.energy for entry in between.entries if entry.what in happened)
     )
-    other = mho.training_account(mho.ledger(net), mho.prices.get("hfo2-130nm"))
+    other = mho.prices.training_account(mho.ledger(net), mho.prices.get("hfo2-130nm"))
     with pytest.raises(ValueError, match="earlier"):
         other.since(before)
     with pytest.raises(ValueError, match="earlier"):
@@ -134,6 +134,6 @@ def test_a_difference_leaves_out_what_came_before(generator: torch.Generator) ->
 
 
 def test_an_unknown_entry_suggests_the_nearest(generator: torch.Generator) -> None:
-    account = mho.training_account(mho.ledger(trained(None, generator)), ALL)
+    account = mho.prices.training_account(mho.ledger(trained(None, generator)), ALL)
     with pytest.raises(ValueError, match=r"entry.*writes"):
         account["write"]

@@ -100,7 +100,7 @@ class LayerLedger:
     worn: Tensor
     """Cells that spent their endurance (chips,)."""
     given_up: Tensor = field(default_factory=lambda: torch.zeros(1, dtype=torch.int64))
-    """Cells that the controller gave up and leaves alone (chips,); see `mho.fault_map`."""
+    """Cells that the controller gave up and leaves alone (chips,); see `mho.hardware.fault_map`."""
 
     @property
     def chips(self) -> int:

@@ -31,9 +31,9 @@ class Verify(Programming):
     The verify read itself is taken as exact.
 
     A cell that no attempt brings to its target, of this event and of those before, is given up: it
-    is entered in the controller's fault map (`mho.fault_map`) and left alone from then on, neither
-    read nor pulsed, whatever its weight is to be. A stuck cell would else take all attempts at
-    every event.
+    is entered in the controller's fault map (`mho.hardware.fault_map`) and left alone from then
+    on, neither read nor pulsed, whatever its weight is to be. A stuck cell would else take all
+    attempts at every event.
     """
 
     family: ClassVar[str] = "verify"

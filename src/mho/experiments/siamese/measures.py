@@ -22,7 +22,7 @@ def snapshot(net: nn.Module, write: mho.WriteStep, prices: str) -> dict[str, flo
     """Counts and costs so far; the fast arrays of Tiki-Taka are pulsed and wear as all others."""
     counts, price_list = mho.ledger(net), price_lists.get(prices)
     cost, total = mho.price(counts, price_list), counts.totals()
-    account = mho.training_account(counts, price_list)
+    account = mho.prices.training_account(counts, price_list)
     fast = mho.rules.fast_pulses(write.state_dict())
     return {
         "max_writes": int(counts.writes_per_cell().max()),
