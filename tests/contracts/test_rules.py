@@ -2,7 +2,6 @@
 
 import copy
 import io
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,9 +11,10 @@ from torch import nn
 import mho
 from builders.cells import FIVE_LEVELS
 from builders.networks import mapped
+from builders.rule_catalogue import RULES
 from mho import WriteStep
 from mho.cells import Verify
-from mho.learning.rules.rule import Observes, Steers, Synapses, Update, UpdateRule
+from mho.learning.rules.rule import Observes, Steers, Synapses, Update
 
 DEVICE = FIVE_LEVELS.replace(sigma=(2e-6,))
 
@@ -29,21 +29,6 @@ def backward(net: nn.Module, seed: int = 1) -> None:
     (net(x) - 1).square().mean().backward()
 
 
-RULES: dict[str, Callable[[], UpdateRule]] = {
-    "interval": lambda: mho.rules.IntervalRule(1.0),
-    "global": lambda: mho.rules.IntervalRule(1.0, mode="global"),
-    "path importance": lambda: mho.rules.PathImportance(1.0, 0.01),
-    "shuffled importance": lambda: mho.rules.PathImportance(1.0, 0.01, shuffled=4),
-    "elastic weights": lambda: mho.rules.ElasticWeights(0.3),
-    "synaptic intelligence": lambda: mho.rules.SynapticIntelligence(0.3),
-    "bayesian steps": lambda: mho.rules.BayesianSteps(0.3, 100.0, 8),
-    "hidden precision": lambda: mho.rules.HiddenPrecision(8, 3),
-    "accumulate": lambda: mho.rules.Accumulate(),
-    "stochastic rounding": lambda: mho.rules.StochasticRounding(3),
-    "stochastic sparse": lambda: mho.rules.StochasticSparse(0.1),
-    "sign update": lambda: mho.rules.SignUpdate(0.1),
-    "tiki-taka": lambda: mho.rules.TikiTaka(0.01, 1.0, gain=0.5),
-}
 NOT_COUNTED = {"elastic weights": {"squares"}, "tiki-taka": {"pulses"}}
 """Needed while a task ends; wear."""
 every_rule = pytest.mark.parametrize("name", RULES)

@@ -293,18 +293,19 @@ def bare(w: Tensor, target: Tensor, edge: float) -> Store:
 def test_stale_weights_are_those_of_a_plain_comparison(
     dtype: torch.dtype, generator: torch.Generator
 ) -> None:
-    w = torch.randn(300, 700, generator=generator).to(dtype)  # several blocks, the last one short
-    target = (w.float() + 0.1 * torch.randn(w.shape, generator=generator)).to(dtype)
-    store = bare(w, target, 10.0)
-    found, shadow, outside = find_stale(store, w, 0.15 / store.step)
+    given = torch.randn(300, 700, generator=generator).to(dtype)  # several blocks
+    w = given.float()  # what is compared, whatever the weight's type
+    target = w + 0.1 * torch.randn(w.shape, generator=generator)
+    store = bare(given, target, 10.0)
+    found, shadow, outside = find_stale(store, given, 0.15 / store.step)
     expected = (w - target).abs() > 0.15 / store.step * store.step
     assert torch.equal(found, expected.flatten().nonzero().squeeze(1))
     assert found.dtype == torch.int64
     assert torch.equal(shadow, w[expected])
     assert outside == 0
-    edge = w.float().abs().max().item() / 2
-    cut = bare(w, target, edge)
-    found, _, outside = find_stale(cut, w, 0.15 / cut.step)
+    edge = w.abs().max().item() / 2
+    cut = bare(given, target, edge)
+    found, _, outside = find_stale(cut, given, 0.15 / cut.step)
     assert outside == int((expected & (w.abs() > edge)).sum()) > 0
     expected &= (w.clamp(-edge, edge) - target).abs() > 0.15 / cut.step * cut.step
     assert torch.equal(found, expected.flatten().nonzero().squeeze(1))

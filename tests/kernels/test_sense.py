@@ -93,21 +93,3 @@ def test_noise_of_a_read_is_the_stream_of_its_chip(which: str) -> None:
     crossbar = layer.crossbar
     normals(expected, np.uint64(key(crossbar.seed, 0, "read", crossbar.counts.vectors)), 0)
     torch.testing.assert_close(z.flatten(), torch.from_numpy(expected), rtol=1e-3, atol=1e-4)
-
-
-@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::torch.jit.TracerWarning")
-@pytest.mark.filterwarnings("ignore:There is a performance drop")
-@pytest.mark.parametrize("name", ["linear", "conv"])
-def test_traced_and_mapped_networks_do_not_run_kernels(
-    name: str, generator: torch.Generator
-) -> None:
-    make, shape = LAYERS[name]
-    net = mho.convert(make(), mho.Hardware(device=CELL, dac_bits=6, adc_bits=6))
-    one, other = torch.randn(2, *shape, generator=generator)
-    mho.calibrate(net, torch.cat((one, other)))
-    with torch.no_grad():
-        expected = net(other)
-        traced = torch.jit.trace(net, one, check_trace=False)
-        torch.testing.assert_close(traced(other), expected)
-        mapped = torch.func.vmap(lambda x: net(x[None])[0])(other)
-        torch.testing.assert_close(mapped, expected)

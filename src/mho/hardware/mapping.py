@@ -279,14 +279,17 @@ def level_index(
 ) -> Int64[Tensor, "*n"]:
     """Index 0 .. n - 1 of the level nearest to w, int64; levels are even in [-full_scale, +].
 
-    Two levels give the sign; a weight of exactly 0 goes to the positive level then.
+    Two levels give the sign; a weight of exactly 0 goes to the positive level then. Found in single
+    precision whatever the type of w is, so that the same weights go to the same levels.
     """
-    k = w.div(full_scale).add_(1).mul_((n - 1) / 2).add_(0.5).floor_()
+    k = w.float().div(full_scale).add_(1).mul_((n - 1) / 2).add_(0.5).floor_()
     return k.clamp_(0, n - 1).long()
 
 
 def level_value(
     index: Shaped[Tensor, "*n"], full_scale: float | Float[Tensor, ""], n: int
 ) -> Float[Tensor, "*n"]:
-    """Weight that a level, or a place between two, stands for: `(2 k / (n - 1) - 1) full_scale`."""
-    return (index * (2 / (n - 1)) - 1) * full_scale
+    """Weight that a level, or a place between two, stands for: `(2 k / (n - 1) - 1) full_scale`;
+    levels in single precision."""
+    place = index if index.is_floating_point() else index.float()
+    return (place * (2 / (n - 1)) - 1) * full_scale

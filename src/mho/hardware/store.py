@@ -48,8 +48,8 @@ class Store:
         crossbar: the cells.
         full_scale: weight at the edge of the window.
         levels: values that a weight can take.
-        target (out, in): where the controller takes each weight to stand: at its programmed level,
-            or where `ReadBack` last read it.
+        target (out, in): float32, where the controller takes each weight to stand: at its
+            programmed level, or where `ReadBack` last read it.
         effective (chips, out, in): weight that the arrays realize.
         digits (chips, digits, out, in): the same of each digit that is converted apart; None where
             `effective` says all, or until it is first asked for.
@@ -68,7 +68,7 @@ class Store:
         index = torch.arange(self.levels, device=like.device)
         own = hardware.cells.own_levels(index, self.levels, hardware.device.states)
         self.cell_levels = own.to(torch.int16)
-        self.target = torch.empty_like(like, memory_format=torch.contiguous_format)
+        self.target = torch.empty(like.shape, dtype=torch.float32, device=like.device)
         self.effective = like.new_empty((len(crossbar.chips), *like.shape))
         self.digits: Tensor | None = None
         self._address = 0
@@ -93,8 +93,10 @@ class Store:
         return self.full_scale / self.crossbar.span
 
     def apply(self, fn: Callable[[Tensor], Tensor]) -> None:
-        """Cast or move the tensors, as `nn.Module._apply` does."""
-        self.cell_levels, self.target = fn(self.cell_levels), fn(self.target)
+        """Cast or move the tensors, as `nn.Module._apply` does; `target` keeps its precision."""
+        self.cell_levels, target = fn(self.cell_levels), fn(self.target)
+        same = target.dtype == self.target.dtype
+        self.target = target if same else self.target.to(target.device)
         self.effective = fn(self.effective)
         self._address = self.effective.data_ptr()
         self.digits = None if self.digits is None else fn(self.digits)
@@ -188,8 +190,7 @@ class Store:
             if self.digits is not None:
                 each = crossbar.digits_at(cells).mul_(self.scale).to(self.digits.dtype)
                 self.digits.flatten(2).index_copy_(2, weights, each)
-        value = level_value(index, self.full_scale, self.levels)
-        self.target.view(-1).index_copy_(0, weights, value.to(self.target.dtype))
+        self.target.view(-1)[weights] = level_value(index, self.full_scale, self.levels)
 
     @torch.no_grad()
     def fold_all(self) -> None:
@@ -274,7 +275,7 @@ class Store:
     def check_finite(self, shadow: Tensor) -> None:
         """Refuse a shadow weight with nan or inf in it."""
         # A sum is several times faster; that of finite numbers may still overflow.
-        shadow = shadow.detach()
+        shadow = shadow.detach().float()  # what levels are chosen in
         if not math.isfinite(shadow.sum()) and not torch.isfinite(shadow).all():
             raise invalid(f"{self.owner}.weight", "nan or inf", "finite numbers only")
 

@@ -27,7 +27,7 @@ class Stale(NamedTuple):
     weights: Int64[Tensor, " n"]
     """Flat positions in (out, in)."""
     shadow: Float[Tensor, " n"]
-    """Their shadow weights."""
+    """Their shadow weights, float32."""
     outside: int = 0
     """Weights of the layer whose shadow is beyond the window, by more than the threshold if they
     stand at its edge."""
@@ -61,7 +61,7 @@ def find_stale(store: Store, shadow: Tensor, threshold: float) -> Stale:
     """
     far, edge, views = bound(store, threshold), store.full_scale, store.views(shadow)
     if views is None:
-        flat = shadow.detach().contiguous().view(-1)
+        flat = shadow.detach().float().contiguous().view(-1)
         target = store.target.view(-1)
         found = (~((flat - target).abs_() <= far)).nonzero().squeeze(1)
         some, goal = flat[found], target[found]

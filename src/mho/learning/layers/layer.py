@@ -18,6 +18,14 @@ from mho.hardware.programming import place, program_all
 from mho.hardware.store import Store
 from mho.learning.layers.arithmetic import FixedPointArithmetic
 from mho.learning.layers.followers import Followers
+from mho.learning.layers.graphs import (
+    PLAIN,
+    check_not_recomputed,
+    check_not_recorded,
+    in_checkpoint,
+    plain_pass,
+    uncompiled,
+)
 from mho.learning.layers.product import Product
 from mho.learning.layers.reading import Reading
 
@@ -219,8 +227,8 @@ class ArrayLayer(nn.Module):
 
     def full_scale_of_weights(self, hardware: Hardware | None = None) -> float:
         """Weight at the edge of a window made for the present weights, by the rule of the
-        hardware."""
-        matrix, deviations = self.matrix(), (hardware or self.hardware).full_scale
+        hardware; the same for the same weights of any type."""
+        matrix, deviations = self.matrix().float(), (hardware or self.hardware).full_scale
         size = matrix.abs().max() if deviations is None else deviations * matrix.std(correction=0)
         return size.item() or 1.0
 
@@ -259,20 +267,42 @@ class ArrayLayer(nn.Module):
 
     # ---------------------------------------------------------------- reading
 
+    @uncompiled
     def _read(self, x: Tensor) -> Tensor:
         """Outputs of inputs (chips * batch, ...), read-out and bias included; counted.
 
         A pass that fails is not counted, and the next one draws the noise that it would have drawn.
+        Activation checkpointing reads once more what it has read, which is not counted.
 
         Raises:
             RuntimeError: the shadow weight moved and the arrays were not written.
-            ValueError: the chips do not divide the batch.
+            ValueError: the chips do not divide the batch; torch records the pass to repeat it; or
+                checkpointing recomputes it, and its noise would be another.
         """
+        if plain_pass() and self.store.holds(self.weight):
+            return self._read_now(x)
+        self._check_readable(x)
+        if not in_checkpoint():
+            return self._read_now(x)
+        counts = self.crossbar.counts
+        counted = counts.inputs, counts.vectors
+        try:
+            return self._read_now(x)
+        finally:
+            counts.inputs, counts.vectors = counted
+
+    def _check_readable(self, x: Tensor) -> None:
+        """Refuse to read what is not up to date, or in a way that would be wrong later."""
+        check_not_recorded(type(self).__name__, x, self.weight)
+        if not self.reading.exact:
+            check_not_recomputed(type(self).__name__, "the noise of its reads")
         if not self.store.holds(self.weight):
             raise RuntimeError(
                 f"{type(self).__name__}: the shadow weight moved and the arrays were not written; "
                 "call mho.write(net), or your WriteStep, after each optimizer.step()"
             )
+
+    def _read_now(self, x: Tensor) -> Tensor:
         chips = self.reading.chips
         if x.shape[0] % chips:
             allowed = f"a multiple of the {chips} chips (batch folded, chip-major)"
@@ -345,6 +375,10 @@ class ArrayLayer(nn.Module):
         dac, adc = state[3:].tensor_split((self.chips,))
         self.dac.load(dac)
         self.adc.load(adc)
+
+    def __prepare_scriptable__(self) -> nn.Module:
+        """Called by `torch.jit.script`."""
+        raise invalid(f"{type(self).__name__} forward pass", "compiled by torch.jit.script", PLAIN)
 
     def extra_repr(self) -> str:
         """The usual line, with the cells."""

@@ -11,6 +11,7 @@ from mho.errors import invalid
 from mho.hardware.mapping import level_index, level_value
 from mho.hardware.philox import uniforms
 from mho.hardware.streams import key
+from mho.learning.layers.graphs import check_not_recomputed, uncompiled
 
 
 class Levels(nn.Module):
@@ -37,14 +38,15 @@ class Levels(nn.Module):
 
         With two levels it is 1 where |w| <= 1, as in binarized networks.
         """
-        size = w.detach().abs()
+        size = w.detach().float().abs()
         if self.full_scale is not None:
             scale = size.new_tensor(self.full_scale)
         else:
             scale = (size.mean() if self.n == 2 else size.max()).clamp(min=1e-12)
         hard = level_value(level_index(w.detach(), scale, self.n), scale, self.n)
-        soft = w.clamp(-1.0, 1.0) if self.n == 2 else w.clamp(-scale, scale)
-        return hard + (soft - soft.detach())
+        edge = 1.0 if self.n == 2 else scale.item()
+        soft = w.clamp(-edge, edge)
+        return hard.to(w.dtype) + (soft - soft.detach())
 
 
 class StochasticSign(nn.Module):
@@ -66,15 +68,18 @@ class StochasticSign(nn.Module):
         self.sign = Levels(2)
         self.register_buffer("step", torch.zeros((), dtype=torch.int64))
 
+    @uncompiled
     def forward(self, w: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:
         """Binary weight, same shape."""
         if not self.training:
             return self.sign(w)
+        check_not_recomputed("StochasticSign", "what it draws")
         self.step += 1
         stream = key(self.seed, "sign", int(self.step))
         chance = uniforms([stream], w.numel(), w.device).view(w.shape)
-        raised = (w.detach() / self.width + 1) / 2 > chance
-        scale = w.detach().abs().mean().clamp(min=1e-12)
+        wide = w.detach().float()
+        raised = (wide / self.width + 1) / 2 > chance
+        scale = wide.abs().mean().clamp(min=1e-12).to(w.dtype)
         soft = w.clamp(-1.0, 1.0)
         return torch.where(raised, scale, -scale) + (soft - soft.detach())
 

@@ -82,6 +82,8 @@ class Reading:
         that of the reference columns."""
         self._reference_noise = noise * math.sqrt(variance * shared)
         """That of the reference columns."""
+        self.exact = quiet and crossbar.arrays is None
+        """Whether the same inputs give the same outputs, bit by bit, until cells are written."""
         self._make_converters()
 
     def _make_converters(self) -> None:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from mho.hardware import Hardware
 from mho.hardware.philox import words
 from mho.hardware.streams import ChipNoise, key
+from mho.learning.layers.graphs import check_not_recomputed, uncompiled
 from mho.learning.layers.quantizer import level_index
 
 POOL = 1 << 16
@@ -33,10 +34,12 @@ class Variation(nn.Module):
         self.register_buffer("step", torch.zeros((), dtype=torch.int64))
         self._pool: WeightPool | None = None
 
+    @uncompiled
     def forward(self, w: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:
         """Weight as one chip would hold it, same shape."""
         if not self.training:
             return w
+        check_not_recomputed("Variation", "what it draws")
         if self._pool is None or self._pool.signed.device != w.device:
             self._pool = WeightPool(self.hardware, key(self.seed, "pool"), w.device)
         self.step += 1

@@ -159,7 +159,7 @@ def _held(layer: ArrayLayer, x: Tensor) -> Tensor:
 def _apply(layer: ArrayLayer, weight: Tensor, x: Tensor) -> Tensor:
     """The layer's linear part with another weight (out, in), without bias."""
     product = layer.reading.product
-    return product.columns(product.prepared(x), weight, 1)
+    return product.columns(product.prepared(x), weight.to(x.dtype), 1)
 
 
 class Moments:

@@ -32,6 +32,7 @@ class BayesianSteps:
         batch: samples whose mean gradient a step sees.
     """
 
+    needs_gradient = True
     stored = ("precision",)
 
     def __init__(self, sigma: float, memory: float, batch: int = 1) -> None:

@@ -49,6 +49,7 @@ class PathImportance:
         seed: of the rounding, which depends on it, the layer and the number of steps alone.
     """
 
+    needs_gradient = True
     stored = ("path", "importance", "anchor")
 
     def __init__(
@@ -70,6 +71,13 @@ class PathImportance:
         self.damping, self.pull, self.floor, self.shuffled = damping, pull, floor, shuffled
         self.bits, self.seed = bits, seed
         self._made = WeakTensorKeyDictionary()
+
+    def __getstate__(self) -> dict[str, object]:
+        """Copies and pickles make factors of their own."""
+        return {name: value for name, value in self.__dict__.items() if name != "_made"}
+
+    def __setstate__(self, state: dict[str, object]) -> None:
+        self.__dict__.update(state, _made=WeakTensorKeyDictionary())
 
     def init(self, weight: Tensor) -> State:
         """Path integral, importance, anchor, tasks so far; grain of the path and steps so far."""
@@ -180,6 +188,7 @@ class ElasticWeights:
         strength: the paper's lambda, at least 0.
     """
 
+    needs_gradient = False
     stored = ("fisher", "anchor")
 
     def __init__(self, strength: float) -> None:
@@ -245,6 +254,7 @@ class SynapticIntelligence:
             if the outermost level stands for a weight of 1.
     """
 
+    needs_gradient = True
     stored = ("path", "omega", "anchor")
 
     def __init__(self, strength: float, damping: float = 0.1) -> None:

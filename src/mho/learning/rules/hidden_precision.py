@@ -27,6 +27,7 @@ class HiddenPrecision:
         reach: largest hidden weight, in units of the full scale, at least 1.
     """
 
+    needs_gradient = False
     stored = ()
 
     def __init__(self, bits: int, seed: int = 0, reach: float = 2.0) -> None:

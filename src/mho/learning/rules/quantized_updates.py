@@ -35,6 +35,7 @@ class StochasticRounding:
     """
 
     lands_on_levels = True
+    needs_gradient = False
     stored = ()
 
     def __init__(self, seed: int = 0, granularity: int = 1) -> None:
@@ -69,6 +70,7 @@ class SignUpdate:
     """
 
     lands_on_levels = True
+    needs_gradient = True
     stored = ()
 
     def __init__(self, share: float) -> None:
@@ -113,6 +115,7 @@ class Accumulate:
     """
 
     lands_on_levels = True
+    needs_gradient = False
     stored = ("gathered",)
 
     def __init__(self, threshold: float = 1.0) -> None:
@@ -156,6 +159,7 @@ class StochasticSparse:
     """
 
     lands_on_levels = True
+    needs_gradient = False
     stored = ("velocity",)
 
     def __init__(self, share: float, momentum: float = 0.9, seed: int = 0) -> None:

@@ -55,7 +55,9 @@ class UpdateRule(Protocol):
     """One link of the chain.
 
     A rule that moves weights from level to level says so by `lands_on_levels = True`: it needs a
-    threshold below one step.
+    threshold below one step. By `needs_gradient = True` a rule refuses movement whose gradient is
+    not known, by False it says that it never looks at `Update.gradient`; one that says nothing is
+    given the gradient if there is one.
     """
 
     @property
@@ -120,6 +122,7 @@ class IntervalRule:
         mode: thresholds between all neighbouring levels, or only at 0.
     """
 
+    needs_gradient = False
     stored = ()
 
     def __init__(

@@ -55,6 +55,7 @@ class TikiTaka:
     """
 
     lands_on_levels = True
+    needs_gradient = False
     stored = ("fast", "buffer")
 
     def __init__(

@@ -80,5 +80,6 @@ class ReadBack:
         state["missed"].index_copy_(0, weights, level)
         target.index_copy_(0, weights, measured)
         place = torch.unravel_index(weights, layer.weight.shape)  # in whatever memory format
-        layer.weight[place] = layer.weight[place].lerp_(measured, self.pull)
+        shadow = layer.weight[place]
+        layer.weight[place] = shadow.lerp_(measured.to(shadow.dtype), self.pull)
         layer.mark_written()

@@ -23,7 +23,8 @@ def measure_fisher(
     """Show the rules the gradient of each sample alone: empirical Fisher information.
 
     One pass a sample in eval mode, the gradient of the cross-entropy with its true label; no weight
-    moves, nothing is written, reads are counted. Afterwards the network has no gradients.
+    moves, nothing is written, reads are counted. Afterwards the network has no gradients. If it
+    fails the rules have seen none.
 
     Args:
         net: a classifier on one chip.
@@ -33,14 +34,14 @@ def measure_fisher(
 
     Raises:
         ValueError: a network of several chips, whose gradients are sums; no sample; not one label
-            a sample.
+            a sample; a gradient that is not finite.
     """
     if (chips := chip_count(net)) > 1:
         raise invalid("chips", chips, "1, so that each gradient is one chip's own")
     if not len(inputs) or len(inputs) != len(labels):
         given = (len(inputs), len(labels))
         raise invalid("samples and labels", given, "at least one sample, a label for each")
-    with evaluating(net):
+    with evaluating(net), write.observing():
         for x, label in zip(inputs.split(1), labels.split(1), strict=True):
             net.zero_grad(set_to_none=True)
             F.cross_entropy(net(x).flatten(0, -2), label).backward()

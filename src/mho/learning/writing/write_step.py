@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import warnings
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import torch
@@ -15,9 +16,11 @@ from torch.utils.hooks import RemovableHandle
 
 from mho.errors import invalid, unknown
 from mho.hardware.writes import Pending, Stale, find_stale, plan, write_planned, write_stale
+from mho.learning.layers.graphs import uncompiled
 from mho.learning.layers.layer import ArrayLayer, memristive_layers
 from mho.learning.rules.rule import Observes, State, Steers, Synapses, Update, UpdateRule
 from mho.learning.writing.feedback import ReadBack
+from mho.learning.writing.gradients import TakenGradients, check_finite, is_finite
 from mho.learning.writing.policy import Candidates, WritePolicy
 
 _MUCH = 0.2
@@ -47,7 +50,11 @@ class WriteStep:
     The rules see how the optimizer moved each shadow weight and may change that movement; then
     weights more than `threshold` steps away from their programmed level are written, as far as the
     policies let them; then what was written may be read back. With rules that put a penalty into
-    the loss, each optimizer must be attached: `step.attach(optimizer)`.
+    the loss, each optimizer must be attached: `step.attach(optimizer)`. With rules that need the
+    gradient, call this before `optimizer.zero_grad()`, or attach the optimizer.
+
+    The rules of a layer that no optimizer has stepped since learn nothing: so they pass over a step
+    that `torch.amp.GradScaler` skips. They work in single precision on weights of half precision.
 
     Args:
         net: a network with memristive layers.
@@ -80,7 +87,7 @@ class WriteStep:
     ) -> None:
         if not 0 < widen <= 1:
             raise invalid("WriteStep.widen", widen, "a share of weights above 0, at most 1: never")
-        self._layers, self._share_outside = memristive_layers(net), widen
+        self._net, self._layers, self._share_outside = net, memristive_layers(net), widen
         self.rules = tuple(rules)
         """The update rules, in order; their parameters may follow a schedule."""
         self._policies, self._feedback = tuple(policies), feedback
@@ -88,14 +95,19 @@ class WriteStep:
         self._size = sum(layer.weight.numel() for layer in self._layers.values())
         self._steers = any(isinstance(rule, Steers) for rule in self.rules)
         self._steered: dict[str, _Steered] = {}
+        looks = any(getattr(rule, "needs_gradient", True) for rule in self.rules)
+        self._gradients = TakenGradients(self._layers) if looks else None
         self._before: dict[str, Tensor] = {}
+        self._seen: dict[str, tuple[Tensor, int]] = {}
         self._states: dict[str, list[State]] = {}
         self._policy_states = [policy.init() for policy in self._policies]
         self._read: dict[str, State] = {}
         for name, layer in self._layers.items():
             if self.rules:
                 self._before[name] = layer.weight.detach().clone()
-                self._states[name] = [rule.init(layer.weight.detach()) for rule in self.rules]
+                start = _wide(layer.weight.detach())
+                self._states[name] = [rule.init(start) for rule in self.rules]
+                self._see(name)
             if feedback is not None:
                 self._read[name] = feedback.init(layer)
             layer.followers.add(self)
@@ -106,6 +118,19 @@ class WriteStep:
             for name, layer in self._layers.items()
         }
         """Weights beyond the window from which on it is widened."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Copies and pickles carry which weights the rules have seen, not torch's count."""
+        seen = {name: self._sees(name) for name in self._seen}
+        return self.__dict__ | {"_seen": seen}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        for name, layer in self._layers.items():
+            layer.followers.add(self)
+            if name in self._before:
+                seen = state["_seen"][name]
+                self._seen[name] = layer.weight, layer.weight._version if seen else -1
 
     @property
     def threshold(self) -> Mapping[str, float]:
@@ -124,15 +149,18 @@ class WriteStep:
         self._threshold = distances
         self._rewrite = self._feedback is not None or 0.0 in distances.values()
 
+    @uncompiled
     def __call__(self) -> Written:
         """Apply the rules and write; returns how many weights were written.
 
         Raises:
-            ValueError: a shadow weight is not finite; then no rule is applied, nothing is written.
-            RuntimeError: a shadow weight moved that the rules should have steered and did not.
+            ValueError: a shadow weight, or the gradient that moved it, is not finite.
+            RuntimeError: a shadow weight moved that the rules should have steered and did not, or
+                whose gradient they need and is gone. In all three cases no rule is applied and
+                nothing is written.
             InstrumentError: an instrument failed, with some weights written or none. Call again:
-                the rules see no movement then, and what is left is written. (A policy counts it as
-                a further step.)
+                the rules learn nothing then, and what is left is written. (A policy counts it as a
+                further step.)
         """
         layers = self._layers.values()
         pairs = [(layer.store, layer.weight) for layer in layers]
@@ -187,6 +215,7 @@ class WriteStep:
                 self._feedback.after(layer, each.plan.weights, bound, self._read[name])
                 if self.rules:
                     self._before[name].copy_(layer.weight)
+                    self._see(name)
         return sum(len(each.plan.weights) for each in pending), outside, widened
 
     def _pending(self) -> tuple[list[Pending], list[int], dict[str, int]]:
@@ -216,46 +245,100 @@ class WriteStep:
     @torch.no_grad()
     def _apply_rules(self) -> None:
         """Let the rules see, and change, how each weight moved."""
-        self._check_steered()
-        for layer in self._layers.values():
-            layer.store.check_finite(layer.weight)
-        for name, layer in self._layers.items():
-            self._apply_to(name, layer)
-        self._steered.clear()
+        moved = [
+            name
+            for name, layer in self._layers.items()
+            if not torch.equal(layer.weight, self._before[name])
+        ]
+        for name in moved if self._steers else ():
+            if name not in self._steered:
+                raise RuntimeError(
+                    f"WriteStep: {name!r} moved without its rules having steered the gradient; "
+                    "call attach(optimizer) on the WriteStep, for each new optimizer"
+                )
+        for name in moved:
+            self._layers[name].store.check_finite(self._layers[name].weight)
+        stepped = {name: self._gradient(name, name in moved) for name in self._stepped(moved)}
+        for name, gradient in stepped.items():
+            self._apply_to(name, gradient)
+            self._see(name)
+        self._forget()
 
-    def _apply_to(self, name: str, layer: ArrayLayer) -> None:
-        weight, before = layer.weight, self._before[name]
-        steered = self._steered.get(name)
+    def _forget(self, *names: str) -> None:
+        """No later step takes the gradients of some layers, or of all."""
+        for name in names or self._layers:
+            self._steered.pop(name, None)
+        if self._gradients is not None:
+            self._gradients.drop(names or self._layers)
+
+    def _stepped(self, moved: Sequence[str]) -> list[str]:
+        """Layers that an optimizer has stepped, in order: those that have moved, and those whose
+        gradient was 0.
+
+        A step that is skipped leaves the tensor alone. A fused optimizer does not, but leaves the
+        numbers where they are; then a gradient that is not finite tells.
+        """
+        still = [name for name in self._layers if name not in moved and not self._sees(name)]
+        given = (p.grad for p in self._net.parameters()) if still else ()
+        if not all(gradient is None or is_finite(gradient) for gradient in given):
+            still = []
+        return [name for name in self._layers if name in moved or name in still]
+
+    def _see(self, name: str) -> None:
+        """Remember a weight as it is now, by the tensor and torch's count of its changes."""
+        weight = self._layers[name].weight
+        self._seen[name] = weight, weight._version
+
+    def _sees(self, name: str) -> bool:
+        """Whether a weight is as it was then, as far as torch knows."""
+        weight, version = self._seen[name]
+        return self._layers[name].weight is weight and weight._version == version
+
+    def _gradient(self, name: str, moved: bool) -> Tensor | None:
+        """The gradient that led to a layer's movement, without what rules added by `steer`."""
+        if (steered := self._steered.get(name)) is not None:
+            check_finite(name, steered.loss)
+            return steered.loss
+        if self._gradients is None:
+            return None
+        needing = [rule for rule in self.rules if getattr(rule, "needs_gradient", False)]
+        return self._gradients.of(name, moved, [type(rule).__name__ for rule in needing])
+
+    def _apply_to(self, name: str, gradient: Tensor | None) -> None:
+        layer, before = self._layers[name], self._before[name]
+        start = _wide(before)
         update = Update(
-            before=before,
-            delta=weight.sub(before),
-            gradient=steered.loss if steered else weight.grad,
+            before=start,
+            delta=_wide(layer.weight).sub(start),
+            gradient=None if gradient is None else _wide(gradient),
             step=layer.step,
             full_scale=layer.full_scale,
             layer=name,
         )
         for rule, state in zip(self.rules, self._states[name], strict=True):
             rule.apply(update, state)
-        before.add_(update.delta)
-        weight.copy_(before)
+        torch.add(start, update.delta, out=before)
+        layer.weight.copy_(before)
 
     def attach(self, optimizer: Optimizer) -> RemovableHandle:
-        """Have the rules steer the gradients before each step of an optimizer.
+        """Have the rules steer the gradients before each step of an optimizer, and keep them for
+        rules that need them.
 
         A gradient is steered once, however often an optimizer takes it. Without a rule that steers
-        nothing is attached.
+        or may look at the gradient nothing is attached.
 
         Returns:
             A handle; its `remove()` detaches.
 
         Raises:
-            ValueError: the optimizer has none of the memristive layers' weights; or, at its step, a
-                closure is given, which would compute the gradient anew.
+            ValueError: the optimizer has none of the memristive layers' weights. At its step, with
+                rules that steer: a closure is given, which would compute the gradient anew; or
+                `GradScaler` leaves it to a fused optimizer to unscale the gradient.
         """
         if not self._attached(optimizer):
             allowed = "one with the weight of a memristive layer of this network"
             raise invalid("optimizer", type(optimizer).__name__, allowed)
-        if not self._steers:
+        if not self._steers and self._gradients is None:
             return RemovableHandle(OrderedDict())
         return optimizer.register_step_pre_hook(self._steer)
 
@@ -264,33 +347,38 @@ class WriteStep:
         own = {id(p) for group in optimizer.param_groups for p in group["params"]}
         return [name for name, layer in self._layers.items() if id(layer.weight) in own]
 
+    @uncompiled
     @torch.no_grad()
     def _steer(self, optimizer: Optimizer, given: tuple[Any, ...], named: dict[str, Any]) -> None:
-        """Let the rules change the gradients that the optimizer is about to take."""
-        if any(callable(value) for value in (*given[1:], *named.values())):
+        """Keep the gradients that the optimizer is about to take, and let the rules change them."""
+        anew = any(callable(value) for value in (*given[1:], *named.values()))
+        if anew and self._steers:
             raise invalid("optimizer.step closure", "a function", "none with rules that steer")
+        scaler = getattr(optimizer, "grad_scale", None)  # set by GradScaler for fused optimizers
+        if scaler is not None and self._steers:
+            allowed = "call scaler.unscale_(optimizer) before scaler.step(optimizer)"
+            raise invalid("gradient", "scaled, for a fused optimizer to unscale", allowed)
+        skipped = getattr(optimizer, "found_inf", None)
+        if anew or (skipped is not None and skipped.item()):
+            return
         for name in self._attached(optimizer):
             weight, before = self._layers[name].weight, self._steered.get(name)
             gradient = weight.grad
             if gradient is None:  # the optimizer will leave the weight alone
                 continue
+            if not self._steers:
+                assert self._gradients is not None
+                self._gradients.take(name, gradient)
+                continue
             if before and before.gradient is gradient and before.version == gradient._version:
                 continue
-            loss = gradient.clone()
+            loss, finite = gradient.clone(), is_finite(gradient)
             for rule, state in zip(self.rules, self._states[name], strict=True):
-                if isinstance(rule, Steers):
-                    rule.steer(weight.detach(), gradient, state)
+                if isinstance(rule, Steers) and finite:
+                    rule.steer(_wide(weight.detach()), gradient, state)
             self._steered[name] = _Steered(gradient, gradient._version, loss)
 
-    def _check_steered(self) -> None:
-        """Refuse movement that no rule has steered, if one should have."""
-        for name, layer in self._layers.items() if self._steers else ():
-            if name not in self._steered and not torch.equal(layer.weight, self._before[name]):
-                raise RuntimeError(
-                    f"WriteStep: {name!r} moved without its rules having steered the gradient; "
-                    "call attach(optimizer) on the WriteStep, for each new optimizer"
-                )
-
+    @uncompiled
     @torch.no_grad()
     def observe(self) -> None:
         """Show the rules the gradients of a pass after which no step is made; none is changed.
@@ -299,21 +387,43 @@ class WriteStep:
 
         Raises:
             RuntimeError: no layer has a gradient.
+            ValueError: a gradient is not finite; then no rule sees any.
         """
         given = {name: layer.weight.grad for name, layer in self._layers.items()}
         if all(gradient is None for gradient in given.values()):
             raise RuntimeError("WriteStep.observe: no layer has a gradient; call backward() before")
+        for name, gradient in given.items():
+            if gradient is not None:
+                check_finite(name, gradient)
         for name, states in self._states.items():
             for rule, state in zip(self.rules, states, strict=True):
                 if isinstance(rule, Observes) and (gradient := given[name]) is not None:
                     rule.observe(gradient, state)
 
+    @contextmanager
+    def observing(self) -> Iterator[None]:
+        """Passes that are all observed or, if one fails, none."""
+        states = [
+            state
+            for chain in self._states.values()
+            for rule, state in zip(self.rules, chain, strict=True)
+            if isinstance(rule, Observes)
+        ]
+        before = [{name: value.clone() for name, value in state.items()} for state in states]
+        try:
+            yield
+        except BaseException:
+            with torch.no_grad():
+                _copy(states, before)
+            raise
+
+    @uncompiled
     @torch.no_grad()
     def consolidate(self) -> None:
         """Tell the rules that a task has ended."""
         for name, states in self._states.items():
             layer = self._layers[name]
-            synapses = Synapses(layer.weight.detach(), layer.step, layer.full_scale, name)
+            synapses = Synapses(_wide(layer.weight.detach()), layer.step, layer.full_scale, name)
             for rule, state in zip(self.rules, states, strict=True):
                 rule.consolidate(synapses, state)
 
@@ -323,7 +433,8 @@ class WriteStep:
         for name, mine in self._layers.items():
             if mine is layer and name in self._before:
                 self._before[name].copy_(mine.weight)
-                self._steered.pop(name, None)
+                self._see(name)
+                self._forget(name)
 
     def moved(self, layer: nn.Module, fn: Callable[[Tensor], Tensor]) -> None:
         """A layer was cast, or moved to another device: so is what is remembered of it."""
@@ -331,21 +442,32 @@ class WriteStep:
             if mine is not layer:
                 continue
             if name in self._before:
-                self._before[name] = fn(self._before[name])
+                before = self._before[name] = fn(self._before[name])
+                if not before.is_meta and torch.equal(mine.weight, before):
+                    self._see(name)
             for state in (*self._states.get(name, ()), self._read.get(name, {})):
                 # states keep their own precision
                 state.update({k: v.to(fn(v).device) for k, v in state.items()})
-            self._steered.pop(name, None)
+            self._forget(name)
 
     def state_dict(self) -> dict[str, Any]:
         """States of rules by layer, of policies; misses and standing of weights read back; and
-        where weights stood that moved since the last step, which the rules are yet to see."""
+        where weights stood that moved since the last step, which the rules are yet to see, and the
+        gradients that moved them."""
         moved = {
             name: before
             for name, before in self._before.items()
             if not self._layers[name].store.holds(self._layers[name].weight)
         }
-        return {**self._state(), "before": moved}
+        known = {name: self._known(name) for name in moved}
+        gradients = {name: each for name, each in known.items() if each is not None}
+        return {**self._state(), "before": moved, "gradients": gradients}
+
+    def _known(self, name: str) -> Tensor | None:
+        """The gradient that moved a layer, if it is known, without what rules added by `steer`."""
+        if (steered := self._steered.get(name)) is not None:
+            return steered.loss
+        return None if self._gradients is None else self._gradients.known(name)
 
     def _state(self) -> dict[str, Any]:
         return {
@@ -365,15 +487,25 @@ class WriteStep:
             ValueError: the state of other layers, rules or policies.
         """
         mine, theirs = self._state(), dict(state)
-        moved = theirs.pop("before", {})  # earlier versions had none
-        if _keys(theirs) != _keys(mine) or not moved.keys() <= self._before.keys():
+        # earlier versions had neither
+        moved, gradients = theirs.pop("before", {}), theirs.pop("gradients", {})
+        named = moved.keys() | gradients.keys()
+        if _keys(theirs) != _keys(mine) or not named <= self._before.keys():
             raise invalid("WriteStep state", _keys(theirs), f"the entries {_keys(mine)}")
         for name, before in self._before.items():
             before.copy_(moved.get(name, self._layers[name].weight))
-        self._steered.clear()
+            self._see(name)
+        self._forget()
+        for name, gradient in gradients.items():
+            gradient = gradient.to(self._before[name])
+            if self._steers:
+                self._steered[name] = _Steered(gradient, -1, gradient)
+            elif self._gradients is not None:
+                self._gradients.take(name, gradient)
         _copy(mine, theirs)
 
 
+@uncompiled
 def write(net: nn.Module, threshold: float = 0.5, *, widen: float = 0.05) -> Written:
     """Write every weight whose nearest level changed: the plain write step, without rules."""
     return WriteStep(net, threshold=threshold, widen=widen)()
@@ -396,6 +528,11 @@ def _outgrown(name: str, many: int, layer: ArrayLayer, why: str) -> str:
         f"full scale, {layer.full_scale:.3g}, and held there, for {why}; mho.rescale(net) gives "
         "it a larger one, WriteStep(widen=1) says that this is meant"
     )
+
+
+def _wide(tensor: Tensor) -> Tensor:
+    """The same in single precision at least: what rules and thresholds work in."""
+    return tensor.to(torch.promote_types(tensor.dtype, torch.float32))
 
 
 def _candidates(layer: ArrayLayer, stale: Stale) -> Candidates:
@@ -428,9 +565,14 @@ def _check(
         if hardware.predistortion and hardware.wires:
             allowed = "0 where weights are written in place: that goes through the wires anyway"
             raise invalid("Hardware.predistortion", hardware.predistortion, allowed)
-        if value >= 1 and any(getattr(rule, "lands_on_levels", False) for rule in rules):
+        lands = any(getattr(rule, "lands_on_levels", False) for rule in rules)
+        if value >= 1 and lands:
             allowed = "below 1 step with rules that move weights from level to level"
             raise invalid(f"WriteStep.threshold[{name!r}]", value, allowed)
+        least = torch.finfo(layers[name].weight.dtype).eps * layers[name].full_scale
+        if lands and least >= layers[name].step:  # a weight near the edge is off by half of that
+            allowed = f"one that holds its {hardware.levels} levels, such as torch.float32"
+            raise invalid(f"type of weight {name!r}", layers[name].weight.dtype, allowed)
         if value == 0 and hardware.device.remembers and not hardware.writing.verifies:
             allowed = (
                 "verify in a closed loop on cells that pulses move; a blind burst does nothing"
