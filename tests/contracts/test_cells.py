@@ -522,7 +522,7 @@ def test_a_burst_errs_as_its_pulses_one_by_one(cell: PulsedCell) -> None:
 
 @every_cell
 def test_every_cell_works_on_chips_and_wears_by_its_pulses(cell: Cell) -> None:
-    """SourceWrite again and again: wear only grows, until the cell keeps its value for good."""
+    """Written again and again: wear only grows, until the cell keeps its value for good."""
     hardware = Hardware(device=cell.replace(endurance=2.0 * cell.burst), mapping="single")
     chips = Crossbar(Tiling(4, 3, (4, 4), mapping("single")), hardware, range(2), 1)
     generator = torch.Generator().manual_seed(24)

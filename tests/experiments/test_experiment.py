@@ -42,7 +42,11 @@ def test_weights_take_the_levels_that_other_cells_offer() -> None:
     retention, conduction = mho.cells.LogTime(rate=-1e-7), mho.circuits.Sinh()
     hardware, notes = with_cells(own, Preset(device=cell, retention=retention))
     assert (hardware.device, hardware.retention, hardware.weight_levels) == (cell, retention, None)
-    assert notes == ["weights have 17 levels, all that these cells offer, not 16"]
+    assert notes == [
+        "weights have 17 levels, all that these cells offer, not 16",
+        "cells are written as those were whose spread was measured: 10 pulses a write, and 10 "
+        "reads",
+    ]
     hardware, notes = with_cells(own, Preset(device=own.device, conduction=conduction))
     assert hardware == own
     assert notes == ["[conduction] takes no part"]

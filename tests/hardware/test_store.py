@@ -17,7 +17,7 @@ from torch import Tensor, nn
 import mho
 from builders.cells import FIVE_LEVELS
 from mho import Hardware, kernels
-from mho.cells import OpenLoop, Verify
+from mho.cells import OpenLoop, SourceWrite, Verify
 from mho.hardware.store import Store
 from mho.hardware.writes import find_stale, write_stale
 from mho.learning.layers.layer import memristive_layers
@@ -331,3 +331,18 @@ def test_a_shadow_that_is_not_finite_is_refused(
     for name, value in before.items():
         if "extra_state" not in name and name != "net.0.weight":
             assert torch.equal(value, after[name]), name
+
+
+def test_whole_writes_are_the_same_compiled_and_in_torch() -> None:
+    """Also as cells die of the pulses that each write takes."""
+    cell = CELL.replace(written=SourceWrite(pulses=4, reads=5), endurance=14.0)
+    states = []
+    for switch in (nullcontext, kernels.off):
+        net = network(device=cell, programming=None)
+        train(net, seed=1, steps=5, switch=switch)
+        states.append(everything(net))
+        totals = mho.ledger(net).totals()
+        assert totals["set_pulses"] + totals["reset_pulses"] == 4 * totals["writes"]
+        assert totals["verify_reads"] == 5 * totals["writes"]
+        assert totals["worn"] > 0
+    assert_same(*states)

@@ -161,3 +161,8 @@ def test_a_state_of_a_chip_made_before_there_were_more_settings_loads() -> None:
     assert other.report() == one.report()
     with pytest.raises(ValueError, match="one made with the same settings"):
         chip(IDEAL.replace(levels=4)).load_state_dict(state)
+
+
+def test_cells_that_would_age_are_told_that_they_do_not() -> None:
+    with pytest.warns(UserWarning, match="SimulatedInstrument: cells do not age there"):
+        chip("pcm-gst", tile=(4, 4))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -23,7 +24,8 @@ class SimulatedInstrument:
 
     A chip that verifies says where it read each cell last, and refuses one that it could not bring
     within its tolerance; one that programs open loop knows neither. Read noise falls on every cell
-    of every read. Cells do not age. Same seed and same calls: same numbers.
+    of every read. Cells do not age, which is warned of where the hardware says they do. Same seed and
+    same calls: same numbers.
 
     Args:
         hardware: device, programming, wires, and with `tile` the size of an array; all else is a
@@ -36,6 +38,12 @@ class SimulatedInstrument:
     def __init__(
         self, hardware: Hardware, arrays: int = 1, *, seed: int = 0, volts: float = 0.2
     ) -> None:
+        if hardware.ages:
+            warnings.warn(
+                "SimulatedInstrument: cells do not age there; Hardware.retention, flicker, "
+                "telegraph and disturb take no part",
+                stacklevel=2,
+            )
         cell, (rows, cols) = hardware.device, hardware.tile
         low, high = cell.window
         self._chip = Chip(
