@@ -24,8 +24,8 @@ class SimulatedInstrument:
 
     A chip that verifies says where it read each cell last, and refuses one that it could not bring
     within its tolerance; one that programs open loop knows neither. Read noise falls on every cell
-    of every read. Cells do not age, which is warned of where the hardware says they do. Same seed and
-    same calls: same numbers.
+    of every read. Cells do not age; hardware that says they do is warned of. Same seed and same
+    calls: same numbers.
 
     Args:
         hardware: device, programming, wires, and with `tile` the size of an array; all else is a
