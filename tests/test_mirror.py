@@ -79,7 +79,6 @@ ELSEWHERE = {
     "instruments/test_remote.py": ["hardware/instrument.py", "instruments/state_file.py"],
     "learning/layers/test_layer.py": [
         "learning/layers/conv.py", "learning/layers/linear.py", "learning/layers/product.py",
-        "learning/layers/reading.py",
     ],
     "learning/repair/test_refit.py": ["learning/repair/chip_linear.py"],
     # What draws a page is seen on the page.

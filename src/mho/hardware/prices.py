@@ -15,7 +15,8 @@ Time = Annotated[float, Range(least=0.0)]
 
 
 class Prices(Config):
-    """What one event costs."""
+    """What one event costs. What is added or multiplied digitally behind the converters costs
+    nothing here: tiles, slices, bits, and the sum of a vector's inputs with mapping "single"."""
 
     set_energy: Energy
     """Energy of a SET pulse [J]."""

@@ -45,8 +45,8 @@ def expect_batchnorm(
     Raises:
         ValueError: there is no batch, or no batch normalization, or nothing to convert.
     """
-    simulated = convert(model, hardware, max(chips, 2), generator=generator, select=select)
     batches = [*batches_of(inputs, "expect_batchnorm.inputs")]
+    simulated = convert(model, hardware, max(chips, 2), generator=generator, select=select)
     if uncalibrated(simulated):
         calibrate(simulated, batches[0])
     refresh_batchnorm(simulated, batches)

@@ -44,8 +44,6 @@ def fixed_point(net: nn.Module, bits: int, inputs: Inputs) -> nn.Module:
             digital part; one of another kind, such as an `nn.Conv2d`.
     """
     given = whole_of(inputs, "fixed_point.inputs")
-    if given.shape[0] == 0:
-        raise invalid("fixed_point.inputs", "an empty batch", "at least one input")
     largest(given)
     fresh = rebuild(net, _twin)
     _refuse_other_parts(fresh)

@@ -63,9 +63,6 @@ def refit(
     if targets is None:
         inputs, targets = pairs_of(inputs, "refit.inputs")
     batch = whole_of(inputs, "refit.inputs")
-    if batch.shape[0] == 0:
-        raise invalid("refit.inputs", "an empty batch", "at least one input")
-    _check_finite("inputs", batch)
     wanted = _probabilities(targets, batch.shape[0], head.out_features)
     chips = chip_count(net)
     x = _features(net, head, batch, chips)  # (chips, n, in)
