@@ -19,9 +19,9 @@ from mho.learning.layers.layer import ArrayLayer, memristive_layers
 
 Net = TypeVar("Net", bound=nn.Module)
 
-WARNED = 0.05
+WARNED = 0.1
 """Share of a converter's values, beyond what its coverage leaves out, that may saturate before
-`evaluate` warns: less moves few answers."""
+`evaluate` warns: less moves few answers, and a training step may do so before ranges follow."""
 
 
 @torch.no_grad()
