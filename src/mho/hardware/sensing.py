@@ -83,8 +83,8 @@ def sense(
         y = y.contiguous()  # a chip's noise is its own, even where chips' columns lie interleaved
     if noise is not None and noise.references is not None:
         size = noise.size(noise.inputs)
-        noise = noise._replace(size=lambda _: size)
         _add_references(y, size, noise.references, dim=-3 if maps else -1)
+        noise = noise._replace(size=lambda _: size)
     if adc.bits is not None and not adc.watched and native(y, bias):
         return y, _sense(y, noise, adc, bias, maps=maps, keep=keep, chips=chips)
     if noise is not None and native(y):
