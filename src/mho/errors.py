@@ -1,5 +1,8 @@
-"""The two sentences that every refusal of bad input is made of, and the refusal of a bad answer."""
+"""The two sentences that every refusal of bad input is made of, the refusal of a bad answer, and
+warnings."""
 
+import sys
+import warnings
 from collections.abc import Iterable
 from difflib import get_close_matches
 
@@ -33,3 +36,14 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> InvalidInput:
     near = get_close_matches(name, names, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]!r}? " if near else ""
     return InvalidInput(f"unknown {kind} {name!r}: {hint}known are {', '.join(names)}")
+
+
+def warn(message: str) -> None:
+    """Warn at the line of the user's that led here, past those of mho and torch."""
+    level, frame = 2, sys._getframe(1)
+    while frame is not None and frame.f_globals.get("__name__", "").split(".")[0] in _WITHIN:
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, stacklevel=level)
+
+
+_WITHIN = ("mho", "torch", "jaxtyping", "beartype")

@@ -196,6 +196,7 @@ def test_impossible_layers_are_refused() -> None:
         (nn.ReLU(), "net = 'ReLU': allowed is"),
         (nn.Conv2d(4, 4, 3, groups=2), "MemristiveConv2d.groups = 2: allowed is 1"),
         (broken, "MemristiveLinear.weight = 'nan or inf': allowed is finite"),
+        (nn.Sequential(nn.Sequential(broken)), "^0.0.weight = 'nan or inf': allowed is finite"),
     ):
         with pytest.raises(ValueError, match=message):
             mho.convert(model, hardware())

@@ -107,8 +107,8 @@ class Hardware(Config):
     weight_levels: Annotated[int, Range(least=2)] | None = None
     """Values that a weight can take [1]; None: as many as the mapping offers."""
     full_scale: Annotated[float, Range(above=0.0)] | None = None
-    """Weight at the edge of the window, in standard deviations of a layer's weights [1];
-    None: the layer's largest weight."""
+    """Weight at the edge of the window, in standard deviations of a layer's weights about 0 (their
+    root mean square) [1]; None: the layer's largest weight."""
     dac_bits: Annotated[int, Range(least=2, most=16)] | None = None
     """Resolution of the inputs, sign included [1]; None: exact."""
     adc_bits: Annotated[int, Range(least=2, most=16)] | None = None

@@ -20,6 +20,7 @@ from jaxtyping import Float, Int, Int64, Shaped
 from torch import Tensor
 
 from mho.errors import invalid, unknown
+from mho.kernels import ties
 
 
 @dataclass(frozen=True)
@@ -275,14 +276,23 @@ def mapping(name: str) -> Mapping:
 
 
 def level_index(
-    w: Float[Tensor, "*n"], full_scale: float | Float[Tensor, ""], n: int
+    w: Float[Tensor, "*n"],
+    full_scale: float | Float[Tensor, ""],
+    n: int,
+    at: Int64[Tensor, "*n"] | None = None,
 ) -> Int64[Tensor, "*n"]:
     """Index 0 .. n - 1 of the level nearest to w, int64; levels are even in [-full_scale, +].
 
-    Two levels give the sign; a weight of exactly 0 goes to the positive level then. Found in single
-    precision whatever the type of w is, so that the same weights go to the same levels.
+    What lies exactly between two levels, as 0 does if n is even, goes up at half of the positions
+    and down at the others, see `mho.kernels.ties`: no sum of many weights is off for it. Found in
+    single precision whatever the type of w is, so that the same weights go to the same levels.
+
+    Args:
+        at: flat positions of w in the weight of its layer; None: w is all of it.
     """
-    k = w.float().div(full_scale).add_(1).mul_((n - 1) / 2).add_(0.5).floor_()
+    toward = ties.directions(w.numel(), w.device).view(w.shape) if at is None else ties.at(at)
+    k = w.float().div(full_scale).add_(1).mul_((n - 1) / 2)
+    k = k.add_(toward, alpha=n * ties.NEAR).round_()
     return k.clamp_(0, n - 1).long()
 
 

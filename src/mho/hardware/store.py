@@ -274,10 +274,15 @@ class Store:
 
     def check_finite(self, shadow: Tensor) -> None:
         """Refuse a shadow weight with nan or inf in it."""
-        # A sum is several times faster; that of finite numbers may still overflow.
-        shadow = shadow.detach().float()  # what levels are chosen in
-        if not math.isfinite(shadow.sum()) and not torch.isfinite(shadow).all():
-            raise invalid(f"{self.owner}.weight", "nan or inf", "finite numbers only")
+        check_finite(shadow, self.owner)
+
+
+def check_finite(weight: Tensor, layer: str) -> None:
+    """Refuse a weight with nan or inf in it, naming the layer."""
+    # A sum is several times faster; that of finite numbers may still overflow.
+    weight = weight.detach().float()  # what levels are chosen in
+    if not math.isfinite(weight.sum()) and not torch.isfinite(weight).all():
+        raise invalid(f"{layer}.weight", "nan or inf", "finite numbers only")
 
 
 def _room(weights: int, own: int) -> Plan:

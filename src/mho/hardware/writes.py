@@ -101,7 +101,7 @@ def plan(store: Store, shadow: Tensor, stale: Stale, rewrite: bool) -> Plan:
         )
         return _of_room(room, counts)
     tiling, level = store.crossbar.tiling, store.crossbar.level
-    index = level_index(values, store.full_scale, store.levels)
+    index = level_index(values, store.full_scale, store.levels, weights)
     levels = store.cell_levels[index]  # (n, own)
     cells = tiling.cells(weights)[:, : levels.shape[1]]
     changed = levels != level.flatten()[cells]

@@ -6,6 +6,7 @@ import numpy as np
 
 from mho.kernels.compiled import exclusive
 from mho.kernels.records import Layout, Plan
+from mho.kernels.ties import NEAR, direction
 
 BLOCK = 256
 """Weights compared at a time."""
@@ -85,12 +86,14 @@ def plan_writes(
     to, table = layout.cell_levels, layout.table
     last, own = to.shape[0] - 1, to.shape[1]
     scale, half = np.float32(full_scale), np.float32(last / 2)
+    near = np.float32((last + 1) * NEAR)
     m = k = 0
     for i in range(weights.size):
         weight = weights[i]
         if not 0 <= weight < table.shape[0]:
             raise IndexError("a weight to write is not in the layer")
-        place = np.floor((shadow[i] / scale + np.float32(1)) * half + np.float32(0.5))
+        toward = near * np.float32(direction(weight))
+        place = np.rint((shadow[i] / scale + np.float32(1)) * half + toward)
         nearest = int(min(max(place, np.float32(0)), np.float32(last)))
         before = k
         for c in range(own):

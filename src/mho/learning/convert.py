@@ -14,7 +14,7 @@ from mho.hardware.streams import derived_seed, seed_of
 from mho.learning.layers.arithmetic import FixedPointArithmetic
 from mho.learning.layers.chips import Chips
 from mho.learning.layers.conv import MemristiveConv2d
-from mho.learning.layers.layer import ArrayLayer, memristive_layers
+from mho.learning.layers.layer import ArrayLayer, memristive_layers, named
 from mho.learning.layers.linear import MemristiveLinear
 from mho.learning.layers.replace import plain_type, rebuild
 from mho.learning.repair.batchnorm import ChipBatchNorm
@@ -69,7 +69,8 @@ def convert(
         modes = [(part, part.training) for part in module.modules()]
         module.eval()
         try:
-            layer = twin.adopt(module, hardware, which, derived_seed(seed, name))
+            with named(name):
+                layer = twin.adopt(module, hardware, which, derived_seed(seed, name))
         finally:
             for part, mode in modes:
                 part.training = mode

@@ -184,9 +184,7 @@ def test_a_weight_that_is_not_finite_is_refused_and_nothing_is_written(
     before = copy.deepcopy(net.state_dict())
     targets = [layer.target.clone() for layer in memristive_layers(net).values()]
     for _ in range(2):
-        with pytest.raises(
-            ValueError, match=r"MemristiveLinear\.weight = 'nan or inf': allowed is"
-        ):
+        with pytest.raises(ValueError, match=r"^4\.weight = 'nan or inf': allowed is"):
             mho.write(net)
     for name, value in net.state_dict().items():
         torch.testing.assert_close(value, before[name], rtol=0, atol=0, equal_nan=True)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, Self
 
 import torch
@@ -11,11 +13,12 @@ from torch import Tensor, nn
 from mho.errors import invalid
 from mho.hardware import Crossbar, Hardware, Tiling
 from mho.hardware.converters import Converter
+from mho.hardware.full_scale import full_scale_of, warn_of_zeros
 from mho.hardware.instrument import InstrumentError
 from mho.hardware.mapping import level_index
 from mho.hardware.predistortion import predistorted
 from mho.hardware.programming import place, program_all
-from mho.hardware.store import Store
+from mho.hardware.store import Store, check_finite
 from mho.learning.layers.arithmetic import FixedPointArithmetic
 from mho.learning.layers.followers import Followers
 from mho.learning.layers.graphs import (
@@ -28,6 +31,18 @@ from mho.learning.layers.graphs import (
 )
 from mho.learning.layers.product import Product
 from mho.learning.layers.reading import Reading
+
+_NAME: ContextVar[str] = ContextVar("name", default="")
+
+
+@contextmanager
+def named(name: str) -> Iterator[None]:
+    """Have the layers that are made inside know themselves by a name in their network."""
+    before = _NAME.set(name)
+    try:
+        yield
+    finally:
+        _NAME.reset(before)
 
 
 class ArrayLayer(nn.Module):
@@ -42,6 +57,7 @@ class ArrayLayer(nn.Module):
     With `chips` above 1 the batch dimension is folded, chip-major: (chips * batch, ...).
 
     Attributes:
+        name: in the network that was converted, or that a `WriteStep` took first; else empty.
         weight: the shadow, as in torch.
         crossbar: the arrays.
         store: what these hold, weight by weight; see there.
@@ -51,6 +67,7 @@ class ArrayLayer(nn.Module):
         followers: whom to tell that the weight was set from outside, or moved.
     """
 
+    name: str = ""
     weight: Tensor
     bias: Tensor | None
     gain: Tensor
@@ -66,6 +83,7 @@ class ArrayLayer(nn.Module):
         """Put the present weight on arrays of new chips."""
         if len(chips) < 1:
             raise invalid("chips", len(chips), "at least 1")
+        self.name = _NAME.get()
         matrix = self.matrix()
         tiling = Tiling(matrix.shape[1], matrix.shape[0], hardware.tile, hardware.cells)
         self.move_to(Crossbar(tiling, hardware, chips, seed).to(matrix.device))
@@ -84,10 +102,13 @@ class ArrayLayer(nn.Module):
             ValueError: a weight is not finite.
         """
         matrix = self.matrix()
-        kept = "store" in self.__dict__
-        scale = self.full_scale if kept else self.full_scale_of_weights(crossbar.hardware)
-        store = Store(crossbar, matrix, scale, type(self).__name__)
-        store.check_finite(matrix)
+        check_finite(matrix, self.label)
+        if "store" in self.__dict__:
+            scale = self.full_scale
+        else:
+            scale = self.full_scale_of_weights(crossbar.hardware)
+            warn_of_zeros(matrix, crossbar.hardware, self.label)
+        store = Store(crossbar, matrix, scale, self.label)
         reading = Reading(store, self._product())
         if "reading" in self.__dict__:  # converters are the host's
             reading.dac, reading.adc = self.reading.dac, self.reading.adc
@@ -122,6 +143,16 @@ class ArrayLayer(nn.Module):
         return self
 
     # ---------------------------------------------------------------- what there is
+
+    @property
+    def label(self) -> str:
+        """What errors call the layer."""
+        return self.name or type(self).__name__
+
+    def rename(self, name: str) -> None:
+        """Have errors call the layer by another name."""
+        self.name = name
+        self.store.owner = self.label
 
     @property
     def hardware(self) -> Hardware:
@@ -199,6 +230,7 @@ class ArrayLayer(nn.Module):
         """
         self.store.check_finite(self.weight)
         self.store.rescale(self.full_scale_of_weights(), self.matrix())
+        warn_of_zeros(self.matrix(), self.hardware, self.label)
         self.tuned = False
         self.gain.fill_(1.0)
         self.offset.zero_()
@@ -228,9 +260,7 @@ class ArrayLayer(nn.Module):
     def full_scale_of_weights(self, hardware: Hardware | None = None) -> float:
         """Weight at the edge of a window made for the present weights, by the rule of the
         hardware; the same for the same weights of any type."""
-        matrix, deviations = self.matrix().float(), (hardware or self.hardware).full_scale
-        size = matrix.abs().max() if deviations is None else deviations * matrix.std(correction=0)
-        return size.item() or 1.0
+        return full_scale_of(self.matrix(), hardware or self.hardware, self.label)
 
     def refresh(self) -> None:
         """Fold the conductances into the weights that the forward pass uses."""
@@ -298,7 +328,7 @@ class ArrayLayer(nn.Module):
             check_not_recomputed(type(self).__name__, "the noise of its reads")
         if not self.store.holds(self.weight):
             raise RuntimeError(
-                f"{type(self).__name__}: the shadow weight moved and the arrays were not written; "
+                f"{self.label}: the shadow weight moved and the arrays were not written; "
                 "call mho.write(net), or your WriteStep, after each optimizer.step()"
             )
 
@@ -306,7 +336,7 @@ class ArrayLayer(nn.Module):
         chips = self.reading.chips
         if x.shape[0] % chips:
             allowed = f"a multiple of the {chips} chips (batch folded, chip-major)"
-            raise invalid(f"{type(self).__name__} input rows", x.shape[0], allowed)
+            raise invalid(f"{self.label} input rows", x.shape[0], allowed)
         counts = self.crossbar.counts
         inputs, vectors = counts.inputs, counts.vectors
         try:

@@ -64,7 +64,7 @@ class ReadBack:
         spent = state["misses"].index_select(0, weights) >= self.retries
         if not spent.any():
             return stale
-        level = level_index(shadow, layer.full_scale, layer.hardware.levels)
+        level = level_index(shadow, layer.full_scale, layer.hardware.levels, weights)
         alive = ~(spent & (state["missed"].index_select(0, weights) == level))
         return Stale(weights[alive], shadow[alive], outside)
 
@@ -72,7 +72,7 @@ class ReadBack:
         """Read weights (n,) that were just written; `bound` is the threshold in weight units."""
         measured, target = layer.store.read_back(weights), layer.target.view(-1)
         aim = target.index_select(0, weights)
-        level = level_index(aim, layer.full_scale, layer.hardware.levels).to(torch.int32)
+        level = level_index(aim, layer.full_scale, layer.hardware.levels, weights).to(torch.int32)
         missed = (measured - aim).abs_() > bound
         again = state["missed"].index_select(0, weights) == level
         count = state["misses"].index_select(0, weights).mul_(again).add_(1).mul_(missed)

@@ -103,6 +103,8 @@ class WriteStep:
         self._policy_states = [policy.init() for policy in self._policies]
         self._read: dict[str, State] = {}
         for name, layer in self._layers.items():
+            if not layer.name:
+                layer.rename(name)
             if self.rules:
                 self._before[name] = layer.weight.detach().clone()
                 start = _wide(layer.weight.detach())
