@@ -16,13 +16,14 @@ from mho.physics.dynamics import DynamicModel
 
 SOURCE = Path(mho.__file__).parent
 ORDER = ("physics", "circuits", "hardware", "learning", "fit", "instruments", "card")
-EVERYWHERE = {"config", "errors", "kernels"}
+EVERYWHERE = {"arguments", "config", "errors", "kernels"}
 ALLOWED: dict[str, set[str]] = {
     "config": {"errors"},
     "errors": set(),
     "kernels": set(),
     "saved": set(),
-    "data": {"errors"},
+    "arguments": {"config", "errors"},
+    "data": {"arguments", "errors"},
     "results": {"config", "errors"},
     "report": {"errors", "results"},
     "physics": set(),

@@ -19,6 +19,7 @@ WITHOUT_A_FILE = {
     "test_docs.py": "what docs/ and the other documents say",
     "test_api.py": "what users import",
     "test_mirror.py": "this",
+    "test_mistakes.py": "what users hand in by mistake, of every kind",
     "test_project.py": "version, hooks, changelog",
     "test_readme.py": "what README.md says",
     "test_shapes.py": "tests/shape_checker.py",

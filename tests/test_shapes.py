@@ -9,7 +9,7 @@ from jaxtyping import TypeCheckError
 
 from mho.hardware.mapping import level_index, mapping
 from mho.hardware.tiling import Tiling
-from mho.learning.layers.layer import memristive_layers
+from mho.learning.layers.chips import chip_count
 from mho.physics import Spread
 
 
@@ -36,7 +36,7 @@ def test_the_kind_of_number_is_held() -> None:
 
 def test_functions_whose_hints_name_no_shape_are_left_as_they_are() -> None:
     assert hasattr(level_index, "__wrapped__")
-    assert not hasattr(memristive_layers, "__wrapped__")
+    assert not hasattr(chip_count, "__wrapped__")
 
 
 def test_outside_of_tests_nothing_is_checked() -> None:

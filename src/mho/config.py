@@ -297,6 +297,8 @@ def _described(hint: Any) -> str:
 
 
 def _checked_tuple(name: str, value: Any, items: tuple[Any, ...]) -> tuple[Any, ...]:
+    if isinstance(value, Real) and not isinstance(value, bool) and items == (items[0],) * 2:
+        value = (value,) * 2  # one number for both
     if not isinstance(value, list | tuple):
         raise invalid(name, value, "a list")
     if len(items) == 2 and items[1] is Ellipsis:

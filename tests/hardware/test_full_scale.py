@@ -4,10 +4,10 @@ import warnings
 
 import pytest
 import torch
-from tests.builders.networks import only_layer
 from torch import nn
 
 import mho
+from builders.networks import only_layer
 from mho.hardware.full_scale import full_scale_of
 
 CELL = mho.cells.MultiLevel(g_min=10e-6, g_max=90e-6, levels=9)

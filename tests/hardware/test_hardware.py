@@ -2,6 +2,7 @@
 
 import pytest
 
+import mho
 from mho import Hardware, Placement, Preset, devices
 from mho.cells import AsMeasured, LogTime, OpenLoop, SourceWrite, Verify
 from mho.circuits import Sinh
@@ -159,3 +160,11 @@ def test_relaxation_up_to_the_measurement_is_not_counted_twice_in_silence() -> N
 def test_a_programming_that_the_cells_do_not_know_is_refused() -> None:
     with pytest.raises(ValueError, match=r"Hardware\.programming = 'as-measured': allowed is"):
         Hardware(device="ag-asi", programming=AsMeasured())
+
+
+def test_one_number_is_a_square_tile() -> None:
+    cell = mho.devices.get("hfo2-1t1r")
+    assert mho.Hardware(device=cell, tile=64).tile == (64, 64)  # type: ignore[arg-type]
+    for bad in (0, -4, 2.5, True, (64,), (1, 2, 3), "64"):
+        with pytest.raises(ValueError, match=r"^Hardware\.tile.* = .*: allowed is"):
+            mho.Hardware(device=cell, tile=bad)  # type: ignore[arg-type]

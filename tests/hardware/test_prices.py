@@ -205,3 +205,14 @@ def test_price_lists_name_their_source(name: str) -> None:
 def test_an_unknown_price_list_suggests_the_nearest() -> None:
     with pytest.raises(ValueError, match="unknown price list 'hfo2-130': did you mean 'hfo2-130nm"):
         mho.prices.get("hfo2-130")
+
+
+def test_a_price_list_may_be_named() -> None:
+    net = mho.convert(torch.nn.Linear(3, 2), mho.Hardware(device=mho.devices.get("hfo2-1t1r")))
+    counts = mho.ledger(net)
+    named = mho.price(counts, "hfo2-130nm").items()
+    assert named == mho.price(counts, mho.prices.get("hfo2-130nm")).items()
+    with pytest.raises(ValueError, match="unknown price list 'hfo2-120nm': did you mean 'hfo2-130"):
+        mho.price(counts, "hfo2-120nm")
+    with pytest.raises(ValueError, match=r"ledger = 'Linear': allowed is a ledger, mho\.ledger"):
+        mho.price(torch.nn.Linear(3, 2), "hfo2-130nm")  # type: ignore[arg-type]

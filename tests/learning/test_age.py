@@ -285,3 +285,42 @@ def test_a_day_widens_the_spread_as_the_source_found() -> None:
     spread = layer.crossbar.conductance.std().item()
     assert isinstance(day, mho.cells.MultiLevel)
     assert spread == pytest.approx(day.spread(torch.tensor(20e-6)).item(), rel=0.06)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("30 s", 30.0),
+        ("1.5min", 90.0),
+        ("3 h", 10800.0),
+        ("3 hours", 10800.0),
+        ("1 day", 86400.0),
+        ("2 days", 172800.0),
+        ("1 week", 604800.0),
+        ("12 months", 31557600.0),
+        ("10 years", 315576000.0),
+        ("1e3 s", 1000.0),
+        (" 1e-3 s ", 1e-3),
+    ],
+)
+def test_times_may_be_words(text: str, seconds: float) -> None:
+    assert mho.learning.age.seconds_of(text) == pytest.approx(seconds)
+    cell = mho.devices.preset("pcm-gst")
+    nets = [mho.convert(torch.nn.Linear(3, 2), mho.Hardware.of(cell)) for _ in range(2)]
+    nets[1].load_state_dict(nets[0].state_dict())
+    mho.age(nets[0], text)
+    mho.age(nets[1], seconds)
+    torch.testing.assert_close(nets[0].effective, nets[1].effective)
+
+
+@pytest.mark.parametrize("text", ["", "day", "1 fortnight", "1", "one day", "1 day 2 h", "nan s"])
+def test_other_words_are_no_time(text: str) -> None:
+    net = mho.convert(torch.nn.Linear(3, 2), mho.Hardware(device=mho.devices.get("pcm-gst")))
+    with pytest.raises(ValueError, match=r"seconds = .*: allowed is .*(3 h|finite)"):
+        mho.age(net, text)
+
+
+def test_a_negative_time_in_words_is_refused() -> None:
+    net = mho.convert(torch.nn.Linear(3, 2), mho.Hardware(device=mho.devices.get("pcm-gst")))
+    with pytest.raises(ValueError, match=r"seconds = -86400\.0: allowed is a finite number in"):
+        mho.age(net, "-1 day")

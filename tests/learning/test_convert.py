@@ -1,6 +1,7 @@
 """Conversion gives a new network and touches nothing else."""
 
 import copy
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -253,3 +254,75 @@ def memristive_layers_in(net: nn.Module) -> list[nn.Module]:
 def test_a_chip_that_does_not_exist_is_refused(model: Net, chip: int) -> None:
     with pytest.raises(ValueError, match=f"chip = {chip}: allowed is None or 0 to 2"):
         mho.to_digital(mho.convert(model, hardware(), 3), chip)
+
+
+# ------------------------------------------------------------------ names in errors
+
+
+class Deep(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.features = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 4))
+        self.head = nn.Linear(4, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.features(x))
+
+
+@pytest.mark.parametrize("name", ["features.0", "features.2", "head"])
+@pytest.mark.parametrize("chips", [None, 3])
+@pytest.mark.parametrize("bad", [torch.nan, torch.inf, -torch.inf])
+def test_a_weight_that_is_not_finite_is_named_with_its_layer(
+    name: str, chips: int | None, bad: float
+) -> None:
+    message = rf"^{name}\.weight = 'nan or inf': allowed is finite numbers only$"
+    broken = Deep()
+    with torch.no_grad():
+        broken.get_submodule(name).weight[0, 0] = bad
+    with pytest.raises(ValueError, match=message):
+        mho.convert(broken, hardware(), chips)
+    for rules in ([], [mho.rules.IntervalRule(1.0)]):
+        net = mho.convert(Deep(), hardware(), chips)
+        step = mho.WriteStep(net, rules=rules)
+        layer = next(x for x in memristive_layers(net).values() if x.name == name)
+        with torch.no_grad():
+            layer.weight[0, 0] = bad
+        with pytest.raises(ValueError, match=message):
+            step()
+        with pytest.raises(ValueError, match=message):
+            copy.deepcopy(layer).move_to(layer.crossbar)
+    with pytest.raises(RuntimeError, match=rf"^{name}: the shadow weight moved"):
+        net(torch.zeros(1, 3))
+
+
+def test_layers_of_ones_own_get_their_name_from_the_write_step() -> None:
+    own = nn.Sequential(nn.Flatten(), MemristiveLinear(4, 2, hardware=hardware()))
+    step = mho.WriteStep(own)
+    nn.init.constant_(own[1].weight, torch.nan)
+    with pytest.raises(ValueError, match=r"^1\.weight = 'nan or inf'"):
+        step()
+
+
+@pytest.mark.parametrize("chips", [2.0, 3, None])
+def test_whole_chips_are_taken(chips: float | None) -> None:
+    shape = mho.convert(Deep(), hardware(), chips)(torch.zeros(5, 3)).shape  # type: ignore[arg-type]
+    assert shape == ((5, 2) if chips is None else (int(chips), 5, 2))
+
+
+@pytest.mark.parametrize(
+    ("make", "shape"),
+    [
+        (lambda: nn.Linear(4, 2), (4,)),
+        (lambda: nn.Conv2d(4, 2, 3), (4, 8, 8)),
+        (lambda: nn.Conv2d(3, 2, 3), (3, 8, 8)),
+    ],
+)
+def test_one_input_without_a_batch_is_refused_on_many_chips(
+    make: Callable[[], nn.Module], shape: tuple
+) -> None:
+    model, x = make(), torch.zeros(shape)
+    alone = mho.convert(model, hardware())
+    assert alone(x).shape == model(x).shape
+    with pytest.raises(ValueError, match=r"input, of shape = .* on 3 chips; .*unsqueeze\(0\)"):
+        mho.convert(model, hardware(), 3)(x)
+    assert mho.convert(model, hardware(), 3)(x[None]).shape == (3, 1, *model(x).shape)

@@ -62,7 +62,7 @@ def test_modes_and_gradients_are_left_as_they_were(model: nn.Module, loader: lis
     mho.evaluate(net, loader)
     assert [m.training for m in net.modules()] == modes
     assert torch.is_grad_enabled()
-    with pytest.raises(RuntimeError, match="size"):
+    with pytest.raises(ValueError, match="labels, of shape"):
         mho.evaluate(net, [(torch.zeros(2, 10), torch.zeros(3, dtype=torch.int64))])
     assert [m.training for m in net.modules()] == modes
 

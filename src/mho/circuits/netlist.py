@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Shaped
 from torch import Tensor
 
+from mho.arguments import checked
 from mho.circuits.wiring import Wires
 from mho.errors import invalid
 from mho.physics import Conduction, Ohmic
@@ -39,6 +40,7 @@ quit
 """
 
 
+@checked
 def netlist(
     g: Shaped[Tensor, "*_ rows cols"],
     v: Shaped[Tensor, "*_ inputs"],

@@ -12,6 +12,8 @@ import torch
 from jaxtyping import Float64
 from torch import Tensor
 
+from mho.arguments import checked
+
 PROGRAM = "ngspice"
 
 _CURRENT = re.compile(r"^i\(vout(\d+)(?:_t(\d+))?\) = (\S+)", re.MULTILINE)
@@ -35,6 +37,7 @@ def ngspice() -> str:
     return found
 
 
+@checked
 def simulate(deck: str, limit: float = 300.0) -> Float64[Tensor, "*tiles cols"]:
     """Output currents [A] of a deck that `netlist` wrote: (cols,), or (tiles, cols) of several.
 

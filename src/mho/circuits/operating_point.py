@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor
 
+from mho.arguments import checked
 from mho.circuits.circuit import Circuit
 from mho.circuits.linear_circuit import ITERATIONS
 from mho.circuits.newton import voltages
@@ -101,6 +102,7 @@ class OperatingPoint:
         return self.v_sense * self.output_current
 
 
+@checked
 def operating_point(
     g: Shaped[Tensor, "*_ rows cols"],
     v: Shaped[Tensor, "*_"],

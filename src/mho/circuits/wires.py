@@ -5,10 +5,12 @@ from __future__ import annotations
 from jaxtyping import Float, Shaped
 from torch import Tensor
 
+from mho.arguments import checked
 from mho.circuits.segments import Resistance, segments
 from mho.circuits.two_ports import conductance
 
 
+@checked
 def effective_conductance(
     g: Shaped[Tensor, "*_ rows cols"],
     r_row: Resistance,

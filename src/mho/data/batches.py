@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from mho.arguments import checked
 from mho.data.order import WORDS, shuffled
 from mho.data.splits import Samples
 from mho.errors import invalid
@@ -45,6 +46,7 @@ class Batches:
         return self._x.index_select(0, chosen), self._y.index_select(0, chosen)
 
 
+@checked
 def batches(
     data: Samples | tuple[Tensor, Tensor],
     batch_size: int,

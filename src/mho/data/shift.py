@@ -4,9 +4,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from mho.arguments import checked
 from mho.errors import invalid
 
 
+@checked
 def shifted(
     images: Float[Tensor, "n channels height width"], pixels: int, generator: torch.Generator
 ) -> Float[Tensor, "n channels height width"]:

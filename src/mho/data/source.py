@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
+from mho.arguments import checked
 from mho.data.download import download
 from mho.errors import InvalidInput, invalid, unknown
 
@@ -111,6 +112,7 @@ def roots() -> tuple[Path, ...]:
     return (*found, _cache())
 
 
+@checked
 def locate(dataset: str, file: str) -> Path:
     """Return the path of one file of a data set, downloading it if no folder of `roots` has it.
 

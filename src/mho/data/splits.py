@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
+from mho.arguments import checked
 from mho.data.idx import read_idx
 from mho.data.order import shuffled
 from mho.data.source import SOURCES, locate, read_file
@@ -42,6 +43,7 @@ class Samples:
         return replace(self, images=self.images.to(device), labels=self.labels.to(device))
 
 
+@checked
 def load(
     dataset: str,
     split: str,

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
+from mho.arguments import checked
 from mho.data.order import WORDS, shuffled
 from mho.data.source import SOURCES
 from mho.data.splits import SPLITS, Samples, all_labels, gather, indices
@@ -92,6 +93,7 @@ class Task:
         return chosen
 
 
+@checked
 def sequential(datasets: Sequence[str]) -> tuple[Task, ...]:
     """Return one task for each data set.
 
@@ -103,6 +105,7 @@ def sequential(datasets: Sequence[str]) -> tuple[Task, ...]:
     return tuple(Task(name=dataset, dataset=dataset) for dataset in datasets)
 
 
+@checked
 def permuted(dataset: str, tasks: int, seed: int) -> tuple[Task, ...]:
     """Return tasks of the same images, each with its own order of the 784 pixels.
 
@@ -122,6 +125,7 @@ def permuted(dataset: str, tasks: int, seed: int) -> tuple[Task, ...]:
     return (Task(name=dataset, dataset=dataset), *more)
 
 
+@checked
 def split(
     dataset: str, groups: Sequence[Sequence[int]] = PAIRS, *, relabel: bool = False
 ) -> tuple[Task, ...]:
@@ -156,6 +160,7 @@ def split(
     )
 
 
+@checked
 def stream(dataset: str, parts: int) -> tuple[Task, ...]:
     """Return tasks that are disjoint parts of the training images, of equal size and class mix.
 

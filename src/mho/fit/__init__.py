@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from mho.arguments import checked
 from mho.errors import InvalidInput, invalid
 from mho.fit.iv import fit_iv
 from mho.fit.levels import fit_levels
@@ -23,6 +24,7 @@ from mho.fit.table import Table, parse, read
 from mho.physics import SourceWrite
 
 
+@checked
 def fit(
     table: Table,
     kind: str | None = None,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mho.arguments import checked
 from mho.errors import InvalidInput, invalid, unknown
 from mho.fit.table import Table
 
@@ -38,6 +39,7 @@ SWEPT = 5
 """Voltages from which on a column of them is a sweep, not a read voltage."""
 
 
+@checked
 def recognise(table: Table, kind: str | None = None) -> str:
     """The kind of measurement; a kind that is asked for is checked.
 

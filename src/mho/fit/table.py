@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mho.arguments import checked
 from mho.errors import invalid
 from mho.fit.heading import Heading, check_unit, read_heading, unit_of, with_unit
 from mho.fit.text import Rows, rows_of, separator_of, text_of
@@ -76,6 +77,7 @@ class Table:
         return np.array([order[key] for key in keys])
 
 
+@checked
 def read(path: Path) -> Table:
     """Read a text table.
 
@@ -89,6 +91,7 @@ def read(path: Path) -> Table:
     return parse(text_of(path), str(path))
 
 
+@checked
 def parse(text: str, path: str) -> Table:
     """`read` of a text; `path` is for errors."""
     rows = list(rows_of(text, separator_of(text)))

@@ -287,7 +287,15 @@ class Converter:
         return (none if self.ranges is None else self.ranges).flatten()
 
     def load(self, state: Tensor) -> None:
-        """Take the ranges back."""
+        """Take the ranges back.
+
+        Raises:
+            ValueError: they are not as many as here.
+        """
+        expected = self.chips * math.prod(self.own.values())
+        if state.numel() != expected:
+            allowed = f"{expected}, as Hardware.{self.kind.lower()}_range and the chips say here"
+            raise invalid(f"saved ranges of the {self.kind}", state.numel(), allowed)
         self.ranges = None if state.isnan().any() else _filled(state.double().cpu())
 
 

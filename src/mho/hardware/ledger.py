@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Int64
 from torch import Tensor, nn
 
+from mho.arguments import checked
 from mho.errors import invalid
 from mho.hardware.crossbar import STUCK_OFF, STUCK_ON, WORN, Crossbar
 
@@ -206,6 +207,7 @@ class Ledger:
         return {"chips": self.chips, "once": once, "layers": rows, "total": self.totals()}
 
 
+@checked
 def ledger(net: nn.Module) -> Ledger:
     """Read the counters of every crossbar in a network.
 

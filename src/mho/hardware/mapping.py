@@ -19,6 +19,7 @@ import torch
 from jaxtyping import Float, Int, Int64, Shaped
 from torch import Tensor
 
+from mho.arguments import checked
 from mho.errors import invalid, unknown
 from mho.kernels import ties
 
@@ -268,6 +269,7 @@ MAPPINGS: dict[str, Mapping] = {
 """By name; an entry that is added is known to `Hardware.mapping`."""
 
 
+@checked
 def mapping(name: str) -> Mapping:
     """The mapping of a name."""
     if name not in MAPPINGS:

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Annotated
 
+from mho.arguments import checked
 from mho.config import Config, Range
 from mho.errors import unknown
 from mho.hardware.ledger import Ledger
@@ -103,8 +104,19 @@ class Cost:
         ]
 
 
-def price(ledger: Ledger, prices: Prices) -> Cost:
-    """Price a ledger: a pure function, so a changed price never needs a new run."""
+@checked
+def price(ledger: Ledger, prices: Prices | str) -> Cost:
+    """Price a ledger: a pure function, so a changed price never needs a new run.
+
+    Args:
+        ledger: counts, as `mho.ledger(net)` reads them.
+        prices: a price list, or the name of one of `PRICES`.
+
+    Raises:
+        ValueError: there is no list of that name.
+    """
+    if isinstance(prices, str):
+        prices = get(prices)
     chips, total = ledger.chips, ledger.totals()
     each = {name: count / chips for name, count in total.items()}
     inputs = ledger.layers[0].inputs
@@ -172,6 +184,7 @@ PRICES: dict[str, Prices] = {
 }
 
 
+@checked
 def get(name: str) -> Prices:
     """The price list of a name."""
     if name not in PRICES:

@@ -11,6 +11,7 @@ from typing import Annotated, Self, TypeVar
 from jaxtyping import Float32, Int32
 from torch import Tensor
 
+from mho.arguments import checked
 from mho.config import Config, Range
 from mho.hardware.instrument import (
     Chip,
@@ -55,6 +56,7 @@ class RemoteInstrument:
         repeats: requests repeated so far.
     """
 
+    @checked
     def __init__(
         self,
         host: str,

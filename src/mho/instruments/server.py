@@ -7,6 +7,7 @@ import threading
 from contextlib import suppress
 from typing import NamedTuple
 
+from mho.arguments import checked
 from mho.errors import invalid
 from mho.hardware.instrument import Instrument, InstrumentError, InstrumentRefused
 from mho.instruments.protocol import (
@@ -48,6 +49,7 @@ class InstrumentServer:
         ValueError: the address cannot be listened on, or the file is that of another chip.
     """
 
+    @checked
     def __init__(
         self,
         instrument: Instrument,

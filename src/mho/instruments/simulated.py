@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float32, Int32
 from torch import Tensor
 
+from mho.arguments import checked
 from mho.errors import invalid
 from mho.hardware import Crossbar, Hardware, Tiling, mapping
 from mho.hardware.crossbar import HEALTHY
@@ -35,6 +36,7 @@ class SimulatedInstrument:
         volts: largest voltage of a read [V].
     """
 
+    @checked
     def __init__(
         self, hardware: Hardware, arrays: int = 1, *, seed: int = 0, volts: float = 0.2
     ) -> None:

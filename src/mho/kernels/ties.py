@@ -34,7 +34,7 @@ def direction(position):
     return 2 * ((h >> 17 ^ position) & 1) - 1
 
 
-def directions(n: int, device: torch.device) -> Float[Tensor, {n}]:
+def directions(n: int, device: torch.device) -> Float[Tensor, " n"]:
     """`direction` of the positions 0 to n - 1, float32."""
     if device.type != "cpu":
         return direction.py_func(torch.arange(n, device=device)).float()  # type: ignore[attr-defined]

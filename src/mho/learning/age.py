@@ -3,17 +3,35 @@
 from __future__ import annotations
 
 import math
+import re
 import warnings
 
 import torch
 
+from mho.arguments import checked
 from mho.errors import invalid
 from mho.learning.evaluate import Net
 from mho.learning.layers.layer import memristive_layers
 
+UNITS: dict[str, float] = {
+    "s": 1.0,
+    "second": 1.0,
+    "min": 60.0,
+    "minute": 60.0,
+    "h": 3600.0,
+    "hour": 3600.0,
+    "d": 86400.0,
+    "day": 86400.0,
+    "week": 7 * 86400.0,
+    "month": 365.25 / 12 * 86400.0,
+    "year": 365.25 * 86400.0,
+}
+"""Units of time in words [s]; those of more than three letters may end in s."""
+
 
 @torch.no_grad()
-def age(net: Net, seconds: float, temperature: float | None = None) -> Net:
+@checked
+def age(net: Net, seconds: float | str, temperature: float | None = None) -> Net:
     """Let time pass on all chips of a network, in place: cells relax, noise wanders, disturb takes
     effect.
 
@@ -25,7 +43,8 @@ def age(net: Net, seconds: float, temperature: float | None = None) -> Net:
 
     Args:
         net: a converted network.
-        seconds: how long [s], at least 0.
+        seconds: how long [s], at least 0; or a number and a unit, "3 h", "1 day", "10 years". A
+            month is a twelfth of a year, a year 365.25 days.
         temperature: of the chips meanwhile [K]; None: that at which retention was measured. Noise
             and disturb do not depend on it.
 
@@ -38,6 +57,8 @@ def age(net: Net, seconds: float, temperature: float | None = None) -> Net:
         ValueError: a time or temperature that cannot be, or a temperature other than that of a
             retention law without activation energy; then nothing has changed.
     """
+    if isinstance(seconds, str):
+        seconds = seconds_of(seconds)
     if not 0 <= seconds < math.inf:
         raise invalid("seconds", seconds, "a finite number in [0, inf)")
     layers = memristive_layers(net).values()
@@ -57,3 +78,22 @@ def age(net: Net, seconds: float, temperature: float | None = None) -> Net:
     for layer in layers:
         layer.age(seconds, temperature)
     return net
+
+
+def seconds_of(time: str) -> float:
+    """A time in words, such as "3 h" or "10 years" [s].
+
+    Raises:
+        ValueError: it is no number with a unit.
+    """
+    found = re.fullmatch(r"\s*([-+.\d][-+.\deE]*?)\s*([a-z]+)\s*", time)
+    try:
+        number, unit = float(found[1]), found[2]  # type: ignore[index]
+    except (TypeError, ValueError):
+        number, unit = 0.0, ""
+    if unit not in UNITS and len(unit) > 3:
+        unit = unit.removesuffix("s")
+    if unit not in UNITS:
+        allowed = f"seconds, or a number and one of {', '.join(UNITS)}, such as '3 h' or '10 years'"
+        raise invalid("seconds", time, allowed)
+    return number * UNITS[unit]

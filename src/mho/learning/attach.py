@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from mho.arguments import checked
 from mho.errors import invalid
 from mho.hardware import Crossbar, Hardware
 from mho.hardware.arrays import Arrays
@@ -76,6 +77,7 @@ class Attached:
             self.survey()
 
 
+@checked
 def attach(
     net: nn.Module, instrument: Instrument, *, retries: int = 2, program: bool = True
 ) -> Attached:

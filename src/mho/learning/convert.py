@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from mho.arguments import checked
 from mho.errors import invalid
 from mho.hardware import Hardware
 from mho.hardware.streams import derived_seed, seed_of
@@ -27,6 +28,7 @@ TWINS: dict[type[nn.Module], type[ArrayLayer]] = {
 """Layers that can be converted; an entry that is added is known to `convert` and `to_digital`."""
 
 
+@checked
 def convert(
     model: nn.Module,
     hardware: Hardware,
@@ -89,6 +91,7 @@ def _check_states(net: nn.Module, state: Mapping[str, Any], prefix: str, *_other
             module.check_state(state, f"{prefix}{name}." if name else prefix)
 
 
+@checked
 def to_digital(net: nn.Module, chip: int | None = None) -> nn.Module:
     """The plain torch network: with the shadow weights, or with those that one chip realizes.
 

@@ -5,16 +5,18 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
-from jaxtyping import Float64, Int64, Shaped
+from jaxtyping import Float64, Int64
 from torch import Tensor, nn
 
+from mho.arguments import checked
 from mho.errors import invalid
 from mho.hardware.converters import calibration
 from mho.hardware.tally import Tally
 from mho.learning.batches import Inputs, batches_of
+from mho.learning.labels import check_classes, labelled, scores_of
 from mho.learning.layers.layer import ArrayLayer, memristive_layers
 
 Net = TypeVar("Net", bound=nn.Module)
@@ -51,15 +53,15 @@ def calibrate(net: Net, inputs: Inputs) -> Net:
 
 
 @torch.no_grad()
-def evaluate(
-    net: nn.Module,
-    loader: Iterable[tuple[Shaped[Tensor, "_ ..."], Int64[Tensor, " _"]]],
-) -> Float64[Tensor, " chips"]:
+@checked
+def evaluate(net: nn.Module, loader: Iterable[Any]) -> Float64[Tensor, " chips"]:
     """Accuracy of each chip on a set of labelled batches.
 
     Args:
-        net: a classifier, converted or not; outputs (batch, classes) or (chips, batch, classes).
-        loader: batches (inputs, labels); labels are int64 (batch,).
+        net: a classifier, converted or not; outputs (batch, classes) or (chips, batch, classes),
+            one score a class.
+        loader: batches (inputs, labels), or one such pair; labels are whole numbers from 0 to
+            classes - 1, (batch,) or (batch, 1), of any type.
 
     Returns:
         Tensor (chips,) in [0, 1]; one element for a network without a chip dimension.
@@ -69,17 +71,16 @@ def evaluate(
     `Hardware.coverage` leaves out.
 
     Raises:
-        ValueError: the loader is empty; or, where it is to calibrate, as `calibrate`.
+        ValueError: there is no sample; batches, labels or outputs of another kind; or, where it is to
+            calibrate, as `calibrate`.
     """
     counts = confusion(net, loader)
     return counts.diagonal(dim1=1, dim2=2).sum(1).double() / counts.sum((1, 2))
 
 
 @torch.no_grad()
-def confusion(
-    net: nn.Module,
-    loader: Iterable[tuple[Shaped[Tensor, "_ ..."], Int64[Tensor, " _"]]],
-) -> Int64[Tensor, "chips classes classes"]:
+@checked
+def confusion(net: nn.Module, loader: Iterable[Any]) -> Int64[Tensor, "chips classes classes"]:
     """How often each chip took class i for class j: counts (chips, true class, answer).
 
     Arguments and errors as in `evaluate`, whose accuracy is the diagonal's share. Wires whose
@@ -90,19 +91,18 @@ def confusion(
         if isinstance(layer, ArrayLayer):
             layer.store.settle()
     with evaluating(net), _warning_of_saturation(net):
-        for x, y in loader:
+        for x, y in labelled(loader, "loader"):
             if counts is None and uncalibrated(net):
                 calibrate(net, x)
-            logits = net(x)
-            answer = logits.argmax(-1)
-            answer = answer.view(-1, y.shape[0])
-            chips, classes = answer.shape[0], logits.shape[-1]
-            at = (torch.arange(chips, device=y.device).unsqueeze(1) * classes + y) * classes
-            seen = torch.bincount((at + answer).flatten(), minlength=chips * classes**2)
-            seen = seen.view(chips, classes, classes)
+            scores = scores_of(net(x), len(y))
+            answer, classes = scores.argmax(-1), scores.shape[-1]
+            check_classes(y, classes)
+            at = (torch.arange(len(answer)).unsqueeze(1) * classes + y).to(answer.device) * classes
+            size = len(answer) * classes**2
+            seen = torch.bincount((at + answer).flatten(), minlength=size)
+            seen = seen.view(-1, classes, classes)
             counts = seen if counts is None else counts + seen
-    if counts is None:
-        raise invalid("loader", "no batch", "at least one labelled batch")
+    assert counts is not None
     return counts
 
 

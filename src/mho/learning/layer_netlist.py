@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from jaxtyping import Shaped
 from torch import Tensor
 
+from mho.arguments import checked
 from mho.circuits.netlist import netlist
 from mho.circuits.wiring import Wires
 from mho.errors import invalid
@@ -15,6 +16,7 @@ from mho.physics import Conduction
 
 
 @torch.no_grad()
+@checked
 def netlist_of(
     layer: ArrayLayer,
     x: Shaped[Tensor, "*_ inputs"],

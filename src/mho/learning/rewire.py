@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from mho.arguments import checked
 from mho.circuits import Wires
 from mho.hardware import Hardware
 from mho.learning.evaluate import Net
@@ -11,6 +12,7 @@ from mho.learning.layers.layer import memristive_layers
 
 
 @torch.no_grad()
+@checked
 def rewire(net: Net, wire_resistance: float | Wires) -> Net:
     """Give the arrays of a mapped network other wires, in place; no cell is written, levels stay.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+from mho.arguments import checked
 from mho.errors import unknown
 from mho.physics.cell import Cell, SourceWrite
 from mho.physics.fluctuation import Flicker, Telegraph
@@ -235,6 +236,7 @@ DEVICES: dict[str, Cell] = dict(_CELLS)
 """The cells alone."""
 
 
+@checked
 def get(name: str) -> Cell:
     """The cell of a name alone: what is known of it over time is in `preset`.
 
@@ -246,6 +248,7 @@ def get(name: str) -> Cell:
     return DEVICES[name]
 
 
+@checked
 def preset(name: str) -> Preset:
     """The cell of a name with what is known of it over time, as `mho.Hardware(device=name)` has it.
 
@@ -257,6 +260,7 @@ def preset(name: str) -> Preset:
     return PRESETS[name]
 
 
+@checked
 def read(path: str | Path) -> Preset:
     """The preset of a file, as `mho fit` writes them.
 

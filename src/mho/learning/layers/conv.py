@@ -8,10 +8,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from mho.arguments import checked
 from mho.errors import invalid
 from mho.hardware import Hardware
 from mho.hardware.streams import seed_of
-from mho.learning.layers.layer import ArrayLayer
+from mho.learning.layers.layer import ArrayLayer, Size
 from mho.learning.layers.product import Convolution
 
 
@@ -28,11 +29,12 @@ class MemristiveConv2d(ArrayLayer, nn.Conv2d):
         ValueError, RuntimeError: as `MemristiveLinear`.
     """
 
+    @checked
     def __init__(
         self,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: int | tuple[int, int],
+        in_channels: Size,
+        out_channels: Size,
+        kernel_size: Size | tuple[Size, Size],
         stride: int | tuple[int, int] = 1,
         padding: str | int | tuple[int, int] = 0,
         dilation: int | tuple[int, int] = 1,
@@ -66,10 +68,14 @@ class MemristiveConv2d(ArrayLayer, nn.Conv2d):
         return nn.Conv2d(*_geometry(self), device="meta")
 
     def forward(
-        self, input: Float[Tensor, "*n {self.in_channels} height width"]
-    ) -> Float[Tensor, "*n {self.out_channels} height_out width_out"]:
+        self, input: Float[Tensor, "*_"]
+    ) -> Float[Tensor, "*_ {self.out_channels} height_out width_out"]:
         """(n, in_channels, h, w) to (n, out_channels, h', w')."""
-        if input.dim() == 3:
+        whole = input.dim() == 4 or (input.dim() == 3 and self.chips == 1)
+        if whole and input.shape[-3] != self.in_channels:
+            allowed = f"(n, {self.in_channels}, height, width)"
+            raise invalid(f"{self.label} input, of shape", tuple(input.shape), allowed)
+        if input.dim() == 3 and self.chips == 1:
             return self.forward(input.unsqueeze(0)).squeeze(0)
         return self._read(input)
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 import torch
 from torch import Tensor, nn
 
+from mho.arguments import checked
+from mho.config import Range
 from mho.errors import invalid
 from mho.hardware import Crossbar, Hardware, Tiling
 from mho.hardware.converters import Converter
@@ -31,6 +33,8 @@ from mho.learning.layers.graphs import (
 )
 from mho.learning.layers.product import Product
 from mho.learning.layers.reading import Reading
+
+Size = Annotated[int, Range(least=1)]
 
 _NAME: ContextVar[str] = ContextVar("name", default="")
 
@@ -334,6 +338,9 @@ class ArrayLayer(nn.Module):
 
     def _read_now(self, x: Tensor) -> Tensor:
         chips = self.reading.chips
+        if chips > 1 and x.dim() < 1 - self.reading.product.column_dim:
+            allowed = f"with a batch dimension on {chips} chips; of one input give x.unsqueeze(0)"
+            raise invalid(f"{self.label} input, of shape", tuple(x.shape), allowed)
         if x.shape[0] % chips:
             allowed = f"a multiple of the {chips} chips (batch folded, chip-major)"
             raise invalid(f"{self.label} input rows", x.shape[0], allowed)
@@ -417,6 +424,7 @@ class ArrayLayer(nn.Module):
         return f"{super().extra_repr()}, chips={self.chips}, {hardware}"
 
 
+@checked
 def memristive_layers(net: nn.Module) -> dict[str, ArrayLayer]:
     """All memristive layers of a network by name, in order.
 

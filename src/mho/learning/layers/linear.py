@@ -8,9 +8,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from mho.arguments import checked
+from mho.errors import invalid
 from mho.hardware import Hardware
 from mho.hardware.streams import seed_of
-from mho.learning.layers.layer import ArrayLayer
+from mho.learning.layers.layer import ArrayLayer, Size
 from mho.learning.layers.product import Dense
 
 
@@ -31,10 +33,11 @@ class MemristiveLinear(ArrayLayer, nn.Linear):
         RuntimeError: the shadow weight moved and the arrays were not written.
     """
 
+    @checked
     def __init__(
         self,
-        in_features: int,
-        out_features: int,
+        in_features: Size,
+        out_features: Size,
         bias: bool = True,
         *,
         hardware: Hardware,
@@ -60,8 +63,9 @@ class MemristiveLinear(ArrayLayer, nn.Linear):
         """A plain `nn.Linear` of the same shape, its parameters yet to be set."""
         return nn.Linear(self.in_features, self.out_features, self.bias is not None, device="meta")
 
-    def forward(
-        self, input: Float[Tensor, "*n {self.in_features}"]
-    ) -> Float[Tensor, "*n {self.out_features}"]:
+    def forward(self, input: Float[Tensor, "*_"]) -> Float[Tensor, "*_ {self.out_features}"]:
         """(..., in_features) to (..., out_features)."""
+        if input.shape[-1:] != (self.in_features,) and (self.chips == 1 or input.dim() > 1):
+            allowed = f"(..., {self.in_features})"
+            raise invalid(f"{self.label} input, of shape", tuple(input.shape), allowed)
         return self._read(input)

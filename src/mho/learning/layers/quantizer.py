@@ -7,6 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
+from mho.arguments import checked
 from mho.errors import invalid
 from mho.hardware.mapping import level_index, level_value
 from mho.hardware.philox import uniforms
@@ -25,6 +26,7 @@ class Levels(nn.Module):
         full_scale: weight of the outermost levels; None: as above.
     """
 
+    @checked
     def __init__(self, n: int, full_scale: float | None = None) -> None:
         super().__init__()
         if n < 2:
@@ -60,6 +62,7 @@ class StochasticSign(nn.Module):
         seed: of the draws, which depend on it and on the number of passes alone.
     """
 
+    @checked
     def __init__(self, width: float = 1.0, seed: int = 0) -> None:
         super().__init__()
         if not width > 0:
@@ -96,6 +99,7 @@ class Sign(nn.Module):
         return hard + (soft - soft.detach())
 
 
+@checked
 def quantize(layer: nn.Module, *steps: nn.Module) -> nn.Module:
     """Register parametrizations (`Levels`, `Variation`, ...) on a layer's weight, in order."""
     for step in steps:

@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from mho.arguments import checked
 from mho.hardware import Hardware
 from mho.hardware.philox import words
 from mho.hardware.streams import ChipNoise, key
@@ -28,6 +29,7 @@ class Variation(nn.Module):
         seed: of the draws, which depend on it and on the number of passes alone.
     """
 
+    @checked
     def __init__(self, hardware: Hardware, seed: int = 0) -> None:
         super().__init__()
         self.hardware, self.seed = hardware, seed

@@ -6,6 +6,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from mho.arguments import checked
 from mho.errors import invalid
 from mho.learning.layers.arithmetic import FixedPointArithmetic
 
@@ -28,6 +29,7 @@ class ChipLinear(nn.Module):
 
     arithmetic: FixedPointArithmetic | None
 
+    @checked
     def __init__(self, linear: nn.Linear, chips: int) -> None:
         super().__init__()
         if chips < 1:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from mho.arguments import checked
 from mho.errors import invalid
 from mho.learning.rules.rule import State, Synapses, Update
 
@@ -35,6 +36,7 @@ class BayesianSteps:
     needs_gradient = True
     stored = ("precision",)
 
+    @checked
     def __init__(self, sigma: float, memory: float, batch: int = 1) -> None:
         if not sigma > 0:
             raise invalid("BayesianSteps.sigma", sigma, "above 0")

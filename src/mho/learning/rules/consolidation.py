@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from torch.utils.weak import WeakTensorKeyDictionary
 
+from mho.arguments import checked
 from mho.errors import invalid
 from mho.hardware.philox import words
 from mho.hardware.streams import key
@@ -52,6 +53,7 @@ class PathImportance:
     needs_gradient = True
     stored = ("path", "importance", "anchor")
 
+    @checked
     def __init__(
         self,
         damping: float,
@@ -191,6 +193,7 @@ class ElasticWeights:
     needs_gradient = False
     stored = ("fisher", "anchor")
 
+    @checked
     def __init__(self, strength: float) -> None:
         if not strength >= 0:
             raise invalid("ElasticWeights.strength", strength, "at least 0")
@@ -257,6 +260,7 @@ class SynapticIntelligence:
     needs_gradient = True
     stored = ("path", "omega", "anchor")
 
+    @checked
     def __init__(self, strength: float, damping: float = 0.1) -> None:
         if not strength >= 0:
             raise invalid("SynapticIntelligence.strength", strength, "at least 0")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from mho.arguments import checked
 from mho.errors import invalid
 from mho.hardware.philox import words
 from mho.hardware.streams import key
@@ -30,6 +31,7 @@ class HiddenPrecision:
     needs_gradient = False
     stored = ()
 
+    @checked
     def __init__(self, bits: int, seed: int = 0, reach: float = 2.0) -> None:
         if not 2 <= bits <= 16:
             raise invalid("HiddenPrecision.bits", bits, "2 to 16")

@@ -12,6 +12,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from mho.arguments import checked
 from mho.errors import invalid
 from mho.hardware.philox import uniforms
 from mho.hardware.streams import key
@@ -38,6 +39,7 @@ class StochasticRounding:
     needs_gradient = False
     stored = ()
 
+    @checked
     def __init__(self, seed: int = 0, granularity: int = 1) -> None:
         if granularity < 1:
             raise invalid("StochasticRounding.granularity", granularity, "at least 1 step")
@@ -73,6 +75,7 @@ class SignUpdate:
     needs_gradient = True
     stored = ()
 
+    @checked
     def __init__(self, share: float) -> None:
         if not 0 < share <= 1:
             raise invalid("SignUpdate.share", share, "above 0, at most 1")
@@ -118,6 +121,7 @@ class Accumulate:
     needs_gradient = False
     stored = ("gathered",)
 
+    @checked
     def __init__(self, threshold: float = 1.0) -> None:
         if not threshold > 0.5:
             raise invalid("Accumulate.threshold", threshold, "above 0.5 steps")
@@ -162,6 +166,7 @@ class StochasticSparse:
     needs_gradient = False
     stored = ("velocity",)
 
+    @checked
     def __init__(self, share: float, momentum: float = 0.9, seed: int = 0) -> None:
         if not 0 < share <= 1:
             raise invalid("StochasticSparse.share", share, "above 0, at most 1")

@@ -14,6 +14,7 @@ from typing import Literal, Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
+from mho.arguments import checked
 from mho.errors import invalid
 
 State = dict[str, Tensor]
@@ -125,6 +126,7 @@ class IntervalRule:
     needs_gradient = False
     stored = ()
 
+    @checked
     def __init__(
         self,
         m: float,

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from mho.arguments import checked
 from mho.errors import invalid
 from mho.hardware.philox import normals, uniforms
 from mho.learning.rules.quantized_updates import draw, move
@@ -58,6 +59,7 @@ class TikiTaka:
     needs_gradient = False
     stored = ("fast", "buffer")
 
+    @checked
     def __init__(
         self,
         granularity: float = 0.003,
@@ -126,6 +128,7 @@ class TikiTaka:
         fast.add_(change).clamp_(-1.0, 1.0)
 
 
+@checked
 def fast_pulses(state: Mapping[str, Any]) -> FastPulses:
     """Pulses that the fast arrays of `TikiTaka` took, of a `WriteStep.state_dict()`; 0 without any.
 

@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float64
 from torch import Tensor
 
+from mho.arguments import checked
 from mho.errors import invalid
 
 
@@ -26,6 +27,7 @@ class AccuracyMatrix:
         ValueError: not square, no task, `before` of another length, or not from 0 to 100.
     """
 
+    @checked
     def __init__(
         self, rows: Sequence[Sequence[float]], before: Sequence[float] | None = None
     ) -> None:

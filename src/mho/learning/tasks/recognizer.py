@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float, Float64, Int64
 from torch import Tensor
 
+from mho.arguments import checked
 from mho.errors import invalid
 
 
@@ -29,6 +30,7 @@ class TaskRecognizer:
         ValueError: no features, or a floor that is not positive and finite.
     """
 
+    @checked
     def __init__(self, features: int, floor: float = 0.01) -> None:
         if features < 1:
             raise invalid("TaskRecognizer.features", features, "at least 1")

@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from mho.arguments import checked
 from mho.errors import invalid, unknown
 from mho.learning.repair.batchnorm import ChipBatchNorm
 
@@ -33,6 +34,7 @@ class Gate(nn.Module):
 
     open: Tensor
 
+    @checked
     def __init__(self, features: int) -> None:
         super().__init__()
         if features < 1:
@@ -85,6 +87,7 @@ class TaskStates:
         ValueError: it has neither batch normalization nor gates.
     """
 
+    @checked
     def __init__(self, net: nn.Module) -> None:
         self._net = net
         self._kept: dict[str, State] = {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from mho.arguments import checked
 from mho.errors import invalid
 from mho.hardware.mapping import level_index
 from mho.hardware.writes import Stale
@@ -37,6 +38,7 @@ class ReadBack:
         retries: misses in a row after which a weight is given up.
     """
 
+    @checked
     def __init__(self, pull: float = 1.0, retries: int = 3) -> None:
         if not 0 <= pull <= 1:
             raise invalid("ReadBack.pull", pull, "from 0 to 1")

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from jaxtyping import Int64, Shaped
 from torch import Tensor, nn
 
+from mho.arguments import checked
 from mho.errors import invalid
 from mho.learning.evaluate import evaluating
 from mho.learning.layers.chips import chip_count
@@ -14,6 +15,7 @@ from mho.learning.writing.write_step import WriteStep
 
 
 @torch.enable_grad()
+@checked
 def measure_fisher(
     net: nn.Module,
     write: WriteStep,

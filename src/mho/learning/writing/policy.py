@@ -13,6 +13,7 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
+from mho.arguments import checked
 from mho.errors import invalid
 from mho.learning.rules.rule import State
 
@@ -47,6 +48,7 @@ class WritePolicy(Protocol):
 class Every:
     """Write only at every k-th step: k batches move the shadow between two write phases."""
 
+    @checked
     def __init__(self, steps: int) -> None:
         if steps < 1:
             raise invalid("Every.steps", steps, "at least 1")
@@ -70,6 +72,7 @@ class Budget:
     What one step leaves of its share the following ones may use, within the period.
     """
 
+    @checked
     def __init__(self, weights: int, steps: int) -> None:
         if weights < 0:
             raise invalid("Budget.weights", weights, "at least 0")

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.utils.hooks import RemovableHandle
 
+from mho.arguments import checked
 from mho.errors import invalid, unknown
 from mho.hardware.writes import Pending, Stale, find_stale, plan, write_planned, write_stale
 from mho.learning.layers.graphs import uncompiled
@@ -75,6 +76,7 @@ class WriteStep:
     `load_state_dict` does so by itself.
     """
 
+    @checked
     def __init__(
         self,
         net: nn.Module,
@@ -508,6 +510,7 @@ class WriteStep:
 
 
 @uncompiled
+@checked
 def write(net: nn.Module, threshold: float = 0.5, *, widen: float = 0.05) -> Written:
     """Write every weight whose nearest level changed: the plain write step, without rules."""
     return WriteStep(net, threshold=threshold, widen=widen)()

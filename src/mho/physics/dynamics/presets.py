@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mho.arguments import checked
 from mho.errors import unknown
 from mho.physics.dynamics.ion_drift import IonDrift
 from mho.physics.dynamics.stanford_pku import StanfordPku
@@ -120,6 +121,7 @@ MODELS: dict[str, IonDrift | Vteam | StanfordPku] = {
 }
 
 
+@checked
 def get(name: str) -> IonDrift | Vteam | StanfordPku:
     """The model of a name.
 

@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from mho.arguments import checked
 from mho.errors import invalid
 from mho.physics.cell import Traits
 from mho.physics.dynamics.model import DynamicModel
@@ -31,6 +32,7 @@ class PulseCurve(NamedTuple):
     """State after the last pulse, from which a further call goes on."""
 
 
+@checked
 def pulse_train(
     model: DynamicModel,
     *trains: PulseTrain,

@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float, Float64, Int64
 from torch import Tensor
 
+from mho.arguments import checked
 from mho.errors import invalid
 from mho.physics.cell import Traits
 from mho.physics.dynamics.model import DynamicModel
@@ -48,6 +49,7 @@ class Trace(NamedTuple):
         return torch.trapezoid(self.v * self.i, self.t.to(self.i.dtype))
 
 
+@checked
 def transient(
     model: DynamicModel,
     waveform: Waveform,

@@ -1,0 +1,98 @@
+"""Labelled batches of a classifier, and its scores for them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int64, Shaped
+from torch import Tensor
+
+from mho.arguments import shown
+from mho.errors import invalid
+
+_PAIRS = "batches (inputs, labels): a data loader, or a list of such pairs"
+
+
+def labelled(
+    loader: Iterable[Any], what: str
+) -> Iterator[tuple[Shaped[Tensor, "n ..."], Int64[Tensor, " n"]]]:
+    """The batches (inputs, labels) one after another, those without a sample left out; labels as
+    int64 on the CPU.
+
+    Args:
+        loader: batches, or one pair of tensors.
+        what: name of the argument, for errors.
+
+    Raises:
+        ValueError: there is no sample, or something else than such pairs.
+    """
+    if isinstance(loader, Tensor | np.ndarray | str | dict):
+        raise invalid(what, shown(loader), _PAIRS)
+    single = isinstance(loader, tuple | list) and len(loader) == 2 and all(map(_is_array, loader))
+    seen, none = False, True
+    for batch in [loader] if single else loader:
+        if not isinstance(batch, tuple | list):
+            raise invalid(what, f"batches of {type(batch).__name__}", _PAIRS)
+        if len(batch) != 2 or not all(map(_is_array, batch)):
+            each = ", ".join(type(part).__name__ for part in batch)
+            raise invalid(what, f"batches of {len(batch)}: {each}", _PAIRS)
+        seen = True
+        x, y = map(torch.as_tensor, batch)
+        y = _labels(x, y)
+        if len(y):
+            none = False
+            yield x, y
+    if none:
+        given = "empty batches" if seen else "no batch"
+        raise invalid(what, given, "at least one labelled batch")
+
+
+def _is_array(part: object) -> bool:
+    return isinstance(part, Tensor | np.ndarray)
+
+
+def _labels(x: Tensor, y: Tensor) -> Tensor:
+    """Labels as int64 (n,), one for each input."""
+    n = len(x) if x.dim() else 0
+    if x.dim() == 0 or y.shape not in ((n,), (n, 1)):
+        one_hot = y.dim() == 2 and len(y) == n
+        hint = "; of one-hot labels give labels.argmax(1)" if one_hot else ""
+        allowed = f"({n},) or ({n}, 1), one for each of the {n} inputs{hint}"
+        raise invalid("labels, of shape", tuple(y.shape), allowed)
+    if y.is_complex() or (y.is_floating_point() and not bool((y == y.round()).all())):
+        raise invalid("labels", y.flatten()[:3].tolist(), "whole numbers from 0 to classes - 1")
+    return y.detach().to("cpu", torch.int64).flatten()
+
+
+def scores_of(output: Any, n: int) -> Float[Tensor, "chips n classes"]:
+    """What a classifier says of n inputs, with a dimension for chips.
+
+    Raises:
+        ValueError: it is no score for each class, or nan.
+    """
+    allowed = f"({n}, classes) or (chips, {n}, classes), one score a class"
+    if not isinstance(output, Tensor):
+        raise invalid("output of the network", type(output).__name__, f"a tensor {allowed}")
+    shape = tuple(output.shape)
+    scores = output.unsqueeze(0) if output.dim() == 2 else output
+    if scores.dim() != 3 or scores.shape[1] != n:
+        raise invalid("output of the network, of shape", shape, allowed)
+    if scores.shape[2] < 2:
+        allowed += "; of one sigmoid output p make two scores, 1 - p and p"
+        raise invalid("output of the network, of shape", shape, allowed)
+    if scores.isnan().any():
+        raise invalid("output of the network", "nan", "numbers; its weights or inputs are not")
+    return scores
+
+
+def check_classes(y: Int64[Tensor, " n"], classes: int) -> None:
+    """Refuse labels that are none of the classes."""
+    low, high = int(y.min()), int(y.max())
+    if low < 0 or high >= classes:
+        first = low > 0 and high - low < classes
+        hint = f"; give labels - {low}" if first else ""
+        allowed = f"0 to {classes - 1}, the outputs of the network{hint}"
+        raise invalid("labels", f"{low} to {high}", allowed)
