@@ -26,8 +26,9 @@ HARDWARE: dict[str, dict[str, Any]] = {
     "quiet": {"device": QUIET},
     "noisy": {"device": NOISY},
     "converters": {"device": NOISY, **CONVERTERS},
-    "per tile": {"device": QUIET, **CONVERTERS, "adc_per_tile": True},
-    "serial": {"device": QUIET, **CONVERTERS, "serial_inputs": True},
+    "following": {"device": QUIET, **CONVERTERS},
+    "per tile": {"device": QUIET, **CONVERTERS, "adc_per_tile": True, "range_growth": 1.0},
+    "serial": {"device": QUIET, **CONVERTERS, "serial_inputs": True, "range_growth": 1.0},
 }
 Forward = Callable[[Tensor], Tensor]
 

@@ -70,8 +70,8 @@ def evaluate(net: nn.Module, loader: Iterable[Any]) -> Float64[Tensor, " chips"]
     `Hardware.coverage` leaves out.
 
     Raises:
-        ValueError: there is no sample; batches, labels or outputs of another kind; or as `calibrate`,
-            where it is to calibrate.
+        ValueError: there is no sample; batches, labels or outputs of another kind; or, where it is
+            to calibrate, as `calibrate`.
     """
     counts = confusion(net, loader)
     return counts.diagonal(dim1=1, dim2=2).sum(1).double() / counts.sum((1, 2))

@@ -114,11 +114,14 @@ def test_what_is_recomputed_is_the_same_and_is_not_counted(
 
 @pytest.mark.parametrize("reentrant", [False, True])
 @pytest.mark.parametrize("which", ["1", "01", "sequential"])
-def test_noise_that_would_be_drawn_anew_is_refused(which: str, reentrant: bool) -> None:
-    net = network("noisy")
+@pytest.mark.parametrize("kind", ["noisy", "following"])
+def test_what_would_differ_when_recomputed_is_refused(
+    kind: str, which: str, reentrant: bool
+) -> None:
+    net = network(kind)
     y = Parts(net, which, reentrant)(inputs(1).requires_grad_())
     before = mho.ledger(net).totals()
-    said = "Memristive.* forward pass = 'inside of a backward pass .*leave it out of che"
+    said = ".* forward pass = 'inside of a backward pass .*leave it out of che"
     with pytest.raises(ValueError, match=said):
         y.sum().backward()
     assert mho.ledger(net).totals() == before

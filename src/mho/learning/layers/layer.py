@@ -327,9 +327,12 @@ class ArrayLayer(nn.Module):
 
     def _check_readable(self, x: Tensor) -> None:
         """Refuse to read what is not up to date, or in a way that would be wrong later."""
-        check_not_recorded(type(self).__name__, x, self.weight)
+        check_not_recorded(self.label, x, self.weight)
         if not self.reading.exact:
-            check_not_recomputed(type(self).__name__, "the noise of its reads")
+            check_not_recomputed(self.label, "the noise of its reads")
+        if self.training and any(each.follows for each in self.reading.converters):
+            what = "ranges that follow what saturates (Hardware.range_growth = 1 keeps them)"
+            check_not_recomputed(self.label, what)
         if not self.store.holds(self.weight):
             raise RuntimeError(
                 f"{self.label}: the shadow weight moved and the arrays were not written; "
