@@ -2,10 +2,14 @@
 
 import copy
 import pickle
+import sys
+from types import FrameType
 
+import numpy as np
 import pytest
 import torch
 
+from mho.kernels.compiled import exclusive
 from mho.kernels.views import Views
 
 
@@ -50,3 +54,45 @@ def test_a_copy_looks_at_its_own_tensors() -> None:
         twin.of([other], list)[0][:] = 2.0
         assert other.tolist() == [2.0, 2.0, 2.0]
     assert a.tolist() == [0.0, 0.0, 0.0]
+
+
+@exclusive
+def fill(out: np.ndarray) -> int:
+    out[:] = 1.0
+    return out.size
+
+
+def test_a_kernel_runs_where_the_tensors_are_at_last() -> None:
+    a, views, looks = torch.zeros(3), Views(), []
+
+    def arguments(record: list) -> tuple[object, ...]:
+        if not looks:
+            a.share_memory_()  # as another thread may, after the first look
+        looks.append(record)
+        return (record[0],)
+
+    assert views.of([a], list) is not None
+    assert views.run([a], list, fill, arguments) == 3
+    assert a.tolist() == [1.0, 1.0, 1.0]
+    assert len(looks) == 2
+
+
+def test_nothing_runs_between_the_last_look_and_a_kernel() -> None:
+    a, views, seen = torch.zeros(3), Views(), []
+    for _ in range(2):
+        views.run([a], list, fill, tuple)
+
+    def profile(frame: FrameType, event: str, _function: object) -> None:
+        seen.append((event, frame.f_code.co_name))
+
+    sys.setprofile(profile)
+    views.run([a], list, fill, tuple)
+    sys.setprofile(None)
+    # nothing of Python's own: numba reports the kernel itself
+    made_ready = seen.index(("return", "load"))
+    assert seen[made_ready + 1 :][:2] == [("call", "fill"), ("return", "fill")]
+
+
+def test_no_kernel_runs_on_tensors_that_it_cannot_work_on() -> None:
+    with pytest.raises(RuntimeError, match="where kernels cannot work"):
+        Views().run([torch.zeros(3).double()], list, fill, tuple)

@@ -83,7 +83,7 @@ def test_the_model_and_all_global_state_stay_untouched(
     versions = [p._version for p in model.parameters()]
     state = (torch.get_rng_state(), torch.get_default_dtype(), torch.get_num_threads())
     grad = torch.is_grad_enabled()
-    net = mho.convert(model, hardware(), 2)
+    net = mho.convert(model, hardware(), 2, generator=torch.Generator())
     mho.to_digital(net)
     mho.to_digital(net, 1)
     assert torch.equal(torch.get_rng_state(), state[0])

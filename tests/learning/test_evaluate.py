@@ -85,7 +85,7 @@ def test_converters_without_range_name_the_remedy(
 
 def test_evaluate_calibrates_on_its_first_batch(model: nn.Module, loader: list) -> None:
     hw = HARDWARE.replace(dac_bits=6, adc_bits=6)
-    one, two = mho.convert(model, hw, 2), mho.convert(model, hw, 2)
+    one, two = (mho.convert(model, hw, 2, generator=torch.Generator()) for _ in range(2))
     mho.calibrate(two, loader[0][0])
     assert torch.equal(mho.evaluate(one, loader), mho.evaluate(two, loader))
     for a, b in zip((one.net[0], one.net[3]), (two.net[0], two.net[3]), strict=True):
@@ -96,11 +96,12 @@ def test_evaluate_calibrates_on_its_first_batch(model: nn.Module, loader: list) 
 def test_calibration_covers_what_was_seen(model: nn.Module, generator: torch.Generator) -> None:
     x = torch.randn(64, 10, generator=generator)
     hw = HARDWARE.replace(dac_bits=8, adc_bits=8, tile=(64, 64))
-    net = mho.convert(model, hw, 2)
+    net = mho.convert(model, hw, 2, generator=torch.Generator())
     mho.calibrate(net, x)
     first = net.net[0]
     assert first.dac.ranges.tolist() == [x.abs().max().item()] * 2
-    exact = mho.convert(model, HARDWARE.replace(tile=(64, 64)), 2).net[0]
+    without = HARDWARE.replace(tile=(64, 64))
+    exact = mho.convert(model, without, 2, generator=torch.Generator()).net[0]
     seen = exact(x.repeat(2, 1)) - exact.bias
     by_chip = seen.unflatten(0, (2, -1)).abs().amax((1, 2)).tolist()
     assert first.adc.ranges.tolist() == pytest.approx(by_chip, rel=0.02)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import reduce
 
 import torch
 from torch import Tensor, nn
@@ -78,7 +79,8 @@ class Ageing(nn.Module):
     def seen(self, conductance: Tensor) -> Tensor:
         """Conductance (chips, *cells) [S] with the slow noise as it stands, never below 0."""
         if self.hardware.flicker is not None:
-            wander = self.get_buffer("wander").sum(0)
+            # one after another: `sum` may take another order for another number of chips
+            wander = reduce(torch.add, self.get_buffer("wander"))
             conductance = conductance * (1 + wander).clamp_(min=0.0)
         if self.hardware.telegraph is not None:
             lost = self.get_buffer("depth") * self.get_buffer("full")

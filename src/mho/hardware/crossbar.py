@@ -6,7 +6,7 @@ import math
 import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import numpy as np
 import torch
@@ -40,6 +40,8 @@ _TOUCHED = (
 
 _MOST_PULSES = torch.iinfo(torch.int32).max
 """What the counter of a cell holds."""
+
+R = TypeVar("R")
 
 _NO_OFFSET = np.empty(0, np.float32)
 
@@ -329,6 +331,12 @@ class Crossbar(nn.Module):
     def views(self) -> tuple[Cells, np.ndarray] | None:
         """For kernels: `touched`; None where torch has to do their work."""
         return self._views.of(self.touched, self.gathered)
+
+    def run(
+        self, kernel: Callable[..., R], arguments: Callable[[Cells, np.ndarray], tuple[object, ...]]
+    ) -> R:
+        """Call a kernel with arguments made of `views`, where there are any; see `Views.run`."""
+        return self._views.run(self.touched, self.gathered, kernel, lambda v: arguments(*v))
 
     def gathered(self, views: list[np.ndarray]) -> tuple[Cells, np.ndarray]:
         """Views of `touched` as kernels take them: the cells, and their offsets or none."""

@@ -65,10 +65,11 @@ def program_cells(wanted: Sequence[tuple[Crossbar, Tensor, Tensor]]) -> None:
         elif crossbar.landing is not None and crossbar.views() is not None:
             to = levels.to(torch.int16).numpy()
             z = crossbar.noise(len(cells)).normal().numpy()
-            views = crossbar.views()  # again: other threads, which may move memory, have run
-            assert views is not None
-            (state, offset), landing = views, crossbar.landing
-            compiled.program_landing(cells.numpy(), to, z, offset, *landing, state)
+            given, landing = (cells.numpy(), to, z), crossbar.landing
+            crossbar.run(
+                compiled.program_landing,
+                lambda state, offset, g=given, to=landing: (*g, offset, *to, state),
+            )
             crossbar.wear(landing.spent[0])
         else:
             kind = (id(crossbar.hardware), crossbar.chips, cells.device)
@@ -160,11 +161,9 @@ def _commit(wanted: Request, done: Programmed) -> None:
         reads = crossbar.counts.reads
         crossbar.ageing.wrote(cells, done.conductance, sets, resets, reads=reads)
     crossbar.estimate(cells, done.conductance)
-    views = crossbar.views()
-    if views is not None and cells is not None and native(done.conductance):
-        landed, pulses, reads = (outcome.numpy() for outcome in done)
-        event = cells.numpy(), level.numpy(), held.numpy()
-        compiled.record(*event, landed, pulses, reads, views[0])
+    if cells is not None and native(done.conductance) and crossbar.views() is not None:
+        event = [part.numpy() for part in (cells, level, held, *done)]
+        crossbar.run(compiled.record, lambda state, _: (*event, state))
     else:
         _record(wanted, done)
     crossbar.wear(hardware.writing.most_pulses(hardware.device))

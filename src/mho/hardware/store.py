@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -27,6 +27,9 @@ _SAME_LEVEL = 1e-6
 """Rounding of a level that is computed from those of cells [levels]."""
 
 _NONE = np.empty(0, np.float32)
+
+
+R = TypeVar("R")
 
 
 class StoreViews(NamedTuple):
@@ -132,16 +135,28 @@ class Store:
     # ---------------------------------------------------------------- for kernels
 
     def views(self, shadow: Tensor) -> StoreViews | None:
-        """What kernels write with; None where torch has to. The only look at where memory is.
+        """What kernels write with; None where torch has to.
 
         While another thread moves `effective`, what a kernel writes may go to where it was: it is
         folded anew then.
         """
         if self.effective.data_ptr() != self._address:
             self.fold_all()
+        return self._views.of(self._touched(shadow), self._gather)
+
+    def run(
+        self,
+        shadow: Tensor,
+        kernel: Callable[..., R],
+        arguments: Callable[[StoreViews], tuple[object, ...]],
+    ) -> R:
+        """Call a kernel with arguments made of `views`, where there are any; see `Views.run`."""
+        return self._views.run(self._touched(shadow), self._gather, kernel, arguments)
+
+    def _touched(self, shadow: Tensor) -> tuple[Tensor, ...]:
         digits = () if self.digits is None else (self.digits,)
         weights = shadow, self.target, self.effective, self.crossbar.conductance_seen
-        return self._views.of((*weights, *self.crossbar.touched, *digits), self._gather)
+        return (*weights, *self.crossbar.touched, *digits)
 
     def _gather(self, views: list[np.ndarray]) -> StoreViews:
         shadow, target, effective, seen, *rest = views

@@ -17,7 +17,7 @@ from torch import Tensor
 from mho.hardware.instrument import InstrumentError
 from mho.hardware.mapping import level_index
 from mho.hardware.programming import program_cells
-from mho.hardware.store import Store, StoreViews
+from mho.hardware.store import Store
 from mho.kernels import folding, planning, records
 
 
@@ -59,8 +59,8 @@ def find_stale(store: Store, shadow: Tensor, threshold: float) -> Stale:
     Raises:
         ValueError: a shadow weight is not finite.
     """
-    far, edge, views = bound(store, threshold), store.full_scale, store.views(shadow)
-    if views is None:
+    far, edge = bound(store, threshold), store.full_scale
+    if store.views(shadow) is None:
         flat = shadow.detach().float().contiguous().view(-1)
         target = store.target.view(-1)
         found = (~((flat - target).abs_() <= far)).nonzero().squeeze(1)
@@ -72,15 +72,17 @@ def find_stale(store: Store, shadow: Tensor, threshold: float) -> Stale:
         return Stale(found[far_off], some[far_off], outside)
     while True:
         places = store.room().weights
-        values = np.empty(places.size, np.float32)
-        count, finite, outside = planning.find_stale(
-            views.shadow, views.weights.target, far, edge, places, values
+        into = places, np.empty(places.size, np.float32)
+        count, finite, outside = store.run(
+            shadow,
+            planning.find_stale,
+            lambda v, into=into: (v.shadow, v.weights.target, far, edge, *into),
         )
         if not finite:
             store.check_finite(shadow)
         if count <= places.size:
             found = torch.from_numpy(places[:count].copy())
-            return Stale(found, torch.from_numpy(values[:count]), outside)
+            return Stale(found, torch.from_numpy(into[1][:count]), outside)
         store.room(count)
 
 
@@ -92,12 +94,12 @@ def plan(store: Store, shadow: Tensor, stale: Stale, rewrite: bool) -> Plan:
         rewrite: program all own cells of a weight none of whose levels changes.
     """
     weights, values, _ = stale
-    views = store.views(shadow)
-    if views is not None:
-        room = store.room(len(weights))
-        counts = planning.plan_writes(
-            *(weights.numpy(), values.numpy(), store.full_scale),
-            *(views.layout, views.cells.level, rewrite, room),
+    if store.views(shadow) is not None:
+        room, given = store.room(len(weights)), (weights.numpy(), values.numpy(), store.full_scale)
+        counts = store.run(
+            shadow,
+            planning.plan_writes,
+            lambda v: (*given, v.layout, v.cells.level, rewrite, room),
         )
         return _of_room(room, counts)
     tiling, level = store.crossbar.tiling, store.crossbar.level
@@ -147,8 +149,7 @@ def write_stale(
     pending: list[Pending] = []
     written, outside = 0, []
     for (store, shadow), threshold, most in zip(layers, thresholds, most_outside, strict=True):
-        views = store.views(shadow)
-        if views is None:
+        if store.views(shadow) is None:
             stale = find_stale(store, shadow, threshold)
             outside.append(stale.outside)
             if stale.outside <= most:
@@ -156,7 +157,7 @@ def write_stale(
                 pending.append(Pending(store, shadow, each))
                 written += len(each.weights)
             continue
-        beyond, counts = _plan_stale(store, shadow, views, threshold, rewrite)
+        beyond, counts = _plan_stale(store, shadow, threshold, rewrite)
         outside.append(beyond)
         if beyond > most:
             continue
@@ -166,18 +167,7 @@ def write_stale(
         elif counts[0]:
             landing.append((store, shadow, counts))
     for store, shadow, counts in landing:
-        crossbar = store.crossbar
-        z = crossbar.noise(counts[1]).normal().numpy()
-        store.changed()
-        views = store.views(shadow)  # again: other threads, which may move memory, have run
-        assert crossbar.landing is not None
-        assert views is not None
-        folding.write_landing(
-            *(store.room(), counts, z, views.offset),
-            *crossbar.landing,
-            *(views.cells, store.full_scale, store.scale, views.layout, views.weights),
-        )
-        crossbar.wear(crossbar.landing.spent[0])
+            _land(store, shadow, counts)
     write_planned(pending)
     return written, outside
 
@@ -202,21 +192,44 @@ def write_planned(pending: Sequence[Pending]) -> None:
 
 
 def _plan_stale(
-    store: Store, shadow: Tensor, views: StoreViews, threshold: float, rewrite: bool
+    store: Store, shadow: Tensor, threshold: float, rewrite: bool
 ) -> tuple[int, tuple[int, int]]:
     """`find_stale` and `plan` at once, into the store's room; how many weights are outside, and how
     many weights and cells to write."""
+    far, full = bound(store, threshold), store.full_scale
     while True:
         room = store.room()
-        found, finite, outside, weights, cells = planning.plan_stale(
-            *(views.shadow, views.weights.target, bound(store, threshold), store.full_scale),
-            *(views.layout, views.cells.level, rewrite, room),
+        found, finite, outside, weights, cells = store.run(
+            shadow,
+            planning.plan_stale,
+            lambda v, room=room: (
+                *(v.shadow, v.weights.target, far, full),
+                *(v.layout, v.cells.level, rewrite, room),
+            ),
         )
         if not finite:
             store.check_finite(shadow)
         if found <= len(room.weights):
             return outside, (weights, cells)
         store.room(found)
+
+
+def _land(store: Store, shadow: Tensor, counts: tuple[int, int]) -> None:
+    """Carry out what is planned in the store's room, for cells that land in one pulse."""
+    crossbar = store.crossbar
+    z = crossbar.noise(counts[1]).normal().numpy()
+    landing = crossbar.landing
+    assert landing is not None
+    store.changed()
+    store.run(
+        shadow,
+        folding.write_landing,
+        lambda v: (
+            *(store.room(), counts, z, v.offset, *landing, v.cells),
+            *(store.full_scale, store.scale, v.layout, v.weights),
+        ),
+    )
+    crossbar.wear(landing.spent[0])
 
 
 def _of_room(room: records.Plan, counts: tuple[int, int]) -> Plan:
@@ -229,12 +242,9 @@ def _of_room(room: records.Plan, counts: tuple[int, int]) -> Plan:
 def _fold(written: Pending) -> None:
     """Have written weights realize and stand for what they do now."""
     store, shadow, plan = written
-    views = None if store.crossbar.due else store.views(shadow)
-    if views is None:
+    if store.crossbar.due or store.views(shadow) is None:
         store.fold(plan.weights, plan.to)
         return
     store.changed()
-    folding.fold(
-        *(plan.weights.numpy(), plan.to.numpy(), store.full_scale, store.scale),
-        *(views.layout, views.weights),
-    )
+    given = plan.weights.numpy(), plan.to.numpy(), store.full_scale, store.scale
+    store.run(shadow, folding.fold, lambda v: (*given, v.layout, v.weights))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
@@ -29,6 +29,13 @@ def exclusive(function: Callable[P, R]) -> Callable[P, R]:
     thread of its own, some time after a tensor was put on it.
     """
     return _compiled(function, {"nogil": False})
+
+
+def load(kernel: Callable[..., object], arguments: Sequence[object]) -> None:
+    """Have a kernel ready for arguments like these: its first call would load or compile it, while
+    other threads run."""
+    if not kernel.overloads:  # type: ignore[attr-defined]
+        kernel.compile(tuple(map(numba.typeof, arguments)))  # type: ignore[attr-defined]
 
 
 def summing(function: Callable[P, R]) -> Callable[P, R]:

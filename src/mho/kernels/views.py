@@ -9,8 +9,10 @@ import numpy as np
 from torch import Tensor
 
 from mho.kernels import allowed, native
+from mho.kernels.compiled import load
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 _address = Tensor.data_ptr
 
@@ -25,6 +27,7 @@ class Views(Generic[T]):
 
     def __init__(self) -> None:
         self._seen: object = None
+        self._addresses: list[int] = []
         self._record: T | None = None
 
     def of(self, tensors: Sequence[Tensor], gather: Callable[[list[np.ndarray]], T]) -> T | None:
@@ -37,11 +40,36 @@ class Views(Generic[T]):
         if not allowed():
             return None
         while (seen := (tensors[0].stride(), [*map(_address, tensors)])) != self._seen:
+            self._addresses = seen[1]
             # Another thread may move memory meanwhile: look again.
             fit = all(map(fits, tensors))
             self._record = gather([t.detach().view(-1).numpy() for t in tensors]) if fit else None
             self._seen = seen
         return self._record
+
+    def run(
+        self,
+        tensors: Sequence[Tensor],
+        gather: Callable[[list[np.ndarray]], T],
+        kernel: Callable[..., R],
+        arguments: Callable[[T], tuple[object, ...]],
+    ) -> R:
+        """Call an `exclusive` kernel with arguments made of the record, as long as all tensors are
+        where the record has them.
+
+        Python lets other threads in where a function is called or a loop begins anew: there is
+        neither between the last look at the addresses and the kernel.
+
+        Args:
+            tensors, gather: as in `of`, which has just given a record.
+        """
+        while (record := self.of(tensors, gather)) is not None:
+            given = arguments(record)
+            load(kernel, given)
+            places = map(_address, tensors)
+            if [*places] == self._addresses:
+                return kernel(*given)
+        raise RuntimeError("another thread took tensors to where kernels cannot work on them")
 
     def __deepcopy__(self, memo: object) -> Views[T]:
         return Views()
