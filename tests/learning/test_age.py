@@ -306,7 +306,7 @@ def test_a_day_widens_the_spread_as_the_source_found() -> None:
 def test_times_may_be_words(text: str, seconds: float) -> None:
     assert mho.learning.age.seconds_of(text) == pytest.approx(seconds)
     cell = mho.devices.preset("pcm-gst")
-    nets = [mho.convert(torch.nn.Linear(3, 2), mho.Hardware.of(cell)) for _ in range(2)]
+    nets = [mho.convert(torch.nn.Linear(3, 2), mho.Hardware(device=cell)) for _ in range(2)]
     nets[1].load_state_dict(nets[0].state_dict())
     mho.age(nets[0], text)
     mho.age(nets[1], seconds)

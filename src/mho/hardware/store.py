@@ -295,7 +295,7 @@ class Store:
 def check_finite(weight: Tensor, layer: str) -> None:
     """Refuse a weight with nan or inf in it, naming the layer."""
     # A sum is several times faster; that of finite numbers may still overflow.
-    weight = weight.detach().float()  # what levels are chosen in
+    weight = weight.detach()
     if not math.isfinite(weight.sum()) and not torch.isfinite(weight).all():
         raise invalid(f"{layer}.weight", "nan or inf", "finite numbers only")
 

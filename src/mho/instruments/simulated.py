@@ -53,7 +53,7 @@ class SimulatedInstrument:
             volts=volts, pulses=cell.remembers,
         )  # fmt: skip
         bare = Hardware(
-            device=cell, mapping="single", tile=(rows, cols), programming=hardware.programming,
+            device=cell, mapping="single", tile=(rows, cols), programming=hardware.writing,
             wire_resistance=hardware.wire_resistance,
         )  # fmt: skip
         tiling = Tiling(arrays * rows, cols, (rows, cols), mapping("single"))

@@ -71,13 +71,14 @@ class MemristiveConv2d(ArrayLayer, nn.Conv2d):
         self, input: Float[Tensor, "*_"]
     ) -> Float[Tensor, "*_ {self.out_channels} height_out width_out"]:
         """(n, in_channels, h, w) to (n, out_channels, h', w')."""
-        whole = input.dim() == 4 or (input.dim() == 3 and self.chips == 1)
-        if whole and input.shape[-3] != self.in_channels:
-            allowed = f"(n, {self.in_channels}, height, width)"
-            raise invalid(f"{self.label} input, of shape", tuple(input.shape), allowed)
         if input.dim() == 3 and self.chips == 1:
             return self.forward(input.unsqueeze(0)).squeeze(0)
         return self._read(input)
+
+    def _check_shape(self, x: Tensor) -> None:
+        if x.dim() == 4 and x.shape[-3] != self.in_channels:
+            allowed = f"(n, {self.in_channels}, height, width)"
+            raise invalid(f"{self.label} input, of shape", tuple(x.shape), allowed)
 
 
 def _geometry(conv: nn.Conv2d) -> tuple[Any, ...]:

