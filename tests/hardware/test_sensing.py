@@ -2,6 +2,7 @@
 
 import copy
 import io
+from contextlib import nullcontext
 
 import pytest
 import torch
@@ -10,6 +11,7 @@ import torch.nn.functional as F
 import mho
 from builders.converting_layers import CELL, LAYERS, WAYS, exact, hardware, inputs, twin
 from builders.networks import only_layer
+from mho import kernels
 from mho.cells import MultiLevel
 
 which_layer = pytest.mark.parametrize("which", LAYERS)
@@ -432,3 +434,31 @@ def test_read_noise_is_of_every_read(way: str, generator: torch.Generator) -> No
         with torch.no_grad():
             reads = torch.stack([net(x) for _ in range(500)])
         assert (reads.var(0) / expected).mean().item() == pytest.approx(1.0, abs=0.1)
+
+
+@per_tile
+@each_way
+@which_layer
+@pytest.mark.parametrize("chips", [1, 3])
+@pytest.mark.parametrize("bits", [None, 8])
+def test_a_read_has_the_same_noise_without_kernels(
+    which: str, way: str, adc_per_tile: bool, chips: int, bits: int | None,
+    generator: torch.Generator,
+) -> None:  # fmt: skip
+    x = inputs(which, generator)
+    cell = CELL.replace(read_noise=0.05)
+    options = {"dac_bits": 6, "adc_bits": bits, "adc_per_tile": adc_per_tile} | WAYS[way]
+    results = []
+    for switch in (nullcontext, kernels.off):
+        net = twin(which, hardware(cell, **options), chips)
+        quiet = twin(which, hardware(CELL, **options), chips)
+        mho.calibrate(net, x)
+        mho.calibrate(quiet, x)
+        with switch(), torch.no_grad():
+            results.append((net(x), quiet(x)))
+    (compiled, quiet), (plain, _) = results
+    noise = (compiled - quiet).std()
+    assert noise > 0
+    # rounding of a norm may move a few numbers to another code
+    near = (compiled - plain).abs() < 1e-4 * noise
+    assert near.float().mean() > 0.97

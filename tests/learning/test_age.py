@@ -112,6 +112,40 @@ def test_saved_in_between_it_goes_on_alike(laws: dict[str, object]) -> None:
     assert torch.equal(net(image()), other(image()))
 
 
+@pytest.mark.parametrize("wires", [0.0, 3.0])
+@every_law
+def test_a_network_of_other_chips_goes_on_like_the_one_whose_state_it_took(
+    laws: dict[str, object], wires: float
+) -> None:
+    # All that draws after a load: reads, programming, reading back, and the laws of time.
+    cell = CELL.replace(read_noise=0.02, endurance=2e3, endurance_spread=0.5)
+    hardware = mho.Hardware(device=cell, tile=(16, 24), wire_resistance=wires, **laws)  # type: ignore[arg-type]
+    made = [
+        mho.convert(
+            small_model(), hardware, generator=torch.Generator().manual_seed(seed), first_chip=first
+        )
+        for seed, first in ((1, 5), (2, 0))
+    ]
+    mho.age(made[0], 10.0)
+    made[1].load_state_dict(copy.deepcopy(made[0].state_dict()))
+    seen = []
+    for net in made:
+        with torch.no_grad():
+            outputs = [net(image())]
+            mho.age(net, 1000.0)
+            outputs.append(net(image()))
+            for layer in memristive_layers(net).values():
+                layer.weight.mul_(-1)
+            mho.write(net)
+            mho.age(net, 1.0)
+            outputs.append(net(image()))
+            store = next(iter(memristive_layers(net).values())).store
+            outputs.append(store.read_back(torch.arange(20)))
+        seen.append([*outputs, *(t for t in net.state_dict().values() if t.dtype != torch.uint8)])
+    for one, two in zip(*seen, strict=True):
+        torch.testing.assert_close(one, two, rtol=0, atol=0, equal_nan=True)
+
+
 @every_law
 def test_wires_see_the_aged_cells(laws: dict[str, object]) -> None:
     net = chips(laws, 1, wire_resistance=3.0)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 import mho
+from builders.networks import only_layer
 from mho import Hardware
 from mho.cells import MultiLevel, Verify
 from mho.learning.layers.layer import memristive_layers
@@ -326,3 +327,43 @@ def test_one_input_without_a_batch_is_refused_on_many_chips(
     with pytest.raises(ValueError, match=r"input, of shape = .* on 3 chips; .*unsqueeze\(0\)"):
         mho.convert(model, hardware(), 3)(x)
     assert mho.convert(model, hardware(), 3)(x[None]).shape == (3, 1, *model(x).shape)
+
+
+SPREAD = mho.Hardware(
+    device=mho.cells.MultiLevel(g_min=1e-6, g_max=1e-4, levels=9, device_spread=0.05)
+)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: mho.convert(nn.Sequential(nn.Linear(60, 20)), SPREAD),
+        lambda: mho.convert(nn.Sequential(nn.Conv2d(3, 20, 5)), SPREAD, 2),
+        lambda: mho.nn.MemristiveLinear(60, 20, hardware=SPREAD),
+        lambda: mho.nn.MemristiveConv2d(3, 20, 5, hardware=SPREAD, chips=2),
+    ],
+    ids=["linear", "conv", "linear alone", "conv alone"],
+)
+def test_chips_differ_unless_a_seed_is_given_twice(make: Callable[[], nn.Module]) -> None:
+    torch.manual_seed(3)
+    crossbars = [only_layer(make()).crossbar for _ in range(3)]
+    torch.manual_seed(3)
+    again = only_layer(make()).crossbar
+    assert len({c.seed for c in crossbars}) == 3
+    spread = torch.stack([c.get_buffer("trait_offset").flatten() for c in crossbars])
+    others = torch.corrcoef(spread) - torch.eye(3)
+    assert others.abs().max() < 5 / spread.shape[1] ** 0.5
+    assert again.seed == crossbars[0].seed
+    assert torch.equal(again.get_buffer("trait_offset").flatten(), spread[0])
+
+
+@pytest.mark.parametrize("seed", [2**63, -(2**63) - 1, 2**64])
+def test_a_seed_that_no_state_can_hold_is_refused(seed: int) -> None:
+    linear = nn.Linear(4, 3)
+    with pytest.raises(ValueError, match="seed"):
+        MemristiveLinear.adopt(linear, SPREAD, range(1), seed)
+    for good in (-(2**63), 2**63 - 1):
+        layer = MemristiveLinear.adopt(linear, SPREAD, range(1), good)
+        other = MemristiveLinear.adopt(linear, SPREAD, range(1), 0)
+        other.load_state_dict(layer.state_dict())
+        assert other.crossbar.seed == good
