@@ -167,7 +167,7 @@ def write_stale(
         elif counts[0]:
             landing.append((store, shadow, counts))
     for store, shadow, counts in landing:
-            _land(store, shadow, counts)
+        _land(store, shadow, counts)
     write_planned(pending)
     return written, outside
 
