@@ -26,7 +26,8 @@ _off = 0
 def off() -> Iterator[None]:
     """Have torch do what kernels would, in all threads, until the block ends.
 
-    What is programmed is the same to the bit; reads draw other noise of the same distribution.
+    What is programmed is the same to the bit; reads have the same noise, and differ by the rounding
+    of sums.
     """
     global _off
     _off += 1
