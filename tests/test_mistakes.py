@@ -33,6 +33,10 @@ def chip(chips: int | None = None) -> nn.Module:
     return mho.convert(model(), HARDWARE, chips)
 
 
+def drifting() -> nn.Module:
+    return mho.convert(model(), mho.Hardware(device="pcm-gst"))
+
+
 def on_instrument() -> dict[str, Any]:
     hardware = HARDWARE.replace(transposed=False, tile=(16, 12))
     instrument = mho.instruments.SimulatedInstrument(HARDWARE.replace(tile=(16, 12)), arrays=1)
@@ -50,7 +54,7 @@ CALLS: dict[str, tuple[Callable[..., Any], Made]] = {
     "to_digital": (mho.to_digital, lambda: {"net": chip(), "chip": 0}),
     "evaluate": (mho.evaluate, lambda: {"net": chip(), "loader": [(X, Y)]}),
     "confusion": (mho.confusion, lambda: {"net": chip(), "loader": [(X, Y)]}),
-    "age": (mho.age, lambda: {"net": chip(), "seconds": 1.0, "temperature": 300.0}),
+    "age": (mho.age, lambda: {"net": drifting(), "seconds": 1.0, "temperature": 300.0}),
     "attach": (mho.attach, on_instrument),
     "rewire": (mho.rewire, lambda: {"net": chip(), "wire_resistance": 1.0}),
     "ledger": (mho.ledger, lambda: {"net": chip()}),

@@ -145,7 +145,7 @@ def test_a_resumed_training_stays_the_unbroken_one(name: str, seed: int) -> None
         model = nn.Sequential(nn.Linear(9, 4))
         net = mho.convert(model, hardware, generator=torch.Generator().manual_seed(chips))
         mho.calibrate(net, x)
-        step = WriteStep(net, rules=[RULES[name]()] if name else [], threshold=0.65)
+        step = WriteStep(net, rules=[RULES[name]()] if name else [], threshold=0.65, widen=1)
         optimizer = torch.optim.SGD(net.parameters(), 0.05, 0.9, weight_decay=0.02)
         step.attach(optimizer)
         return [net, step, optimizer]

@@ -123,6 +123,7 @@ def test_what_would_differ_when_recomputed_is_refused(
 ) -> None:
     net = network(kind)
     y = Parts(net, which, reentrant)(inputs(1).requires_grad_())
+
     def forward_passes() -> list[tuple[int, int]]:
         counts = (layer.crossbar.counts for layer in memristive_layers(net).values())
         return [(each.inputs, each.vectors) for each in counts]

@@ -347,12 +347,15 @@ class ArrayLayer(nn.Module):
         if x.shape[0] % chips:
             allowed = f"a multiple of the {chips} chips (batch folded, chip-major)"
             raise invalid(f"{self.label} input rows", x.shape[0], allowed)
-        counts = self.crossbar.counts
-        inputs, vectors = counts.inputs, counts.vectors
+        counts, (dac, adc) = self.crossbar.counts, self.reading.converters
+        inputs, vectors, ranges = counts.inputs, counts.vectors, (dac.ranges, adc.ranges)
         try:
             y = self._answer(x)
         except BaseException:
             counts.inputs, counts.vectors = inputs, vectors
+            for converter, before in zip((dac, adc), ranges, strict=True):
+                if converter.ranges is not before:
+                    converter.ranges = before
             self._check_shape(x)  # torch has said so in words of its own
             raise
         counts.inputs += x.shape[0] // chips if x.dim() > 1 else 1
