@@ -293,11 +293,18 @@ class Store:
 
 
 def check_finite(weight: Tensor, layer: str) -> None:
-    """Refuse a weight with nan or inf in it, naming the layer."""
+    """Refuse a weight with nan or inf in it, or beyond single precision, in which levels are
+    chosen; the error names the layer."""
     # A sum is several times faster; that of finite numbers may still overflow.
     weight = weight.detach()
-    if not math.isfinite(weight.sum()) and not torch.isfinite(weight).all():
+    if math.isfinite(weight.sum(dtype=torch.float32)):
+        return
+    if not torch.isfinite(weight).all():
         raise invalid(f"{layer}.weight", "nan or inf", "finite numbers only")
+    size, most = weight.abs().max().item(), torch.finfo(torch.float32).max
+    if size > most:
+        allowed = f"at most {most:.3g} in size: levels are chosen in single precision"
+        raise invalid(f"{layer}.weight", size, allowed)
 
 
 def _room(weights: int, own: int) -> Plan:
