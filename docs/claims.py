@@ -67,11 +67,17 @@ SHOWN = {
         "mlp_rival_gone",
         "mlp_max_writes_per_cell",
         "mlp_write_ratio",
-        "mlp_closed_loop_energy_gone",
-        "mlp_closed_loop_time_gone",
         "cnn_float_accuracy",
         "cnn_accuracy",
         "cnn_gone",
+    ),
+    "siamese/closed-loop": (
+        "mlp_closed_loop_energy_gone",
+        "mlp_closed_loop_array_energy_gone",
+        "mlp_closed_loop_time_gone",
+        "mlp_closed_loop_serial_time_gone",
+        "mlp_closed_loop_energy_gone_verified",
+        "mlp_closed_loop_time_gone_verified",
     ),
     "metaplastic": (
         "mnist_after_both",
@@ -98,11 +104,14 @@ SHOWN = {
         if (line, what) != ("bmcnn", "loop")
     ),
 }
-"""Claims that the README shows; the report shows all of them."""
+"""Claims that the README shows, of an experiment's largest run or of a run by its folder; the report
+of each shows all of them."""
 
 
 def folder_of(name: str) -> Path:
-    """The largest committed run of an experiment."""
+    """The largest committed run of an experiment, or the run of that folder."""
+    if "/" in name:
+        return RESULTS / name
     folders = [RESULTS / name / preset for preset in ("paper", "standard")]
     folders.append(RESULTS / "quick" / name)
     return next(folder for folder in folders if (folder / "result.json").exists())
@@ -125,7 +134,7 @@ def table() -> str:
         for claim in (claims[id] for id in SHOWN[name] if id in claims or not quick):
             paper = "-" if claim["paper"] is None else f"{claim['paper']:g} {claim['unit']}"
             ours = _number(claim["ours"], claim["std"], claim["unit"])
-            cells = (name, claim["what"], paper.strip(), ours, str(claim["n"]))
+            cells = (name.partition("/")[0], claim["what"], paper.strip(), ours, str(claim["n"]))
             lines.append("| " + " | ".join(cells) + " |")
     made = "; ".join(f"{', '.join(names)} from `{made}`" for made, names in commands.items())
     return "\n".join(lines) + f"\n\nMade by: {made}.\n"
