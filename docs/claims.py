@@ -104,8 +104,8 @@ SHOWN = {
         if (line, what) != ("bmcnn", "loop")
     ),
 }
-"""Claims that the README shows, of an experiment's largest run or of a run by its folder; the report
-of each shows all of them."""
+"""Claims that the README shows, of an experiment's largest run or of that of a folder; its report
+shows all of them."""
 
 
 def folder_of(name: str) -> Path:

@@ -59,6 +59,10 @@ CALLS: dict[str, tuple[Callable[..., Any], Made]] = {
     "rewire": (mho.rewire, lambda: {"net": chip(), "wire_resistance": 1.0}),
     "ledger": (mho.ledger, lambda: {"net": chip()}),
     "price": (mho.price, lambda: {"ledger": mho.ledger(chip()), "prices": "hfo2-130nm"}),
+    "training_account": (
+        mho.prices.training_account,
+        lambda: {"ledger": mho.ledger(chip()), "prices": "hfo2-130nm"},
+    ),
     "write": (mho.write, lambda: {"net": chip(), "threshold": 0.5}),
     "WriteStep": (
         mho.WriteStep,

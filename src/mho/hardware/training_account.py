@@ -6,9 +6,10 @@ import math
 from dataclasses import asdict, dataclass, replace
 from typing import Literal
 
+from mho.arguments import checked
 from mho.errors import invalid, unknown
 from mho.hardware.ledger import Ledger
-from mho.hardware.prices import Prices
+from mho.hardware.prices import Prices, get
 
 Side = Literal["arrays", "digital"]
 
@@ -87,7 +88,8 @@ class TrainingAccount:
         return [*rows, {"what": "total", "side": "", "counted": "", "count": None, **whole}]
 
 
-def training_account(ledger: Ledger, prices: Prices) -> TrainingAccount:
+@checked
+def training_account(ledger: Ledger, prices: Prices | str) -> TrainingAccount:
     """What a network's chips did and what it cost, entry by entry: a pure function of counts.
 
     Forward reads are those of every forward pass, also of calibrations and evaluations; take the
@@ -98,8 +100,13 @@ def training_account(ledger: Ledger, prices: Prices) -> TrainingAccount:
 
     Args:
         ledger: of `mho.ledger(net)`.
-        prices: a price list; see `mho.prices.get`.
+        prices: a price list, or the name of one of `mho.prices.PRICES`.
+
+    Raises:
+        ValueError: there is no list of that name.
     """
+    if isinstance(prices, str):
+        prices = get(prices)
     chips, total = ledger.chips, ledger.totals()
 
     def count(*names: str) -> float:

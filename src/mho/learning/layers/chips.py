@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from jaxtyping import Shaped
 from torch import Tensor, nn
 
 
 class Chips(nn.Module):
-    """Runs one input through a network on many chips: (batch, ...) to (chips, batch, ...)."""
+    """Runs one input through a network on many chips: (batch, ...) to (chips, batch, ...).
+
+    The state of a plain network, whose entries are not named as those of `net` inside, is loaded
+    into that.
+    """
 
     def __init__(self, net: nn.Module, chips: int) -> None:
         super().__init__()
         self.net, self.chips = net, chips
+
+    def _load_from_state_dict(
+        self, state_dict: dict[str, Any], prefix: str, *args: Any, **kwargs: Any
+    ) -> None:
+        plain = {f"{prefix}{name}" for name in self.net.state_dict()} & state_dict.keys()
+        inside = f"{prefix}net."
+        if plain and not any(name.startswith(inside) for name in state_dict):
+            for name in plain:
+                state_dict[inside + name.removeprefix(prefix)] = state_dict.pop(name)
+        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
 
     def forward(self, x: Shaped[Tensor, "batch ..."]) -> Shaped[Tensor, "{self.chips} batch ..."]:
         """Outputs of each chip, chips leading."""
