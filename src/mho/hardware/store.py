@@ -135,13 +135,7 @@ class Store:
     # ---------------------------------------------------------------- for kernels
 
     def views(self, shadow: Tensor) -> StoreViews | None:
-        """What kernels write with; None where torch has to.
-
-        While another thread moves `effective`, what a kernel writes may go to where it was: it is
-        folded anew then.
-        """
-        if self.effective.data_ptr() != self._address:
-            self.fold_all()
+        """What kernels write with; None where torch has to."""
         return self._views.of(self._touched(shadow), self._gather)
 
     def run(
@@ -150,10 +144,17 @@ class Store:
         kernel: Callable[..., R],
         arguments: Callable[[StoreViews], tuple[object, ...]],
     ) -> R:
-        """Call a kernel with arguments made of `views`, where there are any; see `Views.run`."""
+        """Call a kernel with arguments made of `views`; see `Views.run`, for what it raises too."""
         return self._views.run(self._touched(shadow), self._gather, kernel, arguments)
 
     def _touched(self, shadow: Tensor) -> tuple[Tensor, ...]:
+        """What kernels see or change.
+
+        While another thread moves `effective`, what a kernel writes may go to where it was: it is
+        folded anew then.
+        """
+        if self.effective.data_ptr() != self._address:
+            self.fold_all()
         digits = () if self.digits is None else (self.digits,)
         weights = shadow, self.target, self.effective, self.crossbar.conductance_seen
         return (*weights, *self.crossbar.touched, *digits)
@@ -295,16 +296,19 @@ class Store:
 def check_finite(weight: Tensor, layer: str) -> None:
     """Refuse a weight with nan or inf in it, or beyond single precision, in which levels are
     chosen; the error names the layer."""
-    # A sum is several times faster; that of finite numbers may still overflow.
     weight = weight.detach()
-    if math.isfinite(weight.sum(dtype=torch.float32)):
-        return
-    if not torch.isfinite(weight).all():
+    if not is_finite(weight):
         raise invalid(f"{layer}.weight", "nan or inf", "finite numbers only")
-    size, most = weight.abs().max().item(), torch.finfo(torch.float32).max
-    if size > most:
+    most = torch.finfo(torch.float32).max
+    if weight.dtype == torch.float64 and (size := weight.abs().max().item()) > most:
         allowed = f"at most {most:.3g} in size: levels are chosen in single precision"
         raise invalid(f"{layer}.weight", size, allowed)
+
+
+def is_finite(numbers: Tensor) -> bool:
+    """Whether there is no nan or inf."""
+    # A sum is several times faster; that of finite numbers may still overflow.
+    return math.isfinite(numbers.sum()) or bool(numbers.isfinite().all())
 
 
 def _room(weights: int, own: int) -> Plan:

@@ -19,6 +19,7 @@ from mho.hardware.mapping import level_index
 from mho.hardware.programming import program_cells
 from mho.hardware.store import Store
 from mho.kernels import folding, planning, records
+from mho.kernels.views import NotForKernels
 
 
 class Stale(NamedTuple):
@@ -149,7 +150,9 @@ def write_stale(
     pending: list[Pending] = []
     written, outside = 0, []
     for (store, shadow), threshold, most in zip(layers, thresholds, most_outside, strict=True):
-        if store.views(shadow) is None:
+        try:
+            beyond, counts = _plan_stale(store, shadow, threshold, rewrite)
+        except NotForKernels:
             stale = find_stale(store, shadow, threshold)
             outside.append(stale.outside)
             if stale.outside <= most:
@@ -157,7 +160,6 @@ def write_stale(
                 pending.append(Pending(store, shadow, each))
                 written += len(each.weights)
             continue
-        beyond, counts = _plan_stale(store, shadow, threshold, rewrite)
         outside.append(beyond)
         if beyond > most:
             continue
@@ -195,7 +197,11 @@ def _plan_stale(
     store: Store, shadow: Tensor, threshold: float, rewrite: bool
 ) -> tuple[int, tuple[int, int]]:
     """`find_stale` and `plan` at once, into the store's room; how many weights are outside, and how
-    many weights and cells to write."""
+    many weights and cells to write.
+
+    Raises:
+        NotForKernels: torch has to do it; nothing was done.
+    """
     far, full = bound(store, threshold), store.full_scale
     while True:
         room = store.room()

@@ -17,6 +17,10 @@ R = TypeVar("R")
 _address = Tensor.data_ptr
 
 
+class NotForKernels(RuntimeError):
+    """Kernels cannot work on tensors where these are, or may not."""
+
+
 class Views(Generic[T]):
     """A record made of flat views of some tensors, made anew when memory has moved.
 
@@ -26,8 +30,7 @@ class Views(Generic[T]):
     """
 
     def __init__(self) -> None:
-        self._seen: object = None
-        self._addresses: list[int] = []
+        self._seen: tuple[object, list[int]] | None = None
         self._record: T | None = None
 
     def of(self, tensors: Sequence[Tensor], gather: Callable[[list[np.ndarray]], T]) -> T | None:
@@ -40,7 +43,6 @@ class Views(Generic[T]):
         if not allowed():
             return None
         while (seen := (tensors[0].stride(), [*map(_address, tensors)])) != self._seen:
-            self._addresses = seen[1]
             # Another thread may move memory meanwhile: look again.
             fit = all(map(fits, tensors))
             self._record = gather([t.detach().view(-1).numpy() for t in tensors]) if fit else None
@@ -61,15 +63,21 @@ class Views(Generic[T]):
         neither between the last look at the addresses and the kernel.
 
         Args:
-            tensors, gather: as in `of`, which has just given a record.
+            tensors, gather: as in `of`.
+
+        Raises:
+            NotForKernels: there is no record; nothing was called.
         """
-        while (record := self.of(tensors, gather)) is not None:
-            given = arguments(record)
-            load(kernel, given)
-            places = map(_address, tensors)
-            if [*places] == self._addresses:
-                return kernel(*given)
-        raise RuntimeError("another thread took tensors to where kernels cannot work on them")
+        while allowed():
+            if (record := self._record) is not None:
+                given, seen, stride = arguments(record), self._seen, tensors[0].stride()
+                load(kernel, given)
+                places = map(_address, tensors)
+                if (stride, [*places]) == seen:
+                    return kernel(*given)
+            if self.of(tensors, gather) is None:
+                break
+        raise NotForKernels("tensors are where kernels cannot work on them")
 
     def __deepcopy__(self, memo: object) -> Views[T]:
         return Views()

@@ -58,16 +58,6 @@ class AsMeasured(Programming):
         far = (_OFF * spread).clamp(min=0.5 * cell.step)
         return (g - of_level(mean, level)).abs() > of_level(far, level)
 
-    def within(
-        self, cell: Cell, level: Shaped[Tensor, "*#n"], done: Programmed, worn: Float[Tensor, "*n"]
-    ) -> Programmed:
-        """Cut at the edge."""
-        return done._replace(conductance=done.conductance.clamp(*cell.limits(worn)))
-
-    def stuck(self, cell: Cell, level: Shaped[Tensor, "*n"], done: Programmed) -> Programmed:
-        """The same: when the source gives up is not known."""
-        return done
-
     def program(
         self,
         cell: Cell,

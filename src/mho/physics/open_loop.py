@@ -43,16 +43,6 @@ class OpenLoop(Programming):
         """The cell's own, if its window stays what it is."""
         return None if cell.closes else cell.landing
 
-    def within(
-        self, cell: Cell, level: Shaped[Tensor, "*#n"], done: Programmed, worn: Float[Tensor, "*n"]
-    ) -> Programmed:
-        """Cut at the edge."""
-        return done._replace(conductance=done.conductance.clamp(*cell.limits(worn)))
-
-    def stuck(self, cell: Cell, level: Shaped[Tensor, "*n"], done: Programmed) -> Programmed:
-        """The same: nobody looks."""
-        return done
-
     def program(
         self,
         cell: Cell,

@@ -96,11 +96,11 @@ class Programming(Config, ABC):
         programmed.
         """
 
-    @abstractmethod
     def within(
         self, cell: Cell, level: Shaped[Tensor, "*#n"], done: Programmed, worn: Float[Tensor, "*n"]
     ) -> Programmed:
         """`done` (...) on cells whose window has closed: they stop at its edge; see `Cell.limits`.
+        Where nobody looks, it takes what it would on new cells.
 
         Args:
             cell: the cell that was programmed.
@@ -108,6 +108,7 @@ class Programming(Config, ABC):
             done: (...) what it would be on new cells.
             worn: (...) pulses over endurance.
         """
+        return done._replace(conductance=done.conductance.clamp(*cell.limits(worn)))
 
     def missed(
         self, cell: Cell, level: Shaped[Tensor, "*#n"], g: Float[Tensor, "*n"]
@@ -115,15 +116,16 @@ class Programming(Config, ABC):
         """Whether a cell at g (...) [S] is known to be off its `level` (...)."""
         return torch.zeros_like(g, dtype=torch.bool)
 
-    @abstractmethod
     def stuck(self, cell: Cell, level: Shaped[Tensor, "*n"], done: Programmed) -> Programmed:
-        """`done` (...) on cells that stay at `done.conductance`, whatever is spent on them.
+        """`done` (...) on cells that stay at `done.conductance`, whatever is spent on them. Where
+        nobody looks, or when somebody gives up is not known, what cells that move take.
 
         Args:
             cell: the cell that was programmed.
             level: (...) target, as float.
             done: (...) where they stay, and what would be spent on cells that move.
         """
+        return done
 
     def landing(self, cell: Cell) -> Landing | None:
         """The numbers of an event, where it is a single attempt that lands so, on a cell of any

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.utils.hooks import RemovableHandle
 
 from mho.errors import invalid
+from mho.hardware.store import is_finite
 from mho.learning.layers.layer import ArrayLayer
 
 
@@ -108,12 +109,6 @@ def check_finite(name: str, gradient: Tensor) -> None:
     if not is_finite(gradient):
         allowed = "finite numbers only; have the optimizer skip such a step, as GradScaler does"
         raise invalid(f"gradient of {name!r}", "nan or inf", allowed)
-
-
-def is_finite(gradient: Tensor) -> bool:
-    """Whether all numbers are finite."""
-    # A sum is several times faster; that of finite numbers may still overflow.
-    return math.isfinite(gradient.sum()) or bool(gradient.isfinite().all())
 
 
 def _note(made: dict[str, _Made], name: str, weight: Tensor) -> None:

@@ -16,12 +16,13 @@ from torch.utils.hooks import RemovableHandle
 
 from mho.arguments import checked
 from mho.errors import invalid, unknown
+from mho.hardware.store import is_finite
 from mho.hardware.writes import Pending, Stale, find_stale, plan, write_planned, write_stale
 from mho.learning.layers.graphs import uncompiled
 from mho.learning.layers.layer import ArrayLayer, memristive_layers
 from mho.learning.rules.rule import Observes, State, Steers, Synapses, Update, UpdateRule
 from mho.learning.writing.feedback import ReadBack
-from mho.learning.writing.gradients import TakenGradients, check_finite, is_finite
+from mho.learning.writing.gradients import TakenGradients, check_finite
 from mho.learning.writing.policy import Candidates, WritePolicy
 
 _MUCH = 0.2
@@ -174,7 +175,9 @@ class WriteStep:
         if self._feedback is None and not self._policies:
             most = [*self._most_outside.values()]
             written, outside = write_stale(pairs, [*self._threshold.values()], self._rewrite, most)
-            widened = self._widen(dict(zip(self._layers, outside, strict=True)))
+            widened = (
+                self._widen(dict(zip(self._layers, outside, strict=True))) if any(outside) else {}
+            )
         else:
             written, outside, widened = self._write_selected()
         for layer in layers:
