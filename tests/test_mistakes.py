@@ -58,6 +58,10 @@ CALLS: dict[str, tuple[Callable[..., Any], Made]] = {
     "attach": (mho.attach, on_instrument),
     "rewire": (mho.rewire, lambda: {"net": chip(), "wire_resistance": 1.0}),
     "ledger": (mho.ledger, lambda: {"net": chip()}),
+    "outside_window": (mho.outside_window, lambda: {"net": chip()}),
+    "rescale": (mho.rescale, lambda: {"net": chip(), "factor": 2.0}),
+    "restart": (mho.restart, lambda: {"net": chip()}),
+    "fault_map": (mho.hardware.fault_map, lambda: {"net": chip()}),
     "price": (mho.price, lambda: {"ledger": mho.ledger(chip()), "prices": "hfo2-130nm"}),
     "training_account": (
         mho.prices.training_account,

@@ -217,6 +217,7 @@ def ledger(net: nn.Module) -> Ledger:
     return Ledger(layers=tuple(_layer(*each) for each in _crossbars(net).items()))
 
 
+@checked
 def fault_map(net: nn.Module) -> dict[str, Int64[Tensor, "n 4"]]:
     """Cells that the controller gave up, by layer: (chip, tile, row, column) of each.
 

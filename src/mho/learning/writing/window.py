@@ -5,12 +5,14 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from mho.arguments import checked
 from mho.errors import invalid
 from mho.learning.evaluate import Net
 from mho.learning.layers.layer import memristive_layers
 
 
 @torch.no_grad()
+@checked
 def outside_window(net: nn.Module) -> dict[str, float]:
     """Share of each layer's shadow weights [1] that is beyond the edge of its window, by name.
 
@@ -23,6 +25,7 @@ def outside_window(net: nn.Module) -> dict[str, float]:
 
 
 @torch.no_grad()
+@checked
 def rescale(net: nn.Module, factor: float | None = None) -> dict[str, int]:
     """Give each layer another full scale and write all weights at their new levels, in place.
 
@@ -55,6 +58,7 @@ def rescale(net: nn.Module, factor: float | None = None) -> dict[str, int]:
 
 
 @torch.no_grad()
+@checked
 def restart(net: Net) -> Net:
     """Take the weights as they are now for a new start, in place; then call `mho.write(net)`.
 
