@@ -3,7 +3,6 @@
 import math
 import re
 from abc import ABC, abstractmethod
-from pathlib import Path
 from typing import Annotated, ClassVar
 
 import numpy as np
@@ -22,7 +21,7 @@ from mho.cells import (
     TwoState,
     Verify,
 )
-from mho.config import Config, Range, families, read_toml
+from mho.config import Config, Range, families
 from mho.hardware import Prices
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
@@ -337,25 +336,3 @@ def test_what_is_not_of_the_families_is_named() -> None:
         Farm(animal=Red())  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"Farm\.guest = 3: allowed is Bird or Fish or NoneType"):
         Farm(animal=Bird(), guest=3)  # type: ignore[arg-type]
-
-
-# ------------------------------------------------------------------ files
-
-
-def test_a_file_is_read(tmp_path: Path) -> None:
-    path = tmp_path / "tree.toml"
-    path.write_text("label = 'ä'\n", encoding="utf-8")
-    assert read_toml(path) == {"label": "ä"}
-
-
-@pytest.mark.parametrize("content", [b"label = \n", b"a = 1\na = 2\n", b"label = '\xff'\n"])
-def test_a_file_that_is_not_toml_is_named(tmp_path: Path, content: bytes) -> None:
-    path = tmp_path / "tree.toml"
-    path.write_bytes(content)
-    with pytest.raises(ValueError, match=r"config = '.*tree\.toml': allowed is a TOML file \("):
-        read_toml(path)
-
-
-def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"config = '.*none\.toml': allowed is a readable TOML"):
-        read_toml(tmp_path / "none.toml")

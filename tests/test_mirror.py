@@ -46,11 +46,12 @@ ELSEWHERE = {
     ],
     # Commands are tested by calling them.
     "cli/test_cli.py": [
-        "cli/catalogue.py", "cli/commands.py", "cli/report.py", "cli/run.py",
+        "cli/catalogue.py", "cli/commands.py", "cli/report.py", "cli/run.py", "cli/terminal.py",
     ],
     "cli/test_netlist.py": ["cli/conductances.py"],
+    "test_api.py": ["public.py"],
     "experiments/test_pool.py": ["cli/pool.py"],
-    "experiments/test_run.py": ["experiments/progress.py"],
+    "experiments/test_run.py": ["experiments/checkpoint.py", "experiments/progress.py"],
     # Every cell, law and model goes through the tests of its family.
     "contracts/test_cells.py": [
         "physics/cell.py", "physics/multi_level.py", "physics/noise.py", "physics/pulsed_cell.py",

@@ -21,100 +21,26 @@ Names of these modules are also found as `mho.NAME`, for short sessions; type ch
 their modules only.
 """
 
-import importlib
-from typing import Any
+from __future__ import annotations
 
-from mho import (
-    cells,
-    circuits,
-    data,
-    devices,
-    dynamics,
-    hardware,
-    instruments,
-    kernels,
-    nn,
-    prices,
-    rules,
-    tasks,
-)
-from mho.hardware import (
-    Cost,
-    Hardware,
-    Ledger,
-    Placement,
-    ledger,
-    price,
-)
-from mho.learning.age import age
-from mho.learning.attach import attach
-from mho.learning.convert import convert, to_digital
-from mho.learning.evaluate import calibrate, confusion, evaluate
-from mho.learning.repair.batchnorm import refresh_batchnorm
-from mho.learning.repair.expected_batchnorm import expect_batchnorm
-from mho.learning.repair.fixed_point import fixed_point, formats
-from mho.learning.repair.refit import refit
-from mho.learning.repair.saturation import saturation
-from mho.learning.repair.tune import correct, tune, untune
-from mho.learning.rewire import rewire
-from mho.learning.writing.window import outside_window, rescale, restart
-from mho.learning.writing.write_step import WriteStep, write
-from mho.physics import Preset
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mho.public import *  # noqa: F403
+    from mho.public import __all__ as __all__
 
 __version__ = "0.1.0"
 """The only place of the version: pyproject.toml reads it, as text, so it stays a literal."""
 
-__all__ = [
-    "Cost",
-    "Hardware",
-    "Ledger",
-    "Placement",
-    "Preset",
-    "WriteStep",
-    "age",
-    "attach",
-    "calibrate",
-    "cells",
-    "circuits",
-    "confusion",
-    "convert",
-    "correct",
-    "data",
-    "devices",
-    "dynamics",
-    "evaluate",
-    "expect_batchnorm",
-    "fixed_point",
-    "formats",
-    "hardware",
-    "instruments",
-    "kernels",
-    "ledger",
-    "nn",
-    "outside_window",
-    "price",
-    "prices",
-    "refit",
-    "refresh_batchnorm",
-    "rescale",
-    "restart",
-    "rewire",
-    "rules",
-    "saturation",
-    "tasks",
-    "to_digital",
-    "tune",
-    "untune",
-    "write",
-]
-
 
 def __getattr__(name: str) -> Any:
-    """A name of one of the modules, or the module `fit` or `card`, which are imported when asked
-    for."""
-    if name in ("card", "fit"):
-        return importlib.import_module(f"mho.{name}")
-    for module in (cells, rules, tasks, circuits, nn, hardware):
-        if name in module.__all__:
-            return getattr(module, name)
-    raise AttributeError(f"module 'mho' has no attribute {name!r}")
+    """A name of `mho.public`, which is imported when the first is asked for: the command is there,
+    and can be interrupted, before torch is."""
+    if name == "public" or (name.startswith("__") and name != "__all__"):
+        raise AttributeError(f"module 'mho' has no attribute {name!r}")
+    return getattr(import_module("mho.public"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *import_module("mho.public").__all__})

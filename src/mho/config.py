@@ -16,7 +16,6 @@ import ast
 import inspect
 import math
 import textwrap
-import tomllib
 import types
 import typing
 from collections.abc import Callable, Mapping
@@ -24,12 +23,12 @@ from dataclasses import MISSING, dataclass, field, fields, replace
 from functools import cache
 from itertools import pairwise
 from numbers import Integral, Real
-from pathlib import Path
 from typing import Any, ClassVar, Literal, Self, TypeVar, get_args, get_origin
 
 import tomli_w
 
 from mho.errors import invalid, unknown
+from mho.files import parse_toml
 
 C = TypeVar("C", bound="Config")
 
@@ -145,7 +144,7 @@ class Config:
     @classmethod
     def from_toml(cls, text: str) -> Self:
         """Read the record from TOML text."""
-        return cls.from_dict(tomllib.loads(text))
+        return cls.from_dict(parse_toml(text, cls.__name__))
 
     def merged(self, changes: Mapping[str, Any]) -> Self:
         """Copy with nested changes laid over it, as a TOML file that names only some fields."""
@@ -157,20 +156,6 @@ def families(record: type[C]) -> list[type[C]]:
     if not inspect.isabstract(record):
         return [record]
     return [leaf for below in record.__subclasses__() for leaf in families(below)]
-
-
-def read_toml(path: Path) -> dict[str, Any]:
-    """Read a TOML file.
-
-    Raises:
-        ValueError: the file is missing or is not TOML; the message names the file and the line.
-    """
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise invalid("config", str(path), f"a readable TOML file ({error.strerror})") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise invalid("config", str(path), f"a TOML file ({error})") from error
 
 
 @cache

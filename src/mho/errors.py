@@ -7,11 +7,20 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 
+class UsageError(Exception):
+    """A command line cannot be understood; the message is one line."""
+
+
 class InvalidInput(ValueError):
     """What a user gave is not usable; the message is one line that says what and why."""
 
 
-class NotConverged(RuntimeError):
+class Failed(RuntimeError):
+    """A program or an instrument did not do what it was asked, or no solution was found; the
+    message is one line."""
+
+
+class NotConverged(Failed):
     """A solution was not found to the tolerance asked for, and none is given."""
 
     def __init__(

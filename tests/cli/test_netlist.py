@@ -37,7 +37,7 @@ def network() -> nn.Module:
 
 
 def deck(*more: str) -> str:
-    assert main(["netlist", *more, "--out", "deck.cir"]) == 0
+    assert main(["netlist", *more, "--out", "deck.cir", "--overwrite"]) == 0
     return Path("deck.cir").read_text(encoding="utf-8")
 
 
@@ -149,7 +149,10 @@ def test_ngspice_answers(
         (["g.csv", "--v0", "1"], "v0 = 1.0: allowed is nothing: ohmic cells have no such"),
         (["g.csv", "--law", "sinh", "--beta", "1"], "beta = 1.0: allowed is nothing: sinh cells"),
         (["g.csv", "--law", "sinh", "--v0", "0"], "Sinh.v0 = 0.0: allowed is"),
-        (["g.csv", "--out", "no/deck.cir"], "out = 'no/deck.cir': allowed is a file that can be"),
+        (["g.csv", "--out", "g.csv"], "out = 'g.csv': allowed is a new file; --overwrite"),
+        (["g.csv", "--out", "."], "out = '.': allowed is the name of a file"),
+        (["g.csv", "--out", ""], "out = '.': allowed is the name of a file"),
+        (["g.csv", "--out", os.devnull], "allowed is the name of a file; this is a device"),
         (["g.csv", "--chip", "x"], "--chip"),
     ],
 )

@@ -1,6 +1,9 @@
 """A run survives what can happen to it, and ends with the numbers of an unbroken run."""
 
+import contextlib
 import json
+import re
+import shutil
 import signal
 import time
 from dataclasses import replace
@@ -10,8 +13,11 @@ import pytest
 import torch
 from torch import nn
 
+from mho.experiments import checkpoint
 from mho.experiments import run as run_module
-from mho.experiments.run import CHECKPOINT_KEYS, Run
+from mho.experiments.run import Run
+from mho.files import check_sums
+from mho.files.archive import read_archive, write_archive
 from mho.results import Result, load
 
 RESULT = Result(experiment="x", seed=0, title="t", claims=[])
@@ -87,19 +93,15 @@ def test_the_checkpoint_is_public_and_loads_without_pickle(tmp_path: Path) -> No
     training(run)
     run.close()
     state = torch.load(tmp_path / "r/checkpoint.pt", weights_only=True)
-    assert tuple(state) == CHECKPOINT_KEYS
-    assert CHECKPOINT_KEYS == (
-        "format",
-        "config",
-        "outcomes",
-        "stages",
-        "metrics_bytes",
-        "elapsed",
-    )
+    assert tuple(state) == checkpoint.KEYS
+    assert checkpoint.KEYS == (
+        "format", "config", "outcomes", "stages", "metrics_bytes", "metrics_digest", "elapsed",
+    )  # fmt: skip
     assert state["stages"] == {}, "stages of finished work are dropped"
 
 
-def test_ctrl_c_stops_at_the_next_step_with_a_checkpoint(tmp_path: Path) -> None:
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_stops_at_the_next_step_with_a_checkpoint(tmp_path: Path, how: int) -> None:
     run = make(tmp_path / "r")
     seen = []
 
@@ -107,7 +109,7 @@ def test_ctrl_c_stops_at_the_next_step_with_a_checkpoint(tmp_path: Path) -> None
         for step in run.steps("train", 100, {"net": nn.Linear(2, 2)}):
             seen.append(step)
             if step == 3:
-                signal.raise_signal(signal.SIGINT)
+                signal.raise_signal(how)
 
     with run.interruptible(), pytest.raises(KeyboardInterrupt):
         work()
@@ -170,51 +172,188 @@ def test_many_pieces_are_done_once_each_under_one_bar(
     assert [line.split(",")[0] for line in said] == ["[test] many 3/4", "[test] many 4/4"]
 
 
-@pytest.mark.parametrize(
-    ("damage", "said"),
-    [
-        ("truncate", "its end is missing"),
-        ("flip", "it was not written by torch.save"),
-        ("pickle", "it is damaged, or holds more than tensors and plain values"),
-        ("list", "its layout is not version 1"),
-        ("format", "its layout is not version 1"),
-    ],
-)
-def test_a_damaged_checkpoint_is_refused_and_left_alone(
-    tmp_path: Path, damage: str, said: str
-) -> None:
-    run = make(tmp_path / "r")
-    training(run)
+def trained(folder: Path, monkeypatch: pytest.MonkeyPatch, die_at: int = 7) -> None:
+    """A run that was broken off, saved after each step."""
+    monkeypatch.setattr(run_module, "SAVE_EVERY", 0.0)
+    run = make(folder)
+    with pytest.raises(Stop):
+        training(run, die_at=die_at)
     run.close()
-    path = tmp_path / "r/checkpoint.pt"
-    if damage == "truncate":
-        path.write_bytes(path.read_bytes()[:-50])
-    elif damage == "flip":
-        path.write_bytes(b"\0" * 100 + path.read_bytes()[100:])
-    elif damage == "pickle":
-        torch.save({"run": nn.Linear(1, 1)}, path)
-    elif damage == "list":
-        torch.save(list(CHECKPOINT_KEYS), path)
-    else:
-        torch.save(torch.load(path, weights_only=True) | {"format": 0}, path)
-    before = path.read_bytes()
-    with pytest.raises(ValueError, match="checkpoint = ") as refusal:
+
+
+def change(folder: Path, **changes: object) -> None:
+    """Write the checkpoint, and the one before it, with other content."""
+    for name in (checkpoint.NAME, checkpoint.PREVIOUS):
+        write_archive(folder / name, read_archive(folder / name) | changes)
+
+
+DAMAGE = {
+    "truncate": (lambda whole: whole[:-50], "it is damaged|its end is missing"),
+    "start": (lambda whole: b"\0" * 100 + whole[100:], r"it was not written by torch\.save"),
+    "flip": (lambda whole: whole[:500] + bytes([whole[500] ^ 1]) + whole[501:], "damaged: its dig"),
+    "empty": (lambda _whole: b"", "it is empty"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_of_a_damaged_checkpoint_the_one_before_goes_on(
+    tmp_path: Path, damage: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole = make(tmp_path / "whole")
+    expected = training(whole)
+    whole.close()
+    trained(tmp_path / "r", monkeypatch)
+    path = tmp_path / "r" / checkpoint.NAME
+    harm, said = DAMAGE[damage]
+    path.write_bytes(harm(path.read_bytes()))
+    run = make(tmp_path / "r", resume=True)
+    assert re.search(f"{said}.*going on from checkpoint.previous.pt", capsys.readouterr().err)
+    assert training(run) == expected
+    run.close()
+    lines = [(tmp_path / name / "metrics.jsonl").read_bytes() for name in ("whole", "r")]
+    assert lines[0] == lines[1]
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_where_none_is_whole_that_is_said_and_all_left_alone(
+    tmp_path: Path, damage: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained(tmp_path / "r", monkeypatch)
+    harm, said = DAMAGE[damage]
+    paths = [tmp_path / "r" / name for name in (checkpoint.NAME, checkpoint.PREVIOUS)]
+    for path in paths:
+        path.write_bytes(harm(path.read_bytes()))
+    before = [path.read_bytes() for path in paths]
+    with pytest.raises(ValueError, match=said) as refusal:
         make(tmp_path / "r", resume=True)
-    allowed = f"a checkpoint of this version ({said}); delete the folder to start anew"
-    assert str(refusal.value) == f"checkpoint = {str(path)!r}: allowed is {allowed}"
-    assert path.read_bytes() == before
+    assert str(refusal.value).startswith(f"checkpoint = {str(paths[0])!r}: allowed is a checkpoint")
+    assert str(refusal.value).endswith("delete the folder to start anew")
+    assert [path.read_bytes() for path in paths] == before
 
 
-def test_replacing_leaves_the_old_file_if_writing_fails(tmp_path: Path) -> None:
-    target = tmp_path / "x"
-    run_module.write_text(target, "old")
+NET = {"weight": torch.zeros(1, 3), "bias": torch.zeros(1)}
+STAGE = "second/train"
+WRONG: dict[str, tuple[dict[str, object], str]] = {
+    "no key": ({"more": 1}, "its layout is not version 2"),
+    "another version": ({"format": 7}, "its layout is not version 2"),
+    "a list": ({"format": [1]}, "its layout is not version 2"),
+    "a number for settings": ({"config": 3}, "its 'config' is a int"),
+    "outcomes that are no JSON": ({"outcomes": "{"}, "its 'outcomes' are no table in JSON"),
+    "outcomes too deep": ({"outcomes": "[" * 9000}, "its 'outcomes' are no table in JSON"),
+    "a list of outcomes": ({"outcomes": "[1]"}, "its 'outcomes' are no table in JSON"),
+    "a stage that is none": ({"stages": {"x": 3}}, "its stage 'x' is not"),
+    "a stage without state": ({"stages": {"x": {"step": 3}}}, "its stage 'x' is not"),
+    "part of a step": ({"stages": {"x": {"step": 0.5, "state": {}}}}, "its stage 'x' is not"),
+    "steps below none": ({"stages": {"x": {"step": -1, "state": {}}}}, "its stage 'x' is not"),
+    "time that is none": ({"elapsed": float("nan")}, "negative or not finite"),
+    "bytes below none": ({"metrics_bytes": -1}, "negative or not finite"),
+    "more metrics than there are": ({"metrics_bytes": 1 << 50}, "bytes of the"),
+    "other metrics": ({"metrics_digest": "0" * 64}, "metrics.jsonl was changed since"),
+    "an empty state": ({"stages": {STAGE: {"step": 3, "state": {}}}}, "lacks the state of 'net'"),
+    "part of the state": (
+        {"stages": {STAGE: {"step": 3, "state": {"net": NET}}}}, "lacks the state of 'optimizer'"
+    ),
+    "too many steps": ({"stages": {STAGE: {"step": 30, "state": {}}}}, "step = 30: .* at most 20"),
+    "another state": (
+        {"stages": {STAGE: {"step": 3, "state": {"net": {"w": 1}, "optimizer": {}}}}},
+        "'net' does not take the state",
+    ),
+    "a state of another kind": (
+        {"stages": {STAGE: {"step": 3, "state": {"net": NET, "optimizer": 3}}}},
+        "'optimizer' does not take the state",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_a_whole_checkpoint_of_wrong_content_is_refused(
+    tmp_path: Path, what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained(tmp_path / "r", monkeypatch)
+    changes, said = WRONG[what]
+    change(tmp_path / "r", **changes)
 
     def work() -> None:
-        with run_module.replacing(target) as temporary:
-            temporary.write_text("half")
-            raise Stop
+        run = make(tmp_path / "r", resume=True)
+        with contextlib.closing(run):
+            training(run)
 
-    with pytest.raises(Stop):
+    with pytest.raises(ValueError, match=said):
         work()
-    assert target.read_text() == "old"
-    assert [p.name for p in tmp_path.iterdir()] == ["x"]
+
+
+def test_metrics_that_are_gone_are_not_filled_with_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained(tmp_path / "r", monkeypatch)
+    metrics = tmp_path / "r" / "metrics.jsonl"
+    whole = metrics.read_bytes()
+    for content in (whole[:40], b"", None):
+        if content is None:
+            metrics.unlink()
+        else:
+            metrics.write_bytes(content)
+        with pytest.raises(ValueError, match=r"metrics\.jsonl"):
+            make(tmp_path / "r", resume=True)
+    metrics.write_bytes(whole)
+    make(tmp_path / "r", resume=True).close()
+
+
+def test_a_checkpoint_of_before_loads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = make(tmp_path / "whole")
+    expected = training(whole)
+    whole.close()
+    trained(tmp_path / "r", monkeypatch)
+    path = tmp_path / "r" / checkpoint.NAME
+    state = torch.load(path, weights_only=True) | {"format": 1}
+    del state["metrics_digest"]
+    torch.save(state, path)
+    (tmp_path / "r" / checkpoint.PREVIOUS).unlink()
+    run = make(tmp_path / "r", resume=True)
+    assert not run.verified
+    assert training(run) == expected
+    run.close()
+
+
+def test_a_checkpoint_of_today_without_its_digest_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained(tmp_path / "r", monkeypatch)
+    for name in (checkpoint.NAME, checkpoint.PREVIOUS):
+        path = tmp_path / "r" / name
+        torch.save(torch.load(path, weights_only=True), path)
+    with pytest.raises(ValueError, match="it carries no digest"):
+        make(tmp_path / "r", resume=True)
+
+
+def test_one_writes_a_folder_and_clears_what_killed_ones_left(tmp_path: Path) -> None:
+    first = make(tmp_path / "r")
+    with pytest.raises(ValueError, match="no other process is writing to"):
+        make(tmp_path / "r", resume=True)
+    first.close()
+    (tmp_path / "r" / ".0123.tmp").touch()
+    make(tmp_path / "r", resume=True).close()
+    assert not (tmp_path / "r" / ".0123.tmp").exists()
+
+
+def test_a_finished_run_carries_the_sums_of_its_files(tmp_path: Path) -> None:
+    run = make(tmp_path / "r")
+    training(run)
+    run.finish(RESULT)
+    run.close()
+    check_sums(tmp_path / "r", "result.json", "config.toml", "metrics.jsonl")
+    (tmp_path / "r" / "metrics.jsonl").write_text("{}")
+    with pytest.raises(ValueError, match=r"metrics\.jsonl: its SHA-256"):
+        check_sums(tmp_path / "r", "metrics.jsonl")
+
+
+def test_a_folder_that_is_deleted_in_mid_run_is_named(tmp_path: Path) -> None:
+    run = make(tmp_path / "r")
+
+    def work() -> None:
+        shutil.rmtree(tmp_path / "r")
+
+    with pytest.raises(FileNotFoundError) as refusal:
+        run.once("work", work)
+    assert str(tmp_path / "r") in str(refusal.value.filename)
+    run.close()

@@ -13,6 +13,7 @@ from jaxtyping import Float64
 from torch import Tensor
 
 from mho.arguments import checked
+from mho.errors import Failed
 
 PROGRAM = "ngspice"
 
@@ -21,7 +22,7 @@ _ASKED = re.compile(r"^print i\(vout", re.MULTILINE)
 _COMPLAINT = re.compile(r"error|warning|singular|converge|fail|unable|no such", re.IGNORECASE)
 
 
-class SpiceError(RuntimeError):
+class SpiceError(Failed):
     """ngspice is missing or did not find the currents; the message is one line."""
 
 

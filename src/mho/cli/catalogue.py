@@ -8,10 +8,10 @@ from functools import partial
 from typing import Annotated
 
 import tyro
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from mho.cli.terminal import say
 from mho.errors import unknown
 
 
@@ -40,7 +40,7 @@ class List:
         }
         if self.what not in tables:
             raise unknown("list", self.what, tables)
-        Console().print(tables[self.what]())
+        say(tables[self.what]())
 
 
 def _table(*columns: str) -> Table:

@@ -17,7 +17,8 @@ from mho.cli.report import Report
 from mho.cli.run import Run
 from mho.cli.serve_chip import ServeChip
 from mho.cli.show import Show
-from mho.errors import unknown
+from mho.cli.terminal import say
+from mho.errors import UsageError, unknown
 
 Command = (
     Annotated[Run, tyro.conf.subcommand("run")]
@@ -33,10 +34,6 @@ Command = (
 VERBS = ("run", "list", "report", "pool", "netlist", "fit", "show", "serve-chip")
 
 
-class UsageError(Exception):
-    """The command line cannot be understood."""
-
-
 def parse(
     arguments: Sequence[str],
 ) -> Run | List | Report | Pool | Netlist | Fit | Show | ServeChip:
@@ -49,7 +46,7 @@ def parse(
     if list(arguments) == ["--version"]:
         from mho import __version__
 
-        print(__version__)
+        say(__version__)
         raise SystemExit(0)
     if arguments and not arguments[0].startswith("-") and arguments[0] not in VERBS:
         raise unknown("command", arguments[0], VERBS)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from mho.errors import invalid, unknown
-from mho.saved import read_saved
+from mho.files.archive import read_archive
 
 KEY = "crossbar.conductance"
 """How the keys of conductances end in a network's state."""
@@ -118,7 +118,7 @@ def _npy(path: Path, field: str, allowed: str, least: float) -> Tensor:
 def _layers(path: Path) -> dict[str, Tensor]:
     """Conductances (chips, tiles, rows, width) in a saved state, by layer."""
     try:
-        state = read_saved(path)
+        state = read_archive(path)
     except OSError as error:
         raise invalid("source", str(path), f"a readable file ({error.strerror})") from error
     except ValueError as error:

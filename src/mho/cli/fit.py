@@ -10,9 +10,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
+from mho.cli.terminal import say
 from mho.errors import invalid
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rich.table import Table
+
     from mho.fit import Fit as Found
     from mho.physics import Preset
 
@@ -44,7 +49,8 @@ class Fit:
     def run(self) -> None:
         """Fit, print, write."""
         from mho import fit
-        from mho.experiments.run import write_text
+        from mho.files import encoded, write_files
+        from mho.report.residuals import picture_of
 
         before = self._before()
         found = fit.fit(
@@ -55,18 +61,13 @@ class Fit:
             family=self.family,
         )
         preset = self._preset(before, found)
-        text = preset.to_toml()
-        _show(found, str(self.source))
-        try:
-            write_text(self.out, text)
-        except OSError as error:
-            allowed = f"a file that can be written ({error.strerror})"
-            raise invalid("out", str(self.out), allowed) from error
-        self._draw(found)
-        print(self.out)
+        picture = picture_of(found.picture, f"{self.source.name}: {found.kind}")
+        write_files({self.out: encoded(preset.to_toml()), self._picture(found.kind): picture})
+        say(*_told(found, str(self.source)), str(self.out))
 
     def _before(self) -> Preset:
         """The preset that is there, checked before any work."""
+        from mho.files import check_output
         from mho.physics import Preset
 
         if self.out.suffix != ".toml":
@@ -77,11 +78,12 @@ class Fit:
             raise invalid("v_read", self.v_read, "a voltage other than 0, below 100 V")
         if self.levels is not None and not 2 <= self.levels <= 4096:
             raise invalid("levels", self.levels, "2 to 4096")
-        if not self.out.exists() or self.overwrite:
-            return Preset()
-        if not self.add:
+        there = self.out.exists()
+        if there and not (self.add or self.overwrite):
             raise invalid("out", str(self.out), "a new file; --overwrite replaces it, --add adds")
-        return Preset.read(self.out)
+        check_output(self.out, overwrite=True)
+        check_output(self._picture(), overwrite=self.add or self.overwrite)
+        return Preset.read(self.out) if there and self.add else Preset()
 
     def _preset(self, before: Preset, found: Found) -> Preset:
         """The preset with what was found."""
@@ -99,28 +101,22 @@ class Fit:
         notes = f"{before.note} {note}".strip()
         return before.replace(**{found.table: record, "note": notes})
 
-    def _draw(self, found: Found) -> None:
+    def _picture(self, kind: str | None = None) -> Path:
         """The residual plot beside the preset; with --add its name says the kind."""
-        from mho.experiments.run import replacing
-        from mho.report.residuals import save_fit
-
         path = self.out.with_suffix(".png")
-        if self.add and path.exists():
-            path = self.out.with_name(f"{self.out.stem}-{found.kind}.png")
-        with replacing(path) as temporary:
-            save_fit(found.picture, f"{self.source.name}: {found.kind}", temporary)
+        if self.add and path.exists() and kind is not None:
+            path = self.out.with_name(f"{self.out.stem}-{kind}.png")
+        return path
 
 
-def _show(found: Found, source: str) -> None:
+def _told(found: Found, source: str) -> Iterator[Table | str]:
     """Parameters, goodness, rivals, and what was set aside."""
-    from rich.console import Console
     from rich.table import Table
 
     from mho.results.units import number, prefixed
 
-    console = Console()
     good = found.goodness
-    console.print(f"{source}: {found.kind}, {good.n} points", highlight=False)
+    yield f"{source}: {found.kind}, {good.n} points"
     table = Table(box=None, pad_edge=False)
     for heading in ("parameter", "value", "95 % interval", "unit"):
         table.add_column(heading, justify="left" if heading in ("parameter", "unit") else "right")
@@ -133,13 +129,13 @@ def _show(found: Found, source: str) -> None:
                 continue
             ends = f"{number(p.low / factor)} to {number(p.high / factor)}"
         table.add_row(p.name, number(p.value / factor), ends, "" if unit == "1" else unit)
-    console.print(table)
+    yield table
     tests = [("R^2", good.r_squared), ("normal residuals, p", good.normal_p),
              ("random order, p", good.runs_p)]  # fmt: skip
     told = [
         f"{name} {value:.{5 if name == 'R^2' else 2}g}" for name, value in tests if value == value
     ]
-    console.print("goodness of fit: " + "; ".join(told), highlight=False)
+    yield "goodness of fit: " + "; ".join(told)
     rivals = Table(box=None, pad_edge=False)
     for heading in ("family", "parameters", "AIC over the least"):
         rivals.add_column(heading, justify="left" if heading == "family" else "right")
@@ -151,10 +147,10 @@ def _show(found: Found, source: str) -> None:
         least = min(r.aic for r in group)
         for rival in sorted(group, key=lambda r: r.aic):
             rivals.add_row(rival.name, str(rival.parameters), f"{rival.aic - least:.1f}")
-    console.print(rivals)
+    yield rivals
     if found.outliers:
         lines = ", ".join(map(str, found.outliers[:20]))
         more = f" and {len(found.outliers) - 20} more" if len(found.outliers) > 20 else ""
-        console.print(f"set aside as outliers: line {lines}{more}", highlight=False)
+        yield f"set aside as outliers: line {lines}{more}"
     for remark in found.remarks:
-        console.print(f"note: {remark}", highlight=False)
+        yield f"note: {remark}"

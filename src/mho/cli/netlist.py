@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
+from mho.cli.terminal import say
 from mho.errors import invalid, unknown
 
 if TYPE_CHECKING:
@@ -58,6 +59,8 @@ class Netlist:
     """Of 1t1r: transconductance parameter of the transistor [A/V^2]."""
     overdrive: Parameter = None
     """Of 1t1r: gate-source voltage above the threshold [V]."""
+    overwrite: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Replace the file that is there."""
     simulate: Annotated[bool, tyro.conf.arg(name="run"), tyro.conf.FlagCreatePairsOff] = False
     """Run ngspice and print the column currents."""
 
@@ -66,7 +69,10 @@ class Netlist:
         from mho.circuits.netlist import netlist
         from mho.circuits.ngspice import ngspice, simulate
         from mho.cli.conductances import Place, read_array
+        from mho.files import check_output, write_text
 
+        if self.out is not None:
+            check_output(self.out, overwrite=self.overwrite)
         law, wires = self._law(), self._wires()
         g, what = read_array(self.source, Place(self.layer, self.chip, self.tile))
         v = _voltages(self.input, len(g))
@@ -74,9 +80,9 @@ class Netlist:
         if self.simulate:
             ngspice()  # before anything is written
         if self.out is not None:
-            _write(self.out, deck)
+            write_text(self.out, deck)
         elif not self.simulate:
-            print(deck, end="")
+            say(deck.removesuffix("\n"))
         if self.simulate:
             _show(simulate(deck), _own(g, v, wires, law))
 
@@ -132,16 +138,6 @@ def _voltages(given: tuple[str, ...], rows: int) -> Tensor:
     return volts
 
 
-def _write(path: Path, deck: str) -> None:
-    """The file, whole or not at all."""
-    from mho.experiments.run import write_text
-
-    try:
-        write_text(path, deck)
-    except OSError as error:
-        raise invalid("out", str(path), f"a file that can be written ({error.strerror})") from error
-
-
 def _own(g: Tensor, v: Tensor, wires: Wires, law: Conduction) -> Tensor:
     """What mho computes (cols,) [A]."""
     from mho.circuits import operating_point
@@ -151,7 +147,6 @@ def _own(g: Tensor, v: Tensor, wires: Wires, law: Conduction) -> Tensor:
 
 def _show(spice: Tensor, own: Tensor) -> None:
     """A table of the currents of the columns."""
-    from rich.console import Console
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)
@@ -160,4 +155,4 @@ def _show(spice: Tensor, own: Tensor) -> None:
     for j, (current, mine) in enumerate(zip(spice.tolist(), own.tolist(), strict=True)):
         apart = abs(mine - current) / abs(current) if current else abs(mine)
         table.add_row(str(j), f"{current:.9e}", f"{mine:.9e}", f"{apart:.1e}")
-    Console().print(table)
+    say(table)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -25,20 +23,37 @@ class Pool:
     def run(self) -> None:
         """Pool, write the page, say where it is."""
         from mho import report
-        from mho.cli.run import environment
+        from mho.cli.terminal import say, tell
         from mho.experiments.pool import pool
-        from mho.experiments.run import write_text
+        from mho.experiments.provenance import differences, environment
+        from mho.files import check_output, naming, read_bytes, sums_of, text_of_json, write_files
+        from mho.files.sums import SUMS
+        from mho.report.folder import CONFIG, ENV, RESULT, RunFolder
         from mho.results import dumps
-        from mho.results.record import load_json
 
-        result = pool(self.runs)
-        made = [load_json(run / "env.json") for run in self.runs]
-        if (self.out / "result.json").exists():
+        check_output(self.out, folder=True)
+        if (self.out / RESULT).exists():
             raise invalid("out", str(self.out), "a folder without result.json")
-        self.out.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(self.runs[0] / "config.toml", self.out / "config.toml")
+        result = pool(self.runs)
+        runs = [RunFolder.read(run) for run in self.runs]
+        if bare := [run.path for run in runs if run.config is None or not run.env]:
+            raise invalid("run", str(bare[0]), f"a run folder with {CONFIG} and {ENV}")
+        made = [run.env for run in runs]
         about = environment("cpu", result.seed) | {"runs": made}
         about |= {k: made[0][k] for k in ("device", "threads", "cores") if k in made[0]}
-        write_text(self.out / "env.json", json.dumps(about, indent=1) + "\n")
-        write_text(self.out / "result.json", dumps(result))
-        print(report.write(self.out))
+        if apart := differences(made):
+            told = f"The runs were not made alike: {'; '.join(apart)}."
+            tell(told)
+            result = replace(result, summary=f"{result.summary} {told}")
+        config = read_bytes(self.runs[0] / CONFIG)
+        contents = {CONFIG: config, ENV: text_of_json(about).encode()}
+        contents[RESULT] = dumps(result).encode()
+        page = report.page([RunFolder(self.out, result, runs[0].config, about)], self.out)
+        for folder in (self.out, *{path.parent for path in page}):
+            with naming(folder):
+                folder.mkdir(parents=True, exist_ok=True)
+        # The result last: a folder that has it has all.
+        files = {**page, **{self.out / name: each for name, each in contents.items()}}
+        result_json = files.pop(self.out / RESULT)
+        write_files({**files, self.out / SUMS: sums_of(contents), self.out / RESULT: result_json})
+        say(str(self.out / report.PAGE))

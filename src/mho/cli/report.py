@@ -19,5 +19,6 @@ class Report:
     def run(self) -> None:
         """Write the page and say where it is."""
         from mho import report
+        from mho.cli.terminal import say
 
-        print(report.write(self.dir))
+        say(str(report.write(self.dir)))

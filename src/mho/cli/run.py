@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import os
-import platform
-import shlex
-import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import tyro
-from rich.console import Console
 
-from mho.errors import invalid, unknown
+from mho.cli.terminal import say, tell
+from mho.errors import InvalidInput, invalid, unknown
+from mho.files import check_output, parse_toml, read_toml
 
 
 @dataclass(frozen=True)
@@ -53,6 +48,7 @@ class Run:
     def run(self) -> None:
         """Run, print the claims, write the report."""
         from mho.experiments import EXPERIMENTS
+        from mho.experiments.checkpoint import exists
 
         if self.name not in (*EXPERIMENTS, "all"):
             raise unknown("experiment", self.name, (*EXPERIMENTS, "all"))
@@ -65,11 +61,11 @@ class Run:
         seed = next(iter(configs.values())).seed
         out = self.out or Path("runs") / f"{self.name}-{self.preset}-{seed}"
         folders = {name: out / name if self.name == "all" else out for name in names}
-        if not self.resume:
-            for folder in folders.values():
-                if (folder / "checkpoint.pt").exists() or (folder / "result.json").exists():
-                    allowed = "a new folder, or --resume to continue this run"
-                    raise invalid("out", str(folder), allowed)
+        for folder in folders.values():
+            check_output(folder, folder=True)
+            if not self.resume and (exists(folder) or (folder / "result.json").exists()):
+                allowed = "a new folder, or --resume to continue this run"
+                raise invalid("out", str(folder), allowed)
         _check_data(configs.values())
         for name, config in configs.items():
             _run_one(name, config, folders[name], self.resume)
@@ -78,7 +74,6 @@ class Run:
     def _configure(self, name: str) -> Any:
         """The preset, with a file, then single settings, then options laid over it."""
         from mho import experiments
-        from mho.config import read_toml
         from mho.experiments.earlier import current
 
         config = experiments.get(name).preset(self.preset)
@@ -112,7 +107,7 @@ def _on_device(config: Any, path: Path) -> Any:
     except ValueError as error:
         raise invalid("device_file", str(path), f"another cell, or none ({error})") from error
     for note in notes:
-        print(f"mho: {path}: {note}", file=sys.stderr)
+        tell(f"{path}: {note}")
     return config
 
 
@@ -127,15 +122,13 @@ def _check_data(configs: Iterable[Any]) -> None:
 
 def _setting(text: str) -> dict[str, Any]:
     """`a.b=value` as nested tables; the value is read as TOML, else as a string."""
-    import tomllib
-
     key, equals, value = text.partition("=")
     if not equals or not key:
         raise invalid("set", text, "key=value, dots between tables")
     parsed: Any
     try:
-        parsed = tomllib.loads(f"value = {value}")["value"]
-    except tomllib.TOMLDecodeError:
+        parsed = parse_toml(f"value = {value}", "value")["value"]
+    except InvalidInput:
         parsed = value
     for part in reversed(key.split(".")):
         parsed = {part: parsed}
@@ -146,90 +139,49 @@ def _run_one(name: str, config: Any, folder: Path, resume: bool) -> None:
     import torch
 
     from mho import experiments
+    from mho.experiments import provenance
     from mho.experiments.earlier import same
+    from mho.experiments.run import FINISHED
     from mho.experiments.run import Run as Folder
-    from mho.experiments.run import write_text
+    from mho.files import check_sums, read_text
 
     toml = config.to_toml()
-    done = folder / "result.json"
-    if resume and done.exists():
-        if not same((folder / "config.toml").read_text(encoding="utf-8"), toml):
+    if resume and (folder / "result.json").exists():
+        check_sums(folder, "result.json", *FINISHED)
+        if not same(read_text(folder / "config.toml"), toml):
             raise invalid("config", str(folder), "the configuration that the run began with")
-        print(f"mho: {name} finished earlier in {folder}", file=sys.stderr)
+        tell(f"{name} finished earlier in {folder}")
         return
     if config.threads is not None:
         torch.set_num_threads(config.threads)
-    folder_run = Folder(folder, toml, resume=resume, title=name)
-    write_text(
-        folder / "env.json",
-        json.dumps(environment(config.torch_device(), config.seed), indent=1) + "\n",
-    )
+    run = Folder(folder, toml, resume=resume, title=name)
     try:
-        with folder_run.interruptible():
-            result = experiments.get(name).run(config, folder_run)
-        folder_run.finish(result)
+        now = provenance.environment(config.torch_device(), config.seed)
+        if changed := provenance.record(folder, now):
+            run.progress.note(f"not as the session before: {'; '.join(changed)}")
+        with run.interruptible():
+            result = experiments.get(name).run(config, run)
+        run.finish(result)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt("go on with --resume") from None
+    except (LookupError, TypeError, AttributeError) as error:
+        if run.verified:
+            raise
+        allowed = "a checkpoint of this run; delete the folder to start anew"
+        raise invalid("checkpoint", str(folder), allowed) from error
     finally:
-        folder_run.close()
-
-
-def environment(device: Any, seed: int) -> dict[str, Any]:
-    """What a result was made with, on a torch device or its name."""
-    import numpy
-    import torch
-
-    import mho
-
-    device = torch.device(device)
-    computer = torch.cuda.get_device_name(device) if device.type == "cuda" else _processor()
-    versions = {
-        "mho": mho.__version__,
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "numpy": numpy.__version__,
-    }
-    return {
-        "command": "mho " + shlex.join(sys.argv[1:]),
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "commit": _commit(),
-        "device": f"{device.type}: {computer}",
-        "cores": os.cpu_count(),
-        "threads": torch.get_num_threads(),
-        "seed": seed,
-        "versions": versions,
-    }
-
-
-def _processor() -> str:
-    """Name of the processor, as far as the system tells."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        return next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.machine()
-
-
-def _commit() -> str | None:
-    """Commit of the checkout that this code runs from, with + if it was changed."""
-    import subprocess
-
-    here = Path(__file__).resolve().parent
-    try:
-        git = ("git", "-C", str(here))
-        head = subprocess.run((*git, "rev-parse", "HEAD"), capture_output=True, text=True)
-        dirty = subprocess.run((*git, "status", "--porcelain", "-uno"), capture_output=True)
-    except OSError:
-        return None
-    if head.returncode:
-        return None
-    return head.stdout.strip() + ("+" if dirty.stdout.strip() else "")
+        run.close()
 
 
 def _show(folders: dict[str, Path], out: Path) -> None:
-    """Claims on the terminal, then the page."""
+    """The page, then the claims on the terminal."""
     from mho import report
     from mho.results import Result, load
 
-    console = Console()
+    try:
+        page = report.write(out)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(f"the run is finished; mho report {out} writes its page") from None
     for folder in folders.values():
-        console.print(report.claims_table(load(Result, folder / "result.json")))
-    print(report.write(out))
+        say(report.claims_table(load(Result, folder / "result.json")))
+    say(str(page))

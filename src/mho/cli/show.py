@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
+from mho.cli.terminal import say
 from mho.errors import invalid, unknown
 
 if TYPE_CHECKING:
@@ -27,31 +28,26 @@ class Show:
 
     def run(self) -> None:
         """Print the numbers, draw the figure."""
-        from mho.experiments.run import replacing
-        from mho.report.card import save_card
+        from mho.files import write_bytes
+        from mho.report.card import picture_of
 
         ending = "" if self.out is None else self._ending(self.out)
         card = self._card()
-        _print(card)
-        if self.out is None:
-            return
-        try:
-            with replacing(self.out) as temporary:
-                save_card(card, temporary, ending)
-        except OSError as error:
-            allowed = f"a file that can be written ({error.strerror})"
-            raise invalid("out", str(self.out), allowed) from error
-        print(self.out)
+        if self.out is not None:
+            write_bytes(self.out, picture_of(card, ending))
+        _say(card)
+        if self.out is not None:
+            say(str(self.out))
 
     def _ending(self, out: Path) -> str:
         """Kind of the figure, checked before any work."""
+        from mho.files import check_output
         from mho.report.card import FORMATS
 
+        check_output(out, overwrite=self.overwrite)
         ending = out.suffix.removeprefix(".").lower()
         if ending not in FORMATS:
             raise invalid("out", str(out), "a file that ends in .png, .svg or .pdf")
-        if out.exists() and not self.overwrite:
-            raise invalid("out", str(out), "a new file; --overwrite replaces it")
         return ending
 
     def _card(self) -> Card:
@@ -69,17 +65,12 @@ class Show:
         raise unknown("device", name, [*devices.PRESETS, *dynamics.MODELS])
 
 
-def _print(card: Card) -> None:
+def _say(card: Card) -> None:
     """The column of numbers."""
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     table = Table(box=None, pad_edge=False, show_header=False, title=None)
     for name, value in card.numbers:
         table.add_row(name, Text(value))
-    console = Console()
-    console.print(card.name, style="bold", highlight=False)
-    console.print(table)
-    if card.note:
-        console.print(card.note, highlight=False, markup=False)
+    say(Text(card.name, "bold"), table, *([Text(card.note)] if card.note else []))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from typing import Any
+
+from mho.files import parse_toml
 
 MOVED: dict[str, dict[str, str]] = {
     "bmcnn": {
@@ -77,6 +78,7 @@ def current(settings: Mapping[str, Any], family: str) -> dict[str, Any]:
 def same(text: str, other: str) -> bool:
     """Whether two configurations as TOML, of this version or an earlier one, say the same."""
     first, second = (
-        current(given, given.get("family", "")) for given in map(tomllib.loads, (text, other))
+        current(given, given.get("family", ""))
+        for given in (parse_toml(each, "config.toml") for each in (text, other))
     )
     return first == second

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 
@@ -15,6 +14,7 @@ from mho.config import Config, Range
 from mho.data import Samples, batches
 from mho.errors import InvalidInput, invalid
 from mho.experiments.earlier import current, moved
+from mho.files import parse_toml
 from mho.hardware import prices as price_lists
 from mho.physics import Preset
 
@@ -65,7 +65,7 @@ class ExperimentConfig(Config):
     @classmethod
     def from_toml(cls, text: str) -> Self:
         """Read the settings from TOML text, of this version or an earlier one."""
-        return cls.from_dict(current(tomllib.loads(text), cls.family))
+        return cls.from_dict(current(parse_toml(text, cls.__name__), cls.family))
 
     @property
     def datasets(self) -> tuple[str, ...]:

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mho.config import read_toml
 from mho.errors import invalid
 from mho.experiments.earlier import current
+from mho.files import read_toml
 from mho.results import Result, load, pooled
 
 MORE = ("schemes", "studies", "resistances", "tiles", "refreshes")

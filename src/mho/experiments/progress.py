@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
@@ -25,7 +25,9 @@ class Progress:
 
     def note(self, text: str) -> None:
         """Say something between two bars."""
-        self._console.print(f"[{self.title}] {text}", markup=False, highlight=False)
+        with suppress(OSError):
+            self._console.print(f"[{self.title}] {text}", markup=False, highlight=False,
+                                soft_wrap=True)  # fmt: skip
 
     @contextmanager
     def bar(self, what: str, total: int, done: int) -> Iterator[Callable[[int], None]]:
@@ -83,7 +85,8 @@ class Progress:
                 rate = made / (now - began)
                 left = (total - done - made) / rate
                 text = f"{what} {done + made}/{total}, {rate:.1f}/s, {_clock(left)} left"
-                print(f"[{self.title}] {text}", file=sys.stderr, flush=True)
+                with suppress(OSError):  # whoever listens may be gone, or the disk of a log full
+                    print(f"[{self.title}] {text}", file=sys.stderr, flush=True)
 
         return advance
 

@@ -11,34 +11,41 @@ Started again, the experiment runs from the top, and each call gives back what i
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import signal
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-import torch
-
-from mho.errors import invalid
-from mho.experiments import earlier
+from mho.errors import InvalidInput, invalid
+from mho.experiments import checkpoint, earlier
+from mho.experiments.checkpoint import METRICS, Checkpoint, frozen
 from mho.experiments.progress import Progress
+from mho.files import (
+    check_output,
+    clear_leftovers,
+    naming,
+    only_writer,
+    read_bytes,
+    sums_of,
+    write_files,
+    write_text,
+)
+from mho.files.sums import SUMS
 from mho.results import Result, dumps, plain
-from mho.saved import read_saved
 
 T = TypeVar("T")
 
-FORMAT = 1
-"""Version of the checkpoint's layout."""
-
-CHECKPOINT_KEYS = ("format", "config", "outcomes", "stages", "metrics_bytes", "elapsed")
-"""What a checkpoint holds."""
-
 SAVE_EVERY = 15.0
 """Seconds between checkpoints during training."""
+
+FINISHED = ("config.toml", "env.json", METRICS)
+"""Files of a finished run beside its result; SHA256SUMS lists them."""
 
 
 class Stateful(Protocol):
@@ -56,8 +63,9 @@ class Stateful(Protocol):
 class Run:
     """The run in a folder; loads what is there if `resume`.
 
-    Files: `config.toml`, `env.json`, `metrics.jsonl`, `checkpoint.pt` (readable with
-    `weights_only=True`, replaced atomically), `result.json` at the end.
+    Files: `config.toml`, `env.json`, `metrics.jsonl`; `checkpoint.pt` (readable with
+    `weights_only=True`, replaced in one step) and the one before it; `result.json` and
+    `SHA256SUMS` at the end. While the run is open, no other process can write to the folder.
 
     Args:
         directory: the run folder; made if missing.
@@ -65,36 +73,47 @@ class Run:
         resume: continue from the checkpoint in the folder, if there is one.
 
     Raises:
-        ValueError: the folder holds a run and `resume` is False, or another configuration, or a
-            checkpoint that cannot be read.
+        ValueError: the folder holds a run and `resume` is False, or another configuration, or
+            checkpoints none of which can be read; or another process writes to it.
+        OSError: the folder cannot be written to.
     """
 
     def __init__(self, directory: Path, config: str, *, resume: bool, title: str) -> None:
-        self.directory, self._config = directory, config
+        self.directory = directory
         self.progress = Progress(title)
-        self._outcomes: dict[str, Any] = {}
-        self._stages: dict[str, dict[str, Any]] = {}
         self._path: list[str] = []
         self._stop = False
-        self._started = time.monotonic()
-        self._earlier = 0.0
-        self._saved = time.monotonic()
-        checkpoint = directory / "checkpoint.pt"
-        if checkpoint.exists() and not resume:
+        self._started = self._saved = time.monotonic()
+        check_output(directory, folder=True)
+        if checkpoint.exists(directory) and not resume:
             raise invalid("out", str(directory), "a new folder, or --resume to continue this run")
-        directory.mkdir(parents=True, exist_ok=True)
-        metrics_bytes = self._load(checkpoint) if checkpoint.exists() else 0
-        write_text(directory / "config.toml", config)
-        self._metrics = (directory / "metrics.jsonl").open("ab")
-        self._metrics.truncate(metrics_bytes)
-        self._metrics.seek(metrics_bytes)
-        if not checkpoint.exists():
-            self._save()
+        with naming(directory):
+            directory.mkdir(parents=True, exist_ok=True)
+        with ExitStack() as stack:
+            stack.enter_context(only_writer(directory / ".lock", "out", directory))
+            clear_leftovers(directory)
+            self._kept = self._begun(config)
+            write_text(directory / "config.toml", config)
+            with naming(directory / METRICS):
+                self._metrics = stack.enter_context((directory / METRICS).open("ab"))
+                self._metrics.truncate(self._kept.metrics_bytes)
+                self._metrics.seek(self._kept.metrics_bytes)
+            self._digest = hashlib.sha256()
+            if self._kept.metrics_bytes:
+                self._digest.update(read_bytes(directory / METRICS, most=1 << 40))
+            if not checkpoint.exists(directory):
+                self._save()
+            self._open = stack.pop_all()
 
     @property
     def elapsed(self) -> float:
         """Seconds spent on this run, over all its sessions."""
         return self._earlier + time.monotonic() - self._started
+
+    @property
+    def verified(self) -> bool:
+        """Whether what was taken over from an earlier session carried its digest."""
+        return self._kept.verified
 
     def once(self, key: str, work: Callable[[], T]) -> T:
         """Do a piece of work unless its outcome is known; the outcome is kept.
@@ -103,22 +122,23 @@ class Run:
         inside are dropped from the checkpoint when it is done.
         """
         name = "/".join([*self._path, key])
-        if name not in self._outcomes:
+        outcomes, stages = self._kept.outcomes, self._kept.stages
+        if name not in outcomes:
             self._path.append(key)
             try:
                 outcome = work()
             finally:
                 self._path.pop()
-            self._outcomes[name] = json.loads(json.dumps(outcome))
-            inside = [k for k in (*self._stages, *self._outcomes) if k.startswith(f"{name}/")]
+            outcomes[name] = json.loads(json.dumps(outcome))
+            inside = [k for k in (*stages, *outcomes) if k.startswith(f"{name}/")]
             for inner in inside:
-                self._stages.pop(inner, None)
-                self._outcomes.pop(inner, None)
+                stages.pop(inner, None)
+                outcomes.pop(inner, None)
             due = time.monotonic() - self._saved > SAVE_EVERY
             if due or self._stop or not self._path:
                 self._save()
                 self._check()
-        return self._outcomes[name]
+        return outcomes[name]
 
     def each(
         self, key: str, pieces: Mapping[str, T], work: Callable[[T], float]
@@ -126,7 +146,7 @@ class Run:
         """Outcomes of many pieces by name, `once` each, as "key: name", under one progress bar."""
         names = {piece: f"{key}: {piece}" for piece in pieces}
         path = "".join(f"{part}/" for part in self._path)
-        known = {piece for piece, name in names.items() if path + name in self._outcomes}
+        known = {piece for piece, name in names.items() if path + name in self._kept.outcomes}
         found = {}
         with self.progress.bar(path + key, len(pieces), len(known)) as advance:
             for piece, value in pieces.items():
@@ -148,15 +168,12 @@ class Run:
         `state` is loaded at the start, in its order, if the checkpoint knows this stage, and saved
         every few seconds, at the end, and when the user interrupts. Of a finished stage only the
         parts named in `keep` stay in the checkpoint; None: all.
+
+        Raises:
+            ValueError: what the checkpoint holds of this stage is not its state.
         """
         name = "/".join([*self._path, key])
-        first = 0
-        if name in self._stages:
-            stage = self._stages[name]
-            first = stage["step"]
-            for part, item in state.items():
-                if part in stage["state"]:
-                    item.load_state_dict(stage["state"][part])
+        first = self._restored(name, total, state, state if keep is None else keep)
         with self.progress.bar(name, total, first) as advance:
             for step in range(first, total):
                 yield step
@@ -178,21 +195,33 @@ class Run:
     def log(self, **values: Any) -> None:
         """Append a line to `metrics.jsonl`."""
         line = {"stage": "/".join(self._path), **{k: plain(v) for k, v in values.items()}}
-        self._metrics.write(json.dumps(line).encode() + b"\n")
+        encoded = json.dumps(line).encode() + b"\n"
+        self._digest.update(encoded)
+        with naming(self.directory / METRICS):
+            self._metrics.write(encoded)
 
     def finish(self, result: Result) -> None:
-        """Write `result.json`, with the time that the run took: it is complete."""
+        """Write `result.json`, with the time that the run took, and `SHA256SUMS`: all is done."""
         self._save()
         timed = replace(result, wall_s=round(self.elapsed, 1))
-        write_text(self.directory / "result.json", dumps(timed))
+        contents = {
+            name: read_bytes(self.directory / name, most=1 << 40)
+            for name in FINISHED
+            if (self.directory / name).exists()
+        }
+        contents["result.json"] = dumps(timed).encode()
+        out = {"result.json": contents["result.json"], SUMS: sums_of(contents)}
+        write_files({self.directory / name: content for name, content in out.items()})
 
     def close(self) -> None:
-        """Close the metrics file."""
-        self._metrics.close()
+        """Close the metrics file and let other processes write to the folder."""
+        with naming(self.directory / METRICS):
+            self._open.close()
 
     @contextmanager
     def interruptible(self) -> Iterator[None]:
-        """Let Ctrl-C stop the run at the next safe point; a second one stops it at once."""
+        """Let Ctrl-C, or SIGTERM, stop the run at the next safe point; a second one stops it at
+        once."""
 
         def stop(_signal: int, _frame: object) -> None:
             if self._stop:
@@ -200,80 +229,70 @@ class Run:
             self._stop = True
             self.progress.note("stopping at the next step; press Ctrl-C again to stop at once")
 
-        before = signal.signal(signal.SIGINT, stop)
+        before = {each: signal.signal(each, stop) for each in (signal.SIGINT, signal.SIGTERM)}
         try:
             yield
         finally:
-            signal.signal(signal.SIGINT, before)
+            for each, handler in before.items():
+                signal.signal(each, handler)
 
     def _check(self) -> None:
         if self._stop:
             raise KeyboardInterrupt
 
+    def _begun(self, config: str) -> Checkpoint:
+        """What is there of this run already."""
+        if not checkpoint.exists(self.directory):
+            self._earlier = 0.0
+            return Checkpoint(config)
+        found, remark = checkpoint.newest(self.directory)
+        if not earlier.same(found.config, config):
+            same = "the configuration that the run began with"
+            raise invalid("config", str(self.directory), same)
+        if remark:
+            self.progress.note(remark)
+        self._earlier = found.elapsed
+        return replace(found, config=config)
+
+    def _restored(
+        self, name: str, total: int, state: Mapping[str, Stateful], kept: Collection[str]
+    ) -> int:
+        """Load what is known of a stage; returns the number of steps that were made of it."""
+        if name not in self._kept.stages:
+            return 0
+        step, known = (self._kept.stages[name][key] for key in ("step", "state"))
+        where = f"checkpoint of {self.directory}: stage {name!r}"
+        if step > total:
+            raise invalid(f"{where}, step", step, f"at most {total}, the steps of this stage")
+        needed = [part for part in state if step < total or part in kept]
+        if missing := [part for part in needed if part not in known]:
+            raise InvalidInput(f"{where} lacks the state of {', '.join(map(repr, missing))}; "
+                               "delete the folder to start anew")  # fmt: skip
+        for part, item in state.items():
+            if part in known:
+                try:
+                    item.load_state_dict(known[part])
+                except Exception as error:
+                    said = " ".join(str(error).split())
+                    raise InvalidInput(f"{where}: {part!r} does not take the state that is there "
+                                       f"({said:.200}); delete the folder to start anew"
+                                       ) from error  # fmt: skip
+        return step
+
     def _keep(self, name: str, step: int, state: Mapping[str, Stateful]) -> None:
         parts = {part: item.state_dict() for part, item in state.items()}
-        self._stages[name] = {"step": step, "state": _frozen(parts)}
+        self._kept.stages[name] = {"step": step, "state": frozen(parts)}
         self._save()
 
     def _save(self) -> None:
-        self._metrics.flush()
-        os.fsync(self._metrics.fileno())
-        values = (
-            FORMAT,
-            self._config,
-            json.dumps(self._outcomes),
-            self._stages,
-            self._metrics.tell(),
-            self.elapsed,
+        with naming(self.directory / METRICS):
+            self._metrics.flush()
+            os.fsync(self._metrics.fileno())
+        self._kept = replace(
+            self._kept,
+            metrics_bytes=self._metrics.tell(),
+            metrics_digest=self._digest.hexdigest(),
+            elapsed=self.elapsed,
         )
-        target = self.directory / "checkpoint.pt"
-        with replacing(target) as temporary:
-            torch.save(dict(zip(CHECKPOINT_KEYS, values, strict=True)), temporary)
+        self._kept.write(self.directory)
         self._saved = time.monotonic()
-
-    def _load(self, path: Path) -> int:
-        """Take over a checkpoint; returns the valid length of `metrics.jsonl`."""
-        try:
-            state = read_saved(path)
-            known = isinstance(state, dict) and state.keys() == set(CHECKPOINT_KEYS)
-            if not known or state["format"] != FORMAT:
-                raise ValueError(f"its layout is not version {FORMAT}")
-        except (OSError, ValueError) as error:
-            allowed = f"a checkpoint of this version ({error}); delete the folder to start anew"
-            raise invalid("checkpoint", str(path), allowed) from error
-        if not earlier.same(state["config"], self._config):
-            raise invalid("config", str(path.parent), "the configuration that the run began with")
-        self._outcomes = json.loads(state["outcomes"])
-        self._stages = state["stages"]
-        self._earlier = state["elapsed"]
-        return state["metrics_bytes"]
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Write a file beside `path`, then put it in its place in one step."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        yield temporary
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a text file, whole or not at all."""
-    with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
-
-
-def _frozen(value: Any) -> Any:
-    """Copy of nested state whose tensors no later step changes."""
-    if isinstance(value, torch.Tensor):
-        return value.detach().clone()
-    if isinstance(value, Mapping):
-        return {k: _frozen(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [_frozen(v) for v in value]
-    return value

@@ -13,13 +13,13 @@ from jaxtyping import Bool, Float32, Int32
 from torch import Tensor
 
 from mho.config import Config, Range
-from mho.errors import invalid
+from mho.errors import Failed, invalid
 
 _COUNT = Range(least=1, below=2**31)
 _SIEMENS = Range(least=0.0)
 
 
-class InstrumentError(RuntimeError):
+class InstrumentError(Failed):
     """An instrument did not do what it was asked."""
 
 

@@ -11,8 +11,8 @@ from typing import Any
 import torch
 
 from mho.errors import InvalidInput, invalid
+from mho.files.archive import read_archive
 from mho.instruments.simulated import SimulatedInstrument
-from mho.saved import read_saved
 
 FORMAT = 1
 """Version of the file's layout."""
@@ -47,7 +47,7 @@ class StateFile:
                 raise invalid("state", str(self.path), "a file in a folder that exists")
             return None
         try:
-            state = read_saved(self.path)
+            state = read_archive(self.path)
             if not (isinstance(state, dict) and state.get("format") == FORMAT):
                 raise ValueError(f"its layout is not version {FORMAT}")
             self._instrument.load_state_dict(state["chip"])

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from mho.config import Config, read_toml
+from mho.config import Config
 from mho.errors import invalid
+from mho.files import read_toml
 from mho.physics.cell import Cell
 from mho.physics.conduction import Conduction
 from mho.physics.disturb import Disturb

@@ -1,5 +1,6 @@
 """A device on one page: what is known of it as panels, and its numbers in a column."""
 
+import io
 import textwrap
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from mho.files import write_bytes
 from mho.report.axes import FAINT, INK, colours, set_ticks, style, typical
 from mho.results.card import Card, Panel
 from mho.results.units import axis_unit
@@ -32,14 +34,21 @@ def draw_card(card: Card) -> Figure:
     return figure
 
 
-def save_card(card: Card, path: Path, ending: str) -> None:
-    """The figure as one of `FORMATS`."""
+def picture_of(card: Card, ending: str) -> bytes:
+    """The figure as a file of one of `FORMATS`."""
     with style():
         figure = draw_card(card)
         FigureCanvasAgg(figure)
         whole = {"Date": None} if ending == "svg" else {"CreationDate": None}
         metadata = None if ending == "png" else whole
-        figure.savefig(path, format=ending, dpi=84, metadata=metadata)
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format=ending, dpi=84, metadata=metadata)
+    return buffer.getvalue()
+
+
+def save_card(card: Card, path: Path, ending: str) -> None:
+    """Write the figure as one of `FORMATS`, whole or not at all; raises `OSError`."""
+    write_bytes(path, picture_of(card, ending))
 
 
 def _draw(axes: Axes, panel: Panel, wide: bool) -> None:

@@ -4,8 +4,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mho.results import Result
-from mho.results.record import clean, load, load_json
+from mho.files import check_sums, read_bytes, read_json
+from mho.results import Result, environment
+from mho.results.record import clean, load
+
+RESULT, CONFIG, ENV = "result.json", "config.toml", "env.json"
+"""Names of the files."""
 
 
 @dataclass(frozen=True)
@@ -22,12 +26,11 @@ class RunFolder:
     @classmethod
     def read(cls, path: Path) -> "RunFolder":
         """Read a folder; `ValueError` names the file, the field and what is wrong."""
-        result, config, env = (path / name for name in ("result.json", "config.toml", "env.json"))
+        check_sums(path, RESULT, CONFIG, ENV)
+        config, env = path / CONFIG, path / ENV
         return cls(
             path,
-            load(Result, result),
-            clean(config.read_text(encoding="utf-8", errors="replace"))
-            if config.exists()
-            else None,
-            load_json(env) if env.exists() else {},
+            load(Result, path / RESULT),
+            clean(read_bytes(config).decode("utf-8", "replace")) if config.exists() else None,
+            environment.checked(read_json(env), str(env)) if env.exists() else {},
         )

@@ -1,8 +1,6 @@
 """The report: one HTML page without scripts or network access, and its figures as PNG."""
 
 import io
-import os
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +10,7 @@ from markupsafe import Markup
 from matplotlib.figure import Figure as Drawing
 
 from mho.errors import invalid
+from mho.files import naming, write_files
 from mho.report import bars, circuits, maps, provenance, ranking
 from mho.report.axes import entitle, style
 from mho.report.comparison import Comparison, compare, tally
@@ -39,6 +38,9 @@ from mho.results.units import count, quantity
 _ORDER = ("bmcnn", "siamese", "metaplastic", "wires", "sensitivity")
 # Counters that stand first in the table of events; others follow as they come.
 _COUNTERS = ("cells", "writes", "set_pulses", "reset_pulses", "verify_reads", "vectors")
+PAGE = "report.html"
+"""Name of the page."""
+
 _SIGNS_OF_A_RUN = ("config.toml", "env.json", "metrics.jsonl", "checkpoint.pt")
 
 
@@ -73,12 +75,27 @@ def write(directory: Path) -> Path:
     """Write `directory/report.html` and each run's `figures/*.png`; returns the page's path.
 
     `directory` is a run folder, or holds run folders as direct children. Everything is read,
-    checked and drawn before the first byte is written, and each file appears whole or not at
-    all. Raises `ValueError` naming file, field and value when a run cannot be read.
+    checked and drawn before the first byte is written, and no file takes its name before all are
+    on the disk.
+
+    Raises:
+        ValueError: a run cannot be read; the message names file, field and value.
+        OSError: the page cannot be written.
     """
     directory = Path(directory)
     folders, unfinished = _run_folders(directory)
-    runs = [RunFolder.read(folder) for folder in folders]
+    contents = page([RunFolder.read(folder) for folder in folders], directory, unfinished)
+    for folder in {path.parent for path in contents}:
+        with naming(folder):
+            folder.mkdir(exist_ok=True)
+    write_files(contents)
+    return directory / PAGE
+
+
+def page(
+    runs: Sequence[RunFolder], directory: Path, unfinished: Sequence[str] = ()
+) -> dict[Path, bytes]:
+    """The figures of runs and, last, the page on them in a directory: contents by path."""
     with style():
         sections = [_section(run, f"run{i}") for i, run in enumerate(runs, start=1)]
     html = (
@@ -91,12 +108,8 @@ def write(directory: Path) -> Path:
             tally=tally([claim for run in runs for claim in run.result.claims]),
         )
     )
-    for plot in (plot for section in sections for plot in section.plots):
-        plot.path.parent.mkdir(exist_ok=True)
-        _replace(plot.path, plot.png)
-    page = directory / "report.html"
-    _replace(page, html.encode())
-    return page
+    plots = (plot for section in sections for plot in section.plots)
+    return {plot.path: plot.png for plot in plots} | {directory / PAGE: html.encode()}
 
 
 def _run_folders(directory: Path) -> tuple[list[Path], list[str]]:
@@ -211,16 +224,3 @@ def _heading(field: str) -> str:
     """A counter's name in words: set_pulses -> SET pulses."""
     upper = {"set": "SET", "reset": "RESET", "adc": "ADC", "dac": "DAC"}
     return " ".join(upper.get(word, word) for word in field.split("_"))
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Write a file so that a reader sees the old content or the new, never a part."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        os.chmod(name, 0o644)
-        os.replace(name, path)
-    except BaseException:
-        os.unlink(name)
-        raise

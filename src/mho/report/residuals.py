@@ -1,7 +1,7 @@
 """The picture of a fit: what was measured over what is fitted, and the residuals below."""
 
+import io
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -80,7 +80,9 @@ def draw_fit(picture: Picture, title: str) -> Figure:
     return figure
 
 
-def save_fit(picture: Picture, title: str, path: Path) -> None:
-    """The picture as PNG."""
+def picture_of(picture: Picture, title: str) -> bytes:
+    """The picture as a file, PNG."""
+    buffer = io.BytesIO()
     with style():
-        FigureCanvasAgg(draw_fit(picture, title)).print_png(str(path))
+        FigureCanvasAgg(draw_fit(picture, title)).print_png(buffer)
+    return buffer.getvalue()

@@ -11,7 +11,6 @@ Fields that a record does not have are passed over.
 
 from __future__ import annotations
 
-import json
 import math
 import re
 import typing
@@ -25,6 +24,7 @@ from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 import numpy as np
 
 from mho.errors import InvalidInput, invalid
+from mho.files import read_json, text_of_json
 
 R = TypeVar("R", bound="Record")
 T = TypeVar("T")
@@ -82,32 +82,8 @@ def read(kind: type[R], value: object, place: str) -> R:
 
 
 def load(kind: type[R], path: Path) -> R:
-    """The record in a JSON file; raises `ValueError` as `read` and `load_json` do."""
-    return read(kind, load_json(path), str(path))
-
-
-def load_json(path: Path) -> dict[str, Any]:
-    """A JSON file that holds one table of named fields.
-
-    Raises:
-        ValueError: it cannot be read or holds something else; the message names file and line.
-    """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise invalid(str(path), error.strerror, "a readable JSON file") from error
-    except UnicodeDecodeError as error:
-        raise invalid(str(path), "bytes that are not UTF-8", "a UTF-8 JSON file") from error
-    try:
-        value = json.loads(text)
-    except json.JSONDecodeError as error:
-        what = f"{error.msg} at line {error.lineno}, column {error.colno}"
-        raise invalid(str(path), what, "valid JSON") from error
-    except (RecursionError, ValueError) as error:  # too deep, or an integer too long
-        raise invalid(str(path), str(error), "valid JSON") from error
-    if not isinstance(value, dict):
-        raise refused(str(path), value, "a table of named fields")
-    return value
+    """The record in a JSON file; raises `ValueError` as `read` and `mho.files.read_json` do."""
+    return read(kind, read_json(path), str(path))
 
 
 def plain(value: Any) -> Any:
@@ -132,7 +108,7 @@ def plain(value: Any) -> Any:
 
 def dumps(record: Record) -> str:
     """The text of a JSON file."""
-    return json.dumps(plain(record), indent=1) + "\n"
+    return text_of_json(plain(record))
 
 
 def clean(text: str) -> str:

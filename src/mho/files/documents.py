@@ -1,0 +1,109 @@
+"""JSON and TOML: one table of named fields, or a refusal that names file, line and cause.
+
+`write_json` writes the digest of the content as its last field, "digest": "sha256:5f0c...", and
+`read_json` verifies it; files without it are read as they are.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mho.errors import InvalidInput, invalid
+from mho.files.reading import read_text
+from mho.files.writing import write_text
+
+DIGEST = "digest"
+"""Name of the field."""
+
+
+def text_of_json(value: Mapping[str, Any]) -> str:
+    """The text of a JSON file."""
+    return json.dumps(value, indent=1, allow_nan=False) + "\n"
+
+
+def write_json(path: Path, value: Mapping[str, Any]) -> None:
+    """Write a JSON file that carries its digest, whole or not at all; raises `OSError`."""
+    write_text(path, text_of_json({**value, DIGEST: _digest(value)}))
+
+
+def read_json(path: Path, field: str = "") -> dict[str, Any]:
+    """A JSON file that holds one table of named fields; its digest is verified and left out.
+
+    Raises:
+        ValueError: it cannot be read, is no such file, or was changed after it was written; the
+            message names the file, and the line where there is one.
+    """
+    return parse_json(_text(path, field, "a readable JSON file"), str(path))
+
+
+def parse_json(text: str, where: str) -> dict[str, Any]:
+    """The table in a text of JSON; as `read_json`, `where` the text stands."""
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError as error:
+        what = f"{error.msg} at line {error.lineno}, column {error.colno}"
+        raise invalid(where, what, "valid JSON") from error
+    except RecursionError as error:
+        raise invalid(where, "brackets within brackets, too deep", "valid JSON") from error
+    except ValueError as error:  # an integer too long
+        raise invalid(where, _short(error), "valid JSON") from error
+    if not isinstance(value, dict):
+        raise invalid(where, _shown(value), "a table of named fields")
+    if DIGEST in value:
+        said = value.pop(DIGEST)
+        if said != _digest(value):
+            allowed = "the content that it was written with; the file is damaged, or was edited"
+            raise InvalidInput(f"{where}: its digest does not fit: allowed is {allowed} (an edited "
+                               f"file is taken without its field {DIGEST!r})")  # fmt: skip
+    return value
+
+
+def read_toml(path: Path, field: str = "config") -> dict[str, Any]:
+    """A TOML file.
+
+    Raises:
+        ValueError: it cannot be read or is not TOML; the message names the file and the line.
+    """
+    return parse_toml(_text(path, field, "a readable TOML file"), str(path), field)
+
+
+def parse_toml(text: str, where: str, field: str = "config") -> dict[str, Any]:
+    """The table in a text of TOML; as `read_toml`, `where` the text stands."""
+    try:
+        return tomllib.loads(text)
+    except RecursionError as error:
+        raise invalid(field, where, "a TOML file (brackets within brackets, too deep)") from error
+    except ValueError as error:  # of the syntax, or an integer too long
+        raise invalid(field, where, f"a TOML file ({_short(error)})") from error
+
+
+def _digest(value: Mapping[str, Any]) -> str:
+    """Of the content of a table, however it is laid out."""
+    try:
+        text = json.dumps(value, sort_keys=True, separators=(",", ":"))
+    except RecursionError:
+        return ""
+    return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
+
+
+def _text(path: Path, field: str, wanted: str) -> str:
+    if field:
+        return read_text(path, field, wanted=wanted)
+    try:
+        return read_text(path, wanted=wanted)
+    except InvalidInput as error:
+        raise InvalidInput(str(error).removeprefix("file = ")) from error
+
+
+def _short(error: Exception) -> str:
+    return str(error).partition(";")[0]
+
+
+def _shown(value: object) -> object:
+    shown = repr(value)
+    return value if len(shown) < 60 else f"{shown[:56]} ..."

@@ -1,0 +1,117 @@
+"""Writing: a file appears whole, under its name, or not at all."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+SUFFIX = ".tmp"
+"""End of the names of temporary files; they begin with a dot."""
+
+
+@contextmanager
+def replacing(path: Path, keep: Path | None = None) -> Iterator[Path]:
+    """Write a file beside `path`, then put it in its place in one step.
+
+    Args:
+        keep: name that the file which was there takes, once the new one is whole.
+
+    Raises:
+        OSError: it cannot be written; the error names `path`. What was there is unchanged.
+    """
+    temporary = _beside(path)
+    try:
+        with naming(path):
+            yield temporary
+            _to_disk(temporary)
+            if keep is not None and path.exists():
+                path.replace(keep)
+            temporary.replace(path)
+            _to_disk(path.parent)
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def write_bytes(path: Path, content: bytes, keep: Path | None = None) -> None:
+    """Write a file; raises `OSError`, as `replacing` does."""
+    with replacing(path, keep) as temporary:
+        temporary.write_bytes(content)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file in UTF-8, lines as they are; a character that UTF-8 has no bytes for (of a
+    file name in another encoding) becomes a question mark."""
+    write_bytes(path, encoded(text))
+
+
+def write_files(contents: Mapping[Path, bytes]) -> None:
+    """Write several files: all are on the disk before the first takes its name.
+
+    Raises:
+        OSError: one cannot be written; none has changed then, unless the last step, giving them
+            their names, failed in the middle.
+    """
+    written: dict[Path, Path] = {}
+    try:
+        for path, content in contents.items():
+            temporary = written[path] = _beside(path)
+            with naming(path):
+                temporary.write_bytes(content)
+                _to_disk(temporary)
+        try:
+            for path, temporary in written.items():
+                with naming(path):
+                    temporary.replace(path)
+        except KeyboardInterrupt:
+            told = "the files are written in part; the same command writes them again"
+            raise KeyboardInterrupt(told) from None
+        for folder in {path.parent for path in written}:
+            _to_disk(folder)
+    finally:
+        for temporary in written.values():
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
+
+
+def clear_leftovers(folder: Path) -> None:
+    """Remove the temporary files of writers that were killed; for the only writer of a folder."""
+    for file in folder.glob(f".*{SUFFIX}"):
+        with suppress(OSError):
+            file.unlink()
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Have errors of the operating system name the file that was asked for."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None:
+            raise
+        raise OSError(error.errno, os.strerror(error.errno), str(path)) from error
+
+
+def encoded(text: str) -> bytes:
+    """Text in UTF-8, whatever it holds."""
+    return text.encode("utf-8", "replace")
+
+
+def _beside(path: Path) -> Path:
+    # Short, as a name may already have all the letters that the file system allows.
+    return path.with_name(f".{secrets.token_hex(6)}{SUFFIX}")
+
+
+def _to_disk(path: Path) -> None:
+    """Have the system write a file, or the names in a folder, to the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    except OSError:
+        if not path.is_dir():  # some file systems know no such call on folders
+            raise
+    finally:
+        os.close(handle)
