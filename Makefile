@@ -10,7 +10,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: run test check lint format types hooks bench clean
+.PHONY: run test check lint format types hooks bench fuzz clean
 
 run: $(READY)
 	$(BIN)/mho run all --preset quick --out runs/quick --resume
@@ -46,6 +46,10 @@ bench: $(READY)
 	$(BIN)/python benchmarks/operating_point.py
 	$(BIN)/python benchmarks/transient.py
 	$(BIN)/python benchmarks/instrument.py
+
+# Random wrong input for all that takes input; the same seed makes the same.
+fuzz: $(READY)
+	OMP_NUM_THREADS=1 $(BIN)/python -m fuzz --seconds 60 --seed 0
 
 $(READY): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "mho needs Python 3.11 or newer; try make PYTHON=python3.11")'

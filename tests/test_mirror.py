@@ -16,6 +16,7 @@ OF_MANY_FILES = {"contracts", "golden", "oracle"}
 
 WITHOUT_A_FILE = {
     "test_architecture.py": "which part imports which",
+    "test_fuzz.py": "a little of fuzz/",
     "test_docs.py": "what docs/ and the other documents say",
     "test_api.py": "what users import",
     "test_mirror.py": "this",

@@ -164,11 +164,6 @@ def _run_one(name: str, config: Any, folder: Path, resume: bool) -> None:
         run.finish(result)
     except KeyboardInterrupt:
         raise KeyboardInterrupt("go on with --resume") from None
-    except (LookupError, TypeError, AttributeError) as error:
-        if run.verified:
-            raise
-        allowed = "a checkpoint of this run; delete the folder to start anew"
-        raise invalid("checkpoint", str(folder), allowed) from error
     finally:
         run.close()
 

@@ -94,6 +94,44 @@ def newest(folder: Path) -> tuple[Checkpoint, str]:
     raise invalid("checkpoint", str(path), allowed)
 
 
+def check_optimizer(own: torch.optim.Optimizer, given: Any) -> None:
+    """Refuse a state that is not one of this optimizer; torch takes any.
+
+    Raises:
+        ValueError: its groups have other settings, or what it keeps of a parameter is not of the
+            parameter's shape.
+    """
+    groups = own.state_dict()["param_groups"]
+    if not isinstance(given, dict) or given.keys() != {"state", "param_groups"}:
+        raise InvalidInput("it is the state of no optimizer")
+    if _kinds(given["param_groups"]) != _kinds(groups):
+        raise InvalidInput("its groups of parameters have other settings")
+    parameters = dict(enumerate(p for group in own.param_groups for p in group["params"]))
+    kept = given["state"]
+    if not isinstance(kept, dict) or not kept.keys() <= parameters.keys():
+        raise InvalidInput("it is of other parameters")
+    names = [set(each) if isinstance(each, dict) else None for each in kept.values()]
+    if any(each is None or each != names[0] for each in names):
+        raise InvalidInput("what it keeps is not the same of each parameter")
+    for number, each in kept.items():
+        for name, value in each.items():
+            shapes = (parameters[number].shape, ())
+            sound = type(value) in (int, float, bool)
+            if isinstance(value, torch.Tensor):
+                sound = value.is_floating_point() and value.shape in shapes
+            if not sound:
+                raise InvalidInput(f"its {name!r} of parameter {number} is not of the same shape")
+
+
+def _kinds(value: Any) -> Any:
+    """Names and kinds of what a nested value holds; whole numbers are numbers too."""
+    if isinstance(value, dict):
+        return {name: _kinds(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_kinds(each) for each in value]
+    return float if type(value) in (int, float) else type(value)
+
+
 def frozen(value: Any) -> Any:
     """Copy of nested state whose tensors no later step changes."""
     if isinstance(value, torch.Tensor):

@@ -22,7 +22,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from mho.errors import InvalidInput, invalid
+import torch
+
+from mho.errors import Failed, InvalidInput, invalid
 from mho.experiments import checkpoint, earlier
 from mho.experiments.checkpoint import METRICS, Checkpoint, frozen
 from mho.experiments.progress import Progress
@@ -109,11 +111,6 @@ class Run:
     def elapsed(self) -> float:
         """Seconds spent on this run, over all its sessions."""
         return self._earlier + time.monotonic() - self._started
-
-    @property
-    def verified(self) -> bool:
-        """Whether what was taken over from an earlier session carried its digest."""
-        return self._kept.verified
 
     def once(self, key: str, work: Callable[[], T]) -> T:
         """Do a piece of work unless its outcome is known; the outcome is kept.
@@ -221,7 +218,11 @@ class Run:
     @contextmanager
     def interruptible(self) -> Iterator[None]:
         """Let Ctrl-C, or SIGTERM, stop the run at the next safe point; a second one stops it at
-        once."""
+        once.
+
+        Raises:
+            ValueError: what was taken over from a file without its digest is not of this run.
+        """
 
         def stop(_signal: int, _frame: object) -> None:
             if self._stop:
@@ -232,6 +233,11 @@ class Run:
         before = {each: signal.signal(each, stop) for each in (signal.SIGINT, signal.SIGTERM)}
         try:
             yield
+        except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError) as error:
+            if self._kept.verified or isinstance(error, Failed):
+                raise
+            allowed = "a folder of this run; delete it to start anew"
+            raise invalid("checkpoint", str(self.directory), allowed) from error
         finally:
             for each, handler in before.items():
                 signal.signal(each, handler)
@@ -271,6 +277,8 @@ class Run:
         for part, item in state.items():
             if part in known:
                 try:
+                    if isinstance(item, torch.optim.Optimizer):
+                        checkpoint.check_optimizer(item, known[part])
                     item.load_state_dict(known[part])
                 except Exception as error:
                     said = " ".join(str(error).split())

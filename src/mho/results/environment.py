@@ -42,7 +42,7 @@ def checked(value: Any, place: str, deep: int = 0) -> dict[str, Any]:
     for name, held in table.items():
         where = f"{place}{'.' if ': ' in place else ': '}{name}"
         words, kinds = _KINDS.get(name, ("", (object,)))
-        if not isinstance(held, kinds) or (isinstance(held, bool) and name in _KINDS):
+        if not _is_one(held, kinds):
             raise refused(where, held, words)
         if name in ("runs", "earlier"):
             for number, inner in enumerate(held):
@@ -53,6 +53,10 @@ def checked(value: Any, place: str, deep: int = 0) -> dict[str, Any]:
                     raise refused(where, held, words)
         _check_depth(held, where, deep)
     return table
+
+
+def _is_one(value: Any, kinds: tuple[type, ...]) -> bool:
+    return isinstance(value, kinds) and (object in kinds or not isinstance(value, bool))
 
 
 def _check_depth(value: Any, where: str, deep: int) -> None:
