@@ -25,6 +25,7 @@ WITHOUT_A_FILE = {
     "test_readme.py": "what README.md says",
     "test_shapes.py": "tests/shape_checker.py",
     "cli/test_cli.py": "the command as its user meets it",
+    "cli/test_ends.py": "what all commands leave and say, however they end",
     "experiments/test_chip.py": "a system on a chip that is asked over a connection",
     "experiments/test_experiments.py": "what all systems promise",
     "fit/test_fit.py": "all kinds of files through one door",

@@ -86,3 +86,12 @@ def test_leftovers_are_cleared_and_nothing_else(tmp_path: Path) -> None:
         (tmp_path / name).touch()
     clear_leftovers(tmp_path)
     assert sorted(p.name for p in tmp_path.iterdir()) == [".lock", "x", "x.tmp"]
+
+
+@pytest.mark.usefixtures("small_files")
+def test_folders_are_made_only_for_files_that_are_written(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="File too large"):
+        write_files({tmp_path / "a/b/x": b"small", tmp_path / "a/y": bytes(2000)})
+    assert list(tmp_path.iterdir()) == []
+    write_files({tmp_path / "a/b/x": b"small", tmp_path / "a/y": b"1"})
+    assert sorted(p.name for p in tmp_path.rglob("*")) == ["a", "b", "x", "y"]

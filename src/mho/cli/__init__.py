@@ -17,30 +17,29 @@ from mho.errors import Failed, InvalidInput, UsageError
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit status."""
+    interrupted: list[int] = []
     try:
-        with _sigterm_is_ctrl_c():
+        with _signals(interrupted):
             return _run(sys.argv[1:] if arguments is None else list(arguments))
     except KeyboardInterrupt as stop:
-        _tell(f"interrupted; {stop or 'nothing was written'}")
-        return 130
+        return _ended(130, f"interrupted; {str(stop) or 'nothing was written'}")
     except BrokenPipeError:  # whoever reads the output has enough
         with suppress(OSError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
-        where = (
-            f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes) else ""
-        )
-        _tell(f"{where}{error.strerror}" if error.strerror else str(error))
-        return 2 if error.errno is None else 1
+        named = isinstance(error.filename, str | bytes)
+        where = f"{os.fsdecode(error.filename)}: " if named else ""
+        said = f"{where}{error.strerror}" if error.strerror else str(error)
+        return _ended(2 if error.errno is None else 1, said)
     except (UsageError, InvalidInput, Failed) as error:
-        _tell(str(error))
-        return 2
-    except (MemoryError, RuntimeError) as error:
+        return _ended(2, str(error))
+    except Exception as error:
+        if interrupted:  # a library that was loading has made another error of it
+            return _ended(130, "interrupted; nothing was written")
         if not _is_of_memory(error):
             raise
-        _tell(f"there is not enough memory ({error})")
-        return 1
+        return _ended(1, f"there is not enough memory ({error})")
 
 
 def _run(arguments: list[str]) -> int:
@@ -57,25 +56,33 @@ def _run(arguments: list[str]) -> int:
 
 
 @contextmanager
-def _sigterm_is_ctrl_c() -> Iterator[None]:
-    try:
-        before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    except ValueError:  # not in the main thread, which alone has handlers
-        yield
-        return
+def _signals(received: list[int]) -> Iterator[None]:
+    """Take SIGTERM as Ctrl-C, and note both; a signal that is ignored stays so."""
+
+    def stop(number: int, _frame: object) -> None:
+        received.append(number)
+        raise KeyboardInterrupt
+
+    before = {}
+    with suppress(ValueError):  # not in the main thread, which alone has handlers
+        for each in (signal.SIGINT, signal.SIGTERM):
+            if signal.getsignal(each) is not signal.SIG_IGN:
+                before[each] = signal.signal(each, stop)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for each, handler in before.items():
+            signal.signal(each, handler)
 
 
-def _tell(text: str) -> None:
-    """One line on standard error, if there is one."""
+def _ended(status: int, text: str) -> int:
+    """Say how the command ended, in one line on standard error if there is one."""
     line = f"mho: {' '.join(text.split())}\n"
     with suppress(OSError):
         encoding = getattr(sys.stderr, "encoding", None) or "utf-8"
         sys.stderr.write(line.encode(encoding, "replace").decode(encoding))
         sys.stderr.flush()
+    return status
 
 
 def _is_of_memory(error: Exception) -> bool:

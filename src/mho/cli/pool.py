@@ -26,7 +26,7 @@ class Pool:
         from mho.cli.terminal import say, tell
         from mho.experiments.pool import pool
         from mho.experiments.provenance import differences, environment
-        from mho.files import check_output, naming, read_bytes, sums_of, text_of_json, write_files
+        from mho.files import check_output, read_bytes, sums_of, text_of_json, write_files
         from mho.files.sums import SUMS
         from mho.report.folder import CONFIG, ENV, RESULT, RunFolder
         from mho.results import dumps
@@ -49,9 +49,6 @@ class Pool:
         contents = {CONFIG: config, ENV: text_of_json(about).encode()}
         contents[RESULT] = dumps(result).encode()
         page = report.page([RunFolder(self.out, result, runs[0].config, about)], self.out)
-        for folder in (self.out, *{path.parent for path in page}):
-            with naming(folder):
-                folder.mkdir(parents=True, exist_ok=True)
         # The result last: a folder that has it has all.
         files = {**page, **{self.out / name: each for name, each in contents.items()}}
         result_json = files.pop(self.out / RESULT)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from rich.console import Console, RenderableType
-from rich.text import Text
 
 from mho.files import naming
 
@@ -19,13 +19,16 @@ def say(*what: RenderableType) -> None:
     Raises:
         OSError: the output cannot be written.
     """
-    console = Console(markup=False, emoji=False, highlight=False, soft_wrap=True)
+    console, parts = Console(markup=False, emoji=False, highlight=False), []
+    for each in what:
+        if isinstance(each, str):  # to the letter
+            parts.append(f"{each}\n")
+        else:
+            with console.capture() as captured:
+                console.print(each)
+            parts.append(captured.get())
     with naming(Path("standard output")):
-        for each in what:
-            if isinstance(each, str):
-                sys.stdout.write(f"{each}\n")
-            else:
-                console.print(each, soft_wrap=False)
+        sys.stdout.write("".join(parts))
         sys.stdout.flush()
 
 
@@ -35,14 +38,12 @@ def tell(text: str) -> None:
         print(f"mho: {text}", file=sys.stderr, flush=True)
 
 
-def bold(text: str) -> Text:
-    """A text that stands out on a terminal."""
-    return Text(text, "bold")
-
-
 @contextmanager
 def any_characters() -> Iterator[None]:
     """Have characters that the terminal lacks replaced, instead of refused."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by whoever started the command
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 - for the rest of the process
     streams = [each for each in (sys.stdout, sys.stderr) if hasattr(each, "reconfigure")]
     before = [each.errors for each in streams]
     for each in streams:

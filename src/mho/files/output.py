@@ -7,7 +7,7 @@ import stat
 from pathlib import Path
 
 from mho.errors import InvalidInput, invalid
-from mho.files.writing import replacing
+from mho.files.writing import naming, replacing
 
 _KINDS = (
     (stat.S_ISDIR, "a folder"),
@@ -68,12 +68,13 @@ def _check_folder(path: Path, field: str, kind: str | None) -> None:
         kind = "a folder"
     if kind not in (None, "a folder"):
         raise NotADirectoryError(20, os.strerror(20), str(path))
-    existing = path
+    existing, new = path, path / "new"
     while kind_of(existing) is None:
-        existing = existing.parent
+        existing, new = existing.parent, existing
     if not existing.is_dir():
         raise NotADirectoryError(20, os.strerror(20), str(existing))
-    _try(existing / "new")
+    with naming(path):
+        _try(new)
 
 
 def _try(path: Path) -> None:

@@ -49,14 +49,18 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_files(contents: Mapping[Path, bytes]) -> None:
-    """Write several files: all are on the disk before the first takes its name.
+    """Write several files: all are on the disk before the first takes its name; folders that are
+    missing are made.
 
     Raises:
-        OSError: one cannot be written; none has changed then, unless the last step, giving them
-            their names, failed in the middle.
+        OSError: one cannot be written; none has changed then, and no folder was made, unless the
+            last step, giving them their names, failed in the middle.
     """
     written: dict[Path, Path] = {}
+    made: list[Path] = []
     try:
+        for folder in {path.parent for path in contents}:
+            made += _make(folder)
         for path, content in contents.items():
             temporary = written[path] = _beside(path)
             with naming(path):
@@ -75,6 +79,9 @@ def write_files(contents: Mapping[Path, bytes]) -> None:
         for temporary in written.values():
             with suppress(OSError):
                 temporary.unlink(missing_ok=True)
+        for folder in reversed(made):
+            with suppress(OSError):  # it holds what was written
+                folder.rmdir()
 
 
 def clear_leftovers(folder: Path) -> None:
@@ -98,6 +105,18 @@ def naming(path: Path) -> Iterator[None]:
 def encoded(text: str) -> bytes:
     """Text in UTF-8, whatever it holds."""
     return text.encode("utf-8", "replace")
+
+
+def _make(folder: Path) -> list[Path]:
+    """Make a folder and those above it; returns the new ones, the topmost first."""
+    missing = []
+    while not folder.is_dir():
+        missing.append(folder)
+        folder = folder.parent
+    for each in reversed(missing):
+        with naming(each):
+            each.mkdir()
+    return missing[::-1]
 
 
 def _beside(path: Path) -> Path:

@@ -10,7 +10,7 @@ from markupsafe import Markup
 from matplotlib.figure import Figure as Drawing
 
 from mho.errors import invalid
-from mho.files import naming, write_files
+from mho.files import write_files
 from mho.report import bars, circuits, maps, provenance, ranking
 from mho.report.axes import entitle, style
 from mho.report.comparison import Comparison, compare, tally
@@ -85,9 +85,6 @@ def write(directory: Path) -> Path:
     directory = Path(directory)
     folders, unfinished = _run_folders(directory)
     contents = page([RunFolder.read(folder) for folder in folders], directory, unfinished)
-    for folder in {path.parent for path in contents}:
-        with naming(folder):
-            folder.mkdir(exist_ok=True)
     write_files(contents)
     return directory / PAGE
 
