@@ -17,7 +17,7 @@ from fuzz.runner import run
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))  # for its builders
 
-MODULES = ("archives", "folders")
+MODULES = ("archives", "folders", "kills")
 """Modules with trials."""
 
 

@@ -23,7 +23,7 @@ REFUSALS = (InvalidInput, UsageError, Failed)
 """Errors that tell a user what is wrong."""
 
 LIMIT = 20.0
-"""Longest time of a trial [s]."""
+"""Longest time of a trial [s], where its module has no `LIMIT` of its own."""
 
 
 class TooLong(BaseException):
@@ -54,7 +54,7 @@ def run(module: ModuleType, seed: int, *, seconds: float = 1e9, most: int | None
             words, action = next(series)
             out.trials += 1
             try:
-                with _quiet(), _limited():
+                with _quiet(), _limited(getattr(module, "LIMIT", LIMIT)):
                     action()
             except refusals:
                 out.refused += 1
@@ -68,12 +68,12 @@ def run(module: ModuleType, seed: int, *, seconds: float = 1e9, most: int | None
 
 
 @contextmanager
-def _limited() -> Iterator[None]:
+def _limited(seconds: float) -> Iterator[None]:
     def late(_signal: int, _frame: object) -> None:
-        raise TooLong(f"no end within {LIMIT:g} s")
+        raise TooLong(f"no end within {seconds:g} s")
 
     before = signal.signal(signal.SIGALRM, late)
-    signal.setitimer(signal.ITIMER_REAL, LIMIT)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
         yield
     finally:
