@@ -95,3 +95,11 @@ def test_folders_are_made_only_for_files_that_are_written(tmp_path: Path) -> Non
     assert list(tmp_path.iterdir()) == []
     write_files({tmp_path / "a/b/x": b"small", tmp_path / "a/y": b"1"})
     assert sorted(p.name for p in tmp_path.rglob("*")) == ["a", "b", "x", "y"]
+
+
+def test_where_one_cannot_be_put_none_is(tmp_path: Path) -> None:
+    (tmp_path / "b").mkdir()
+    with pytest.raises(IsADirectoryError) as refusal:
+        write_files({tmp_path / "a": b"1", tmp_path / "b": b"2"})
+    assert refusal.value.filename == str(tmp_path / "b")
+    assert [p.name for p in tmp_path.iterdir()] == ["b"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from pathlib import Path
@@ -67,12 +68,12 @@ def _check_folder(path: Path, field: str, kind: str | None) -> None:
     if kind == "a link" and path.is_dir():
         kind = "a folder"
     if kind not in (None, "a folder"):
-        raise NotADirectoryError(20, os.strerror(20), str(path))
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path))
     existing, new = path, path / "new"
     while kind_of(existing) is None:
         existing, new = existing.parent, existing
     if not existing.is_dir():
-        raise NotADirectoryError(20, os.strerror(20), str(existing))
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(existing))
     with naming(path):
         _try(new)
 
@@ -80,7 +81,7 @@ def _check_folder(path: Path, field: str, kind: str | None) -> None:
 def _try(path: Path) -> None:
     """Write and remove a file beside `path`, as only the system knows whether that goes."""
     if kind_of(path.parent) is None:
-        raise FileNotFoundError(2, os.strerror(2), str(path.parent))
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path.parent))
     try:
         with replacing(path) as temporary:
             temporary.touch()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 from collections.abc import Iterator, Mapping
@@ -62,6 +63,8 @@ def write_files(contents: Mapping[Path, bytes]) -> None:
         for folder in {path.parent for path in contents}:
             made += _make(folder)
         for path, content in contents.items():
+            if path.is_dir():
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
             temporary = written[path] = _beside(path)
             with naming(path):
                 temporary.write_bytes(content)
