@@ -1,22 +1,17 @@
-"""One thread, reproducible property tests, kernels of its own for each worker, and a generator."""
+"""One thread, reproducible property tests, a place for compiled kernels, and a generator."""
 
 import os
 from pathlib import Path
 
 import pytest
 
-KEPT = Path(__file__).parents[1] / ".pytest_cache" / "kernels"
-"""Where workers keep what they compile, so that only the first run after a change compiles."""
-
-worker = os.environ.get("PYTEST_XDIST_WORKER")
-if worker and "NUMBA_CACHE_DIR" not in os.environ:
-    # Numba numbers the files of a kernel without a lock: two processes that write one index at the
-    # same time can leave an entry that names the code of another signature.
-    os.environ["NUMBA_CACHE_DIR"] = str(KEPT / worker)
+# What is compiled stays here, whatever a test makes of the user's cache: only the first run after a
+# change compiles.
+os.environ.setdefault("NUMBA_CACHE_DIR", str(Path(__file__).parents[1] / ".pytest_cache"))
 os.environ["OMP_NUM_THREADS"] = "1"  # here and in processes that tests start
 
-import torch  # noqa: E402
-from hypothesis import settings  # noqa: E402
+import torch
+from hypothesis import settings
 
 settings.register_profile("mho", deadline=None, derandomize=True, database=None, max_examples=60)
 settings.load_profile("mho")

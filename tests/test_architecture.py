@@ -20,7 +20,7 @@ EVERYWHERE = {"arguments", "config", "errors", "files", "kernels"}
 ALLOWED: dict[str, set[str]] = {
     "config": {"errors", "files"},
     "errors": set(),
-    "kernels": set(),
+    "kernels": {"errors", "files"},
     "files": {"errors"},
     "arguments": {"config", "errors"},
     "data": {"arguments", "errors", "files"},

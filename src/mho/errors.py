@@ -48,11 +48,11 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> InvalidInput:
 
 
 def warn(message: str) -> None:
-    """Warn at the line of the user's that led here, past those of mho and torch."""
+    """Warn at the line of the user's that led here, past those of mho and what it calls."""
     level, frame = 2, sys._getframe(1)
     while frame is not None and frame.f_globals.get("__name__", "").split(".")[0] in _WITHIN:
         level, frame = level + 1, frame.f_back
     warnings.warn(message, stacklevel=level)
 
 
-_WITHIN = ("mho", "torch", "jaxtyping", "beartype")
+_WITHIN = ("mho", "torch", "numba", "jaxtyping", "beartype")

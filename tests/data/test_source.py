@@ -40,6 +40,18 @@ def test_without_variables_the_cache_is_in_the_home_folder(
     assert roots()[-1] == tmp_path / ".cache" / "mho"
 
 
+def test_without_a_home_folder_other_folders_are_searched(
+    tiny: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setenv("HOME", "/nonexistent")
+    assert roots() == (tiny.named, tiny.checkout)
+    with pytest.raises(FileNotFoundError, match=r"no home folder .*set MHO_DATA=DIR"):
+        locate("tiny", tiny.file)
+    path = put(tiny.checkout, tiny, tiny.zipped)
+    assert locate("tiny", tiny.file) == path
+
+
 @pytest.mark.parametrize("kind", ["missing", "file"])
 def test_a_named_root_that_is_no_folder_is_refused(
     kind: str, tiny: SimpleNamespace, monkeypatch: pytest.MonkeyPatch

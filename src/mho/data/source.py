@@ -5,6 +5,7 @@ import hashlib
 import os
 import zlib
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -12,6 +13,7 @@ from types import MappingProxyType
 from mho.arguments import checked
 from mho.data.download import download
 from mho.errors import InvalidInput, invalid, unknown
+from mho.files import user_cache
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,21 +85,17 @@ def _source(dataset: str, file: str) -> Source:
     return SOURCES[dataset]
 
 
-def _cache() -> Path:
-    root = os.environ.get("XDG_CACHE_HOME")
-    return (Path(root) if root else Path.home() / ".cache") / "mho"
-
-
 def _checkout() -> Path:
     """Return the repository's own ``datasets`` folder; an installed package has none."""
     return Path(__file__).resolve().parents[3] / "datasets"
 
 
 def roots() -> tuple[Path, ...]:
-    """Return the folders that are searched, first to last; the last one takes the downloads.
+    """Return the folders that are searched, first to last.
 
     They are ``$MHO_DATA`` if set, the checkout's ``datasets`` if there is one, and ``mho`` in the
-    user cache. Each holds ``<dataset>/<file>.gz`` or ``<dataset>/<file>``.
+    user's cache, which takes the downloads; a user without a home folder has none. Each holds
+    ``<dataset>/<file>.gz`` or ``<dataset>/<file>``.
 
     Raises:
         ValueError: ``$MHO_DATA`` is set and is not a folder.
@@ -109,7 +107,9 @@ def roots() -> tuple[Path, ...]:
         found.append(Path(named))
     if _checkout().is_dir():
         found.append(_checkout())
-    return (*found, _cache())
+    with suppress(FileNotFoundError):
+        found.append(user_cache())
+    return tuple(found)
 
 
 @checked
@@ -128,8 +128,9 @@ def locate(dataset: str, file: str) -> Path:
         for path in (root / dataset / f"{file}.gz", root / dataset / file):
             if path.is_file():
                 return path
-    url, target = f"{source.url}{file}.gz", searched[-1] / dataset / f"{file}.gz"
+    url = f"{source.url}{file}.gz"
     try:
+        target = user_cache() / dataset / f"{file}.gz"
         download(url, target, lambda raw: unpack(raw, url, source.files[file], zipped=True))
     except OSError as err:
         places = ", ".join(str(root / dataset) for root in searched)

@@ -5,6 +5,7 @@ read is bounded, and refused in one sentence if it is damaged or not what it sho
 `mho.files.archive`, for files of torch, is imported by itself, as torch takes seconds to load.
 """
 
+from mho.files.cache import user_cache
 from mho.files.documents import (
     parse_json,
     parse_toml,
@@ -43,6 +44,7 @@ __all__ = [
     "replacing",
     "sums_of",
     "text_of_json",
+    "user_cache",
     "write_bytes",
     "write_files",
     "write_json",

@@ -1,17 +1,16 @@
-"""How kernels are compiled: at their first call, kept on disk between runs where that is allowed.
+"""How kernels are compiled: at their first call, and kept on disk between runs.
 
 Every operation is an IEEE one in the order in which it is written, but for sums said to be free.
 """
 
 from __future__ import annotations
 
-import hashlib
-import os
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 import numba
+
+from mho.kernels.disk_cache import DiskCache
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -34,7 +33,7 @@ def exclusive(function: Callable[P, R]) -> Callable[P, R]:
 def load(kernel: Callable[..., object], arguments: Sequence[object]) -> None:
     """Have a kernel ready for arguments like these: its first call would load or compile it, while
     other threads run."""
-    if not kernel.overloads:  # type: ignore[attr-defined]
+    if not getattr(kernel, "overloads", True):  # none at all where NUMBA_DISABLE_JIT is set
         kernel.compile(tuple(map(numba.typeof, arguments)))  # type: ignore[attr-defined]
 
 
@@ -54,31 +53,7 @@ def force_inlined(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def _compiled(function: Callable[P, R], options: dict[str, Any]) -> Callable[P, R]:
-    options = {"error_model": "numpy", "nogil": True} | options
-    before = numba.config.CACHE_DIR  # type: ignore[attr-defined]
-    numba.config.CACHE_DIR = _folder(before)  # type: ignore[attr-defined]
-    try:
-        return numba.njit(cache=True, **options)(function)
-    except RuntimeError:  # there is no folder to keep it in
-        return numba.njit(**options)(function)
-    finally:
-        numba.config.CACHE_DIR = before  # type: ignore[attr-defined]
-
-
-def _folder(given: str) -> str:
-    """Folder of what is compiled of the present sources, as a kernel may contain others; none,
-    which leaves the choice to Numba, if it may not be made."""
-    place = Path(given) if given else _HERE / "__pycache__"
-    return str(place / f"kernels-{_SOURCES}") if given or os.access(_HERE, os.W_OK) else ""
-
-
-def _digest() -> str:
-    """Of the text of all kernels."""
-    digest = hashlib.blake2b(digest_size=6)
-    for file in sorted(_HERE.glob("*.py")):
-        digest.update(file.read_bytes())
-    return digest.hexdigest()
-
-
-_HERE = Path(__file__).parent
-_SOURCES = _digest()
+    kernel = numba.njit(**{"error_model": "numpy", "nogil": True} | options)(function)
+    if function.__module__.startswith(f"{__package__}."):  # the folder is named by these sources
+        kernel._cache = DiskCache(function)  # type: ignore[attr-defined]
+    return kernel
