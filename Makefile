@@ -10,7 +10,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: run test check lint format types hooks bench fuzz clean
+.PHONY: run test check lint format types hooks bench fuzz dist clean
 
 run: $(READY)
 	$(BIN)/mho run all --preset quick --out runs/quick --resume
@@ -51,6 +51,11 @@ bench: $(READY)
 fuzz: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/python -m fuzz --seconds 60 --seed 0
 
+# The source distribution and the wheel, in dist/, and a trial of the wheel in an empty environment.
+dist: $(READY)
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	TORCH="$(TORCH)" .ci/dist $(BIN)/python
+
 $(READY): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "mho needs Python 3.11 or newer; try make PYTHON=python3.11")'
 	$(PYTHON) -m venv $(VENV)
@@ -60,4 +65,4 @@ $(READY): pyproject.toml
 	@touch $@
 
 clean:
-	rm -rf $(VENV) build src/*.egg-info .pytest_cache .ruff_cache
+	rm -rf $(VENV) build dist .pytest_cache .ruff_cache

@@ -16,8 +16,9 @@ OF_MANY_FILES = {"contracts", "golden", "oracle"}
 
 WITHOUT_A_FILE = {
     "test_architecture.py": "which part imports which",
-    "test_fuzz.py": "a little of fuzz/",
+    "test_distribution.py": "what the wheel and the source distribution hold",
     "test_docs.py": "what docs/ and the other documents say",
+    "test_fuzz.py": "a little of fuzz/",
     "test_api.py": "what users import",
     "test_mirror.py": "this",
     "test_mistakes.py": "what users hand in by mistake, of every kind",

@@ -17,7 +17,7 @@ def text(name: str) -> str:
 def test_the_version_stands_in_one_place_and_the_citation_agrees() -> None:
     project = tomllib.loads(text("pyproject.toml"))
     assert "version" in project["project"]["dynamic"]
-    assert project["tool"]["setuptools"]["dynamic"]["version"] == {"attr": "mho.__version__"}
+    assert project["tool"]["hatch"]["version"] == {"path": "src/mho/__init__.py"}
     # A literal: what builds the package reads the text, without torch.
     assert f'\n__version__ = "{mho.__version__}"\n' in text("src/mho/__init__.py")
     assert re.findall(r"^version: (.*)$", text("CITATION.cff"), re.M) == [mho.__version__]

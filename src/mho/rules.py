@@ -2,7 +2,7 @@
 
 A `WriteStep` takes update rules, which change how shadow weights move; policies, which thin out
 what is written; and feedback, which reads what was written. Each is a small protocol, of which
-users write their own: see docs/extending.md.
+users write their own: see docs/extending.md in the source distribution.
 """
 
 from mho.learning.rules.bayesian import BayesianSteps

@@ -68,3 +68,10 @@ def test_ctrl_c_stops_it(
     monkeypatch.setattr(InstrumentServer, "serve", interrupted)
     assert main(["serve-chip", "--port", "0", "--rows", "2", "--cols", "2"]) == 0
     assert "mho: stopped" in capsys.readouterr().out
+
+
+def test_the_protocol_is_printed_from_the_package(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["serve-chip", "--protocol", "--port", "70000"]) == 0
+    assert capsys.readouterr().out == Path(mho.__file__).with_name("instruments").joinpath(
+        "protocol.md"
+    ).read_text(encoding="utf-8")

@@ -3,12 +3,12 @@
 import re
 import socket
 from contextlib import closing
-from pathlib import Path
+from importlib import resources
 
 import mho
 from builders.instruments import chip, serving
 
-DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "instrument.md"
+DOCUMENT = resources.files("mho.instruments") / "protocol.md"
 CELL = mho.cells.PulseResponse(g_min=10e-6, g_max=90e-6, levels=9, pulses=16)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,9 +17,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ServeChip:
-    """Serve a simulated chip as an instrument over TCP, until Ctrl-C; docs/instrument.md is the
-    protocol. There is no authentication: whoever reaches the port uses the chip."""
+    """Serve a simulated chip as an instrument over TCP, until Ctrl-C; --protocol says how it is
+    asked. There is no authentication: whoever reaches the port uses the chip."""
 
+    protocol: bool = False
+    """Print the protocol, in Markdown, and serve nothing."""
     host: str = "127.0.0.1"
     """Address to listen on; the default is reached from this machine alone."""
     port: int = 6047
@@ -50,7 +53,10 @@ class ServeChip:
     """Keep the chip in this file, before each answer; a server started again goes on from it."""
 
     def run(self) -> None:
-        """Serve until interrupted."""
+        """Serve until interrupted, or print the protocol."""
+        if self.protocol:
+            print((resources.files("mho.instruments") / "protocol.md").read_text("utf-8"), end="")
+            return
         import torch
 
         from mho.instruments import InstrumentServer, SimulatedInstrument

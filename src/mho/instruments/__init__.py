@@ -1,6 +1,7 @@
 """Chips on the bench: a simulated one, one at the end of a TCP connection, and its server.
 
-The protocol is `docs/instrument.md`; `mho.attach` puts a network on an instrument.
+The protocol is `protocol.md` beside this file, which `mho serve-chip --protocol` prints;
+`mho.attach` puts a network on an instrument.
 """
 
 from mho.hardware.instrument import (

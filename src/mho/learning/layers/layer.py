@@ -51,7 +51,7 @@ def named(name: str) -> Iterator[None]:
 
 class ArrayLayer(nn.Module):
     """A layer whose weights are on arrays; a leaf says what it computes (`_product`, `adopt`,
-    `digital`); docs/extending.md has an example.
+    `digital`); docs/extending.md in the source distribution has an example.
 
     The forward pass runs through the programmed conductances; the gradient goes to `weight`, the
     float shadow, which an ordinary optimizer moves. After it moved, `mho.write(net)` (or a
