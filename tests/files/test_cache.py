@@ -44,7 +44,7 @@ def test_without_a_home_folder_there_is_none(
     value: str, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HOME", value)
-    with pytest.raises(FileNotFoundError, match=r"no home folder .*XDG_CACHE_HOME"):
+    with pytest.raises(FileNotFoundError, match="no home folder"):
         user_cache()
 
 

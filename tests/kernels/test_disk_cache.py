@@ -301,9 +301,9 @@ LIMITED = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 409
 @pytest.mark.parametrize(
     ("before", "variables", "cause"),
     [
-        ("", {"HOME": "/nonexistent"}, "no home folder '/nonexistent'"),
+        ("", {"HOME": "/dev/nonexistent"}, "no home folder '/dev/nonexistent'"),
         ("", {"HOME": ""}, "no home folder"),
-        ("", {"HOME": "/nonexistent", "XDG_CACHE_HOME": "here"}, "no home folder"),
+        ("", {"HOME": "/dev/nonexistent", "XDG_CACHE_HOME": "here"}, "no home folder"),
         ("", {"XDG_CACHE_HOME": "/dev/null"}, "Not a directory"),
         ("", {"NUMBA_CACHE_DIR": "/dev/full"}, "Not a directory"),
         (LIMITED, {"NUMBA_CACHE_DIR": "kept"}, "File too large"),
@@ -316,5 +316,5 @@ def test_kernels_run_where_nothing_can_be_kept(
     assert hits == 0
     assert len(re.findall("UserWarning", said)) == 1
     assert cause in said
-    assert not Path("/nonexistent").exists()
+    assert not Path("/dev/nonexistent").exists()
     assert not files_in(package.parent / "work")

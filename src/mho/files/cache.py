@@ -20,8 +20,5 @@ def user_cache() -> Path:
             return named / "mho"
     home = Path(os.path.expanduser("~"))
     if not (home.is_absolute() and home.is_dir() and home.parent != home):  # "/" is nobody's home
-        raise FileNotFoundError(
-            f"there is no cache folder, as there is no home folder {str(home)!r}; "
-            "set XDG_CACHE_HOME to a folder"
-        )
+        raise FileNotFoundError(f"no home folder {str(home)!r} to hold a cache")
     return home / ("Library/Caches" if sys.platform == "darwin" else ".cache") / "mho"
