@@ -16,13 +16,14 @@ from mho.physics.dynamics import DynamicModel
 
 SOURCE = Path(mho.__file__).parent
 ORDER = ("physics", "circuits", "hardware", "learning", "fit", "instruments", "card")
-EVERYWHERE = {"arguments", "config", "errors", "files", "kernels"}
+EVERYWHERE = {"arguments", "config", "errors", "files", "kernels", "quantities"}
 ALLOWED: dict[str, set[str]] = {
     "config": {"errors", "files"},
     "errors": set(),
     "kernels": {"errors", "files"},
     "files": {"errors"},
     "arguments": {"config", "errors"},
+    "quantities": {"config"},
     "data": {"arguments", "errors", "files"},
     "results": {"config", "errors", "files"},
     "report": {"errors", "files", "results"},

@@ -122,7 +122,7 @@ cells = (
         g_min=st.floats(0, 1e-5),
         g_max=st.floats(2e-5, 1e-3),
         levels=st.integers(2, 4096),
-        sigma=st.lists(finite, min_size=2, max_size=4).map(tuple),
+        sigma=st.lists(st.floats(-1e-5, 1e-5), min_size=2, max_size=4).map(tuple),
         device_spread=st.floats(0, 1),
         **defects,
     )
@@ -154,7 +154,7 @@ hardwares = st.builds(
     Hardware,
     device=cells,
     mapping=st.sampled_from(["differential", "offset", "single"]),
-    tile=st.tuples(st.integers(1, 65536), st.integers(1, 65536)),
+    tile=st.tuples(st.integers(1, 65536), st.integers(2, 65536)),
     programming=st.builds(OpenLoop, assumes=st.sampled_from(["linear", "curve"]))
     | st.builds(Verify, tolerance=st.floats(0.01, 10), max_pulses=st.integers(1, 10_000)),
     weight_levels=st.none() | st.just(2),
@@ -197,8 +197,8 @@ def test_toml_fills_in_defaults_and_turns_lists_into_tuples() -> None:
         (lambda: Leaf(share=1.0), r"Leaf\.share = 1\.0: allowed is a finite number in \(0, 1\)"),
         (lambda: Leaf(share=math.nan), r"Leaf\.share = nan: allowed is a finite number"),
         (lambda: Leaf(share=math.inf), r"Leaf\.share = inf: allowed is a finite number"),
-        (lambda: Leaf(share=10**400), r"Leaf\.share = 10+: allowed is a finite number"),
-        (lambda: Leaf(size=10**400), r"Leaf\.size = 10+: allowed is a finite number"),
+        (lambda: Leaf(share=10**400), r"Leaf\.share = 10+ \.\.\. 0+: allowed is a finite number"),
+        (lambda: Leaf(size=10**400), r"Leaf\.size = 10+ \.\.\. 0+: allowed is a finite number"),
         (lambda: Tree(spare=-1), r"Tree\.spare = -1\.0: allowed is .*\[0, inf\)"),
         (lambda: Tree(spare="x"), r"Tree\.spare = 'x': allowed is a value of type float"),
         (lambda: Tree(lengths=3), r"Tree\.lengths = 3: allowed is a list"),

@@ -23,6 +23,7 @@ WITHOUT_A_FILE = {
     "test_mirror.py": "this",
     "test_mistakes.py": "what users hand in by mistake, of every kind",
     "test_project.py": "version, hooks, changelog",
+    "test_quantities.py": "bounds of every number of every setting",
     "test_readme.py": "what README.md says",
     "test_shapes.py": "tests/shape_checker.py",
     "cli/test_cli.py": "the command as its user meets it",

@@ -254,8 +254,10 @@ def _checked_union(name: str, value: Any, options: tuple[Any, ...]) -> Any:
     if isinstance(value, Mapping) and records:
         by_family = {record.family: record for record in records}
         tag = value.get("family", "")
+        if not isinstance(tag, str):
+            raise invalid(f"{name}.family", tag, "one of " + ", ".join(map(repr, by_family)))
         if tag not in by_family:
-            raise unknown(f"family for {name}", str(tag), by_family)
+            raise unknown(f"family for {name}", tag, by_family)
         return by_family[tag].from_dict(value)
     if records and isinstance(value, tuple(records)):
         return value

@@ -36,15 +36,15 @@ class NotConverged(Failed):
 
 def invalid(field: str, value: object, allowed: str) -> InvalidInput:
     """Build the error for a value outside its range: names field, value and what is allowed."""
-    return InvalidInput(f"{field} = {value!r}: allowed is {allowed}")
+    return InvalidInput(f"{field} = {_shown(value)}: allowed is {allowed}")
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> InvalidInput:
     """Build the error for a name that does not exist: suggests the nearest, lists all."""
     names = sorted(known)
-    near = get_close_matches(name, names, n=1, cutoff=0.5)
+    near = get_close_matches(name[:_MOST_SHOWN], names, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]!r}? " if near else ""
-    return InvalidInput(f"unknown {kind} {name!r}: {hint}known are {', '.join(names)}")
+    return InvalidInput(f"unknown {kind} {_shown(name)}: {hint}known are {', '.join(names)}")
 
 
 def warn(message: str) -> None:
@@ -53,6 +53,21 @@ def warn(message: str) -> None:
     while frame is not None and frame.f_globals.get("__name__", "").split(".")[0] in _WITHIN:
         level, frame = level + 1, frame.f_back
     warnings.warn(message, stacklevel=level)
+
+
+_MOST_SHOWN = 400
+"""Characters of a value that a message shows."""
+
+
+def _shown(value: object) -> str:
+    """A value in a message: on one line, of a length that can be read."""
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # an integer of thousands of digits, thousands of lists
+        return f"a value of type {type(value).__name__}, too long to show"
+    text = " ".join(text.split())
+    half = _MOST_SHOWN // 2
+    return text if len(text) <= _MOST_SHOWN else f"{text[:half]} ... {text[-half:]}"
 
 
 _WITHIN = ("mho", "torch", "numba", "jaxtyping", "beartype")

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from mho.circuits.wires import effective_conductance
-from mho.config import Config, Range
+from mho.config import Config
+from mho.quantities import LineOhms
 
 AT_ONCE = 1 << 19
 """Cells whose wires are solved at once; a solution takes a few hundred bytes for each."""
-
-Ohms = Annotated[float, Range(least=0.0)]
 
 
 class Wires(Config):
@@ -24,13 +23,13 @@ class Wires(Config):
     `effective_conductance`.
     """
 
-    row: Ohms = 0.0
+    row: LineOhms = 0.0
     """Word line from a cell to its neighbour, or to the end of the line [ohm]."""
-    col: Ohms = 0.0
+    col: LineOhms = 0.0
     """Bit line from a cell to its neighbour, or to the amplifier [ohm]."""
-    source: Ohms = 0.0
+    source: LineOhms = 0.0
     """Output resistance of a row's driver [ohm]."""
-    sense: Ohms = 0.0
+    sense: LineOhms = 0.0
     """Input resistance of a column's amplifier [ohm]."""
     both_ends: bool = False
     """Whether a second driver, through as much wire again, feeds each row at its right end."""

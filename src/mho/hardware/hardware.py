@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Mapping as Table
 from typing import Annotated, Any, Literal, Self
 
-from mho.circuits.wiring import Ohms, Wires
+from mho.circuits.wiring import Wires
 from mho.config import Config, Range, converted
 from mho.errors import invalid, unknown
 from mho.hardware.mapping import MAPPINGS, Mapping, mapping
@@ -23,6 +23,7 @@ from mho.physics import (
     devices,
     spread_left,
 )
+from mho.quantities import Count, LineOhms
 
 OVER_TIME = ("retention", "flicker", "telegraph", "disturb")
 """Fields of `Hardware` and of `Preset` that say what time and use do to a cell."""
@@ -32,6 +33,9 @@ _OF_PRESET: Any = object()
 
 _SAME_SPREAD = 0.99
 """Share of a measured spread from which on it counts as kept."""
+
+_LEAST_STEP = 1e-6
+"""Step between levels as a share of the highest that single precision tells apart."""
 
 _MOST_MAGNITUDES = 1 << 16
 """Largest base^slices: beyond, float32 no longer tells the levels apart well."""
@@ -92,10 +96,10 @@ class Hardware(Config):
     are not, and nothing is surveyed."""
     tile: Annotated[tuple[int, int], Range(least=1, most=65536)] = (128, 128)
     """Rows (inputs) and cell columns of one array [1]."""
-    wire_resistance: Ohms | Wires = 0.0
+    wire_resistance: LineOhms | Wires = 0.0
     """Of every segment of word lines and bit lines [ohm], or all that is known of the wires. The
     layers take cells as ohmic; programming and verifying see each cell without its wires."""
-    wire_refresh: Annotated[int, Range(least=1)] = 1
+    wire_refresh: Count = 1
     """Write steps after which the wires of the arrays written are solved anew [1]; until then a
     cell that is written counts as changed by the ratio of its conductances."""
     predistortion: Annotated[int, Range(least=0, most=1000)] = 0
@@ -104,16 +108,16 @@ class Hardware(Config):
     programming: Programming | None = None
     """How cells are written; None: so that they show the spread of their numbers, which is
     program-and-verify where these are of single pulses, else as-measured."""
-    weight_levels: Annotated[int, Range(least=2)] | None = None
+    weight_levels: Annotated[int, Range(least=2, most=1 << 24)] | None = None
     """Values that a weight can take [1]; None: as many as the mapping offers."""
-    full_scale: Annotated[float, Range(above=0.0)] | None = None
+    full_scale: Annotated[float, Range(least=1e-3, most=1e6)] | None = None
     """Weight at the edge of the window, in standard deviations of a layer's weights about 0 (their
     root mean square) [1]; None: the layer's largest weight."""
     dac_bits: Annotated[int, Range(least=2, most=16)] | None = None
     """Resolution of the inputs, sign included [1]; None: exact."""
     adc_bits: Annotated[int, Range(least=2, most=16)] | None = None
     """Resolution of the outputs, sign included [1]; None: exact."""
-    dac_range: Literal["calibrated"] | Annotated[float, Range(above=0.0)] = "calibrated"
+    dac_range: Literal["calibrated"] | Annotated[float, Range(least=1e-9, most=1e9)] = "calibrated"
     """Largest input that the DACs apply, in units of each layer's inputs [1]; "calibrated": what
     `mho.calibrate` sees, chip by chip."""
     adc_range: Literal["calibrated", "column"] | Annotated[float, Range(above=0.0, most=1.0)] = (
@@ -170,6 +174,13 @@ class Hardware(Config):
             allowed = f"at most {_MOST_MAGNITUDES} values, {self.device.states}^slices"
             raise invalid("Hardware.slices", self.slices, allowed)
         self.cells.check_levels(self.levels, self.device.states)
+        if self.cells.capacity(self.tile[1]) < 1:
+            allowed = f"at least {self.cells.width(1)} columns, the cells of one weight"
+            raise invalid("Hardware.tile", self.tile, allowed)
+        low, high = self.device.window
+        if (high - low) / (self.device.states - 1) < _LEAST_STEP * high:
+            allowed = f"cells whose levels are {_LEAST_STEP:g} of their highest conductance apart"
+            raise invalid("Hardware.device", f"{low:g} to {high:g} S", allowed)
         if self.predistortion and self.cells.constant:
             allowed = f"0 where mapping is {self.mapping!r}: what it adds digitally sees no wires"
             raise invalid("Hardware.predistortion", self.predistortion, allowed)

@@ -14,9 +14,9 @@ from torch import Tensor
 
 from mho.config import Config, Range
 from mho.errors import Failed, invalid
+from mho.quantities import PositiveVolts, Siemens
 
 _COUNT = Range(least=1, below=2**31)
-_SIEMENS = Range(least=0.0)
 
 
 class InstrumentError(Failed):
@@ -40,13 +40,13 @@ class Chip(Config):
     """Rows (inputs) of an array [1]."""
     cols: Annotated[int, _COUNT]
     """Columns (outputs) of an array [1]."""
-    low: Annotated[float, _SIEMENS]
+    low: Siemens
     """Conductance of the lowest level [S]."""
-    high: Annotated[float, _SIEMENS]
+    high: Siemens
     """Conductance of the highest level [S]."""
     levels: Annotated[int, Range(least=2, below=2**31)]
     """Levels that cells are programmed to, evenly spaced from low to high [1]."""
-    volts: Annotated[float, Range(above=0.0)]
+    volts: PositiveVolts
     """Largest voltage of a read, of either sign [V]."""
     pulses: bool = False
     """Whether cells are moved by counted pulses, which add up."""

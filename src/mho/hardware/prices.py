@@ -10,39 +10,37 @@ from mho.arguments import checked
 from mho.config import Config, Range
 from mho.errors import unknown
 from mho.hardware.ledger import Ledger
-
-Energy = Annotated[float, Range(least=0.0)]
-Time = Annotated[float, Range(least=0.0)]
+from mho.quantities import Joules, Seconds
 
 
 class Prices(Config):
     """What one event costs. What is added or multiplied digitally behind the converters costs
     nothing here: tiles, slices, bits, and the sum of a vector's inputs with mapping "single"."""
 
-    set_energy: Energy
+    set_energy: Joules
     """Energy of a SET pulse [J]."""
-    reset_energy: Energy
+    reset_energy: Joules
     """Energy of a RESET pulse [J]."""
-    verify_energy: Energy
+    verify_energy: Joules
     """Energy of a verify read of one cell, conversion included [J]."""
-    read_energy: Energy
+    read_energy: Joules
     """Energy of one cell in one vector read [J]."""
-    dac_energy: Energy = 0.0
+    dac_energy: Joules = 0.0
     """Energy of driving one row for one vector [J]."""
-    adc_energy: Energy = 0.0
+    adc_energy: Joules = 0.0
     """Energy of one ADC conversion [J]."""
-    pulse_time: Time
+    pulse_time: Seconds
     """Duration of a programming pulse [s]."""
-    verify_time: Time
+    verify_time: Seconds
     """Duration of a verify read [s]."""
-    read_time: Time
+    read_time: Seconds
     """Duration of one vector read, conversion included [s]; the tiles of a layer work together."""
-    mac_energy: Energy | None = None
+    mac_energy: Joules | None = None
     """Energy of a digital multiplication and addition for the gradient of a weight [J]; None: not
     priced."""
-    update_energy: Energy | None = None
+    update_energy: Joules | None = None
     """Energy of the optimizer's digital update of one weight [J]; None: not priced."""
-    sum_energy: Energy | None = None
+    sum_energy: Joules | None = None
     """Energy of a digital addition of a converted number [J]; None: not priced."""
     hidden_bits: Annotated[int, Range(least=0, most=64)] = 32
     """Digital bits kept for each weight while it still learns [1]."""

@@ -23,6 +23,7 @@ from mho.hardware.instrument import (
     empty_outcome,
 )
 from mho.instruments.protocol import MAX_LINE, PROTOCOL, Garbled, block, fields, numbers, parse
+from mho.quantities import Wait
 
 T = TypeVar("T")
 
@@ -30,13 +31,13 @@ T = TypeVar("T")
 class Limits(Config):
     """How long and how often an instrument is asked before it counts as lost."""
 
-    timeout: Annotated[float, Range(above=0.0)] = 10.0
+    timeout: Annotated[float, Range(least=1e-3, most=86_400.0)] = 10.0
     """Wait for a connection, and for each part of an answer [s]."""
-    attempts: Annotated[int, Range(least=1)] = 8
+    attempts: Annotated[int, Range(least=1, most=1_000_000)] = 8
     """Times that a request is made [1]."""
-    backoff: Annotated[float, Range(least=0.0)] = 0.2
+    backoff: Wait = 0.2
     """Pause before the second attempt [s]; it doubles with each further one."""
-    longest: Annotated[float, Range(least=0.0)] = 10.0
+    longest: Wait = 10.0
     """Longest pause [s]."""
 
 

@@ -14,6 +14,7 @@ from mho.errors import invalid, unknown
 from mho.physics.datasheet import Entry, Quantity
 from mho.physics.imperfection import Imperfection
 from mho.physics.noise import Noise
+from mho.quantities import Seconds
 
 Traits = dict[str, Float[Tensor, "*#n"]]
 """What makes one device differ from the next: drawn when the chip is made, one value a cell."""
@@ -38,7 +39,7 @@ class SourceWrite(Config):
     """Programming pulses of a write [1]; where the source does not say it, our choice."""
     reads: Annotated[int, Range(least=0, most=10_000)] | None = None
     """Verify reads of a write [1]; None: one after each pulse."""
-    after: Annotated[float, Range(least=0.0)] = 0.0
+    after: Seconds = 0.0
     """Time from the write to the measurement [s]: what cells relaxed until then is in the spread.
     """
 
@@ -64,7 +65,7 @@ class Cell(Config, ABC):
     """Share of cells made stuck at the lowest conductance [1]."""
     stuck_on: Annotated[float, Range(least=0.0, most=1.0)] = 0.0
     """Share of cells made stuck at the highest conductance [1]."""
-    endurance: Annotated[float, Range(least=1.0)] | None = None
+    endurance: Annotated[float, Range(least=1.0, most=1e18)] | None = None
     """Programming pulses after which a cell keeps its value for good [1]; None: never."""
     endurance_spread: Annotated[float, Range(least=0.0, most=3.0)] = 0.0
     """Standard deviation of ln(endurance) between devices [1]."""

@@ -116,7 +116,7 @@ class Transistor(Conduction):
 
     family: ClassVar[str] = "1t1r"
 
-    beta: Annotated[float, Range(above=0.0)] = 1e-3
+    beta: Annotated[float, Range(least=1e-12, most=1e6)] = 1e-3
     """Transconductance parameter, mobility x oxide capacitance x width / length [A/V^2]."""
     overdrive: Annotated[float, Range(above=0.0, most=100.0)] = 1.0
     """Gate-source voltage above the threshold [V]."""

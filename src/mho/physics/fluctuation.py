@@ -16,8 +16,7 @@ from torch import Tensor
 from mho.config import Config, Range
 from mho.errors import invalid
 from mho.physics.noise import Noise
-
-Seconds = Annotated[float, Range(above=0.0)]
+from mho.quantities import PositiveSeconds
 
 _RATIO = 4.0
 """Ratio of neighbouring time constants: the spectrum's ripple stays below 2 %."""
@@ -34,9 +33,9 @@ class Flicker(Config):
 
     amplitude: Annotated[float, Range(above=0.0, most=1.0)]
     """Root of f S(f): relative standard deviation in a factor e of frequency [1]."""
-    slowest: Seconds = 1e5
+    slowest: PositiveSeconds = 1e5
     """Longest time constant [s]."""
-    fastest: Seconds = 1e-3
+    fastest: PositiveSeconds = 1e-3
     """Shortest time constant [s]."""
 
     def __post_init__(self) -> None:
@@ -85,9 +84,9 @@ class Telegraph(Config):
     """Share of the cells that have a trap [1]."""
     depth: Annotated[float, Range(above=0.0, most=1.0)]
     """Largest part of its conductance that a cell loses while its trap is full [1]."""
-    full: Seconds
+    full: PositiveSeconds
     """Mean time that a trap stays full [s]."""
-    empty: Seconds
+    empty: PositiveSeconds
     """Mean time that it stays empty [s]."""
     dwell_spread: Annotated[float, Range(least=0.0, most=10.0)] = 0.0
     """Standard deviation of ln(dwell times) between cells [1]."""

@@ -16,8 +16,12 @@ from mho.physics.cell import Landing, LandingCell, Traits
 from mho.physics.datasheet import Entry, Quantity
 from mho.physics.imperfection import Imperfection
 from mho.physics.noise import Noise
+from mho.quantities import CellSiemens, Siemens
 
 MAX_LEVELS = 4096
+
+_MOST_SPREAD = 10
+"""Largest spread of an attempt, in windows."""
 
 
 class MultiLevel(LandingCell):
@@ -29,13 +33,13 @@ class MultiLevel(LandingCell):
 
     family: ClassVar[str] = "multi-level"
 
-    g_min: Annotated[float, Range(least=0.0)]
+    g_min: Siemens
     """Conductance of level 0 [S]."""
-    g_max: Annotated[float, Range(above=0.0)]
+    g_max: CellSiemens
     """Conductance of the highest level [S]."""
     levels: Annotated[int, Range(least=2, most=MAX_LEVELS)] = 9
     """Number of programmable levels [1]."""
-    sigma: tuple[float, ...] = (0.0,)
+    sigma: Annotated[tuple[float, ...], Range(least=-1e30, most=1e30)] = (0.0,)
     """Cycle-to-cycle spread of an attempt: polynomial in g, coefficient k in [S^(1-k)]."""
     device_spread: Annotated[float, Range(least=0.0, most=1.0)] = 0.0
     """Device-to-device spread of the offset, as a share of the window [1]."""
@@ -48,6 +52,11 @@ class MultiLevel(LandingCell):
             raise invalid("MultiLevel.sigma", self.sigma, "at least one coefficient")
         if len(self.sigma) == 1 and self.sigma[0] < 0:
             raise invalid("MultiLevel.sigma", self.sigma, "at least 0 where it is constant")
+        levels = self.nominal(torch.arange(self.levels, dtype=torch.float64))
+        if not self.spread(levels).max() <= _MOST_SPREAD * (self.g_max - self.g_min):
+            most = _MOST_SPREAD * (self.g_max - self.g_min)
+            allowed = f"a spread of at most {most:.3g} S, {_MOST_SPREAD} windows, at every level"
+            raise invalid("MultiLevel.sigma", self.sigma, allowed)
 
     @property
     def states(self) -> int:

@@ -17,6 +17,7 @@ from mho.physics.imperfection import Imperfection
 from mho.physics.noise import Noise
 from mho.physics.pulsed_cell import PulsedCell, Response
 from mho.physics.spread import Spread
+from mho.quantities import CellSiemens, Siemens
 
 _STRAIGHT = 1e-20
 """Non-linearity that stands for 0: its curve is a straight line to the last digit."""
@@ -42,9 +43,9 @@ class PulseResponse(PulsedCell):
 
     family: ClassVar[str] = "pulse-response"
 
-    g_min: Annotated[float, Range(least=0.0)]
+    g_min: Siemens
     """Conductance of level 0, and the least that pulses of a nominal device reach [S]."""
-    g_max: Annotated[float, Range(above=0.0)]
+    g_max: CellSiemens
     """Conductance of the highest level, and the most that pulses of one reach [S]."""
     pulses: Annotated[int, Range(least=1, most=100_000)]
     """SET pulses that take a nominal device from g_min to g_max [1]."""

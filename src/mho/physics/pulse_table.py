@@ -16,6 +16,7 @@ from mho.physics.datasheet import Entry, Quantity
 from mho.physics.imperfection import Imperfection
 from mho.physics.pulsed_cell import PulsedCell, Response
 from mho.physics.trajectory import Trajectory, trajectory
+from mho.quantities import Siemens
 
 MOST_PULSES = 1e6
 """Most pulses across the window."""
@@ -44,15 +45,15 @@ class PulseTable(PulsedCell):
 
     family: ClassVar[str] = "pulse-table"
 
-    g: Annotated[tuple[float, ...], Range(least=0.0)]
+    g: tuple[Siemens, ...]
     """Conductances of the tables, rising; the first and the last are the window [S]."""
-    set_step: Annotated[tuple[float, ...], Range(above=0.0)]
+    set_step: Annotated[tuple[float, ...], Range(least=1e-24, most=1e3)]
     """Mean rise by a SET pulse at each [S]."""
-    reset_step: Annotated[tuple[float, ...], Range(above=0.0)]
+    reset_step: Annotated[tuple[float, ...], Range(least=1e-24, most=1e3)]
     """Mean fall by a RESET pulse at each [S]."""
-    set_spread: Annotated[tuple[float, ...], Range(least=0.0)] = (0.0,)
+    set_spread: tuple[Siemens, ...] = (0.0,)
     """Standard deviation of one SET step at each, or one for all [S]."""
-    reset_spread: Annotated[tuple[float, ...], Range(least=0.0)] = (0.0,)
+    reset_spread: tuple[Siemens, ...] = (0.0,)
     """Standard deviation of one RESET step at each, or one for all [S]."""
 
     def __post_init__(self) -> None:

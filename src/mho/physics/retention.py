@@ -15,6 +15,7 @@ from mho.config import Config, Range
 from mho.errors import invalid
 from mho.physics.datasheet import Entry, Quantity
 from mho.physics.noise import Noise
+from mho.quantities import PositiveSeconds, Siemens
 
 BOLTZMANN = constants.k / constants.e
 """Boltzmann's constant [eV / K]."""
@@ -29,7 +30,7 @@ class Retention(Config, ABC):
     Heat speeds time up by the Arrhenius factor `exp(E_a / k (1 / T_0 - 1 / T))`.
     """
 
-    t0: Annotated[float, Range(above=0.0)] = 1.0
+    t0: PositiveSeconds = 1.0
     """Time after programming at which a cell holds what it was programmed to [s]."""
     activation: Annotated[float, Range(least=0.0, most=5.0)] | None = None
     """Activation energy E_a [eV]; None: not known, so no other temperature can be asked for."""
@@ -127,9 +128,9 @@ class LogTime(Retention):
 
     family: ClassVar[str] = "log-time"
 
-    rate: float = 0.0
+    rate: Annotated[float, Range(least=-1e3, most=1e3)] = 0.0
     """Mean change in a factor e of time [S]; below 0: the conductance falls."""
-    rate_spread: Annotated[float, Range(least=0.0)] = 0.0
+    rate_spread: Siemens = 0.0
     """Standard deviation of that change between cells [S]."""
 
     def rates(self, noise: Noise) -> Float[Tensor, "*n"]:

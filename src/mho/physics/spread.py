@@ -38,7 +38,7 @@ class Spread(Config):
     """Coefficient of variation: standard deviation over mean [1]."""
     lower: Annotated[float, Range(least=0.0, below=1.0)] = 0.01
     """Smallest factor of the two normal shapes [1]; sets the tail of 1 / R."""
-    upper: Annotated[float, Range(above=1.0)] = 100.0
+    upper: Annotated[float, Range(above=1.0, most=1e6)] = 100.0
     """Largest factor of the two normal shapes [1]."""
 
     def __post_init__(self) -> None:

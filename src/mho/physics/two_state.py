@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Self
+from typing import ClassVar, Self
 
 import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor
 
-from mho.config import Config, Range
+from mho.config import Config
 from mho.errors import invalid
 from mho.physics.cell import LandingCell, Traits
 from mho.physics.datasheet import Entry, Quantity
 from mho.physics.imperfection import Imperfection
 from mho.physics.noise import Noise
 from mho.physics.spread import Spread
+from mho.quantities import CellOhms
 
 
 class Resistance(Config):
     """One resistance state: `R = mean x (device factor) x (cycle factor)`."""
 
-    mean: Annotated[float, Range(above=0.0)]
+    mean: CellOhms
     """Nominal resistance [ohm]."""
     device: Spread = Spread()
     """Device-to-device spread, drawn once a device."""

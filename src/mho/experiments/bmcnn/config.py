@@ -10,6 +10,7 @@ from mho.errors import invalid
 from mho.experiments.bmcnn.mitigation import mitigation
 from mho.experiments.experiment import ExperimentConfig
 from mho.physics.spread import Distribution
+from mho.quantities import CellOhms, Epochs, LearningRate, Strength
 
 DOI = "10.1109/ICECS46596.2019.8964998"
 
@@ -54,9 +55,9 @@ class Architecture(Config):
 class Cells(Config):
     """The two-state cells."""
 
-    r_on: Annotated[float, Range(above=0.0)] = 10e3
+    r_on: CellOhms = 10e3
     """Mean low resistance [ohm]."""
-    r_off: Annotated[float, Range(above=0.0)] = 100e3
+    r_off: CellOhms = 100e3
     """Mean high resistance [ohm]."""
     on_distribution: Distribution = "truncated-normal"
     """Shape of the spread of R_ON."""
@@ -131,7 +132,7 @@ class Spreads(Config):
 class StudySettings(Config):
     """How the further studies are done."""
 
-    epochs: Annotated[int, Range(least=1)] = 1
+    epochs: Epochs = 1
     """Passes over the training images for the networks of the study of architectures [1]."""
     per_class: Annotated[int, Range(least=1, most=500)] = 30
     """Held-out images of each class [1]."""
@@ -144,7 +145,7 @@ class BmcnnConfig(ExperimentConfig):
 
     architecture: Architecture = Architecture()
     """The network of all studies but that of architectures."""
-    trainings: Annotated[int, Range(least=1)] = 1
+    trainings: Annotated[int, Range(least=1, most=1000)] = 1
     """Networks trained, each mapped to all chips [1]."""
     per_class: Annotated[int, Range(least=1, most=4921)] | None = None
     """Training images of each class [1]; None: all 55,000 of the training split."""
@@ -152,11 +153,11 @@ class BmcnnConfig(ExperimentConfig):
     """Test images of each class [1]; None: all 10,000 of the test set."""
     sweep_per_class: Annotated[int, Range(least=1, most=500)] = 50
     """Held-out images of each class on which the mitigations are compared and chosen [1]."""
-    epochs: Annotated[int, Range(least=1)] = 6
+    epochs: Epochs = 6
     """Passes over the training images [1]."""
-    batch: Annotated[int, Range(least=2)] = 100
+    batch: Annotated[int, Range(least=2, most=55_000)] = 100
     """Images in a training step [1]."""
-    rate: Annotated[float, Range(above=0.0)] = 4e-3
+    rate: LearningRate = 4e-3
     """Learning rate of Adam at the start; it falls to 0 along a cosine [1]."""
     shift: Annotated[int, Range(least=0, most=8)] = 1
     """Pixels by which training images are moved at random in both directions [1]."""
@@ -166,7 +167,7 @@ class BmcnnConfig(ExperimentConfig):
     """Spreads between devices."""
     calibration: Annotated[int, Range(least=1, most=49_210)] = 250
     """Training images that the mitigations see [1]."""
-    pull: Annotated[float, Range(least=0.0)] = 0.01
+    pull: Strength = 0.01
     """Weight of staying at the old classifier when it is refitted [1]."""
     mitigations: tuple[str, ...] = (
         "none", "layer", "column", "expected batch norm", "batch norm", "batch norm + labels",

@@ -8,8 +8,9 @@ import mho
 from mho.config import Config, Range
 from mho.errors import invalid, unknown
 from mho.experiments.experiment import ExperimentConfig, with_cells
-from mho.experiments.metaplastic.schemes import SCHEMES, Rules, Strength
+from mho.experiments.metaplastic.schemes import SCHEMES, Rules
 from mho.physics import Preset
+from mho.quantities import Batch, Count, Epochs, LearningRate, Seconds, Steps, Strength
 
 Network = Literal["mlp", "cnn"]
 Share = Annotated[float, Range(above=0.0, most=1.0)]
@@ -43,7 +44,7 @@ class Permuted(Config):
 
     tasks: Annotated[int, Range(least=0, most=1000)] = 10
     """Permutations that are learnt in turn; 0: none [1]."""
-    epochs: Annotated[int, Range(least=1)] = 2
+    epochs: Epochs = 2
     """Passes over each of them [1]."""
     share: Share = 0.3
     """Hidden units that are open in a task, where units are gated [1]."""
@@ -60,7 +61,7 @@ class Permuted(Config):
 class StudySettings(Config):
     """How the further studies train."""
 
-    epochs: Annotated[int, Range(least=1)] = 3
+    epochs: Epochs = 3
     """Passes over each task's training images [1]."""
     per_class: Annotated[int, Range(least=1, most=4921)] = 1000
     """Training images of each class, at most those of the run; all of these in the studies of the
@@ -82,32 +83,32 @@ class MetaplasticConfig(ExperimentConfig):
     """The convolutional network of a study."""
     per_class: Annotated[int, Range(least=1, most=4921)] | None = None
     """Training images of each class [1]; None: all 55,000 of the training split."""
-    epochs: Annotated[int, Range(least=1)] = 6
+    epochs: Epochs = 6
     """Passes over each task's training images, of the claimed networks [1]."""
-    batch: Annotated[int, Range(least=1)] = 100
+    batch: Batch = 100
     """Images in a training step [1]."""
-    rate: Annotated[float, Range(above=0.0)] = 0.01
+    rate: LearningRate = 0.01
     """Learning rate of Adam at the start of a task; falls to 0 along a cosine [1]."""
     share: Share = 0.5
     """Hidden units that are open in a task, where units are gated [1]."""
     rules: Rules = Rules()
     """What the rules of the schemes are made with."""
-    transfer: Annotated[int, Range(least=1)] = 100
+    transfer: Count = 100
     """Images between two write phases [1]; a multiple of the batch."""
-    threshold: Annotated[float, Range(least=0.5)] = 0.5
+    threshold: Steps = 0.5
     """Distance at which a weight is written, in steps between levels [1]."""
-    calibrate_every: Annotated[int, Range(least=1)] = 100
+    calibrate_every: Count = 100
     """Training steps between two calibrations of the converters [1]."""
-    refreshed: Annotated[int, Range(least=1)] = 20_000
+    refreshed: Annotated[int, Range(least=1, most=550_000)] = 20_000
     """Training images from which a task's batch normalization is refreshed at its end [1]."""
-    pause: Annotated[float, Range(least=0.0)] = 0.0
+    pause: Seconds = 0.0
     """Time that passes after each task before what was learnt is measured [s]; of effect on
     hardware with laws of time."""
     permuted: Permuted = Permuted()
     """Permuted MNIST."""
     schemes: tuple[str, ...] = tuple(SCHEMES)
     """Schemes that are compared, see mho list rules."""
-    scheme_epochs: Annotated[int, Range(least=1)] = 2
+    scheme_epochs: Epochs = 2
     """Passes in that comparison, and of the convolutional network [1]."""
     studies: tuple[StudyName, ...] = STUDIES
     """Further studies, on held-out images."""

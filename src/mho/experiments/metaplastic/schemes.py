@@ -9,20 +9,19 @@ from typing import Annotated, Literal, NamedTuple
 import mho
 from mho.config import Config, Range
 from mho.learning.rules.rule import UpdateRule
-
-Strength = Annotated[float, Range(least=0.0)]
+from mho.quantities import Count, LearningRate, Strength
 
 
 class Bayesian(Config):
     """The Bayesian rule."""
 
-    uncertainty: Annotated[float, Range(above=0.0)] = 0.3
+    uncertainty: Annotated[float, Range(least=1e-6, most=1e3)] = 0.3
     """Uncertainty of a synapse that knows nothing, in units of the full scale [1]."""
-    rate: Annotated[float, Range(above=0.0)] = 0.5
+    rate: LearningRate = 0.5
     """Learning rate of SGD for such a synapse [1]."""
-    digital_rate: Annotated[float, Range(above=0.0)] = 0.1
+    digital_rate: LearningRate = 0.1
     """Learning rate of SGD for batch normalization; other schemes have Adam's [1]."""
-    memory: Annotated[int, Range(least=1)] = 100_000
+    memory: Count = 100_000
     """Steps that the rule remembers [1]."""
 
 
@@ -43,7 +42,7 @@ class Rules(Config):
     """Strength of the binarized ancestor's rule; the source's value [1]."""
     elastic: Strength = 10_000.0
     """Strength of elastic weight consolidation [1]."""
-    fisher: Annotated[int, Range(least=1)] = 1000
+    fisher: Annotated[int, Range(least=1, most=550_000)] = 1000
     """Images that its Fisher information is measured on [1]."""
     intelligence: Strength = 5.0
     """Strength of synaptic intelligence [1]."""

@@ -16,6 +16,7 @@ from mho.experiments.metaplastic.config import MetaplasticConfig
 from mho.experiments.siamese.config import PRESETS as SIAMESE
 from mho.experiments.siamese.config import SiameseConfig
 from mho.physics import Preset
+from mho.quantities import Count, WiredOhms
 
 System = Literal["bmcnn", "siamese", "metaplastic"]
 SYSTEMS: tuple[System, ...] = get_args(System)
@@ -27,7 +28,7 @@ class Assumed(Config):
 
     write_spread: Share = 0.05
     """Spread from write to write, of the window or of a resistance [1]: as in `siamese`."""
-    pulse_spread: Annotated[float, Range(above=0.0)] = 0.33
+    pulse_spread: Annotated[float, Range(above=0.0, most=100.0)] = 0.33
     """The same of a pulse, of its mean step [1]: as in the studies of `siamese`."""
     device_spread: Share = 0.05
     """Spread between devices, of the window, a resistance or the step factor [1]: as in
@@ -39,7 +40,7 @@ class Assumed(Config):
     drift: Share = 0.05
     """Spread of what cells change by in `seconds`, of the window, straight in ln t [1]; without a
     mean. The HfOx cells of rram-neurram-1s have 8 % in a day."""
-    wire_resistance: Annotated[float, Range(above=0.0)] = 1.0
+    wire_resistance: WiredOhms = 1.0
     """Of a segment of word lines and bit lines [ohm]: between the tenths of wide lines and the
     ohms of narrow ones. No cell's preset says it."""
     bits: Annotated[int, Range(least=3, most=16)] = 6
@@ -63,7 +64,7 @@ class SensitivityConfig(ExperimentConfig):
     multiples of its own imperfections."""
     assumed: Assumed = Assumed()
     """The same of what its preset does not say."""
-    seconds: Annotated[float, Range(above=1.0)] = 86_400.0
+    seconds: Annotated[float, Range(above=1.0, most=1e12)] = 86_400.0
     """Time that passes between the last write and the evaluation, a day [s]."""
     steps: Annotated[tuple[float, ...], Range(above=0.0, most=100.0)] = (1.0, 2.0, 4.0)
     """Values that each imperfection takes alone, in units of the device's own [1]; beside 0. The
@@ -79,7 +80,7 @@ class SensitivityConfig(ExperimentConfig):
     """Rows and cell columns of the arrays, at most [1]."""
     programming: mho.cells.OpenLoop | mho.cells.Verify | mho.cells.AsMeasured = mho.cells.OpenLoop()
     """How cells are written; one attempt, so that the write spread is what the preset says."""
-    wire_refresh: Annotated[int, Range(least=1)] = 50
+    wire_refresh: Count = 50
     """Write steps between two solutions of the wires in training [1]."""
     mitigation: str = "batch norm"
     """What is done to the chips of the binarized network after mapping, see mho list

@@ -11,6 +11,7 @@ from mho.experiments.experiment import ExperimentConfig, with_cells
 from mho.experiments.siamese.schemes import SCHEMES, Writes
 from mho.instruments import Limits
 from mho.physics import Preset
+from mho.quantities import Batch, Count, Epochs, LearningRate
 
 Network = Literal["mlp", "cnn"]
 StudyName = Literal["imperfections", "levels", "programming", "pulses", "endurance", "retention"]
@@ -53,14 +54,14 @@ class Cnn(Config):
     """Channels of the two 5 x 5 convolutions [1]."""
     dense: Annotated[tuple[int, int], Range(least=1, most=65536)] = (120, 84)
     """Units of the two dense layers after them [1]."""
-    epochs: Annotated[int, Range(least=1)] = 10
+    epochs: Epochs = 10
     """Passes over the training images [1]."""
 
 
 class StudySettings(Config):
     """How the further studies train."""
 
-    epochs: Annotated[int, Range(least=1)] = 2
+    epochs: Epochs = 2
     """Passes over the training images [1]."""
 
 
@@ -71,17 +72,17 @@ class SiameseConfig(ExperimentConfig):
 
     networks: tuple[Network, ...] = ("mlp", "cnn")
     """Networks that are claimed: 784-hidden-10, and one of the LeNet class."""
-    hidden: Annotated[int, Range(least=1)] = 128
+    hidden: Annotated[int, Range(least=1, most=65536)] = 128
     """Units of the hidden layer of the perceptron [1]."""
     cnn: Cnn = Cnn()
     """The CNN."""
     per_class: Annotated[int, Range(least=1, most=4921)] | None = None
     """Training images of each class [1]; None: all 55,000 of the training split."""
-    epochs: Annotated[int, Range(least=1)] = 20
+    epochs: Epochs = 20
     """Passes of the perceptron over the training images [1]."""
-    batch: Annotated[int, Range(least=1)] = 64
+    batch: Batch = 64
     """Images in a training step [1]."""
-    rate: Annotated[float, Range(above=0.0)] = 0.05
+    rate: LearningRate = 0.05
     """Learning rate at the start; it falls to 0 along a cosine [1]."""
     momentum: Annotated[float, Range(least=0.0, below=1.0)] = 0.9
     """Momentum of SGD, but for the schemes that have none [1]."""
@@ -91,7 +92,7 @@ class SiameseConfig(ExperimentConfig):
     """What the write schemes decide by."""
     schemes: tuple[str, ...] = tuple(SCHEMES)
     """Write schemes that are compared, see mho list schemes."""
-    scheme_epochs: Annotated[int, Range(least=1)] = 3
+    scheme_epochs: Epochs = 3
     """Passes in that comparison [1]."""
     claimed: tuple[str, ...] = (
         "float", "level change", "frugal", "sparse", "coarse probabilistic"
@@ -101,7 +102,7 @@ class SiameseConfig(ExperimentConfig):
     """Further studies, of "frugal", on held-out images."""
     study: StudySettings = StudySettings()
     """How these train."""
-    calibrate_every: Annotated[int, Range(least=1)] = 100
+    calibrate_every: Count = 100
     """Training steps between two calibrations of the converters [1]."""
     calibration: Annotated[int, Range(least=1, most=49_210)] = 500
     """Training images that the converters are calibrated on [1]."""

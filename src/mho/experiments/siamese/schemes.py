@@ -12,17 +12,16 @@ from torch import nn
 import mho
 from mho.config import Config, Range
 from mho.learning.layers.layer import ArrayLayer, memristive_layers
-
-Steps = Annotated[tuple[float, float], Range(least=0.5)]
+from mho.quantities import Steps
 
 
 class Distances(Config):
     """How far a weight may be from its level before it is written, in large layers and in small
     ones, in steps between levels; it falls with the learning rate."""
 
-    first: Steps
+    first: tuple[Steps, Steps]
     """At the start [1]."""
-    last: Steps
+    last: tuple[Steps, Steps]
     """At the end [1]."""
 
     def at(self, rate: float) -> tuple[float, float]:
@@ -35,23 +34,23 @@ class Distances(Config):
 class Writes(Config):
     """What the write schemes decide by; all distances are chosen on held-out images."""
 
-    hysteresis: Annotated[float, Range(least=0.5)] = 0.65
+    hysteresis: Steps = 0.65
     """Distance at which "hysteresis" writes a weight, in steps between levels [1]."""
     frugal: Distances = Distances(first=(1.8, 0.8), last=(0.5, 0.8))
     """Distances of "frugal" and its variants in the perceptron."""
     cnn_frugal: Distances = Distances(first=(1.0, 0.65), last=(0.5, 0.65))
     """The same in the CNN."""
-    sparse: Steps = (3.0, 0.8)
+    sparse: tuple[Steps, Steps] = (3.0, 0.8)
     """Distances of "sparse", from start to end, in large layers and in small ones [1]."""
-    small: Annotated[int, Range(least=0)] = 5000
+    small: Annotated[int, Range(least=0, most=1_000_000_000)] = 5000
     """Weights below which a layer is small [1]."""
-    every: Annotated[int, Range(least=2)] = 4
+    every: Annotated[int, Range(least=2, most=1000)] = 4
     """Batches between two write phases, or in one gradient, of the schemes that have them [1]."""
-    budget: Annotated[float, Range(above=0.0)] = 0.2
+    budget: Annotated[float, Range(least=1e-9, most=1e6)] = 0.2
     """Writes in an epoch that "budget" allows, as a share of the weights [1]."""
-    gathered: Annotated[float, Range(above=0.5)] = 2.0
+    gathered: Annotated[float, Range(above=0.5, most=1e4)] = 2.0
     """Distance at which "accumulated" writes, in steps between levels [1]."""
-    rounded: Annotated[int, Range(least=1)] = 3
+    rounded: Annotated[int, Range(least=1, most=10_000)] = 3
     """Size of a write of "coarse probabilistic", in steps between levels [1]."""
     sign_share: Annotated[float, Range(above=0.0, most=1.0)] = 5e-4
     """Share of the weights that "sign" moves in a step, falling with the learning rate [1]."""

@@ -13,25 +13,25 @@ from mho.experiments.metaplastic.config import PRESETS as METAPLASTIC
 from mho.experiments.metaplastic.config import MetaplasticConfig
 from mho.experiments.siamese.config import PRESETS as SIAMESE
 from mho.experiments.siamese.config import SiameseConfig
+from mho.quantities import Count, WiredOhms
 
 System = Literal["bmcnn", "siamese", "metaplastic"]
 SYSTEMS: tuple[System, ...] = get_args(System)
-Ohms = Annotated[tuple[float, ...], Range(above=0.0, most=1e6)]
 
 
 class Claimed(Config):
     """Arrays and wires that are claimed, on test images, and with which all is compared."""
 
-    resistance: Annotated[float, Range(above=0.0)] = 2.0
+    resistance: WiredOhms = 2.0
     """Of each segment [ohm]."""
-    tile: Annotated[int, Range(least=2)] = 128
+    tile: Annotated[int, Range(least=2, most=4096)] = 128
     """Rows and cell columns of the arrays, at most [1]."""
 
 
 class Refresh(Config):
     """How often wires are solved in training through them."""
 
-    every: Annotated[int, Range(least=1)] = 100
+    every: Count = 100
     """Write steps between two solutions [1]."""
     per_class: Annotated[int, Range(least=1, most=4921)] = 1000
     """Training images of each class where these are compared, shown once [1]."""
@@ -53,7 +53,7 @@ class WiresConfig(ExperimentConfig):
 
     systems: tuple[System, ...] = SYSTEMS
     """Systems that are run."""
-    resistances: Ohms = (1.0, 2.0, 5.0, 10.0)
+    resistances: tuple[WiredOhms, ...] = (1.0, 2.0, 5.0, 10.0)
     """Of each segment of word lines and bit lines, beside none [ohm]."""
     tiles: Annotated[tuple[int, ...], Range(least=2, most=4096)] = (32, 64, 128, 256)
     """Rows and cell columns of the arrays, at most [1]."""
@@ -64,7 +64,7 @@ class WiresConfig(ExperimentConfig):
     mean [1]."""
     refresh: Refresh = Refresh()
     """How often wires are solved in training through them."""
-    refreshes: Annotated[tuple[int, ...], Range(least=1)] = (1, 10, 100, 1000)
+    refreshes: tuple[Count, ...] = (1, 10, 100, 1000)
     """Write steps between two solutions of the wires, compared [1]."""
     predistortion: Predistortion = Predistortion()
     """How levels are corrected for wires."""

@@ -12,6 +12,7 @@ from mho.physics.cell import Traits
 from mho.physics.datasheet import Entry, Quantity
 from mho.physics.dynamics.resistive import Resistive
 from mho.physics.dynamics.windows import Window
+from mho.quantities import Metres
 
 
 class IonDrift(Resistive):
@@ -26,9 +27,9 @@ class IonDrift(Resistive):
 
     family: ClassVar[str] = "ion-drift"
 
-    mobility: Annotated[float, Range(above=0.0)]
+    mobility: Annotated[float, Range(least=1e-30, most=1.0)]
     """Mobility of the dopants [m^2/V/s]."""
-    depth: Annotated[float, Range(above=0.0)]
+    depth: Metres
     """Thickness of the film [m]."""
     window: Window | None = None
     """Slows drift towards the ends; none: undiminished up to them."""

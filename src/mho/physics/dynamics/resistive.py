@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Annotated
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from mho.config import Range
 from mho.errors import invalid
 from mho.physics.cell import Traits
 from mho.physics.dynamics.model import DynamicModel
+from mho.quantities import CellOhms
 
 
 class Resistive(DynamicModel):
     """i = v / R(x), with R from R_on at one end of the state to R_off at the other."""
 
-    r_on: Annotated[float, Range(above=0.0)]
+    r_on: CellOhms
     """Resistance at the end of low resistance [ohm]."""
-    r_off: Annotated[float, Range(above=0.0)]
+    r_off: CellOhms
     """Resistance at the end of high resistance [ohm]."""
 
     def __post_init__(self) -> None:

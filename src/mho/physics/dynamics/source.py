@@ -11,6 +11,7 @@ from torch import Tensor
 from mho.config import Config, Range
 from mho.physics.cell import Traits
 from mho.physics.dynamics.model import DynamicModel
+from mho.quantities import Amperes
 
 MOST_ROUNDS = 50
 """Newton's steps after which the voltage is taken as it is."""
@@ -26,9 +27,9 @@ class Source(Config):
     or, where that would draw more than the compliance, the v at which just that current flows.
     """
 
-    resistance: Annotated[float, Range(least=0.0)] = 0.0
+    resistance: Annotated[float, Range(least=0.0, most=1e15)] = 0.0
     """In series with the device: of a line, an electrode, a selector that is open [ohm]."""
-    compliance: Annotated[tuple[float, float], Range(above=0.0)] | None = None
+    compliance: tuple[Amperes, Amperes] | None = None
     """Largest current where V is positive, and where it is negative [A]; None: any."""
 
     def across(

@@ -13,6 +13,7 @@ from mho.errors import invalid
 from mho.physics.cell import Traits
 from mho.physics.datasheet import Entry, Quantity
 from mho.physics.dynamics.model import DynamicModel
+from mho.quantities import Amperes, Kelvin, Metres, PositiveSeconds, PositiveVolts, Speed
 
 K_OVER_Q = 1.380649e-23 / 1.602176634e-19
 """Boltzmann's constant over the elementary charge [V/K]."""
@@ -46,43 +47,43 @@ class StanfordPku(DynamicModel):
     """Smallest gap: stands for the compliance of a SET [m]."""
     gap_max: Annotated[float, Range(above=0.0, most=1e-7)]
     """Largest gap [m]."""
-    current_scale: Annotated[float, Range(above=0.0)]
+    current_scale: Amperes
     """I0 [A]."""
-    gap_scale: Annotated[float, Range(above=0.0)]
+    gap_scale: Metres
     """g0: how fast the current falls with the gap [m]."""
-    voltage_scale: Annotated[float, Range(above=0.0)]
+    voltage_scale: PositiveVolts
     """V0: how soon the current bends [V]."""
-    velocity: Annotated[float, Range(above=0.0)]
+    velocity: Speed
     """v0: attempt rate times hopping distance [m/s]."""
     activation: Annotated[float, Range(above=0.0, most=10.0)]
     """E_a: energy of a hop [eV]."""
-    hop: Annotated[float, Range(above=0.0)] = 0.25e-9
+    hop: Metres = 0.25e-9
     """a0: hopping distance [m]."""
-    thickness: Annotated[float, Range(above=0.0)]
+    thickness: Metres
     """t_ox: of the oxide [m]."""
-    gamma_set: Annotated[float, Range(least=0.0)]
+    gamma_set: Annotated[float, Range(least=0.0, most=1e6)]
     """gamma0 of SET: enhancement of the local field [1]."""
-    gamma_reset: Annotated[float, Range(least=0.0)]
+    gamma_reset: Annotated[float, Range(least=0.0, most=1e6)]
     """gamma0 of RESET [1]."""
-    beta_set: Annotated[float, Range(least=0.0)]
+    beta_set: Annotated[float, Range(least=0.0, most=1e6)]
     """beta of SET: how the enhancement falls with the gap [1]."""
-    beta_reset: Annotated[float, Range(least=0.0)]
+    beta_reset: Annotated[float, Range(least=0.0, most=1e6)]
     """beta of RESET [1]."""
     alpha: Annotated[float, Range(above=0.0, most=10.0)]
     """Exponent of the gap in the enhancement [1]."""
-    field_min: Annotated[float, Range(least=0.0)] = 0.0
+    field_min: Annotated[float, Range(least=0.0, most=1e15)] = 0.0
     """Least enhanced field that moves the gap [V/m]."""
-    ambient: Annotated[float, Range(above=0.0)] = 300.0
+    ambient: Kelvin = 300.0
     """T0 [K]."""
-    thermal_resistance: Annotated[float, Range(least=0.0)]
+    thermal_resistance: Annotated[float, Range(least=0.0, most=1e15)]
     """R_th [K/W]."""
-    noise: Annotated[float, Range(least=0.0)] = 0.0
+    noise: Annotated[float, Range(least=0.0, most=1e15)] = 0.0
     """delta0: random velocity of the gap when hot [m/s]; 0: the median device alone."""
-    noise_temperature: Annotated[float, Range(above=0.0)] = 450.0
+    noise_temperature: Kelvin = 450.0
     """T_crit: temperature at which half of it acts [K]."""
-    noise_smoothing: Annotated[float, Range(above=0.0)] = 500.0
+    noise_smoothing: Kelvin = 500.0
     """T_smth: how far from T_crit it comes and goes [K]."""
-    noise_interval: Annotated[float, Range(above=0.0)] = 1e-9
+    noise_interval: PositiveSeconds = 1e-9
     """Time for which one random number stands [s]."""
 
     def __post_init__(self) -> None:

@@ -27,6 +27,7 @@ from mho.physics.cell import Traits
 from mho.physics.dynamics.model import DynamicModel
 from mho.physics.dynamics.source import Source
 from mho.physics.dynamics.waveform import Volts
+from mho.quantities import Count
 
 SAFETY = 0.9
 """Step taken over the step whose error would just be tolerated."""
@@ -91,7 +92,7 @@ class Fixed(Config):
 
     family: ClassVar[str] = "fixed"
 
-    substeps: Annotated[int, Range(least=1)] = 1
+    substeps: Annotated[int, Range(least=1, most=1_000_000)] = 1
     """Steps between one time and the next [1]."""
 
     def advance(self, devices: Devices, volts: Volts, length: float, now: Motion) -> Motion:
@@ -110,7 +111,7 @@ class Adaptive(Config):
 
     tolerance: Annotated[float, Range(above=0.0, most=0.1)] = 1e-5
     """Error tolerated in one step, as a share of the range of the state [1]."""
-    most_steps: Annotated[int, Range(least=1)] = 100_000
+    most_steps: Count = 100_000
     """Steps from one sample or corner to the next after which it is given up [1]."""
 
     def advance(self, devices: Devices, volts: Volts, length: float, now: Motion) -> Motion:

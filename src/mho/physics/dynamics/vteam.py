@@ -14,6 +14,7 @@ from mho.physics.cell import Traits
 from mho.physics.datasheet import Entry, Quantity
 from mho.physics.dynamics.resistive import Resistive
 from mho.physics.dynamics.windows import Window
+from mho.quantities import Metres, PositiveVolts, Speed
 
 
 class Vteam(Resistive):
@@ -30,17 +31,17 @@ class Vteam(Resistive):
 
     family: ClassVar[str] = "vteam"
 
-    w_on: Annotated[float, Range(least=0.0)] = 0.0
+    w_on: Annotated[float, Range(least=0.0, most=1e-3)] = 0.0
     """State of low resistance [m]."""
-    w_off: Annotated[float, Range(above=0.0)] = 3e-9
+    w_off: Metres = 3e-9
     """State of high resistance [m]."""
-    k_on: Annotated[float, Range(below=0.0)]
+    k_on: Annotated[float, Range(least=-1e15, most=-1e-30)]
     """Speed of a SET at twice the threshold [m/s]."""
-    k_off: Annotated[float, Range(above=0.0)]
+    k_off: Speed
     """Speed of a RESET at twice the threshold [m/s]."""
-    v_on: Annotated[float, Range(below=0.0)]
+    v_on: Annotated[float, Range(least=-1e3, most=-1e-6)]
     """Threshold of SET [V]."""
-    v_off: Annotated[float, Range(above=0.0)]
+    v_off: PositiveVolts
     """Threshold of RESET [V]."""
     alpha_on: Annotated[float, Range(least=1.0, most=100.0)]
     """Exponent of SET [1]."""

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from mho.config import Config, Range
 from mho.errors import invalid
+from mho.quantities import Hertz, PositiveSeconds, SignedVolts
 
 Volts = Callable[[Float[Tensor, "*n"]], Float[Tensor, "*n"]]
 """Voltage [V] a time [s] after the start of a piece."""
@@ -50,11 +51,11 @@ class Waveform(Config, ABC):
 class Periodic(Waveform):
     """Whole periods of both polarities."""
 
-    amplitude: float
+    amplitude: SignedVolts
     """Peak voltage [V]; negative: the negative half comes first."""
-    frequency: Annotated[float, Range(above=0.0)]
+    frequency: Hertz
     """Frequency [Hz]."""
-    cycles: Annotated[int, Range(least=1)] = 1
+    cycles: Annotated[int, Range(least=1, most=1_000_000)] = 1
     """Number of periods [1]."""
 
     @property
@@ -88,9 +89,9 @@ class Samples(Waveform):
 
     family: ClassVar[str] = "samples"
 
-    times: tuple[float, ...]
+    times: Annotated[tuple[float, ...], Range(least=0.0, most=1e12)]
     """Times of the samples [s]: the first 0, then rising."""
-    volts: tuple[float, ...]
+    volts: Annotated[tuple[float, ...], Range(least=-1e3, most=1e3)]
     """Their voltages [V]."""
 
     def __post_init__(self) -> None:
@@ -140,13 +141,13 @@ class PulseTrain(Waveform):
 
     family: ClassVar[str] = "pulse-train"
 
-    amplitude: float
+    amplitude: SignedVolts
     """Voltage of the flat top [V]."""
-    width: Annotated[float, Range(above=0.0)]
+    width: PositiveSeconds
     """Length of the flat top [s]."""
-    rise: Annotated[float, Range(above=0.0)]
+    rise: PositiveSeconds
     """Length of the rise and of the fall [s]."""
-    rest: Annotated[float, Range(above=0.0)]
+    rest: PositiveSeconds
     """Length of the rest after each pulse [s]."""
     count: Annotated[int, Range(least=1, most=1_000_000)] = 1
     """Number of pulses [1]."""
