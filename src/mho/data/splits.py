@@ -1,7 +1,10 @@
 """Images with their labels, in splits that never change."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +21,8 @@ from mho.errors import invalid, unknown
 # split -> the original file pair it is taken from
 SPLITS = {"train": "train", "validation": "train", "train+validation": "train", "test": "t10k"}
 VALIDATION_PER_CLASS = 500
+STAND_INS = {"train": 20, "t10k": 5}  # made-up images of each class in a file, see `stand_ins`
+STAND_INS_HELD_OUT = 5  # of those in "train"
 _SEED = 1998  # of the one shuffle behind the splits; a new value would be a new split
 
 
@@ -81,6 +86,22 @@ def load(
     return gather(dataset, split, indices(all_labels(dataset, split), split, per_class), dtype)
 
 
+@contextmanager
+def stand_ins() -> Iterator[None]:
+    """Have every data set be a few made-up images of each class, and no file be read, within.
+
+    15 of each class for training, 5 for validation, 5 for the test; the same ones every time.
+    """
+    token = _made_up.set(True)
+    try:
+        yield
+    finally:
+        _made_up.reset(token)
+
+
+_made_up: ContextVar[bool] = ContextVar("made_up", default=False)
+
+
 def all_labels(dataset: str, split: str) -> np.ndarray:
     """Return the labels ``(n,)`` uint8 of the original file that a split is taken from."""
     return _array(dataset, f"{SPLITS[split]}-labels-idx1-ubyte")
@@ -114,7 +135,8 @@ def indices(
     ``labels`` ``(n,)`` are all labels of that file, the result ``(m,)`` int64.
     """
     order = shuffled(len(labels), seed=_SEED)
-    held_out = _ranks(labels[order][::-1])[::-1] < VALIDATION_PER_CLASS  # counted from the end
+    last = STAND_INS_HELD_OUT if _made_up.get() else VALIDATION_PER_CLASS
+    held_out = _ranks(labels[order][::-1])[::-1] < last  # counted from the end
     keep = {"train": ~held_out, "validation": held_out}.get(split, np.full(len(order), True))
     order = order[keep]
     if part is not None:
@@ -142,9 +164,19 @@ def _ranks(labels: np.ndarray) -> np.ndarray:
 
 
 def _array(dataset: str, file: str) -> np.ndarray:
+    if _made_up.get():
+        return _stand_in(file)
     path = locate(dataset, file)
     stat = path.stat()
     return _decoded(path, SOURCES[dataset].files[file], (stat.st_mtime_ns, stat.st_size))
+
+
+@cache
+def _stand_in(file: str) -> np.ndarray:
+    """A file of made-up images, or their labels."""
+    labels = np.arange(10 * STAND_INS[file.split("-")[0]], dtype=np.uint8) % 10
+    drawn = np.random.default_rng(0).integers(256, size=(len(labels), 28, 28), dtype=np.uint8)
+    return labels if "labels" in file else drawn
 
 
 @lru_cache(maxsize=8)  # the files of two data sets, 110 MB

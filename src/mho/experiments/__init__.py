@@ -9,6 +9,7 @@ from typing import Any
 from mho.errors import unknown
 from mho.experiments import bmcnn, metaplastic, sensitivity, siamese, wires
 from mho.experiments.experiment import PRESET_NAMES, ExperimentConfig
+from mho.experiments.rehearsal import rehearse
 from mho.experiments.run import Run
 from mho.results import Result
 
@@ -21,10 +22,21 @@ class Experiment:
     what: str
     presets: dict[str, Any]
     run: Callable[[Any, Run], Result]
-    check: Callable[[Any], None] = lambda _config: None
-    """Refuses, before anything is written, settings that only the whole of them tells."""
+    refuse: Callable[[Any], None] = lambda _config: None
+    """Refuses settings that only the whole of them tells, in no time."""
+    trial: Callable[[Any, Run], object] | None = None
+    """What a rehearsal does of it; None: the whole run."""
     among_all: bool = True
     """Whether `mho run all` runs it."""
+
+    def check(self, config: Any) -> None:
+        """Refuse what the settings cannot do, before anything is written: a run in small is done.
+
+        Raises:
+            ValueError: as said; InstrumentError: a chip does not answer.
+        """
+        self.refuse(config)
+        rehearse(config, self.trial or self.run)
 
     def preset(self, name: str) -> ExperimentConfig:
         """The configuration of a preset."""
@@ -45,7 +57,8 @@ EXPERIMENTS = {
         Experiment("wires", "what resistance of the lines costs each system, and what wins it back",
                    wires.PRESETS, wires.run, wires.check),
         Experiment("sensitivity", "which imperfection costs each of the three systems most",
-                   sensitivity.PRESETS, sensitivity.run, sensitivity.check, among_all=False),
+                   sensitivity.PRESETS, sensitivity.run, sensitivity.check,
+                   sensitivity.trial, among_all=False),
     )
 }  # fmt: skip
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 
@@ -21,10 +22,17 @@ from mho.physics import Preset
 M = TypeVar("M", bound=nn.Module)
 C = TypeVar("C", bound="ExperimentConfig")
 
+N = TypeVar("N", int, float)
+
 PRESET_NAMES = ("quick", "standard", "paper")
 
+FEW = 3
+"""Units of a layer, and images of each class, of a run in small."""
+SLOW = 1e-3
+"""Largest learning rate of one, so that it does not diverge."""
 
-class ExperimentConfig(Config):
+
+class ExperimentConfig(Config, ABC):
     """Settings that every experiment has."""
 
     family: ClassVar[str] = ""
@@ -86,6 +94,11 @@ class ExperimentConfig(Config):
             raise invalid("processor", self.processor, allowed)
         return device
 
+    @abstractmethod
+    def in_small(self) -> Self:
+        """The same settings for a run of seconds: narrow networks, few images, one epoch, and of
+        values that are compared the smallest and the largest."""
+
     def part(self, system: C) -> C:
         """The settings of a system that this run is about, with the run's seed, processor and
         prices."""
@@ -108,6 +121,16 @@ class ExperimentConfig(Config):
             ValueError: this experiment has none.
         """
         raise invalid("chip", address, f"nothing: {self.family} runs on simulated chips")
+
+
+def narrow(units: tuple[int, ...]) -> tuple[int, ...]:
+    """Units of layers, few of each, for a run in small."""
+    return tuple(min(each, FEW) for each in units)
+
+
+def ends(values: tuple[N, ...]) -> tuple[N, ...]:
+    """The smallest and the largest of some values, as a run in small compares them."""
+    return tuple(value for value in values if value in (min(values), max(values)))
 
 
 def with_cells(hardware: mho.Hardware, preset: Preset) -> tuple[mho.Hardware, list[str]]:

@@ -16,15 +16,22 @@ LINE_EVERY = 10.0
 
 
 class Progress:
-    """Progress of one run, shown with rate and time left."""
+    """Progress of one run, with rate and time left.
 
-    def __init__(self, title: str) -> None:
-        self.title = title
+    Args:
+        title: what runs.
+        shown: False: nothing is.
+    """
+
+    def __init__(self, title: str, *, shown: bool = True) -> None:
+        self.title, self._shown = title, shown
         self._console = Console(stderr=True)
-        self._open = False
+        self._open = not shown
 
     def note(self, text: str) -> None:
         """Say something between two bars."""
+        if not self._shown:
+            return
         with suppress(OSError):
             self._console.print(f"[{self.title}] {text}", markup=False, highlight=False,
                                 soft_wrap=True)  # fmt: skip

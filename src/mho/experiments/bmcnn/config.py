@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal, get_args
+from typing import Annotated, ClassVar, Literal, Self, get_args
 
 import mho
 from mho.config import Config, Range
 from mho.errors import invalid
 from mho.experiments.bmcnn.mitigation import mitigation
-from mho.experiments.experiment import ExperimentConfig
+from mho.experiments.experiment import FEW, SLOW, ExperimentConfig, ends, narrow
 from mho.physics.spread import Distribution
 from mho.quantities import CellOhms, Epochs, LearningRate, Strength
 
@@ -211,6 +211,24 @@ class BmcnnConfig(ExperimentConfig):
         if not any(choice.once and choice.label_free for choice in first):
             allowed = "among others one that needs no labels, writes or cells, such as 'none'"
             raise invalid("BmcnnConfig.mitigations", self.mitigations, allowed)
+
+    def in_small(self) -> Self:
+        """Of the compared spreads the smallest, the largest, and those claimed."""
+        own, spread, study = self.architecture, self.spread, self.study
+        claimed = ends(spread.claimed)
+        some = {*ends(spread.compared), *claimed}
+        return self.replace(
+            architecture=own.replace(channels=narrow(own.channels), hidden=narrow(own.hidden)),
+            trainings=1, per_class=FEW, test_per_class=FEW, sweep_per_class=FEW, epochs=1,
+            batch=min(self.batch, 10), rate=min(self.rate, SLOW),
+            spread=spread.replace(
+                compared=tuple(cov for cov in spread.compared if cov in some), claimed=claimed,
+                maps=ends(spread.maps),
+            ),
+            calibration=min(self.calibration, 10 * FEW),
+            study=study.replace(epochs=1, per_class=FEW), chips=min(self.chips, 2),
+            processor="cpu",
+        )  # fmt: skip
 
     @property
     def aware(self) -> mho.Hardware:

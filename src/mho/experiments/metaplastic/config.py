@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal, Self, get_args
 import mho
 from mho.config import Config, Range
 from mho.errors import invalid, unknown
-from mho.experiments.experiment import ExperimentConfig, with_cells
+from mho.experiments.experiment import FEW, SLOW, ExperimentConfig, narrow, with_cells
 from mho.experiments.metaplastic.schemes import SCHEMES, Rules
 from mho.physics import Preset
 from mho.quantities import Batch, Count, Epochs, LearningRate, Seconds, Steps, Strength
@@ -155,6 +155,28 @@ class MetaplasticConfig(ExperimentConfig):
     def datasets(self) -> tuple[str, ...]:
         """The tasks."""
         return tuple(dict.fromkeys((*self.tasks, *(("mnist",) if self.permuted.tasks else ()))))
+
+    def in_small(self) -> Self:
+        """Of each study all points; few tasks of those that come in great number."""
+        permuted, study = self.permuted, self.study
+        batch = min(self.batch, 10 * FEW)
+        rules, cnn = self.rules, self.cnn
+        cnn = cnn.replace(channels=narrow(cnn.channels), dense=min(cnn.dense, FEW))
+        slow = rules.bayesian.replace(
+            rate=min(rules.bayesian.rate, SLOW), digital_rate=min(rules.bayesian.digital_rate, SLOW)
+        )
+        return self.replace(
+            hidden=narrow(self.hidden),
+            cnn=cnn,
+            per_class=FEW, epochs=1, scheme_epochs=1, batch=batch, rate=min(self.rate, SLOW),
+            transfer=batch * min(self.transfer // self.batch, 2),
+            refreshed=min(self.refreshed, 10 * FEW),
+            rules=rules.replace(bayesian=slow, fisher=min(rules.fisher, 10 * FEW)),
+            permuted=permuted.replace(tasks=min(permuted.tasks, 2), epochs=1),
+            study=study.replace(epochs=1, per_class=min(study.per_class, FEW),
+                                parts=min(study.parts, 2)),
+            chips=1, processor="cpu",
+        )  # fmt: skip
 
     def on_device(self, preset: Preset) -> tuple[Self, list[str]]:
         """The chips with the cells of a preset."""

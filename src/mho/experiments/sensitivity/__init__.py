@@ -19,7 +19,7 @@ from mho.experiments.sensitivity.result import result
 from mho.experiments.sensitivity.systems import MEASURES
 from mho.results import Result
 
-__all__ = ["PRESETS", "SensitivityConfig", "check", "run"]
+__all__ = ["PRESETS", "SensitivityConfig", "check", "run", "trial"]
 
 
 def check(config: SensitivityConfig) -> None:
@@ -45,6 +45,16 @@ def run(config: SensitivityConfig, run: Run) -> Result:
     """Run all systems on all chips; returns the result."""
     check(config)
     return result(config, {system: _analysed(config, run, system) for system in config.systems})
+
+
+def trial(config: SensitivityConfig, run: Run) -> None:
+    """Run each system without imperfections, with each at the end of its range, and with all."""
+    for system in config.systems:
+        names = [*imperfections(config, system)]
+        measure = MEASURES[system](config, run)
+        for some in ((), *((name,) for name in names), names):
+            times = {name: config.steps[-1] * (name in some) for name in names}
+            measure(chips(config, system, times), 0)
 
 
 def _analysed(config: SensitivityConfig, run: Run, system: System) -> Found:

@@ -118,6 +118,14 @@ class SensitivityConfig(ExperimentConfig):
             allowed = "a mitigation that acts on the chips themselves"
             raise invalid("SensitivityConfig.mitigation", self.mitigation, allowed)
 
+    def in_small(self) -> Self:
+        """Imperfections as the device has them, and at the end of their ranges."""
+        return self.replace(
+            steps=tuple(s for s in self.steps if s in (1.0, self.steps[-1])),
+            repeats=2, bmcnn=self.bmcnn.in_small(), siamese=self.siamese.in_small(),
+            metaplastic=self.metaplastic.in_small(), chips=min(self.chips, 2), processor="cpu",
+        )  # fmt: skip
+
     @property
     def datasets(self) -> tuple[str, ...]:
         """Data sets of the systems."""

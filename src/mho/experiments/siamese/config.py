@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal, Self, get_args
+from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
 import mho
 from mho.config import Config, Range
 from mho.errors import invalid, unknown
-from mho.experiments.experiment import ExperimentConfig, with_cells
+from mho.experiments.experiment import FEW, SLOW, ExperimentConfig, narrow, with_cells
 from mho.experiments.siamese.schemes import SCHEMES, Writes
 from mho.instruments import Limits
 from mho.physics import Preset
@@ -150,6 +150,22 @@ class SiameseConfig(ExperimentConfig):
             raise invalid("SiameseConfig.networks", self.networks, "('mlp',) or ('mlp', 'cnn')")
         if (10 * self.per_class if self.per_class else 55_000) < self.batch:
             raise invalid("SiameseConfig.batch", self.batch, "at most the training images")
+
+    def in_small(self) -> Self:
+        """Of each study all points; of the training on an instrument, on simulated chips."""
+        changes: dict[str, Any] = {}
+        if self.chip is not None:
+            changes = {"chip": None, "networks": ("mlp",), "studies": (),
+                       "schemes": (self.chip.scheme,)}  # fmt: skip
+        one = self.study.replace(epochs=1)
+        cnn = self.cnn.replace(
+            channels=narrow(self.cnn.channels), dense=narrow(self.cnn.dense), epochs=1
+        )
+        return self.replace(
+            hidden=min(self.hidden, FEW), cnn=cnn, per_class=FEW, epochs=1, scheme_epochs=1,
+            study=one, batch=min(self.batch, 10 * FEW), rate=min(self.rate, SLOW),
+            chips=1, processor="cpu", **changes,
+        )  # fmt: skip
 
     def on_device(self, preset: Preset) -> tuple[Self, list[str]]:
         """The chips with the cells of a preset; studies vary a multi-level cell, and are left out

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal, get_args
+from typing import Annotated, ClassVar, Literal, Self, get_args
 
 from mho.config import Config, Range
 from mho.errors import invalid
 from mho.experiments.bmcnn.config import PRESETS as BMCNN
 from mho.experiments.bmcnn.config import BmcnnConfig
-from mho.experiments.experiment import ExperimentConfig
+from mho.experiments.experiment import FEW, ExperimentConfig, ends
 from mho.experiments.metaplastic.config import PRESETS as METAPLASTIC
 from mho.experiments.metaplastic.config import MetaplasticConfig
 from mho.experiments.siamese.config import PRESETS as SIAMESE
@@ -91,6 +91,21 @@ class WiresConfig(ExperimentConfig):
             raise invalid("WiresConfig.claimed.tile", at.tile, f"one of {self.tiles}")
         if len(set(self.refreshes)) < len(self.refreshes):
             raise invalid("WiresConfig.refreshes", self.refreshes, "each value once")
+
+    def in_small(self) -> Self:
+        """Of the wires and arrays the smallest, the largest, and those claimed."""
+        at = self.claimed
+        resistances = {*ends(self.resistances), at.resistance}
+        tiles = {*ends(self.tiles), at.tile}
+        return self.replace(
+            resistances=tuple(r for r in self.resistances if r in resistances),
+            tiles=tuple(tile for tile in self.tiles if tile in tiles),
+            refresh=self.refresh.replace(per_class=FEW), refreshes=ends(self.refreshes),
+            predistortion=self.predistortion.replace(rounds=min(self.predistortion.rounds, 2)),
+            calibration=min(self.calibration, 10 * FEW),
+            bmcnn=self.bmcnn.in_small(), siamese=self.siamese.in_small(),
+            metaplastic=self.metaplastic.in_small(), chips=min(self.chips, 2), processor="cpu",
+        )  # fmt: skip
 
     @property
     def datasets(self) -> tuple[str, ...]:
