@@ -7,9 +7,10 @@ part here, see `mho.experiments.memory`.
 
 from __future__ import annotations
 
+import json
 import warnings
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
 
 import torch
 
@@ -18,25 +19,41 @@ from mho.experiments.experiment import ExperimentConfig
 from mho.experiments.progress import Progress
 from mho.experiments.run import Run, Stateful
 
+T = TypeVar("T")
+
 
 class Rehearsal(Run):
-    """A run without a folder, which forgets."""
+    """A run without a folder, which keeps nothing."""
 
     def __init__(self) -> None:
         self.progress = Progress("rehearsal", shown=False)
-        self._outcomes: dict[str, Any] = {}
-        self._stages: dict[str, dict[str, Any]] = {}
-        self._path: list[str] = []
-        self._stop = False
-        self._saved = float("inf")
+
+    def once(self, key: str, work: Callable[[], T]) -> T:
+        """Do the work; its outcome has to be what a run can keep."""
+        return json.loads(json.dumps(work()))
+
+    def each(
+        self, key: str, pieces: Mapping[str, T], work: Callable[[T], float]
+    ) -> dict[str, float]:
+        """Do all pieces."""
+        return {piece: self.once(piece, lambda v=value: work(v)) for piece, value in pieces.items()}
+
+    def steps(
+        self,
+        key: str,
+        total: int,
+        state: Mapping[str, Stateful],
+        *,
+        keep: Sequence[str] | None = None,
+    ) -> Iterator[int]:
+        """All steps."""
+        yield from range(total)
+
+    def watch(self, key: str, items: Iterable[T], total: int) -> Iterator[T]:
+        """All items."""
+        yield from items
 
     def log(self, **values: Any) -> None:
-        """Nothing."""
-
-    def _keep(self, name: str, step: int, state: Mapping[str, Stateful]) -> None:
-        """Nothing."""
-
-    def _save(self) -> None:
         """Nothing."""
 
 
