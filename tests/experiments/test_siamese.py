@@ -40,9 +40,9 @@ def trained(folder: Path, config: SiameseConfig, job: Job) -> Any:
         ({"schemes": ("float", "float")}, "each name once"),
         ({"claimed": ("float", "frugal")}, "among others"),
         ({"networks": ("cnn",)}, r"\('mlp',\) or"),
-        ({"batch": 100_000}, "at most the training images"),
-        ({"writes": {"sparse": (3.0, 0.4)}}, r"\[0.5, inf\)"),
-        ({"writes": {"gathered": 0.5}}, r"\(0.5, inf\)"),
+        ({"batch": 500}, "at most the training images"),
+        ({"writes": {"sparse": (3.0, 0.4)}}, r"\[0.5, 10000\]"),
+        ({"writes": {"gathered": 0.5}}, r"\(0.5, 10000\]"),
     ],
 )
 def test_impossible_settings_are_refused(changes: dict[str, Any], message: str) -> None:

@@ -140,7 +140,7 @@ def test_a_convolution_has_wires_too() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"wire_resistance": -1.0}, r"Hardware\.wire_resistance = -1\.0: .* \[0, inf\)"),
+        ({"wire_resistance": -1.0}, r"Hardware\.wire_resistance = -1\.0: .* \[0, 1e\+06\]"),
         ({"wire_resistance": float("nan")}, r"Hardware\.wire_resistance"),
         ({"wire_resistance": {"row": -2.0}}, r"Wires\.row = -2\.0"),
         ({"wire_refresh": 0}, r"Hardware\.wire_refresh = 0"),

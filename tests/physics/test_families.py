@@ -26,12 +26,12 @@ def two_state(on: float, off: float) -> TwoState:
             r"r_on\.mean = 20000\.0: allowed is below r_off.mean = 10000 ohm",
         ),
         (lambda: two_state(1e4, 1e4), r"r_on\.mean = 10000\.0: allowed is below"),
-        (lambda: two_state(0.0, 1e4), r"Resistance\.mean = 0\.0: allowed is .*\(0, inf\)"),
+        (lambda: two_state(0.0, 1e4), r"Resistance\.mean = 0\.0: allowed is .*\[0.001, 1e\+15\]"),
         (lambda: MultiLevel(**WINDOW, levels=0), r"levels = 0: allowed is .*\[2, 4096\]"),
         (lambda: MultiLevel(**WINDOW, levels=1), r"levels = 1: allowed is .*\[2, 4096\]"),
         (lambda: MultiLevel(g_min=2e-5, g_max=1e-5), r"g_min = 2e-05: allowed is below g_max = 1e"),
         (lambda: MultiLevel(g_min=1e-5, g_max=1e-5), r"g_min = 1e-05: allowed is below g_max = 1e"),
-        (lambda: MultiLevel(g_min=-1e-9, g_max=1e-5), r"g_min = -1e-09: allowed is .*\[0, inf\)"),
+        (lambda: MultiLevel(g_min=-1e-9, g_max=1e-5), r"g_min = -1e-09: allowed is .*\[0, 1000\]"),
         (lambda: MultiLevel(**WINDOW, sigma=()), r"sigma = \(\): allowed is at least one"),
         (lambda: MultiLevel(**WINDOW, sigma=(-1e-6,)), r"sigma = \(-1e-06,\): allowed is at least"),
         (
@@ -39,7 +39,10 @@ def two_state(on: float, off: float) -> TwoState:
             r"MultiLevel\.stuck_on \+ stuck_off = 1\.2: allowed is at most 1",
         ),
         (lambda: MultiLevel(**WINDOW, stuck_on=1.1), r"stuck_on = 1\.1: allowed is .*\[0, 1\]"),
-        (lambda: MultiLevel(**WINDOW, endurance=0.0), r"endurance = 0\.0: allowed is .*\[1, inf\)"),
+        (
+            lambda: MultiLevel(**WINDOW, endurance=0.0),
+            r"endurance = 0\.0: allowed is .*\[1, ",
+        ),
         (lambda: Spread(cov=-0.1), r"Spread\.cov = -0\.1: allowed is .*\[0, 10\]"),
         (
             lambda: Spread(distribution="normal", lower=0.0),

@@ -26,8 +26,10 @@ N = TypeVar("N", int, float)
 
 PRESET_NAMES = ("quick", "standard", "paper")
 
+UNITS = 8
+"""Units of each layer of a run in small: enough that some answer to any image."""
 FEW = 3
-"""Units of a layer, and images of each class, of a run in small."""
+"""Images of each class of one."""
 SLOW = 1e-3
 """Largest learning rate of one, so that it does not diverge."""
 
@@ -123,9 +125,9 @@ class ExperimentConfig(Config, ABC):
         raise invalid("chip", address, f"nothing: {self.family} runs on simulated chips")
 
 
-def narrow(units: tuple[int, ...]) -> tuple[int, ...]:
-    """Units of layers, few of each, for a run in small."""
-    return tuple(min(each, FEW) for each in units)
+def narrow(layers: tuple[int, ...]) -> tuple[int, ...]:
+    """Units of layers in a run in small, whatever they are in the whole."""
+    return (UNITS,) * len(layers)
 
 
 def ends(values: tuple[N, ...]) -> tuple[N, ...]:

@@ -1,6 +1,6 @@
 """A run in small, before the run: what its settings build is built, trained a step and measured.
 
-Networks are narrow, images few and made up, and nothing is kept. What cannot work with the settings
+Networks are small, images few and made up, and nothing is kept. What cannot work with the settings
 is so refused within seconds, before there is a run folder; how large and how long a run is plays no
 part here, see `mho.experiments.memory`.
 """
@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import torch
 
 from mho.data import stand_ins
+from mho.errors import InvalidInput
 from mho.experiments.experiment import ExperimentConfig
 from mho.experiments.progress import Progress
 from mho.experiments.run import Run, Stateful
@@ -65,4 +66,7 @@ def rehearse(config: ExperimentConfig, run: Callable[[Any, Run], object]) -> Non
     """
     with stand_ins(), torch.random.fork_rng(devices=[]), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the run itself says them
-        run(config.in_small(), Rehearsal())
+        try:
+            run(config.in_small(), Rehearsal())
+        except InvalidInput as error:
+            raise InvalidInput(f"these settings do not work, as a trial shows: {error}") from error

@@ -120,7 +120,7 @@ class Hardware(Config):
     dac_range: Literal["calibrated"] | Annotated[float, Range(least=1e-9, most=1e9)] = "calibrated"
     """Largest input that the DACs apply, in units of each layer's inputs [1]; "calibrated": what
     `mho.calibrate` sees, chip by chip."""
-    adc_range: Literal["calibrated", "column"] | Annotated[float, Range(above=0.0, most=1.0)] = (
+    adc_range: Literal["calibrated", "column"] | Annotated[float, Range(least=1e-6, most=1.0)] = (
         "calibrated"
     )
     """Largest current that the ADCs tell apart. "calibrated": one range a chip and layer, from what
@@ -144,7 +144,7 @@ class Hardware(Config):
     transposed: bool = True
     """Whether errors go back through the arrays, read from their columns without noise; False:
     through the float twin, which does not know what the cells really hold."""
-    coverage: Annotated[float, Range(above=0.0, most=1.0)] = 1.0
+    coverage: Annotated[float, Range(least=1e-3, most=1.0)] = 1.0
     """Share of the calibration values that a converter's range covers; the rest saturates [1]."""
 
     def __post_init__(self) -> None:

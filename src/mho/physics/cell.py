@@ -72,7 +72,7 @@ class Cell(Config, ABC):
     closing: Annotated[tuple[float, float], Range(least=0.0, most=1.0)] = (0.0, 0.0)
     """Shares of the window lost at its lower and at its upper end when a cell's endurance is spent;
     in between the loss is `closing (pulses / endurance)^closing_power` [1]."""
-    closing_power: Annotated[float, Range(above=0.0, most=10.0)] = 1.0
+    closing_power: Annotated[float, Range(least=1e-2, most=10.0)] = 1.0
     """How late the window closes: 1 in even steps, above 1 mostly near the end [1]."""
     written: SourceWrite | None = None
     """What the spread of a cell that lands is of. None: of single attempts, one pulse each, which

@@ -78,7 +78,7 @@ class Sinh(Conduction):
 
     family: ClassVar[str] = "sinh"
 
-    v0: Annotated[float, Range(above=0.0, most=100.0)] = 0.25
+    v0: Annotated[float, Range(least=1e-2, most=100.0)] = 0.25
     """Voltage that sets how soon the current bends [V]."""
 
     def current(self, v: Float[Tensor, "*#n"], g: Float[Tensor, "*#n"]) -> Float[Tensor, "*#n"]:
@@ -118,7 +118,7 @@ class Transistor(Conduction):
 
     beta: Annotated[float, Range(least=1e-12, most=1e6)] = 1e-3
     """Transconductance parameter, mobility x oxide capacitance x width / length [A/V^2]."""
-    overdrive: Annotated[float, Range(above=0.0, most=100.0)] = 1.0
+    overdrive: Annotated[float, Range(least=1e-6, most=100.0)] = 1.0
     """Gate-source voltage above the threshold [V]."""
 
     def current(self, v: Float[Tensor, "*#n"], g: Float[Tensor, "*#n"]) -> Float[Tensor, "*#n"]:

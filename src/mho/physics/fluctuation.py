@@ -31,7 +31,7 @@ class Flicker(Config):
     time constant. It is slower than white below that band and falls as 1 / f^2 above.
     """
 
-    amplitude: Annotated[float, Range(above=0.0, most=1.0)]
+    amplitude: Annotated[float, Range(least=1e-9, most=1.0)]
     """Root of f S(f): relative standard deviation in a factor e of frequency [1]."""
     slowest: PositiveSeconds = 1e5
     """Longest time constant [s]."""
@@ -80,9 +80,9 @@ class Telegraph(Config):
     with `p = tau_full / (tau_full + tau_empty)` (S. Machlup, J. Appl. Phys. 25 (1954) 341).
     """
 
-    share: Annotated[float, Range(above=0.0, most=1.0)] = 1.0
+    share: Annotated[float, Range(least=1e-9, most=1.0)] = 1.0
     """Share of the cells that have a trap [1]."""
-    depth: Annotated[float, Range(above=0.0, most=1.0)]
+    depth: Annotated[float, Range(least=1e-9, most=1.0)]
     """Largest part of its conductance that a cell loses while its trap is full [1]."""
     full: PositiveSeconds
     """Mean time that a trap stays full [s]."""

@@ -34,7 +34,7 @@ class Retention(Config, ABC):
     """Time after programming at which a cell holds what it was programmed to [s]."""
     activation: Annotated[float, Range(least=0.0, most=5.0)] | None = None
     """Activation energy E_a [eV]; None: not known, so no other temperature can be asked for."""
-    temperature: Annotated[float, Range(above=0.0, most=2000.0)] = 300.0
+    temperature: Annotated[float, Range(least=1.0, most=2000.0)] = 300.0
     """Temperature T_0 that the law was measured at [K]."""
 
     def acceleration(self, temperature: float | None) -> float:

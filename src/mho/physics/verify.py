@@ -38,7 +38,7 @@ class Verify(Programming):
 
     family: ClassVar[str] = "verify"
 
-    tolerance: Annotated[float, Range(above=0.0, most=10.0)] = 0.5
+    tolerance: Annotated[float, Range(least=1e-3, most=10.0)] = 0.5
     """Accepted distance from the target, in steps between levels [1]."""
     max_pulses: Annotated[int, Range(least=1, most=10_000)] = 20
     """Attempts after which the cell is left as it is [1]."""

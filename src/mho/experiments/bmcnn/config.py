@@ -8,7 +8,7 @@ import mho
 from mho.config import Config, Range
 from mho.errors import invalid
 from mho.experiments.bmcnn.mitigation import mitigation
-from mho.experiments.experiment import FEW, SLOW, ExperimentConfig, ends, narrow
+from mho.experiments.experiment import FEW, SLOW, UNITS, ExperimentConfig, ends, narrow
 from mho.physics.spread import Distribution
 from mho.quantities import CellOhms, Epochs, LearningRate, Strength
 
@@ -218,7 +218,7 @@ class BmcnnConfig(ExperimentConfig):
         claimed = ends(spread.claimed)
         some = {*ends(spread.compared), *claimed}
         return self.replace(
-            architecture=own.replace(channels=narrow(own.channels), hidden=narrow(own.hidden)),
+            architecture=own.replace(channels=(UNITS, UNITS), hidden=narrow(own.hidden)),
             trainings=1, per_class=FEW, test_per_class=FEW, sweep_per_class=FEW, epochs=1,
             batch=min(self.batch, 10), rate=min(self.rate, SLOW),
             spread=spread.replace(

@@ -7,13 +7,13 @@ from typing import Annotated, ClassVar, Literal, Self, get_args
 import mho
 from mho.config import Config, Range
 from mho.errors import invalid, unknown
-from mho.experiments.experiment import FEW, SLOW, ExperimentConfig, narrow, with_cells
+from mho.experiments.experiment import FEW, SLOW, UNITS, ExperimentConfig, narrow, with_cells
 from mho.experiments.metaplastic.schemes import SCHEMES, Rules
 from mho.physics import Preset
 from mho.quantities import Batch, Count, Epochs, LearningRate, Seconds, Steps, Strength
 
 Network = Literal["mlp", "cnn"]
-Share = Annotated[float, Range(above=0.0, most=1.0)]
+Share = Annotated[float, Range(least=1e-6, most=1.0)]
 StudyName = Literal[
     "strength",
     "m",
@@ -161,7 +161,7 @@ class MetaplasticConfig(ExperimentConfig):
         permuted, study = self.permuted, self.study
         batch = min(self.batch, 10 * FEW)
         rules, cnn = self.rules, self.cnn
-        cnn = cnn.replace(channels=narrow(cnn.channels), dense=min(cnn.dense, FEW))
+        cnn = cnn.replace(channels=(UNITS, UNITS), dense=UNITS)
         slow = rules.bayesian.replace(
             rate=min(rules.bayesian.rate, SLOW), digital_rate=min(rules.bayesian.digital_rate, SLOW)
         )

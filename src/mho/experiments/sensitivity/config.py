@@ -20,7 +20,7 @@ from mho.quantities import Count, WiredOhms
 
 System = Literal["bmcnn", "siamese", "metaplastic"]
 SYSTEMS: tuple[System, ...] = get_args(System)
-Share = Annotated[float, Range(above=0.0, most=1.0)]
+Share = Annotated[float, Range(least=1e-9, most=1.0)]
 
 
 class Assumed(Config):
@@ -28,7 +28,7 @@ class Assumed(Config):
 
     write_spread: Share = 0.05
     """Spread from write to write, of the window or of a resistance [1]: as in `siamese`."""
-    pulse_spread: Annotated[float, Range(above=0.0, most=100.0)] = 0.33
+    pulse_spread: Annotated[float, Range(least=1e-9, most=100.0)] = 0.33
     """The same of a pulse, of its mean step [1]: as in the studies of `siamese`."""
     device_spread: Share = 0.05
     """Spread between devices, of the window, a resistance or the step factor [1]: as in
@@ -46,9 +46,9 @@ class Assumed(Config):
     bits: Annotated[int, Range(least=3, most=16)] = 6
     """Of DACs and ADCs, sign included [1]: within the 4 to 8 that are common. No cell's preset
     says it."""
-    nonlinearity: Annotated[float, Range(above=0.0, most=10.0)] = 2.0
+    nonlinearity: Annotated[float, Range(least=1e-9, most=10.0)] = 2.0
     """Of pulses, ln(first step / last step) [1]: as in the studies of `siamese`."""
-    reset_ratio: Annotated[float, Range(above=0.0, below=1.0)] = 0.7
+    reset_ratio: Annotated[float, Range(least=0.1, below=1.0)] = 0.7
     """RESET step over SET step [1]: as there."""
 
 

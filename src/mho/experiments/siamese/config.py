@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 import mho
 from mho.config import Config, Range
 from mho.errors import invalid, unknown
-from mho.experiments.experiment import FEW, SLOW, ExperimentConfig, narrow, with_cells
+from mho.experiments.experiment import FEW, SLOW, UNITS, ExperimentConfig, with_cells
 from mho.experiments.siamese.schemes import SCHEMES, Writes
 from mho.instruments import Limits
 from mho.physics import Preset
@@ -158,11 +158,9 @@ class SiameseConfig(ExperimentConfig):
             changes = {"chip": None, "networks": ("mlp",), "studies": (),
                        "schemes": (self.chip.scheme,)}  # fmt: skip
         one = self.study.replace(epochs=1)
-        cnn = self.cnn.replace(
-            channels=narrow(self.cnn.channels), dense=narrow(self.cnn.dense), epochs=1
-        )
+        cnn = self.cnn.replace(channels=(UNITS, UNITS), dense=(UNITS, UNITS), epochs=1)
         return self.replace(
-            hidden=min(self.hidden, FEW), cnn=cnn, per_class=FEW, epochs=1, scheme_epochs=1,
+            hidden=UNITS, cnn=cnn, per_class=FEW, epochs=1, scheme_epochs=1,
             study=one, batch=min(self.batch, 10 * FEW), rate=min(self.rate, SLOW),
             chips=1, processor="cpu", **changes,
         )  # fmt: skip

@@ -52,9 +52,9 @@ class Writes(Config):
     """Distance at which "accumulated" writes, in steps between levels [1]."""
     rounded: Annotated[int, Range(least=1, most=10_000)] = 3
     """Size of a write of "coarse probabilistic", in steps between levels [1]."""
-    sign_share: Annotated[float, Range(above=0.0, most=1.0)] = 5e-4
+    sign_share: Annotated[float, Range(least=1e-9, most=1.0)] = 5e-4
     """Share of the weights that "sign" moves in a step, falling with the learning rate [1]."""
-    random_share: Annotated[float, Range(above=0.0, most=1.0)] = 2e-3
+    random_share: Annotated[float, Range(least=1e-9, most=1.0)] = 2e-3
     """Share of the weights that "stochastic sparse" moves in a step, falling likewise [1]."""
 
 

@@ -214,7 +214,7 @@ def _chances(size: Tensor, share: float) -> Tensor:
     """
     flat = size.flatten()
     wanted = share * len(flat)
-    largest, where = flat.topk(math.ceil(wanted))
+    largest, where = flat.topk(max(1, math.ceil(wanted)))
     others = flat.index_fill(0, where, 0.0).sum()
     rest = (largest.flip(0).cumsum(0).flip(0) + others).clamp_(min=1e-30)
     c = ((wanted - torch.arange(len(rest), device=rest.device)) / rest).amax()

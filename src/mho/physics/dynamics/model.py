@@ -47,7 +47,7 @@ class DynamicModel(Config, ABC):
     to device: `traits` (...) holds what it is then, by name.
     """
 
-    read_voltage: Annotated[float, Range(above=0.0, most=100.0)] = 0.1
+    read_voltage: Annotated[float, Range(least=1e-6, most=100.0)] = 0.1
     """Voltage at which a conductance is read, taken not to move the state [V]."""
     drive: Annotated[float, Range(least=0.0, most=100.0)] = 1.0
     """Voltage across the device over that of the waveform: what a line leaves of it [1]."""

@@ -45,7 +45,7 @@ class StanfordPku(DynamicModel):
 
     gap_min: Annotated[float, Range(least=0.0, most=1e-7)]
     """Smallest gap: stands for the compliance of a SET [m]."""
-    gap_max: Annotated[float, Range(above=0.0, most=1e-7)]
+    gap_max: Annotated[float, Range(least=1e-12, most=1e-7)]
     """Largest gap [m]."""
     current_scale: Amperes
     """I0 [A]."""
@@ -55,7 +55,7 @@ class StanfordPku(DynamicModel):
     """V0: how soon the current bends [V]."""
     velocity: Speed
     """v0: attempt rate times hopping distance [m/s]."""
-    activation: Annotated[float, Range(above=0.0, most=10.0)]
+    activation: Annotated[float, Range(least=1e-3, most=10.0)]
     """E_a: energy of a hop [eV]."""
     hop: Metres = 0.25e-9
     """a0: hopping distance [m]."""
@@ -69,7 +69,7 @@ class StanfordPku(DynamicModel):
     """beta of SET: how the enhancement falls with the gap [1]."""
     beta_reset: Annotated[float, Range(least=0.0, most=1e6)]
     """beta of RESET [1]."""
-    alpha: Annotated[float, Range(above=0.0, most=10.0)]
+    alpha: Annotated[float, Range(least=1e-3, most=10.0)]
     """Exponent of the gap in the enhancement [1]."""
     field_min: Annotated[float, Range(least=0.0, most=1e15)] = 0.0
     """Least enhanced field that moves the gap [V/m]."""

@@ -109,7 +109,7 @@ class Adaptive(Config):
 
     family: ClassVar[str] = "adaptive"
 
-    tolerance: Annotated[float, Range(above=0.0, most=0.1)] = 1e-5
+    tolerance: Annotated[float, Range(least=1e-12, most=0.1)] = 1e-5
     """Error tolerated in one step, as a share of the range of the state [1]."""
     most_steps: Count = 100_000
     """Steps from one sample or corner to the next after which it is given up [1]."""
