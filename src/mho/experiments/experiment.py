@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
@@ -176,6 +177,26 @@ def plain_accuracy(
     images = samples.flat if flat else samples.images
     pair = (images.to(device), samples.labels.to(device))
     return mho.evaluate(net, batches(pair, 1000, seed=None))[0].item()
+
+
+def check_loss(loss: Tensor, training: str, step: int, rate: str) -> None:
+    """Stop a training whose loss is no number any more; the checkpoint before it stays.
+
+    Args:
+        loss: of one step.
+        training: which training, in words.
+        step: which step of it, from 0.
+        rate: the setting to look at first, with its value.
+
+    Raises:
+        ValueError: the loss is not finite.
+    """
+    value = loss.item()
+    if not math.isfinite(value):
+        raise InvalidInput(
+            f"{training} has diverged: the loss of step {step + 1} is {value}; a smaller {rate} "
+            "is what helps most"
+        )
 
 
 def in_parts(inputs: Tensor, most: int) -> tuple[Tensor, ...]:

@@ -11,7 +11,7 @@ from torch import nn
 
 import mho
 from mho.experiments.bmcnn.config import Architecture, BmcnnConfig
-from mho.experiments.experiment import Feed, plain_accuracy, seeded
+from mho.experiments.experiment import Feed, check_loss, plain_accuracy, seeded
 from mho.experiments.run import Run
 from mho.hardware.streams import derived_seed
 
@@ -95,7 +95,9 @@ def train(
             x, config.shift, generator.manual_seed(derived_seed(seed, "shift", step))
         )
         optimizer.zero_grad()
-        F.cross_entropy(net(x), y).backward()
+        loss = F.cross_entropy(net(x), y)
+        check_loss(loss, f"{name}, network {number},", step, f"rate (it is {config.rate:g})")
+        loss.backward()
         optimizer.step()
         schedule.step()
         if feed.ends_epoch(step):

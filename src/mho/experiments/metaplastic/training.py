@@ -15,7 +15,7 @@ from torch import Tensor
 import mho
 from mho.data import Task, batches
 from mho.experiments.account import account
-from mho.experiments.experiment import Lap, in_parts, seeded
+from mho.experiments.experiment import Lap, check_loss, in_parts, seeded
 from mho.experiments.metaplastic.config import MetaplasticConfig, Network
 from mho.experiments.metaplastic.network import chips, network, optimizer
 from mho.experiments.metaplastic.phases import Mixed, Phase, phases
@@ -123,7 +123,9 @@ class Learner:
                 mho.calibrate(self.net, feed.sample(CALIBRATION))
             x, y = feed.at(since)
             self.optimizer.zero_grad()
-            F.cross_entropy(self.net(x), y).backward()
+            loss = F.cross_entropy(self.net(x), y)
+            check_loss(loss, self._name(phase), step, self._rates())
+            loss.backward()
             self.optimizer.step()
             schedule.step()
             history.add("written", self.write().weights)
@@ -144,6 +146,18 @@ class Learner:
         if job.tested:
             outcome["test"] = self._measure("test")
         return outcome | account(self.net, self.config.prices)
+
+    def _name(self, phase: Phase) -> str:
+        """The training in words."""
+        tasks = " and ".join(task.name for task in phase.tasks)
+        return f"training {self.job.network}, {self.job.scheme}, chip {self.job.chip}, on {tasks}"
+
+    def _rates(self) -> str:
+        """The learning rate in words."""
+        if self.scheme.plain:
+            rates = self.config.rules.bayesian
+            return f"rules.bayesian.rate (it is {rates.rate:g})"
+        return f"rate (it is {self.config.rate:g})"
 
     def _begin(self, phase: Phase) -> None:
         """A new task: a fresh optimizer and, unless all tasks share one, a fresh state."""

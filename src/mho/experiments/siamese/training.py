@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 import mho
 from mho.experiments.account import account
-from mho.experiments.experiment import Feed, Lap, plain_accuracy, seeded
+from mho.experiments.experiment import Feed, Lap, check_loss, plain_accuracy, seeded
 from mho.experiments.run import Run, Stateful
 from mho.experiments.siamese.config import Network, SiameseConfig
 from mho.experiments.siamese.measures import aged, often, snapshot
@@ -74,6 +74,7 @@ class Descent:
     ) -> None:
         self.config, self.net, self.feed, self._seed = config, net, feed, seed
         self._scheme = scheme = SCHEMES[job.scheme]
+        self._name = f"training {job.network}, {job.scheme}, chip {job.chip},"
         levels, cnn = config.hardware.levels, job.network == "cnn"
         self._setting = Setting(config.writes, net, levels, cnn, feed.epoch_steps, seed)
         self.write = None if scheme.step is None else scheme.step(self._setting)
@@ -112,6 +113,7 @@ class Descent:
         x = mho.data.shifted(x, config.shift, shifts)
         self._optimizer.zero_grad()
         loss = F.cross_entropy(self.net(x), y)
+        check_loss(loss, self._name, step, f"rate (it is {config.rate:g})")
         loss.backward()
         self._optimizer.step()
         self._schedule.step()
