@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import tyro
 
-from mho.cli.terminal import say, tell
+from mho.cli.terminal import say, tell, waiting
 from mho.errors import InvalidInput, invalid, unknown
 from mho.files import check_output, parse_toml, read_toml
 
@@ -47,6 +47,7 @@ class Run:
 
     def run(self) -> None:
         """Run, print the claims, write the report."""
+        from mho import experiments
         from mho.experiments import EXPERIMENTS
         from mho.experiments.checkpoint import exists
 
@@ -61,11 +62,15 @@ class Run:
         seed = next(iter(configs.values())).seed
         out = self.out or Path("runs") / f"{self.name}-{self.preset}-{seed}"
         folders = {name: out / name if self.name == "all" else out for name in names}
-        for folder in folders.values():
+        for name, folder in folders.items():
             check_output(folder, folder=True)
-            if not self.resume and (exists(folder) or (folder / "result.json").exists()):
+            begun = exists(folder) or (folder / "result.json").exists()
+            if begun and not self.resume:
                 allowed = "a new folder, or --resume to continue this run"
                 raise invalid("out", str(folder), allowed)
+            if not begun:
+                with waiting(f"mho: trying the settings of {name} in small"):
+                    experiments.get(name).check(configs[name])
         _check_data(configs.values())
         for name, config in configs.items():
             _run_one(name, config, folders[name], self.resume)
@@ -91,7 +96,6 @@ class Run:
         options = {"seed": self.seed, "chips": self.chips, "processor": self.processor}
         config = config.replace(**{k: v for k, v in options.items() if v is not None})
         config.torch_device()
-        experiments.get(name).check(config)
         return config
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
 from rich.console import Console, RenderableType
+from rich.text import Text
 
 from mho.files import naming
 
@@ -36,6 +37,14 @@ def tell(text: str) -> None:
     """Print a line on standard error, if that can be written."""
     with suppress(OSError):
         print(f"mho: {text}", file=sys.stderr, flush=True)
+
+
+@contextmanager
+def waiting(text: str) -> Iterator[None]:
+    """Show on a terminal, as long as it lasts, what the command does."""
+    console = Console(stderr=True, markup=False, highlight=False)
+    with console.status(Text(text)) if console.is_terminal else nullcontext():
+        yield
 
 
 @contextmanager
