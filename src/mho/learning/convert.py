@@ -15,6 +15,7 @@ from mho.hardware.streams import derived_seed, seed_of
 from mho.learning.layers.arithmetic import FixedPointArithmetic
 from mho.learning.layers.chips import Chips
 from mho.learning.layers.conv import MemristiveConv2d
+from mho.learning.layers.fused import unfuse
 from mho.learning.layers.layer import ArrayLayer, memristive_layers, named
 from mho.learning.layers.linear import MemristiveLinear
 from mho.learning.layers.replace import plain_type, rebuild
@@ -80,6 +81,7 @@ def convert(
 
     net = rebuild(model, replace)
     memristive_layers(net)
+    unfuse(net)
     net.register_load_state_dict_pre_hook(_check_states)
     return net if chips is None else Chips(net, chips)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any, TypeVar
 
 import torch
@@ -12,6 +12,7 @@ from jaxtyping import Float64, Int64
 from torch import Tensor, nn
 
 from mho.arguments import checked
+from mho.errors import invalid
 from mho.hardware.converters import calibration
 from mho.hardware.tally import Tally
 from mho.learning.batches import Inputs, batches_of
@@ -93,7 +94,8 @@ def confusion(net: nn.Module, loader: Iterable[Any]) -> Int64[Tensor, "chips cla
         for x, y in labelled(loader, "loader"):
             if counts is None and uncalibrated(net):
                 calibrate(net, x)
-            scores = scores_of(net(x), len(y))
+            with nullcontext() if counts is not None else _refusing_layers_passed_by(net):
+                scores = scores_of(net(x), len(y))
             answer, classes = scores.argmax(-1), scores.shape[-1]
             check_classes(y, classes)
             at = (torch.arange(len(answer)).unsqueeze(1) * classes + y).to(answer.device) * classes
@@ -103,6 +105,26 @@ def confusion(net: nn.Module, loader: Iterable[Any]) -> Int64[Tensor, "chips cla
             counts = seen if counts is None else counts + seen
     assert counts is not None
     return counts
+
+
+@contextmanager
+def _refusing_layers_passed_by(net: nn.Module) -> Iterator[None]:
+    """Refuse a network that computes with the weights of a layer, or without it, in a pass inside.
+
+    Raises:
+        ValueError: a layer read no vector; the message names it.
+    """
+    layers = {n: m for n, m in net.named_modules() if isinstance(m, ArrayLayer)}
+    before = {name: layer.crossbar.counts.vectors for name, layer in layers.items()}
+    yield
+    passed_by = [n for n, layer in layers.items() if layer.crossbar.counts.vectors == before[n]]
+    if passed_by:
+        raise invalid(
+            "net",
+            f"layer {passed_by[0]!r} read no vector",
+            "a network that calls its memristive layers; this one does not use it, or takes its "
+            "weight past its arrays (convert(..., select=) leaves a layer digital)",
+        )
 
 
 @contextmanager
