@@ -39,7 +39,8 @@ def __getattr__(name: str) -> Any:
     and can be interrupted, before torch is."""
     if name == "public" or (name.startswith("__") and name != "__all__"):
         raise AttributeError(f"module 'mho' has no attribute {name!r}")
-    return getattr(import_module("mho.public"), name)
+    public = import_module("mho.public")
+    return globals()[name] if name in globals() else getattr(public, name)  # a part it has loaded
 
 
 def __dir__() -> list[str]:
