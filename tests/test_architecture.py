@@ -16,15 +16,16 @@ from mho.physics.dynamics import DynamicModel
 
 SOURCE = Path(mho.__file__).parent
 ORDER = ("physics", "circuits", "hardware", "learning", "fit", "instruments", "card")
-EVERYWHERE = {"arguments", "config", "errors", "files", "kernels", "quantities"}
+EVERYWHERE = {"arguments", "config", "errors", "files", "kernels", "kinds", "quantities"}
 ALLOWED: dict[str, set[str]] = {
-    "config": {"errors", "files"},
+    "config": {"errors", "files", "kinds"},
     "errors": set(),
+    "kinds": {"errors"},
     "kernels": {"errors", "files"},
     "files": {"errors"},
-    "arguments": {"config", "errors"},
-    "quantities": {"config"},
-    "data": {"arguments", "errors", "files"},
+    "arguments": {"errors", "kinds"},
+    "quantities": {"config", "kinds"},
+    "data": {"arguments", "errors", "files", "kinds"},
     "results": {"config", "errors", "files"},
     "report": {"errors", "files", "results"},
     "physics": set(),

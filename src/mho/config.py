@@ -14,49 +14,22 @@ from __future__ import annotations
 
 import ast
 import inspect
-import math
 import textwrap
-import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields, replace
 from functools import cache
 from itertools import pairwise
-from numbers import Integral, Real
-from typing import Any, ClassVar, Literal, Self, TypeVar, get_args, get_origin
+from typing import Any, ClassVar, Self, TypeVar
 
 import tomli_w
 
 from mho.errors import invalid, unknown
 from mho.files import parse_toml
+from mho.kinds import Range as Range
+from mho.kinds import taken
 
 C = TypeVar("C", bound="Config")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Range:
-    """Allowed interval of a number; each bound is optional."""
-
-    least: float | None = None
-    above: float | None = None
-    most: float | None = None
-    below: float | None = None
-
-    def __contains__(self, value: float) -> bool:
-        return (
-            -math.inf < value < math.inf
-            and (self.least is None or value >= self.least)
-            and (self.above is None or value > self.above)
-            and (self.most is None or value <= self.most)
-            and (self.below is None or value < self.below)
-        )
-
-    def __str__(self) -> str:
-        low = "(-inf" if self.least is None else f"[{self.least:g}"
-        low = low if self.above is None else f"({self.above:g}"
-        high = "inf)" if self.most is None else f"{self.most:g}]"
-        high = high if self.below is None else f"{self.below:g})"
-        return f"a finite number in {low}, {high}"
 
 
 def converted(converter: Callable[[Any], Any]) -> Any:
@@ -87,7 +60,8 @@ class Config:
 
     def __post_init__(self) -> None:
         for name, hint in _hints(type(self)).items():
-            value = _checked(f"{type(self).__name__}.{name}", getattr(self, name), hint)
+            field = f"{type(self).__name__}.{name}"
+            value = taken(field, getattr(self, name), hint, finite=True)
             object.__setattr__(self, name, value)
 
     def replace(self, **changes: Any) -> Self:
@@ -99,7 +73,7 @@ class Config:
 
     def settings(self, prefix: str = "") -> list[tuple[str, str, str]]:
         """Every setting as (dotted key, value as TOML would write it, what it is and its unit)."""
-        out = []
+        out, prefix = [], taken("prefix", prefix, str)
         docs = _field_docs(type(self))
         for name in _hints(type(self)):
             value, key = getattr(self, name), f"{prefix}{name}"
@@ -121,8 +95,26 @@ class Config:
         return out
 
     @classmethod
+    def from_table(cls, field: str, table: Mapping[str, Any], options: Sequence[type]) -> Config:
+        """The record of a table: of several kinds, that of its family."""
+        records = [record for option in options for record in families(option)]
+        if len(options) == 1 and not inspect.isabstract(cls):
+            return cls.from_dict(table)
+        by_family = {record.family: record for record in records}
+        tag = table.get("family", "")
+        if not isinstance(tag, str) or tag not in by_family:
+            raise unknown(f"family for {field}", tag, by_family)
+        return by_family[tag].from_dict(table)
+
+    @classmethod
+    def in_words(cls) -> str:
+        """What a field of this kind takes, by name."""
+        return " or ".join(f"a {record.__name__}" for record in families(cls))
+
+    @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
         """Build the record from a nested dictionary; missing fields keep their defaults."""
+        data = taken("data", data, Mapping)
         given = {k: v for k, v in data.items() if k != "family"}
         if data.get("family", cls.family) != cls.family:
             allowed = repr(cls.family) if cls.family else f"none; {cls.__name__} has no families"
@@ -144,10 +136,11 @@ class Config:
     @classmethod
     def from_toml(cls, text: str) -> Self:
         """Read the record from TOML text."""
-        return cls.from_dict(parse_toml(text, cls.__name__))
+        return cls.from_dict(parse_toml(taken("text", text, str), cls.__name__))
 
     def merged(self, changes: Mapping[str, Any]) -> Self:
         """Copy with nested changes laid over it, as a TOML file that names only some fields."""
+        changes = taken("changes", changes, Mapping)
         return type(self).from_dict(_merge(self.to_dict(), changes, type(self).__name__))
 
 
@@ -198,101 +191,3 @@ def _merge(base: Any, changes: Any, where: str) -> Any:
     for key, value in changes.items():
         out[key] = _merge(base.get(key), value, f"{where}.{key}")
     return out
-
-
-def _checked(name: str, value: Any, hint: Any) -> Any:
-    """Return the value in its declared type, or refuse it naming the field."""
-    if get_origin(hint) is typing.Annotated:
-        base, *marks = get_args(hint)
-        value = _checked(name, value, base)
-        for mark in marks:
-            if isinstance(mark, Range) and value is not None:
-                numbers = value if isinstance(value, tuple) else (value,)
-                if not all(number in mark for number in numbers):
-                    raise invalid(name, value, str(mark))
-        return value
-    if get_origin(hint) in (typing.Union, types.UnionType):
-        return _checked_union(name, value, get_args(hint))
-    if get_origin(hint) is Literal:
-        if value not in get_args(hint):
-            raise invalid(name, value, "one of " + ", ".join(map(repr, get_args(hint))))
-        return value
-    if get_origin(hint) is tuple:
-        return _checked_tuple(name, value, get_args(hint))
-    if isinstance(hint, type) and issubclass(hint, Config):
-        if inspect.isabstract(hint):
-            return _checked_union(name, value, (hint,))
-        if isinstance(value, Mapping):
-            return hint.from_dict(value)
-        if not isinstance(value, hint):
-            raise invalid(name, value, f"a {hint.__name__}")
-        return value
-    return _checked_plain(name, value, hint)
-
-
-def _checked_plain(name: str, value: Any, hint: type) -> Any:
-    if isinstance(value, Integral) and not isinstance(value, bool):
-        value = int(value)  # NumPy's integers too
-    if hint is float and isinstance(value, Real) and not isinstance(value, bool):
-        try:
-            value = float(value)
-        except OverflowError:
-            raise invalid(name, value, "a finite number") from None
-    if type(value) is not hint:
-        raise invalid(name, value, f"a value of type {hint.__name__}")
-    if hint is float and not math.isfinite(value):
-        raise invalid(name, value, "a finite number")
-    return value
-
-
-def _checked_union(name: str, value: Any, options: tuple[Any, ...]) -> Any:
-    if value is None and type(None) in options:
-        return None
-    configs = [o for o in options if isinstance(o, type) and issubclass(o, Config)]
-    records = [record for config in configs for record in families(config)]
-    others = [o for o in options if o is not type(None) and o not in configs]
-    if isinstance(value, Mapping) and records:
-        by_family = {record.family: record for record in records}
-        tag = value.get("family", "")
-        if not isinstance(tag, str):
-            raise invalid(f"{name}.family", tag, "one of " + ", ".join(map(repr, by_family)))
-        if tag not in by_family:
-            raise unknown(f"family for {name}", tag, by_family)
-        return by_family[tag].from_dict(value)
-    if records and isinstance(value, tuple(records)):
-        return value
-    refusals = []
-    for option in others:
-        try:
-            return _checked(name, value, option)
-        except ValueError as error:
-            refusals.append(error)
-    if len(refusals) == 1:
-        raise refusals[0]
-    raise invalid(name, value, " or ".join(map(_described, options)))
-
-
-def _described(hint: Any) -> str:
-    """One option of a union in words."""
-    if get_origin(hint) is typing.Annotated:
-        return str(get_args(hint)[1])
-    if get_origin(hint) is Literal:
-        return " or ".join(map(repr, get_args(hint)))
-    if isinstance(hint, type) and issubclass(hint, Config):
-        return " or ".join(record.__name__ for record in families(hint))
-    return getattr(hint, "__name__", str(hint))
-
-
-def _checked_tuple(name: str, value: Any, items: tuple[Any, ...]) -> tuple[Any, ...]:
-    if isinstance(value, Real) and not isinstance(value, bool) and items == (items[0],) * 2:
-        value = (value,) * 2  # one number for both
-    if not isinstance(value, list | tuple):
-        raise invalid(name, value, "a list")
-    if len(items) == 2 and items[1] is Ellipsis:
-        return tuple(_checked(f"{name}[{i}]", v, items[0]) for i, v in enumerate(value))
-    if len(value) != len(items):
-        raise invalid(name, value, f"a list of {len(items)} values")
-    return tuple(
-        _checked(f"{name}[{i}]", v, hint)
-        for i, (v, hint) in enumerate(zip(value, items, strict=True))
-    )

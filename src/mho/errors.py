@@ -5,6 +5,8 @@ import sys
 import warnings
 from collections.abc import Iterable
 from difflib import get_close_matches
+from pathlib import PurePath
+from types import ModuleType
 
 
 class UsageError(Exception):
@@ -18,6 +20,10 @@ class InvalidInput(ValueError):
 class Failed(RuntimeError):
     """A program or an instrument did not do what it was asked, or no solution was found; the
     message is one line."""
+
+
+class NotReady(RuntimeError):
+    """Something is to be done before: the message says what to call."""
 
 
 class NotConverged(Failed):
@@ -36,15 +42,72 @@ class NotConverged(Failed):
 
 def invalid(field: str, value: object, allowed: str) -> InvalidInput:
     """Build the error for a value outside its range: names field, value and what is allowed."""
-    return InvalidInput(f"{field} = {_shown(value)}: allowed is {allowed}")
+    return InvalidInput(f"{field} = {shown(value)}: allowed is {allowed}")
 
 
-def unknown(kind: str, name: str, known: Iterable[str]) -> InvalidInput:
+def unknown(kind: str, name: object, known: Iterable[str]) -> InvalidInput:
     """Build the error for a name that does not exist: suggests the nearest, lists all."""
     names = sorted(known)
-    near = get_close_matches(name[:_MOST_SHOWN], names, n=1, cutoff=0.5)
+    near = (
+        get_close_matches(name[:_LONGEST], names, n=1, cutoff=0.5) if isinstance(name, str) else []
+    )
     hint = f"did you mean {near[0]!r}? " if near else ""
-    return InvalidInput(f"unknown {kind} {_shown(name)}: {hint}known are {', '.join(names)}")
+    return InvalidInput(
+        f"unknown {kind} {shown(name)}: {hint}known are {', '.join(names) or 'none'}"
+    )
+
+
+def shown(value: object) -> str:
+    """A value as messages show it, in one line: as Python writes plain values, long ones cut; by
+    its type, and shape if it has one, if it is something else."""
+    if isinstance(value, str):
+        more = f"... ({len(value)} characters)" if len(value) > _LONGEST else ""
+        return repr(value[:_LONGEST]) + more
+    if isinstance(value, int) and abs(value) >= 10**30:
+        return f"{'-' if value < 0 else ''}a whole number of {value.bit_length()} bits"
+    if isinstance(value, bool | int | float | complex | None):
+        return repr(getattr(value, "item", lambda: value)())  # NumPy's are floats too
+    if isinstance(value, type):
+        return f"the class {value.__name__}"
+    name, shape = type(value).__name__, getattr(value, "shape", None)
+    if isinstance(value, tuple | list | dict | set | range):
+        text = repr(value) if _is_plain(value) else ""
+        many = f"{_article(name)} of {len(value)}" if value else text or f"an empty {name}"
+        return text if 0 < len(text) <= _LONGEST else many
+    dtype = str(getattr(value, "dtype", "")).removeprefix("torch.")
+    if dtype and shape is not None and len(shape) == 0 and not hasattr(value, "is_meta"):
+        return f"{value!s}"  # a number of NumPy's
+    if dtype and isinstance(shape, tuple):
+        kind = {"Tensor": "tensor", "Parameter": "tensor", "ndarray": "array"}.get(name, name)
+        without = " without data" if getattr(value, "is_meta", False) else ""
+        sparse = "sparse " if getattr(value, "is_sparse", False) else ""
+        return f"{_article(f'{sparse}{dtype} {kind}')} {tuple(shape)}{without}"
+    if isinstance(value, PurePath):
+        return repr(str(value))
+    if name in ("dtype", "device"):
+        return str(value)
+    if isinstance(value, ModuleType):
+        return f"the module {value.__name__}"
+    return _article(name)
+
+
+_LONGEST = 200
+"""Characters of a value that a message shows."""
+
+
+def _article(name: str) -> str:
+    return f"{'an' if name[:1].lower() in 'aeiou' else 'a'} {name}"
+
+
+def _is_plain(value: object, depth: int = 3) -> bool:
+    """Whether a value is made of a few texts and numbers alone, so that it can be written out."""
+    if isinstance(value, dict):
+        return _is_plain([*value, *value.values()], depth)
+    if isinstance(value, tuple | list | set):
+        return depth > 0 and len(value) <= _LONGEST and all(_is_plain(v, depth - 1) for v in value)
+    if isinstance(value, int):
+        return abs(value) < 10**30
+    return isinstance(value, str | float | complex | range | None)
 
 
 def warn(message: str) -> None:
@@ -53,21 +116,6 @@ def warn(message: str) -> None:
     while frame is not None and frame.f_globals.get("__name__", "").split(".")[0] in _WITHIN:
         level, frame = level + 1, frame.f_back
     warnings.warn(message, stacklevel=level)
-
-
-_MOST_SHOWN = 400
-"""Characters of a value that a message shows."""
-
-
-def _shown(value: object) -> str:
-    """A value in a message: on one line, of a length that can be read."""
-    try:
-        text = repr(value)
-    except (ValueError, RecursionError):  # an integer of thousands of digits, thousands of lists
-        return f"a value of type {type(value).__name__}, too long to show"
-    text = " ".join(text.split())
-    half = _MOST_SHOWN // 2
-    return text if len(text) <= _MOST_SHOWN else f"{text[:half]} ... {text[-half:]}"
 
 
 _WITHIN = ("mho", "torch", "numba", "jaxtyping", "beartype")

@@ -119,7 +119,7 @@ def test_saturation_and_fixed_point_take_a_loader() -> None:
     ("given", "said"),
     [
         ([], "work.inputs = 'no batch': allowed is at least one batch of inputs"),
-        (3, "work.inputs = 'int': allowed is a tensor (batch, ...), or batches of them"),
+        (3, "work.inputs = 3: allowed is a tensor (batch, ...), or batches of them"),
         (["image"], "work.inputs = 'batches of str'"),
         ([{"x": X}], "work.inputs = 'batches of dict'"),
         ([{}], "work.inputs = 'batches of dict'"),

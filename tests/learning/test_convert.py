@@ -180,10 +180,10 @@ def test_binary_weights_come_out_exactly_two_valued(kind: str, training: bool) -
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"chips": 0}, "chips = 0: allowed is None or at least 1"),
-        ({"chips": -2}, "chips = -2: allowed is None or at least 1"),
-        ({"first_chip": -1}, "first_chip = -1: allowed is at least 0"),
-        ({"select": lambda name, layer: False}, "net = 'Net': allowed is a network with memr"),
+        ({"chips": 0}, "chips = 0: allowed is a whole number in"),
+        ({"chips": -2}, "chips = -2: allowed is a whole number in"),
+        ({"first_chip": -1}, "first_chip = -1: allowed is a whole number in"),
+        ({"select": lambda name, layer: False}, "select = a function: allowed is a function that"),
     ],
 )
 def test_impossible_conversions_are_refused(model: Net, options: dict, message: str) -> None:
@@ -195,7 +195,7 @@ def test_impossible_layers_are_refused() -> None:
     broken = nn.Linear(2, 2)
     nn.init.constant_(broken.weight, torch.nan)
     for model, message in (
-        (nn.ReLU(), "net = 'ReLU': allowed is"),
+        (nn.ReLU(), "model = a ReLU: allowed is"),
         (nn.Conv2d(4, 4, 3, groups=2), "MemristiveConv2d.groups = 2: allowed is 1"),
         (broken, "MemristiveLinear.weight = 'nan or inf': allowed is finite"),
         (nn.Sequential(nn.Sequential(broken)), "^0.0.weight = 'nan or inf': allowed is finite"),
@@ -210,7 +210,7 @@ def test_what_is_converted_is_not_converted_again(model: Net, chips: int | None)
     own = nn.Sequential(nn.Linear(3, 4), MemristiveLinear(4, 2, hardware=hardware()))
     for converted in (net, nn.Sequential(net, nn.Linear(8, 2)), own):
         kind = type(converted).__name__
-        with pytest.raises(ValueError, match=f"model = '{kind}': allowed is a network that is not"):
+        with pytest.raises(ValueError, match=f"model = a {kind}: allowed is a network that is not"):
             mho.convert(converted, hardware(), chips)
     assert len(memristive_layers(mho.convert(mho.to_digital(net), hardware(), chips))) == 3
 

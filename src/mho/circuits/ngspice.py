@@ -7,12 +7,14 @@ import shutil
 import subprocess
 import tempfile
 from pathlib import Path
+from typing import Annotated
 
 import torch
 from jaxtyping import Float64
 from torch import Tensor
 
 from mho.arguments import checked
+from mho.config import Range
 from mho.errors import Failed
 
 PROGRAM = "ngspice"
@@ -39,7 +41,9 @@ def ngspice() -> str:
 
 
 @checked
-def simulate(deck: str, limit: float = 300.0) -> Float64[Tensor, "*tiles cols"]:
+def simulate(
+    deck: str, limit: Annotated[float, Range(above=0.0, most=1e6)] = 300.0
+) -> Float64[Tensor, "*tiles cols"]:
     """Output currents [A] of a deck that `netlist` wrote: (cols,), or (tiles, cols) of several.
 
     Runs in a folder of its own, without the user's initialization files.

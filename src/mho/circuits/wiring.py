@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from mho.arguments import checked
 from mho.circuits.wires import effective_conductance
 from mho.config import Config
 from mho.quantities import LineOhms
@@ -43,6 +44,7 @@ class Wires(Config):
         ends = {"r_source": self.source, "r_sense": self.sense}
         return ohms | ends | {"both_ends": self.both_ends}
 
+    @checked
     def seen(self, g: Float[Tensor, "*lead rows cols"]) -> Float[Tensor, "*lead rows cols"]:
         """Conductance [S] that cells g [S] show at the lines' ends; a few arrays at a time."""
         if not self or g.numel() == 0:

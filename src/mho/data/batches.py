@@ -30,6 +30,7 @@ class Batches:
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         return map(self.at, range(self._steps))
 
+    @checked
     def at(self, step: int) -> tuple[Tensor, Tensor]:
         """Return mini-batch ``step``, ``x`` ``(b, ...)`` and ``y`` ``(b, ...)``.
 

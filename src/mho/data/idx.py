@@ -8,6 +8,7 @@ import math
 
 import numpy as np
 
+from mho.arguments import checked
 from mho.errors import InvalidInput
 
 # element-type byte -> big-endian NumPy type
@@ -27,6 +28,7 @@ def _corrupt(name: str, what: str, found: object, expected: object) -> InvalidIn
     return InvalidInput(f"{name}: not a sound IDX file: {what} is {found}, expected {expected}")
 
 
+@checked
 def read_idx(data: bytes, name: str) -> np.ndarray:
     """Read the one array in the (uncompressed) bytes of an IDX file.
 

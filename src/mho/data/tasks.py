@@ -8,6 +8,7 @@ orders of their pixels, `split` a few classes at a time (Zenke et al. 2017, arXi
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import get_type_hints
 
 import numpy as np
 import torch
@@ -17,6 +18,7 @@ from mho.data.order import WORDS, shuffled
 from mho.data.source import SOURCES
 from mho.data.splits import SPLITS, Samples, all_labels, gather, indices
 from mho.errors import invalid, unknown
+from mho.kinds import taken
 
 PAIRS = ((0, 1), (2, 3), (4, 5), (6, 7), (8, 9))
 _PIXELS = 784
@@ -36,6 +38,8 @@ class Task:
     part: tuple[int, int] | None = None  # (k, parts), k from 0; cuts the training images only
 
     def __post_init__(self) -> None:
+        for name, hint in get_type_hints(Task).items():
+            object.__setattr__(self, name, taken(f"Task.{name}", getattr(self, name), hint))
         if self.dataset not in SOURCES:
             raise unknown("dataset", self.dataset, SOURCES)
         if self.permutation is not None and not all(
@@ -53,6 +57,7 @@ class Task:
             if not (_whole(parts, 1, _TRAIN + 1) and _whole(k, 0, parts)):
                 raise invalid("Task.part", self.part, f"(k, parts), k < parts, parts 1 to {_TRAIN}")
 
+    @checked
     def load(self, split: str, per_class: int | None = None) -> Samples:
         """Return the task's samples of one split, images float32, in the order of `mho.data.load`.
 
@@ -77,6 +82,7 @@ class Task:
             samples = replace(samples, labels=own[samples.labels], classes=names)
         return samples
 
+    @checked
     def count(self, split: str, per_class: int | None = None) -> int:
         """Return how many samples `load` gives, without reading an image; same errors."""
         return len(self._chosen(split, per_class))

@@ -52,6 +52,7 @@ class Table:
         """Names of what is there."""
         return [*self.numbers, *self.words]
 
+    @checked
     def where(self, row: int) -> str:
         """A row, for errors."""
         return f"{self.path}, line {self.lines[row]}"

@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from mho.errors import invalid
+from mho.errors import NotReady, invalid
 from mho.hardware.tally import Tally
 from mho.kernels import native
 from mho.kernels.sense import quantize, stop
@@ -210,7 +210,7 @@ class Converter:
 
     def _check_ranges(self) -> None:
         if self.ranges is None:
-            raise RuntimeError(
+            raise NotReady(
                 f"the {self.kind} has {self.bits} bits and no range yet: "
                 "call mho.calibrate(net, batch) first"
             )

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Mapping as Table
 from typing import Annotated, Any, Literal, Self
 
+from mho.arguments import checked
 from mho.circuits.wiring import Wires
 from mho.config import Config, Range, converted
 from mho.errors import invalid, unknown
@@ -148,6 +149,9 @@ class Hardware(Config):
     """Share of the calibration values that a converter's range covers; the rest saturates [1]."""
 
     def __post_init__(self) -> None:
+        if not isinstance(self.device, Cell | Preset | str | Table):
+            allowed = "a cell, a preset, or the name of a published device (mho list devices)"
+            raise invalid("Hardware.device", self.device, allowed)
         preset = _preset(self.device)
         object.__setattr__(self, "device", self.device if preset is None else preset.cell)
         for name in OVER_TIME:
@@ -219,6 +223,7 @@ class Hardware(Config):
             changes = dict.fromkeys(OVER_TIME, _OF_PRESET) | changes
         return super().replace(**changes)
 
+    @checked
     def over_time(self, preset: Preset | None) -> Hardware:
         """The same chips with what a preset says of time and noise; None: cells that time leaves
         alone."""

@@ -115,6 +115,16 @@ class Chip(Config):
             raise invalid("read voltage", most, f"at most {self.volts:g} V")
 
 
+def check_each(what: str, values: Tensor, cells: Tensor) -> None:
+    """Refuse anything but one value for each cell.
+
+    Raises:
+        ValueError: there are more, or fewer.
+    """
+    if len(values) != len(cells):
+        raise invalid(f"number of {what}", len(values), f"{len(cells)}, one for each of the cells")
+
+
 class Outcome(NamedTuple):
     """What became of cells that were programmed, one value a cell."""
 

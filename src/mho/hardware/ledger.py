@@ -240,7 +240,7 @@ def _crossbars(net: nn.Module) -> dict[str, Crossbar]:
         if isinstance(module, Crossbar)
     }
     if not found:
-        raise invalid("net", type(net).__name__, "a network with memristive layers")
+        raise invalid("net", net, "a network with memristive layers")
     return found
 
 

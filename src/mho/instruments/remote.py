@@ -20,6 +20,7 @@ from mho.hardware.instrument import (
     InstrumentRefused,
     Outcome,
     Report,
+    check_each,
     empty_outcome,
 )
 from mho.instruments.protocol import MAX_LINE, PROTOCOL, Garbled, block, fields, numbers, parse
@@ -87,8 +88,10 @@ class RemoteInstrument:
             self._chip = self._ask("describe", [], _chip)
         return self._chip
 
+    @checked
     def program(self, cells: Int32[Tensor, "n 3"], targets: Float32[Tensor, " n"]) -> Outcome:
         """Bring cells to target conductances [S]."""
+        check_each("targets", targets, cells)
         n = len(cells)
         if n == 0:
             return empty_outcome()
@@ -103,11 +106,14 @@ class RemoteInstrument:
 
         return self._ask("program", [self._block(cells), self._block(targets)], outcome)
 
+    @checked
     def pulse(self, cells: Int32[Tensor, "n 3"], counts: Int32[Tensor, " n"]) -> None:
         """Apply SET pulses to cells, or RESET pulses where a count is negative."""
+        check_each("counts", counts, cells)
         if len(cells):
             self._ask("pulse", [self._block(cells), self._block(counts)], lambda _words: None)
 
+    @checked
     def read(
         self, first: int, volts: Float32[Tensor, "n arrays rows"]
     ) -> Float32[Tensor, "n arrays cols"]:

@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from mho.arguments import checked
-from mho.errors import invalid
+from mho.errors import invalid, shown
 from mho.hardware.instrument import Instrument, InstrumentError, InstrumentRefused
 from mho.instruments.protocol import (
     MAX_LINE,
@@ -65,7 +65,7 @@ class InstrumentServer:
         try:
             self._listening = socket.create_server((host, port))
         except (OSError, OverflowError) as error:
-            allowed = f"an address to listen on ({error})"
+            allowed = f"an address to listen on ({shown(str(error))})"
             raise invalid("host and port", f"{host}:{port}", allowed) from error
         self.address: tuple[str, int] = self._listening.getsockname()[:2]
         self._work, self._gate = threading.Lock(), threading.Lock()

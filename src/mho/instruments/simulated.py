@@ -14,7 +14,14 @@ from mho.arguments import checked
 from mho.errors import invalid
 from mho.hardware import Crossbar, Hardware, Tiling, mapping
 from mho.hardware.crossbar import HEALTHY
-from mho.hardware.instrument import Chip, InstrumentRefused, Outcome, Report, empty_outcome
+from mho.hardware.instrument import (
+    Chip,
+    InstrumentRefused,
+    Outcome,
+    Report,
+    check_each,
+    empty_outcome,
+)
 from mho.hardware.programming import spend
 from mho.hardware.streams import ChipNoise
 from mho.physics import pulsed
@@ -67,12 +74,14 @@ class SimulatedInstrument:
         """What the chip is."""
         return self._chip
 
+    @checked
     def program(self, cells: Int32[Tensor, "n 3"], targets: Float32[Tensor, " n"]) -> Outcome:
         """Bring cells to target conductances [S].
 
         Raises:
             ValueError: a cell is not on the chip, or a target is no level.
         """
+        check_each("targets", targets, cells)
         flat, level = self._chip.flat(cells), self._chip.index(targets)
         if len(flat) == 0:
             return empty_outcome()
@@ -86,6 +95,7 @@ class SimulatedInstrument:
         far = hardware.writing.missed(hardware.device, level, landed)
         return Outcome(landed, pulses, reads, far)
 
+    @checked
     def pulse(self, cells: Int32[Tensor, "n 3"], counts: Int32[Tensor, " n"]) -> None:
         """Apply SET pulses to cells, or RESET pulses where a count is negative.
 
@@ -93,6 +103,7 @@ class SimulatedInstrument:
             InstrumentRefused: pulses do not move such cells step by step.
             ValueError: a cell is not on the chip.
         """
+        check_each("counts", counts, cells)
         crossbar, family = self.crossbar, self.crossbar.hardware.device.family
         cell = pulsed(self.crossbar.hardware.device)
         if cell is None:
@@ -123,6 +134,7 @@ class SimulatedInstrument:
         if crossbar._wired:
             crossbar.get_buffer("unsolved").fill_(True)
 
+    @checked
     def read(
         self, first: int, volts: Float32[Tensor, "n arrays rows"]
     ) -> Float32[Tensor, "n arrays cols"]:
@@ -161,12 +173,15 @@ class SimulatedInstrument:
             "cells": self.crossbar.state_dict(),
         }
 
+    @checked
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take the state back.
 
         Raises:
             ValueError: it is that of a chip made otherwise.
         """
+        if not state.keys() >= {"made", "changes", "cells"} or not isinstance(state["made"], str):
+            raise invalid("state", state, "a state_dict of a SimulatedInstrument")
         if _settings(state["made"]) != _settings(self._made):
             raise invalid("chip state", "another chip's", "one made with the same settings")
         self.crossbar.load_state_dict(state["cells"])

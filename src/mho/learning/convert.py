@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from torch import nn
 
 from mho.arguments import checked
+from mho.config import Range
 from mho.errors import invalid
 from mho.hardware import Hardware
 from mho.hardware.streams import derived_seed, seed_of
@@ -29,14 +30,18 @@ TWINS: dict[type[nn.Module], type[ArrayLayer]] = {
 """Layers that can be converted; an entry that is added is known to `convert` and `to_digital`."""
 
 
+MOST_CHIPS = 1_000_000
+"""Chips of one network."""
+
+
 @checked
 def convert(
     model: nn.Module,
     hardware: Hardware,
-    chips: int | None = None,
+    chips: Annotated[int, Range(least=1, most=MOST_CHIPS)] | None = None,
     *,
     generator: torch.Generator | None = None,
-    first_chip: int = 0,
+    first_chip: Annotated[int, Range(least=0)] = 0,
     select: Callable[[str, nn.Module], bool] | None = None,
 ) -> nn.Module:
     """Put the weights of a network on simulated chips; the input model is untouched.
@@ -56,12 +61,8 @@ def convert(
     Raises:
         ValueError: nothing to convert, a grouped convolution, a non-finite weight, chips below 1.
     """
-    if chips is not None and chips < 1:
-        raise invalid("chips", chips, "None or at least 1")
-    if first_chip < 0:
-        raise invalid("first_chip", first_chip, "at least 0")
     if any(isinstance(m, ArrayLayer | Chips) for m in model.modules()):
-        raise invalid("model", type(model).__name__, "a network that is not converted yet")
+        raise invalid("model", model, "a network that is not converted yet")
     seed = seed_of(generator)
     which = range(first_chip, first_chip + (chips or 1))
 
@@ -80,14 +81,31 @@ def convert(
         return layer.train(module.training)
 
     net = rebuild(model, replace)
-    memristive_layers(net)
+    if not any(isinstance(m, ArrayLayer) for m in net.modules()):
+        kinds = " or ".join(f"nn.{kind.__name__}" for kind in TWINS)
+        if select is not None and any(plain_type(m) in TWINS for m in model.modules()):
+            raise invalid("select", select, f"a function that is true of at least one {kinds}")
+        raise invalid("model", model, f"a network with at least one {kinds}")
     unfuse(net)
     net.register_load_state_dict_pre_hook(_check_states)
     return net if chips is None else Chips(net, chips)
 
 
-def _check_states(net: nn.Module, state: Mapping[str, Any], prefix: str, *_others: object) -> None:
-    """Refuse a state of other hardware before any of it is loaded."""
+def _check_states(
+    net: nn.Module,
+    state: Mapping[str, Any],
+    prefix: str,
+    _versions: object,
+    strict: bool,
+    *_: object,
+) -> None:
+    """Refuse a state of another network or other hardware before any of it is loaded."""
+    own = [prefix + name for name, _ in net.named_parameters()]
+    lacking = [name for name in own if name not in state]
+    if strict and lacking:
+        given = f"entries {', '.join(map(str, [*state][:3]))}, ..."
+        allowed = f"those of this network, on as many chips; {lacking[0]} is not there"
+        raise invalid("state_dict", given if state else "no entries", allowed)
     for name, module in net.named_modules():
         if isinstance(module, ArrayLayer):
             module.check_state(state, f"{prefix}{name}." if name else prefix)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import torch
@@ -12,10 +13,10 @@ from jaxtyping import Float64, Int64
 from torch import Tensor, nn
 
 from mho.arguments import checked
-from mho.errors import invalid
+from mho.errors import InvalidInput, invalid
 from mho.hardware.converters import calibration
 from mho.hardware.tally import Tally
-from mho.learning.batches import Inputs, batches_of
+from mho.learning.batches import Inputs, batches_of, taking
 from mho.learning.labels import check_classes, labelled, scores_of
 from mho.learning.layers.layer import ArrayLayer, memristive_layers
 
@@ -27,6 +28,7 @@ WARNED = 0.1
 
 
 @torch.no_grad()
+@checked
 def calibrate(net: Net, inputs: Inputs) -> Net:
     """Set the ranges of all converters, in place, from inputs; nothing is written.
 
@@ -48,7 +50,8 @@ def calibrate(net: Net, inputs: Inputs) -> Net:
     layers = {name: layer.reading.converters for name, layer in memristive_layers(net).items()}
     with evaluating(net), calibration(layers):
         for x in batches_of(inputs, "calibrate.inputs"):
-            net(x)
+            with taking(x, "calibrate.inputs"):
+                net(x)
     return net
 
 
@@ -94,8 +97,10 @@ def confusion(net: nn.Module, loader: Iterable[Any]) -> Int64[Tensor, "chips cla
         for x, y in labelled(loader, "loader"):
             if counts is None and uncalibrated(net):
                 calibrate(net, x)
-            with nullcontext() if counts is not None else _refusing_layers_passed_by(net):
-                scores = scores_of(net(x), len(y))
+            watched = nullcontext() if counts is not None else _refusing_layers_passed_by(net)
+            with watched, taking(x, "loader"):
+                output = net(x)
+            scores = scores_of(output, len(y))
             answer, classes = scores.argmax(-1), scores.shape[-1]
             check_classes(y, classes)
             at = (torch.arange(len(answer)).unsqueeze(1) * classes + y).to(answer.device) * classes
@@ -163,11 +168,22 @@ def _warning_of_saturation(net: nn.Module) -> Iterator[None]:
 
 @contextmanager
 def evaluating(net: nn.Module) -> Iterator[None]:
-    """Eval mode inside, each module's own mode restored after."""
+    """Eval mode inside, each module's own mode restored after; what is refused has read nothing:
+    counts, and with them the noise of later reads, and ranges are then as before."""
     modes = [(module, module.training) for module in net.modules()]
+    layers = [module for module, _ in modes if isinstance(module, ArrayLayer)]
+    counted = [(layer.crossbar, replace(layer.crossbar.counts)) for layer in layers]
+    ranges = [(each, each.ranges) for layer in layers for each in layer.reading.converters]
     net.eval()
     try:
         yield
+    except InvalidInput:
+        for crossbar, before in counted:
+            crossbar.counts = before
+        for converter, before in ranges:
+            if converter.ranges is not before:
+                converter.ranges = before
+        raise
     finally:
         for module, mode in modes:
             module.training = mode

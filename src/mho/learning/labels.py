@@ -10,7 +10,6 @@ import torch
 from jaxtyping import Float, Int64, Shaped
 from torch import Tensor
 
-from mho.arguments import shown
 from mho.errors import invalid
 
 _PAIRS = "batches (inputs, labels): a data loader, or a list of such pairs"
@@ -30,7 +29,7 @@ def labelled(
         ValueError: there is no sample, or something else than such pairs.
     """
     if isinstance(loader, Tensor | np.ndarray | str | dict):
-        raise invalid(what, shown(loader), _PAIRS)
+        raise invalid(what, loader, _PAIRS)
     single = isinstance(loader, tuple | list) and len(loader) == 2 and all(map(_is_array, loader))
     seen, none = False, True
     for batch in [loader] if single else loader:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from mho.arguments import checked
 from mho.config import Config
 from mho.errors import invalid
 from mho.files import read_toml
@@ -48,6 +49,7 @@ class Preset(Config):
         return self.device
 
     @classmethod
+    @checked
     def read(cls, path: Path) -> Preset:
         """The preset of a TOML file; a file that is a cell alone, without tables, is taken too.
 

@@ -89,7 +89,7 @@ def test_stochastic_signs_come_as_often_as_their_chance() -> None:
 def test_stochastic_signs_are_plain_signs_in_eval_mode() -> None:
     w, sign = torch.randn(40), mho.nn.StochasticSign(width=0.3).eval()
     assert torch.equal(sign(w), Levels(2)(w))
-    with pytest.raises(ValueError, match=r"StochasticSign\.width = 0: allowed is above 0"):
+    with pytest.raises(ValueError, match=r"StochasticSign\.width = 0.0: allowed is above 0"):
         mho.nn.StochasticSign(width=0)
 
 

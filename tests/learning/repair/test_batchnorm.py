@@ -121,7 +121,7 @@ def test_the_plain_network_of_a_chip_has_its_statistics(
 
 
 def test_there_must_be_something_to_refresh(model: nn.Module, batches: list[Tensor]) -> None:
-    with pytest.raises(ValueError, match="net = 'Linear': allowed is a network with batch norm"):
+    with pytest.raises(ValueError, match="net = a Linear: allowed is a network with batch norm"):
         mho.refresh_batchnorm(nn.Linear(2, 2), batches)
     with pytest.raises(ValueError, match="inputs = 'no batch': allowed is at least one batch"):
         mho.refresh_batchnorm(model, [])

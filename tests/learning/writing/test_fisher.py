@@ -63,7 +63,9 @@ def test_what_cannot_be_measured_is_refused() -> None:
     write = WriteStep(net, rules=[ElasticWeights(1.0)])
     x, y = torch.zeros(3, 2, 6, 6), torch.zeros(3, dtype=torch.int64)
     for inputs, labels in ((x[:0], y[:0]), (x, y[:2])):
-        with pytest.raises(ValueError, match=r"samples and labels = .*: allowed is at least one"):
+        with pytest.raises(
+            ValueError, match=r"samples in inputs and labels = .*: allowed is at least 1"
+        ):
             mho.rules.measure_fisher(net, write, inputs, labels)
     several = network(2)
     with pytest.raises(ValueError, match="chips = 2: allowed is 1, so that each gradient"):

@@ -168,7 +168,7 @@ def test_each_optimizer_steers_the_layers_that_it_moves() -> None:
     other.step()
     with pytest.raises(RuntimeError, match=r"'2' moved without"):
         step()
-    with pytest.raises(ValueError, match="optimizer = 'SGD': allowed is one with the weight of"):
+    with pytest.raises(ValueError, match="optimizer = a SGD: allowed is one with the weight of"):
         step.attach(torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], 0.1))
 
 

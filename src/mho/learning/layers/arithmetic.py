@@ -6,10 +6,12 @@ import math
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
+from mho.arguments import checked
 from mho.errors import invalid
+from mho.learning.layers.inputs import check_input
 
 _FAR = 64
 """Integer bits reach from -64 to 64: 2^64 and its inverse, and the scales between, are floats."""
@@ -41,6 +43,7 @@ class FixedPoint(nn.Module):
             magnitude without saturation.
     """
 
+    @checked
     def __init__(self, bits: int, integer_bits: int | None = None) -> None:
         super().__init__()
         if not 2 <= bits <= 32:
@@ -60,12 +63,14 @@ class FixedPoint(nn.Module):
             m = integer_bits_for(largest(x), self.bits)
         return QFormat(m, self.bits - 1 - m)
 
-    def forward(self, x: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:
+    def forward(self, x: Shaped[Tensor, "*n"]) -> Float[Tensor, "*n"]:
         """Rounded numbers, same shape and dtype.
 
         Raises:
             ValueError: as `format`.
         """
+        if not isinstance(x, Tensor) or not x.is_floating_point():
+            check_input("FixedPoint", x)
         n = self.format(x).fraction
         low, high = _codes(self.bits, x.dtype)
         wide = x.detach().to(torch.promote_types(x.dtype, torch.float32))

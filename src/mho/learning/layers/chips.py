@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from jaxtyping import Shaped
 from torch import Tensor, nn
+
+from mho.arguments import checked
+from mho.config import Range
+from mho.errors import invalid
+from mho.learning.layers.inputs import check_input
 
 
 class Chips(nn.Module):
@@ -16,13 +21,16 @@ class Chips(nn.Module):
     into that.
     """
 
-    def __init__(self, net: nn.Module, chips: int) -> None:
+    @checked
+    def __init__(self, net: nn.Module, chips: Annotated[int, Range(least=1)]) -> None:
         super().__init__()
         self.net, self.chips = net, chips
 
     def _load_from_state_dict(
         self, state_dict: dict[str, Any], prefix: str, *args: Any, **kwargs: Any
     ) -> None:
+        if others := [name for name in state_dict if not isinstance(name, str)]:
+            raise invalid("state_dict, name of an entry", others[0], "a text")
         plain = {f"{prefix}{name}" for name in self.net.state_dict()} & state_dict.keys()
         inside = f"{prefix}net."
         if plain and not any(name.startswith(inside) for name in state_dict):
@@ -32,8 +40,12 @@ class Chips(nn.Module):
 
     def forward(self, x: Shaped[Tensor, "batch ..."]) -> Shaped[Tensor, "{self.chips} batch ..."]:
         """Outputs of each chip, chips leading."""
-        batch = x.shape[0]
-        folded = x.expand(self.chips, *x.shape).flatten(0, 1)
+        try:
+            batch = x.shape[0]
+            folded = x.expand(self.chips, *x.shape).flatten(0, 1)
+        except (AttributeError, IndexError, TypeError, RuntimeError):
+            check_input("network on chips", x)
+            raise invalid("network on chips input, of shape", (), "(batch, ...)") from None
         return self.net(folded).unflatten(0, (self.chips, batch))
 
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Annotated, Any, Literal, Self
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
 from mho.arguments import checked
+from mho.config import Range
 from mho.errors import invalid
 from mho.hardware import Hardware
 from mho.hardware.streams import seed_of
 from mho.learning.layers.layer import ArrayLayer, Size
 from mho.learning.layers.product import Convolution
+
+Padding = Annotated[int, Range(least=0)]
 
 
 class MemristiveConv2d(ArrayLayer, nn.Conv2d):
@@ -35,12 +38,12 @@ class MemristiveConv2d(ArrayLayer, nn.Conv2d):
         in_channels: Size,
         out_channels: Size,
         kernel_size: Size | tuple[Size, Size],
-        stride: int | tuple[int, int] = 1,
-        padding: str | int | tuple[int, int] = 0,
-        dilation: int | tuple[int, int] = 1,
+        stride: Size | tuple[Size, Size] = 1,
+        padding: Literal["valid", "same"] | Padding | tuple[Padding, Padding] = 0,
+        dilation: Size | tuple[Size, Size] = 1,
         groups: int = 1,
         bias: bool = True,
-        padding_mode: str = "zeros",
+        padding_mode: Literal["zeros", "reflect", "replicate", "circular"] = "zeros",
         *,
         hardware: Hardware,
         chips: int = 1,
@@ -68,16 +71,22 @@ class MemristiveConv2d(ArrayLayer, nn.Conv2d):
         return nn.Conv2d(*_geometry(self), device="meta")
 
     def forward(
-        self, input: Float[Tensor, "*_"]
+        self, input: Shaped[Tensor, "*_"]
     ) -> Float[Tensor, "*_ {self.out_channels} height_out width_out"]:
         """(n, in_channels, h, w) to (n, out_channels, h', w')."""
-        if input.dim() == 3 and self.chips == 1:
+        if self.chips == 1 and isinstance(input, Tensor) and input.dim() == 3:
             return self.forward(input.unsqueeze(0)).squeeze(0)
         return self._read(input)
 
     def _check_shape(self, x: Tensor) -> None:
-        if x.dim() == 4 and x.shape[-3] != self.in_channels:
+        if x.dim() != 4 or x.shape[-3] != self.in_channels:
             allowed = f"(n, {self.in_channels}, height, width)"
+            raise invalid(f"{self.label} input, of shape", tuple(x.shape), allowed)
+        across = zip(self.dilation, self.kernel_size, strict=True)
+        least = [dilation * (size - 1) + 1 for dilation, size in across]
+        left, right, top, bottom = self._reversed_padding_repeated_twice
+        if x.shape[-2] + top + bottom < least[0] or x.shape[-1] + left + right < least[1]:
+            allowed = f"at least {least[0]} x {least[1]} pixels, padding included"
             raise invalid(f"{self.label} input, of shape", tuple(x.shape), allowed)
 
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from mho.arguments import checked
 from mho.config import Range
-from mho.errors import invalid
+from mho.errors import NotReady, invalid
 from mho.hardware import Crossbar, Hardware, Tiling
 from mho.hardware.converters import Converter
 from mho.hardware.full_scale import full_scale_of, warn_of_zeros
@@ -31,10 +31,13 @@ from mho.learning.layers.graphs import (
     plain_pass,
     uncompiled,
 )
+from mho.learning.layers.inputs import check_input
 from mho.learning.layers.product import Product
 from mho.learning.layers.reading import Reading
 
 Size = Annotated[int, Range(least=1)]
+Positive = Annotated[float, Range(above=0.0)]
+Seconds = Annotated[float, Range(least=0.0)]
 
 _NAME: ContextVar[str] = ContextVar("name", default="")
 
@@ -153,6 +156,7 @@ class ArrayLayer(nn.Module):
         """What errors call the layer."""
         return self.name or type(self).__name__
 
+    @checked
     def rename(self, name: str) -> None:
         """Have errors call the layer by another name."""
         self.name = name
@@ -243,7 +247,8 @@ class ArrayLayer(nn.Module):
         for follower in self.followers:
             follower.restored(self)
 
-    def rescale(self, full_scale: float) -> int:
+    @checked
+    def rescale(self, full_scale: Positive) -> int:
         """Give the edge of the window another weight and bring all cells along; how many weights
         got another level.
 
@@ -270,16 +275,19 @@ class ArrayLayer(nn.Module):
         """Fold the conductances into the weights that the forward pass uses."""
         self.store.refresh(self.matrix())
 
+    @checked
     def expected(self, hardware: Hardware | None = None) -> Tensor:
         """Weight (out, in) that the levels give on average over chips; see `Store.expected`."""
         return self.store.expected(hardware)
 
+    @checked
     def rewire(self, hardware: Hardware) -> None:
         """The same cells behind other wires; see `mho.rewire`."""
         self.crossbar.rewire(hardware)
         self.store.fold_all()
 
-    def age(self, seconds: float, temperature: float | None) -> None:
+    @checked
+    def age(self, seconds: Seconds, temperature: Positive | None) -> None:
         """Let time pass; see `mho.age`."""
         if self.hardware.ages:
             self.crossbar.age(seconds, temperature)
@@ -334,19 +342,28 @@ class ArrayLayer(nn.Module):
             what = "ranges that follow what saturates (Hardware.range_growth = 1 keeps them)"
             check_not_recomputed(self.label, what)
         if not self.store.holds(self.weight):
-            raise RuntimeError(
+            raise NotReady(
                 f"{self.label}: the shadow weight moved and the arrays were not written; "
                 "call mho.write(net), or your WriteStep, after each optimizer.step()"
             )
 
     def _read_now(self, x: Tensor) -> Tensor:
         chips = self.reading.chips
-        if chips > 1 and x.dim() < 1 - self.reading.product.column_dim:
-            allowed = f"with a batch dimension on {chips} chips; of one input give x.unsqueeze(0)"
-            raise invalid(f"{self.label} input, of shape", tuple(x.shape), allowed)
-        if x.shape[0] % chips:
-            allowed = f"a multiple of the {chips} chips (batch folded, chip-major)"
-            raise invalid(f"{self.label} input rows", x.shape[0], allowed)
+        try:
+            if chips > 1 and x.dim() < 1 - self.reading.product.column_dim:
+                allowed = (
+                    f"with a batch dimension on {chips} chips; of one input give x.unsqueeze(0)"
+                )
+                raise invalid(f"{self.label} input, of shape", tuple(x.shape), allowed)
+            if not x.is_floating_point():
+                raise TypeError
+            if x.shape[0] % chips:
+                allowed = f"a multiple of the {chips} chips (batch folded, chip-major)"
+                raise invalid(f"{self.label} input rows", x.shape[0], allowed)
+        except (AttributeError, IndexError, TypeError):
+            check_input(self.label, x, self.weight)
+            self._check_shape(x)
+            raise
         counts, (dac, adc) = self.crossbar.counts, self.reading.converters
         inputs, vectors, ranges = counts.inputs, counts.vectors, (dac.ranges, adc.ranges)
         try:
@@ -356,7 +373,9 @@ class ArrayLayer(nn.Module):
             for converter, before in zip((dac, adc), ranges, strict=True):
                 if converter.ranges is not before:
                     converter.ranges = before
-            self._check_shape(x)  # torch has said so in words of its own
+            # torch has said so in words of its own
+            check_input(self.label, x, None if torch.is_autocast_enabled() else self.weight)
+            self._check_shape(x)
             raise
         counts.inputs += x.shape[0] // chips if x.dim() > 1 else 1
         return y
@@ -395,6 +414,13 @@ class ArrayLayer(nn.Module):
             ValueError: names the entry or the field, and both values.
         """
         self.crossbar.check_state(state, f"{prefix}crossbar.")
+        conductance = self.crossbar.conductance
+        for name, mine in (("weight", self.weight), ("crossbar.conductance", conductance)):
+            theirs = state.get(prefix + name)
+            if isinstance(theirs, Tensor) and theirs.shape != mine.shape:
+                chips = ": chips, tiles, rows, cells" if mine.dim() == 4 else ""
+                allowed = f"{tuple(mine.shape)}{chips} of the network that loads the state"
+                raise invalid(f"{prefix}{name}, of shape", tuple(theirs.shape), allowed)
         scalars, mine = state.get(f"{prefix}_extra_state"), self.get_extra_state()
         if isinstance(scalars, Tensor) and scalars.shape != mine.shape:
             allowed = f"{mine.numel()}, for the converters of this network's hardware"
@@ -443,9 +469,7 @@ def memristive_layers(net: nn.Module) -> dict[str, ArrayLayer]:
     """
     found = {name: m for name, m in net.named_modules() if isinstance(m, ArrayLayer)}
     if not found:
-        raise invalid(
-            "net", type(net).__name__, "a network with memristive layers; see mho.convert"
-        )
+        raise invalid("net", net, "a network with memristive layers; see mho.convert")
     return found
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
@@ -13,6 +13,7 @@ from mho.hardware.mapping import level_index, level_value
 from mho.hardware.philox import uniforms
 from mho.hardware.streams import key
 from mho.learning.layers.graphs import check_not_recomputed, uncompiled
+from mho.learning.layers.inputs import check_input
 
 
 class Levels(nn.Module):
@@ -35,11 +36,15 @@ class Levels(nn.Module):
             raise invalid("Levels.full_scale", full_scale, "above 0")
         self.n, self.full_scale = n, full_scale
 
-    def forward(self, w: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:
+    def forward(self, w: Shaped[Tensor, "*n"]) -> Float[Tensor, "*n"]:
         """Quantized weight, same shape; the gradient is 1 inside the full scale, 0 outside.
 
         With two levels it is 1 where |w| <= 1, as in binarized networks.
         """
+        if not isinstance(w, Tensor) or not w.is_floating_point():
+            check_input("Levels", w)
+        if not w.numel():
+            return w
         size = w.detach().float().abs()
         if self.full_scale is not None:
             scale = size.new_tensor(self.full_scale)
@@ -72,8 +77,10 @@ class StochasticSign(nn.Module):
         self.register_buffer("step", torch.zeros((), dtype=torch.int64))
 
     @uncompiled
-    def forward(self, w: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:
+    def forward(self, w: Shaped[Tensor, "*n"]) -> Float[Tensor, "*n"]:
         """Binary weight, same shape."""
+        if not isinstance(w, Tensor) or not w.is_floating_point():
+            check_input("StochasticSign", w)
         if not self.training:
             return self.sign(w)
         check_not_recomputed("StochasticSign", "what it draws")
@@ -90,8 +97,10 @@ class StochasticSign(nn.Module):
 class Sign(nn.Module):
     """Binary activation: +1 from 0 on, else -1; the gradient is 1 where |x| <= 1, 0 elsewhere."""
 
-    def forward(self, x: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:
+    def forward(self, x: Shaped[Tensor, "*n"]) -> Float[Tensor, "*n"]:
         """Signs, same shape."""
+        if not isinstance(x, Tensor) or not x.is_floating_point():
+            check_input("Sign", x)
         hard = torch.where(x.detach() >= 0, 1.0, -1.0).to(x.dtype)
         if not (torch.is_grad_enabled() and x.requires_grad):
             return hard

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
 from mho.arguments import checked
@@ -11,6 +11,7 @@ from mho.hardware import Hardware
 from mho.hardware.philox import words
 from mho.hardware.streams import ChipNoise, key
 from mho.learning.layers.graphs import check_not_recomputed, uncompiled
+from mho.learning.layers.inputs import check_input
 from mho.learning.layers.quantizer import level_index
 
 POOL = 1 << 16
@@ -37,9 +38,11 @@ class Variation(nn.Module):
         self._pool: WeightPool | None = None
 
     @uncompiled
-    def forward(self, w: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:
+    def forward(self, w: Shaped[Tensor, "*n"]) -> Float[Tensor, "*n"]:
         """Weight as one chip would hold it, same shape."""
-        if not self.training:
+        if not isinstance(w, Tensor) or not w.is_floating_point():
+            check_input("Variation", w)
+        if not self.training or not w.numel():
             return w
         check_not_recomputed("Variation", "what it draws")
         if self._pool is None or self._pool.signed.device != w.device:

@@ -5,17 +5,21 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Annotated
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from mho.arguments import checked
+from mho.config import Range
 from mho.errors import invalid
-from mho.learning.batches import Inputs, batches_of
+from mho.learning.batches import Inputs, batches_of, taking
 from mho.learning.evaluate import Net, evaluating
 from mho.learning.layers.arithmetic import FixedPointArithmetic
 from mho.learning.layers.chips import chip_count
+from mho.learning.layers.inputs import check_input
 from mho.learning.layers.replace import swap
 
 
@@ -42,7 +46,8 @@ class ChipBatchNorm(nn.Module):
     variance: Tensor
     items: Tensor
 
-    def __init__(self, norm: _BatchNorm, chips: int) -> None:
+    @checked
+    def __init__(self, norm: _BatchNorm, chips: Annotated[int, Range(least=1)]) -> None:
         super().__init__()
         self.chips, self.eps, self.kind = chips, norm.eps, type(norm)
         self.momentum = norm.momentum
@@ -60,6 +65,7 @@ class ChipBatchNorm(nn.Module):
         self.chips = chips
         self.mean, self.variance = self.mean.repeat(chips, 1), self.variance.repeat(chips, 1)
 
+    @checked
     def of_chip(self, chip: int) -> _BatchNorm:
         """Torch's own batch normalization with the statistics of one chip."""
         channels = self.mean.shape[1]
@@ -107,8 +113,14 @@ class ChipBatchNorm(nn.Module):
             shift = shift * self.weight + self.bias
         return scale, shift
 
-    def forward(self, x: Float[Tensor, "n channels *size"]) -> Float[Tensor, "n channels *size"]:
+    def forward(self, x: Shaped[Tensor, "n channels *size"]) -> Float[Tensor, "n channels *size"]:
         """(chips * batch, channels, ...), same shape out."""
+        if not isinstance(x, Tensor) or not x.is_floating_point():
+            check_input("ChipBatchNorm", x)
+        if x.dim() < 2 or x.shape[1] != self.mean.shape[1] or x.shape[0] % self.chips:
+            channels = self.mean.shape[1]
+            allowed = f"({self.chips} * n, {channels}, ...), batch folded, chip-major"
+            raise invalid("ChipBatchNorm input, of shape", tuple(x.shape), allowed)
         y = x.unflatten(0, (self.chips, -1))  # (chips, batch, channels, ...)
         mean, variance = self.mean, self.variance
         if self.training:
@@ -126,6 +138,7 @@ class ChipBatchNorm(nn.Module):
 
 
 @torch.no_grad()
+@checked
 def refresh_batchnorm(net: Net, inputs: Inputs) -> Net:
     """Re-estimate the statistics of every batch normalization, for each chip on its own, in place.
 
@@ -149,7 +162,7 @@ def refresh_batchnorm(net: Net, inputs: Inputs) -> Net:
     """
     norms = [m for m in net.modules() if isinstance(m, ChipBatchNorm | _BatchNorm)]
     if not norms:
-        raise invalid("net", type(net).__name__, "a network with batch normalization")
+        raise invalid("net", net, "a network with batch normalization")
     with _kept_on_error(net, norms):
         fresh = [_of_each_chip(net, norm) for norm in norms]
         momenta = [norm.momentum for norm in fresh]
@@ -160,7 +173,8 @@ def refresh_batchnorm(net: Net, inputs: Inputs) -> Net:
                 _ = norm.reset() if isinstance(norm, ChipBatchNorm) else norm.reset_running_stats()
             try:
                 for x in batches_of(inputs, "refresh_batchnorm.inputs"):
-                    net(x)
+                    with taking(x, "refresh_batchnorm.inputs"):
+                        net(x)
             finally:
                 for norm, momentum in zip(fresh, momenta, strict=True):
                     norm.momentum = momentum

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
 from mho.arguments import checked
 from mho.errors import invalid
 from mho.learning.layers.arithmetic import FixedPointArithmetic
+from mho.learning.layers.inputs import check_input
 
 
 class ChipLinear(nn.Module):
@@ -46,6 +48,7 @@ class ChipLinear(nn.Module):
         self.weight = _repeated(self.weight, chips)
         self.bias = None if self.bias is None else _repeated(self.bias, chips)
 
+    @checked
     def of_chip(self, chip: int) -> nn.Linear:
         """Torch's own linear layer with the weights of one chip."""
         linear = nn.Linear(self.in_features, self.out_features, device="meta")
@@ -59,9 +62,16 @@ class ChipLinear(nn.Module):
         return {name: value for name, value in kept.items() if value is not None}
 
     def forward(
-        self, input: Float[Tensor, "rows *n {self.in_features}"]
+        self, input: Shaped[Tensor, "rows ..."]
     ) -> Float[Tensor, "rows *n {self.out_features}"]:
         """(chips * batch, ..., in_features) to (chips * batch, ..., out_features)."""
+        if not isinstance(input, Tensor) or not input.is_floating_point():
+            check_input("ChipLinear", input)
+        if input.dtype != self.weight.dtype and not torch.is_autocast_enabled():
+            check_input("ChipLinear", input, self.weight)
+        if input.dim() < 2 or input.shape[-1] != self.in_features:
+            allowed = f"(n, ..., {self.in_features})"
+            raise invalid("ChipLinear input, of shape", tuple(input.shape), allowed)
         if input.shape[0] % self.chips:
             allowed = f"a multiple of the {self.chips} chips (batch folded, chip-major)"
             raise invalid("ChipLinear input rows", input.shape[0], allowed)
@@ -72,9 +82,10 @@ class ChipLinear(nn.Module):
         if self.chips == 1:
             y = F.linear(input, weight[0], None if bias is None else bias[0])
         else:
-            y = input.reshape(self.chips, -1, self.in_features) @ weight.mT
+            rows = input[..., 0].numel() // self.chips
+            y = input.reshape(self.chips, rows, self.in_features) @ weight.mT
             y = y if bias is None else y + bias.unsqueeze(1)
-            y = y.view(*input.shape[:-1], -1)
+            y = y.view(*input.shape[:-1], self.out_features)
         return y if self.arithmetic is None else self.arithmetic.result(y)
 
     def extra_repr(self) -> str:

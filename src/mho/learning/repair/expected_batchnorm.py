@@ -4,25 +4,30 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from typing import Annotated
 
 import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from mho.arguments import checked
+from mho.config import Range
+from mho.errors import invalid
 from mho.hardware import Hardware
 from mho.learning.batches import Inputs, batches_of
-from mho.learning.convert import convert
+from mho.learning.convert import MOST_CHIPS, convert
 from mho.learning.evaluate import calibrate, uncalibrated
 from mho.learning.repair.batchnorm import ChipBatchNorm, refresh_batchnorm
 
 
 @torch.no_grad()
+@checked
 def expect_batchnorm(
     model: nn.Module,
     hardware: Hardware,
     inputs: Inputs,
     *,
-    chips: int = 16,
+    chips: Annotated[int, Range(least=2, most=MOST_CHIPS)] = 16,
     generator: torch.Generator | None = None,
     select: Callable[[str, nn.Module], bool] | None = None,
 ) -> nn.Module:
@@ -45,8 +50,10 @@ def expect_batchnorm(
     Raises:
         ValueError: there is no batch, or no batch normalization, or nothing to convert.
     """
+    if not any(isinstance(m, _BatchNorm) for m in model.modules()):
+        raise invalid("model", model, "a network with batch normalization")
     batches = [*batches_of(inputs, "expect_batchnorm.inputs")]
-    simulated = convert(model, hardware, max(chips, 2), generator=generator, select=select)
+    simulated = convert(model, hardware, chips, generator=generator, select=select)
     if uncalibrated(simulated):
         calibrate(simulated, batches[0])
     refresh_batchnorm(simulated, batches)

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from mho.arguments import checked
 from mho.errors import invalid
-from mho.learning.batches import Inputs, whole_of
+from mho.learning.batches import Inputs, taking, whole_of
 from mho.learning.evaluate import evaluating
 from mho.learning.layers.arithmetic import FixedPointArithmetic, largest
 from mho.learning.layers.chips import at_once, chip_count
@@ -20,6 +21,7 @@ from mho.learning.repair.chip_linear import ChipLinear
 
 
 @torch.no_grad()
+@checked
 def fixed_point(net: nn.Module, bits: int, inputs: Inputs) -> nn.Module:
     """A copy of a network whose digital parts compute in fixed point; the input is untouched.
 
@@ -49,12 +51,13 @@ def fixed_point(net: nn.Module, bits: int, inputs: Inputs) -> nn.Module:
     _refuse_other_parts(fresh)
     parts = {name: _equipped(module, bits) for name, module in _digital_parts(fresh).items()}
     if not parts:
-        raise invalid("net", type(net).__name__, "a network with digital parts")
+        raise invalid("net", net, "a network with digital parts")
     for arithmetic in parts.values():
         arithmetic.observing = True
     with evaluating(fresh):
         for batch in given.split(at_once(chip_count(fresh), given.device)):
-            fresh(batch)
+            with taking(batch, "fixed_point.inputs"):
+                fresh(batch)
     for name, arithmetic in parts.items():
         if arithmetic.seen is None:
             raise invalid("fixed_point.inputs", f"none that reach {name!r}", "inputs for all parts")
@@ -62,6 +65,7 @@ def fixed_point(net: nn.Module, bits: int, inputs: Inputs) -> nn.Module:
     return fresh
 
 
+@checked
 def formats(net: nn.Module) -> dict[str, str]:
     """Format of every rounded tensor by name, such as `{"net.4.weight": "Q0.7"}`.
 
@@ -76,7 +80,7 @@ def formats(net: nn.Module) -> dict[str, str]:
             rounded["output"] = arithmetic.result_format()
             found |= {f"{name}.{k}".lstrip("."): str(q) for k, q in rounded.items()}
     if not found:
-        raise invalid("net", type(net).__name__, "a network in fixed point; see mho.fixed_point")
+        raise invalid("net", net, "a network in fixed point; see mho.fixed_point")
     return found
 
 
@@ -88,7 +92,7 @@ def _twin(_name: str, module: nn.Module) -> nn.Module | None:
     if not isinstance(module, _BatchNorm):
         return None
     if module.running_mean is None:
-        raise invalid("net", type(module).__name__, "batch normalization with running statistics")
+        raise invalid("net", module, "batch normalization with running statistics")
     return ChipBatchNorm(copy.deepcopy(module), 1).to(module.running_mean).train(module.training)
 
 

@@ -9,8 +9,9 @@ import torch.nn.functional as F
 from jaxtyping import Float64
 from torch import Tensor, nn
 
+from mho.arguments import checked
 from mho.errors import invalid
-from mho.learning.batches import Inputs, pairs_of, whole_of
+from mho.learning.batches import Inputs, pairs_of, taking, whole_of
 from mho.learning.evaluate import Net, evaluating
 from mho.learning.layers.chips import at_once, chip_count
 from mho.learning.layers.replace import plain_type, swap
@@ -20,6 +21,7 @@ _FLAT = 1e-8
 """Largest slope of the objective at which the fit ends."""
 
 
+@checked
 def refit(
     net: Net,
     inputs: Inputs,
@@ -132,13 +134,14 @@ def _features(
         with evaluating(net):
             for batch in inputs.split(at_once(chips, inputs.device)):
                 seen.clear()
-                output = net(batch)
+                with taking(batch, "refit.inputs"):
+                    output = net(batch)
                 for x, _ in seen:
                     _check_finite("inputs of the last layer", x)
                 ends = len(seen) == 1 and torch.equal(seen[0][1].flatten(), output.flatten())
                 if not ends or seen[0][0].dim() != 2:
                     raise invalid(
-                        "net", type(net).__name__, "a network whose output is that of its last "
+                        "net", net, "a network whose output is that of its last "
                         "digital nn.Linear, run once on (batch, in_features)",
                     )  # fmt: skip
                 # (chips * n, in) -> (chips, n, in)
@@ -155,7 +158,7 @@ def _last_linear(net: nn.Module) -> nn.Linear | ChipLinear:
         if name and (isinstance(module, ChipLinear) or plain_type(module) is nn.Linear)
     ]
     if not found:
-        raise invalid("net", type(net).__name__, "a network that contains a digital nn.Linear")
+        raise invalid("net", net, "a network that contains a digital nn.Linear")
     return found[-1]  # type: ignore[return-value]
 
 

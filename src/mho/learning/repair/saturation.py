@@ -8,9 +8,10 @@ import torch
 from jaxtyping import Float64, Int64
 from torch import Tensor, nn
 
+from mho.arguments import checked
 from mho.hardware.converters import Converter
 from mho.hardware.tally import Tally
-from mho.learning.batches import Inputs, batches_of
+from mho.learning.batches import Inputs, batches_of, taking
 from mho.learning.evaluate import evaluating
 from mho.learning.layers.layer import memristive_layers
 
@@ -48,6 +49,7 @@ class LayerSaturation:
 
 
 @torch.no_grad()
+@checked
 def saturation(
     net: nn.Module,
     inputs: Inputs,
@@ -75,7 +77,8 @@ def saturation(
             converter.tally = Tally(converter.shape, squares=True)
         try:
             for x in batches_of(inputs, "saturation.inputs"):
-                net(x)
+                with taking(x, "saturation.inputs"):
+                    net(x)
             counted = {
                 name: LayerSaturation(dac=_counted(layer.dac), adc=_counted(layer.adc))
                 for name, layer in layers.items()

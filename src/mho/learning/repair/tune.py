@@ -10,9 +10,10 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from mho.arguments import checked
 from mho.errors import invalid
 from mho.hardware import Hardware
-from mho.learning.batches import Inputs, whole_of
+from mho.learning.batches import Inputs, taking, whole_of
 from mho.learning.evaluate import Net, evaluating
 from mho.learning.layers.chips import at_once
 from mho.learning.layers.layer import ArrayLayer, memristive_layers
@@ -22,6 +23,7 @@ Method = Literal["least-squares", "moments"]
 
 
 @torch.no_grad()
+@checked
 def tune(
     net: Net,
     inputs: Inputs,
@@ -60,11 +62,6 @@ def tune(
             are none, zeros only, or not finite; or a layer whose inputs or outputs become so. The
             read-out is then as before.
     """
-    if per not in ("layer", "column"):
-        raise invalid("tune.per", per, "'layer' or 'column'")
-    if method not in ("least-squares", "moments"):
-        raise invalid("tune.method", method, "'least-squares' or 'moments'")
-
     batch = whole_of(inputs, "tune.inputs")
     before = None if reference is None else _paired(net, reference)
     names = {layer: name for name, layer in memristive_layers(net).items()}
@@ -88,6 +85,7 @@ def tune(
 
 
 @torch.no_grad()
+@checked
 def correct(net: Net, trained_on: Hardware | None = None) -> Net:
     """Set one read-out gain a layer, in place, from the known spread alone: no chip is measured.
 
@@ -111,6 +109,7 @@ def correct(net: Net, trained_on: Hardware | None = None) -> Net:
     return net
 
 
+@checked
 def untune(net: Net) -> Net:
     """Back to gain 1 and offset 0, in place; returns the network."""
     for layer in memristive_layers(net).values():
@@ -142,10 +141,12 @@ def _kept_on_error(layers: list[ArrayLayer]) -> Iterator[None]:
 
 def _paired(net: nn.Module, reference: nn.Module) -> dict[ArrayLayer, ArrayLayer]:
     """Each layer with the one of the same name in the reference."""
-    ours, theirs = memristive_layers(net), memristive_layers(reference)
+    ours = memristive_layers(net)
+    theirs = {name: m for name, m in reference.named_modules() if isinstance(m, ArrayLayer)}
     for name, layer in ours.items():
         if name not in theirs or theirs[name].effective.shape != layer.effective.shape:
-            raise invalid("tune.reference", name, "a copy of the network: same layers, same chips")
+            allowed = f"a copy of the network, same layers and chips; {name!r} is not as there"
+            raise invalid("tune.reference", reference, allowed)
     return {layer: theirs[name] for name, layer in ours.items()}
 
 
@@ -243,7 +244,8 @@ def _in_order(net: nn.Module, x: Tensor) -> list[tuple[ArrayLayer, int]]:
 
     handles = [m.register_forward_hook(note) for m in memristive_layers(net).values()]
     try:
-        net(x)
+        with taking(x, "tune.inputs"):
+            net(x)
     finally:
         for handle in handles:
             handle.remove()
@@ -265,7 +267,8 @@ def _run_to(
 
     handle = layer.register_forward_hook(reached)
     try:
-        net(x)
+        with taking(x, "tune.inputs"):
+            net(x)
     except _Reached:
         pass
     finally:

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.utils.weak import WeakTensorKeyDictionary
 
 from mho.arguments import checked
-from mho.errors import invalid
+from mho.errors import NotReady, invalid
 from mho.hardware.philox import words
 from mho.hardware.streams import key
 from mho.learning.rules.hidden_precision import uniform
@@ -230,7 +230,7 @@ class ElasticWeights:
         """
         passes = int(state["passes"])
         if not passes:
-            raise RuntimeError(
+            raise NotReady(
                 f"ElasticWeights: {synapses.layer!r} has no Fisher information of this task; call "
                 "mho.rules.measure_fisher(...) before consolidate()"
             )

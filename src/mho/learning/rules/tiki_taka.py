@@ -134,6 +134,8 @@ def fast_pulses(state: Mapping[str, Any]) -> FastPulses:
 
     The ledger does not see them: the fast arrays are no part of the network.
     """
+    if not isinstance(state.get("rules"), Mapping):
+        raise invalid("state", state, "a WriteStep.state_dict()")
     chains = state["rules"].values()
     pulses = [entry["pulses"] for chain in chains for entry in chain if "pulses" in entry]
     most = max((int(p.max()) for p in pulses), default=0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Annotated
 
 import torch
 from jaxtyping import Float64
@@ -10,6 +11,9 @@ from torch import Tensor
 
 from mho.arguments import checked
 from mho.errors import invalid
+from mho.kinds import NAN
+
+Accuracy = Annotated[float, NAN]
 
 
 class AccuracyMatrix:
@@ -29,7 +33,7 @@ class AccuracyMatrix:
 
     @checked
     def __init__(
-        self, rows: Sequence[Sequence[float]], before: Sequence[float] | None = None
+        self, rows: Sequence[Sequence[Accuracy]], before: Sequence[Accuracy] | None = None
     ) -> None:
         tasks = len(rows)
         if tasks == 0 or any(len(row) != tasks for row in rows):

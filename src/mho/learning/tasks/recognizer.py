@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -12,6 +12,7 @@ from torch import Tensor
 
 from mho.arguments import checked
 from mho.errors import invalid
+from mho.kinds import taken
 
 
 class TaskRecognizer:
@@ -53,6 +54,7 @@ class TaskRecognizer:
         return 2 * self.features + 1
 
     @torch.no_grad()
+    @checked
     def observe(self, task: str, x: Float[Tensor, "n ..."]) -> None:
         """Pool inputs of a task, (n, features) or (n, ...) of as many values, with those before.
 
@@ -80,6 +82,7 @@ class TaskRecognizer:
         self._variance[k] += share * spread
 
     @torch.no_grad()
+    @checked
     def recognize(self, x: Float[Tensor, "n ..."]) -> Int64[Tensor, " n"]:
         """The most likely task of each input, as an index into `names`; on the inputs' device.
 
@@ -88,6 +91,8 @@ class TaskRecognizer:
                 number of values.
         """
         rows = self._rows(x)
+        if not rows.isfinite().all():
+            raise invalid("x", "nan or inf", "finite numbers only")
         if not self._names:
             raise invalid("tasks observed", 0, "at least one")
         variance = self._variance + self.floor * self._variance.mean()
@@ -109,6 +114,7 @@ class TaskRecognizer:
         """Names, and what was pooled: items (tasks,), mean and variance (tasks, features)."""
         return {"names": list(self._names), **{k: t.clone() for k, t in self._pooled().items()}}
 
+    @checked
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take the tasks of a `state_dict`, in place of all observed so far.
 
@@ -117,14 +123,12 @@ class TaskRecognizer:
         """
         mine = self._pooled()
         if state.keys() != {"names", *mine}:
-            raise invalid(
-                "TaskRecognizer state", sorted(state), f"entries names, {', '.join(mine)}"
-            )
-        tasks = len(state["names"])
+            raise invalid("TaskRecognizer state", [*state], f"entries names, {', '.join(mine)}")
+        names = taken("names", state["names"], Sequence[str])
         for name, tensor in mine.items():
-            shape = (tasks, *tensor.shape[1:])
-            if state[name].shape != shape:
-                raise invalid(f"shape of {name}", tuple(state[name].shape), f"{shape}")
+            shape, given = (len(names), *tensor.shape[1:]), state[name]
+            if not isinstance(given, Tensor) or given.shape != shape:
+                raise invalid(f"state, {name}", given, f"a tensor {shape}")
         self._names = list(state["names"])
         self._items, self._mean, self._variance = (
             state[name].to(tensor, copy=True) for name, tensor in mine.items()
@@ -134,7 +138,9 @@ class TaskRecognizer:
         return {"items": self._items, "mean": self._mean, "variance": self._variance}
 
     def _rows(self, x: Tensor) -> Float64[Tensor, "n {self.features}"]:
+        if x.dim() < 2:
+            raise invalid("x, of shape", tuple(x.shape), f"(n, {self.features}), or (n, ...)")
         rows = x.flatten(1).double()  # (n, ...) -> (n, values)
         if rows.shape[1] != self.features:
-            raise invalid("values of an input", rows.shape[1], f"{self.features}")
+            raise invalid("x, values of an input", rows.shape[1], f"{self.features}")
         return rows

@@ -6,12 +6,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from mho.arguments import checked
 from mho.errors import invalid, unknown
+from mho.kinds import taken
+from mho.learning.layers.inputs import check_input
 from mho.learning.repair.batchnorm import ChipBatchNorm
 
 State = dict[str, Tensor]
@@ -42,6 +44,7 @@ class Gate(nn.Module):
         self.features = features
         self.register_buffer("open", torch.ones(features))
 
+    @checked
     def draw(self, share: float, generator: torch.Generator) -> None:
         """Open `round(share * features)` units chosen at random, at least one; close the others.
 
@@ -55,9 +58,13 @@ class Gate(nn.Module):
         self.open.zero_()[chosen.to(self.open.device)] = 1
 
     def forward(
-        self, x: Float[Tensor, "n {self.features} *size"]
+        self, x: Shaped[Tensor, "n channels *size"]
     ) -> Float[Tensor, "n {self.features} *size"]:
         """(n, features) or (n, channels, height, width), same shape out."""
+        if not isinstance(x, Tensor) or not x.is_floating_point():
+            check_input("Gate", x)
+        if x.dim() < 2 or x.shape[1] != self.features:
+            raise invalid("Gate input, of shape", tuple(x.shape), f"(n, {self.features}, ...)")
         # (features,) -> (features, 1, ...), so that it broadcasts over (n, features, ...)
         return x * self.open.view(-1, *[1] * (x.dim() - 2))
 
@@ -92,7 +99,7 @@ class TaskStates:
         self._net = net
         self._kept: dict[str, State] = {}
         if not self._modules():
-            raise invalid("net", type(net).__name__, "a network with batch normalization or gates")
+            raise invalid("net", net, "a network with batch normalization or gates")
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -105,6 +112,7 @@ class TaskStates:
         return sum(value.numel() for value in self._present().values())
 
     @torch.no_grad()
+    @checked
     def begin(self, generator: torch.Generator, share: float = 1.0) -> None:
         """Make everything fresh for a new task, in place.
 
@@ -125,11 +133,13 @@ class TaskStates:
             else:
                 module.reset_parameters()
 
+    @checked
     def keep(self, task: str) -> None:
         """Keep a copy of the present state as that of a task, in place of an earlier one."""
         self._kept[task] = self._present()
 
     @contextmanager
+    @checked
     def using(self, task: str) -> Iterator[None]:
         """The state of a task inside; after that, whatever happened, the one from before.
 
@@ -151,6 +161,7 @@ class TaskStates:
         """What is kept: by task, by the name of the entry in the network's own state."""
         return {task: dict(state) for task, state in self._kept.items()}
 
+    @checked
     def load_state_dict(self, state: Mapping[str, Mapping[str, Tensor]]) -> None:
         """Take the tasks kept from a `state_dict`, in place of all kept so far.
 
@@ -159,7 +170,8 @@ class TaskStates:
                 another shape; then nothing is changed.
         """
         for task, kept in state.items():
-            self._fitted(kept, task)
+            task = taken("state, task", task, str)
+            self._fitted(taken(f"state of task {task!r}", kept, Mapping), task)
         self._kept = {
             task: {entry: value.clone() for entry, value in kept.items()}
             for task, kept in state.items()
@@ -186,6 +198,9 @@ class TaskStates:
 
     def _fitted(self, state: Mapping[str, Tensor], task: str) -> list[tuple[nn.Module, State]]:
         """The modules, each with its part of a state in the form that it has by now."""
+        for entry, value in state.items():
+            if not isinstance(entry, str) or not isinstance(value, Tensor):
+                raise invalid(f"state of task {task!r}, {entry}", value, "tensors by name")
         left, pairs, wrong = dict(state), [], []
         for prefix, module in self._modules().items():
             mine = [entry for entry in left if entry.startswith(prefix)]

@@ -9,8 +9,11 @@ from torch import Tensor, nn
 
 from mho.arguments import checked
 from mho.errors import invalid
+from mho.learning.batches import taking
 from mho.learning.evaluate import evaluating
+from mho.learning.labels import check_classes
 from mho.learning.layers.chips import chip_count
+from mho.learning.layers.layer import memristive_layers
 from mho.learning.writing.write_step import WriteStep
 
 
@@ -38,14 +41,20 @@ def measure_fisher(
         ValueError: a network of several chips, whose gradients are sums; no sample; not one label
             a sample; a gradient that is not finite.
     """
+    if [*memristive_layers(net).values()] != [*write.layers]:
+        raise invalid("write", write, "the WriteStep of this network: mho.WriteStep(net, ...)")
     if (chips := chip_count(net)) > 1:
         raise invalid("chips", chips, "1, so that each gradient is one chip's own")
     if not len(inputs) or len(inputs) != len(labels):
         given = (len(inputs), len(labels))
-        raise invalid("samples and labels", given, "at least one sample, a label for each")
+        raise invalid("samples in inputs and labels", given, "at least 1, and as many labels")
     with evaluating(net), write.observing():
         for x, label in zip(inputs.split(1), labels.split(1), strict=True):
             net.zero_grad(set_to_none=True)
-            F.cross_entropy(net(x).flatten(0, -2), label).backward()
+            with taking(inputs, "inputs"):
+                scores = net(x)
+            scores = scores.flatten(0, -2)
+            check_classes(label, scores.shape[-1])
+            F.cross_entropy(scores, label).backward()
             write.observe()
     net.zero_grad(set_to_none=True)

@@ -15,7 +15,7 @@ from torch.optim import Optimizer
 from torch.utils.hooks import RemovableHandle
 
 from mho.arguments import checked
-from mho.errors import invalid, unknown
+from mho.errors import NotReady, invalid, unknown
 from mho.hardware.store import is_finite
 from mho.hardware.writes import Pending, Stale, find_stale, plan, write_planned, write_stale
 from mho.learning.layers.graphs import uncompiled
@@ -136,6 +136,11 @@ class WriteStep:
             if name in self._before:
                 seen = state["_seen"][name]
                 self._seen[name] = layer.weight, layer.weight._version if seen else -1
+
+    @property
+    def layers(self) -> tuple[ArrayLayer, ...]:
+        """The layers that are written."""
+        return tuple(self._layers.values())
 
     @property
     def threshold(self) -> Mapping[str, float]:
@@ -259,7 +264,7 @@ class WriteStep:
         ]
         for name in moved if self._steers else ():
             if name not in self._steered:
-                raise RuntimeError(
+                raise NotReady(
                     f"WriteStep: {name!r} moved without its rules having steered the gradient; "
                     "call attach(optimizer) on the WriteStep, for each new optimizer"
                 )
@@ -327,6 +332,7 @@ class WriteStep:
         torch.add(start, update.delta, out=before)
         layer.weight.copy_(before)
 
+    @checked
     def attach(self, optimizer: Optimizer) -> RemovableHandle:
         """Have the rules steer the gradients before each step of an optimizer, and keep them for
         rules that need them.
@@ -344,7 +350,7 @@ class WriteStep:
         """
         if not self._attached(optimizer):
             allowed = "one with the weight of a memristive layer of this network"
-            raise invalid("optimizer", type(optimizer).__name__, allowed)
+            raise invalid("optimizer", optimizer, allowed)
         if not self._steers and self._gradients is None:
             return RemovableHandle(OrderedDict())
         return optimizer.register_step_pre_hook(self._steer)
@@ -398,7 +404,7 @@ class WriteStep:
         """
         given = {name: layer.weight.grad for name, layer in self._layers.items()}
         if all(gradient is None for gradient in given.values()):
-            raise RuntimeError("WriteStep.observe: no layer has a gradient; call backward() before")
+            raise NotReady("WriteStep.observe: no layer has a gradient; call backward() before")
         for name, gradient in given.items():
             if gradient is not None:
                 check_finite(name, gradient)
@@ -487,6 +493,7 @@ class WriteStep:
         }
 
     @torch.no_grad()
+    @checked
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take the state back; the network's state must have been loaded before.
 

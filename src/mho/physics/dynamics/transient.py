@@ -98,6 +98,8 @@ def transient(
 def _initial(model: DynamicModel, state: Tensor | None, traits: Traits) -> tuple[Tensor, Traits]:
     """Start of every device (...), within its range, and traits in the precision of the start."""
     given = [*traits.values()] if state is None else [state, *traits.values()]
+    if state is not None and not state.isfinite().all():
+        raise invalid("state", "nan or inf", "finite numbers only")
     dtype = given[0].dtype if given else torch.float64
     device = given[0].device if given else None
     traits = {name: value.to(dtype) for name, value in traits.items()}
