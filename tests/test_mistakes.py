@@ -7,7 +7,6 @@ something of every other kind; below that stand mistakes one by one, with the wo
 import copy
 import importlib
 import inspect
-import random
 import re
 import warnings
 from collections.abc import Callable, Iterator
@@ -71,7 +70,7 @@ def quiet() -> Iterator[None]:
 
 def remembered(*things: Any) -> list[Any]:
     """All state of networks, write steps, generators and of random numbers."""
-    found: list[Any] = [torch.get_rng_state(), random.getstate()]
+    found: list[Any] = [torch.get_rng_state()]
     for thing in things:
         if isinstance(thing, nn.Module):
             found += [thing.state_dict(), [m.training for m in thing.modules()]]

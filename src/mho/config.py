@@ -24,7 +24,7 @@ from typing import Any, ClassVar, Self, TypeVar
 
 import tomli_w
 
-from mho.errors import invalid, unknown
+from mho.errors import invalid, unknown, with_article
 from mho.files import parse_toml
 from mho.kinds import Range as Range
 from mho.kinds import taken
@@ -109,7 +109,7 @@ class Config:
     @classmethod
     def in_words(cls) -> str:
         """What a field of this kind takes, by name."""
-        return " or ".join(f"a {record.__name__}" for record in families(cls))
+        return " or ".join(with_article(record.__name__) for record in families(cls))
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:

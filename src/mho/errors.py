@@ -72,7 +72,7 @@ def shown(value: object) -> str:
     name, shape = type(value).__name__, getattr(value, "shape", None)
     if isinstance(value, tuple | list | dict | set | range):
         text = repr(value) if _is_plain(value) else ""
-        many = f"{_article(name)} of {len(value)}" if value else text or f"an empty {name}"
+        many = f"{with_article(name)} of {len(value)}" if value else text or f"an empty {name}"
         return text if 0 < len(text) <= _LONGEST else many
     dtype = str(getattr(value, "dtype", "")).removeprefix("torch.")
     if dtype and shape is not None and len(shape) == 0 and not hasattr(value, "is_meta"):
@@ -81,21 +81,22 @@ def shown(value: object) -> str:
         kind = {"Tensor": "tensor", "Parameter": "tensor", "ndarray": "array"}.get(name, name)
         without = " without data" if getattr(value, "is_meta", False) else ""
         sparse = "sparse " if getattr(value, "is_sparse", False) else ""
-        return f"{_article(f'{sparse}{dtype} {kind}')} {tuple(shape)}{without}"
+        return f"{with_article(f'{sparse}{dtype} {kind}')} {tuple(shape)}{without}"
     if isinstance(value, PurePath):
         return repr(str(value))
     if name in ("dtype", "device"):
         return str(value)
     if isinstance(value, ModuleType):
         return f"the module {value.__name__}"
-    return _article(name)
+    return with_article(name)
 
 
 _LONGEST = 200
 """Characters of a value that a message shows."""
 
 
-def _article(name: str) -> str:
+def with_article(name: str) -> str:
+    """A name of a kind, as sentences have it."""
     return f"{'an' if name[:1].lower() in 'aeiou' else 'a'} {name}"
 
 

@@ -24,7 +24,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mho.errors import invalid
+from mho.errors import invalid, with_article
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,8 +172,7 @@ def words(hint: Any, ranges: Sequence[Range | NotMeasured] = (), *, finite: bool
     if kind is float and finite:
         return "a finite number"
     name = getattr(kind, "__name__", str(kind))
-    article = "an" if name[:1] in "AEIO" else "a"
-    return WORDS.get(name, f"{article} {name}")
+    return WORDS.get(name, with_article(name))
 
 
 _NO = object()

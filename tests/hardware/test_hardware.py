@@ -31,7 +31,7 @@ def test_a_weight_has_as_many_levels_as_the_mapping_offers(name: str, levels: in
         ("full_scale", -1.0, r"full_scale = -1.0: allowed is .*\[0.001, 1e\+06\]"),
         ("copies", 0, r"copies = 0: allowed is .*\[1, 64\]"),
         ("copies", 65, r"copies = 65: allowed is .*\[1, 64\]"),
-        ("placement", True, r"placement = True: allowed is Placement or NoneType"),
+        ("placement", True, r"placement = True: allowed is a Placement or None"),
         ("slices", 0, r"slices = 0: allowed is .*\[1, 16\]"),
         ("slices", 6, r"slices = 6: allowed is at most 65536 values, 9\^slices"),
         ("serial_inputs", True, r"serial_inputs = True: allowed is False without dac_bits"),
@@ -47,8 +47,12 @@ def test_a_weight_has_as_many_levels_as_the_mapping_offers(name: str, levels: in
             r"adc_range = 1.5: allowed is 'calibrated' or 'column' or a finite .*1\]",
         ),
         ("mapping", "bridge", r"mapping 'bridge': .*known are differential"),
-        ("device", 3, r"device = 3: allowed is MultiLevel or TwoState or "),
-        ("programming", "verify", r"programming = 'verify': allowed is Verify or AsMeasured or "),
+        ("device", 3, r"device = 3: allowed is a cell, a preset, or "),
+        (
+            "programming",
+            "verify",
+            r"programming = 'verify': allowed is a Verify or an AsMeasured or ",
+        ),
     ],
 )
 def test_what_cannot_be_built_is_refused(field: str, value: object, message: str) -> None:

@@ -134,7 +134,7 @@ class FixedPointArithmetic(nn.Module):
         self.output.integer_bits = int(state[1])
 
 
-def largest(x: Float[Tensor, "*n"]) -> float:
+def largest(x: Tensor) -> float:
     """Largest magnitude; 0 if there is no number.
 
     Raises:
