@@ -89,7 +89,7 @@ class RemoteInstrument:
         return self._chip
 
     @checked
-    def program(self, cells: Int32[Tensor, "n 3"], targets: Float32[Tensor, " n"]) -> Outcome:
+    def program(self, cells: Int32[Tensor, "n 3"], targets: Float32[Tensor, " m"]) -> Outcome:
         """Bring cells to target conductances [S]."""
         check_each("targets", targets, cells)
         n = len(cells)
@@ -107,7 +107,7 @@ class RemoteInstrument:
         return self._ask("program", [self._block(cells), self._block(targets)], outcome)
 
     @checked
-    def pulse(self, cells: Int32[Tensor, "n 3"], counts: Int32[Tensor, " n"]) -> None:
+    def pulse(self, cells: Int32[Tensor, "n 3"], counts: Int32[Tensor, " m"]) -> None:
         """Apply SET pulses to cells, or RESET pulses where a count is negative."""
         check_each("counts", counts, cells)
         if len(cells):

@@ -75,7 +75,7 @@ class SimulatedInstrument:
         return self._chip
 
     @checked
-    def program(self, cells: Int32[Tensor, "n 3"], targets: Float32[Tensor, " n"]) -> Outcome:
+    def program(self, cells: Int32[Tensor, "n 3"], targets: Float32[Tensor, " m"]) -> Outcome:
         """Bring cells to target conductances [S].
 
         Raises:
@@ -96,7 +96,7 @@ class SimulatedInstrument:
         return Outcome(landed, pulses, reads, far)
 
     @checked
-    def pulse(self, cells: Int32[Tensor, "n 3"], counts: Int32[Tensor, " n"]) -> None:
+    def pulse(self, cells: Int32[Tensor, "n 3"], counts: Int32[Tensor, " m"]) -> None:
         """Apply SET pulses to cells, or RESET pulses where a count is negative.
 
         Raises:

@@ -6,7 +6,7 @@ import math
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Float, Shaped
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from mho.arguments import checked
@@ -63,7 +63,7 @@ class FixedPoint(nn.Module):
             m = integer_bits_for(largest(x), self.bits)
         return QFormat(m, self.bits - 1 - m)
 
-    def forward(self, x: Shaped[Tensor, "*n"]) -> Float[Tensor, "*n"]:
+    def forward(self, x: Tensor) -> Float[Tensor, "*n"]:
         """Rounded numbers, same shape and dtype.
 
         Raises:

@@ -38,7 +38,7 @@ class Chips(nn.Module):
                 state_dict[inside + name.removeprefix(prefix)] = state_dict.pop(name)
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
 
-    def forward(self, x: Shaped[Tensor, "batch ..."]) -> Shaped[Tensor, "{self.chips} batch ..."]:
+    def forward(self, x: Tensor) -> Shaped[Tensor, "{self.chips} batch ..."]:
         """Outputs of each chip, chips leading."""
         try:
             batch = x.shape[0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal, Self
 
 import torch
-from jaxtyping import Float, Shaped
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from mho.arguments import checked
@@ -71,7 +71,7 @@ class MemristiveConv2d(ArrayLayer, nn.Conv2d):
         return nn.Conv2d(*_geometry(self), device="meta")
 
     def forward(
-        self, input: Shaped[Tensor, "*_"]
+        self, input: Tensor
     ) -> Float[Tensor, "*_ {self.out_channels} height_out width_out"]:
         """(n, in_channels, h, w) to (n, out_channels, h', w')."""
         if self.chips == 1 and isinstance(input, Tensor) and input.dim() == 3:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Self
 
 import torch
-from jaxtyping import Float, Shaped
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from mho.arguments import checked
@@ -63,7 +63,7 @@ class MemristiveLinear(ArrayLayer, nn.Linear):
         """A plain `nn.Linear` of the same shape, its parameters yet to be set."""
         return nn.Linear(self.in_features, self.out_features, self.bias is not None, device="meta")
 
-    def forward(self, input: Shaped[Tensor, "*_"]) -> Float[Tensor, "*_ {self.out_features}"]:
+    def forward(self, input: Tensor) -> Float[Tensor, "*_ {self.out_features}"]:
         """(..., in_features) to (..., out_features)."""
         return self._read(input)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from jaxtyping import Float, Shaped
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
@@ -36,7 +36,7 @@ class Levels(nn.Module):
             raise invalid("Levels.full_scale", full_scale, "above 0")
         self.n, self.full_scale = n, full_scale
 
-    def forward(self, w: Shaped[Tensor, "*n"]) -> Float[Tensor, "*n"]:
+    def forward(self, w: Tensor) -> Float[Tensor, "*n"]:
         """Quantized weight, same shape; the gradient is 1 inside the full scale, 0 outside.
 
         With two levels it is 1 where |w| <= 1, as in binarized networks.
@@ -77,7 +77,7 @@ class StochasticSign(nn.Module):
         self.register_buffer("step", torch.zeros((), dtype=torch.int64))
 
     @uncompiled
-    def forward(self, w: Shaped[Tensor, "*n"]) -> Float[Tensor, "*n"]:
+    def forward(self, w: Tensor) -> Float[Tensor, "*n"]:
         """Binary weight, same shape."""
         if not isinstance(w, Tensor) or not w.is_floating_point():
             check_input("StochasticSign", w)
@@ -97,7 +97,7 @@ class StochasticSign(nn.Module):
 class Sign(nn.Module):
     """Binary activation: +1 from 0 on, else -1; the gradient is 1 where |x| <= 1, 0 elsewhere."""
 
-    def forward(self, x: Shaped[Tensor, "*n"]) -> Float[Tensor, "*n"]:
+    def forward(self, x: Tensor) -> Float[Tensor, "*n"]:
         """Signs, same shape."""
         if not isinstance(x, Tensor) or not x.is_floating_point():
             check_input("Sign", x)

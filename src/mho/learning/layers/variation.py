@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from jaxtyping import Float, Shaped
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from mho.arguments import checked
@@ -38,7 +38,7 @@ class Variation(nn.Module):
         self._pool: WeightPool | None = None
 
     @uncompiled
-    def forward(self, w: Shaped[Tensor, "*n"]) -> Float[Tensor, "*n"]:
+    def forward(self, w: Tensor) -> Float[Tensor, "*n"]:
         """Weight as one chip would hold it, same shape."""
         if not isinstance(w, Tensor) or not w.is_floating_point():
             check_input("Variation", w)

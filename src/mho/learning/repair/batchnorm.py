@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Annotated
 
 import torch
-from jaxtyping import Float, Shaped
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
@@ -113,7 +113,7 @@ class ChipBatchNorm(nn.Module):
             shift = shift * self.weight + self.bias
         return scale, shift
 
-    def forward(self, x: Shaped[Tensor, "n channels *size"]) -> Float[Tensor, "n channels *size"]:
+    def forward(self, x: Tensor) -> Float[Tensor, "n channels *size"]:
         """(chips * batch, channels, ...), same shape out."""
         if not isinstance(x, Tensor) or not x.is_floating_point():
             check_input("ChipBatchNorm", x)

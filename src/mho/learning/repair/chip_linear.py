@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, Shaped
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from mho.arguments import checked
@@ -61,9 +61,7 @@ class ChipLinear(nn.Module):
         kept = {"weight": self.weight, "bias": self.bias}
         return {name: value for name, value in kept.items() if value is not None}
 
-    def forward(
-        self, input: Shaped[Tensor, "rows ..."]
-    ) -> Float[Tensor, "rows *n {self.out_features}"]:
+    def forward(self, input: Tensor) -> Float[Tensor, "rows *n {self.out_features}"]:
         """(chips * batch, ..., in_features) to (chips * batch, ..., out_features)."""
         if not isinstance(input, Tensor) or not input.is_floating_point():
             check_input("ChipLinear", input)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import torch
-from jaxtyping import Float, Shaped
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
@@ -57,9 +57,7 @@ class Gate(nn.Module):
         chosen = order[: max(1, round(share * self.features))]
         self.open.zero_()[chosen.to(self.open.device)] = 1
 
-    def forward(
-        self, x: Shaped[Tensor, "n channels *size"]
-    ) -> Float[Tensor, "n {self.features} *size"]:
+    def forward(self, x: Tensor) -> Float[Tensor, "n {self.features} *size"]:
         """(n, features) or (n, channels, height, width), same shape out."""
         if not isinstance(x, Tensor) or not x.is_floating_point():
             check_input("Gate", x)
