@@ -57,6 +57,7 @@ def netlist_of(
     for name, value, count in (("chip", chip, chips), ("tile", tile, tiling.tiles)):
         if value is not None and not 0 <= value < count:
             raise invalid(name, value, f"0 to {count - 1}")
+    x = x if x.is_floating_point() else x.to(layer.weight.dtype)
     driven = layer.dac(x.unsqueeze(0), chips=slice(chip, chip + 1)).squeeze(0).double()
     padded = F.pad(driven, (0, tiling.grid[0] * tiling.rows - tiling.in_features))
     v = padded.view(-1, tiling.rows).repeat_interleave(tiling.grid[1], 0) * volts_per_unit
