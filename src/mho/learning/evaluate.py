@@ -97,7 +97,8 @@ def confusion(net: nn.Module, loader: Iterable[Any]) -> Int64[Tensor, "chips cla
         for x, y in labelled(loader, "loader"):
             if counts is None and uncalibrated(net):
                 calibrate(net, x)
-            watched = nullcontext() if counts is not None else _refusing_layers_passed_by(net)
+            first = len(y) > 0 and not (counts is not None and counts.any())
+            watched = _refusing_layers_passed_by(net) if first else nullcontext()
             with watched, taking(x, "loader"):
                 output = net(x)
             scores = scores_of(output, len(y))
