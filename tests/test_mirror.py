@@ -82,7 +82,8 @@ ELSEWHERE = {
     "hardware/test_assignment.py": ["hardware/placement.py"],
     "learning/test_age.py": ["hardware/ageing.py"],
     "learning/test_attach.py": ["hardware/arrays.py", "hardware/on_instrument.py"],
-    "instruments/test_remote.py": ["hardware/instrument.py", "instruments/state_file.py"],
+    "instruments/test_remote.py": ["hardware/instrument.py"],
+    "instruments/test_state_file.py": ["instruments/chip_state.py"],
     "learning/layers/test_layer.py": [
         "learning/layers/conv.py", "learning/layers/linear.py", "learning/layers/product.py",
     ],

@@ -1,14 +1,15 @@
 """Instruments for tests: a small chip, and servers of it that misbehave as they are told."""
 
-import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import mho
 from mho.instruments import InstrumentServer, Limits, RemoteInstrument, SimulatedInstrument
+from mho.instruments.conversation import Conversation
 from mho.instruments.state_file import StateFile
 
 CELL = mho.cells.MultiLevel(
@@ -38,28 +39,42 @@ class Faulty(InstrumentServer):
         super().__init__(*given, **named)
         self.faults = faults or []
         self.carried_out = 0
+        once = self.holder._once
 
-    def _result(self, request: Any) -> list[str]:
-        self.carried_out += 1
-        return super()._result(request)
+        def counted(request: Any) -> str:
+            self.carried_out += 1
+            return once(request)
 
-    def answer(self, host: str, text: str) -> str:
-        if self.faults and self.faults[0] == "deaf":
-            self.faults.pop(0)
+        self.holder._once = counted
+        self._conversation = partial(_FaultyConversation, self)  # type: ignore[assignment]
+
+
+class _FaultyConversation(Conversation):
+    def __init__(self, server: Faulty, *given: Any) -> None:
+        super().__init__(*given)
+        self._server = server
+
+    @property
+    def _faults(self) -> list[str]:
+        return self._server.faults
+
+    def _answer(self, name: str, text: str) -> str:
+        if self._faults and self._faults[0] == "deaf":
+            self._faults.pop(0)
             raise ConnectionError
-        return super().answer(host, text)
+        return super()._answer(name, text)
 
-    def _send(self, connection: socket.socket, text: str) -> None:
+    def _send(self, text: str) -> None:
         number = text.split(" ")[0]
-        due = number.isdigit() and self.faults and self.faults[0] != "deaf"
-        fault = self.faults.pop(0) if due else ""
+        due = number.isdigit() and self._faults and self._faults[0] != "deaf"
+        fault = self._faults.pop(0) if due else ""
         if fault == "cut":
-            connection.sendall(text[: len(text) // 2].encode())
+            self._connection.sendall(text[: len(text) // 2].encode())
             raise ConnectionError
         if fault == "mute":
             return
         odd = {"noise": "\x7f??", "wrong": f"9{text}", "short": f"{number} ok f:1"}
-        super()._send(connection, odd.get(fault, text))
+        super()._send(odd.get(fault, text))
 
 
 @contextmanager
@@ -69,10 +84,12 @@ def serving(
     faults: list[str] | None = None,
     state: Path | None = None,
     port: int = 0,
+    **named: Any,
 ) -> Iterator[Faulty]:
     """A server in a thread."""
+    named = {"port": port, **named}
     kept = None if state is None else StateFile(state, instrument)
-    server = Faulty(instrument, port=port, state=kept, faults=faults)
+    server = Faulty(instrument, state=kept, faults=faults, **named)
     thread = threading.Thread(target=server.serve)
     thread.start()
     try:
@@ -80,8 +97,6 @@ def serving(
     finally:
         server.close()
         thread.join()
-        with suppress(OSError):
-            server._listening.close()
 
 
 @contextmanager

@@ -88,6 +88,33 @@ def test_leftovers_are_cleared_and_nothing_else(tmp_path: Path) -> None:
     assert sorted(p.name for p in tmp_path.iterdir()) == [".lock", "x", "x.tmp"]
 
 
+def test_leftovers_of_one_file_are_cleared_beside_those_of_others(tmp_path: Path) -> None:
+    long = "x" * 250
+    for path in (tmp_path / "chip.pt", tmp_path / "chip.pt.2", tmp_path / long):
+        with replacing(path) as temporary:
+            temporary.touch()
+        path.rename(temporary)
+    clear_leftovers(tmp_path, of="chip.pt")
+    (tmp_path / ".chip.pt.4711.tmp").touch()
+    assert len(list(tmp_path.iterdir())) == 3
+    clear_leftovers(tmp_path, of="chip.pt")
+    assert len(list(tmp_path.iterdir())) == 2
+    clear_leftovers(tmp_path, of=long)
+    (left,) = tmp_path.iterdir()
+    assert left.name.startswith(".chip.pt.2.")
+
+
+@pytest.mark.parametrize("to_disk", [True, False])
+def test_the_disk_is_waited_for_if_asked(
+    to_disk: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[int] = []
+    monkeypatch.setattr("os.fsync", synced.append)
+    write_text(tmp_path / "x", "new", to_disk=to_disk)
+    assert (tmp_path / "x").read_text() == "new"
+    assert bool(synced) is to_disk
+
+
 @pytest.mark.usefixtures("small_files")
 def test_folders_are_made_only_for_files_that_are_written(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="File too large"):

@@ -3,7 +3,8 @@
 import socket
 import threading
 import time
-from contextlib import closing
+from collections.abc import Callable
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 import torch
 
 import mho
-from builders.instruments import CELL, QUICK, chip, remote, serving
+from builders.instruments import QUICK, chip, remote, serving
 from mho.instruments import (
     Instrument,
     InstrumentError,
@@ -19,7 +20,6 @@ from mho.instruments import (
     InstrumentRefused,
     RemoteInstrument,
 )
-from mho.instruments.state_file import StateFile
 
 PULSED = mho.cells.PulseResponse(
     g_min=10e-6, g_max=90e-6, levels=9, pulses=64, cycle_spread=0.3, read_noise=0.01
@@ -143,23 +143,6 @@ def test_another_version_is_not_spoken_to() -> None:
         thread.join()
 
 
-def test_strangers_are_told_what_is_expected() -> None:
-    with serving(chip()) as server:
-        for sent, said in (
-            (b"GET / HTTP/1.1\n", b"error expected 'open'"),
-            (b"open me\nreport\n", b"0 error refused expected a line of an id"),
-            (b"open me\n1 measure\n", b"1 error refused expected one of describe"),
-            (b"open me\n2 read 0 1\n", b"2 error refused expected 4 words after read"),
-            (b"open me\n3 read 0 1 1 f:1,2\n", b"3 error refused expected a block of 1 x 1 x 16"),
-            (b"open me\n4 read 0 -1 1 f:\n", b"4 error refused expected counts of 0 or more"),
-        ):
-            with closing(socket.create_connection(server.address, 5)) as connection:
-                connection.sendall(sent)
-                connection.shutdown(socket.SHUT_WR)
-                with connection.makefile("rb") as lines:
-                    assert said in lines.read()
-
-
 # ------------------------------------------------------------------ restarts
 
 
@@ -204,60 +187,74 @@ def test_a_server_started_anew_is_found_out() -> None:
         instrument.report()
 
 
-def test_a_state_of_another_chip_is_refused(tmp_path: Path) -> None:
-    state = tmp_path / "chip.pt"
-    StateFile(state, chip()).save(("me", 1, "1 ok"), changed=True)
-    with pytest.raises(ValueError, match="one made with the same settings"):
-        StateFile(state, chip(CELL.replace(levels=9))).load()
+# ------------------------------------------------------------------ servers that answer nonsense
+
+DESCRIBED = "arrays=8 rows=16 cols=12 low=1e-05 high=9e-05 levels=9 volts=0.2"
 
 
-def test_a_damaged_state_is_refused_in_a_line_that_says_how(tmp_path: Path) -> None:
-    state = tmp_path / "chip.pt"
-    StateFile(state, chip()).save(("me", 1, "1 ok"), changed=True)
-    whole = state.read_bytes()
+@pytest.mark.parametrize(
+    ("answers", "call"),
+    [
+        ("ok", lambda i: i.report()),
+        ("ok error", lambda i: i.report()),
+        ("ok -1", lambda i: i.report()),
+        ("ok ٣", lambda i: i.report()),
+        ("nonsense", lambda i: i.report()),
+        ("ok 0\n1 ok changes=-1 vectors=0 set_pulses=0 reset_pulses=0 verify_reads=0",
+         lambda i: i.report()),
+        ("ok 0\n1 ok changes=1", lambda i: i.report()),
+        ("ok 0\n1 ok changes", lambda i: i.report()),
+        ("ok 0\n1 ok f:-1e-5 i:1 i:1 i:0", lambda i: i.program(WHERE[:1], torch.ones(1))),
+        ("ok 0\n1 ok f:inf i:1 i:1 i:0", lambda i: i.program(WHERE[:1], torch.ones(1))),
+        ("ok 0\n1 ok f:1e-5 i:-1 i:1 i:0", lambda i: i.program(WHERE[:1], torch.ones(1))),
+        ("ok 0\n1 ok f:1e-5 i:1 i:-1 i:0", lambda i: i.program(WHERE[:1], torch.ones(1))),
+        ("ok 0\n1 ok f:1e-5 i:1 i:1", lambda i: i.program(WHERE[:1], torch.ones(1))),
+        (f"ok 9\n1 ok {DESCRIBED}\n2 ok f:nan", lambda i: i.read(0, torch.zeros(1, 1, 16))),
+        (f"ok 9\n1 ok {DESCRIBED}\n2 ok", lambda i: i.read(0, torch.zeros(1, 1, 16))),
+        (f"ok 0\n1 ok {DESCRIBED.replace('rows=16', 'rows=-1')}", lambda i: i.describe()),
+        (f"ok 0\n1 ok {DESCRIBED.replace('low=1e-05', 'low=nan')}", lambda i: i.describe()),
+        ("ok 0\n1 ok rows=16", lambda i: i.describe()),
+        ("ok 0\n1 ok " + "x=1 " * 300, lambda i: i.describe()),
+    ],
+)  # fmt: skip
+def test_nonsense_is_no_answer_and_leaves_no_connection_open(
+    answers: str, call: Callable[[RemoteInstrument], object]
+) -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as listening:
 
-    def said(path: Path) -> str:
-        with pytest.raises(ValueError, match="state = ") as refusal:
-            StateFile(state, chip()).load()
-        start, end = f"state = {str(path)!r}: allowed is the state of this chip (", ")"
-        text = str(refusal.value)
-        assert text.startswith(start)
-        assert text.endswith(end)
-        return text.removeprefix(start).removesuffix(end)
+        def answer() -> None:
+            for _ in range(2):
+                with closing(listening.accept()[0]) as connection, suppress(ConnectionError):
+                    connection.sendall(f"mho-chip 1\n{answers}\n".encode("utf-8", "replace"))
+                    connection.shutdown(socket.SHUT_WR)
+                    while connection.recv(1 << 16):
+                        pass
 
-    for held, why in (
-        (b"", "it is empty"),
-        (b"no file of ours", "it was not written by torch.save"),
-        (whole[: len(whole) // 2], "its end is missing"),
-    ):
-        state.write_bytes(held)
-        assert said(state) == why
-    for value, why in (
-        ([1], "its layout is not version 1"),
-        ({"format": 1, "serial": 1}, "parts of it are missing or of another kind"),
-        ({"chip": chip()}, "it is damaged, or holds more than tensors and plain values"),
-    ):
-        torch.save(value, state)
-        assert said(state) == why
-    state.write_bytes(whole)
-    reads = tmp_path / "chip.pt.reads"
-    reads.write_text('{"serial": 1, "vec')
-    assert said(reads) == "it is damaged"
+        thread = threading.Thread(target=answer)
+        thread.start()
+        limits = QUICK.replace(timeout=20.0, attempts=2)
+        with (
+            RemoteInstrument(*listening.getsockname(), limits) as instrument,
+            pytest.raises(InstrumentLost, match="given up after 2 attempts"),
+        ):
+            call(instrument)
+        thread.join(20.0)
+        assert not thread.is_alive()
 
 
-def test_reads_of_an_older_file_do_not_count(tmp_path: Path) -> None:
-    """The server may die between the file of the cells and that of the reads."""
-    state = tmp_path / "chip.pt"
-    instrument = chip()
-    store = StateFile(state, instrument)
-    store.save(("me", 1, "1 ok"), changed=True)
-    instrument.read(0, torch.zeros(5, 1, 16))
-    store.save(("me", 2, "2 ok"), changed=False)
-    old = (tmp_path / "chip.pt.reads").read_bytes()
-    again = chip()
-    assert StateFile(state, again).load() == ("me", 2, "2 ok")
-    assert again.vectors == 5
-    store.save(("me", 3, "3 ok"), changed=True)
-    (tmp_path / "chip.pt.reads").write_bytes(old)
-    assert StateFile(state, again).load() == ("me", 3, "3 ok")
-    assert again.vectors == 5
+def test_a_request_that_is_longer_than_a_line_is_not_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mho.instruments.remote.MAX_LINE", 1000)
+    with remote() as (instrument, server):
+        assert instrument.report().changes == 0
+        with pytest.raises(InstrumentRefused, match="at most 1000 bytes in a line"):
+            instrument.read(0, torch.zeros(10, 8, 16))
+        assert instrument.report().changes == 0
+        assert instrument.repeats == 0
+        assert server.carried_out == 3
+
+
+@pytest.mark.parametrize("field", ["timeout", "backoff", "longest"])
+def test_limits_are_times_that_a_computer_can_wait(field: str) -> None:
+    for value in (-1.0, 1e300, float("nan"), float("inf")):
+        with pytest.raises(ValueError, match=f"Limits.{field}"):
+            QUICK.replace(**{field: value})

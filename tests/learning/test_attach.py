@@ -17,6 +17,7 @@ from mho.instruments import (
     Instrument,
     InstrumentError,
     InstrumentLost,
+    Outcome,
     RemoteInstrument,
     SimulatedInstrument,
 )
@@ -389,3 +390,39 @@ def test_a_window_that_is_outgrown_is_widened_on_the_instrument() -> None:
     stands = F.linear(training.x, first.target, first.bias)
     torch.testing.assert_close(first(training.x), stands, rtol=1e-4, atol=1e-4)
     assert (first.target - 3 * before).abs().max() <= first.step
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        lambda o: o._replace(conductance=o.conductance[:-1]),
+        lambda o: o._replace(conductance=-o.conductance),
+        lambda o: o._replace(conductance=o.conductance / 0),
+        lambda o: o._replace(pulses=-1 - o.pulses),
+        lambda o: o._replace(reads=-1 - o.reads),
+        lambda o: o._replace(refused=o.refused.view(-1, 1)),
+    ],
+)
+def test_an_answer_that_cannot_be_is_not_recorded(odd: Callable[[Outcome], Outcome]) -> None:
+    instrument = chip()
+    training = on(instrument)
+    (layer, *_) = memristive_layers(training.net).values()
+    before = {name: value.clone() for name, value in layer.crossbar.named_buffers()}
+    program = instrument.program
+    instrument.program = lambda *given: odd(program(*given))  # type: ignore[method-assign]
+    with torch.no_grad():
+        layer.weight.mul_(-1.0)
+    with pytest.raises(InstrumentError, match="cells"):
+        mho.write(training.net)
+    after = dict(layer.crossbar.named_buffers())
+    assert all(torch.equal(after[name], value) for name, value in before.items())
+
+
+def test_currents_of_another_shape_are_no_answer() -> None:
+    instrument = chip()
+    training = on(instrument)
+    mho.calibrate(training.net, training.x)
+    read = instrument.read
+    instrument.read = lambda *given: read(*given)[..., :-1]  # type: ignore[method-assign]
+    with torch.no_grad(), pytest.raises(InstrumentError, match="currents"):
+        training.net(training.x)

@@ -13,6 +13,7 @@ from mho.cli.catalogue import List
 from mho.cli.fit import Fit
 from mho.cli.netlist import Netlist
 from mho.cli.pool import Pool
+from mho.cli.release_chip import ReleaseChip
 from mho.cli.report import Report
 from mho.cli.run import Run
 from mho.cli.serve_chip import ServeChip
@@ -29,14 +30,15 @@ Command = (
     | Annotated[Fit, tyro.conf.subcommand("fit")]
     | Annotated[Show, tyro.conf.subcommand("show")]
     | Annotated[ServeChip, tyro.conf.subcommand("serve-chip")]
+    | Annotated[ReleaseChip, tyro.conf.subcommand("release-chip")]
 )
 
-VERBS = ("run", "list", "report", "pool", "netlist", "fit", "show", "serve-chip")
+VERBS = ("run", "list", "report", "pool", "netlist", "fit", "show", "serve-chip", "release-chip")
 
 
 def parse(
     arguments: Sequence[str],
-) -> Run | List | Report | Pool | Netlist | Fit | Show | ServeChip:
+) -> Run | List | Report | Pool | Netlist | Fit | Show | ServeChip | ReleaseChip:
     """The command that a command line asks for.
 
     Raises:

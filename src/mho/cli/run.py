@@ -33,9 +33,10 @@ class Run:
     device_file: Annotated[Path | None, tyro.conf.arg(metavar="FILE.toml")] = None
     """Preset of mho fit whose cell replaces that of the chips, before --set; siamese, metaplastic
     and sensitivity, as the others describe their cells themselves."""
-    chip: Annotated[str | None, tyro.conf.arg(metavar="HOST:PORT")] = None
-    """Train on the chip of an instrument, as mho serve-chip has one; siamese alone, one network
-    under one scheme, see chip in mho list siamese."""
+    chip: Annotated[str | None, tyro.conf.arg(metavar="ADDRESS")] = None
+    """Train on the chip of an instrument, as mho serve-chip has one, at HOST:PORT, [::1]:6047 or
+    unix:PATH; siamese alone, one network under one scheme, see chip in mho list siamese. Its token:
+    --set chip.token_file=FILE, or the environment variable MHO_CHIP_TOKEN."""
     set: Annotated[
         tuple[str, ...], tyro.conf.UseAppendAction, tyro.conf.arg(metavar="KEY=VALUE")
     ] = ()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import time
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -13,19 +15,28 @@ from mho.errors import invalid, unknown
 
 if TYPE_CHECKING:
     from mho import Hardware
+    from mho.instruments.address import Address
 
 
 @dataclass(frozen=True)
 class ServeChip:
-    """Serve a simulated chip as an instrument over TCP, until Ctrl-C; --protocol says how it is
-    asked. There is no authentication: whoever reaches the port uses the chip."""
+    """Serve a simulated chip as an instrument, until Ctrl-C; --protocol says how it is asked.
+    Without a token whoever reaches the port uses the chip; nothing is encrypted."""
 
     protocol: bool = False
     """Print the protocol, in Markdown, and serve nothing."""
     host: str = "127.0.0.1"
-    """Address to listen on; the default is reached from this machine alone."""
+    """Address to listen on; the default is reached from this machine alone, 0.0.0.0 and :: from
+    all others."""
     port: int = 6047
     """Port to listen on [1]; 0: any free one, which is printed."""
+    socket: Annotated[Path | None, tyro.conf.arg(metavar="PATH")] = None
+    """Listen on a Unix socket instead, which you alone can use (mode 0600); hosts say unix:PATH."""
+    token_file: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
+    """File with a secret that hosts must know; else that in the environment variable
+    MHO_CHIP_TOKEN, else none."""
+    idle: float = 600.0
+    """Silence after which a connection is closed [s]; its host may come back."""
     device: str = "hfo2-1t1r"
     """Cells; see mho list devices."""
     device_file: Annotated[Path | None, tyro.conf.arg(metavar="FILE.toml")] = None
@@ -59,19 +70,22 @@ class ServeChip:
             return
         import torch
 
-        from mho.instruments import InstrumentServer, SimulatedInstrument
+        from mho.instruments import Access, InstrumentServer, SimulatedInstrument, read_token
         from mho.instruments.state_file import StateFile
 
-        if not 0 <= self.port < 65536:
-            raise invalid("port", self.port, "0 to 65535")
+        if self.socket is not None and (self.host, self.port) != (ServeChip.host, ServeChip.port):
+            raise invalid("socket", str(self.socket), "nothing with --host or --port")
+        where = (self.host, self.port) if self.socket is None else (f"unix:{self.socket}", 0)
+        access, token = Access(idle=self.idle), read_token(self.token_file)
         torch.set_num_threads(1)  # a sum in another order would be another number
         chip = SimulatedInstrument(self._hardware(), self.arrays, seed=self.seed, volts=self.volts)
         state = None if self.state is None else StateFile(self.state, chip)
-        server = InstrumentServer(chip, self.host, self.port, state)
-        host, port = server.address
+        server = InstrumentServer(chip, *where, state, token=token, access=access, told=_log)
+        if not server.address.loopback:
+            _warn(server.address, token)
         arrays = f"{self.arrays} arrays of {self.rows} x {self.cols}"
-        print(f"mho: {arrays} cells served on {host}:{port}; Ctrl-C stops", flush=True)
         try:
+            print(f"mho: {arrays} cells served on {server.address}; Ctrl-C stops", flush=True)
             server.serve()
         except KeyboardInterrupt:
             print("mho: stopped", flush=True)
@@ -103,3 +117,19 @@ class ServeChip:
             programming=None if self.programming is None else ways[self.programming],
             wire_resistance=self.wire_resistance,
         )
+
+
+def _log(text: str) -> None:
+    """Who comes and goes, on stderr."""
+    print(f"{time.strftime('%Y-%m-%dT%H:%M:%S%z')} {text}", file=sys.stderr, flush=True)
+
+
+def _warn(address: Address, token: str | None) -> None:
+    """Say who can reach a server that other machines reach."""
+    who = "whoever reaches it uses the chip" if token is None else "the token is sent as it is"
+    print(
+        f"mho: warning: {address} is reached from other machines: {who}, and nothing is encrypted; "
+        "a tunnel to 127.0.0.1 is safer, see --protocol",
+        file=sys.stderr,
+        flush=True,
+    )

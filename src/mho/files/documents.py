@@ -26,9 +26,9 @@ def text_of_json(value: Mapping[str, Any]) -> str:
     return json.dumps(value, indent=1, allow_nan=False) + "\n"
 
 
-def write_json(path: Path, value: Mapping[str, Any]) -> None:
+def write_json(path: Path, value: Mapping[str, Any], *, to_disk: bool = True) -> None:
     """Write a JSON file that carries its digest, whole or not at all; raises `OSError`."""
-    write_text(path, text_of_json({**value, DIGEST: _digest(value)}))
+    write_text(path, text_of_json({**value, DIGEST: _digest(value)}), to_disk=to_disk)
 
 
 def read_json(path: Path, field: str = "") -> dict[str, Any]:

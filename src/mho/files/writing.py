@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -12,13 +13,17 @@ from pathlib import Path
 SUFFIX = ".tmp"
 """End of the names of temporary files; they begin with a dot."""
 
+_SHOWN = 40
+"""Letters of a file's name in that of its temporary file, of up to 4 bytes each."""
+
 
 @contextmanager
-def replacing(path: Path, keep: Path | None = None) -> Iterator[Path]:
+def replacing(path: Path, keep: Path | None = None, *, to_disk: bool = True) -> Iterator[Path]:
     """Write a file beside `path`, then put it in its place in one step.
 
     Args:
         keep: name that the file which was there takes, once the new one is whole.
+        to_disk: whether to wait for the disk, so that the file outlives a loss of power.
 
     Raises:
         OSError: it cannot be written; the error names `path`. What was there is unchanged.
@@ -27,26 +32,30 @@ def replacing(path: Path, keep: Path | None = None) -> Iterator[Path]:
     try:
         with naming(path):
             yield temporary
-            _to_disk(temporary)
+            if to_disk:
+                _to_disk(temporary)
             if keep is not None and path.exists():
                 path.replace(keep)
             temporary.replace(path)
-            _to_disk(path.parent)
+            if to_disk:
+                _to_disk(path.parent)
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
 
 
-def write_bytes(path: Path, content: bytes, keep: Path | None = None) -> None:
+def write_bytes(
+    path: Path, content: bytes, keep: Path | None = None, *, to_disk: bool = True
+) -> None:
     """Write a file; raises `OSError`, as `replacing` does."""
-    with replacing(path, keep) as temporary:
+    with replacing(path, keep, to_disk=to_disk) as temporary:
         temporary.write_bytes(content)
 
 
-def write_text(path: Path, text: str) -> None:
+def write_text(path: Path, text: str, *, to_disk: bool = True) -> None:
     """Write a text file in UTF-8, lines as they are; a character that UTF-8 has no bytes for (of a
     file name in another encoding) becomes a question mark."""
-    write_bytes(path, encoded(text))
+    write_bytes(path, encoded(text), to_disk=to_disk)
 
 
 def write_files(contents: Mapping[Path, bytes]) -> None:
@@ -87,11 +96,18 @@ def write_files(contents: Mapping[Path, bytes]) -> None:
                 folder.rmdir()
 
 
-def clear_leftovers(folder: Path) -> None:
-    """Remove the temporary files of writers that were killed; for the only writer of a folder."""
+def clear_leftovers(folder: Path, of: str | None = None) -> None:
+    """Remove the temporary files of writers that were killed.
+
+    Args:
+        folder: where they are.
+        of: name of a file, for its only writer; None: all, for the only writer of the folder.
+    """
+    own = r"(?s:.*)" if of is None else rf"\.{re.escape(of[:_SHOWN])}\.[0-9a-f]+"
     for file in folder.glob(f".*{SUFFIX}"):
-        with suppress(OSError):
-            file.unlink()
+        if re.fullmatch(own, file.name.removesuffix(SUFFIX)):
+            with suppress(OSError):
+                file.unlink()
 
 
 @contextmanager
@@ -123,8 +139,8 @@ def _make(folder: Path) -> list[Path]:
 
 
 def _beside(path: Path) -> Path:
-    # Short, as a name may already have all the letters that the file system allows.
-    return path.with_name(f".{secrets.token_hex(6)}{SUFFIX}")
+    # Not the whole name, as that may have all the letters that the file system allows.
+    return path.with_name(f".{path.name[:_SHOWN]}.{secrets.token_hex(6)}{SUFFIX}")
 
 
 def _to_disk(path: Path) -> None:

@@ -61,6 +61,7 @@ class Arrays:
     def program(self, cells: Int64[Tensor, " n"], targets: Float[Tensor, " n"]) -> Outcome:
         """Bring cells at flat positions to target conductances [S]; one request."""
         outcome = self.instrument.program(self.addresses(cells), targets.float().cpu())
+        _check_outcome(outcome, len(cells))
         return Outcome(*(part.to(cells.device) for part in outcome))
 
     def currents(
@@ -72,6 +73,10 @@ class Arrays:
         fitting = _NUMBERS // (self.tiling.tiles * max(chip.rows, chip.cols))
         parts = driven.split(max(1, min(chip.vectors, fitting)))
         read = [self.instrument.read(self.first, part) for part in parts]
+        for part, amps in zip(parts, read, strict=True):
+            if amps.shape != (*part.shape[:2], chip.cols):
+                shape = tuple(amps.shape)
+                raise InstrumentError(f"currents {shape} for voltages {tuple(part.shape)}")
         return torch.cat(read)[..., : self.tiling.width].to(volts.device)
 
     def conductances(self, rows: Int64[Tensor, " k"]) -> Float32[Tensor, "k tiles width"]:
@@ -86,3 +91,18 @@ class Arrays:
 
     def __reduce__(self) -> str:
         raise InstrumentError("a network on an instrument cannot be pickled; save its state_dict")
+
+
+def _check_outcome(outcome: Outcome, n: int) -> None:
+    """Refuse an answer about n cells that cannot be, before it is recorded.
+
+    Raises:
+        InstrumentError: as said.
+    """
+    if any(part.shape != (n,) for part in outcome):
+        raise InstrumentError(f"an outcome of {[len(part) for part in outcome]} cells, not {n}")
+    conductance, pulses, reads, _ = outcome
+    if ((conductance < 0) | conductance.isinf()).any():
+        raise InstrumentError("conductances below 0 S, or infinite, of cells programmed")
+    if n and min(int(pulses.min()), int(reads.min())) < 0:
+        raise InstrumentError("counts below 0 of cells programmed")

@@ -103,16 +103,24 @@ class Chip(Config):
             ValueError: as said.
         """
         vectors, arrays, rows = volts.shape
-        if not (first >= 0 and arrays >= 1 and first + arrays <= self.arrays):
-            allowed = f"arrays 0 to {self.arrays - 1}"
-            raise invalid("read arrays", f"{first} to {first + arrays - 1}", allowed)
+        self.check_size(first, arrays, vectors)
         if rows != self.rows:
             raise invalid("read rows", rows, f"{self.rows}, all rows of an array")
-        if not 1 <= vectors <= self.vectors:
-            raise invalid("read vectors", vectors, f"1 to {self.vectors} a request")
         most = volts.abs().max().item()
         if not most <= self.volts * (1 + 1e-6):  # nan too
             raise invalid("read voltage", most, f"at most {self.volts:g} V")
+
+    def check_size(self, first: int, arrays: int, vectors: int) -> None:
+        """Refuse a read beyond the chip, or of too many vectors.
+
+        Raises:
+            ValueError: as said.
+        """
+        if not (first >= 0 and arrays >= 1 and first + arrays <= self.arrays):
+            allowed = f"arrays 0 to {self.arrays - 1}"
+            raise invalid("read arrays", f"{first} to {first + arrays - 1}", allowed)
+        if not 1 <= vectors <= self.vectors:
+            raise invalid("read vectors", vectors, f"1 to {self.vectors} a request")
 
 
 def check_each(what: str, values: Tensor, cells: Tensor) -> None:

@@ -1,4 +1,4 @@
-"""Chips on the bench: a simulated one, one at the end of a TCP connection, and its server.
+"""Chips on the bench: a simulated one, one at the end of a connection, and its server.
 
 The protocol is `protocol.md` beside this file, which `mho serve-chip --protocol` prints;
 `mho.attach` puts a network on an instrument.
@@ -13,11 +13,14 @@ from mho.hardware.instrument import (
     Outcome,
     Report,
 )
-from mho.instruments.remote import Limits, RemoteInstrument
+from mho.instruments.conversation import Access
+from mho.instruments.remote import Limits, RemoteInstrument, release
 from mho.instruments.server import InstrumentServer
 from mho.instruments.simulated import SimulatedInstrument
+from mho.instruments.token import read_token
 
 __all__ = [
+    "Access",
     "Chip",
     "Instrument",
     "InstrumentError",
@@ -29,4 +32,6 @@ __all__ = [
     "RemoteInstrument",
     "Report",
     "SimulatedInstrument",
+    "read_token",
+    "release",
 ]

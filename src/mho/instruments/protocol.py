@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -20,6 +21,9 @@ PROTOCOL = "mho-chip 1"
 
 MAX_LINE = 1 << 26
 """Longest line [bytes]."""
+
+MAX_WORDS = 256
+"""Most words of a line."""
 
 _KINDS = {"i": np.dtype("<i4"), "f": np.dtype("<f4")}
 
@@ -43,8 +47,10 @@ def parse(text: str) -> Line:
     """The parts of a line.
 
     Raises:
-        Garbled: it does not begin with a number and a word.
+        Garbled: it does not begin with a number and a word, or has too many.
     """
+    if text.count(" ") >= MAX_WORDS:
+        raise Garbled(f"a line of at most {MAX_WORDS} words")
     number, *rest = text.split(" ")
     if not (number.isascii() and number.isdigit() and len(number) < 19 and rest and rest[0]):
         raise Garbled(f"a line of an id, a word and blocks, not {text[:40]!r}")
@@ -61,8 +67,16 @@ def block(values: Tensor, *, plain: bool) -> str:
     return f"{kind}:" + ",".join(map(form.format, array.tolist()))
 
 
-def numbers(word: str, kind: str, shape: tuple[int, ...]) -> Tensor:
+def numbers(word: str, kind: str, shape: tuple[int, ...], most: int | None = None) -> Tensor:
     """The numbers of a block, `kind` "i" or "f", in a shape; -1 in it is what fits.
+
+    How many there are is found before any is read.
+
+    Args:
+        word: the block.
+        kind: of its numbers.
+        shape: of the tensor.
+        most: largest size of the dimension -1.
 
     Raises:
         Garbled: it is no such block, or of another size.
@@ -70,20 +84,48 @@ def numbers(word: str, kind: str, shape: tuple[int, ...]) -> Tensor:
     letter, colon, body = word.partition(":")
     if not colon or letter.lower() != kind:
         raise Garbled(f"a block {kind}: or {kind.upper()}:, not {word[:20]!r}")
+    size = _count(body) if letter == kind else _size_of_base64(body)
+    known = math.prod(n for n in shape if n >= 0)
+    if (size % max(known, 1)) if -1 in shape else size != known:
+        raise Garbled(f"a block of {' x '.join(map(str, shape))} numbers, not {size}")
+    if most is not None and size > most * known:
+        raise Garbled(f"a block of at most {most} x {known} numbers, not {size}")
     try:
         if letter == kind:
-            parts = body.split(",") if body else []
-            given = [int(p) if kind == "i" else float(p) for p in parts]
-            array = np.array(given, dtype=_KINDS[kind])
+            array = _read_decimal(body, kind)
         else:
             array = np.frombuffer(base64.b64decode(body, validate=True), _KINDS[kind]).copy()
-    except (ValueError, OverflowError, binascii.Error):
+    except (ValueError, ArithmeticError, binascii.Error):
         raise Garbled(f"numbers in the block {word[:20]!r}") from None
-    known = int(np.prod([n for n in shape if n >= 0]))
-    if (array.size % max(known, 1)) if -1 in shape else array.size != known:
-        raise Garbled(f"a block of {' x '.join(map(str, shape))} numbers, not {array.size}")
     native = torch.from_numpy(array.astype(array.dtype.newbyteorder("=")))
     return native.reshape(shape)
+
+
+def _count(body: str) -> int:
+    """How many numbers stand between commas."""
+    return body.count(",") + 1 if body else 0
+
+
+def _size_of_base64(body: str) -> int:
+    """How many numbers of four bytes a text holds."""
+    size = 3 * (len(body) // 4) - body[-2:].count("=")
+    if len(body) % 4 or size % 4:
+        raise Garbled(f"base64 of numbers of 4 bytes, not {len(body)} characters")
+    return size // 4
+
+
+def _read_decimal(body: str, kind: str) -> np.ndarray:
+    """Numbers between commas.
+
+    Raises:
+        ValueError, ArithmeticError: some are none, or too large.
+    """
+    if not (body.isascii() and body.isprintable()) or "_" in body or " " in body:
+        raise ValueError  # Python would take these
+    parts = body.split(",") if body else []
+    given = [int(p) if kind == "i" else float(p) for p in parts]
+    with np.errstate(over="raise"):
+        return np.array(given, dtype=_KINDS[kind])
 
 
 def is_plain(words: list[str]) -> bool:
@@ -101,3 +143,8 @@ def fields(words: list[str]) -> dict[str, str]:
     if not all(name and equals for name, equals, _ in pairs):
         raise Garbled("words of the form name=value")
     return {name: value for name, _, value in pairs}
+
+
+def one_line(error: Exception) -> str:
+    """What an error says, as words of a line."""
+    return " ".join(str(error).split())[:1000]

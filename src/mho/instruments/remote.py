@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import socket
 import time
 from collections.abc import Callable
 from typing import Annotated, Self, TypeVar
@@ -23,7 +22,10 @@ from mho.hardware.instrument import (
     check_each,
     empty_outcome,
 )
+from mho.instruments.address import Address, server_address
+from mho.instruments.lines import Lines
 from mho.instruments.protocol import MAX_LINE, PROTOCOL, Garbled, block, fields, numbers, parse
+from mho.instruments.token import check_token
 from mho.quantities import Wait
 
 T = TypeVar("T")
@@ -49,33 +51,39 @@ class RemoteInstrument:
     its old number, and the server answers what it has done already without doing it again.
 
     Args:
-        host, port: where the server listens.
+        host, port: where the server listens; or, without a port, its address as text: HOST:PORT,
+            [::1]:6047 or unix:PATH.
         limits: time-outs and repetitions.
+        token: secret that the server asks for; see `read_token`.
         plain: write numbers in decimal instead of base64; the server follows.
         told: called with a line for each repetition; None: they are only counted.
 
     Attributes:
         repeats: requests repeated so far.
+
+    Raises:
+        ValueError: the address is none.
     """
 
     @checked
     def __init__(
         self,
         host: str,
-        port: int,
+        port: int | None = None,
         limits: Limits | None = None,
         *,
+        token: str | None = None,
         plain: bool = False,
         told: Callable[[str], None] | None = None,
     ) -> None:
-        self.address = f"{host}:{port}"
+        self._where = server_address(host, port)
+        self.address = str(self._where)
         self.repeats = 0
-        self._where, self._limits, self._plain = (host, port), limits or Limits(), plain
-        self._told = told
+        self._limits, self._plain, self._told = limits or Limits(), plain, told
+        self._token = None if token is None else check_token("token", token)
         self._session = secrets.token_hex(8)
-        self._id = self._acknowledged = 0
-        self._socket: socket.socket | None = None
-        self._waiting = b""
+        self._id = self._carried_out = 0
+        self._lines: Lines | None = None
         self._chip: Chip | None = None
 
     def describe(self) -> Chip:
@@ -102,6 +110,8 @@ class RemoteInstrument:
             )
             if conductance.isinf().any() or (conductance < 0).any():
                 raise Garbled("conductances of 0 S or more, or nan")
+            if (pulses < 0).any() or (reads < 0).any():
+                raise Garbled("counts of 0 or more")
             return Outcome(conductance, pulses, reads, refused != 0)
 
         return self._ask("program", [self._block(cells), self._block(targets)], outcome)
@@ -135,15 +145,18 @@ class RemoteInstrument:
 
         def counts(words: list[str]) -> Report:
             table = fields(words)
-            return Report(*(int(table[name]) for name in Report._fields))
+            report = Report(*(int(table[name]) for name in Report._fields))
+            if min(report) < 0:
+                raise Garbled("counts of 0 or more")
+            return report
 
         return self._ask("report", [], counts)
 
     def close(self) -> None:
         """Close the connection; the next call opens it again."""
-        if self._socket is not None:
-            self._socket.close()
-        self._socket, self._waiting = None, b""
+        if self._lines is not None:
+            self._lines.close()
+        self._lines = None
 
     def __enter__(self) -> Self:
         return self
@@ -158,6 +171,9 @@ class RemoteInstrument:
         """Make a request until it is answered; `read` takes the words of the answer."""
         self._id += 1
         request = " ".join([str(self._id), verb, *words])
+        if len(request) > MAX_LINE:
+            allowed = f"at most {MAX_LINE} bytes in a line; ask for fewer vectors or cells at once"
+            raise InstrumentRefused(f"{self.address}: {verb}: {len(request)} bytes: {allowed}")
         trouble: Exception | None = None
         for attempt in range(self._limits.attempts):
             if trouble is not None:
@@ -167,9 +183,9 @@ class RemoteInstrument:
                 pause = self._limits.backoff * 2.0 ** min(attempt - 1, 60)
                 time.sleep(min(pause, self._limits.longest))
             try:
-                self._connect()
-                self._send(request)
-                answer = parse(self._receive())
+                lines = self._lines = self._lines or self._connected()
+                lines.send(request)
+                answer = parse(lines.receive(MAX_LINE))
                 if answer.id != self._id or answer.verb not in ("ok", "error"):
                     raise Garbled(f"an answer to request {self._id}")
                 result = read(answer.words) if answer.verb == "ok" else None
@@ -180,56 +196,85 @@ class RemoteInstrument:
             except BaseException:
                 self.close()
                 raise
-            self._acknowledged = self._id
             if answer.verb == "error":
                 kind, *text = answer.words or ["failed"]
                 said = f"{self.address}: {verb}: {' '.join(text)}"
                 raise InstrumentRefused(said) if kind == "refused" else InstrumentError(said)
+            self._carried_out = self._id
             return result  # type: ignore[return-value]
         assert trouble is not None
         n = self._limits.attempts
         tried = f"{n} attempt{'s' * (n > 1)} at {verb!r}"
         raise InstrumentLost(f"{self.address}: {_said(trouble)}; given up after {tried}")
 
-    def _connect(self) -> None:
-        """Open the connection, and the session on it, if there is none."""
-        if self._socket is not None:
-            return
-        self._socket = socket.create_connection(self._where, self._limits.timeout)
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        greeting = self._receive()
+    def _connected(self) -> Lines:
+        """A new connection, with the session open on it."""
+        lines, words = _asked(self._where, ["open", self._session], self._token, self._limits)
+        number = words[0] if words else ""
+        if not (number.isascii() and number.isdigit() and len(number) < 19):
+            lines.close()
+            raise Garbled(f"the number of the last request, not {number[:20]!r}")
+        if int(number) < self._carried_out:
+            lines.close()
+            raise InstrumentError(
+                f"{self.address} has forgotten request {self._carried_out}: it was started anew "
+                "without its state, or another host has used it, or it was released by an "
+                "operator; attach the network again"
+            )
+        return lines
+
+
+def release(
+    host: str, port: int | None = None, *, token: str | None = None, limits: Limits | None = None
+) -> None:
+    """Free a chip from the host that holds it, whatever that is doing.
+
+    The host finds out when it comes back, and stops with an error.
+
+    Args:
+        host, port, token: as of `RemoteInstrument`.
+        limits: the time-out counts; there is one attempt.
+
+    Raises:
+        InstrumentError: the server cannot be reached, or does not free it.
+        ValueError: the address or the token is none.
+    """
+    where = server_address(host, port)
+    token = None if token is None else check_token("token", token)
+    try:
+        lines, _ = _asked(where, ["release"], token, limits or Limits())
+    except (OSError, ValueError) as error:
+        raise InstrumentLost(f"{where}: {_said(error)}") from error
+    lines.close()
+
+
+def _asked(
+    where: Address, first: list[str], token: str | None, limits: Limits
+) -> tuple[Lines, list[str]]:
+    """A new connection and the words after `ok`, the answer to its first line.
+
+    Raises:
+        InstrumentRefused: the server speaks another version, or wants another token.
+        OSError, Garbled: it does not answer, or something else.
+    """
+    lines = Lines(where.connected(limits.timeout))
+    try:
+        greeting = lines.receive(MAX_LINE)
         if greeting != PROTOCOL:
             if greeting.startswith(f"{PROTOCOL.split()[0]} "):
-                raise InstrumentRefused(f"{self.address} speaks {greeting!r}, not {PROTOCOL!r}")
+                raise InstrumentRefused(f"{where} speaks {greeting[:80]!r}, not {PROTOCOL!r}")
             raise Garbled(f"the greeting {PROTOCOL!r}, not {greeting[:40]!r}")
-        self._send(f"open {self._session}")
-        verb, *words = self._receive().split(" ")
-        if verb != "ok":
-            raise Garbled(f"an open session ({' '.join(words)})")
-        if int(words[0]) < self._acknowledged:
-            raise InstrumentError(
-                f"{self.address} has forgotten request {self._acknowledged}: it was started anew "
-                "without its state, or another host has used it; attach the network again"
-            )
-
-    def _send(self, text: str) -> None:
-        assert self._socket is not None
-        self._socket.sendall(text.encode("ascii") + b"\n")
-
-    def _receive(self) -> str:
-        """The next line."""
-        assert self._socket is not None
-        parts = [self._waiting]
-        size = len(self._waiting)
-        while b"\n" not in parts[-1]:
-            parts.append(self._socket.recv(1 << 20))
-            size += len(parts[-1])
-            if not parts[-1]:
-                raise ConnectionError("the connection was closed")
-            if size > MAX_LINE:
-                raise Garbled(f"a line of at most {MAX_LINE} bytes")
-        line, _, self._waiting = b"".join(parts).partition(b"\n")
-        return line.decode("ascii").removesuffix("\r")
+        lines.send(" ".join([*first, *([token] if token else [])]))
+        verb, *words = lines.receive(MAX_LINE).split(" ")
+        if verb == "ok":
+            return lines, words
+        if words[:1] == ["token:"]:
+            sent = "another one than was given" if token else "none was given"
+            raise InstrumentRefused(f"{where} asks for a token: {sent}")
+        raise Garbled(f"{'an open session' if first[0] == 'open' else 'ok'} ({' '.join(words)})")
+    except BaseException:
+        lines.close()
+        raise
 
 
 def _chip(words: list[str]) -> Chip:

@@ -1,40 +1,30 @@
-"""The reference server of the protocol, around any instrument."""
+"""The reference server of the protocol, around any instrument: it listens, and keeps a thread for
+each connection."""
 
 from __future__ import annotations
 
+import os
+import selectors
 import socket
 import threading
+from collections.abc import Callable
 from contextlib import suppress
-from typing import NamedTuple
+from typing import Self
 
 from mho.arguments import checked
-from mho.errors import invalid, shown
-from mho.hardware.instrument import Instrument, InstrumentError, InstrumentRefused
-from mho.instruments.protocol import (
-    MAX_LINE,
-    PROTOCOL,
-    Garbled,
-    Line,
-    block,
-    is_plain,
-    numbers,
-    parse,
-)
+from mho.errors import invalid
+from mho.hardware.instrument import Instrument
+from mho.instruments.address import Address, listening_address
+from mho.instruments.conversation import Access, Conversation
+from mho.instruments.session import Holder, drop
 from mho.instruments.state_file import StateFile
+from mho.instruments.token import check_token
 
-IDLE = 600.0
-"""Seconds of silence after which a connection is closed; its client may come back."""
+SPARE = 4
+"""File descriptors that connections leave to what is done for the host, such as keeping a file."""
 
-
-class Session(NamedTuple):
-    """What is remembered of the host that uses the chip."""
-
-    name: str
-    """Chosen by the host."""
-    last: int
-    """Number of the last request carried out."""
-    reply: str
-    """What was answered to it."""
+PAUSE = 0.2
+"""Wait after a connection could not be taken [s]."""
 
 
 class InstrumentServer:
@@ -42,11 +32,15 @@ class InstrumentServer:
 
     Args:
         instrument: the chip.
-        host, port: where to listen; port 0: any free one, see `address`.
+        host, port: where to listen; port 0: any free one, see `address`. Or `unix:PATH` alone.
         state: keeps a simulated chip and the session in a file, before each answer.
+        token: secret that hosts must know; None: whoever reaches the port uses the chip.
+        access: limits of time and number.
+        told: called with a line when somebody comes, takes the chip, leaves, or is turned away.
 
     Raises:
-        ValueError: the address cannot be listened on, or the file is that of another chip.
+        ValueError: the address cannot be listened on; the file is that of another chip, in use, or
+            cannot be written.
     """
 
     @checked
@@ -56,159 +50,138 @@ class InstrumentServer:
         host: str = "127.0.0.1",
         port: int = 0,
         state: StateFile | None = None,
+        *,
+        token: str | None = None,
+        access: Access | None = None,
+        told: Callable[[str], None] | None = None,
     ) -> None:
-        self.instrument, self._state = instrument, state
-        self._session = Session("", 0, "")
-        kept = state.load() if state is not None else None
-        if kept is not None:
-            self._session = Session(*kept)
+        where = listening_address(host, port)
+        self._token = None if token is None else check_token("token", token)
+        self._access, self._told = access or Access(), told
+        self.holder = Holder(instrument, state)
         try:
-            self._listening = socket.create_server((host, port))
+            self._listening = where.listening()
         except (OSError, OverflowError) as error:
-            allowed = f"an address to listen on ({shown(str(error))})"
-            raise invalid("host and port", f"{host}:{port}", allowed) from error
-        self.address: tuple[str, int] = self._listening.getsockname()[:2]
-        self._work, self._gate = threading.Lock(), threading.Lock()
-        self._connection: socket.socket | None = None
+            self.holder.close()
+            said = getattr(error, "strerror", None) or error
+            raise invalid("address", str(where), f"an address to listen on ({said})") from error
+        if where.path is None:
+            where = Address(*self._listening.getsockname()[:2])
+        self.address: Address = where
+        self._listening.setblocking(False)
+        self._wake, self._woken = socket.socketpair()
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(self._listening, selectors.EVENT_READ)
+        self._selector.register(self._woken, selectors.EVENT_READ)
+        self._threads: dict[socket.socket, threading.Thread] = {}  # oldest first
+        self._dropped: set[socket.socket] = set()  # those of them that are about to end
+        self._gate = threading.Lock()  # held while these change
+        self._serving = threading.Lock()
+        self._closing = threading.Event()
+
+    _conversation = Conversation
+
+    @property
+    def instrument(self) -> Instrument:
+        """The chip."""
+        return self.holder.instrument
 
     def serve(self) -> None:
         """Answer until `close` is called from another thread."""
-        while True:
-            try:
-                connection, _ = self._listening.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._converse, args=(connection,), daemon=True).start()
+        with self._serving:
+            failing = False
+            while not self._closing.is_set():
+                self._selector.select()
+                try:
+                    connection = self._accepted()
+                except (BlockingIOError, ConnectionError):
+                    continue  # woken up, or gone already
+                except OSError as error:  # no file descriptors left, say: those who are in stay
+                    if not failing:
+                        self._tell(f"new connections have to wait: {error.strerror}")
+                    failing = True
+                    self._make_room(0)
+                    self._closing.wait(PAUSE)
+                    continue
+                failing = False
+                self._begin(connection)
 
     def close(self) -> None:
-        """Stop listening and drop the connection."""
-        with suppress(OSError):
-            self._listening.shutdown(socket.SHUT_RDWR)
-        self._listening.close()
+        """Stop listening, drop all connections, and wait for the request being carried out."""
+        if self._closing.is_set():
+            return
+        self._closing.set()
+        self._wake.send(b"\n")
+        with self._serving:
+            self._selector.close()
+            for each in (self._listening, self._wake, self._woken):
+                each.close()
+        if self.address.path is not None:
+            self.address.path.unlink(missing_ok=True)
         with self._gate:
-            _drop(self._connection)
+            threads = dict(self._threads)
+        for connection in threads:
+            drop(connection)
+        for thread in threads.values():
+            if thread.ident is not None:  # it has begun
+                thread.join()
+        self.holder.close()
 
-    def answer(self, host: str, text: str) -> str:
-        """The reply to a request of a host; it is carried out unless it has been before."""
-        with self._work:
-            try:
-                request = parse(text)
-            except Garbled as error:
-                return f"0 error refused expected {error}"
-            name, last, reply = self._session
-            if name != host:
-                return f"{request.id} error refused another host uses the chip"
-            if request.id == last:
-                return reply
-            if request.id < last:
-                return f"{request.id} error refused request {last} came before"
-            reply = f"{request.id} {self._carried_out(request)}"
-            with self._gate:
-                if self._session.name != host:
-                    return reply  # to nobody: that host was gone, and another took over
-                self._session = Session(host, request.id, reply)
-            if self._state is not None:
-                changed = request.verb in ("program", "pulse")
-                self._state.save(self._session, changed=changed)
-            return reply
+    def __enter__(self) -> Self:
+        return self
 
-    def _carried_out(self, request: Line) -> str:
-        """`ok` and the result, or `error`, its kind and what was wrong."""
+    def __exit__(self, *_error: object) -> None:
+        self.close()
+
+    def _accepted(self) -> socket.socket:
+        """A new connection, taken only where the system has descriptors left for the work.
+
+        Raises:
+            OSError: there is none, or too little is left.
+        """
+        spare: list[int] = []
         try:
-            return " ".join(["ok", *self._result(request)])
-        except Garbled as error:
-            return f"error refused expected {_one_line(error)}"
-        except (ValueError, InstrumentRefused) as error:
-            return f"error refused {_one_line(error)}"
-        except InstrumentError as error:
-            return f"error failed {_one_line(error)}"
+            while len(spare) < SPARE:
+                spare.append(os.dup(self._woken.fileno()))
+            return self._listening.accept()[0]
+        finally:
+            for each in spare:
+                os.close(each)
 
-    def _result(self, request: Line) -> list[str]:
-        _, verb, words = request
-        chip, plain = self.instrument.describe(), is_plain(words)
-        wanted = {"describe": 0, "program": 2, "pulse": 2, "read": 4, "report": 0}
-        if verb not in wanted:
-            raise Garbled(f"one of {', '.join(wanted)}, not {verb[:20]!r}")
-        if len(words) != wanted[verb]:
-            raise Garbled(f"{wanted[verb]} words after {verb}, not {len(words)}")
-        if verb == "describe":
-            table = chip.to_dict() | {"pulses": int(chip.pulses)}
-            return [f"{name}={value!r}" for name, value in table.items()]
-        if verb == "report":
-            return [f"{k}={v}" for k, v in self.instrument.report()._asdict().items()]
-        if verb == "read":
-            first, arrays, vectors = (int(numbers(f"i:{w}", "i", ())) for w in words[:3])
-            shape = (_at_least_0(vectors), _at_least_0(arrays), chip.rows)
-            amps = self.instrument.read(first, numbers(words[3], "f", shape))
-            return [block(amps, plain=plain)]
-        cells = numbers(words[0], "i", (-1, 3))
-        if verb == "pulse":
-            self.instrument.pulse(cells, numbers(words[1], "i", (len(cells),)))
-            return []
-        done = self.instrument.program(cells, numbers(words[1], "f", (len(cells),)))
-        conductance, *counts = done
-        return [block(conductance, plain=plain), *(block(c.int(), plain=plain) for c in counts)]
+    def _begin(self, connection: socket.socket) -> None:
+        """Start a conversation in a thread of its own."""
+        self._make_room(self._access.connections)
+        thread = threading.Thread(target=self._converse, args=(connection,))
+        with self._gate:
+            self._threads[connection] = thread
+        try:
+            thread.start()
+        except RuntimeError as error:  # no more threads
+            self._tell(f"a connection is closed: {error}")
+            connection.close()
+            self._forget(connection)
+
+    def _make_room(self, most: int) -> None:
+        """Close the oldest connection that does not hold the chip, if there are so many."""
+        with self._gate:
+            here = [each for each in self._threads if each not in self._dropped]
+            oldest = next((each for each in here if each is not self.holder.connection), None)
+            if oldest is not None and len(here) >= most:
+                self._dropped.add(oldest)
+                drop(oldest)
 
     def _converse(self, connection: socket.socket) -> None:
-        """One connection, from greeting to end."""
-        with suppress(OSError), connection, connection.makefile("rb", 1 << 20) as lines:
-            connection.settimeout(IDLE)
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self._send(connection, PROTOCOL)
-            host = self._opened(connection, _line(lines.readline(80)) or "")
-            if not host:
-                return
-            try:
-                while (text := _line(lines.readline(MAX_LINE))) is not None:
-                    self._send(connection, self.answer(host, text))
-            finally:
-                with self._gate:
-                    if self._connection is connection:
-                        self._connection = None
+        try:
+            self._conversation(connection, self.holder, self._token, self._access, self._tell).run()
+        finally:
+            self._forget(connection)
 
-    def _opened(self, connection: socket.socket, text: str) -> str:
-        """Open a session, or take it up again: its name, "" where it was refused.
-
-        The same host's earlier connection is dropped.
-        """
-        verb, _, name = text.partition(" ")
-        if verb != "open" or not (name.isascii() and name.isalnum()):
-            self._send(connection, "error expected 'open' and a session of letters and digits")
-            return ""
+    def _forget(self, connection: socket.socket) -> None:
         with self._gate:
-            if name != self._session.name:
-                if self._connection is not None:
-                    self._send(connection, "error busy: another host uses the chip")
-                    return ""
-                self._session = Session(name, 0, "")
-            _drop(self._connection)
-            self._connection = connection
-            self._send(connection, f"ok {self._session.last}")
-        return name
+            self._threads.pop(connection, None)
+            self._dropped.discard(connection)
 
-    def _send(self, connection: socket.socket, text: str) -> None:
-        connection.sendall(text.encode("ascii", "replace") + b"\n")
-
-
-def _line(raw: bytes) -> str | None:
-    """A whole line; None where the connection ended, in the middle of one or not."""
-    if not raw.endswith(b"\n"):
-        return None
-    return raw.decode("ascii", "replace").rstrip("\r\n")
-
-
-def _drop(connection: socket.socket | None) -> None:
-    """End a connection that another thread may be reading."""
-    if connection is not None:
-        with suppress(OSError):
-            connection.shutdown(socket.SHUT_RDWR)
-
-
-def _at_least_0(count: int) -> int:
-    if count < 0:
-        raise Garbled("counts of 0 or more")
-    return count
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())
+    def _tell(self, text: str) -> None:
+        if self._told is not None:
+            with suppress(OSError, ValueError):  # nobody is there to read it
+                self._told(text)

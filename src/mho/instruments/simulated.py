@@ -11,7 +11,7 @@ from jaxtyping import Float32, Int32
 from torch import Tensor
 
 from mho.arguments import checked
-from mho.errors import invalid
+from mho.errors import InvalidInput, invalid
 from mho.hardware import Crossbar, Hardware, Tiling, mapping
 from mho.hardware.crossbar import HEALTHY
 from mho.hardware.instrument import (
@@ -24,6 +24,7 @@ from mho.hardware.instrument import (
 )
 from mho.hardware.programming import spend
 from mho.hardware.streams import ChipNoise
+from mho.instruments.chip_state import check_chip_state, fields_of
 from mho.physics import pulsed
 
 
@@ -79,14 +80,18 @@ class SimulatedInstrument:
         """Bring cells to target conductances [S].
 
         Raises:
+            InstrumentRefused: a cell's counter of pulses is full.
             ValueError: a cell is not on the chip, or a target is no level.
         """
         check_each("targets", targets, cells)
         flat, level = self._chip.flat(cells), self._chip.index(targets)
         if len(flat) == 0:
             return empty_outcome()
+        try:
+            done = spend(self.crossbar, flat, level)
+        except OverflowError as error:  # nothing was done
+            raise InstrumentRefused(f"program: {error}") from error
         self._changes += 1
-        done = spend(self.crossbar, flat, level)
         landed, pulses, reads = (part[0].clone() for part in done)
         hardware = self.crossbar.hardware
         if not hardware.writing.verifies:
@@ -100,7 +105,8 @@ class SimulatedInstrument:
         """Apply SET pulses to cells, or RESET pulses where a count is negative.
 
         Raises:
-            InstrumentRefused: pulses do not move such cells step by step.
+            InstrumentRefused: pulses do not move such cells step by step, or a cell's counter of
+                pulses is full.
             ValueError: a cell is not on the chip.
         """
         check_each("counts", counts, cells)
@@ -111,7 +117,11 @@ class SimulatedInstrument:
         flat = self._chip.flat(cells)
         if len(flat) == 0:
             return
-        crossbar.make_room(int(counts.abs().max()))
+        size = counts.long().abs()
+        try:
+            crossbar.make_room(int(size.max()))
+        except OverflowError as error:
+            raise InstrumentRefused(f"pulse: {error}") from error
         self._changes += 1
         crossbar.counts.programmings += 1
         words = ("pulse", crossbar.counts.programmings)
@@ -125,7 +135,7 @@ class SimulatedInstrument:
         believed = cell.nominal(level[flat].clamp(min=0).float())
         nominal = cell.respond(torch.zeros_like(z), believed, counts, {})
         level[flat] = ((nominal - cell.window[0]) / cell.step).round().to(level.dtype)
-        size = counts.abs()
+        size = size.int()
         crossbar.pulses.view(-1)[flat] += size
         crossbar.writes.view(-1)[flat] += (size > 0).to(torch.int32)
         crossbar.set_pulses += counts.clamp(min=0).sum()
@@ -173,17 +183,29 @@ class SimulatedInstrument:
             "cells": self.crossbar.state_dict(),
         }
 
+    def check_state(self, state: object) -> None:
+        """Refuse what is no state of a chip made alike.
+
+        Raises:
+            ValueError: as said.
+        """
+        made = fields_of(state, {"made": str}, "chip")["made"]
+        try:
+            alike = _settings(made) == _settings(self._made)
+        except Exception as error:
+            raise InvalidInput("it does not say how the chip was made") from error
+        if not alike:
+            raise invalid("chip state", "another chip's", "one made with the same settings")
+        check_chip_state(state, self.crossbar)
+
     @checked
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take the state back.
 
         Raises:
-            ValueError: it is that of a chip made otherwise.
+            ValueError: it is none, or that of a chip made otherwise; then nothing is changed.
         """
-        if not state.keys() >= {"made", "changes", "cells"} or not isinstance(state["made"], str):
-            raise invalid("state", state, "a state_dict of a SimulatedInstrument")
-        if _settings(state["made"]) != _settings(self._made):
-            raise invalid("chip state", "another chip's", "one made with the same settings")
+        self.check_state(state)
         self.crossbar.load_state_dict(state["cells"])
         self._changes = state["changes"]
 

@@ -20,7 +20,7 @@ from mho.experiments.siamese.schemes import SCHEMES
 from mho.experiments.siamese.training import Descent, Job, network, train, training_feed
 from mho.hardware import Tiling
 from mho.hardware.streams import derived_seed
-from mho.instruments import Chip, Instrument, InstrumentLost, RemoteInstrument
+from mho.instruments import Chip, Instrument, InstrumentLost
 from mho.physics.multi_level import MAX_LEVELS
 from mho.results import Column, Curve, Result, Table, claim, series
 
@@ -32,7 +32,7 @@ def run_on_chip(config: SiameseConfig, run: Run) -> Result:
     """Train on the chip and in float; returns the result."""
     assert config.chip is not None
     told = run.progress.note
-    with RemoteInstrument(*config.chip.where, config.chip.limits, told=told) as instrument:
+    with config.chip.instrument(told=told) as instrument:
         try:
             chip = run.once("chip", lambda: train_on_chip(config, run, instrument))
         except InstrumentLost as error:
@@ -50,7 +50,7 @@ def check_chip(config: SiameseConfig) -> None:
     """
     assert config.chip is not None
     limits = config.chip.limits.replace(attempts=1)
-    with RemoteInstrument(*config.chip.where, limits) as instrument:
+    with config.chip.instrument(limits) as instrument:
         chip = instrument.describe()
     hardware = on_chip(config.hardware, chip)
     sizes = ((784, config.hidden), (config.hidden, 10))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
 import mho
@@ -9,7 +11,8 @@ from mho.config import Config, Range
 from mho.errors import invalid, unknown
 from mho.experiments.experiment import FEW, SLOW, UNITS, ExperimentConfig, with_cells
 from mho.experiments.siamese.schemes import SCHEMES, Writes
-from mho.instruments import Limits
+from mho.instruments import Limits, RemoteInstrument, read_token
+from mho.instruments.address import server_address
 from mho.physics import Preset
 from mho.quantities import Batch, Count, Epochs, LearningRate
 
@@ -22,7 +25,10 @@ class ChipConfig(Config):
     """An instrument, and what is trained on it."""
 
     address: str
-    """HOST:PORT of the instrument's server."""
+    """HOST:PORT of the instrument's server, [::1]:6047 or unix:PATH."""
+    token_file: str | None = None
+    """File with the secret that the server asks for; None: that in the environment variable
+    MHO_CHIP_TOKEN, if there is one. The secret itself is kept nowhere."""
     scheme: str = "frugal"
     """Write scheme, see mho list schemes."""
     retries: Annotated[int, Range(least=0, most=1000)] = 2
@@ -37,14 +43,15 @@ class ChipConfig(Config):
         if SCHEMES[self.scheme].step is None or self.scheme == "Tiki-Taka":
             allowed = "a scheme that writes to the chip, and to no simulated array beside it"
             raise invalid("ChipConfig.scheme", self.scheme, allowed)
-        if not 0 < self.where[1] < 65536:
-            raise invalid("ChipConfig.address", self.address, "HOST:PORT, port 1 to 65535")
+        server_address(self.address)
 
-    @property
-    def where(self) -> tuple[str, int]:
-        """Host and port; port 0 if there is none."""
-        host, _, port = self.address.rpartition(":")
-        return host, int(port) if host and port.isascii() and port.isdigit() else 0
+    def instrument(
+        self, limits: Limits | None = None, told: Callable[[str], None] | None = None
+    ) -> RemoteInstrument:
+        """The client of the instrument; `limits` may be others than its own."""
+        token = read_token(None if self.token_file is None else Path(self.token_file))
+        limits = limits or self.limits
+        return RemoteInstrument(self.address, limits=limits, token=token, told=told)
 
 
 class Cnn(Config):
@@ -176,7 +183,7 @@ class SiameseConfig(ExperimentConfig):
         return self.replace(hardware=hardware, studies=studies), notes
 
     def on_instrument(self, address: str) -> Self:
-        """The perceptron on the chip of an instrument at HOST:PORT."""
+        """The perceptron on the chip of an instrument at an address."""
         return self.merged({"chip": {"address": address}})
 
 
