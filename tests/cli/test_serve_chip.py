@@ -17,7 +17,7 @@ import pytest
 import torch
 
 import mho
-from builders.instruments import QUICK, serving
+from builders.instruments import PATIENT, serving
 from mho.cli import main
 from mho.instruments import (
     InstrumentError,
@@ -172,7 +172,7 @@ def test_it_stops_in_order_while_a_host_is_at_work(tmp_path: Path, how: signal.S
     state = ["--state", str(tmp_path / "chip.pt")]
     with (
         Served(tmp_path, *state) as server,
-        RemoteInstrument(server.address, limits=QUICK.replace(attempts=1)) as instrument,
+        RemoteInstrument(server.address, limits=PATIENT.replace(attempts=1)) as instrument,
     ):
         going, done = threading.Event(), []
 
@@ -193,7 +193,7 @@ def test_it_stops_in_order_while_a_host_is_at_work(tmp_path: Path, how: signal.S
     assert ["taken the chip" in log[0], "has left" in log[-1]] == [True, True]
     with (
         Served(tmp_path, *state) as server,
-        RemoteInstrument(server.address, limits=QUICK) as instrument,
+        RemoteInstrument(server.address, limits=PATIENT) as instrument,
     ):
         assert instrument.report().changes in (len(done), len(done) + 1)
 
@@ -217,10 +217,10 @@ def test_a_socket_and_a_token(tmp_path: Path) -> None:
     with Served(tmp_path, "--socket", str(path), MHO_CHIP_TOKEN="open-sesame") as server:
         assert server.address == f"unix:{path}"
         assert path.stat().st_mode & 0o777 == 0o600
-        with RemoteInstrument(server.address, limits=QUICK, token="open-sesame") as instrument:
+        with RemoteInstrument(server.address, limits=PATIENT, token="open-sesame") as instrument:
             assert instrument.report().changes == 0
         with (
-            RemoteInstrument(server.address, limits=QUICK) as instrument,
+            RemoteInstrument(server.address, limits=PATIENT) as instrument,
             pytest.raises(InstrumentRefused, match="asks for a token"),
         ):
             instrument.report()
@@ -263,7 +263,7 @@ def test_a_server_that_is_killed_goes_on(tmp_path: Path) -> None:
         assert server.stdout is not None
         said = re.search(r"4 x 3 cells served on 127.0.0.1:(\d+)", server.stdout.readline())
         assert said is not None
-        instrument = RemoteInstrument("127.0.0.1", int(said[1]), QUICK)
+        instrument = RemoteInstrument("127.0.0.1", int(said[1]), PATIENT)
         before = instrument.program(cell, torch.tensor([50e-6])).conductance.item()
         server.kill()
     hardware = mho.Hardware(device=mho.devices.get("hfo2-1t1r"), tile=(4, 3))

@@ -6,6 +6,7 @@ import socket
 import threading
 from contextlib import closing
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
 import pytest
