@@ -121,7 +121,7 @@ def test_ngspice_answers(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["missing.csv"], "source = 'missing.csv': allowed is a readable file (No such file"),
+        (["missing.csv"], "source = 'missing.csv': allowed is a readable text file"),
         (["missing.pt"], "source = 'missing.pt': allowed is a readable file (No such file"),
         (["g.txt"], "source = 'g.txt': allowed is a .csv or .npy file, or a .pt"),
         (["bad.csv"], "bad.csv, line 3, column 2 = 'abc': allowed is a conductance of 0 S or more"),
@@ -129,7 +129,7 @@ def test_ngspice_answers(
         (["infinite.csv"], "infinite.csv, line 1, column 1 = '1e999': allowed is"),
         (["ragged.csv"], "ragged.csv, line 2 = '1 columns': allowed is 2, as above"),
         (["empty.csv"], "empty.csv': allowed is at least one line"),
-        (["binary.csv"], "binary.csv': allowed is a text file"),
+        (["binary.csv"], "binary.csv': allowed is a readable text file"),
         (["negative.npy"], "negative.npy[1, 0] = -1.0: allowed is a conductance"),
         (["cube.npy"], "cube.npy = 'float64 (2, 2, 2)': allowed is real numbers of shape"),
         (["pickle.npy"], "pickle.npy': allowed is a .npy file of numbers"),
@@ -143,7 +143,10 @@ def test_ngspice_answers(
         (["g.csv", "--input", "1", "2", "3"], "input = '3 voltages': allowed is one for each of"),
         (["g.csv", "--input", "nan"], "input = 'nan': allowed is a finite voltage"),
         (["g.csv", "--input", "1", "x"], "input = '1 x': allowed is numbers, or one file"),
-        (["g.csv", "--input", "missing.npy"], "input = 'missing.npy': allowed is a readable file"),
+        (
+            ["g.csv", "--input", "missing.npy"],
+            "input = 'missing.npy': allowed is a readable .npy",
+        ),
         (["g.csv", "--wire-resistance", "-1"], "Wires.row = -1.0: allowed is"),
         (["g.csv", "--law", "sin"], "unknown law 'sin': did you mean 'sinh'?"),
         (["g.csv", "--v0", "1"], "v0 = 1.0: allowed is nothing: ohmic cells have no such"),

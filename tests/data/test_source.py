@@ -1,3 +1,4 @@
+import gzip
 import hashlib
 from pathlib import Path
 from types import SimpleNamespace
@@ -85,13 +86,29 @@ def test_every_flipped_byte_is_refused_or_harmless(tiny: SimpleNamespace) -> Non
         broken = bytearray(tiny.zipped)
         broken[i] ^= 0x10
         try:  # a time stamp, or another way to write the same, leaves the content as it was
-            raw = unpack(bytes(broken), "f.gz", tiny.entry.files[tiny.file], zipped=True)
+            raw = unpack(bytes(broken), "f.gz", tiny.entry.files[tiny.file], len(tiny.content))
         except ValueError as err:
             messages.append(str(err))
         else:
             assert raw == tiny.content
     assert len(messages) > 0.9 * len(tiny.zipped)
     assert all(m.startswith("f.gz: found ") and ", expected " in m for m in messages)
+
+
+def test_a_file_that_unpacks_to_gigabytes_is_refused_before(tiny: SimpleNamespace) -> None:
+    bomb = gzip.compress(bytes(1 << 26))
+    with pytest.raises(ValueError, match="found a gzip file of more than 60008 bytes"):
+        unpack(bomb, "f.gz", tiny.entry.files[tiny.file], source.size_of(tiny.file))
+    path = put(tiny.named, tiny, bytes(1 << 20))
+    with pytest.raises(ValueError, match="of at most 125544 bytes"):
+        read_file(path, tiny.entry.files[tiny.file])
+
+
+def test_files_are_fetched_over_an_encrypted_link_and_have_a_known_size() -> None:
+    for dataset, entry in SOURCES.items():
+        assert entry.url.startswith("https://")
+        for file, sha256 in entry.files.items():
+            assert len(read_file(locate(dataset, file), sha256)) == source.size_of(file)
 
 
 def test_a_flipped_byte_in_a_plain_file_names_both_checksums(tiny: SimpleNamespace) -> None:

@@ -24,8 +24,11 @@ def test_the_conductance_is_the_same_whatever_is_given(name: str) -> None:
 
 
 def test_a_read_voltage_that_is_given_goes_before_the_column() -> None:
-    table = parse(FILES["amperes and volts"], "x")
-    np.testing.assert_allclose(conductance(table, 0.2), [10e-6, -20e-6, np.nan])
+    table = parse("time [s],V [V],I [uA]\n1,0.1,2\n2,0.1,4\n3,0.1,\n", "x")
+    np.testing.assert_allclose(conductance(table, 0.2), [10e-6, 20e-6, np.nan])
+    signs = parse(FILES["amperes and volts"], "x")
+    with pytest.raises(InvalidInput, match="line 3, current / voltage = -"):
+        conductance(signs, 0.2)
 
 
 @pytest.mark.parametrize(
@@ -34,7 +37,7 @@ def test_a_read_voltage_that_is_given_goes_before_the_column() -> None:
         (FILES["amperes"], None, "--v-read V, or a column V_read"),
         (FILES["amperes"], 0.0, "v_read = 0.0: allowed is a voltage other than 0"),
         (FILES["amperes and volts"].replace("-0.1", "0"), None, "line 3, voltage = 0.0"),
-        (FILES["ohms"].replace("25", "-25"), None, "line 3, resistance = -25000.0"),
+        (FILES["ohms"].replace("25", "-25"), None, "line 3, column 'R [kOhm]' = '-25'"),
         ("time [s],pulse\n1,2\n", None, "a column of conductance"),
     ],
 )

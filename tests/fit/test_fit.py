@@ -51,14 +51,14 @@ def test_outliers_are_named_and_change_little(name: str) -> None:
     ("text", "said"),
     [
         (changed(MEASURED["exact pulses"], 9, "SET", "FOO"), "line 9, polarity = 'FOO'"),
-        (changed(MEASURED["exact pulses"], 9, r"[^,]+$", "-3"), "line 9, conductance"),
+        (changed(MEASURED["exact pulses"], 9, r"[^,]+$", "-3"), "line 9, column 'G"),
         (changed(MEASURED["exact pulses"], 9, ",7,", ",7.5,"), "line 9, pulse = 7.5"),
         (MEASURED["exact pulses"].replace("RESET", "SET"), "RESET missing"),
         (MEASURED["exact pulses"].replace("RESET", "UP").replace("SET", "RESET").replace(
             "UP", "SET"), "is the sign swapped?"),
         (changed(MEASURED["states"], 9, "HRS", "XRS"), "line 9, state = 'XRS'"),
         (MEASURED["states"].replace("HRS", "on").replace("LRS", "off"), "on has the higher"),
-        (changed(MEASURED["traces"], 9, r"[^,]+$", "-1"), "line 9, conductance"),
+        (changed(MEASURED["traces"], 9, r"[^,]+$", "-1"), "line 9, column 'G"),
         (MEASURED["sweeps"].replace("\n1,", "\n0,"), "does the cell switch?"),
     ],
 )  # fmt: skip

@@ -9,8 +9,8 @@ _CHUNK = 1 << 16  # [bytes] between two moves of the progress bar
 _TIMEOUT = 30.0  # [s] without a single byte before the link counts as broken
 
 
-def download(url: str, target: Path, check: Callable[[bytes], object]) -> None:
-    """Fetch ``url`` into ``target``, showing a progress bar on stderr.
+def download(url: str, target: Path, most: int, check: Callable[[bytes], object]) -> None:
+    """Fetch ``url`` into ``target``, of at most so many bytes, showing a progress bar on stderr.
 
     The bytes go to a temporary file in the target's folder (made if missing); ``check`` is given
     all of them and raises if they are wrong; only then does an atomic rename put the file in
@@ -18,7 +18,8 @@ def download(url: str, target: Path, check: Callable[[bytes], object]) -> None:
     processes that fetch the same file at once do not disturb each other.
 
     Raises:
-        OSError: the address cannot be reached, the link breaks, or the target cannot be written.
+        OSError: the address cannot be reached, the link breaks, it sends more than ``most``
+        bytes, or the target cannot be written.
         Whatever ``check`` raises.
     """
     # imported here because only a first use downloads: `import mho.data` stays fast
@@ -33,7 +34,9 @@ def download(url: str, target: Path, check: Callable[[bytes], object]) -> None:
     try:
         with urlopen(url, timeout=_TIMEOUT) as reply:
             length = reply.headers.get("Content-Length")
-            total = int(length) if length else None
+            total = int(length) if length and length.isascii() and length.isdigit() else None
+            if total is not None and total > most:
+                raise ConnectionError(f"{total} bytes are offered, at most {most} were expected")
             target.parent.mkdir(parents=True, exist_ok=True)
             handle, name = tempfile.mkstemp(".part", target.name + ".", target.parent)
             partial = Path(name)
@@ -43,10 +46,13 @@ def download(url: str, target: Path, check: Callable[[bytes], object]) -> None:
                     Progress(*columns, console=Console(stderr=True)) as progress,
                 ):
                     task = progress.add_task(target.name, total=total)
+                    received = 0
                     while chunk := reply.read(_CHUNK):
+                        received += len(chunk)
+                        if received > most:
+                            raise ConnectionError(f"over {most} bytes came, more than expected")
                         out.write(chunk)
                         progress.advance(task, len(chunk))
-                received = partial.stat().st_size
                 if total is not None and received != total:
                     raise ConnectionError(f"link broke after {received} of {total} bytes")
                 check(partial.read_bytes())

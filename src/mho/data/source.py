@@ -1,6 +1,5 @@
 """The data sets: their files, where a copy may lie, and whether it is the right one."""
 
-import gzip
 import hashlib
 import os
 import zlib
@@ -13,7 +12,7 @@ from types import MappingProxyType
 from mho.arguments import checked
 from mho.data.download import download
 from mho.errors import InvalidInput, invalid, unknown
-from mho.files import user_cache
+from mho.files import read_bytes, user_cache
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +67,7 @@ SOURCES: Mapping[str, Source] = MappingProxyType(
                 *("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"),
                 *("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
             ),
-            url="http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
+            url="https://fashion-mnist.s3.eu-central-1.amazonaws.com/",
             home="https://github.com/zalandoresearch/fashion-mnist",
             doi="10.48550/arXiv.1708.07747",
             licence="MIT",
@@ -131,7 +130,7 @@ def locate(dataset: str, file: str) -> Path:
     url = f"{source.url}{file}.gz"
     try:
         target = user_cache() / dataset / f"{file}.gz"
-        download(url, target, lambda raw: unpack(raw, url, source.files[file], zipped=True))
+        download(url, target, most_zipped(file), lambda raw: _unpacked(raw, url, source, file))
     except OSError as err:
         places = ", ".join(str(root / dataset) for root in searched)
         raise FileNotFoundError(
@@ -141,23 +140,50 @@ def locate(dataset: str, file: str) -> Path:
     return target
 
 
+def size_of(file: str) -> int:
+    """Return how many bytes a file of images or labels has, uncompressed [1]."""
+    images = 60_000 if file.startswith("train") else 10_000
+    return 16 + 784 * images if "images" in file else 8 + images
+
+
+def most_zipped(file: str) -> int:
+    """Return how many bytes a compressed file may have: what does not shrink grows a little."""
+    return size_of(file) + (1 << 16)
+
+
 def read_file(path: Path, sha256: str) -> bytes:
     """Return the uncompressed, checked bytes of a file; a name in ``.gz`` says it is compressed."""
-    return unpack(path.read_bytes(), str(path), sha256, zipped=path.suffix == ".gz")
+    zipped, file = path.suffix == ".gz", path.name.removesuffix(".gz")
+    raw = read_bytes(path, "data", most=most_zipped(file), wanted="a file of the data set")
+    return unpack(raw, str(path), sha256, size_of(file) if zipped else None)
 
 
-def unpack(raw: bytes, name: str, sha256: str, *, zipped: bool) -> bytes:
-    """Return ``raw``, uncompressed if ``zipped``, once its SHA-256 is known to be right.
+def _unpacked(raw: bytes, url: str, source: Source, file: str) -> bytes:
+    return unpack(raw, url, source.files[file], size_of(file))
+
+
+def unpack(raw: bytes, name: str, sha256: str, most: int | None) -> bytes:
+    """Return ``raw`` once its SHA-256 is known to be right, uncompressed first unless ``most``,
+    the bytes that it may come to, is None.
 
     Raises:
-        ValueError: naming ``name``, what was found and what was expected.
+        ValueError: naming ``name``, what was found and what was expected; nothing is unpacked
+            beyond ``most`` bytes.
     """
-    if zipped:
+    if most is not None:
+        unzipped = zlib.decompressobj(wbits=31)  # of gzip
         try:
-            raw = gzip.decompress(raw)
-        except (OSError, EOFError, zlib.error) as err:
+            plain = unzipped.decompress(raw, most + 1)
+        except zlib.error as err:
             found = f"{len(raw)} bytes starting 0x{raw[:4].hex()} ({err})"
             raise InvalidInput(f"{name}: found {found}, expected a sound gzip file") from err
+        if len(plain) > most:
+            raise InvalidInput(f"{name}: found a gzip file of more than {most} bytes, "
+                               f"expected {most}")  # fmt: skip
+        if not unzipped.eof or unzipped.unused_data:
+            found = "ends early" if not unzipped.eof else "goes on after its end"
+            raise InvalidInput(f"{name}: found a gzip file that {found}, expected a whole one")
+        raw = plain
     found = hashlib.sha256(raw).hexdigest()
     if found != sha256:
         raise InvalidInput(f"{name}: found SHA-256 {found}, expected {sha256}")

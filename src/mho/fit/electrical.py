@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from mho.errors import invalid
-from mho.fit.table import Table
+from mho.fit.table import POSSIBLE, Table
+
+SIEMENS = POSSIBLE["conductance"]
 
 
 def conductance(table: Table, v_read: float | None) -> np.ndarray:
@@ -17,9 +19,7 @@ def conductance(table: Table, v_read: float | None) -> np.ndarray:
     if "conductance" in table:
         return table.numbers["conductance"]
     if "resistance" in table:
-        ohm = table.numbers["resistance"]
-        _check_positive(table, ohm, "resistance", "above 0 ohm")
-        return 1 / ohm
+        return 1 / table.numbers["resistance"]
     if "current" not in table:
         raise invalid(f"{table.path}, line {table.header}", ", ".join(table.columns),
                       "a column of conductance [S], resistance [ohm] or current [A]")  # fmt: skip
@@ -31,12 +31,12 @@ def conductance(table: Table, v_read: float | None) -> np.ndarray:
         raise invalid("v_read", v_read, "a voltage other than 0")
     current = table.numbers["current"]
     if name is None or v_read is not None:
-        return current / v_read
+        return _possible(table, current / v_read)
     volts = table.numbers[name]
     zero = np.flatnonzero(volts == 0)
     if len(zero):
         raise invalid(f"{table.where(zero[0])}, {name}", 0.0, "a voltage other than 0")
-    return current / volts
+    return _possible(table, current / volts)
 
 
 def resolution(table: Table, g: np.ndarray, v_read: float | None) -> float:
@@ -50,7 +50,11 @@ def resolution(table: Table, g: np.ndarray, v_read: float | None) -> float:
     return table.resolution["current"] * middle / current if current else 0.0
 
 
-def _check_positive(table: Table, values: np.ndarray, what: str, allowed: str) -> None:
-    bad = np.flatnonzero(values <= 0)
+def _possible(table: Table, g: np.ndarray) -> np.ndarray:
+    """Conductances (n,) of currents [S], unless one is none that a cell has."""
+    low, high = SIEMENS.least, SIEMENS.most
+    bad = np.flatnonzero((g < low) | (g > high))
     if len(bad):
-        raise invalid(f"{table.where(bad[0])}, {what}", float(values[bad[0]]), allowed)
+        allowed = f"a conductance that a cell can have, {SIEMENS} S"
+        raise invalid(f"{table.where(bad[0])}, current / voltage", float(g[bad[0]]), allowed)
+    return g

@@ -63,6 +63,9 @@ _SYMBOLS = {"S": "S", "mho": "S", "siemens": "S", "ohm": "ohm", "ohms": "ohm", "
             "ampere": "A", "amp": "A", "1/ohm": "S", "A/V": "S", "seconds": "s"}  # fmt: skip
 _LONG = {"min": 60.0, "minutes": 60.0, "h": 3600.0, "hour": 3600.0, "hours": 3600.0,
          "d": 86400.0, "days": 86400.0}  # fmt: skip
+LONGEST = 200
+"""Characters of a heading, at most; what is longer names nothing."""
+
 _UNIT_AT_END = re.compile(
     r"^(.*?)\s*(?:[\[({]\s*([^\])}]*?)\s*[\])}]|[/,]\s*(\S+)|\sin\s+(\S+))\s*$"
 )
@@ -84,6 +87,14 @@ class Heading:
     """What tells columns of one quantity apart: "3" of "G3 [uS]"."""
 
 
+_QUANTITY = {name: quantity for quantity in reversed(NAMES) for name in NAMES[quantity]}
+_ANY = f"({'|'.join(re.escape(name) for names in NAMES.values() for name in names)})"
+_NAME = re.compile(rf"{_ANY}()")
+_NAME_AND_TAG = re.compile(
+    rf"{_ANY}\s*(?:device|dev|cell|dut|cycle|run|sweep|no|nr|#)?\s*#?\s*([0-9]{{1,9}})"
+)
+
+
 def unit_of(text: str) -> tuple[str, float] | None:
     """SI unit and factor of a unit as people write it: "µS" -> ("S", 1e-6); None: it is none."""
     text = text.translate(_ALIKE).strip()
@@ -98,14 +109,12 @@ def unit_of(text: str) -> tuple[str, float] | None:
 
 def read_heading(text: str) -> Heading | None:
     """The quantity and unit that a heading names; None: it names none that is known."""
+    if len(text) > LONGEST:
+        return None
     name, unit = _split(text)
     plain = _plain(name)
-    for tail in ("", r"(?:device|dev|cell|dut|cycle|run|sweep|no|nr|#)?\s*#?\s*(\d+)"):
-        for quantity, names in NAMES.items():
-            for known in names:
-                found = re.fullmatch(re.escape(known) + r"\s*" + tail, plain)
-                if found:
-                    return _heading(text, quantity, unit, found.group(1) if tail else "")
+    if found := _NAME.fullmatch(plain) or _NAME_AND_TAG.fullmatch(plain):
+        return _heading(text, _QUANTITY[found[1]], unit, found[2] or "")
     return None
 
 

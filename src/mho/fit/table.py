@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from mho.arguments import checked
-from mho.errors import invalid
+from mho.config import Range
+from mho.errors import InvalidInput, invalid
+from mho.files.numbers import decimal_mark, is_number, marks_shown, number
 from mho.fit.heading import Heading, check_unit, read_heading, unit_of, with_unit
 from mho.fit.text import Rows, rows_of, separator_of, text_of
 
@@ -23,7 +25,12 @@ WORDS = ("device", "cycle", "polarity", "state")
 
 MEASURED = ("conductance", "resistance", "current")
 
-_DECIMAL_COMMA = re.compile(r"^[+-]?\d*,\d+(?:[eE][+-]?\d+)?$")
+POSSIBLE = {
+    "conductance": Range(least=1e-18, most=1e3),
+    "resistance": Range(least=1e-3, most=1e18),
+    "target": Range(least=0.0, most=1e3),
+}
+"""What a cell can have, of quantities that are its own [SI unit]."""
 
 
 @dataclass
@@ -95,7 +102,8 @@ def read(path: Path) -> Table:
 @checked
 def parse(text: str, path: str) -> Table:
     """`read` of a text; `path` is for errors."""
-    rows = list(rows_of(text, separator_of(text)))
+    separator = separator_of(text)
+    rows = list(rows_of(text, separator, path))
     at, headings = _header(rows, path)
     header, titles = rows[at]
     rows = rows[at + 1 :]
@@ -119,7 +127,7 @@ def parse(text: str, path: str) -> Table:
             raise invalid(f"{path}, line {line}", f"{len(cells)} columns", allowed)
     if not rows:
         raise invalid(f"{path}, line {header}", "headings alone", "at least one line of values")
-    table = _table(path, header, headings, rows)
+    table = _table(_Cells(path, header, separator, rows), headings)
     unused = [title for k, title in enumerate(titles) if title and k not in headings]
     if unused:
         table.remarks.append(f"columns that mean nothing here: {', '.join(unused)}")
@@ -133,7 +141,7 @@ def _header(rows: Rows, path: str) -> tuple[int, dict[int, Heading]]:
         found = {k: h for k, c in enumerate(cells) if (h := read_heading(c))}
         if len(found) > len(best[1]):
             best = (at, found)
-        if len(best[1]) >= 2 and any(map(_is_number, cells)):
+        if len(best[1]) >= 2 and any(map(is_number, cells)):
             break
     if len(best[1]) < 2:
         line, cells = rows[0] if rows else (1, [])
@@ -142,42 +150,97 @@ def _header(rows: Rows, path: str) -> tuple[int, dict[int, Heading]]:
     return best
 
 
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+class _Cells:
+    """The cells of a table below its headings, and how its numbers are written."""
+
+    def __init__(self, path: str, header: int, separator: str, rows: Rows) -> None:
+        self.path, self.header, self._separator = path, header, separator
+        self.lines = np.array([line for line, _ in rows])
+        """Line of each row."""
+        self.remarks: list[str] = []
+        """What was taken for granted about numbers."""
+        self._rows = [cells for _, cells in rows]
+        self._marks: set[str] = set()
+
+    def texts(self, column: int) -> list[str]:
+        """The cells of a column."""
+        return [cells[column] if column < len(cells) else "" for cells in self._rows]
+
+    def look(self, columns: Iterable[int]) -> None:
+        """See from some columns of numbers which decimal mark they have."""
+        for column in columns:
+            self._marks |= marks_shown(_values(self.texts(column)))
+
+    def numbers(self, column: int, heading: Heading) -> tuple[np.ndarray, float]:
+        """Numbers in SI units, gaps nan, and the finest last digit among them."""
+        texts = self.texts(column)
+        title = f"column {heading.text.strip()!r}"
+        try:
+            mark = decimal_mark(_values(texts), self._marks, self._separator)
+        except InvalidInput as error:
+            raise InvalidInput(f"{self.path}, {title}: {error}") from None
+        values = np.full(len(texts), np.nan)
+        digits: list[int] = []
+        grouped = False
+        for i, text in enumerate(texts):
+            if text.lower() in GAPS:
+                continue
+            where = f"{self.path}, line {self.lines[i]}, {title}"
+            plain, groups = number(where, text, mark)
+            values[i] = float(plain)
+            grouped |= groups
+            mantissa, _, power = plain.lower().partition("e")
+            decimals = len(mantissa.partition(".")[2])
+            digits.append(int(power or 0) - decimals)
+            _check_possible(where, text, values[i] * heading.factor, heading)
+        if grouped:
+            decimals, thousands = ("points", "commas") if mark == "." else ("commas", "points")
+            self.remarks.append(f"{title}: {thousands} are taken for separators of thousands, as "
+                                f"{decimals} mark decimals")  # fmt: skip
+        digit = 10.0 ** max(-400, min(digits)) if digits else 0.0
+        values, digit = values * heading.factor, digit * heading.factor
+        if heading.quantity == "target" and heading.unit == "ohm":
+            values = 1 / values
+        return values, digit
 
 
-def _table(path: str, header: int, headings: dict[int, Heading], rows: Rows) -> Table:
+def _values(texts: Iterable[str]) -> list[str]:
+    """Those that are no gaps."""
+    return [text for text in texts if text.lower() not in GAPS]
+
+
+def _check_possible(where: str, text: str, value: float, heading: Heading) -> None:
+    """Refuse what no cell has."""
+    quantity = "resistance" if heading.unit == "ohm" else heading.quantity
+    if quantity in POSSIBLE and value not in (possible := POSSIBLE[quantity]):
+        raise invalid(where, text, f"a {quantity} that a cell can have, {possible} {heading.unit}")
+
+
+def _table(cells: _Cells, headings: dict[int, Heading]) -> Table:
     """Cells as numbers and words; columns of one quantity are stacked, each as a device."""
-    single, stacked = _sorted_out(path, header, headings)
-    lines = np.array([line for line, _ in rows])
+    single, stacked = _sorted_out(cells.path, cells.header, headings)
+    cells.look(column for column, heading in headings.items() if heading.quantity not in WORDS)
     numbers: dict[str, np.ndarray] = {}
     words: dict[str, np.ndarray] = {}
     resolution: dict[str, float] = {}
     copies = max(1, len(stacked))
     for column, heading in single.items():
-        texts = [cells[column] if column < len(cells) else "" for _, cells in rows]
         name = heading.quantity
         if name in WORDS:
-            words[name] = np.array(texts * copies)
+            words[name] = np.array(cells.texts(column) * copies)
         else:
-            values, digit = _numbers(path, lines, texts, heading)
+            values, digit = cells.numbers(column, heading)
             numbers[name], resolution[name] = np.tile(values, copies), digit
     if stacked:
         name = next(iter(stacked.values())).quantity
-        parts = []
-        for column, heading in stacked.items():
-            texts = [cells[column] if column < len(cells) else "" for _, cells in rows]
-            parts.append(_numbers(path, lines, texts, heading))
+        parts = [cells.numbers(column, heading) for column, heading in stacked.items()]
         numbers[name] = np.concatenate([values for values, _ in parts])
         resolution[name] = min(digit for _, digit in parts)
-        tags = np.repeat([h.tag or h.text for h in stacked.values()], len(rows))
+        tags = np.repeat([h.tag or h.text for h in stacked.values()], len(cells.lines))
         cycles = all(re.search(r"cycle|run|sweep", h.text.lower()) for h in stacked.values())
         words["cycle" if cycles or "device" in words else "device"] = tags
-    return Table(path, np.tile(lines, copies), header, numbers, words, resolution)
+    lines = np.tile(cells.lines, copies)
+    return Table(cells.path, lines, cells.header, numbers, words, resolution, cells.remarks)
 
 
 def _sorted_out(
@@ -199,34 +262,3 @@ def _sorted_out(
             raise invalid(f"{path}, line {header}", " | ".join(titles), "headings that differ")
         stacked = {c: headings[c] for c in columns}
     return {c: h for c, h in headings.items() if c not in stacked}, stacked
-
-
-def _numbers(
-    path: str, lines: np.ndarray, texts: Sequence[str], heading: Heading
-) -> tuple[np.ndarray, float]:
-    """Numbers in SI units, gaps nan, and the finest last digit among them."""
-    values = np.full(len(texts), np.nan)
-    digits: list[int] = []
-    for i, text in enumerate(texts):
-        if text.lower() in GAPS:
-            continue
-        plain = text.replace("\N{MINUS SIGN}", "-")
-        if _DECIMAL_COMMA.match(plain):
-            plain = plain.replace(",", ".")
-        try:
-            values[i] = float(plain)
-        except ValueError:
-            where = f"{path}, line {lines[i]}, column {heading.text.strip()!r}"
-            raise invalid(where, text, "a number, or nothing for a gap") from None
-        mantissa, _, power = plain.lower().partition("e")
-        decimals = len(mantissa.partition(".")[2])
-        digits.append(int(power or 0) - decimals)
-    digit = 10.0 ** min(digits) if digits else 0.0
-    values, digit = values * heading.factor, digit * heading.factor
-    if heading.quantity == "target" and heading.unit == "ohm":
-        bad = np.flatnonzero(values <= 0)
-        if len(bad):
-            where = f"{path}, line {lines[bad[0]]}, column {heading.text.strip()!r}"
-            raise invalid(where, texts[bad[0]], "a resistance above 0")
-        values = 1 / values
-    return values, digit
