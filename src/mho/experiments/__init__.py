@@ -9,6 +9,7 @@ from typing import Any
 from mho.errors import unknown
 from mho.experiments import bmcnn, metaplastic, sensitivity, siamese, wires
 from mho.experiments.experiment import PRESET_NAMES, ExperimentConfig
+from mho.experiments.memory import check_memory
 from mho.experiments.rehearsal import rehearse
 from mho.experiments.run import Run
 from mho.results import Result
@@ -22,6 +23,8 @@ class Experiment:
     what: str
     presets: dict[str, Any]
     run: Callable[[Any, Run], Result]
+    memory: Callable[[Any], dict[str, int]]
+    """Bytes that each training takes at the least, by its name."""
     refuse: Callable[[Any], None] = lambda _config: None
     """Refuses settings that only the whole of them tells, in no time."""
     trial: Callable[[Any, Run], object] | None = None
@@ -35,6 +38,7 @@ class Experiment:
         Raises:
             ValueError: as said; InstrumentError: a chip does not answer.
         """
+        check_memory(self.memory(config), config.torch_device())
         self.refuse(config)
         rehearse(config, self.trial or self.run)
 
@@ -49,15 +53,17 @@ EXPERIMENTS = {
     e.name: e
     for e in (
         Experiment("bmcnn", "write once: binarized convolutions under device spread",
-                   bmcnn.PRESETS, bmcnn.run),
+                   bmcnn.PRESETS, bmcnn.run, bmcnn.memory),
         Experiment("siamese", "write rarely: in-situ training that writes only what must change",
-                   siamese.PRESETS, siamese.run, siamese.check),
+                   siamese.PRESETS, siamese.run, siamese.memory, siamese.check),
         Experiment("metaplastic", "write for life: two tasks in turn without forgetting",
-                   metaplastic.PRESETS, metaplastic.run, metaplastic.check),
+                   metaplastic.PRESETS, metaplastic.run, metaplastic.memory,
+                   metaplastic.check),
         Experiment("wires", "what resistance of the lines costs each system, and what wins it back",
-                   wires.PRESETS, wires.run, wires.check),
+                   wires.PRESETS, wires.run, wires.memory, wires.check),
         Experiment("sensitivity", "which imperfection costs each of the three systems most",
-                   sensitivity.PRESETS, sensitivity.run, sensitivity.check,
+                   sensitivity.PRESETS, sensitivity.run, sensitivity.memory,
+                   sensitivity.check,
                    sensitivity.trial, among_all=False),
     )
 }  # fmt: skip

@@ -1,8 +1,9 @@
-"""Memory that a training needs, estimated before it begins, and what the machine has."""
+"""Memory that a training needs at the least, and what the machine has."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import torch
@@ -12,34 +13,43 @@ import mho
 from mho.errors import invalid
 from mho.hardware import Tiling
 
-PER_WEIGHT = 24
-"""Bytes of a weight: itself, its gradient, two values of its optimizer, two of its rule."""
-PER_CELL = 40
-"""Bytes of a simulated cell: its conductance, counts and traits, its state in a checkpoint."""
-PER_EFFECTIVE = 12
-"""Bytes of what each chip makes of a weight: as realized, and on the way to it."""
-PER_OUTPUT = 24
-"""Bytes of a number that a layer passes on: itself, its gradient, and on the way to both."""
+PER_WEIGHT = 12
+"""Bytes of a weight: itself, its gradient, what its optimizer keeps."""
+PER_CELL = 12
+"""Bytes of a simulated cell: its conductance and its counts."""
+PER_EFFECTIVE = 4
+"""Bytes of a weight as a chip realizes it."""
+PER_OUTPUT = 8
+"""Bytes of a number that a layer passes on: itself and its gradient."""
 
 
-def needed(net: nn.Module, hardware: mho.Hardware | None, chips: int, images: int) -> int:
-    """Bytes that a training takes, about.
+def needed(
+    make: Callable[[], nn.Sequential],
+    hardware: mho.Hardware,
+    chips: int,
+    images: int,
+    select: Callable[[str, nn.Module], bool] | None = None,
+) -> int:
+    """Bytes that the training of a network takes at the least.
 
     Args:
-        net: the network, with no more than shapes (made on torch's "meta" device).
-        hardware: the chips that all its layers are on; None: it stays digital.
+        make: makes the network; it is made without its numbers.
+        hardware: the chips that its layers are on.
         chips: chips that are simulated at once.
-        images: images that a pass takes at once.
+        images: images that all of them together take at once.
+        select: which layers are on arrays, as for `mho.convert`; None: all.
     """
-    total = 0
-    x = torch.empty(1, 1, 28, 28, device="meta")
-    with torch.no_grad():
-        for layer in net.eval():
+    with torch.device("meta"), torch.no_grad():
+        net = make().eval()
+        x, total = torch.empty(1, 1, 28, 28), 0
+        for layer in net:
             x = layer(x)
-            total += PER_OUTPUT * chips * images * x.numel()
-    for layer in net.modules():
-        total += PER_WEIGHT * sum(p.numel() for p in layer.parameters(recurse=False))
-        if hardware is None or not isinstance(layer, nn.Linear | nn.Conv2d):
+            total += PER_OUTPUT * images * x.numel()
+    for name, layer in net.named_children():
+        total += PER_WEIGHT * sum(p.numel() for p in layer.parameters())
+        if not isinstance(layer, nn.Linear | nn.Conv2d) or not (
+            select is None or select(name, layer)
+        ):
             continue
         rows, cols = layer.weight[0].numel(), len(layer.weight)
         tiling = Tiling(rows, cols, hardware.tile, hardware.cells)
@@ -61,19 +71,24 @@ def available(device: torch.device) -> int:
     return min(limits)
 
 
-def check_memory(what: str, bytes_needed: int, device: torch.device) -> None:
-    """Refuse a training that does not fit.
+def check_memory(needs: Mapping[str, int], device: torch.device) -> None:
+    """Refuse what does not fit.
+
+    Args:
+        needs: bytes that each training takes, by its name.
+        device: where it is to be.
 
     Raises:
-        ValueError: it needs more memory than there is; the message has both numbers.
+        ValueError: one needs more memory than there is; the message has both numbers.
     """
     there = available(device)
+    what, bytes_needed = max(needs.items(), key=lambda item: item[1])
     if bytes_needed > there:
         allowed = (
             f"at most {there / 1e9:.3g} GB, the memory of {device}: smaller layers, batches or "
             "arrays, or fewer chips"
         )
-        raise invalid(f"memory of {what}", f"about {bytes_needed / 1e9:.3g} GB", allowed)
+        raise invalid(f"memory of {what}", f"{bytes_needed / 1e9:.3g} GB or more", allowed)
 
 
 def _installed() -> int:

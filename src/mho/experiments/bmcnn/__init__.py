@@ -21,16 +21,33 @@ import mho
 from mho.experiments.account import account
 from mho.experiments.bmcnn.config import PRESETS, Architecture, BmcnnConfig
 from mho.experiments.bmcnn.mitigation import Mitigation, mitigation
-from mho.experiments.bmcnn.network import TRAININGS, train
+from mho.experiments.bmcnn.network import TRAININGS, network, on_arrays, train
 from mho.experiments.bmcnn.points import Bench, Point
 from mho.experiments.bmcnn.result import result
-from mho.experiments.bmcnn.studies import STUDY, compared, networks
+from mho.experiments.bmcnn.studies import STUDY, compared, networks, variants
 from mho.experiments.experiment import plain_accuracy
+from mho.experiments.memory import needed
 from mho.experiments.run import Run
 from mho.experiments.study import Jobs
 from mho.results import Result, mean_std
 
-__all__ = ["PRESETS", "Architecture", "BmcnnConfig", "run"]
+__all__ = ["PRESETS", "Architecture", "BmcnnConfig", "memory", "run"]
+
+
+def memory(config: BmcnnConfig) -> dict[str, int]:
+    """Bytes that each network takes on all chips."""
+    copies = max(mitigation(name).copies for name in (*config.mitigations, *config.further))
+    networks = {"the network": (config.architecture, copies)}
+    if "networks" in config.studies:
+        networks |= {name: (own, 1) for name, own in variants(config.architecture).items()}
+    images = max(500, config.chips, config.batch)
+    return {
+        name: needed(
+            lambda own=own: network(own), config.aware.replace(copies=many), config.chips, images,
+            on_arrays(own),
+        )
+        for name, (own, many) in networks.items()
+    }  # fmt: skip
 
 
 def run(config: BmcnnConfig, run: Run) -> Result:

@@ -14,22 +14,37 @@ them. result: what is claimed.
 from __future__ import annotations
 
 import mho
+from mho.experiments.memory import needed
 from mho.experiments.metaplastic.comparison import in_order, schemes
-from mho.experiments.metaplastic.config import PRESETS, MetaplasticConfig
+from mho.experiments.metaplastic.config import PRESETS, MetaplasticConfig, Network
 from mho.experiments.metaplastic.measures import Outcome, Trained
+from mho.experiments.metaplastic.network import network
 from mho.experiments.metaplastic.result import result
+from mho.experiments.metaplastic.schemes import SCHEMES
 from mho.experiments.metaplastic.studies import STUDY, check
 from mho.experiments.metaplastic.training import Job, learn
 from mho.experiments.run import Run
 from mho.experiments.study import Jobs
 from mho.results import Result
 
-__all__ = ["PRESETS", "MetaplasticConfig", "check", "run"]
+__all__ = ["PRESETS", "MetaplasticConfig", "check", "memory", "run"]
 
 CLAIMED = ("gated importance", "software")
 """Schemes trained in full and tested, in both orders."""
 PERMUTED = ("gated importance", "EWC", "SI", "gated SI", "joint")
 """Schemes trained on permuted MNIST and tested."""
+
+
+def memory(config: MetaplasticConfig) -> dict[str, int]:
+    """Bytes that each network takes."""
+    networks: tuple[Network, ...] = ("mlp", "cnn") if "convolution" in config.studies else ("mlp",)
+    scheme, images = SCHEMES["none"], max(1000, config.batch)
+    return {
+        f"the {name}": needed(
+            lambda name=name: network(config, name, scheme), config.hardware, 1, images
+        )
+        for name in networks
+    }
 
 
 def run(config: MetaplasticConfig, run: Run) -> Result:

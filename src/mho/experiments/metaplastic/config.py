@@ -99,7 +99,7 @@ class MetaplasticConfig(ExperimentConfig):
     """Distance at which a weight is written, in steps between levels [1]."""
     calibrate_every: Count = 100
     """Training steps between two calibrations of the converters [1]."""
-    refreshed: Annotated[int, Range(least=1, most=550_000)] = 20_000
+    refreshed: Annotated[int, Range(least=2, most=550_000)] = 20_000
     """Training images from which a task's batch normalization is refreshed at its end [1]."""
     pause: Seconds = 0.0
     """Time that passes after each task before what was learnt is measured [s]; of effect on

@@ -13,6 +13,7 @@ result: what is claimed.
 
 from __future__ import annotations
 
+from mho.experiments.memory import needed
 from mho.experiments.run import Run
 from mho.experiments.siamese.chip import check_chip, run_on_chip
 from mho.experiments.siamese.comparison import schemes
@@ -21,11 +22,11 @@ from mho.experiments.siamese.measures import Outcome
 from mho.experiments.siamese.result import result
 from mho.experiments.siamese.studies import STUDY
 from mho.experiments.siamese.studies import check as check_studies
-from mho.experiments.siamese.training import Job, train
+from mho.experiments.siamese.training import Job, network, train
 from mho.experiments.study import Jobs
 from mho.results import Result
 
-__all__ = ["PRESETS", "SiameseConfig", "check", "run"]
+__all__ = ["PRESETS", "SiameseConfig", "check", "memory", "run"]
 
 
 def check(config: SiameseConfig) -> None:
@@ -39,6 +40,16 @@ def check(config: SiameseConfig) -> None:
         check_studies(config)
     else:
         check_chip(config)
+
+
+def memory(config: SiameseConfig) -> dict[str, int]:
+    """Bytes that each network takes."""
+    images = max(1000, config.batch * config.writes.every)
+    networks = ("mlp",) if config.chip is not None else config.networks
+    return {
+        f"the {name}": needed(lambda name=name: network(config, name), config.hardware, 1, images)
+        for name in networks
+    }
 
 
 def run(config: SiameseConfig, run: Run) -> Result:

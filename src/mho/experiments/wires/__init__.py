@@ -10,6 +10,7 @@ picture: one array under a digit. result: what is made of it all.
 
 from __future__ import annotations
 
+from mho.experiments import bmcnn, metaplastic, siamese
 from mho.experiments.metaplastic.studies import check as check_lifelong
 from mho.experiments.run import Run
 from mho.experiments.siamese.studies import check as check_in_place
@@ -21,13 +22,25 @@ from mho.experiments.wires.result import result
 from mho.experiments.wires.systems import TRAINED, behind, refreshed, write_once
 from mho.results import Circuit, Result, plain, read
 
-__all__ = ["PRESETS", "WiresConfig", "check", "run"]
+__all__ = ["PRESETS", "WiresConfig", "check", "memory", "run"]
 
 
 def check(config: WiresConfig) -> None:
     """Refuse what the systems' own experiments refuse."""
     check_lifelong(config.metaplastic)
     check_in_place(config.siamese)
+
+
+def memory(config: WiresConfig) -> dict[str, int]:
+    """Bytes that the networks of the systems take."""
+    found: dict[str, int] = {}
+    if "bmcnn" in config.systems:
+        found |= bmcnn.memory(config.bmcnn.replace(chips=config.chips))
+    if "siamese" in config.systems:
+        found |= siamese.memory(config.siamese)
+    if "metaplastic" in config.systems:
+        found |= metaplastic.memory(config.metaplastic)
+    return found
 
 
 def run(config: WiresConfig, run: Run) -> Result:
