@@ -31,8 +31,9 @@ def test_memory_grows_with_cells_chips_and_images() -> None:
 
 def test_it_is_less_than_what_a_network_takes_indeed() -> None:
     net = mho.convert(dense(64), CELLS, 10)
-    kept = sum(t.numel() * t.element_size() for t in (*net.parameters(), *net.buffers()))
-    assert needed(lambda: dense(64), CELLS, 10, 1) < 1.05 * kept
+    thrice = [*net.parameters()] * 3  # with gradients and momentum
+    kept = sum(t.numel() * t.element_size() for t in (*thrice, *net.buffers()))
+    assert 0.5 * kept < needed(lambda: dense(64), CELLS, 10, 1) < 1.1 * kept
 
 
 def test_what_does_not_fit_is_refused_with_both_numbers() -> None:

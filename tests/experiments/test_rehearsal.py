@@ -5,6 +5,7 @@ import typing
 import warnings
 from collections.abc import Iterator
 from contextlib import suppress
+from random import Random
 from typing import Annotated, Any, get_args, get_origin
 
 import pytest
@@ -73,16 +74,18 @@ def nested(path: str, value: Any) -> Any:
 
 @pytest.mark.parametrize("name", BASES)
 def test_every_number_at_its_ends_is_refused_at_once_or_works(name: str) -> None:
-    """A trial does all that the run does: what it does not refuse has worked."""
+    """A trial does all that the run does: what it does not refuse has worked.
+
+    Some of them; `python -m fuzz settings` goes on.
+    """
     experiment, works = experiments.get(name), 0
-    for path, value in extremes(base(name)):
-        if path.startswith("hardware.") and name != "siamese":
-            continue  # the same as there
+    some = [e for e in extremes(base(name)) if name == "siamese" or "hardware." not in e[0]]
+    for path, value in Random(0).sample(some, 24):
         with warnings.catch_warnings(), suppress(InvalidInput):
             warnings.simplefilter("ignore")
             experiment.check(base(name).merged(nested(path, value)))
             works += 1
-    assert works > 30
+    assert works > 8
 
 
 @pytest.mark.parametrize(
