@@ -1,6 +1,8 @@
 """`mho netlist` as a user meets it: files in, decks and tables out, refusals of one line."""
 
+import io
 import os
+import re
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,7 @@ from builders.networks import mapped
 from builders.programs import needed
 from mho.cli import main
 from mho.cli.conductances import Place, read_array
+from mho.errors import InvalidInput
 from mho.experiments.run import Run
 
 CSV = "# siemens\n1e-3, 2e-4,0\n\n1e-4,1e-5,5e-4  # the last row\n"
@@ -206,3 +209,40 @@ def test_the_last_deck_stands_if_the_next_cannot_be_written(folder: Path) -> Non
     before = deck("g.csv")
     assert main(["netlist", "negative.csv", "--out", "deck.cir"]) == 2
     assert (folder / "deck.cir").read_text() == before
+
+
+def _claiming(shape: tuple[int, int]) -> bytes:
+    """A .npy file whose header claims a shape, with one number."""
+    file = io.BytesIO()
+    described = {"shape": shape, "fortran_order": False, "descr": "<f8"}
+    np.lib.format.write_array_header_1_0(file, described)
+    return file.getvalue() + bytes(8)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("x.csv", b"1_000,2\n", "line 1, column 1 = '1_000'"),
+        ("x.csv", b'"162,082",1\n', "line 1, column 1"),
+        ("x.csv", b"1e400,2\n", "1e400"),
+        ("x.csv", b"1,\x00\n", "line 1, column 2"),
+        ("x.npy", _claiming((10**6, 10**6)), "a .npy file of numbers, whole"),
+        ("x.npy", _claiming((-1, 5)), "a .npy file of numbers, whole"),
+        ("x.npy", b"\x93NUMPY\x09\x00", "a .npy file of numbers, whole"),
+        ("x.npy", b"", "a .npy file of numbers, whole"),
+        ("folder.csv", None, "it is a folder"),
+        ("pipe.npy", None, "it is no regular file"),
+    ],
+)  # fmt: skip
+def test_a_matrix_is_a_bounded_file_of_plain_numbers(
+    tmp_path: Path, name: str, content: bytes | None, said: str
+) -> None:
+    path = tmp_path / name
+    if content is not None:
+        path.write_bytes(content)
+    elif name.startswith("folder"):
+        path.mkdir()
+    else:
+        os.mkfifo(path)
+    with pytest.raises(InvalidInput, match=re.escape(said)):
+        read_array(path, Place(None, 0, 0))

@@ -5,7 +5,8 @@ import torch
 
 import mho
 from mho import experiments
-from mho.experiments.experiment import ExperimentConfig, with_cells
+from mho.errors import InvalidInput
+from mho.experiments.experiment import ExperimentConfig, check_loss, with_cells
 from mho.physics import Preset
 
 
@@ -78,3 +79,13 @@ def test_laws_that_take_no_part_are_named() -> None:
     on, notes = config.on_device(preset)
     assert on.cell == preset
     assert notes == ["[conduction] takes no part", "[flicker] takes no part"]
+
+
+@pytest.mark.parametrize("loss", [float("nan"), float("inf")])
+def test_a_training_whose_loss_is_no_number_stops(loss: float) -> None:
+    check_loss(torch.tensor(2.3), "training x,", 0, "rate (it is 0.1)")
+    said = (
+        rf"training x, has diverged: the loss of step 8 is {loss}; a smaller rate \(it is 0\.1\) "
+    )
+    with pytest.raises(InvalidInput, match=said):
+        check_loss(torch.tensor(loss), "training x,", 7, "rate (it is 0.1)")

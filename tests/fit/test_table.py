@@ -67,6 +67,43 @@ def test_what_cannot_be_read_is_refused_with_its_line(text: str, said: str) -> N
     assert "\n" not in str(refusal.value)
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            'time [s],G [nS]\n1,"162,082"\n',
+            "line 2, column 'G [nS]' = '162,082': allowed is 162082,",
+        ),
+        ("time [s],G [nS]\n1,1_000\n", "= '1_000': allowed is a number"),
+        ("time [s],G [nS]\n1,\u0661\u0662\n", "allowed is a number"),
+        ("time [s];G [nS]\n1,5;1\n2.5;1\n", "'2.5' has a decimal point and '1,5' a decimal comma"),
+        ("time [s],G [S]\n1,0\n", "= '0': allowed is a conductance that a cell can have"),
+        ("time [s],G [S]\n1,-1\n", "= '-1': allowed is a conductance"),
+        ("time [s],R [ohm]\n1,0\n", "= '0': allowed is a resistance that a cell can have"),
+        ("time [s],target [S],G [uS]\n1,-1,1\n", "= '-1': allowed is a target"),
+        ("time [s],G [S]\n1,1e400\n", "= '1e400': allowed is a number, of 1e-300 to 1e300"),
+        ("time [s],G [S]\n1," + 200_000 * "9" + "\n", "line 2 = '200002 characters': allowed"),
+        ("time [s],G [S]\n" + 2000 * "1," + "\n", "line 2 = '2001 columns': allowed"),
+        ("[" * 20_000 + ",G [S]\n1,1\n", "a line of headings"),
+    ],
+)
+def test_numbers_that_are_none_are_refused_with_their_line(text: str, said: str) -> None:
+    with pytest.raises(InvalidInput) as refusal:
+        parse(text, "x.csv")
+    assert said in str(refusal.value)
+    assert len(str(refusal.value)) < 1000
+
+
+def test_thousands_are_told_by_the_rest_of_the_table_and_said() -> None:
+    table = parse('time [s],G [nS]\n0.5,"162,082"\n1.5,"1,162,082"\n', "x.csv")
+    np.testing.assert_allclose(table.numbers["conductance"], [162_082e-9, 1_162_082e-9])
+    assert table.remarks == [
+        "column 'G [nS]': commas are taken for separators of thousands, as points mark decimals"
+    ]
+    table = parse("time [s];G [nS]\n0,5;162,082\n1,5;1.162,5\n", "x.csv")
+    np.testing.assert_allclose(table.numbers["conductance"], [162.082e-9, 1162.5e-9])
+
+
 def test_rows_are_grouped_by_what_their_words_say() -> None:
     table = parse("device,cycle,G [uS]\nb,1,1\na,1,2\nb,2,3\nb,1,4\n", "x")
     assert table.labels("device").tolist() == [0, 1, 0, 0]

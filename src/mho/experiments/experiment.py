@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 
@@ -35,7 +34,7 @@ SLOW = 1e-3
 """Largest learning rate of one, so that it does not diverge."""
 
 
-class ExperimentConfig(Config, ABC):
+class ExperimentConfig(Config):
     """Settings that every experiment has."""
 
     family: ClassVar[str] = ""
@@ -97,10 +96,10 @@ class ExperimentConfig(Config, ABC):
             raise invalid("processor", self.processor, allowed)
         return device
 
-    @abstractmethod
     def in_small(self) -> Self:
-        """The same settings for a run of seconds: narrow networks, few images, one epoch, and of
+        """The same settings for a run of seconds: small networks, few images, one epoch, and of
         values that are compared the smallest and the largest."""
+        return self.replace(chips=1, processor="cpu")
 
     def part(self, system: C) -> C:
         """The settings of a system that this run is about, with the run's seed, processor and
