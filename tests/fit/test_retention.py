@@ -92,7 +92,7 @@ def test_reads_at_time_zero_are_left_out_and_told() -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        (changed(trace(6, "log-time")[0], 4, r"[^,]+$", "-2"), "line 4, conductance = -2e-06"),
+        (changed(trace(6, "log-time")[0], 4, r"[^,]+$", "-2"), "line 4, column 'G [uS]' = '-2'"),
         (csv("time [s],G [uS]", [1.0, 1.0, 9.0], [5.0, 5.0, 6.0]), "at least 3 different times"),
         (csv("time [s],G [uS]", [0.0, 0.0], [5.0, 5.0]), "reads at times above 0"),
     ],

@@ -26,7 +26,7 @@ FEW = "pulse,polarity,G [uS]\n0,SET,1\n" + "".join(f"{k},SET,{k}\n" for k in ran
         (FEW, "at least 5 reads after RESET pulses; there are 0"),
         (FEW + "".join(f"{k},RESET,{8 - k}\n" for k in range(1, 4)), "there are 3"),
         (FEW + "".join(f"{k},RESET,{8 + k}\n" for k in range(1, 9)), "is the sign swapped?"),
-        (FEW.replace("7,SET,7", "7,SET,-7"), "line 9, conductance = -7e-06"),
+        (FEW.replace("7,SET,7", "7,SET,-7"), "line 9, column 'G [uS]' = '-7'"),
     ],
 )
 def test_what_cannot_be_fitted_is_refused(text: str, said: str) -> None:
