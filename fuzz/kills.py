@@ -63,7 +63,9 @@ def trials(random: Random, folder: Path) -> Iterator[tuple[str, Callable[[], obj
     """Break a run off, more than once, then let it end, and compare it with an unbroken one."""
     whole = folder / "whole"
     began = time.monotonic()
-    assert _start(whole).wait() == 0
+    process = _start(whole)
+    process.communicate()
+    assert process.returncode == 0
     took = time.monotonic() - began
     for number in itertools.count():
         run = folder / f"run{number}"
@@ -89,9 +91,11 @@ def _break(run: Path, breaks: list[tuple[int, float, int]], whole: Path) -> None
         if how:
             time.sleep(after * 0.3)
             process.send_signal(how)
-        process.wait()
+        process.communicate()
     if not (run / "result.json").exists():
-        assert _start(run).wait() == 0, "it does not go on"
+        process = _start(run)
+        process.communicate()
+        assert process.returncode == 0, "it does not go on"
     for name in ("metrics.jsonl", "result.json"):
         kept = [(each / name).read_text() for each in (run, whole)]
         if name.endswith("json"):

@@ -53,6 +53,7 @@ PARTS = {
     "file": "unknown", "datasets": "dataset", "kind": "unknown", "v": "g", "g": "v",
     "state": "field|family|names|layer|entries", "volts": "read", "targets": "target|cells",
     "counts": "cells", "factor": "full_scale", "first": "read", "times": "volts", "host": "address",
+    "port": "address",
     "label": "IDX", "cells": "cell", "table": "file|csv", "x": "input", "w": "input",
     "state_dict": "crossbar|weight|_extra_state", "v_read": "csv", "levels": "csv",
     "family": "csv", "groups": "classes", "method": "family", "source": "Source",
@@ -163,7 +164,7 @@ def test_every_public_function_and_class_is_called_here() -> None:
     called = {inspect.unwrap(make()[0]) for make in CALLS.values()}
     called |= {type(record) for record in RECORDS}
     called |= {mho.nn.Sign, inspect.unwrap(mho.dynamics.pulse_train)}
-    called |= {mho.instruments.InstrumentServer}
+    called |= {mho.instruments.InstrumentServer, inspect.unwrap(mho.instruments.release)}
     left = {}
     for name, value in public().items():
         given_back = inspect.isclass(value) and (

@@ -196,7 +196,10 @@ def _list_in_words(hint: Any, ranges: Sequence[Range | NotMeasured], finite: boo
         each = f", each {words(items[0], ranges, finite=finite)}"
         both = "one number for both, or " if _is_pair(items) else ""
         return f"{both}a list of {count}{each}"
-    return f"a list, each {asked(items[0], finite=finite)}" if items else "a list"
+    if not items:
+        return "a list"
+    each = words(items[0], ranges, finite=finite) if ranges else asked(items[0], finite=finite)
+    return f"a list, each {each}"
 
 
 def _options(hint: Any) -> list[tuple[Any, list[Range | NotMeasured]]]:

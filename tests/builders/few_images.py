@@ -6,6 +6,7 @@ import pytest
 
 import mho
 from mho.data import Samples, Task
+from mho.data.splits import _made_up
 
 
 def measure_on_few(monkeypatch: pytest.MonkeyPatch, each: int) -> None:
@@ -19,12 +20,22 @@ def measure_on_few(monkeypatch: pytest.MonkeyPatch, each: int) -> None:
         return each if per_class is None and split != "train" else per_class
 
     @cache
-    def loaded(dataset: str, split: str, *, per_class: int | None = None) -> Samples:
+    def few(dataset: str, split: str, per_class: int | None) -> Samples:
         return load(dataset, split, per_class=fewer(split, per_class))
 
     @cache
-    def loaded_of_task(task: Task, split: str, per_class: int | None = None) -> Samples:
+    def few_of_task(task: Task, split: str, per_class: int | None) -> Samples:
         return of_task(task, split, fewer(split, per_class))
+
+    def loaded(dataset: str, split: str, *, per_class: int | None = None) -> Samples:
+        if _made_up.get():  # these are few
+            return load(dataset, split, per_class=per_class)
+        return few(dataset, split, per_class)
+
+    def loaded_of_task(task: Task, split: str, per_class: int | None = None) -> Samples:
+        if _made_up.get():
+            return of_task(task, split, per_class)
+        return few_of_task(task, split, per_class)
 
     monkeypatch.setattr(mho.data, "load", loaded)
     monkeypatch.setattr(Task, "load", loaded_of_task)

@@ -375,6 +375,7 @@ CALLS: dict[str, Callable[[], Call]] = {
         mho.instruments.RemoteInstrument,
         {"host": "localhost", "port": 1, "limits": None, "plain": False, "told": None},
     ),
+    "read_token": lambda: (mho.instruments.read_token, {"path": None}),
     "InstrumentServer": lambda: (
         _served, {"instrument": instrument(), "host": "127.0.0.1", "port": 0, "state": None},
     ),
@@ -478,6 +479,7 @@ RECORDS: tuple[Config, ...] = (
     mho.prices.get("hfo2-130nm"),
     instrument().describe(),
     mho.instruments.Limits(),
+    mho.instruments.Access(),
     mho.cells.AsMeasured(),
     mho.cells.Disturb(),
     mho.cells.Flicker(amplitude=0.01),

@@ -383,7 +383,7 @@ def test_the_input_is_left_alone() -> None:
         ),
         ({"r_row": -1.0}, r"r_row = -1\.0: allowed is 0 ohm or more, and finite"),
         ({"r_col": math.inf}, r"r_col = inf: allowed is"),
-        ({"r_sense": "thick"}, r"r_sense = 'thick': allowed is a number or a tensor"),
+        ({"r_sense": "thick"}, r"r_sense = 'thick': allowed is a finite number or a tensor"),
         ({"r_source": torch.tensor([1.0, -3.0])}, r"r_source\[1\] = -3\.0: allowed is 0 ohm"),
         (
             {"r_row": torch.ones(3, 2)},

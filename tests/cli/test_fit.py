@@ -78,7 +78,6 @@ def test_what_is_known_comes_together_in_one_file(folder: Path) -> None:
         ),
         (["iv.csv", "--out", "d.toml", "--family", "pulse-table"], "family = 'pulse-table': allow"),
         (["levels.csv", "--out", "taken.toml", "--add"], "a preset without [device]"),
-        (["levels.csv", "--out", "no/where/d.toml"], "no/where/d.toml"),
     ],
 )
 def test_a_refusal_is_one_line_and_writes_nothing(

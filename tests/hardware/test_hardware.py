@@ -27,7 +27,7 @@ def test_a_weight_has_as_many_levels_as_the_mapping_offers(name: str, levels: in
         ("tile", (0, 8), r"tile = \(0, 8\): allowed is .*\[1, 65536\]"),
         ("tile", (8,), r"tile = \(8,\): allowed is one number for both"),
         ("tile", (8, 8.5), r"tile\[1\] = 8.5: allowed is a whole number"),
-        ("coverage", 0.0, r"coverage = 0.0: allowed is .*\(0, 1\]"),
+        ("coverage", 0.0, r"coverage = 0.0: allowed is .*\[0\.001, 1\]"),
         ("full_scale", -1.0, r"full_scale = -1.0: allowed is .*\[0.001, 1e\+06\]"),
         ("copies", 0, r"copies = 0: allowed is .*\[1, 64\]"),
         ("copies", 65, r"copies = 65: allowed is .*\[1, 64\]"),

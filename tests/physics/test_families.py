@@ -50,7 +50,7 @@ def two_state(on: float, off: float) -> TwoState:
         ),
         (lambda: Spread(lower=1.0), r"Spread\.lower = 1\.0: allowed is .*\[0, 1\)"),
         (lambda: Spread(distribution="gamma"), r"distribution = 'gamma': allowed is 'norma"),
-        (lambda: Verify(tolerance=0.0), r"Verify\.tolerance = 0\.0: allowed is .*\(0, 10\]"),
+        (lambda: Verify(tolerance=0.0), r"Verify\.tolerance = 0\.0: allowed is .*\[0\.001, 10\]"),
         (lambda: Verify(max_pulses=0), r"Verify\.max_pulses = 0: allowed is .*\[1, 10000\]"),
     ],
 )

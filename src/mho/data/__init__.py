@@ -4,7 +4,7 @@ from mho.data.batches import Batches, batches
 from mho.data.idx import read_idx
 from mho.data.shift import shifted
 from mho.data.source import SOURCES, Source, locate
-from mho.data.splits import SPLITS, Samples, load, stand_ins
+from mho.data.splits import SPLITS, Samples, load
 from mho.data.tasks import Task, permuted, sequential, split, stream
 
 __all__ = [
@@ -22,6 +22,5 @@ __all__ = [
     "sequential",
     "shifted",
     "split",
-    "stand_ins",
     "stream",
 ]

@@ -224,6 +224,7 @@ class RemoteInstrument:
         return lines
 
 
+@checked
 def release(
     host: str, port: int | None = None, *, token: str | None = None, limits: Limits | None = None
 ) -> None:

@@ -205,7 +205,11 @@ class SimulatedInstrument:
         Raises:
             ValueError: it is none, or that of a chip made otherwise; then nothing is changed.
         """
-        self.check_state(state)
+        try:
+            self.check_state(state)
+        except InvalidInput as error:
+            allowed = f"a state_dict of a SimulatedInstrument made alike ({error})"
+            raise invalid("state", state, allowed) from error
         self.crossbar.load_state_dict(state["cells"])
         self._changes = state["changes"]
 

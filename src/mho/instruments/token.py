@@ -6,6 +6,7 @@ import hmac
 import os
 from pathlib import Path
 
+from mho.arguments import checked
 from mho.errors import invalid
 from mho.files import read_text
 
@@ -16,6 +17,7 @@ LONGEST = 256
 """Most characters."""
 
 
+@checked
 def read_token(path: Path | None = None) -> str | None:
     """The secret in a file, or else in the environment; None if there is none.
 

@@ -78,7 +78,7 @@ class Sinh(Conduction):
 
     family: ClassVar[str] = "sinh"
 
-    v0: Annotated[float, Range(least=1e-2, most=100.0)] = 0.25
+    v0: Annotated[float, Range(least=1e-3, most=100.0)] = 0.25
     """Voltage that sets how soon the current bends [V]."""
 
     def current(self, v: Float[Tensor, "*#n"], g: Float[Tensor, "*#n"]) -> Float[Tensor, "*#n"]:

@@ -365,7 +365,7 @@ def test_a_network_must_end_in_a_digital_linear_layer() -> None:
         (mho.convert(nn.Sequential(body), HARDWARE), "Sequential"),
         (nn.Linear(4, 5), "Linear"),
     ):
-        with pytest.raises(ValueError, match=f"net = a {found}': .* contains a digital nn.Linear"):
+        with pytest.raises(ValueError, match=f"net = a {found}: .* contains a digital nn.Linear"):
             mho.refit(net, x, y)
     head = nn.Linear(5, 5)
     array = mho.convert(nn.Linear(5, 5), HARDWARE)
