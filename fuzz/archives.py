@@ -25,9 +25,6 @@ from mho.files.archive import write_archive
 
 STEPS = 6
 
-REFUSALS = (ArithmeticError,)
-"""Of an optimizer whose settings are numbers still, but other ones."""
-
 
 class Stop(Exception):
     """The run is broken off."""

@@ -98,13 +98,13 @@ def check_optimizer(own: torch.optim.Optimizer, given: Any) -> None:
     """Refuse a state that is not one of this optimizer; torch takes any.
 
     Raises:
-        ValueError: its groups have other settings, or what it keeps of a parameter is not of the
-            parameter's shape.
+        ValueError: its groups have other settings than this one's, but for the learning rate, or
+            what it keeps of a parameter is not finite, or not of the parameter's shape.
     """
     groups = own.state_dict()["param_groups"]
     if not isinstance(given, dict) or given.keys() != {"state", "param_groups"}:
         raise InvalidInput("it is the state of no optimizer")
-    if _kinds(given["param_groups"]) != _kinds(groups):
+    if _settings(given["param_groups"]) != _settings(groups):
         raise InvalidInput("its groups of parameters have other settings")
     parameters = dict(enumerate(p for group in own.param_groups for p in group["params"]))
     kept = given["state"]
@@ -115,21 +115,22 @@ def check_optimizer(own: torch.optim.Optimizer, given: Any) -> None:
         raise InvalidInput("what it keeps is not the same of each parameter")
     for number, each in kept.items():
         for name, value in each.items():
-            shapes = (parameters[number].shape, ())
-            sound = type(value) in (int, float, bool)
-            if isinstance(value, torch.Tensor):
-                sound = value.is_floating_point() and value.shape in shapes
-            if not sound:
+            shape = () if name == "step" else parameters[number].shape
+            sound = isinstance(value, torch.Tensor) and value.shape == shape
+            if not (sound and value.is_floating_point() and value.isfinite().all()):
                 raise InvalidInput(f"its {name!r} of parameter {number} is not of the same shape")
 
 
-def _kinds(value: Any) -> Any:
-    """Names and kinds of what a nested value holds; whole numbers are numbers too."""
+def _settings(value: Any) -> Any:
+    """Settings of groups, to be compared: of a learning rate, that it is one."""
     if isinstance(value, dict):
-        return {name: _kinds(each) for name, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [_kinds(each) for each in value]
-    return float if type(value) in (int, float) else type(value)
+        rates = {n for n, each in value.items() if n in ("lr", "initial_lr") and _is_rate(each)}
+        return {n: "a rate" if n in rates else _settings(each) for n, each in value.items()}
+    return [_settings(each) for each in value] if isinstance(value, list | tuple) else value
+
+
+def _is_rate(value: Any) -> bool:
+    return type(value) in (int, float) and 0 <= value < 1e6
 
 
 def frozen(value: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -425,6 +426,14 @@ class ArrayLayer(nn.Module):
         if isinstance(scalars, Tensor) and scalars.shape != mine.shape:
             allowed = f"{mine.numel()}, for the converters of this network's hardware"
             raise invalid(f"{prefix}_extra_state: numbers", scalars.numel(), allowed)
+        if isinstance(scalars, Tensor):
+            (scale, *flags), ranges = scalars[:3].double().tolist(), scalars[3:].double()
+            if not 0 < scale < math.inf or {*flags} - {0.0, 1.0}:
+                allowed = "a full scale above 0, and whether tuned and written, 0 or 1"
+                raise invalid(f"{prefix}_extra_state", [scale, *flags], allowed)
+            if (ranges < 0).any() or ranges.isinf().any():
+                allowed = "ranges of converters of 0 or more, or nan"
+                raise invalid(f"{prefix}_extra_state", ranges.tolist(), allowed)
 
     def _load_from_state_dict(
         self, state_dict: dict[str, Any], prefix: str, *args: Any, **kwargs: Any
