@@ -65,7 +65,7 @@ def test_the_source_distribution_is_what_git_tracks(built: Path) -> None:
 
 def test_the_wheel_is_the_package_and_its_notices(wheel: zipfile.ZipFile) -> None:
     package = {p.relative_to(SOURCE.parent).as_posix() for p in SOURCE.rglob("*") if p.is_file()}
-    package = {name for name in package if not name.endswith(".pyc")}
+    package = {name for name in package if "__pycache__" not in name}
     about = {"METADATA", "RECORD", "WHEEL", "entry_points.txt"}
     about |= {f"licenses/{name}" for name in NOTICES}
     assert set(wheel.namelist()) == package | {f"{NAME}.dist-info/{name}" for name in about}
