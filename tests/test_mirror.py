@@ -56,6 +56,7 @@ ELSEWHERE = {
     "test_api.py": ["public.py"],
     "experiments/test_pool.py": ["cli/pool.py"],
     "experiments/test_run.py": ["experiments/checkpoint.py", "experiments/progress.py"],
+    "experiments/test_memory.py": ["experiments/systems.py"],
     # Every cell, law and model goes through the tests of its family.
     "contracts/test_cells.py": [
         "physics/cell.py", "physics/multi_level.py", "physics/noise.py", "physics/pulsed_cell.py",

@@ -11,13 +11,13 @@ systems: what is run on them. indices: shares of the variance. result: what is m
 from __future__ import annotations
 
 from mho.errors import invalid
-from mho.experiments import bmcnn, metaplastic, siamese
 from mho.experiments.run import Run
 from mho.experiments.sensitivity.config import PRESETS, SensitivityConfig, System
 from mho.experiments.sensitivity.imperfections import chips, imperfections
 from mho.experiments.sensitivity.plan import Found, Point, analyse
 from mho.experiments.sensitivity.result import result
 from mho.experiments.sensitivity.systems import MEASURES
+from mho.experiments.systems import memory
 from mho.results import Result
 
 __all__ = ["PRESETS", "SensitivityConfig", "check", "memory", "run", "trial"]
@@ -40,18 +40,6 @@ def check(config: SensitivityConfig) -> None:
             except ValueError as error:
                 allowed = f"a range of {name} that ends where cells can be ({error})"
                 raise invalid("SensitivityConfig.steps", config.steps, allowed) from error
-
-
-def memory(config: SensitivityConfig) -> dict[str, int]:
-    """Bytes that the networks of the systems take."""
-    found: dict[str, int] = {}
-    if "bmcnn" in config.systems:
-        found |= bmcnn.memory(config.bmcnn.replace(chips=config.chips))
-    if "siamese" in config.systems:
-        found |= siamese.memory(config.siamese)
-    if "metaplastic" in config.systems:
-        found |= metaplastic.memory(config.metaplastic)
-    return found
 
 
 def run(config: SensitivityConfig, run: Run) -> Result:

@@ -10,11 +10,11 @@ picture: one array under a digit. result: what is made of it all.
 
 from __future__ import annotations
 
-from mho.experiments import bmcnn, metaplastic, siamese
 from mho.experiments.metaplastic.studies import check as check_lifelong
 from mho.experiments.run import Run
 from mho.experiments.siamese.studies import check as check_in_place
 from mho.experiments.study import Jobs
+from mho.experiments.systems import memory
 from mho.experiments.wires.config import PRESETS, WiresConfig
 from mho.experiments.wires.picture import circuit
 from mho.experiments.wires.plan import Refreshed, Row, refreshes
@@ -29,18 +29,6 @@ def check(config: WiresConfig) -> None:
     """Refuse what the systems' own experiments refuse."""
     check_lifelong(config.metaplastic)
     check_in_place(config.siamese)
-
-
-def memory(config: WiresConfig) -> dict[str, int]:
-    """Bytes that the networks of the systems take."""
-    found: dict[str, int] = {}
-    if "bmcnn" in config.systems:
-        found |= bmcnn.memory(config.bmcnn.replace(chips=config.chips))
-    if "siamese" in config.systems:
-        found |= siamese.memory(config.siamese)
-    if "metaplastic" in config.systems:
-        found |= metaplastic.memory(config.metaplastic)
-    return found
 
 
 def run(config: WiresConfig, run: Run) -> Result:
