@@ -50,7 +50,6 @@ class Pool:
         contents[RESULT] = dumps(result).encode()
         page = report.page([RunFolder(self.out, result, runs[0].config, about)], self.out)
         # The result last: a folder that has it has all.
-        files = {**page, **{self.out / name: each for name, each in contents.items()}}
-        result_json = files.pop(self.out / RESULT)
-        write_files({**files, self.out / SUMS: sums_of(contents), self.out / RESULT: result_json})
+        files = {self.out / name: each for name, each in contents.items()}
+        write_files({**page, self.out / SUMS: sums_of(contents), **files})
         say(str(self.out / report.PAGE))

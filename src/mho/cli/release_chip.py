@@ -8,6 +8,8 @@ from typing import Annotated
 
 import tyro
 
+from mho.cli.terminal import say
+
 
 @dataclass(frozen=True)
 class ReleaseChip:
@@ -24,4 +26,4 @@ class ReleaseChip:
         from mho.instruments import read_token, release
 
         release(self.address, token=read_token(self.token_file))
-        print(f"mho: the chip at {self.address} is free")
+        say(f"mho: the chip at {self.address} is free")

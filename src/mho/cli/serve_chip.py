@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
+from mho.cli.terminal import say, tell
 from mho.errors import invalid, unknown
 
 if TYPE_CHECKING:
@@ -66,7 +67,8 @@ class ServeChip:
     def run(self) -> None:
         """Serve until interrupted, or print the protocol."""
         if self.protocol:
-            print((resources.files("mho.instruments") / "protocol.md").read_text("utf-8"), end="")
+            text = (resources.files("mho.instruments") / "protocol.md").read_text("utf-8")
+            say(text.removesuffix("\n"))
             return
         import torch
 
@@ -85,10 +87,10 @@ class ServeChip:
             _warn(server.address, token)
         arrays = f"{self.arrays} arrays of {self.rows} x {self.cols}"
         try:
-            print(f"mho: {arrays} cells served on {server.address}; Ctrl-C stops", flush=True)
+            say(f"mho: {arrays} cells served on {server.address}; Ctrl-C stops")
             server.serve()
         except KeyboardInterrupt:
-            print("mho: stopped", flush=True)
+            say("mho: stopped")
         finally:
             server.close()
 
@@ -127,9 +129,7 @@ def _log(text: str) -> None:
 def _warn(address: Address, token: str | None) -> None:
     """Say who can reach a server that other machines reach."""
     who = "whoever reaches it uses the chip" if token is None else "the token is sent as it is"
-    print(
-        f"mho: warning: {address} is reached from other machines: {who}, and nothing is encrypted; "
-        "a tunnel to 127.0.0.1 is safer, see --protocol",
-        file=sys.stderr,
-        flush=True,
+    tell(
+        f"warning: {address} is reached from other machines: {who}, and nothing is encrypted; "
+        "a tunnel to 127.0.0.1 is safer, see --protocol"
     )

@@ -31,14 +31,14 @@ def write_json(path: Path, value: Mapping[str, Any], *, to_disk: bool = True) ->
     write_text(path, text_of_json({**value, DIGEST: _digest(value)}), to_disk=to_disk)
 
 
-def read_json(path: Path, field: str = "") -> dict[str, Any]:
+def read_json(path: Path) -> dict[str, Any]:
     """A JSON file that holds one table of named fields; its digest is verified and left out.
 
     Raises:
         ValueError: it cannot be read, is no such file, or was changed after it was written; the
             message names the file, and the line where there is one.
     """
-    return parse_json(_text(path, field, "a readable JSON file"), str(path))
+    return parse_json(read_text(path, wanted="a readable JSON file"), str(path))
 
 
 def parse_json(text: str, where: str) -> dict[str, Any]:
@@ -53,7 +53,7 @@ def parse_json(text: str, where: str) -> dict[str, Any]:
     except ValueError as error:  # an integer too long
         raise invalid(where, _short(error), "valid JSON") from error
     if not isinstance(value, dict):
-        raise invalid(where, _shown(value), "a table of named fields")
+        raise invalid(where, value, "a table of named fields")
     if DIGEST in value:
         said = value.pop(DIGEST)
         if said != _digest(value):
@@ -69,7 +69,7 @@ def read_toml(path: Path, field: str = "config") -> dict[str, Any]:
     Raises:
         ValueError: it cannot be read or is not TOML; the message names the file and the line.
     """
-    return parse_toml(_text(path, field, "a readable TOML file"), str(path), field)
+    return parse_toml(read_text(path, field, wanted="a readable TOML file"), str(path), field)
 
 
 def parse_toml(text: str, where: str, field: str = "config") -> dict[str, Any]:
@@ -91,19 +91,5 @@ def _digest(value: Mapping[str, Any]) -> str:
     return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
 
 
-def _text(path: Path, field: str, wanted: str) -> str:
-    if field:
-        return read_text(path, field, wanted=wanted)
-    try:
-        return read_text(path, wanted=wanted)
-    except InvalidInput as error:
-        raise InvalidInput(str(error).removeprefix("file = ")) from error
-
-
 def _short(error: Exception) -> str:
     return str(error).partition(";")[0]
-
-
-def _shown(value: object) -> object:
-    shown = repr(value)
-    return value if len(shown) < 60 else f"{shown[:56]} ..."
