@@ -1,4 +1,4 @@
-"""One thread, reproducible property tests, a place for compiled kernels, and a generator."""
+"""One thread, the same random numbers in every run, and a place for compiled kernels."""
 
 import os
 from pathlib import Path
@@ -16,6 +16,17 @@ from hypothesis import settings
 settings.register_profile("mho", deadline=None, derandomize=True, database=None, max_examples=60)
 settings.load_profile("mho")
 torch.set_num_threads(1)
+
+
+def pytest_pycollect_makemodule() -> None:
+    """Draw the same at the import of a test file, whatever was imported before it."""
+    torch.manual_seed(0)
+
+
+@pytest.fixture(autouse=True)
+def _seeded() -> None:
+    """Draw the same in a test, alone or after others."""
+    torch.manual_seed(0)
 
 
 @pytest.fixture
