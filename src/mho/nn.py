@@ -8,6 +8,7 @@ from mho.learning.layers.layer import ArrayLayer, memristive_layers
 from mho.learning.layers.linear import MemristiveLinear
 from mho.learning.layers.product import Convolution, Dense, Product
 from mho.learning.layers.quantizer import Levels, Sign, StochasticSign, quantize
+from mho.learning.layers.structure import each_chip
 from mho.learning.layers.variation import Variation
 from mho.learning.repair.batchnorm import ChipBatchNorm
 from mho.learning.repair.chip_linear import ChipLinear
@@ -29,6 +30,7 @@ __all__ = [
     "Sign",
     "StochasticSign",
     "Variation",
+    "each_chip",
     "memristive_layers",
     "netlist_of",
     "quantize",

@@ -267,6 +267,7 @@ CALLS: dict[str, Callable[[], Call]] = {
     "Gate.draw": lambda: (
         mho.nn.Gate(3).draw, {"share": 0.5, "generator": torch.Generator()},
     ),
+    "each_chip": lambda: (mho.nn.each_chip, {"values": torch.ones(2, 3)}),
     "memristive_layers": lambda: (mho.nn.memristive_layers, {"net": chip()}),
     "netlist_of": lambda: (
         mho.nn.netlist_of,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -278,6 +279,33 @@ class Converter:
         over = tally.saturated.cpu() > allowed * (1 + 1e-9)
         if over.any():
             self.ranges = torch.where(over, self.growth * self._ranges, self._ranges)
+
+    # ---------------------------------------------------------------- one of several chips
+
+    @contextmanager
+    def alone(self, chip: int) -> Iterator[Converter]:
+        """The converter of one chip; what it has seen and counted inside is entered here after."""
+        place = slice(chip, chip + 1)
+        one, tally = copy.copy(self), self.tally
+        one.chips, one.shape = 1, (1, *self.own.values())
+        one.ranges = before = None if self._ranges is None else self._ranges[place]
+        one._seen = None if self._seen is None else self._seen[place]
+        if tally is not None:
+            one.tally = Tally(one.shape, squares=tally.squares is not None)
+        try:
+            yield one
+        finally:
+            if one._seen is not None:
+                if self._seen is None:
+                    self._seen = torch.zeros(self.shape, dtype=torch.float64)
+                self._seen[place] = one._seen
+                self.ranges = _filled(self._seen)
+            elif one._ranges is not before and self._ranges is not None:
+                self.ranges = torch.cat(
+                    (self._ranges[:chip], one._ranges, self._ranges[chip + 1 :])
+                )
+            if tally is not None and one.tally is not None:
+                tally.enter(one.tally, place)
 
     # ---------------------------------------------------------------- state
 

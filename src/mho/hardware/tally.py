@@ -40,6 +40,14 @@ class Tally:
             whole = codes.nan_to_num().reshape(len(self.squares[chips]), -1).long()
             self.squares[chips] += whole.square_().sum(1).cpu()
 
+    def enter(self, other: Tally, chips: slice) -> None:
+        """Add what was counted of some chips."""
+        self.conversions += other.conversions
+        if other.saturated is not None:
+            self.add(other.saturated, chips)
+        if self.squares is not None and other.squares is not None:
+            self.squares[chips] += other.squares
+
     def share(self) -> float:
         """Share of the values that saturated, on the chip where most did; 0 if there were none."""
         if self.saturated is None or self.conversions == 0:

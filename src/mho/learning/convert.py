@@ -2,33 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from mho.arguments import checked
 from mho.config import Range
 from mho.errors import invalid
 from mho.hardware import Hardware
-from mho.hardware.streams import derived_seed, seed_of
+from mho.hardware.streams import seed_of
 from mho.learning.layers.arithmetic import FixedPointArithmetic
 from mho.learning.layers.chips import Chips
-from mho.learning.layers.conv import MemristiveConv2d
+from mho.learning.layers.composite import Composite
+from mho.learning.layers.conversion import Conversion
 from mho.learning.layers.fused import unfuse
-from mho.learning.layers.layer import ArrayLayer, memristive_layers, named
-from mho.learning.layers.linear import MemristiveLinear
-from mho.learning.layers.replace import plain_type, rebuild
+from mho.learning.layers.layer import ArrayLayer, memristive_layers
+from mho.learning.layers.replace import rebuild
 from mho.learning.repair.batchnorm import ChipBatchNorm
 from mho.learning.repair.chip_linear import ChipLinear
-
-TWINS: dict[type[nn.Module], type[ArrayLayer]] = {
-    nn.Linear: MemristiveLinear,
-    nn.Conv2d: MemristiveConv2d,
-}
-"""Layers that can be converted; an entry that is added is known to `convert` and `to_digital`."""
-
+from mho.learning.twins import TWINS, twin_of
 
 MOST_CHIPS = 1_000_000
 """Chips of one network."""
@@ -65,25 +59,25 @@ def convert(
         raise invalid("model", model, "a network that is not converted yet")
     seed = seed_of(generator)
     which = range(first_chip, first_chip + (chips or 1))
+    copies: dict[int, object] = {}
 
     def replace(name: str, module: nn.Module) -> nn.Module | None:
-        twin = TWINS.get(plain_type(module))
+        twin = twin_of(module)
         if twin is None or (select is not None and not select(name, module)):
             return None
         modes = [(part, part.training) for part in module.modules()]
         module.eval()
         try:
-            with named(name):
-                layer = twin.adopt(module, hardware, which, derived_seed(seed, name))
+            layer = twin.adopt(module, Conversion(name, hardware, which, seed, copies))
         finally:
             for part, mode in modes:
                 part.training = mode
         return layer.train(module.training)
 
-    net = rebuild(model, replace)
+    net = rebuild(model, replace, copies)
     if not any(isinstance(m, ArrayLayer) for m in net.modules()):
         kinds = " or ".join(f"nn.{kind.__name__}" for kind in TWINS)
-        if select is not None and any(plain_type(m) in TWINS for m in model.modules()):
+        if select is not None and any(map(twin_of, model.modules())):
             raise invalid("select", select, f"a function that is true of at least one {kinds}")
         raise invalid("model", model, f"a network with at least one {kinds}")
     unfuse(net)
@@ -93,13 +87,16 @@ def convert(
 
 def _check_states(
     net: nn.Module,
-    state: Mapping[str, Any],
+    state: dict[str, Any],
     prefix: str,
     _versions: object,
     strict: bool,
     *_: object,
 ) -> None:
     """Refuse a state of another network or other hardware before any of it is loaded."""
+    for name, module in net.named_modules():
+        if isinstance(module, Composite):
+            module.translate(state, f"{prefix}{name}." if name else prefix)
     own = [prefix + name for name, _ in net.named_parameters()]
     lacking = [name for name in own if name not in state]
     if strict and lacking:
@@ -137,18 +134,23 @@ def to_digital(net: nn.Module, chip: int | None = None) -> nn.Module:
                 part = "batch normalization" if norm else "a refitted layer"
                 raise invalid("chip", chip, f"a number: {part} is each chip's own")
             return module.of_chip(chip)
+        if isinstance(module, Composite):
+            return module.digital(values)
         if not isinstance(module, ArrayLayer):
             return None
-        weight = module.weight.detach().clone()
-        bias = None if module.bias is None else module.bias.detach().clone()
-        if chip is not None:
-            gain, offset = module.gain[chip], module.offset[chip]
-            weight = (module.effective[chip] * gain.unsqueeze(1)).view_as(weight)
-            if module.tuned:
-                bias = offset.clone() if bias is None else bias + offset
-        plain = module.digital()
+        plain, (weight, bias) = module.digital(), values(module)
         plain.weight = nn.Parameter(weight)
         plain.bias = None if bias is None else nn.Parameter(bias)  # type: ignore[assignment]
         return plain.train(module.training)
+
+    def values(layer: ArrayLayer) -> tuple[Tensor, Tensor | None]:
+        weight = layer.weight.detach().clone()
+        bias = None if layer.bias is None else layer.bias.detach().clone()
+        if chip is not None:
+            gain, offset = layer.gain[chip], layer.offset[chip]
+            weight = (layer.effective[chip] * gain.unsqueeze(1)).view_as(weight)
+            if layer.tuned:
+                bias = offset.clone() if bias is None else bias + offset
+        return weight, bias
 
     return rebuild(net.net if isinstance(net, Chips) else net, replace)

@@ -1,15 +1,219 @@
 """One network on many chips: chips come first in what it gives."""
 
+import copy
+import pickle
+import re
+from contextlib import nullcontext
+from typing import Any
+
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.utils import _pytree as pytree
 
 import mho
+from builders.any_networks import ALONE, TOGETHER, Made, any_network
 from mho.learning.layers.chips import Chips, at_once, chip_count
+from mho.learning.layers.layer import memristive_layers
+
+NOISY = mho.Hardware(
+    device=mho.cells.MultiLevel(
+        g_min=1e-6, g_max=1e-4, levels=17, device_spread=0.05, read_noise=2e-7
+    )
+)
+"""Chips differ, and so does each read."""
+
+
+def on_chips(net: nn.Module, hardware: mho.Hardware = NOISY, chips: int = 3) -> Any:
+    """A network on several chips, and on each of them alone."""
+    seed = lambda: torch.Generator().manual_seed(3)  # noqa: E731
+    ones = [mho.convert(net, hardware, generator=seed(), first_chip=chip) for chip in range(chips)]
+    return mho.convert(net, hardware, chips, generator=seed()), ones
+
+
+def tensors(answer: Any) -> list[Tensor]:
+    return [leaf for leaf in pytree.tree_leaves(answer) if isinstance(leaf, Tensor)]
+
+
+def said(name: str) -> Any:
+    """The warning that is due."""
+    known = "time first", "in place"
+    due = name in ALONE or name in known
+    return pytest.warns(UserWarning, match="run chip by chip") if due else nullcontext()
+
+
+@pytest.mark.parametrize("trains", [False, True])
+@pytest.mark.parametrize("name", TOGETHER | ALONE)
+def test_each_chip_gives_what_it_gives_alone(name: str, trains: bool) -> None:
+    net, args, kwargs = any_network(name)
+    chips, ones = on_chips(net.train(trains))
+    for turn in range(2):  # the second has other noise, and what the first one kept
+        with said(name) if turn == 0 else nullcontext():
+            answer = chips(*args, **kwargs)
+        alone = [one(*args, **kwargs) for one in ones]
+        for chip, theirs in enumerate(alone):
+            for every, one in zip(tensors(answer), tensors(theirs), strict=True):
+                torch.testing.assert_close(every[chip], one, rtol=1e-5, atol=2e-6)
+        if turn == 0 and name not in ("a number out", "what only Python knows"):
+            assert pytree.tree_structure(answer) == pytree.tree_structure(alone[0])
+        if name == "a running mean" or (trains and "images" in name):
+            break  # what each chip alone keeps is not what all of them do
+    counts = [layer.crossbar.counts for layer in memristive_layers(chips).values()]
+    for one in ones:
+        theirs = [layer.crossbar.counts for layer in memristive_layers(one).values()]
+        assert [c.vectors for c in counts] == [c.vectors for c in theirs]
+        assert [c.inputs for c in counts] == [c.inputs for c in theirs]
+
+
+@pytest.mark.parametrize("name", [n for n in TOGETHER | ALONE if n not in ("by NumPy",)])
+def test_gradients_are_the_sum_of_those_of_each_chip(name: str) -> None:
+    net, args, kwargs = any_network(name)
+    chips, ones = on_chips(net.double().train())
+    args, kwargs = pytree.tree_map_only(Tensor, _double, (args, kwargs))
+    with said(name):
+        answer = chips(*args, **kwargs)
+    every = [t for t in tensors(answer) if t.requires_grad]
+    if not every:
+        pytest.skip("no gradient")
+    torch.autograd.backward([t.square().sum() for t in every])
+    for one in ones:
+        some = [t for t in tensors(one(*args, **kwargs)) if t.requires_grad]
+        torch.autograd.backward([t.square().sum() for t in some])
+    for name_, parameter in chips.net.named_parameters():
+        theirs = [dict(one.named_parameters())[name_].grad for one in ones]
+        total = None if theirs[0] is None else sum(theirs)
+        torch.testing.assert_close(parameter.grad, total, rtol=1e-5, atol=1e-7)
+    backward = [layer.crossbar.counts for layer in memristive_layers(chips).values()]
+    theirs = [layer.crossbar.counts for layer in memristive_layers(ones[0]).values()]
+    assert [c.gradient_vectors for c in backward] == [c.gradient_vectors for c in theirs]
+
+
+def _double(x: Tensor) -> Tensor:
+    return x.double() if x.is_floating_point() else x
+
+
+CONVERTED = NOISY.replace(dac_bits=6, adc_bits=6, adc_range="column")
+
+
+@pytest.mark.parametrize("name", ["chain", "two inputs", "images", "a branch", "by NumPy"])
+def test_converters_are_calibrated_for_each_chip(name: str) -> None:
+    net, args, kwargs = any_network(name)
+    chips, ones = on_chips(net.eval(), CONVERTED)
+    every = {n: layer.reading.converters for n, layer in memristive_layers(chips).items()}
+    with said(name), mho.hardware.converters.calibration(every):
+        chips(*args, **kwargs)
+    for chip, one in enumerate(ones):
+        each = {n: layer.reading.converters for n, layer in memristive_layers(one).items()}
+        with mho.hardware.converters.calibration(each):
+            one(*args, **kwargs)
+        for n, converters in each.items():
+            for some, mine in zip(converters, every[f"net.{n}"], strict=True):
+                torch.testing.assert_close(mine.ranges[chip : chip + 1], some.ranges)
+        torch.testing.assert_close(
+            tensors(chips(*args, **kwargs))[0][chip], tensors(one(*args, **kwargs))[0]
+        )
+        for layer in memristive_layers(chips).values():  # the next chip has made no such read
+            layer.crossbar.counts.vectors = 0
+            layer.crossbar.counts.inputs = 0
+
+
+def test_batch_statistics_are_those_of_each_chip_and_their_mean_is_kept() -> None:
+    net, args, _ = any_network("images")
+    chips, ones = on_chips(net.train())
+    chips(*args)
+    for one in ones:
+        one(*args)
+    for kept in ("running_mean", "running_var"):
+        mean = torch.stack([getattr(one.n, kept) for one in ones]).mean(0)
+        torch.testing.assert_close(getattr(chips.n, kept), mean)
+    assert chips.n.num_batches_tracked == 1
+
+
+class Encoder(nn.Module):
+    """Has methods and attributes of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b, self.size = nn.Linear(5, 6), nn.Linear(6, 3), 6
+
+    def encode(self, x: Tensor) -> Tensor:
+        """Features."""
+        return self.a(x)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.b(self.encode(x))
+
+
+def test_methods_and_attributes_of_the_network_are_there() -> None:
+    chips, ones = on_chips(Encoder())
+    x = torch.randn(4, 5)
+    features = chips.encode(x)
+    assert chips.size == 6
+    for chip, one in enumerate(ones):
+        torch.testing.assert_close(features[chip], one.encode(x), rtol=1e-5, atol=2e-6)
+    with pytest.raises(AttributeError, match="nothing"):
+        _ = chips.nothing
+    again = pickle.loads(pickle.dumps(copy.deepcopy(chips)))
+    assert again.size == 6
+
+
+def test_what_a_chip_gave_is_given_back_to_it() -> None:
+    net, (x,), _ = any_network("state of one's own")
+    chips, ones = on_chips(net)
+    y, h = chips(x)
+    y, h = chips(x, mho.nn.each_chip(h))
+    for chip, one in enumerate(ones):
+        _, mine = one(x)
+        torch.testing.assert_close(y[chip], one(x, mine)[0], rtol=1e-5, atol=2e-6)
+    with pytest.raises(
+        ValueError, match=re.escape("each_chip, of shape = (2, 4, 6): allowed is (3")
+    ):
+        chips(x, mho.nn.each_chip(h[:2]))
+
+
+def test_hooks_see_the_tensors_of_one_chip() -> None:
+    net, (x,), _ = any_network("chain")
+    chips, ones = on_chips(net)
+    seen: list[Tensor] = []
+    chips.net[1].register_forward_hook(lambda _, __, y: seen.append(y))
+    chips(x)
+    assert len(seen) == 3
+    for mine, one in zip(seen, ones, strict=True):
+        torch.testing.assert_close(mine, one[:2](x))
+
+
+def test_answers_that_differ_in_shape_are_refused() -> None:
+    def cut(net: Any, x: Tensor) -> Tensor:
+        y = net.b(net.a(x))
+        return y[y[:, 0] > y[0, 0] + 1e-4 * float(y[0, 1].detach())]
+
+    torch.manual_seed(5)
+    chips, _ = on_chips(Made(cut, a=nn.Linear(5, 6), b=nn.Linear(6, 3)))
+    x = torch.randn(500, 5)
+    with pytest.raises(ValueError, match=r"answer of shape = .* on chip ., .*the same on all"):
+        chips(x)
+
+
+def test_one_chip_gives_chips_first_too() -> None:
+    net, args, kwargs = any_network("a tuple out")
+    (chips, (one,)) = on_chips(net, chips=1)
+    for mine, theirs in zip(chips(*args, **kwargs), one(*args, **kwargs), strict=True):
+        assert torch.equal(mine[0], theirs)
+
+
+def test_errors_of_the_network_are_its_own() -> None:
+    chips, _ = on_chips(Made(lambda n, x: n.b(n.a(x)) + torch.ones(7), a=nn.Linear(5, 6),
+                             b=nn.Linear(6, 3)))  # fmt: skip
+    with pytest.raises(RuntimeError, match="size of tensor"):
+        chips(torch.randn(4, 5))
+    with pytest.raises(ValueError, match=r"a input, of shape = .*: allowed is \(\.\.\., 5\)"):
+        chips(torch.randn(4, 4))
 
 
 class ByChip(nn.Module):
     """Adds each chip's number; batches come chip after chip."""
+
+    takes_chips = True
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return x + torch.arange(3.0).repeat_interleave(x.shape[0] // 3).view(-1, 1, 1)

@@ -124,14 +124,15 @@ def test_least_squares_is_least() -> None:
     wanted = reference(net, "target")
     head = net.net[5]
     mho.tune(net, x)
-    inputs: list[Tensor] = []
-    handle = head.register_forward_pre_hook(lambda _, args: inputs.append(args[0]))
-    net(x)
+    each: list[Tensor] = []
+    handle = head.register_forward_pre_hook(lambda _, args: each.append(args[0]))
+    net(x)  # chip by chip, as there is a hook
     handle.remove()
-    goal = nn.functional.linear(inputs[0], wanted[5].weight, wanted[5].bias)
+    inputs = torch.cat(each)
+    goal = nn.functional.linear(inputs, wanted[5].weight, wanted[5].bias)
 
     def loss() -> float:
-        return (head(inputs[0]) - goal).double().square().sum().item()
+        return (head(inputs) - goal).double().square().sum().item()
 
     best = loss()
     for parameter in (head.gain, head.offset):

@@ -2,20 +2,36 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+import functools
+import inspect
+import warnings
+from collections.abc import Callable
+from typing import Annotated, Any, Self
 
 import torch
-from jaxtyping import Shaped
 from torch import Tensor, nn
 
 from mho.arguments import checked
 from mho.config import Range
-from mho.errors import invalid
-from mho.learning.layers.inputs import check_input
+from mho.errors import Failed, InvalidInput, NotReady, invalid
+from mho.learning.layers.chip_pass import Alone, Together, current, running
+from mho.learning.layers.graphs import uncompiled
+from mho.learning.layers.layer import ArrayLayer
+from mho.learning.layers.row_by_row import has_hooks, rows_from
+from mho.learning.layers.structure import Arguments, Structure, joined
 
 
 class Chips(nn.Module):
-    """Runs one input through a network on many chips: (batch, ...) to (chips, batch, ...).
+    """Runs a network on many chips: the same arguments for each, answers (chips, ...).
+
+    The network may have any forward pass; its own methods and attributes are there too. Each chip
+    answers what it would alone: a chain of layers that look at no other row of the batch
+    (`nn.Sequential`) runs with chips folded into the batch; what else is a function of tensors to
+    torch runs by `torch.vmap`; and what is not, such as a network that branches on a number it
+    computes, runs chip by chip, of which a warning tells. So does a network with hooks, which see
+    the tensors of one chip after another. Tensors in the answer have chips as their
+    first dimension; other values are as one chip gives them, or a list where chips differ. In
+    train mode batch normalization uses the statistics of each chip's own batch, and keeps the mean.
 
     The state of a plain network, whose entries are not named as those of `net` inside, is loaded
     into that.
@@ -25,6 +41,7 @@ class Chips(nn.Module):
     def __init__(self, net: nn.Module, chips: Annotated[int, Range(least=1)]) -> None:
         super().__init__()
         self.net, self.chips = net, chips
+        self._one_by_one: set[object] = set()
 
     def _load_from_state_dict(
         self, state_dict: dict[str, Any], prefix: str, *args: Any, **kwargs: Any
@@ -38,15 +55,168 @@ class Chips(nn.Module):
                 state_dict[inside + name.removeprefix(prefix)] = state_dict.pop(name)
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
 
-    def forward(self, x: Tensor) -> Shaped[Tensor, "{self.chips} batch ..."]:
-        """Outputs of each chip, chips leading."""
+    def __getattr__(self, name: str) -> Any:
+        """What the network has of its own; a method answers for all chips, as a call does."""
         try:
-            batch = x.shape[0]
+            return super().__getattr__(name)
+        except AttributeError:
+            net = self.__dict__.get("_modules", {}).get("net")
+            if net is None or name.startswith("__"):
+                raise
+        value = getattr(net, name)
+        theirs = inspect.ismethod(value) and not value.__func__.__module__.startswith("torch.nn.")
+        return functools.partial(self._answers, value) if theirs else value
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """Answers of each chip, chips leading."""
+        x = args[0] if len(args) == 1 and not kwargs else None
+        least = rows_from(self.net) if isinstance(x, Tensor) else None
+        if isinstance(x, Tensor) and least is not None and x.dim() >= max(least, 2):
             folded = x.expand(self.chips, *x.shape).flatten(0, 1)
-        except (AttributeError, IndexError, TypeError, RuntimeError):
-            check_input("network on chips", x)
-            raise invalid("network on chips input, of shape", (), "(batch, ...)") from None
-        return self.net(folded).unflatten(0, (self.chips, batch))
+            return self.net(folded).unflatten(0, (self.chips, x.shape[0]))
+        return self._answers(self.net, *args, **kwargs)
+
+    # ---------------------------------------------------------------- any function of any arguments
+
+    @uncompiled
+    def _answers(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+        """Answers of a function that computes with the network, of each chip."""
+        if current() is not None:
+            raise invalid("network on chips", "called inside of another one", "one at a time")
+        given = Arguments(args, kwargs, self.chips)
+        if self.chips == 1:
+            args, kwargs = given.of_chip(0)
+            return Structure(fn(*args, **kwargs)).map(lambda tensor: tensor.unsqueeze(0))
+        how = getattr(fn, "__name__", ""), self.training, given.spec
+        if how in self._one_by_one or has_hooks(self.net):
+            return self._one_after_another(fn, given)
+        reads = Reads(self.net)
+        try:
+            with _Buffers(self.net) as buffers:
+                answer = self._all_at_once(fn, given)
+                buffers.add()
+                buffers.settle(1)
+                return answer
+        except (InvalidInput, NotReady, Failed):
+            raise
+        except Exception as error:
+            reason = error
+        reads.undo()
+        answers = self._one_after_another(fn, given)
+        self._one_by_one.add(how)
+        why = " ".join(str(reason).split())[:_LONGEST] or type(reason).__name__
+        warnings.warn(
+            f"the network is run chip by chip, which takes longer: torch.vmap cannot run it for "
+            f"{self.chips} chips at once ({why})",
+            stacklevel=4,
+        )
+        return answers
+
+    def _all_at_once(self, fn: Callable[..., Any], given: Arguments) -> Any:
+        answers: list[Structure] = []
+
+        def run(token: Tensor, *tensors: Tensor) -> tuple[Tensor, ...]:
+            args, kwargs = given.filled(tensors)
+            with running(Together(self.chips, token)):
+                answer = Structure(fn(*args, **kwargs))
+            answer.check_plain()
+            answers.append(answer)
+            return (token, *answer.tensors)
+
+        device = next((p.device for p in self.net.parameters()), None)
+        token = torch.arange(self.chips, device=device)
+        mapped = torch.vmap(run, in_dims=(0, *given.dims), randomness="different")
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "There is a performance drop because we have not yet")
+            _, *made = mapped(token, *given.tensors)
+        return answers[0].filled(made)
+
+    def _one_after_another(self, fn: Callable[..., Any], given: Arguments) -> Any:
+        """Reads are counted once; digital buffers, such as running statistics, get the mean of what
+        each chip would make of them."""
+        reads, answers = Reads(self.net), []
+        with _Buffers(self.net) as buffers:
+            for chip in range(self.chips):
+                reads.uncount()
+                buffers.begin()
+                args, kwargs = given.of_chip(chip)
+                with running(Alone(chip)):
+                    answers.append(Structure(fn(*args, **kwargs)))
+                buffers.add()
+            buffers.settle(self.chips)
+        return joined(answers)
+
+
+class Reads:
+    """What reading the arrays of a network, and random numbers, change, as it is now."""
+
+    def __init__(self, net: nn.Module) -> None:
+        layers = [module for module in net.modules() if isinstance(module, ArrayLayer)]
+        counts = [layer.crossbar.counts for layer in layers]
+        self._counts = [(each, each.inputs, each.vectors) for each in counts]
+        converters = [each for layer in layers for each in layer.reading.converters]
+        self._ranges = [(each, each.ranges) for each in converters]
+        self._random = torch.get_rng_state()
+
+    def uncount(self) -> None:
+        """Have as many reads counted as there were."""
+        for counts, inputs, vectors in self._counts:
+            counts.inputs, counts.vectors = inputs, vectors
+
+    def undo(self) -> None:
+        """Have counts, ranges of converters, and torch's random numbers as they were."""
+        self.uncount()
+        for converter, ranges in self._ranges:
+            if converter.ranges is not ranges:
+                converter.ranges = ranges
+        torch.set_rng_state(self._random)
+
+
+class _Buffers:
+    """Buffers of digital layers that passes may change; torch's own do in train mode alone.
+
+    Inside, passes begin from what they were, and change copies; what they were is there after.
+    """
+
+    def __init__(self, net: nn.Module) -> None:
+        arrays = (m for m in net.modules() if isinstance(m, ArrayLayer))
+        on_arrays = {inside for layer in arrays for inside in layer.modules()}
+        self._held = [
+            (module, name, buffer)
+            for module in net.modules()
+            if module not in on_arrays
+            and (module.training or not type(module).__module__.startswith("torch.nn."))
+            for name, buffer in module._buffers.items()
+            if buffer is not None
+        ]
+        self._sums = [torch.zeros_like(b, dtype=torch.float64) for _, _, b in self._held]
+
+    def __enter__(self) -> Self:
+        self.begin()
+        return self
+
+    def begin(self) -> None:
+        """Another pass begins."""
+        for module, name, buffer in self._held:
+            module._buffers[name] = buffer.clone()
+
+    def add(self) -> None:
+        """The pass is over: what it made of them counts."""
+        for (module, name, _), total in zip(self._held, self._sums, strict=True):
+            total += module.get_buffer(name)
+
+    def settle(self, passes: int) -> None:
+        """Have them be the mean of what so many passes made of them."""
+        for (_, _, buffer), total in zip(self._held, self._sums, strict=True):
+            buffer.copy_(total / passes)
+
+    def __exit__(self, *_: object) -> None:
+        for module, name, buffer in self._held:
+            module._buffers[name] = buffer
+
+
+_LONGEST = 200
+"""Characters of torch's words that are passed on."""
 
 
 def at_once(chips: int, device: torch.device) -> int:

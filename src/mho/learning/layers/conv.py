@@ -13,6 +13,7 @@ from mho.config import Range
 from mho.errors import invalid
 from mho.hardware import Hardware
 from mho.hardware.streams import seed_of
+from mho.learning.layers.conversion import Conversion
 from mho.learning.layers.layer import ArrayLayer, Size
 from mho.learning.layers.product import Convolution
 
@@ -58,13 +59,13 @@ class MemristiveConv2d(ArrayLayer, nn.Conv2d):
         return Convolution.of(self)
 
     @classmethod
-    def adopt(cls, module: nn.Module, hardware: Hardware, chips: range, seed: int) -> Self:
+    def adopt(cls, module: nn.Module, conversion: Conversion) -> Self:
         """The memristive twin of an `nn.Conv2d`."""
         assert isinstance(module, nn.Conv2d)
         _check_groups(module.groups)
         self = cls.__new__(cls)
         nn.Conv2d.__init__(self, *_geometry(module), device="meta")
-        return self._adopt(module, hardware, chips, seed)
+        return self._adopt(module, conversion)
 
     def digital(self) -> nn.Conv2d:
         """A plain `nn.Conv2d` of the same shape, its parameters yet to be set."""
@@ -74,7 +75,7 @@ class MemristiveConv2d(ArrayLayer, nn.Conv2d):
         self, input: Tensor
     ) -> Float[Tensor, "*_ {self.out_channels} height_out width_out"]:
         """(n, in_channels, h, w) to (n, out_channels, h', w')."""
-        if self.chips == 1 and isinstance(input, Tensor) and input.dim() == 3:
+        if self._is_unbatched(input):
             return self.forward(input.unsqueeze(0)).squeeze(0)
         return self._read(input)
 

@@ -79,7 +79,12 @@ def in_checkpoint() -> bool:
     """Whether `torch.utils.checkpoint` recomputes in a backward pass what runs now."""
     if _current_graph_task_id() == -1:
         return False
-    frame, file = sys._getframe(), torch.utils.checkpoint.__file__
+    return _called_by(torch.utils.checkpoint.__file__)
+
+
+def _called_by(file: str) -> bool:
+    """Whether a function of a source file is running."""
+    frame = sys._getframe()
     while frame is not None and frame.f_code.co_filename != file:
         frame = frame.f_back
     return frame is not None
@@ -95,4 +100,17 @@ def check_not_recomputed(owner: str, what: str) -> None:
     if _current_graph_task_id() != -1:
         how = "inside of a backward pass (activation checkpointing)"
         allowed = f"outside of it, for {what} would not be the same; leave it out of checkpoints"
+        raise invalid(f"{owner} forward pass", how, allowed)
+
+
+def check_not_checkpointed(owner: str) -> None:
+    """Refuse to be read in an activation checkpoint of a network on several chips that is not a
+    chain of layers: what is computed again is not known to be of several chips.
+
+    Args:
+        owner: what errors call the layer.
+    """
+    if _called_by(torch.utils.checkpoint.__file__):
+        how = "inside of an activation checkpoint of a network on several chips"
+        allowed = "one on one chip (mho.convert(..., chips=None)), or without checkpoints"
         raise invalid(f"{owner} forward pass", how, allowed)

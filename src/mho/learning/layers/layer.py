@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from contextvars import ContextVar
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, ClassVar, Self
 
 import torch
+from jaxtyping import Shaped
 from torch import Tensor, nn
 
 from mho.arguments import checked
@@ -23,9 +23,12 @@ from mho.hardware.predistortion import predistorted
 from mho.hardware.programming import place, program_all
 from mho.hardware.store import Store, check_finite
 from mho.learning.layers.arithmetic import FixedPointArithmetic
+from mho.learning.layers.chip_pass import Alone, Together, current, on_all_chips
+from mho.learning.layers.conversion import Conversion
 from mho.learning.layers.followers import Followers
 from mho.learning.layers.graphs import (
     PLAIN,
+    check_not_checkpointed,
     check_not_recomputed,
     check_not_recorded,
     in_checkpoint,
@@ -40,17 +43,9 @@ Size = Annotated[int, Range(least=1)]
 Positive = Annotated[float, Range(above=0.0)]
 Seconds = Annotated[float, Range(least=0.0)]
 
-_NAME: ContextVar[str] = ContextVar("name", default="")
 
-
-@contextmanager
-def named(name: str) -> Iterator[None]:
-    """Have the layers that are made inside know themselves by a name in their network."""
-    before = _NAME.set(name)
-    try:
-        yield
-    finally:
-        _NAME.reset(before)
+Observer = Callable[["ArrayLayer", Tensor, Tensor], None]
+"""Is shown a layer, its inputs and its outputs."""
 
 
 class ArrayLayer(nn.Module):
@@ -75,6 +70,9 @@ class ArrayLayer(nn.Module):
         followers: whom to tell that the weight was set from outside, or moved.
     """
 
+    takes_chips: ClassVar[bool] = True
+    """Chips may be folded into the first dimension of its inputs."""
+
     name: str = ""
     weight: Tensor
     bias: Tensor | None
@@ -86,12 +84,12 @@ class ArrayLayer(nn.Module):
     tuned: bool
     arithmetic: FixedPointArithmetic | None
     followers: Followers
+    _observer: Observer | None = None
 
     def _install(self, hardware: Hardware, chips: range, seed: int) -> None:
         """Put the present weight on arrays of new chips."""
         if len(chips) < 1:
             raise invalid("chips", len(chips), "at least 1")
-        self.name = _NAME.get()
         matrix = self.matrix()
         tiling = Tiling(matrix.shape[1], matrix.shape[0], hardware.tile, hardware.cells)
         self.move_to(Crossbar(tiling, hardware, chips, seed).to(matrix.device))
@@ -127,7 +125,7 @@ class ArrayLayer(nn.Module):
         raise NotImplementedError
 
     @classmethod
-    def adopt(cls, module: nn.Module, hardware: Hardware, chips: range, seed: int) -> Self:
+    def adopt(cls, module: nn.Module, conversion: Conversion) -> Self:
         """The memristive twin of a torch layer; the layer is untouched, no global state is used."""
         raise NotImplementedError
 
@@ -135,19 +133,14 @@ class ArrayLayer(nn.Module):
         """A plain torch layer of the same shape, its parameters yet to be set."""
         raise NotImplementedError
 
-    def _adopt(self, module: nn.Module, hardware: Hardware, chips: range, seed: int) -> Self:
+    def _adopt(self, module: nn.Module, conversion: Conversion) -> Self:
         """Take over the parameters of a torch layer of the same shape."""
-        self.weight = nn.Parameter(
-            module.weight.detach().clone(),  # type: ignore[union-attr]
-            requires_grad=module.weight.requires_grad or _is_parametrized(module),  # type: ignore[union-attr]
-        )
-        if self.bias is not None:
-            self.bias = nn.Parameter(
-                module.bias.detach().clone(),  # type: ignore[union-attr]
-                requires_grad=module.bias.requires_grad,  # type: ignore[union-attr]
-            )
+        weight = conversion.parameter(module, "weight")
+        assert weight is not None
+        self.weight, self.bias = weight, conversion.parameter(module, "bias")
+        self.name = conversion.name
         self.train(module.training)
-        self._install(hardware, chips, seed)
+        self._install(conversion.hardware, conversion.chips, conversion.seed)
         return self
 
     # ---------------------------------------------------------------- what there is
@@ -310,9 +303,38 @@ class ArrayLayer(nn.Module):
 
     # ---------------------------------------------------------------- reading
 
+    @property
+    def input_dims(self) -> int:
+        """Dimensions of inputs, that of the batch included."""
+        return 1 - self.reading.product.column_dim
+
     @uncompiled
     def _read(self, x: Tensor) -> Tensor:
-        """Outputs of inputs (chips * batch, ...), read-out and bias included; counted.
+        """Outputs of inputs (n, ...), or (chips * n, ...) outside of a pass of a network on several
+        chips; errors as in `read_folded`."""
+        now = current()
+        return self.read_folded(x) if now is None else self._in_pass(now, x)
+
+    @uncompiled
+    def _is_unbatched(self, x: object) -> bool:
+        """Whether an input is one of a single chip without its batch dimension."""
+        without = isinstance(x, Tensor) and x.dim() == self.input_dims - 1
+        return without and (self.chips == 1 or current() is not None)
+
+    def _in_pass(self, now: Together | Alone, x: Tensor) -> Tensor:
+        if not isinstance(x, Tensor):
+            check_input(self.label, x, self.weight)
+        check_not_checkpointed(self.label)
+        return on_all_chips(self.read, x) if isinstance(now, Together) else self.read_folded(x)
+
+    def read(self, x: Shaped[Tensor, "chips ..."]) -> Shaped[Tensor, "chips ..."]:
+        """Outputs of inputs (chips, ...) of all chips, of the one in a pass of one alone."""
+        if x.dim() <= -self.reading.product.column_dim + 1:
+            return self.read_folded(x)  # without a batch dimension
+        return self.read_folded(x.flatten(0, 1)).unflatten(0, (len(x), -1))
+
+    def read_folded(self, x: Tensor) -> Tensor:
+        """Outputs of inputs (chips * n, ...), read-out and bias included; counted.
 
         A pass that fails is not counted, and the next one draws the noise that it would have drawn.
         Activation checkpointing reads once more what it has read, which is not counted.
@@ -349,9 +371,16 @@ class ArrayLayer(nn.Module):
             )
 
     def _read_now(self, x: Tensor) -> Tensor:
-        chips = self.reading.chips
+        now = current()
+        if not isinstance(now, Alone) or self.reading.chips == 1:
+            return self._read_by(self.reading, x)
+        with self.reading.alone(now.chip) as reading:
+            return self._read_by(reading, x)
+
+    def _read_by(self, reading: Reading, x: Tensor) -> Tensor:
+        chips = reading.chips
         try:
-            if chips > 1 and x.dim() < 1 - self.reading.product.column_dim:
+            if chips > 1 and x.dim() < 1 - reading.product.column_dim:
                 allowed = (
                     f"with a batch dimension on {chips} chips; of one input give x.unsqueeze(0)"
                 )
@@ -365,10 +394,10 @@ class ArrayLayer(nn.Module):
             check_input(self.label, x, self.weight)
             self._check_shape(x)
             raise
-        counts, (dac, adc) = self.crossbar.counts, self.reading.converters
+        counts, (dac, adc) = self.crossbar.counts, reading.converters
         inputs, vectors, ranges = counts.inputs, counts.vectors, (dac.ranges, adc.ranges)
         try:
-            y = self._answer(x)
+            y = self._answer(reading, x)
         except BaseException:
             counts.inputs, counts.vectors = inputs, vectors
             for converter, before in zip((dac, adc), ranges, strict=True):
@@ -379,31 +408,45 @@ class ArrayLayer(nn.Module):
             self._check_shape(x)
             raise
         counts.inputs += x.shape[0] // chips if x.dim() > 1 else 1
+        if self._observer is not None:
+            self._observer(self, x, y)
         return y
+
+    @contextmanager
+    def observed(self, observer: Observer) -> Iterator[None]:
+        """Inside, have each read shown to a function: the layer, and its inputs and outputs, with
+        chips folded into their first dimension."""
+        before, self._observer = self._observer, observer
+        try:
+            yield
+        finally:
+            self._observer = before
 
     def _check_shape(self, x: Tensor) -> None:
         """Refuse inputs that the layer cannot take, where reading them has failed."""
 
-    def _answer(self, x: Tensor) -> Tensor:
+    def _answer(self, reading: Reading, x: Tensor) -> Tensor:
         """Outputs of inputs (chips * batch, ...), read-out and bias included."""
         plain = not self.tuned and self.arithmetic is None
-        y = self.reading(x, self.weight, self.bias if plain else None, self.training)
+        y = reading(x, self.weight, self.bias if plain else None, self.training)
         if plain:
             return y
-        y = self.corrected(y)
+        y = self.corrected(y, reading)
         if self.bias is not None:
-            dim = self.reading.product.column_dim
+            dim = reading.product.column_dim
             y = y + self.bias.view(-1, *(1,) * (-1 - dim))
         return y if self.arithmetic is None else self.arithmetic.result(y)
 
-    def corrected(self, y: Tensor) -> Tensor:
+    def corrected(self, y: Tensor, reading: Reading | None = None) -> Tensor:
         """Digital gain and offset of outputs (chips * batch, ...)."""
         if not self.tuned:
             return y
-        after = (1,) * (-1 - self.reading.product.column_dim)
-        y = self.reading.folded(y)
-        shape = (self.chips, *(1,) * (y.dim() - 2 - len(after)), -1, *after)
-        return (y * self.gain.view(shape) + self.offset.view(shape)).flatten(0, 1)
+        reading = reading or self.reading
+        gain, offset = self.gain[reading.some], self.offset[reading.some]
+        after = (1,) * (-1 - reading.product.column_dim)
+        y = reading.folded(y)
+        shape = (len(gain), *(1,) * (y.dim() - 2 - len(after)), -1, *after)
+        return (y * gain.view(shape) + offset.view(shape)).flatten(0, 1)
 
     # ---------------------------------------------------------------- state
 
@@ -490,7 +533,3 @@ def _after_load(module: nn.Module, _incompatible: object) -> None:
     module.refresh()
     for follower in module.followers:
         follower.restored(module)
-
-
-def _is_parametrized(module: nn.Module) -> bool:
-    return torch.nn.utils.parametrize.is_parametrized(module, "weight")

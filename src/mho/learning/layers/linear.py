@@ -12,6 +12,7 @@ from mho.arguments import checked
 from mho.errors import invalid
 from mho.hardware import Hardware
 from mho.hardware.streams import seed_of
+from mho.learning.layers.conversion import Conversion
 from mho.learning.layers.layer import ArrayLayer, Size
 from mho.learning.layers.product import Dense
 
@@ -51,13 +52,13 @@ class MemristiveLinear(ArrayLayer, nn.Linear):
         return Dense(self.in_features)
 
     @classmethod
-    def adopt(cls, module: nn.Module, hardware: Hardware, chips: range, seed: int) -> Self:
+    def adopt(cls, module: nn.Module, conversion: Conversion) -> Self:
         """The memristive twin of an `nn.Linear`."""
         assert isinstance(module, nn.Linear)
         self = cls.__new__(cls)
         bias = module.bias is not None
         nn.Linear.__init__(self, module.in_features, module.out_features, bias, device="meta")
-        return self._adopt(module, hardware, chips, seed)
+        return self._adopt(module, conversion)
 
     def digital(self) -> nn.Linear:
         """A plain `nn.Linear` of the same shape, its parameters yet to be set."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
 
@@ -63,6 +65,8 @@ class Reading:
         crossbar, hardware = store.crossbar, store.hardware
         tiling = crossbar.tiling
         self.chips = len(crossbar.chips)
+        self.some = ALL
+        """Which chips of the store they are."""
         self.maps = product.column_dim == -3
         exact = hardware.adc_bits is None
         apart = not exact or crossbar.arrays is not None
@@ -125,6 +129,14 @@ class Reading:
             return 0.0
         window = store.hardware.device.window
         return store.crossbar.tiling.mapping.constant * sum(window) * store.scale
+
+    @contextmanager
+    def alone(self, chip: int) -> Iterator[Reading]:
+        """The reading of one of the chips, for a pass inside."""
+        one = copy.copy(self)
+        one.chips, one.some = 1, slice(chip, chip + 1)
+        with self.dac.alone(chip) as one.dac, self.adc.alone(chip) as one.adc:
+            yield one
 
     def uncalibrate(self) -> None:
         """Forget the ranges that were calibrated."""
@@ -266,8 +278,12 @@ class Reading:
     def weights(self) -> Tensor:
         """Weights (chips * columns, in) of the columns that are converted."""
         if self.by_digit:
-            return self.store.by_digit().flatten(0, 2)  # (chips, digits, out, in)
-        return self.store.effective.flatten(0, 1)  # (chips, out, in)
+            return self.store.by_digit()[self.some].flatten(0, 2)  # (chips, digits, out, in)
+        return self.effective().flatten(0, 1)  # (chips, out, in)
+
+    def effective(self) -> Tensor:
+        """Weight (chips, out, in) that the arrays realize."""
+        return self.store.effective if self.some == ALL else self.store.effective[self.some]
 
     def _whole_converted(
         self, x: Tensor, bias: Tensor | None, keep: bool
@@ -341,7 +357,7 @@ class Reading:
         if self._noise == 0.0:
             return None
         scale, crossbar = self.store.full_scale, self.store.crossbar
-        vectors, some = crossbar.counts.vectors, crossbar.chips[chips]
+        vectors, some = crossbar.counts.vectors, crossbar.chips[self.some][chips]
         keys = [key(crossbar.seed, chip, "read", vectors) for chip in some]
         references = None
         if self._reference_noise > 0.0:
@@ -365,6 +381,11 @@ class Reading:
     def _count(self, vectors: int) -> None:
         """Count a read of `vectors` vectors by all chips together."""
         self.store.crossbar.count_reads(0, self._reads_as_one * (vectors // self.chips))
+
+    @property
+    def counts(self) -> bool:
+        """Whether its ways back are counted: of chips one after another those of the first are."""
+        return not self.some.start
 
     def folded(self, x: Tensor) -> Tensor:
         """(chips * n, ...) to (chips, n, ...)."""
@@ -431,7 +452,7 @@ class _Read(torch.autograd.Function):
         y, kept = reading.converted(x, bias, by_tile, keep=True)
         ctx.reading, ctx.by_tile, ctx.shape = reading, by_tile, shadow.shape
         transposed = reading.store.hardware.transposed
-        weight = reading.store.effective if transposed else shadow.detach().flatten(1)
+        weight = reading.effective() if transposed else shadow.detach().flatten(1)
         ctx.save_for_backward(x, weight, drives, kept)
         return y
 
@@ -468,7 +489,8 @@ class _Read(torch.autograd.Function):
         vectors = grads[0].numel() // (max(columns, 1) * reading.chips)
         # without `transposed` errors went through the float twin
         read = needed[0] and weight.dim() == 3
-        reading.store.crossbar.count_backward(vectors, read=read, gradient=needed[1])
+        if reading.counts:
+            reading.store.crossbar.count_backward(vectors, read=read, gradient=needed[1])
         return to_x, to_w, to_bias, None, None, None
 
     _once = staticmethod(once_differentiable(_back))

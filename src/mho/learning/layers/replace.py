@@ -9,18 +9,27 @@ from torch import nn
 from torch.nn.utils import parametrize
 
 
-def rebuild(model: nn.Module, replace: Callable[[str, nn.Module], nn.Module | None]) -> nn.Module:
+def rebuild(
+    model: nn.Module,
+    replace: Callable[[str, nn.Module], nn.Module | None],
+    copies: dict[int, object] | None = None,
+) -> nn.Module:
     """Deep copy of a network with some modules replaced; shared modules stay shared.
 
     Args:
         model: any network.
-        replace: called with (name, module); gives the new module, or None to copy the old one.
+        replace: called with (name, module); gives the new module, or None to copy the old one; not
+            called for what is inside of a module that was replaced.
+        copies: what stands for objects of the model in the copy already, by their id; more are
+            added.
     """
-    memo: dict[int, object] = {}
+    memo = {} if copies is None else copies
+    done: set[nn.Module] = set()
     for name, module in model.named_modules():
-        new = replace(name, module)
+        new = None if module in done else replace(name, module)
         if new is not None:
             memo[id(module)] = new
+            done.update(module.modules())
     return copy.deepcopy(model, memo)  # type: ignore[arg-type]
 
 

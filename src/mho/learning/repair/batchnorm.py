@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import torch
 from jaxtyping import Float
@@ -15,9 +15,10 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from mho.arguments import checked
 from mho.config import Range
 from mho.errors import invalid
-from mho.learning.batches import Inputs, batches_of, taking
+from mho.learning.batches import Inputs, batches_of, run, taking
 from mho.learning.evaluate import Net, evaluating
 from mho.learning.layers.arithmetic import FixedPointArithmetic
+from mho.learning.layers.chip_pass import folded, of_pass, refuse_alone
 from mho.learning.layers.chips import chip_count
 from mho.learning.layers.inputs import check_input
 from mho.learning.layers.replace import swap
@@ -39,6 +40,9 @@ class ChipBatchNorm(nn.Module):
         weight, bias: (channels,), or None.
         arithmetic: how it computes, if not in floating point.
     """
+
+    takes_chips: ClassVar[bool] = True
+    """Chips may be folded into the first dimension of its inputs."""
 
     arithmetic: FixedPointArithmetic | None
     momentum: float | None = None
@@ -117,13 +121,17 @@ class ChipBatchNorm(nn.Module):
         """(chips * batch, channels, ...), same shape out."""
         if not isinstance(x, Tensor) or not x.is_floating_point():
             check_input("ChipBatchNorm", x)
-        if x.dim() < 2 or x.shape[1] != self.mean.shape[1] or x.shape[0] % self.chips:
-            channels = self.mean.shape[1]
-            allowed = f"({self.chips} * n, {channels}, ...), batch folded, chip-major"
+        return folded(self._answer, x)
+
+    def _answer(self, x: Tensor) -> Tensor:
+        mean, variance = of_pass(self.mean), of_pass(self.variance)
+        chips, channels = mean.shape
+        if x.dim() < 2 or x.shape[1] != channels or x.shape[0] % chips:
+            allowed = f"({chips} * n, {channels}, ...), batch folded, chip-major"
             raise invalid("ChipBatchNorm input, of shape", tuple(x.shape), allowed)
-        y = x.unflatten(0, (self.chips, -1))  # (chips, batch, channels, ...)
-        mean, variance = self.mean, self.variance
+        y = x.unflatten(0, (chips, -1))  # (chips, batch, channels, ...)
         if self.training:
+            refuse_alone("refresh_batchnorm.net")
             # all but chips and channels: -> (chips, channels)
             over = (1, *range(3, y.dim()))
             variance, mean = torch.var_mean(y, over, correction=0)
@@ -132,7 +140,7 @@ class ChipBatchNorm(nn.Module):
         if self.arithmetic is not None:
             scale, shift = self.arithmetic.constant(scale), self.arithmetic.constant(shift)
         # (chips, channels) -> (chips, 1, channels, 1, ...)
-        shape = (self.chips, 1, -1, *(1,) * (y.dim() - 3))
+        shape = (chips, 1, -1, *(1,) * (y.dim() - 3))
         y = (y * scale.view(shape) + shift.view(shape)).flatten(0, 1)
         return y if self.arithmetic is None else self.arithmetic.result(y)
 
@@ -174,7 +182,7 @@ def refresh_batchnorm(net: Net, inputs: Inputs) -> Net:
             try:
                 for x in batches_of(inputs, "refresh_batchnorm.inputs"):
                     with taking(x, "refresh_batchnorm.inputs"):
-                        net(x)
+                        run(net, x)
             finally:
                 for norm, momentum in zip(fresh, momenta, strict=True):
                     norm.momentum = momentum

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
@@ -10,6 +12,7 @@ from torch import Tensor, nn
 from mho.arguments import checked
 from mho.errors import invalid
 from mho.learning.layers.arithmetic import FixedPointArithmetic
+from mho.learning.layers.chip_pass import folded, of_pass
 from mho.learning.layers.inputs import check_input
 
 
@@ -28,6 +31,9 @@ class ChipLinear(nn.Module):
         bias: (chips, out_features), or None.
         arithmetic: how it computes, if not in floating point.
     """
+
+    takes_chips: ClassVar[bool] = True
+    """Chips may be folded into the first dimension of its inputs."""
 
     arithmetic: FixedPointArithmetic | None
 
@@ -67,21 +73,25 @@ class ChipLinear(nn.Module):
             check_input("ChipLinear", input)
         if input.dtype != self.weight.dtype and not torch.is_autocast_enabled():
             check_input("ChipLinear", input, self.weight)
+        return folded(self._answer, input)
+
+    def _answer(self, input: Tensor) -> Tensor:
+        weight, bias = of_pass(self.weight), None if self.bias is None else of_pass(self.bias)
+        chips = len(weight)
         if input.dim() < 2 or input.shape[-1] != self.in_features:
             allowed = f"(n, ..., {self.in_features})"
             raise invalid("ChipLinear input, of shape", tuple(input.shape), allowed)
-        if input.shape[0] % self.chips:
-            allowed = f"a multiple of the {self.chips} chips (batch folded, chip-major)"
+        if input.shape[0] % chips:
+            allowed = f"a multiple of the {chips} chips (batch folded, chip-major)"
             raise invalid("ChipLinear input rows", input.shape[0], allowed)
-        weight, bias = self.weight, self.bias
         if self.arithmetic is not None:
             weight = self.arithmetic.constant(weight)
             bias = None if bias is None else self.arithmetic.constant(bias)
-        if self.chips == 1:
+        if chips == 1:
             y = F.linear(input, weight[0], None if bias is None else bias[0])
         else:
-            rows = input[..., 0].numel() // self.chips
-            y = input.reshape(self.chips, rows, self.in_features) @ weight.mT
+            rows = input[..., 0].numel() // chips
+            y = input.reshape(chips, rows, self.in_features) @ weight.mT
             y = y if bias is None else y + bias.unsqueeze(1)
             y = y.view(*input.shape[:-1], self.out_features)
         return y if self.arithmetic is None else self.arithmetic.result(y)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from typing import Literal
 
@@ -13,8 +13,9 @@ from torch import Tensor, nn
 from mho.arguments import checked
 from mho.errors import invalid
 from mho.hardware import Hardware
-from mho.learning.batches import Inputs, taking, whole_of
+from mho.learning.batches import Batch, Inputs, run, split, taking, whole_of
 from mho.learning.evaluate import Net, evaluating
+from mho.learning.layers.chip_pass import refuse_alone
 from mho.learning.layers.chips import at_once
 from mho.learning.layers.layer import ArrayLayer, memristive_layers
 
@@ -67,14 +68,14 @@ def tune(
     names = {layer: name for name, layer in memristive_layers(net).items()}
     with evaluating(net), _kept_on_error(list(names)):
         untune(net)
-        for layer, uses in _in_order(net, batch[:1]):
+        for layer, uses in _in_order(net, split(batch, 1)[0]):
             if before is not None:
                 wanted = partial(_held, before[layer])
             else:
                 weight = layer.target if trained_on is None else layer.store.expected(trained_on)
                 wanted = partial(_apply, layer, weight)
             moments = Moments(layer, wanted)
-            for x in batch.split(at_once(layer.chips, batch.device)):
+            for x in split(batch, at_once(layer.chips, layer.weight.device)):
                 _run_to(net, x, layer, uses, moments.add)
             gain, offset = moments.fit(per, method)
             if not (gain.isfinite().all() and offset.isfinite().all()):
@@ -230,46 +231,38 @@ class Moments:
         return reading.folded(y).movedim(reading.product.column_dim, -1).flatten(1, -2)
 
 
-class _Reached(Exception):
+class _Reached(BaseException):
     """The forward pass need not go on."""
 
 
-def _in_order(net: nn.Module, x: Tensor) -> list[tuple[ArrayLayer, int]]:
+def _in_order(net: nn.Module, x: Batch) -> list[tuple[ArrayLayer, int]]:
     """The layers in the order of their last use, and how often a forward pass uses them."""
     used: dict[ArrayLayer, int] = {}
 
-    def note(layer: nn.Module, _inputs: tuple[Tensor, ...], _output: Tensor) -> None:
-        assert isinstance(layer, ArrayLayer)
+    def note(layer: ArrayLayer, _inputs: Tensor, _output: Tensor) -> None:
+        refuse_alone("tune.net")
         used[layer] = used.pop(layer, 0) + 1
 
-    handles = [m.register_forward_hook(note) for m in memristive_layers(net).values()]
-    try:
+    with ExitStack() as watched:
+        for layer in memristive_layers(net).values():
+            watched.enter_context(layer.observed(note))
         with taking(x, "tune.inputs"):
-            net(x)
-    finally:
-        for handle in handles:
-            handle.remove()
+            run(net, x)
     return list(used.items())
 
 
 def _run_to(
-    net: nn.Module, x: Tensor, layer: ArrayLayer, uses: int, then: Callable[[Tensor, Tensor], None]
+    net: nn.Module, x: Batch, layer: ArrayLayer, uses: int, then: Callable[[Tensor, Tensor], None]
 ) -> None:
     """Run the network to the last use of a layer, and hand over its inputs and outputs."""
     count = 0
 
-    def reached(_layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+    def reached(_layer: ArrayLayer, inputs: Tensor, output: Tensor) -> None:
         nonlocal count
         count += 1
         if count == uses:
-            then(inputs[0], output)
+            then(inputs, output)
             raise _Reached
 
-    handle = layer.register_forward_hook(reached)
-    try:
-        with taking(x, "tune.inputs"):
-            net(x)
-    except _Reached:
-        pass
-    finally:
-        handle.remove()
+    with suppress(_Reached), layer.observed(reached), taking(x, "tune.inputs"):
+        run(net, x)

@@ -1,0 +1,148 @@
+"""Layers of several matrices: each of them is on arrays of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Self
+
+import torch
+from torch import Tensor, nn
+
+from mho.learning.layers.chip_pass import Alone, Together, current, on_all_chips
+from mho.learning.layers.conversion import Conversion, meta_linear
+from mho.learning.layers.graphs import check_not_checkpointed
+from mho.learning.layers.layer import ArrayLayer
+from mho.learning.layers.linear import MemristiveLinear
+
+Entries = Mapping[str, tuple[str, ...]]
+"""Parameters of a torch layer, and the parts' parameters that make up each, one after another along
+the first dimension: `{"in_proj_weight": ("q_proj.weight", "k_proj.weight", "v_proj.weight")}`."""
+
+
+class Composite(nn.Module):
+    """A torch layer whose matrices are parts, linear layers on arrays; what joins them is digital.
+
+    A leaf says what it computes (`compute`, called by its `forward` through `run`), which torch
+    layer it stands for (`entries`, `configure`, `plain`), and makes its parts of that (`_adopt`).
+
+    Attributes:
+        name: in the network that was converted.
+        chips: number of chips.
+    """
+
+    name: str
+    chips: int
+
+    # ---------------------------------------------------------------- what a leaf says
+
+    def configure(self, module: nn.Module) -> None:
+        """Take over what is not a tensor: sizes and options of the torch layer."""
+        raise NotImplementedError
+
+    def entries(self) -> Entries:
+        """Which parameters of the torch layer the parts hold; weights and biases of all parts."""
+        raise NotImplementedError
+
+    def plain(self, bias: bool) -> nn.Module:
+        """The torch layer, on the device "meta", its parameters yet to be set.
+
+        Args:
+            bias: whether it is to have biases, which read-out correction may need where the layer
+                has none.
+        """
+        raise NotImplementedError
+
+    def compute(self, *given: Any) -> Any:
+        """Outputs (chips, ...) of inputs (chips, ...), by `MemristiveLinear.read` of the parts."""
+        raise NotImplementedError
+
+    # ---------------------------------------------------------------- what follows
+
+    @classmethod
+    def adopt(cls, module: nn.Module, conversion: Conversion) -> Self:
+        """The layer on arrays that stands for a torch layer, which is untouched."""
+        self = cls.__new__(cls)
+        nn.Module.__init__(self)
+        self.name, self.chips = conversion.name, len(conversion.chips)
+        self.configure(module)
+        values: dict[str, nn.Parameter] = {}
+        for name, parts in self.entries().items():
+            given = conversion.parameter(module, name)
+            if given is None:
+                continue
+            if len(parts) == 1:
+                values[parts[0]] = given
+                continue
+            for part, value in zip(parts, given.detach().chunk(len(parts)), strict=True):
+                own = nn.Parameter(value.clone(), requires_grad=given.requires_grad)
+                values[part] = conversion.keep(own)
+        for part in _parts(values):
+            linear = meta_linear(values[f"{part}.weight"], values.get(f"{part}.bias"))
+            layer = MemristiveLinear.adopt(linear, conversion.part(part))
+            self.add_module(part, layer.train(module.training))
+        self.register_load_state_dict_pre_hook(_translate)
+        return self.train(module.training)
+
+    def digital(self, values: Callable[[ArrayLayer], tuple[Tensor, Tensor | None]]) -> nn.Module:
+        """The torch layer, with what `values` gives for the weight and bias of each part."""
+        held: dict[str, Tensor | None] = {}
+        for name, part in self.named_children():
+            if isinstance(part, ArrayLayer):
+                held[f"{name}.weight"], held[f"{name}.bias"] = values(part)
+        own = {part for parts in self.entries().values() for part in parts}
+        biased = any(value is not None for name, value in held.items() if name.endswith(".bias"))
+        module = self.plain(biased)
+        for name, parts in self.entries().items():
+            if getattr(module, name, None) is None:
+                continue
+            assert own.issuperset(parts)
+            some = [self._or_zero(held.get(part), part) for part in parts]
+            setattr(module, name, nn.Parameter(some[0] if len(some) == 1 else torch.cat(some)))
+        return module.train(self.training)
+
+    def _or_zero(self, value: Tensor | None, entry: str) -> Tensor:
+        if value is not None:
+            return value
+        part = getattr(self, entry.removesuffix(".bias"))
+        assert isinstance(part, MemristiveLinear)
+        return part.weight.new_zeros(part.out_features)
+
+    def translate(self, state: dict[str, Any], prefix: str) -> None:
+        """Rewrite entries of the plain torch layer's state as those of the parts, in place."""
+        for name, parts in self.entries().items():
+            value = state.pop(prefix + name, None)
+            if isinstance(value, Tensor):
+                for part, some in zip(parts, value.chunk(len(parts)), strict=True):
+                    state[prefix + part] = some
+
+    def run(self, *given: Tensor | None) -> Any:
+        """`compute`, in whatever pass runs: with inputs as the network has them, those of one chip;
+        outside of one as of the only chip, or with chips as the first dimension."""
+        now = current()
+        if now is None and self.chips > 1:
+            return self.compute(*given)
+        if now is not None:
+            check_not_checkpointed(self.name or type(self).__name__)
+        if isinstance(now, Together):
+            return on_all_chips(self.compute, *given)
+        made = self.compute(*(x if x is None else x.unsqueeze(0) for x in given))
+        if isinstance(made, tuple):
+            return tuple(y.squeeze(0) for y in made)
+        return made.squeeze(0)
+
+    @property
+    def read_by(self) -> int:
+        """Chips whose tensors `compute` is given."""
+        return 1 if isinstance(current(), Alone) else self.chips
+
+
+def _parts(values: Iterable[str]) -> list[str]:
+    """Names of the parts whose weights are given, in order."""
+    ends = ".weight"
+    return [name.removesuffix(ends) for name in values if name.endswith(ends)]
+
+
+def _translate(module: nn.Module, state: dict[str, Any], prefix: str, *_: object) -> None:
+    """Called before a state is loaded."""
+    assert isinstance(module, Composite)
+    module.translate(state, prefix)

@@ -1,0 +1,74 @@
+"""What is known of a torch layer on its way onto arrays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import parametrize
+
+from mho.hardware import Hardware
+from mho.hardware.streams import derived_seed
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """Where the weights of one layer go, and what it shares with others of its network.
+
+    Attributes:
+        name: of the layer in its network.
+        hardware: the kind of chip.
+        chips: numbers of the chips.
+        network_seed: of all chips of the network.
+        copies: what stands for the model's own objects in the converted network, by their id, as
+            `copy.deepcopy` keeps it.
+    """
+
+    name: str
+    hardware: Hardware
+    chips: range
+    network_seed: int
+    copies: dict[int, object]
+
+    @property
+    def seed(self) -> int:
+        """Of the layer's own cells."""
+        return derived_seed(self.network_seed, self.name)
+
+    def part(self, name: str) -> Conversion:
+        """Of one of several matrices of the layer, which has its own arrays."""
+        return replace(self, name=f"{self.name}.{name}" if self.name else name)
+
+    def parameter(self, module: nn.Module, name: str) -> nn.Parameter | None:
+        """The copy of a parameter of a torch layer, as its forward pass has it; None if the layer
+        has none of that name.
+
+        A parameter that several layers share is one in the converted network too.
+        """
+        value = getattr(module, name)
+        if value is None:
+            return None
+        if not isinstance(module._parameters.get(name), nn.Parameter):
+            trains = parametrize.is_parametrized(module, name) or value.requires_grad
+            return self.keep(nn.Parameter(value.detach().clone(), requires_grad=trains))
+        known = self.copies.get(id(value))
+        if not isinstance(known, nn.Parameter):
+            copied = nn.Parameter(value.detach().clone(), requires_grad=value.requires_grad)
+            self.copies[id(value)] = known = self.keep(copied)
+        return known
+
+    def keep(self, made: nn.Parameter) -> nn.Parameter:
+        """A parameter of the converted network, which stands for itself from now on."""
+        self.copies[id(made)] = made
+        return made
+
+
+def meta_linear(weight: Tensor, bias: Tensor | None) -> nn.Linear:
+    """A plain linear layer of a weight (out, in) and a bias (out,), which it takes over."""
+    with torch.device("meta"):
+        linear = nn.Linear(weight.shape[1], weight.shape[0], bias is not None)
+    linear.weight = weight if isinstance(weight, nn.Parameter) else nn.Parameter(weight)
+    if bias is not None:
+        linear.bias = bias if isinstance(bias, nn.Parameter) else nn.Parameter(bias)
+    return linear
