@@ -89,6 +89,52 @@ def test_in_place_work_takes_all_of_them_and_returns_the_network(work: str, way:
             torch.testing.assert_close(mine[name], theirs[name], equal_nan=True)
 
 
+class Two(nn.Module):
+    """Takes two inputs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.a, self.b, self.norm = nn.Linear(36, 5), nn.Linear(2, 5), nn.BatchNorm1d(5)
+        self.head = nn.Linear(5, 4)
+
+    def forward(self, x: Tensor, z: Tensor) -> Tensor:
+        return self.head(self.norm(self.a(x.flatten(1)) + self.b(z)))
+
+
+Z = torch.randn(12, 2)
+SEVERAL: dict[str, Callable[[], Any]] = {
+    "tuples": lambda: [((X[:6], Z[:6]), Y[:6]), ((X[6:], Z[6:]), Y[6:])],
+    "dictionaries": lambda: [({"z": Z[:6], "x": X[:6]}, Y[:6]), ({"z": Z[6:], "x": X[6:]}, Y[6:])],
+}
+
+
+@pytest.mark.parametrize("way", SEVERAL)
+def test_networks_of_several_inputs(way: str) -> None:
+    cell = mho.cells.MultiLevel(g_min=1e-6, g_max=1e-4, levels=9, device_spread=0.05)
+    hardware = mho.Hardware(device=cell, dac_bits=6, adc_bits=6)
+    model = Two().eval()
+
+    def made(given: Any, joined: Any) -> tuple[nn.Module, list[Any]]:
+        net = mho.convert(model, hardware, 2, generator=torch.Generator(),
+                          select=lambda name, _: name != "head").eval()  # fmt: skip
+        mho.calibrate(net, given())
+        mho.refresh_batchnorm(net, given())
+        mho.tune(net, given())
+        mho.refit(net, given())
+        counted = mho.saturation(net, joined())["net.a"].adc.conversions
+        return mho.fixed_point(net, 12, given()), [mho.evaluate(net, given()), counted]
+
+    one, found = made(SEVERAL[way], SEVERAL[way])
+    two, expected = made(SEVERAL["tuples"], SEVERAL["tuples"])
+    assert torch.equal(one(x=X, z=Z), two(X, Z))
+    for mine, theirs in zip(found, expected, strict=True):
+        assert torch.equal(mine, theirs)
+    scores = made(SEVERAL[way], SEVERAL[way])[1][0]
+    net = mho.convert(model, hardware, 2, generator=torch.Generator())
+    assert scores.shape == (2,) == mho.evaluate(net, ((X, Z), Y)).shape
+
+
 @pytest.mark.parametrize("way", LABELLED)
 def test_refit_takes_labels_from_the_batches(way: str) -> None:
     net, other = network(), network()
@@ -121,8 +167,12 @@ def test_saturation_and_fixed_point_take_a_loader() -> None:
         ([], "work.inputs = 'no batch': allowed is at least one batch of inputs"),
         (3, "work.inputs = 3: allowed is a tensor (batch, ...), or batches of them"),
         (["image"], "work.inputs = 'batches of str'"),
-        ([{"x": X}], "work.inputs = 'batches of dict'"),
+        ([{"x": "image"}], "work.inputs = 'batches of str'"),
         ([{}], "work.inputs = 'batches of dict'"),
+        ([{1: X}], "work.inputs = 'batches of dict'"),
+        ([{"x": X, "z": X[:3]}], "work.inputs, lengths of the inputs = [12, 3]"),
+        ([((X, X[:3]), Y)], "work.inputs, lengths of the inputs = [12, 3]"),
+        ([{"x": X}, X], "work.inputs = 'batches of torch.float32 (12, 1, 6, 6) and of"),
     ],
 )
 def test_anything_else_is_refused(given: Any, said: str) -> None:

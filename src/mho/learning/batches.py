@@ -8,59 +8,136 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from mho.errors import invalid, shown
 
+Batch = Tensor | tuple[Tensor, ...] | dict[str, Tensor]
+"""Inputs (batch, ...) of one forward pass: a tensor; or, of a network that takes several, a tuple
+of them, or a dictionary by the names of its arguments."""
+
 Inputs = Tensor | Iterable[Any]
-"""One batch (batch, ...); or batches, each a tensor or a pair whose first item is one: a data
+"""One batch (batch, ...); or batches, each a tensor, a dictionary of tensors by the names of the
+network's arguments, or a pair whose first item is one of these or a tuple of tensors: a data
 loader, a list, `x.split(64)`, a generator."""
 
 _ALLOWED = "a tensor (batch, ...), or batches of them: a loader, a list, a generator"
 
 
-def batches_of(inputs: Inputs, what: str) -> Iterator[Tensor]:
+def run(net: nn.Module, batch: Batch) -> Any:
+    """What a network gives for a batch."""
+    if isinstance(batch, Tensor):
+        return net(batch)
+    return net(**batch) if isinstance(batch, dict) else net(*batch)
+
+
+def tensors_of(batch: Batch) -> list[Tensor]:
+    """The tensors of a batch, in order."""
+    if isinstance(batch, Tensor):
+        return [batch]
+    return [*batch.values()] if isinstance(batch, dict) else [*batch]
+
+
+def like(batch: Batch, tensors: Iterable[Tensor]) -> Batch:
+    """A batch of other tensors in the places of those of a batch."""
+    if isinstance(batch, Tensor):
+        return next(iter(tensors))
+    if isinstance(batch, dict):
+        return dict(zip(batch, tensors, strict=True))
+    return tuple(tensors)
+
+
+def length(batch: Batch) -> int:
+    """Inputs of a batch."""
+    return len(tensors_of(batch)[0])
+
+
+def split(batch: Batch, size: int) -> list[Batch]:
+    """A batch in parts of so many inputs, the last one of less."""
+    parts = zip(*(x.split(size) for x in tensors_of(batch)), strict=True)
+    return [like(batch, part) for part in parts]
+
+
+def batches_of(inputs: Inputs, what: str) -> Iterator[Batch]:
     """The batches (batch, ...) one after another, without their labels; empty ones are left out.
 
     Args:
         what: name of the argument, for errors.
 
     Raises:
-        ValueError: there is no batch, or only empty ones; one of something else than a tensor, of
+        ValueError: there is no batch, or only empty ones; one of something else than tensors, of
             nan or inf, or of another kind than the first; or all inputs are 0. Each batch is looked
             at before it is handed over.
     """
-    first: Tensor | None = None
+    first: Batch | None = None
     signal = False
     for item in [inputs] if isinstance(inputs, Tensor) else _iterated(inputs, what):
-        x = item[0] if isinstance(item, tuple | list) and item else item
-        x = torch.as_tensor(x) if isinstance(x, np.ndarray) and x.dtype.kind in "fiu" else x
-        if not isinstance(x, Tensor):
-            raise invalid(what, f"batches of {type(x).__name__}", _ALLOWED)
-        if x.dim() == 0:
-            raise invalid(what, "a tensor without dimensions", _ALLOWED)
-        if x.is_complex() or x.dtype is torch.bool or x.layout is not torch.strided or x.is_meta:
-            raise invalid(what, x, f"{_ALLOWED}, dense and of real numbers")
-        first = x if first is None else first
-        if (x.dim(), x.dtype) != (first.dim(), first.dtype):
-            kinds = " and of ".join(f"{t.dtype} {tuple(t.shape)}" for t in (first, x))
+        batch = batch_of(item[0] if isinstance(item, tuple | list) and item else item, what)
+        for x in (given := tensors_of(batch)):
+            _check(x, what)
+        first = batch if first is None else first
+        if _kind(batch) != _kind(first):
+            kinds = " and of ".join(map(_described, (first, batch)))
             allowed = f"{_ALLOWED}, all of one kind; labels go in pairs: [(inputs, labels), ...]"
             raise invalid(what, f"batches of {kinds}", allowed)
-        if not torch.isfinite(x).all():
-            raise invalid(what, "nan or inf", "finite numbers only")
-        if x.numel():
+        for x in given:
+            if not torch.isfinite(x).all():
+                raise invalid(what, "nan or inf", "finite numbers only")
+        if all(x.numel() for x in given):
             # of whole numbers, which name things, 0 is as good as any
-            signal = signal or not x.is_floating_point() or bool(x.any())
-            yield x
+            signal = signal or any(not x.is_floating_point() or bool(x.any()) for x in given)
+            yield batch
     if first is None:
         raise invalid(what, "no batch", "at least one batch of inputs")
     if not signal:
-        value = "zeros only" if first.numel() else "an empty batch"
+        some = all(x.numel() for x in tensors_of(first))
+        value = "zeros only" if some else "an empty batch"
         raise invalid(what, value, "inputs of which some are not 0")
 
 
+def batch_of(item: Any, what: str) -> Batch:
+    """A batch as a loader gives it, with tensors for arrays.
+
+    Raises:
+        ValueError: it is something else, or its tensors are not of one length.
+    """
+    if isinstance(item, np.ndarray) and item.dtype.kind in "fiu":
+        item = torch.as_tensor(item)
+    if isinstance(item, Tensor):
+        return item
+    if isinstance(item, dict) and item and all(isinstance(name, str) for name in item):
+        batch: Batch = {name: batch_of(x, what) for name, x in item.items()}  # type: ignore[misc]
+    elif isinstance(item, tuple | list) and item:
+        batch = tuple(batch_of(x, what) for x in item)  # type: ignore[misc]
+    else:
+        raise invalid(what, f"batches of {type(item).__name__}", _ALLOWED)
+    lengths = [len(x) if isinstance(x, Tensor) and x.dim() else 0 for x in tensors_of(batch)]
+    if {*map(type, tensors_of(batch))} != {Tensor} or len({*lengths}) > 1:
+        allowed = "tensors (batch, ...) of one length in each batch"
+        raise invalid(f"{what}, lengths of the inputs", lengths, allowed)
+    return batch
+
+
+def _check(x: Tensor, what: str) -> None:
+    """Refuse tensors that are no inputs."""
+    if x.dim() == 0:
+        raise invalid(what, "a tensor without dimensions", _ALLOWED)
+    if x.is_complex() or x.dtype is torch.bool or x.layout is not torch.strided or x.is_meta:
+        raise invalid(what, x, f"{_ALLOWED}, dense and of real numbers")
+
+
+def _kind(batch: Batch) -> tuple[object, ...]:
+    """What all batches of a loader have in common."""
+    names = tuple(batch) if isinstance(batch, dict) else ()
+    return type(batch), names, *((x.dim(), x.dtype) for x in tensors_of(batch))
+
+
+def _described(batch: Batch) -> str:
+    return ", ".join(f"{x.dtype} {tuple(x.shape)}" for x in tensors_of(batch))
+
+
 @contextmanager
-def taking(x: Tensor, what: str) -> Iterator[None]:
+def taking(batch: Batch, what: str) -> Iterator[None]:
     """Passes of a network inside: what torch says of inputs that it cannot take is said of these.
 
     Raises:
@@ -73,7 +150,7 @@ def taking(x: Tensor, what: str) -> Iterator[None]:
             raise
         why = " ".join(str(error).split()) or type(error).__name__
         why = why if len(why) <= _LONGEST else f"{why[:_LONGEST]}..."
-        raise invalid(what, x, f"inputs that the network takes ({why})") from error
+        raise invalid(what, batch, f"inputs that the network takes ({why})") from error
 
 
 _TORCH = (RuntimeError, NotImplementedError, TypeError, ValueError, IndexError, AttributeError)
@@ -83,39 +160,44 @@ _LONGEST = 200
 """Characters of torch's words that are passed on."""
 
 
-def whole_of(inputs: Inputs, what: str) -> Tensor:
+def whole_of(inputs: Inputs, what: str) -> Batch:
     """All batches as one (batch, ...); errors as in `batches_of`."""
     parts = [*batches_of(inputs, what)]
-    for x in parts:
-        if x.shape[1:] != parts[0].shape[1:]:
-            found = f"{shown(parts[0])} and {shown(x)}"
-            raise invalid(what, found, "batches of one shape, but for their length")
-    return parts[0] if len(parts) == 1 else torch.cat(parts)
+    columns = [*zip(*map(tensors_of, parts), strict=True)]
+    for column in columns:
+        for x in column:
+            if x.shape[1:] != column[0].shape[1:]:
+                found = f"{shown(column[0])} and {shown(x)}"
+                raise invalid(what, found, "batches of one shape, but for their length")
+    return parts[0] if len(parts) == 1 else like(parts[0], map(torch.cat, columns))
 
 
-def pairs_of(inputs: Inputs, what: str) -> tuple[Tensor, Tensor]:
-    """Inputs and targets of batches (inputs, targets), each as one tensor.
+def pairs_of(inputs: Inputs, what: str) -> tuple[Batch, Tensor]:
+    """Inputs and targets of batches (inputs, targets), each as one.
 
     Raises:
         ValueError: there is no batch, or one that is no such pair.
     """
-    parts: list[tuple[Tensor, Tensor]] = []
+    given: list[Batch] = []
+    targets: list[Tensor] = []
     for item in [inputs] if isinstance(inputs, Tensor) else _iterated(inputs, what):
         pair = tuple(item) if isinstance(item, tuple | list) else (item,)
-        arrays = (isinstance(part, np.ndarray) and part.dtype.kind in "fiu" for part in pair)
-        pair = tuple(torch.as_tensor(p) if a else p for p, a in zip(pair, arrays, strict=True))
-        if len(pair) != 2 or not all(isinstance(part, Tensor) for part in pair):
+        if len(pair) != 2:
             raise invalid(what, f"a batch of {len(pair)}", "batches (inputs, targets)")
-        parts.append(pair)
-    if not parts:
+        target = torch.as_tensor(pair[1]) if isinstance(pair[1], np.ndarray) else pair[1]
+        if not isinstance(target, Tensor):
+            raise invalid(what, f"targets of {type(target).__name__}", "batches (inputs, targets)")
+        given.append(batch_of(pair[0], what))
+        targets.append(target)
+    if not given:
         raise invalid(what, "no batch", "at least one batch (inputs, targets)")
-    for kind, tensors in zip(("inputs", "targets"), zip(*parts, strict=True), strict=True):
+    columns = [*zip(*map(tensors_of, given), strict=True)]
+    for kind, tensors in (*(("inputs", column) for column in columns), ("targets", targets)):
         shapes = {(t.shape[1:], t.dtype, t.dim() > 0) for t in tensors}
         if len(shapes) > 1 or not tensors[0].dim():
             found = " and ".join(shown(t) for t in tensors[:2])
             raise invalid(f"{what}, {kind}", found, "tensors (batch, ...) of one kind")
-    x, y = zip(*parts, strict=True)
-    return torch.cat(x), torch.cat(y)
+    return like(given[0], map(torch.cat, columns)), torch.cat(targets)
 
 
 def _iterated(inputs: Any, what: str) -> Iterator[Any]:

@@ -16,7 +16,7 @@ from mho.arguments import checked
 from mho.errors import InvalidInput, invalid
 from mho.hardware.converters import calibration
 from mho.hardware.tally import Tally
-from mho.learning.batches import Inputs, batches_of, taking
+from mho.learning.batches import Inputs, batches_of, run, taking
 from mho.learning.labels import check_classes, labelled, scores_of
 from mho.learning.layers.layer import ArrayLayer, memristive_layers
 
@@ -51,7 +51,7 @@ def calibrate(net: Net, inputs: Inputs) -> Net:
     with evaluating(net), calibration(layers):
         for x in batches_of(inputs, "calibrate.inputs"):
             with taking(x, "calibrate.inputs"):
-                net(x)
+                run(net, x)
     return net
 
 
@@ -96,11 +96,11 @@ def confusion(net: nn.Module, loader: Iterable[Any]) -> Int64[Tensor, "chips cla
     with evaluating(net), _warning_of_saturation(net):
         for x, y in labelled(loader, "loader"):
             if counts is None and uncalibrated(net):
-                calibrate(net, x)
+                calibrate(net, [(x,)])
             first = len(y) > 0 and not (counts is not None and counts.any())
             watched = _refusing_layers_passed_by(net) if first else nullcontext()
             with watched, taking(x, "loader"):
-                output = net(x)
+                output = run(net, x)
             scores = scores_of(output, len(y))
             answer, classes = scores.argmax(-1), scores.shape[-1]
             check_classes(y, classes)

@@ -7,22 +7,22 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int64, Shaped
+from jaxtyping import Float, Int64
 from torch import Tensor
 
 from mho.errors import invalid
+from mho.learning.batches import Batch, batch_of, tensors_of
 
 _PAIRS = "batches (inputs, labels): a data loader, or a list of such pairs"
 
 
-def labelled(
-    loader: Iterable[Any], what: str
-) -> Iterator[tuple[Shaped[Tensor, "n ..."], Int64[Tensor, " n"]]]:
+def labelled(loader: Iterable[Any], what: str) -> Iterator[tuple[Batch, Int64[Tensor, " n"]]]:
     """The batches (inputs, labels) one after another, those without a sample left out; labels as
     int64 on the CPU.
 
     Args:
-        loader: batches, or one pair of tensors.
+        loader: batches (inputs, labels), or one such pair; inputs of a network that takes several
+            are a tuple or a dictionary of tensors.
         what: name of the argument, for errors.
 
     Raises:
@@ -30,17 +30,18 @@ def labelled(
     """
     if isinstance(loader, Tensor | np.ndarray | str | dict):
         raise invalid(what, loader, _PAIRS)
-    single = isinstance(loader, tuple | list) and len(loader) == 2 and all(map(_is_array, loader))
+    pair = isinstance(loader, tuple | list) and len(loader) == 2
+    single = pair and _is_batch(loader[0]) and _is_array(loader[1])  # type: ignore[index]
     seen, none = False, True
     for batch in [loader] if single else loader:
         if not isinstance(batch, tuple | list):
             raise invalid(what, f"batches of {type(batch).__name__}", _PAIRS)
-        if len(batch) != 2 or not all(map(_is_array, batch)):
+        if len(batch) != 2 or not (_is_batch(batch[0]) and _is_array(batch[1])):
             each = ", ".join(type(part).__name__ for part in batch)
             raise invalid(what, f"batches of {len(batch)}: {each}", _PAIRS)
         seen = True
-        x, y = map(torch.as_tensor, batch)
-        y = _labels(x, y)
+        x = batch_of(batch[0], what)
+        y = _labels(x, torch.as_tensor(batch[1]))
         if len(y):
             none = False
             yield x, y
@@ -53,10 +54,19 @@ def _is_array(part: object) -> bool:
     return isinstance(part, Tensor | np.ndarray)
 
 
-def _labels(x: Tensor, y: Tensor) -> Tensor:
+def _is_batch(part: object) -> bool:
+    """Whether it is inputs: an array, or several."""
+    if isinstance(part, dict):
+        return bool(part) and all(map(_is_array, part.values()))
+    several = isinstance(part, tuple | list) and len(part) > 0
+    return _is_array(part) or (several and all(map(_is_array, part)))  # type: ignore[arg-type]
+
+
+def _labels(x: Batch, y: Tensor) -> Tensor:
     """Labels as int64 (n,), one for each input."""
-    n = len(x) if x.dim() else 0
-    if x.dim() == 0 or y.shape not in ((n,), (n, 1)):
+    first = tensors_of(x)[0]
+    n = len(first) if first.dim() else 0
+    if first.dim() == 0 or y.shape not in ((n,), (n, 1)):
         one_hot = y.dim() == 2 and len(y) == n
         hint = "; of one-hot labels give labels.argmax(1)" if one_hot else ""
         allowed = f"({n},) or ({n}, 1), one for each of the {n} inputs{hint}"

@@ -55,8 +55,8 @@ def expect_batchnorm(
     batches = [*batches_of(inputs, "expect_batchnorm.inputs")]
     simulated = convert(model, hardware, chips, generator=generator, select=select)
     if uncalibrated(simulated):
-        calibrate(simulated, batches[0])
-    refresh_batchnorm(simulated, batches)
+        calibrate(simulated, [(batches[0],)])
+    refresh_batchnorm(simulated, [(batch,) for batch in batches])
     out = copy.deepcopy(model)
     for name, norm in simulated.get_submodule("net").named_modules():
         if isinstance(norm, ChipBatchNorm):

@@ -10,7 +10,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from mho.arguments import checked
 from mho.errors import invalid
-from mho.learning.batches import Inputs, taking, whole_of
+from mho.learning.batches import Inputs, run, split, taking, tensors_of, whole_of
 from mho.learning.evaluate import evaluating
 from mho.learning.layers.arithmetic import FixedPointArithmetic, largest
 from mho.learning.layers.chips import at_once, chip_count
@@ -46,7 +46,9 @@ def fixed_point(net: nn.Module, bits: int, inputs: Inputs) -> nn.Module:
             digital part; one of another kind, such as an `nn.Conv2d`.
     """
     given = whole_of(inputs, "fixed_point.inputs")
-    largest(given)
+    for x in tensors_of(given):
+        if x.is_floating_point():
+            largest(x)
     fresh = rebuild(net, _twin)
     _refuse_other_parts(fresh)
     parts = {name: _equipped(module, bits) for name, module in _digital_parts(fresh).items()}
@@ -55,9 +57,9 @@ def fixed_point(net: nn.Module, bits: int, inputs: Inputs) -> nn.Module:
     for arithmetic in parts.values():
         arithmetic.observing = True
     with evaluating(fresh):
-        for batch in given.split(at_once(chip_count(fresh), given.device)):
+        for batch in split(given, at_once(chip_count(fresh), tensors_of(given)[0].device)):
             with taking(batch, "fixed_point.inputs"):
-                fresh(batch)
+                run(fresh, batch)
     for name, arithmetic in parts.items():
         if arithmetic.seen is None:
             raise invalid("fixed_point.inputs", f"none that reach {name!r}", "inputs for all parts")

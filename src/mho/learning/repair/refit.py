@@ -11,8 +11,19 @@ from torch import Tensor, nn
 
 from mho.arguments import checked
 from mho.errors import invalid
-from mho.learning.batches import Inputs, pairs_of, taking, whole_of
+from mho.learning.batches import (
+    Batch,
+    Inputs,
+    length,
+    pairs_of,
+    run,
+    split,
+    taking,
+    tensors_of,
+    whole_of,
+)
 from mho.learning.evaluate import Net, evaluating
+from mho.learning.layers.chip_pass import whole
 from mho.learning.layers.chips import at_once, chip_count
 from mho.learning.layers.replace import plain_type, swap
 from mho.learning.repair.chip_linear import ChipLinear
@@ -63,9 +74,10 @@ def refit(
     if steps < 1:
         raise invalid("refit.steps", steps, "at least 1")
     if targets is None:
-        inputs, targets = pairs_of(inputs, "refit.inputs")
+        given, targets = pairs_of(inputs, "refit.inputs")
+        inputs = [(given, targets)]
     batch = whole_of(inputs, "refit.inputs")
-    wanted = _probabilities(targets, batch.shape[0], head.out_features)
+    wanted = _probabilities(targets, length(batch), head.out_features)
     chips = chip_count(net)
     x = _features(net, head, batch, chips)  # (chips, n, in)
     own = _own(head, chips)
@@ -120,22 +132,23 @@ def _fit(
 
 @torch.no_grad()
 def _features(
-    net: nn.Module, head: nn.Module, inputs: Tensor, chips: int
+    net: nn.Module, head: nn.Module, inputs: Batch, chips: int
 ) -> Float64[Tensor, "chips n in"]:
     """What reaches the last layer on each chip."""
     seen: list[tuple[Tensor, Tensor]] = []
 
     def note(_layer: nn.Module, arguments: tuple[Tensor, ...], output: Tensor) -> None:
-        seen.append((arguments[0], output))
+        seen.append((whole(arguments[0]), whole(output)))
 
+    note.takes_chips = True  # type: ignore[attr-defined]
     handle = head.register_forward_hook(note)
     parts = []
     try:
         with evaluating(net):
-            for batch in inputs.split(at_once(chips, inputs.device)):
+            for batch in split(inputs, at_once(chips, tensors_of(inputs)[0].device)):
                 seen.clear()
                 with taking(batch, "refit.inputs"):
-                    output = net(batch)
+                    output = run(net, batch)
                 for x, _ in seen:
                     _check_finite("inputs of the last layer", x)
                 ends = len(seen) == 1 and torch.equal(seen[0][1].flatten(), output.flatten())

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from mho.arguments import checked
 from mho.hardware.converters import Converter
 from mho.hardware.tally import Tally
-from mho.learning.batches import Inputs, batches_of, taking
+from mho.learning.batches import Inputs, batches_of, run, taking
 from mho.learning.evaluate import evaluating
 from mho.learning.layers.layer import memristive_layers
 
@@ -78,7 +78,7 @@ def saturation(
         try:
             for x in batches_of(inputs, "saturation.inputs"):
                 with taking(x, "saturation.inputs"):
-                    net(x)
+                    run(net, x)
             counted = {
                 name: LayerSaturation(dac=_counted(layer.dac), adc=_counted(layer.adc))
                 for name, layer in layers.items()
