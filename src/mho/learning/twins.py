@@ -8,6 +8,7 @@ from mho.learning.layers.composite import Composite
 from mho.learning.layers.conv import MemristiveConv2d
 from mho.learning.layers.layer import ArrayLayer
 from mho.learning.layers.linear import MemristiveLinear
+from mho.learning.layers.recurrent import MemristiveGRU, MemristiveLSTM, MemristiveRNN
 from mho.learning.layers.replace import plain_type
 
 Twin = type[ArrayLayer] | type[Composite]
@@ -15,6 +16,9 @@ Twin = type[ArrayLayer] | type[Composite]
 TWINS: dict[type[nn.Module], Twin] = {
     nn.Linear: MemristiveLinear,
     nn.Conv2d: MemristiveConv2d,
+    nn.RNN: MemristiveRNN,
+    nn.LSTM: MemristiveLSTM,
+    nn.GRU: MemristiveGRU,
 }
 """Layers that can be converted; an entry that is added is known to `convert` and `to_digital`."""
 

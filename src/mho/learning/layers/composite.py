@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Self
 
@@ -52,11 +53,16 @@ class Composite(nn.Module):
         """
         raise NotImplementedError
 
-    def compute(self, *given: Any) -> Any:
+    def compute(self, *given: Any, **how: Any) -> Any:
         """Outputs (chips, ...) of inputs (chips, ...), by `MemristiveLinear.read` of the parts."""
         raise NotImplementedError
 
     # ---------------------------------------------------------------- what follows
+
+    @property
+    def label(self) -> str:
+        """What errors call the layer."""
+        return self.name or type(self).__name__
 
     @classmethod
     def adopt(cls, module: nn.Module, conversion: Conversion) -> Self:
@@ -115,17 +121,21 @@ class Composite(nn.Module):
                 for part, some in zip(parts, value.chunk(len(parts)), strict=True):
                     state[prefix + part] = some
 
-    def run(self, *given: Tensor | None) -> Any:
+    def run(self, *given: Tensor | None, **how: Any) -> Any:
         """`compute`, in whatever pass runs: with inputs as the network has them, those of one chip;
-        outside of one as of the only chip, or with chips as the first dimension."""
-        now = current()
+        outside of one as of the only chip, or with chips as the first dimension.
+
+        Args:
+            how: what `compute` takes that is the same for all chips.
+        """
+        now, compute = current(), functools.partial(self.compute, **how)
         if now is None and self.chips > 1:
-            return self.compute(*given)
+            return compute(*given)
         if now is not None:
-            check_not_checkpointed(self.name or type(self).__name__)
+            check_not_checkpointed(self.label)
         if isinstance(now, Together):
-            return on_all_chips(self.compute, *given)
-        made = self.compute(*(x if x is None else x.unsqueeze(0) for x in given))
+            return on_all_chips(compute, *given)
+        made = compute(*(x if x is None else x.unsqueeze(0) for x in given))
         if isinstance(made, tuple):
             return tuple(y.squeeze(0) for y in made)
         return made.squeeze(0)

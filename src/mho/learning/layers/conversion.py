@@ -46,7 +46,7 @@ class Conversion:
 
         A parameter that several layers share is one in the converted network too.
         """
-        value = getattr(module, name)
+        value = getattr(module, name, None)
         if value is None:
             return None
         if not isinstance(module._parameters.get(name), nn.Parameter):

@@ -1,0 +1,304 @@
+"""Recurrent layers: products with inputs and with states are on arrays, gates are digital."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence
+
+from mho.errors import invalid
+from mho.learning.layers.chip_pass import current
+from mho.learning.layers.composite import Composite, Entries
+from mho.learning.layers.gates import State, Step, gru_step, lstm_step, relu_step, tanh_step
+from mho.learning.layers.graphs import uncompiled
+from mho.learning.layers.inputs import check_input
+from mho.learning.layers.linear import MemristiveLinear
+
+_OPTIONS = (
+    *("mode", "input_size", "hidden_size", "num_layers", "bias", "batch_first", "dropout"),
+    *("bidirectional", "proj_size"),
+)
+
+
+class MemristiveRNNBase(Composite):
+    """What `nn.RNN`, `nn.LSTM` and `nn.GRU` on arrays share; made by `mho.convert`.
+
+    Per layer and direction the parts are `ih_l0`, read once for all time steps together, `hh_l0`,
+    read step after step, and `hr_l0`, the projection of an LSTM that has one; `_reverse` is added
+    as in torch. Of packed sequences each step reads those still running. Gates, their products and
+    the dropout between layers are digital. Inputs, states and options are torch's.
+
+    Attributes:
+        input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, proj_size:
+            as in torch.
+    """
+
+    states: ClassVar[tuple[str, ...]] = ("h_0",)
+    """What goes from step to step, as torch names its start."""
+
+    mode: str
+    input_size: int
+    hidden_size: int
+    num_layers: int
+    bias: bool
+    batch_first: bool
+    dropout: float
+    bidirectional: bool
+    proj_size: int
+
+    def step(self) -> Step:
+        """What is digital in a step."""
+        raise NotImplementedError
+
+    # ---------------------------------------------------------------- what it stands for
+
+    def configure(self, module: nn.Module) -> None:
+        """Take over sizes and options."""
+        for name in _OPTIONS:
+            setattr(self, name, getattr(module, name))
+
+    def entries(self) -> Entries:
+        """Each parameter of the torch layer is one of a part's."""
+        found: dict[str, tuple[str, ...]] = {}
+        for _, end in self._places():
+            for kind in ("ih", "hh", *(("hr",) if self.proj_size else ())):
+                found[f"weight_{kind}_{end}"] = (f"{kind}_{end}.weight",)
+                if kind != "hr":
+                    found[f"bias_{kind}_{end}"] = (f"{kind}_{end}.bias",)
+        return found
+
+    def plain(self, bias: bool) -> nn.Module:
+        """The torch layer."""
+        options: dict[str, Any] = {name: getattr(self, name) for name in _OPTIONS}
+        mode, dropout = options.pop("mode"), options.pop("dropout")
+        module = self._plain(options | {"bias": bias, "device": "meta"}, mode)
+        module.dropout = dropout  # its warning for a single layer was given to who made that
+        return module
+
+    def _plain(self, options: dict[str, Any], mode: str) -> nn.RNNBase:
+        """The torch layer with such options."""
+        raise NotImplementedError
+
+    def flatten_parameters(self) -> None:
+        """Nothing: weights on arrays lie as they lie."""
+
+    def extra_repr(self) -> str:
+        """Torch's line, with the chips."""
+        return f"{nn.RNNBase.extra_repr(self)}, chips={self.chips}"  # type: ignore[arg-type]
+
+    def _places(self) -> list[tuple[bool, str]]:
+        """Each layer and direction: whether it runs back in time, and how its parts' names end."""
+        ends = ((False, ""), (True, "_reverse")) if self.bidirectional else ((False, ""),)
+        return [(back, f"l{k}{end}") for k in range(self.num_layers) for back, end in ends]
+
+    # ---------------------------------------------------------------- forward
+
+    @uncompiled
+    def forward(self, input: Tensor | PackedSequence, hx: Any = None) -> tuple[Any, Any]:
+        """As of the torch layer: outputs, packed if the inputs are, and last states."""
+        packed = input if isinstance(input, PackedSequence) else None
+        x = input if packed is None else packed.data
+        given = self._states_of(hx)
+        self._check(x, packed, given)
+        if packed is None:
+            output, *last = self.run(x, *given)
+        else:
+            sizes, order = packed.batch_sizes.tolist(), packed.sorted_indices
+            back = packed.unsorted_indices
+            output, *last = self.run(x, *given, sizes=sizes, order=order, back=back)
+            output = PackedSequence(output, packed.batch_sizes, order, back)
+        return output, (last[0] if len(self.states) == 1 else tuple(last))
+
+    def compute(
+        self,
+        x: Tensor,
+        *given: Tensor,
+        sizes: list[int] | None = None,
+        order: Tensor | None = None,
+        back: Tensor | None = None,
+    ) -> tuple[Tensor, ...]:
+        """Outputs and last states (chips, ...) of inputs and, if given, first states.
+
+        Args:
+            x: (chips, time, batch, in), or with `batch_first`, or without a batch; of packed
+                sequences (chips, all vectors, in).
+            sizes: sequences that run at each step, if they are packed.
+            order, back: how packed sequences were sorted, and how they are sorted back.
+        """
+        if sizes is not None:
+            if order is not None:
+                given = tuple(state.index_select(-2, order) for state in given)
+            y, last = self._all_layers(x, given, sizes)
+            if back is not None:
+                last = [state.index_select(-2, back) for state in last]
+            return y, *last
+        batched = x.dim() == 4
+        if not batched:  # (chips, time, in) -> (chips, time, 1, in); states alike
+            x, given = x.unsqueeze(2), tuple(state.unsqueeze(2) for state in given)
+        elif self.batch_first:
+            x = x.transpose(1, 2)
+        sizes = [x.shape[2]] * x.shape[1]
+        y, last = self._all_layers(x.flatten(1, 2), given, sizes)
+        y = y.unflatten(1, x.shape[1:3])  # (chips, time * batch, out) -> (chips, time, batch, out)
+        if not batched:
+            return y.squeeze(2), *(state.squeeze(2) for state in last)
+        return y.transpose(1, 2) if self.batch_first else y, *last
+
+    def _all_layers(
+        self, x: Tensor, given: Sequence[Tensor], sizes: list[int]
+    ) -> tuple[Tensor, list[Tensor]]:
+        """Outputs (chips, all vectors, out) of inputs (chips, all vectors, in), step after step,
+        and last states (chips, layers * directions, batch, ...)."""
+        places = self._places()
+        directions = 2 if self.bidirectional else 1
+        ended: list[State] = []
+        for place, (back, end) in enumerate(places):
+            if place % directions == 0:
+                y: list[Tensor] = []
+            first = tuple(state[:, place] for state in given) or self._zeros(x, sizes[0])
+            made, last = self._one_way(x, first, sizes, end, back)
+            y.append(made)
+            ended.append(last)
+            if len(y) == directions:
+                x = y[0] if directions == 1 else torch.cat(y, -1)
+                if self.dropout and self.training and place + 1 < len(places):
+                    x = F.dropout(x, self.dropout)
+        # of each state those of all places
+        return x, [torch.stack(every, 1) for every in zip(*ended, strict=True)]
+
+    def _one_way(
+        self, x: Tensor, first: State, sizes: list[int], end: str, back: bool
+    ) -> tuple[Tensor, State]:
+        """Outputs and last state of one layer in one direction; shapes as of `_all_layers`."""
+        ih, hh, step = self._part("ih", end), self._part("hh", end), self.step()
+        hr = self._part("hr", end) if self.proj_size else None
+        given = ih.read(x).split(sizes, 1)
+        state = tuple(each[:, : sizes[-1 if back else 0]] for each in first)
+        outputs: list[Tensor] = []
+        ended: list[State] = []
+        for products in reversed(given) if back else given:
+            running, now = state[0].shape[1], products.shape[1]
+            if now < running:  # the shortest sequences are over
+                ended.append(tuple(each[:, now:] for each in state))
+                state = tuple(each[:, :now] for each in state)
+            elif now > running:  # back in time, they begin later
+                both = zip(state, first, strict=True)
+                state = tuple(torch.cat((each, of[:, running:now]), 1) for each, of in both)
+            state = step(products, hh.read(state[0]), state)
+            if hr is not None:
+                state = (hr.read(state[0]), *state[1:])
+            outputs.append(state[0])
+        if back:
+            outputs.reverse()
+        if ended:
+            every = zip(state, *reversed(ended), strict=True)
+            state = tuple(torch.cat(each, 1) for each in every)
+        return torch.cat(outputs, 1), state
+
+    def _part(self, kind: str, end: str) -> MemristiveLinear:
+        part = self._modules[f"{kind}_{end}"]
+        assert isinstance(part, MemristiveLinear)
+        return part
+
+    def _zeros(self, x: Tensor, batch: int) -> State:
+        return tuple(x.new_zeros(len(x), batch, width) for width in self._widths())
+
+    def _widths(self) -> tuple[int, ...]:
+        """Of each state."""
+        return (self.proj_size or self.hidden_size, self.hidden_size)[: len(self.states)]
+
+    # ---------------------------------------------------------------- what it refuses
+
+    def _states_of(self, hx: Any) -> tuple[Tensor, ...]:
+        """States as they were given, none if they were not."""
+        if hx is None:
+            return ()
+        several = len(self.states)
+        if several == 1:
+            hx = (hx,)
+        if not isinstance(hx, tuple | list) or len(hx) != several:
+            names = ", ".join(self.states)
+            raise invalid(f"{self.label} hx", hx, f"None, or a pair ({names}) of tensors")
+        return tuple(hx)
+
+    def _check(self, x: Any, packed: PackedSequence | None, given: tuple[Tensor, ...]) -> None:
+        """Refuse inputs and states that the layer cannot take."""
+        label, weight = self.label, self._part("ih", "l0").weight
+        of_chips = current() is None and self.chips > 1
+        for field, each in zip(("input", *self.states), (x, *given), strict=False):
+            if not isinstance(each, Tensor) or not each.is_floating_point():
+                check_input(f"{label} {field}".removesuffix(" input"), each, weight)
+        lead = (self.chips,) if of_chips else ()
+        shape = tuple(x.shape)[len(lead) :]
+        names = "batch, time" if self.batch_first else "time, batch"
+        dims, wanted = (2, 3), f"({names}, {self.input_size}) or (time, {self.input_size})"
+        if packed is not None:
+            dims, wanted = (2,), f"(vectors, {self.input_size}) of packed sequences"
+        if tuple(x.shape)[: len(lead)] != lead or len(shape) not in dims:
+            raise self._shape("input", x, lead, wanted)
+        if shape[-1] != self.input_size:
+            raise self._shape("input", x, lead, wanted)
+        if packed is not None:
+            batch: tuple[int, ...] = (int(packed.batch_sizes[0]),)
+        else:
+            batch = () if len(shape) == 2 else (shape[0 if self.batch_first else 1],)
+            steps = shape[1 if self.batch_first and batch else 0]
+            if steps == 0:
+                raise self._shape("input", x, lead, f"{wanted}, of one time step or more")
+        for name, state, width in zip(self.states, given, self._widths(), strict=False):
+            allowed = (len(self._places()), *batch, width)
+            if tuple(state.shape) != lead + allowed:
+                raise self._shape(name, state, lead, str(allowed))
+
+    def _shape(self, field: str, x: Tensor, lead: tuple[int, ...], wanted: str) -> ValueError:
+        if lead:
+            wanted = f"{wanted}, with the {lead[0]} chips before"
+        return invalid(f"{self.label} {field}, of shape", tuple(x.shape), wanted)
+
+
+class MemristiveRNN(MemristiveRNNBase):
+    """`nn.RNN` on memristors: `h = tanh(W_ih x + W_hh h)`, or relu."""
+
+    nonlinearity: str
+
+    def configure(self, module: nn.Module) -> None:
+        """Take over sizes and options."""
+        super().configure(module)
+        self.nonlinearity = module.nonlinearity  # type: ignore[assignment]
+
+    def step(self) -> Step:
+        """Of the nonlinearity."""
+        return tanh_step if self.nonlinearity == "tanh" else relu_step
+
+    def _plain(self, options: dict[str, Any], mode: str) -> nn.RNN:
+        options.pop("proj_size")
+        return nn.RNN(**options, nonlinearity=self.nonlinearity)
+
+
+class MemristiveLSTM(MemristiveRNNBase):
+    """`nn.LSTM` on memristors: four gates of each hidden unit, and a projection if there is one."""
+
+    states: ClassVar[tuple[str, ...]] = ("h_0", "c_0")
+
+    def step(self) -> Step:
+        """With input, forget, and output gates."""
+        return lstm_step
+
+    def _plain(self, options: dict[str, Any], mode: str) -> nn.LSTM:
+        return nn.LSTM(**options)
+
+
+class MemristiveGRU(MemristiveRNNBase):
+    """`nn.GRU` on memristors: three gates of each hidden unit."""
+
+    def step(self) -> Step:
+        """With reset and update gates."""
+        return gru_step
+
+    def _plain(self, options: dict[str, Any], mode: str) -> nn.GRU:
+        options.pop("proj_size")
+        return nn.GRU(**options)
