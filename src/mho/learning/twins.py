@@ -9,6 +9,11 @@ from mho.learning.layers.conv import MemristiveConv2d
 from mho.learning.layers.layer import ArrayLayer
 from mho.learning.layers.linear import MemristiveLinear
 from mho.learning.layers.recurrent import MemristiveGRU, MemristiveLSTM, MemristiveRNN
+from mho.learning.layers.recurrent_cells import (
+    MemristiveGRUCell,
+    MemristiveLSTMCell,
+    MemristiveRNNCell,
+)
 from mho.learning.layers.replace import plain_type
 
 Twin = type[ArrayLayer] | type[Composite]
@@ -19,6 +24,9 @@ TWINS: dict[type[nn.Module], Twin] = {
     nn.RNN: MemristiveRNN,
     nn.LSTM: MemristiveLSTM,
     nn.GRU: MemristiveGRU,
+    nn.RNNCell: MemristiveRNNCell,
+    nn.LSTMCell: MemristiveLSTMCell,
+    nn.GRUCell: MemristiveGRUCell,
 }
 """Layers that can be converted; an entry that is added is known to `convert` and `to_digital`."""
 

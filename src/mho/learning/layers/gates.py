@@ -1,8 +1,8 @@
 """Steps of recurrent layers: what is digital in them.
 
-Each takes what the arrays give for a step's inputs and for the state before, biases included, and the
-state, and gives the next state; of any shape (..., gates * hidden) and (..., hidden), the gates in
-torch's order.
+Each takes what the arrays give for a step's inputs and for the state before, biases included, and
+that state, and gives the next one; of any shape (..., gates * hidden) and (..., hidden), the gates
+in torch's order.
 """
 
 from __future__ import annotations

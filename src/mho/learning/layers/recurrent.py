@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 import torch
@@ -10,21 +10,19 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
-from mho.errors import invalid
-from mho.learning.layers.chip_pass import current
-from mho.learning.layers.composite import Composite, Entries
+from mho.learning.layers.composite import Entries
 from mho.learning.layers.gates import State, Step, gru_step, lstm_step, relu_step, tanh_step
 from mho.learning.layers.graphs import uncompiled
-from mho.learning.layers.inputs import check_input
-from mho.learning.layers.linear import MemristiveLinear
+from mho.learning.layers.recurrence import Recurrence
 
 _OPTIONS = (
-    *("mode", "input_size", "hidden_size", "num_layers", "bias", "batch_first", "dropout"),
-    *("bidirectional", "proj_size"),
+    *("input_size", "hidden_size", "num_layers", "bias", "batch_first", "dropout"),
+    "bidirectional",
 )
+"""Of all torch's recurrent layers."""
 
 
-class MemristiveRNNBase(Composite):
+class MemristiveRNNBase(Recurrence):
     """What `nn.RNN`, `nn.LSTM` and `nn.GRU` on arrays share; made by `mho.convert`.
 
     Per layer and direction the parts are `ih_l0`, read once for all time steps together, `hh_l0`,
@@ -37,28 +35,23 @@ class MemristiveRNNBase(Composite):
             as in torch.
     """
 
-    states: ClassVar[tuple[str, ...]] = ("h_0",)
-    """What goes from step to step, as torch names its start."""
+    kind: ClassVar[Callable[..., nn.RNNBase]]
+    """The torch layer."""
+    options: ClassVar[tuple[str, ...]] = _OPTIONS
+    """What it is made with."""
 
-    mode: str
-    input_size: int
-    hidden_size: int
     num_layers: int
     bias: bool
     batch_first: bool
     dropout: float
     bidirectional: bool
-    proj_size: int
-
-    def step(self) -> Step:
-        """What is digital in a step."""
-        raise NotImplementedError
+    proj_size: int = 0
 
     # ---------------------------------------------------------------- what it stands for
 
     def configure(self, module: nn.Module) -> None:
         """Take over sizes and options."""
-        for name in _OPTIONS:
+        for name in self.options:
             setattr(self, name, getattr(module, name))
 
     def entries(self) -> Entries:
@@ -73,15 +66,10 @@ class MemristiveRNNBase(Composite):
 
     def plain(self, bias: bool) -> nn.Module:
         """The torch layer."""
-        options: dict[str, Any] = {name: getattr(self, name) for name in _OPTIONS}
-        mode, dropout = options.pop("mode"), options.pop("dropout")
-        module = self._plain(options | {"bias": bias, "device": "meta"}, mode)
-        module.dropout = dropout  # its warning for a single layer was given to who made that
+        options: dict[str, Any] = {name: getattr(self, name) for name in self.options}
+        module = self.kind(**options | {"bias": bias, "dropout": 0.0}, device="meta")
+        module.dropout = self.dropout  # its warning for a single layer was given to who made that
         return module
-
-    def _plain(self, options: dict[str, Any], mode: str) -> nn.RNNBase:
-        """The torch layer with such options."""
-        raise NotImplementedError
 
     def flatten_parameters(self) -> None:
         """Nothing: weights on arrays lie as they lie."""
@@ -100,8 +88,7 @@ class MemristiveRNNBase(Composite):
     @uncompiled
     def forward(self, input: Tensor | PackedSequence, hx: Any = None) -> tuple[Any, Any]:
         """As of the torch layer: outputs, packed if the inputs are, and last states."""
-        packed = input if isinstance(input, PackedSequence) else None
-        x = input if packed is None else packed.data
+        packed, x = (input, input.data) if isinstance(input, PackedSequence) else (None, input)
         given = self._states_of(hx)
         self._check(x, packed, given)
         if packed is None:
@@ -154,19 +141,18 @@ class MemristiveRNNBase(Composite):
         """Outputs (chips, all vectors, out) of inputs (chips, all vectors, in), step after step,
         and last states (chips, layers * directions, batch, ...)."""
         places = self._places()
-        directions = 2 if self.bidirectional else 1
+        directions = len(places) // self.num_layers
         ended: list[State] = []
-        for place, (back, end) in enumerate(places):
-            if place % directions == 0:
-                y: list[Tensor] = []
-            first = tuple(state[:, place] for state in given) or self._zeros(x, sizes[0])
-            made, last = self._one_way(x, first, sizes, end, back)
-            y.append(made)
-            ended.append(last)
-            if len(y) == directions:
-                x = y[0] if directions == 1 else torch.cat(y, -1)
-                if self.dropout and self.training and place + 1 < len(places):
-                    x = F.dropout(x, self.dropout)
+        for place in range(0, len(places), directions):
+            if place and self.dropout and self.training:
+                x = F.dropout(x, self.dropout)
+            y: list[Tensor] = []
+            for which, (back, end) in enumerate(places[place : place + directions], place):
+                first = tuple(state[:, which] for state in given) or self._zeros(x, sizes[0])
+                made, last = self._one_way(x, first, sizes, end, back)
+                y.append(made)
+                ended.append(last)
+            x = y[0] if directions == 1 else torch.cat(y, -1)
         # of each state those of all places
         return x, [torch.stack(every, 1) for every in zip(*ended, strict=True)]
 
@@ -174,8 +160,8 @@ class MemristiveRNNBase(Composite):
         self, x: Tensor, first: State, sizes: list[int], end: str, back: bool
     ) -> tuple[Tensor, State]:
         """Outputs and last state of one layer in one direction; shapes as of `_all_layers`."""
-        ih, hh, step = self._part("ih", end), self._part("hh", end), self.step()
-        hr = self._part("hr", end) if self.proj_size else None
+        ih, hh, step = self.part(f"ih_{end}"), self.part(f"hh_{end}"), self.step()
+        hr = self.part(f"hr_{end}") if self.proj_size else None
         given = ih.read(x).split(sizes, 1)
         state = tuple(each[:, : sizes[-1 if back else 0]] for each in first)
         outputs: list[Tensor] = []
@@ -199,12 +185,8 @@ class MemristiveRNNBase(Composite):
             state = tuple(torch.cat(each, 1) for each in every)
         return torch.cat(outputs, 1), state
 
-    def _part(self, kind: str, end: str) -> MemristiveLinear:
-        part = self._modules[f"{kind}_{end}"]
-        assert isinstance(part, MemristiveLinear)
-        return part
-
     def _zeros(self, x: Tensor, batch: int) -> State:
+        """Where states start if none are given, (chips, batch, ...)."""
         return tuple(x.new_zeros(len(x), batch, width) for width in self._widths())
 
     def _widths(self) -> tuple[int, ...]:
@@ -213,92 +195,53 @@ class MemristiveRNNBase(Composite):
 
     # ---------------------------------------------------------------- what it refuses
 
-    def _states_of(self, hx: Any) -> tuple[Tensor, ...]:
-        """States as they were given, none if they were not."""
-        if hx is None:
-            return ()
-        several = len(self.states)
-        if several == 1:
-            hx = (hx,)
-        if not isinstance(hx, tuple | list) or len(hx) != several:
-            names = ", ".join(self.states)
-            raise invalid(f"{self.label} hx", hx, f"None, or a pair ({names}) of tensors")
-        return tuple(hx)
-
     def _check(self, x: Any, packed: PackedSequence | None, given: tuple[Tensor, ...]) -> None:
         """Refuse inputs and states that the layer cannot take."""
-        label, weight = self.label, self._part("ih", "l0").weight
-        of_chips = current() is None and self.chips > 1
-        for field, each in zip(("input", *self.states), (x, *given), strict=False):
-            if not isinstance(each, Tensor) or not each.is_floating_point():
-                check_input(f"{label} {field}".removesuffix(" input"), each, weight)
-        lead = (self.chips,) if of_chips else ()
-        shape = tuple(x.shape)[len(lead) :]
+        self._check_tensors(x, given)
+        shape = self._shape_of_one("input", x)
         names = "batch, time" if self.batch_first else "time, batch"
         dims, wanted = (2, 3), f"({names}, {self.input_size}) or (time, {self.input_size})"
         if packed is not None:
             dims, wanted = (2,), f"(vectors, {self.input_size}) of packed sequences"
-        if tuple(x.shape)[: len(lead)] != lead or len(shape) not in dims:
-            raise self._shape("input", x, lead, wanted)
-        if shape[-1] != self.input_size:
-            raise self._shape("input", x, lead, wanted)
+        if len(shape) not in dims or shape[-1] != self.input_size:
+            raise self._refused("input", x, wanted)
+        batch = () if len(shape) == 2 else (shape[0 if self.batch_first else 1],)
         if packed is not None:
-            batch: tuple[int, ...] = (int(packed.batch_sizes[0]),)
-        else:
-            batch = () if len(shape) == 2 else (shape[0 if self.batch_first else 1],)
-            steps = shape[1 if self.batch_first and batch else 0]
-            if steps == 0:
-                raise self._shape("input", x, lead, f"{wanted}, of one time step or more")
-        for name, state, width in zip(self.states, given, self._widths(), strict=False):
-            allowed = (len(self._places()), *batch, width)
-            if tuple(state.shape) != lead + allowed:
-                raise self._shape(name, state, lead, str(allowed))
-
-    def _shape(self, field: str, x: Tensor, lead: tuple[int, ...], wanted: str) -> ValueError:
-        if lead:
-            wanted = f"{wanted}, with the {lead[0]} chips before"
-        return invalid(f"{self.label} {field}, of shape", tuple(x.shape), wanted)
+            batch = (int(packed.batch_sizes[0]),)
+        elif shape[1 if self.batch_first and batch else 0] == 0:
+            raise self._refused("input", x, f"{wanted}, of one time step or more")
+        self._check_states(given, (len(self._places()), *batch), self._widths())
 
 
 class MemristiveRNN(MemristiveRNNBase):
     """`nn.RNN` on memristors: `h = tanh(W_ih x + W_hh h)`, or relu."""
 
+    kind: ClassVar[Callable[..., nn.RNNBase]] = nn.RNN
+    options: ClassVar[tuple[str, ...]] = (*_OPTIONS, "nonlinearity")
     nonlinearity: str
-
-    def configure(self, module: nn.Module) -> None:
-        """Take over sizes and options."""
-        super().configure(module)
-        self.nonlinearity = module.nonlinearity  # type: ignore[assignment]
 
     def step(self) -> Step:
         """Of the nonlinearity."""
         return tanh_step if self.nonlinearity == "tanh" else relu_step
 
-    def _plain(self, options: dict[str, Any], mode: str) -> nn.RNN:
-        options.pop("proj_size")
-        return nn.RNN(**options, nonlinearity=self.nonlinearity)
-
 
 class MemristiveLSTM(MemristiveRNNBase):
     """`nn.LSTM` on memristors: four gates of each hidden unit, and a projection if there is one."""
 
+    kind: ClassVar[Callable[..., nn.RNNBase]] = nn.LSTM
+    options: ClassVar[tuple[str, ...]] = (*_OPTIONS, "proj_size")
     states: ClassVar[tuple[str, ...]] = ("h_0", "c_0")
 
     def step(self) -> Step:
         """With input, forget, and output gates."""
         return lstm_step
 
-    def _plain(self, options: dict[str, Any], mode: str) -> nn.LSTM:
-        return nn.LSTM(**options)
-
 
 class MemristiveGRU(MemristiveRNNBase):
     """`nn.GRU` on memristors: three gates of each hidden unit."""
 
+    kind: ClassVar[Callable[..., nn.RNNBase]] = nn.GRU
+
     def step(self) -> Step:
         """With reset and update gates."""
         return gru_step
-
-    def _plain(self, options: dict[str, Any], mode: str) -> nn.GRU:
-        options.pop("proj_size")
-        return nn.GRU(**options)
