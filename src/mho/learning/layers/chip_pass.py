@@ -15,11 +15,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Shaped
 from torch import Tensor
-from torch._C._functorch import is_batchedtensor
-from torch.overrides import TorchFunctionMode
 
 from mho.errors import invalid
 
@@ -54,11 +51,7 @@ def running(now: Together | Alone) -> Iterator[None]:
     """Such a pass inside."""
     before = _NOW.set(now)
     try:
-        if isinstance(now, Together):
-            with _BatchNorms():
-                yield
-        else:
-            yield
+        yield
     finally:
         _NOW.reset(before)
 
@@ -152,55 +145,3 @@ class _OnAllChips(torch.autograd.Function):
 def _leading(x: Tensor, dim: int | None, chips: int) -> Tensor:
     """With chips as the first dimension."""
     return x.expand(chips, *x.shape) if dim is None else x.movedim(dim, 0)
-
-
-class _BatchNorms(TorchFunctionMode):
-    """Batch normalization of all chips in one go, each by the statistics of its own batch.
-
-    In eval mode that is faster than one by one. In train mode torch has no rule for it, as running
-    statistics are the same for all chips: they get the mean of what each chip would make of them.
-    """
-
-    def __torch_function__(
-        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
-    ) -> Any:
-        if func is not F.batch_norm:
-            return func(*args, **(kwargs or {}))
-        return _batch_norm(*args, **(kwargs or {}))
-
-
-def _batch_norm(
-    input: Tensor,
-    running_mean: Tensor | None,
-    running_var: Tensor | None,
-    weight: Tensor | None = None,
-    bias: Tensor | None = None,
-    training: bool = False,
-    momentum: float = 0.1,
-    eps: float = 1e-5,
-) -> Tensor:
-    """`torch.nn.functional.batch_norm` of all chips."""
-    how = (training, momentum, eps)
-
-    def each(x: Tensor, *theirs: Tensor | None) -> Tensor:
-        chips = len(x)
-        # (chips, channels) -> (chips * channels,)
-        mean, var, *affine = [None if t is None else t.flatten() for t in theirs]
-        # (chips, n, channels, ...) -> (n, chips * channels, ...)
-        together = x.transpose(0, 1).flatten(1, 2)
-        y = F.batch_norm(together, mean, var, affine[0], affine[1], *how)
-        if training:
-            for one, of_all in ((running_mean, mean), (running_var, var)):
-                if one is not None and of_all is not None:
-                    one.copy_(of_all.view(chips, -1).mean(0))
-        return y.unflatten(1, (chips, -1)).transpose(0, 1)
-
-    def same(x: Tensor) -> Tensor:
-        # (chips, n, channels, ...) -> (chips * n, channels, ...)
-        y = F.batch_norm(x.flatten(0, 1), running_mean, running_var, weight, bias, *how)
-        return y.unflatten(0, (len(x), -1))
-
-    others = running_mean, running_var, weight, bias
-    if training or any(t is not None and is_batchedtensor(t) for t in others):
-        return on_all_chips(each, input, *others)
-    return on_all_chips(same, input)

@@ -15,6 +15,7 @@ from mho.arguments import checked
 from mho.config import Range
 from mho.errors import Failed, InvalidInput, NotReady, invalid
 from mho.learning.layers.chip_pass import Alone, Together, current, running
+from mho.learning.layers.chip_rules import ChipRules
 from mho.learning.layers.graphs import uncompiled
 from mho.learning.layers.layer import ArrayLayer
 from mho.learning.layers.row_by_row import has_hooks, rows_from
@@ -29,8 +30,9 @@ class Chips(nn.Module):
     (`nn.Sequential`) runs with chips folded into the batch; what else is a function of tensors to
     torch runs by `torch.vmap`; and what is not, such as a network that branches on a number it
     computes, runs chip by chip, of which a warning tells. So does a network with hooks, which see
-    the tensors of one chip after another. Tensors in the answer have chips as their
-    first dimension; other values are as one chip gives them, or a list where chips differ. In
+    the tensors of one chip after another. Tensors in the answer have chips as their first
+    dimension; packed sequences are a list, one of each chip; other values are as one chip gives
+    them, or a list where chips differ. In
     train mode batch normalization uses the statistics of each chip's own batch, and keeps the mean.
 
     The state of a plain network, whose entries are not named as those of `net` inside, is loaded
@@ -86,7 +88,8 @@ class Chips(nn.Module):
         given = Arguments(args, kwargs, self.chips)
         if self.chips == 1:
             args, kwargs = given.of_chip(0)
-            return Structure(fn(*args, **kwargs)).map(lambda tensor: tensor.unsqueeze(0))
+            answer = Structure(fn(*args, **kwargs))
+            return answer.of_chips([tensor.unsqueeze(0) for tensor in answer.tensors])
         how = getattr(fn, "__name__", ""), self.training, given.spec
         if how in self._one_by_one or has_hooks(self.net):
             return self._one_after_another(fn, given)
@@ -117,7 +120,7 @@ class Chips(nn.Module):
 
         def run(token: Tensor, *tensors: Tensor) -> tuple[Tensor, ...]:
             args, kwargs = given.filled(tensors)
-            with running(Together(self.chips, token)):
+            with running(Together(self.chips, token)), ChipRules():
                 answer = Structure(fn(*args, **kwargs))
             answer.check_plain()
             answers.append(answer)
@@ -129,7 +132,7 @@ class Chips(nn.Module):
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "There is a performance drop because we have not yet")
             _, *made = mapped(token, *given.tensors)
-        return answers[0].filled(made)
+        return answers[0].of_chips(made)
 
     def _one_after_another(self, fn: Callable[..., Any], given: Arguments) -> Any:
         """Reads are counted once; digital buffers, such as running statistics, get the mean of what

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import PackedSequence
 from torch.utils import _pytree as pytree
 
 from mho.arguments import checked
@@ -71,9 +72,19 @@ class Structure:
         leaves = [next(given if is_tensor else rest) for is_tensor in self._are_tensors]
         return pytree.tree_unflatten(leaves, self.spec)
 
-    def map(self, fn: Callable[[Tensor], Tensor]) -> Any:
-        """The answer with each tensor changed."""
-        return self.filled([fn(tensor) for tensor in self.tensors])
+    def of_chips(self, tensors: Sequence[Tensor], others: Iterable[Any] | None = None) -> Any:
+        """The answer with tensors (chips, ...) in their places; packed sequences, which have no
+        dimension for chips, become a list of each chip's."""
+        answer = self.filled(tensors, others)
+        return pytree.tree_map(_by_chip, answer, is_leaf=lambda x: isinstance(x, PackedSequence))
+
+
+def _by_chip(leaf: Any) -> Any:
+    """Packed sequences of tensors (chips, ...) as a list; anything else as it is."""
+    if not isinstance(leaf, PackedSequence):
+        return leaf
+    every = zip(*(each for each in leaf if each is not None), strict=True)
+    return [PackedSequence(*tensors) for tensors in every]
 
 
 class Arguments:
@@ -139,7 +150,7 @@ def joined(answers: Sequence[Structure]) -> Any:
                 raise invalid("network on chips, answer of shape", what, "the same on all")
     tensors = [torch.stack(each) for each in zip(*(a.tensors for a in answers), strict=True)]
     others = [_one_or_all(each) for each in zip(*(a.others for a in answers), strict=True)]
-    return first.filled(tensors, others)
+    return first.of_chips(tensors, others)
 
 
 def _one_or_all(values: tuple[Any, ...]) -> Any:
