@@ -1,4 +1,4 @@
-"""Functions that torch.vmap cannot run, or only slowly, give on many chips what they give on one."""
+"""Functions that torch.vmap cannot run give on many chips what they give on one."""
 
 import pytest
 import torch

@@ -178,23 +178,22 @@ def test_a_network_that_is_never_calibrated_trains_and_is_evaluated() -> None:
         assert mho.evaluate(net, [(x, y)]).item() > 0.5
 
 
-@pytest.mark.parametrize(
-    ("bad", "said"),
-    [("nan", "nan or inf"), ("inf", "nan or inf"), ("zeros", "zero, all of them")],
-)
+@pytest.mark.parametrize("bad", ["nan", "inf", "zeros"])
 @pytest.mark.parametrize("share", [0.5, "calibrated"])
-def test_a_first_pass_that_gives_no_range_is_refused(
-    bad: str, said: str, share: Any, generator: torch.Generator
+def test_a_first_pass_that_gives_no_range_sets_none(
+    bad: str, share: Any, generator: torch.Generator
 ) -> None:
+    """Zeros alone need none; what is not finite is refused."""
     x = inputs("linear", generator)
     net = twin("linear", hardware(**BITS, adc_range=share), 2).train()
+    layer = only_layer(net)
     if bad == "zeros":
-        x.zero_()
+        assert layer.bias is not None
+        torch.testing.assert_close(net(x.zero_()), layer.bias.expand(2, len(x), -1))
     else:
         x[0, 0] = float(bad)
-    with pytest.raises(ValueError, match=rf"MemristiveLinear \(23 to 6\) = '{said}'"):
-        net(x)
-    layer = only_layer(net)
+        with pytest.raises(ValueError, match=r"MemristiveLinear \(23 to 6\) = 'nan or inf'"):
+            net(x)
     assert layer.dac.ranges is None
     assert layer.adc.ranges is None
     with pytest.raises(RuntimeError, match="no range yet"):

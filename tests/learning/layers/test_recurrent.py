@@ -11,6 +11,7 @@ from torch.nn.utils.rnn import PackedSequence
 
 import mho
 from builders.as_torch import NOISY, check_as_torch, check_chips, check_state, converted
+from mho.learning.layers.structure import each_chip
 from mho.nn import memristive_layers
 
 KINDS: dict[str, type[nn.RNNBase]] = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
@@ -218,7 +219,7 @@ def test_states_of_each_chip_go_back_in(kind: str) -> None:
     whole, end = net(x)
     _, state = net(x[:2])
     assert all(each.shape == (3, 2, 4, HIDDEN) for each in _states(state))
-    rest, last = net(x[2:], mho.each_chip(state))
+    rest, last = net(x[2:], each_chip(state))
     torch.testing.assert_close(rest, whole[:, 2:])
     for mine, other in zip(_states(last), _states(end), strict=True):
         torch.testing.assert_close(mine, other)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -66,6 +66,7 @@ def _batch_norm(
 
 _PACK: Callable[..., tuple[Tensor, Tensor]] = torch._VF._pack_padded_sequence
 _PAD: Callable[..., tuple[Tensor, Tensor]] = torch._VF._pad_packed_sequence
+_PAD_SEQUENCE: Callable[..., Tensor] = torch._C._nn.pad_sequence
 
 
 def _pack(input: Tensor, lengths: Tensor, batch_first: bool) -> tuple[Tensor, Tensor]:
@@ -103,8 +104,22 @@ def _pad(
     return padded, lengths[0]
 
 
+def _pad_sequence(sequences: Sequence[Tensor], batch_first: bool = False, *how: Any) -> Tensor:
+    """What `pad_sequence` calls."""
+    if not any(map(is_batchedtensor, sequences)):
+        return _PAD_SEQUENCE(sequences, batch_first, *how)
+
+    def every(*given: Tensor) -> Tensor:
+        # each (chips, time, ...) -> (time, chips, ...), together (time, batch, chips, ...)
+        padded = _PAD_SEQUENCE([x.transpose(0, 1) for x in given], batch_first, *how)
+        return padded.movedim(2, 0)
+
+    return on_all_chips(every, *sequences)
+
+
 _RULES: dict[Callable[..., Any], Callable[..., Any]] = {
     F.batch_norm: _batch_norm,
     _PACK: _pack,
     _PAD: _pad,
+    _PAD_SEQUENCE: _pad_sequence,
 }

@@ -162,7 +162,7 @@ class Reading:
 
         Raises:
             RuntimeError: a converter has no range yet.
-            ValueError: a range was to be set by, or to follow, nan or inf, or zeros alone.
+            ValueError: a range was to be set by, or to follow, nan or inf.
         """
         if training and (self.dac.follows or self.adc.follows) and torch.is_grad_enabled():
             return self._following(x, weight, bias)
@@ -174,6 +174,8 @@ class Reading:
         unset = [c for c in (dac, adc) if c.follows and c.ranges is None]
         if unset and x.numel():
             self._check_finite(x)
+            if not x.any():
+                return self._of_zeros(x, weight, bias)
             # a fixed ADC's range may follow from that of the DAC
             some = [*unset, *(c for c in self.converters if c.fixed)]
             with calibration({self.name: some}):
@@ -190,6 +192,18 @@ class Reading:
             adc.follow(sensed)
             self._fix_adc()
         return y
+
+    def _of_zeros(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        """`_outputs` of zeros alone, such as a recurrent layer's first state: they set no range, and
+        any would convert them alike."""
+        unset = [converter for converter in self.converters if not converter.ready]
+        for converter in unset:
+            converter.ranges = torch.zeros(converter.shape)
+        try:
+            return self._outputs(x, weight, bias)
+        finally:
+            for converter in unset:
+                converter.ranges = None
 
     def _check_finite(self, x: Tensor) -> None:
         if not torch.isfinite(x).all():
