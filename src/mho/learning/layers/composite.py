@@ -9,6 +9,8 @@ from typing import Any, Self
 import torch
 from torch import Tensor, nn
 
+from mho.hardware import Hardware
+from mho.hardware.streams import seed_of
 from mho.learning.layers.chip_pass import Alone, Together, current, on_all_chips
 from mho.learning.layers.conversion import Conversion, meta_linear
 from mho.learning.layers.graphs import check_not_checkpointed
@@ -16,8 +18,9 @@ from mho.learning.layers.layer import ArrayLayer
 from mho.learning.layers.linear import MemristiveLinear
 
 Entries = Mapping[str, tuple[str, ...]]
-"""Parameters of a torch layer, and the parts' parameters that make up each, one after another along
-the first dimension: `{"in_proj_weight": ("q_proj.weight", "k_proj.weight", "v_proj.weight")}`."""
+"""Parameters of a torch layer, and what holds each: parameters of parts, one after another along
+the first dimension, or a digital one of the layer itself, whose name has no dot:
+`{"in_proj_weight": ("q_proj.weight", "k_proj.weight", "v_proj.weight"), "bias_k": ("bias_k",)}`."""
 
 
 class Composite(nn.Module):
@@ -41,7 +44,7 @@ class Composite(nn.Module):
         raise NotImplementedError
 
     def entries(self) -> Entries:
-        """Which parameters of the torch layer the parts hold; weights and biases of all parts."""
+        """Where each parameter of the torch layer is held, those included that it may lack."""
         raise NotImplementedError
 
     def plain(self, bias: bool) -> nn.Module:
@@ -69,11 +72,24 @@ class Composite(nn.Module):
         """The layer on arrays that stands for a torch layer, which is untouched."""
         self = cls.__new__(cls)
         nn.Module.__init__(self)
+        return self._adopt(module, conversion)
+
+    def _install(
+        self, module: nn.Module, hardware: Hardware, chips: int, generator: torch.Generator | None
+    ) -> None:
+        """Be the layer on arrays of new chips that stands for a torch layer."""
+        chosen = range(chips), seed_of(generator)
+        self._adopt(module, Conversion("", hardware, *chosen, {}))
+
+    def _adopt(self, module: nn.Module, conversion: Conversion) -> Self:
         self.name, self.chips = conversion.name, len(conversion.chips)
         self.configure(module)
         values: dict[str, nn.Parameter] = {}
         for name, parts in self.entries().items():
-            given = conversion.parameter(module, name)
+            given = conversion.parameter(*_holder(module, name))
+            if _is_own(parts[0]):
+                self.register_parameter(parts[0], given)
+                continue
             if given is None:
                 continue
             if len(parts) == 1:
@@ -95,15 +111,16 @@ class Composite(nn.Module):
         for name, part in self.named_children():
             if isinstance(part, ArrayLayer):
                 held[f"{name}.weight"], held[f"{name}.bias"] = values(part)
-        own = {part for parts in self.entries().values() for part in parts}
+        for name, own in self.named_parameters(recurse=False):
+            held[name] = own.detach().clone()
         biased = any(value is not None for name, value in held.items() if name.endswith(".bias"))
         module = self.plain(biased)
         for name, parts in self.entries().items():
-            if getattr(module, name, None) is None:
+            holder, last = _holder(module, name)
+            if getattr(holder, last, None) is None:
                 continue
-            assert own.issuperset(parts)
             some = [self._or_zero(held.get(part), part) for part in parts]
-            setattr(module, name, nn.Parameter(some[0] if len(some) == 1 else torch.cat(some)))
+            setattr(holder, last, nn.Parameter(some[0] if len(some) == 1 else torch.cat(some)))
         return module.train(self.training)
 
     def _or_zero(self, value: Tensor | None, entry: str) -> Tensor:
@@ -144,6 +161,17 @@ class Composite(nn.Module):
     def read_by(self) -> int:
         """Chips whose tensors `compute` is given."""
         return 1 if isinstance(current(), Alone) else self.chips
+
+
+def _holder(module: nn.Module, name: str) -> tuple[nn.Module, str]:
+    """The module inside of another that has a parameter of a dotted name, and its name there."""
+    path, _, last = name.rpartition(".")
+    return module.get_submodule(path), last
+
+
+def _is_own(place: str) -> bool:
+    """Whether the composite itself holds a parameter, and no part."""
+    return "." not in place
 
 
 def _parts(values: Iterable[str]) -> list[str]:
