@@ -85,6 +85,7 @@ ELSEWHERE = {
     "learning/test_attach.py": ["hardware/arrays.py", "hardware/on_instrument.py"],
     "instruments/test_remote.py": ["hardware/instrument.py"],
     "instruments/test_state_file.py": ["instruments/chip_state.py"],
+    "learning/layers/test_attention.py": ["learning/layers/composite.py"],
     "learning/layers/test_layer.py": [
         "learning/layers/conv.py", "learning/layers/linear.py", "learning/layers/product.py",
     ],

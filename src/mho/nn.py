@@ -2,6 +2,7 @@
 
 from mho.learning.layer_netlist import netlist_of
 from mho.learning.layers.arithmetic import FixedPoint
+from mho.learning.layers.attention import MemristiveMultiheadAttention
 from mho.learning.layers.chips import Chips
 from mho.learning.layers.conv import MemristiveConv2d
 from mho.learning.layers.layer import ArrayLayer, memristive_layers
@@ -26,6 +27,7 @@ __all__ = [
     "Levels",
     "MemristiveConv2d",
     "MemristiveLinear",
+    "MemristiveMultiheadAttention",
     "Product",
     "Sign",
     "StochasticSign",

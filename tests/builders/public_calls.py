@@ -259,6 +259,14 @@ CALLS: dict[str, Callable[[], Call]] = {
             "hardware": HARDWARE, "chips": 2, "generator": torch.Generator(),
         },
     ),
+    "MemristiveMultiheadAttention": lambda: (
+        mho.nn.MemristiveMultiheadAttention,
+        {
+            "embed_dim": 4, "num_heads": 2, "dropout": 0.0, "bias": True, "add_bias_kv": False,
+            "add_zero_attn": False, "kdim": None, "vdim": None, "batch_first": True,
+            "hardware": HARDWARE, "chips": 2, "generator": torch.Generator(),
+        },
+    ),
     "ChipLinear": lambda: (mho.nn.ChipLinear, {"linear": nn.Linear(3, 2), "chips": 2}),
     "ChipBatchNorm": lambda: (mho.nn.ChipBatchNorm, {"norm": nn.BatchNorm1d(3), "chips": 2}),
     "Chips": lambda: (mho.nn.Chips, {"net": nn.Linear(3, 2), "chips": 2}),

@@ -17,12 +17,12 @@ from mho.learning.layers.arithmetic import FixedPointArithmetic
 from mho.learning.layers.chips import Chips
 from mho.learning.layers.composite import Composite
 from mho.learning.layers.conversion import Conversion
-from mho.learning.layers.fused import unfuse
+from mho.learning.layers.fused import fuse, unfuse
 from mho.learning.layers.layer import ArrayLayer, memristive_layers
 from mho.learning.layers.replace import rebuild
 from mho.learning.repair.batchnorm import ChipBatchNorm
 from mho.learning.repair.chip_linear import ChipLinear
-from mho.learning.twins import TWINS, twin_of
+from mho.learning.twins import TWINS, twin_of, weights_taken_by
 
 MOST_CHIPS = 1_000_000
 """Chips of one network."""
@@ -60,10 +60,12 @@ def convert(
     seed = seed_of(generator)
     which = range(first_chip, first_chip + (chips or 1))
     copies: dict[int, object] = {}
+    taken: set[nn.Module] = set()
 
     def replace(name: str, module: nn.Module) -> nn.Module | None:
         twin = twin_of(module)
-        if twin is None or (select is not None and not select(name, module)):
+        if twin is None or module in taken or (select is not None and not select(name, module)):
+            taken.update(weights_taken_by(module))
             return None
         modes = [(part, part.training) for part in module.modules()]
         module.eval()
@@ -153,4 +155,6 @@ def to_digital(net: nn.Module, chip: int | None = None) -> nn.Module:
                 bias = offset.clone() if bias is None else bias + offset
         return weight, bias
 
-    return rebuild(net.net if isinstance(net, Chips) else net, replace)
+    plain = rebuild(net.net if isinstance(net, Chips) else net, replace)
+    fuse(plain)
+    return plain

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
+from mho.learning.layers.attention import MemristiveMultiheadAttention
 from mho.learning.layers.composite import Composite
 from mho.learning.layers.conv import MemristiveConv2d
 from mho.learning.layers.layer import ArrayLayer
@@ -27,6 +28,7 @@ TWINS: dict[type[nn.Module], Twin] = {
     nn.RNNCell: MemristiveRNNCell,
     nn.LSTMCell: MemristiveLSTMCell,
     nn.GRUCell: MemristiveGRUCell,
+    nn.MultiheadAttention: MemristiveMultiheadAttention,
 }
 """Layers that can be converted; an entry that is added is known to `convert` and `to_digital`."""
 
@@ -34,3 +36,9 @@ TWINS: dict[type[nn.Module], Twin] = {
 def twin_of(module: nn.Module) -> Twin | None:
     """What stands for a layer on arrays; None: it is no such layer."""
     return TWINS.get(plain_type(module))
+
+
+def weights_taken_by(module: nn.Module) -> set[nn.Module]:
+    """Layers inside of a digital one that computes with their weights, and does not call them."""
+    several = tuple(kind for kind, twin in TWINS.items() if issubclass(twin, Composite))
+    return {*module.modules()} - {module} if isinstance(module, several) else set()

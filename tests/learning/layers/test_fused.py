@@ -25,7 +25,7 @@ def test_transformers_read_their_arrays(activation: str, batch_first: bool, dept
     with torch.no_grad():
         y = net(x)
         digital = model(x)
-    assert mho.ledger(net).totals()["vectors"] - before == 2 * depth * 9, "two layers each"
+    assert mho.ledger(net).totals()["vectors"] - before == 6 * depth * 9, "six layers each"
     assert not torch.allclose(y, digital, atol=0.01)
     assert torch.allclose(y, net(x), rtol=1e-5, atol=1e-6), "with gradients too"
     assert model.layers[0].activation_relu_or_gelu, "the input is untouched"  # type: ignore
