@@ -16,7 +16,7 @@ from mho.hardware.streams import seed_of
 from mho.learning.layers.arithmetic import FixedPointArithmetic
 from mho.learning.layers.chips import Chips
 from mho.learning.layers.composite import Composite
-from mho.learning.layers.conversion import Conversion
+from mho.learning.layers.conversion import Conversion, check_has_values
 from mho.learning.layers.fused import fuse, unfuse
 from mho.learning.layers.layer import ArrayLayer, memristive_layers
 from mho.learning.layers.replace import rebuild
@@ -67,6 +67,7 @@ def convert(
         if twin is None or module in taken or (select is not None and not select(name, module)):
             taken.update(weights_taken_by(module))
             return None
+        check_has_values(name, module)
         modes = [(part, part.training) for part in module.modules()]
         module.eval()
         try:

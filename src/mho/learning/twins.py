@@ -1,8 +1,11 @@
-"""Which layers of torch's can be on arrays, and by what."""
+"""Which layers of torch's can be on arrays, by what, and why others are not."""
 
 from __future__ import annotations
 
+from inspect import isfunction
+
 from torch import nn
+from torch.nn.parameter import is_lazy
 
 from mho.learning.layers.attention import MemristiveMultiheadAttention
 from mho.learning.layers.composite import Composite
@@ -32,13 +35,56 @@ TWINS: dict[type[nn.Module], Twin] = {
 }
 """Layers that can be converted; an entry that is added is known to `convert` and `to_digital`."""
 
+_NOT_COMPUTING = {
+    *("__init__", "__setstate__", "__getstate__", "__repr__", "extra_repr"),
+    *("reset_parameters", "_reset_parameters"),
+}
+"""Methods of layers that have no part in what these compute from inputs."""
+
 
 def twin_of(module: nn.Module) -> Twin | None:
-    """What stands for a layer on arrays; None: it is no such layer."""
-    return TWINS.get(plain_type(module))
+    """What stands for a layer on arrays; None: it stays digital, see `why_not`.
+
+    A layer of a subclass has the twin of its parent if it computes as that does.
+    """
+    kind = _kind_of(plain_type(module))
+    return None if kind is None or _reason(module, kind) else TWINS[kind]
+
+
+def why_not(module: nn.Module) -> str:
+    """Why a layer has no twin and stays digital, in words; empty if it has one."""
+    kind = _kind_of(plain_type(module))
+    if kind is None:
+        return f"no layer on arrays stands for {plain_type(module).__name__}"
+    return _reason(module, kind)
 
 
 def weights_taken_by(module: nn.Module) -> set[nn.Module]:
     """Layers inside of a digital one that computes with their weights, and does not call them."""
     several = tuple(kind for kind, twin in TWINS.items() if issubclass(twin, Composite))
     return {*module.modules()} - {module} if isinstance(module, several) else set()
+
+
+def _kind_of(cls: type[nn.Module]) -> type[nn.Module] | None:
+    """The kind of layer in `TWINS` that a class is, or is derived of."""
+    return next((kind for kind in cls.__mro__ if kind in TWINS), None)
+
+
+def _reason(module: nn.Module, kind: type[nn.Module]) -> str:
+    """Why a layer of some kind does not compute as layers of that kind do."""
+    cls = plain_type(module)
+    for name in _computing(kind):
+        if name in module.__dict__:
+            return f"its {name} was replaced, and is not that of {kind.__name__}"
+        if getattr(cls, name) is not getattr(kind, name):
+            return f"{cls.__name__} has a {name} of its own, which is not that of {kind.__name__}"
+    if any(p.is_complex() for p in module.parameters() if not is_lazy(p)):
+        return "its weights are complex numbers"
+    return ""
+
+
+def _computing(kind: type[nn.Module]) -> list[str]:
+    """Methods by which a kind of layer computes; `forward` first."""
+    above = kind.__mro__[: kind.__mro__.index(nn.Module)]
+    own = {name for cls in above for name, value in vars(cls).items() if isfunction(value)}
+    return ["forward", "__call__", *sorted(own - _NOT_COMPUTING - {"forward"})]

@@ -6,8 +6,10 @@ from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 from torch.nn.utils import parametrize
 
+from mho.errors import invalid
 from mho.hardware import Hardware
 from mho.hardware.streams import derived_seed
 
@@ -62,6 +64,19 @@ class Conversion:
         """A parameter of the converted network, which stands for itself from now on."""
         self.copies[id(made)] = made
         return made
+
+
+def check_has_values(name: str, module: nn.Module) -> None:
+    """Refuse a layer whose parameters have no values yet.
+
+    Raises:
+        ValueError: names the first of them.
+    """
+    for parameter, value in module.named_parameters():
+        if is_lazy(value) or value.is_meta:
+            what = "not initialized" if is_lazy(value) else "on the device 'meta'"
+            allowed = "a parameter with values: run the model once, or load its state, before"
+            raise invalid(f"{name or type(module).__name__}.{parameter}", what, allowed)
 
 
 def meta_linear(weight: Tensor, bias: Tensor | None) -> nn.Linear:
