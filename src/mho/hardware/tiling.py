@@ -20,27 +20,50 @@ class Tiling:
 
     The number of tiles is the smallest that fits; rows and columns are then shared evenly, so that
     784 inputs on arrays of 128 rows use 7 tiles of 112 rows, none of them half empty.
+
+    With groups, as in grouped convolutions, the outputs are cut into as many equal parts, each of
+    which has inputs, and so arrays, of its own.
     """
 
     in_features: int
+    """Inputs of each output: of one group, if there are several."""
     out_features: int
+    """Outputs of all groups, one group after another."""
     tile: tuple[int, int]
     """Rows and cell columns of one physical array."""
     mapping: Mapping
+    groups: int = 1
 
     def __post_init__(self) -> None:
         if min(self.in_features, self.out_features) < 1:
             shape = (self.in_features, self.out_features)
             raise invalid("weight matrix (in, out)", shape, "at least 1 x 1")
+        if self.groups < 1 or self.out_features % self.groups:
+            allowed = f"a whole number that divides the outputs, {self.out_features}"
+            raise invalid("groups of a weight matrix", self.groups, allowed)
         if self.mapping.capacity(self.tile[1]) < 1:
             allowed = f"at least {self.mapping.width(1)}, the cells of one weight"
             raise invalid("Hardware.tile columns", self.tile[1], allowed)
 
     @cached_property
     def grid(self) -> tuple[int, int]:
-        """Tiles along the inputs and along the outputs."""
-        capacity = self.mapping.capacity(self.tile[1])
-        return -(-self.in_features // self.tile[0]), -(-self.out_features // capacity)
+        """Tiles along the inputs, and along the outputs of all groups."""
+        return -(-self.in_features // self.tile[0]), self.groups * self.along
+
+    @cached_property
+    def along(self) -> int:
+        """Tiles along the outputs of one group."""
+        return -(-self.outputs // self.mapping.capacity(self.tile[1]))
+
+    @property
+    def inputs(self) -> int:
+        """Inputs of all groups."""
+        return self.groups * self.in_features
+
+    @property
+    def outputs(self) -> int:
+        """Outputs of one group."""
+        return self.out_features // self.groups
 
     @cached_property
     def rows(self) -> int:
@@ -50,7 +73,7 @@ class Tiling:
     @cached_property
     def cols(self) -> int:
         """Weight columns of each tile."""
-        return -(-self.out_features // self.grid[1])
+        return -(-self.outputs // self.along)
 
     @cached_property
     def width(self) -> int:
@@ -72,9 +95,10 @@ class Tiling:
     ) -> Shaped[Tensor, "*lead {self.tiles} {self.rows} {self.cols}"]:
         """Lay (..., out, in) out as (..., tiles, rows, cols), padded with `fill`."""
         r, c = self.grid
-        pad = (0, r * self.rows - self.in_features, 0, c * self.cols - self.out_features)
-        # (..., out, in) -> (..., c * cols, r * rows)
-        padded = torch.nn.functional.pad(matrix, pad, value=fill)
+        pad = (0, r * self.rows - self.in_features, 0, self.along * self.cols - self.outputs)
+        # (..., out, in) -> (..., groups, out of one, in) -> (..., c * cols, r * rows)
+        by_group = matrix.unflatten(-2, (self.groups, self.outputs))
+        padded = torch.nn.functional.pad(by_group, pad, value=fill).flatten(-3, -2)
         parts = padded.unflatten(-1, (r, self.rows)).unflatten(-3, (c, self.cols))
         # (..., c, cols, r, rows) -> (..., r, c, rows, cols)
         lead = tuple(range(parts.dim() - 4))
@@ -90,9 +114,36 @@ class Tiling:
         n = parts.dim() - 4
         # (..., r, c, rows, cols) -> (..., c, cols, r, rows)
         parts = parts.permute(*range(n), n + 1, n + 3, n, n + 2)
-        # (..., c * cols, r * rows)
-        joined = parts.flatten(n, n + 1).flatten(n + 1, n + 2)
-        return joined[..., : self.out_features, : self.in_features].contiguous()
+        # (..., groups, cols of one, r * rows)
+        joined = parts.flatten(n, n + 1).flatten(n + 1, n + 2).unflatten(n, (self.groups, -1))
+        kept = joined[..., : self.outputs, : self.in_features]
+        return kept.flatten(n, n + 1).contiguous()
+
+    def driven(
+        self, x: Shaped[Tensor, "*lead {self.inputs}"]
+    ) -> Shaped[Tensor, "*lead {self.tiles} {self.rows}"]:
+        """What stands on the rows of each tile for inputs (..., inputs), 0 where there are none.
+
+        Tiles beside each other share inputs, those of another group have others.
+        """
+        r, n = self.grid[0], x.dim() - 1
+        pad = (0, r * self.rows - self.in_features)
+        # (..., groups, r, rows)
+        each = torch.nn.functional.pad(x.unflatten(-1, (self.groups, self.in_features)), pad)
+        each = each.unflatten(-1, (r, self.rows)).transpose(n, n + 1)
+        # (..., r, groups, along, rows) -> (..., tiles, rows)
+        each = each.unsqueeze(-2).expand(*each.shape[:-1], self.along, self.rows)
+        return each.flatten(n, n + 2)
+
+    def added(
+        self, y: Shaped[Tensor, "*lead {self.tiles} {self.cols}"]
+    ) -> Shaped[Tensor, "*lead {self.grid[0]} {self.out_features}"]:
+        """Columns (..., tiles, cols) as those of the outputs, by tile along the inputs: what is
+        added to give an output."""
+        n = y.dim() - 2
+        # (..., r, groups, cols of one)
+        each = y.unflatten(n, (self.grid[0], self.groups, self.along)).flatten(n + 2)
+        return each[..., : self.outputs].flatten(n + 1)
 
     def used(self) -> Bool[Tensor, "{self.tiles} {self.rows} {self.width}"]:
         """Boolean (tiles, rows, width): which cells belong to a weight or are its reference."""
@@ -122,12 +173,13 @@ class Tiling:
     def cell_table(self) -> np.ndarray:
         """`table` for kernels, made when cells are first written."""
         out = torch.arange(self.out_features).unsqueeze(1)  # (out, 1)
+        group, col = out // self.outputs, out % self.outputs
         row = torch.arange(self.in_features)  # (in,)
-        tile_row, tile_col = row // self.rows, out // self.cols
+        tile_row, tile_col = row // self.rows, group * self.along + col // self.cols
         # (out, in): row of all tiles one under the other
         line = (tile_row * self.grid[1] + tile_col) * self.rows + row % self.rows
         # (out, 1, terms)
-        columns = self.mapping.columns(out % self.cols, self.cols)
+        columns = self.mapping.columns(col % self.cols, self.cols)
         # (out, in, terms) -> (out * in, terms)
         table = (columns + (line * self.width).unsqueeze(-1)).flatten(0, 1)
         return table.to(torch.int32).numpy()
