@@ -21,13 +21,14 @@ _TOGETHER = 1 << 22
 
 
 class Moves(NamedTuple):
-    """Which place of a tile serves which row and column of weights, on each chip."""
+    """Which place of a tile serves which row and column of weights, on each chip, group by group:
+    tiles beside each other in a group share their inputs, those below each other their outputs."""
 
-    row: Int64[Tensor, "chips tile_rows rows"]
+    row: Int64[Tensor, "chips groups tile_rows rows"]
     """Physical row of each row of weights."""
-    col: Int64[Tensor, "chips tile_cols cols"]
+    col: Int64[Tensor, "chips groups tile_cols cols"]
     """Physical place of each column of weights."""
-    flipped: Bool[Tensor, "chips tile_cols cols"]
+    flipped: Bool[Tensor, "chips groups tile_cols cols"]
     """Whether a column of weights is stored negated."""
 
 
@@ -62,13 +63,13 @@ class ErrorEnergy:
         self._share = (level / (device.states - 1)).to(low)
         self._low, self._high, self._tiling, self._window = low, high, tiling, device.window
 
-    def of(self, k: int) -> Float64[Tensor, "chips tile_rows tile_cols rows cols"]:
+    def of(self, k: int) -> Float64[Tensor, "chips groups tile_rows tile_cols rows cols"]:
         """E_k in units."""
         g = self._low + self._share[k] * (self._high - self._low)
         # (chips, tiles, rows, width) -> (chips, tiles, rows, cols)
         signed = self._tiling.mapping.fold(g, self._tiling.cols, self._window)
         error = (signed - self._mean[k]) / (self._window[1] - self._window[0])
-        return (error.square() * _UNITS).round().double().unflatten(1, self._tiling.grid)
+        return _by_group((error.square() * _UNITS).round().double(), 1, self._tiling)
 
 
 def sources(
@@ -88,11 +89,11 @@ def sources(
         hardware: the kind of chip.
         placement: the moves allowed.
     """
-    # (1, tile_rows, tile_cols, rows, cols)
-    wanted = index.unflatten(0, tiling.grid).unsqueeze(0)
+    # (1, groups, tile_rows, tile_cols, rows, cols)
+    wanted = _by_group(index, 0, tiling).unsqueeze(0)
     if placement.polarity and tiling.mapping.flip is not None:
         negated = torch.where(wanted < 0, wanted, hardware.levels - 1 - wanted)
-        wanted = torch.cat((wanted, negated))  # (2, tile_rows, ...)
+        wanted = torch.cat((wanted, negated))  # (2, groups, ...)
     together = max(1, _TOGETHER // index.numel())
     found = [
         _search(ErrorEnergy(off, on, tiling, hardware), wanted, len(on), placement)
@@ -101,16 +102,23 @@ def sources(
     return _positions(Moves(*map(torch.cat, zip(*found, strict=True))), tiling)
 
 
+def _by_group(tiles: Tensor, dim: int, tiling: Tiling) -> Tensor:
+    """Tiles along a dimension as three: of (groups, tile_rows, tile_cols)."""
+    return tiles.unflatten(dim, (tiling.grid[0], tiling.groups, tiling.along)).transpose(
+        dim, dim + 1
+    )
+
+
 def _search(
     energy: ErrorEnergy,
-    wanted: Int[Tensor, "signs tile_rows tile_cols rows cols"],
+    wanted: Int[Tensor, "signs groups tile_rows tile_cols rows cols"],
     chips: int,
     placement: Placement,
 ) -> Moves:
     """Columns with their polarity, then rows, each given the other; never to a chip's harm."""
-    _, tile_rows, tile_cols, rows, cols = wanted.shape
-    row = torch.arange(rows, device=wanted.device).repeat(chips, tile_rows, 1)
-    col = torch.arange(cols, device=wanted.device).repeat(chips, tile_cols, 1)
+    _, groups, tile_rows, tile_cols, rows, cols = wanted.shape
+    row = torch.arange(rows, device=wanted.device).repeat(chips, groups, tile_rows, 1)
+    col = torch.arange(cols, device=wanted.device).repeat(chips, groups, tile_cols, 1)
     moves = Moves(row, col, torch.zeros_like(col, dtype=torch.bool))
     for _ in range(placement.rounds):
         before = moves
@@ -125,39 +133,39 @@ def _search(
 
 def _move_columns(
     energy: ErrorEnergy,
-    wanted: Int[Tensor, "signs tile_rows tile_cols rows cols"],
+    wanted: Int[Tensor, "signs groups tile_rows tile_cols rows cols"],
     moves: Moves,
     exchange: bool,
 ) -> Moves:
     """Best polarity of each column and, with `exchange`, best place; rows stay as they are."""
-    row = moves.row[:, :, None, :, None]  # (chips, tile_rows, 1, rows, 1)
+    row = moves.row[:, :, :, None, :, None]  # (chips, groups, tile_rows, 1, rows, 1)
     cost = wanted.new_zeros((), dtype=torch.float64)
     for k in _present(wanted):
         at = energy.of(k)
-        at = at.gather(3, row.expand_as(at))
-        # (signs, chips, tile_cols, column wanted, place)
-        cost = cost + torch.einsum("srcpl,nrcpq->snclq", (wanted == k).to(at), at)
+        at = at.gather(4, row.expand_as(at))
+        # (signs, chips, groups, tile_cols, column wanted, place)
+        cost = cost + torch.einsum("sgrcpl,ngrcpq->sngclq", (wanted == k).to(at), at)
     col = _assigned(cost.amin(0), moves.col) if exchange else moves.col
-    # (chips, tile_cols, cols)
-    flipped = (cost[-1] < cost[0]).gather(3, col.unsqueeze(3)).squeeze(3)
+    # (chips, groups, tile_cols, cols)
+    flipped = (cost[-1] < cost[0]).gather(4, col.unsqueeze(4)).squeeze(4)
     return moves._replace(col=col, flipped=flipped)
 
 
 def _move_rows(
     energy: ErrorEnergy,
-    wanted: Int[Tensor, "signs tile_rows tile_cols rows cols"],
+    wanted: Int[Tensor, "signs groups tile_rows tile_cols rows cols"],
     moves: Moves,
 ) -> Moves:
     """Best place of each row; columns stay as they are."""
-    col = moves.col[:, None, :, None, :]  # (chips, 1, tile_cols, 1, cols)
-    # (chips, tile_rows, tile_cols, rows, cols)
-    stored = torch.where(moves.flipped[:, None, :, None, :], wanted[-1], wanted[0])
+    col = moves.col[:, :, None, :, None, :]  # (chips, groups, 1, tile_cols, 1, cols)
+    # (chips, groups, tile_rows, tile_cols, rows, cols)
+    stored = torch.where(moves.flipped[:, :, None, :, None, :], wanted[-1], wanted[0])
     cost = wanted.new_zeros((), dtype=torch.float64)
     for k in _present(wanted):
         at = energy.of(k)
-        at = at.gather(4, col.expand_as(at))
-        # (chips, tile_rows, row wanted, place)
-        cost = cost + torch.einsum("nrcpl,nrcql->nrpq", (stored == k).to(at), at)
+        at = at.gather(5, col.expand_as(at))
+        # (chips, groups, tile_rows, row wanted, place)
+        cost = cost + torch.einsum("ngrcpl,ngrcql->ngrpq", (stored == k).to(at), at)
     return moves._replace(row=_assigned(cost, moves.row))
 
 
@@ -167,17 +175,17 @@ def _present(wanted: Int[Tensor, "*n"]) -> list[int]:
 
 
 def _assigned(
-    cost: Float64[Tensor, "chips blocks n n"], now: Int64[Tensor, "chips blocks n"]
-) -> Int64[Tensor, "chips blocks n"]:
+    cost: Float64[Tensor, "chips groups blocks n n"], now: Int64[Tensor, "chips groups blocks n"]
+) -> Int64[Tensor, "chips groups blocks n"]:
     """Place of each line at the least total cost; as it is now where that is as good."""
     from scipy.optimize import linear_sum_assignment  # slow to import
 
-    found = [linear_sum_assignment(matrix)[1] for matrix in cost.flatten(0, 1).cpu().numpy()]
-    # (chips * blocks, n) -> (chips, blocks, n)
+    found = [linear_sum_assignment(matrix)[1] for matrix in cost.flatten(0, 2).cpu().numpy()]
+    # (chips * groups * blocks, n) -> (chips, groups, blocks, n)
     best = torch.from_numpy(np.stack(found)).to(now).view_as(now)
-    # each (chips, blocks)
-    totals = [cost.gather(3, each.unsqueeze(3)).sum((2, 3)) for each in (best, now)]
-    return torch.where((totals[0] < totals[1]).unsqueeze(2), best, now)
+    # each (chips, groups, blocks)
+    totals = [cost.gather(4, each.unsqueeze(4)).sum((3, 4)) for each in (best, now)]
+    return torch.where((totals[0] < totals[1]).unsqueeze(3), best, now)
 
 
 def _positions(
@@ -188,15 +196,16 @@ def _positions(
     # (cols, terms) -> (cols, cells_per_weight)
     own = mapping.columns(torch.arange(tiling.cols, device=device), tiling.cols)
     own = own[:, : mapping.cells_per_weight]
-    cells = own[moves.col]  # (chips, tile_cols, cols, cells_per_weight)
+    cells = own[moves.col]  # (chips, groups, tile_cols, cols, cells_per_weight)
     if mapping.flip is not None:
         cells = torch.where(moves.flipped.unsqueeze(-1), cells[..., list(mapping.flip)], cells)
-    # (chips, tile_cols, width)
-    column = torch.arange(tiling.width, device=device).repeat(*moves.col.shape[:2], 1)
+    # (chips, groups, tile_cols, width)
+    column = torch.arange(tiling.width, device=device).repeat(*moves.col.shape[:3], 1)
     column[..., own.flatten()] = cells.flatten(-2)
-    # (tile_rows, tile_cols, 1, 1)
-    tile = torch.arange(tiling.tiles, device=device).view(*tiling.grid, 1, 1)
-    # (chips, tile_rows, tile_cols, rows, 1)
-    line = tile * tiling.rows + moves.row[:, :, None, :, None]
-    # (chips, tile_rows, tile_cols, rows, width) -> (chips, tiles, rows, width)
-    return (line * tiling.width + column[:, None, :, None, :]).flatten(1, 2)
+    # (groups, tile_rows, tile_cols, 1, 1)
+    tile = _by_group(torch.arange(tiling.tiles, device=device), 0, tiling)[..., None, None]
+    # (chips, groups, tile_rows, tile_cols, rows, 1)
+    line = tile * tiling.rows + moves.row[:, :, :, None, :, None]
+    found = line * tiling.width + column[:, :, None, :, None, :]
+    # (chips, groups, tile_rows, tile_cols, rows, width) -> (chips, tiles, rows, width)
+    return found.transpose(1, 2).flatten(1, 3)

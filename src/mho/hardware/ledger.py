@@ -46,9 +46,9 @@ class LayerLedger:
     cells: int
     """Cells in use on one chip, references included."""
     rows: int
-    """Driven rows, summed over the tiles that share an input: one row a feature."""
+    """Driven rows, summed over the tiles that share an input: one row a feature, of each group."""
     tiles: tuple[int, int]
-    """Tiles along inputs and outputs."""
+    """Tiles along inputs and outputs; each group of a grouped convolution has its own."""
     columns: int
     """Outputs of the layer."""
     conversions_per_vector: int
@@ -249,18 +249,19 @@ def _layer(name: str, crossbar: Crossbar) -> LayerLedger:
     used = tiling.used().to(crossbar.level.device)
     written = used if crossbar.counts.surveys == 0 else torch.ones_like(used)
     fault = crossbar.fault[:, used]
-    apart, (down, along) = len(tiling.mapping.factors), tiling.grid
-    forward, backward = (apart * (n if hardware.adc_per_tile else 1) for n in (down, along))
+    apart, inputs = len(tiling.mapping.factors), tiling.inputs
+    tiles = tiling.grid[0], tiling.along
+    forward, backward = (apart * (n if hardware.adc_per_tile else 1) for n in tiles)
     return LayerLedger(
         name=name,
         weights=tiling.in_features * tiling.out_features,
         cells=int(used.sum()),
-        rows=tiling.in_features,
+        rows=inputs,
         tiles=tiling.grid,
         columns=tiling.out_features,
         conversions_per_vector=forward * tiling.out_features if hardware.adc_bits else 0,
-        drives_per_vector=tiling.in_features if hardware.dac_bits else 0,
-        back_conversions_per_vector=backward * tiling.in_features if hardware.adc_bits else 0,
+        drives_per_vector=inputs if hardware.dac_bits else 0,
+        back_conversions_per_vector=backward * inputs if hardware.adc_bits else 0,
         back_drives_per_vector=apart * tiling.out_features if hardware.dac_bits else 0,
         adds_conversions=(forward > 1 or hardware.serial_inputs, backward > 1),
         states=hardware.device.states,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float, Int, Int64
 from torch import Tensor
 
@@ -95,21 +94,17 @@ def columns(
     columns are nan.
 
     Args:
-        x: digital inputs.
+        x: digital inputs, of each group.
         edge: largest input that the DACs apply; None: the largest of x.
         scale: weight per siemens.
-        by_digit: whether the digits of a weight are columns of their own, digit after digit.
+        by_digit: whether the digits of a weight are columns of their own, digit after digit; of
+            several groups, group after group.
     """
     arrays, tiling = _arrays(crossbar), crossbar.tiling
-    down, along = tiling.grid
     fits = x.isfinite().all(-1, keepdim=True)  # (n, 1)
     x = torch.where(fits, x.detach().float(), 0.0)
     gain = arrays.chip.volts / ((x.abs().max().item() if edge is None else edge) or 1.0)
-    spare = down * tiling.rows - tiling.in_features
-    # (n, in) -> (n, tiles down, 1, rows)
-    volts = F.pad(x * gain, (0, spare)).view(len(x), down, 1, tiling.rows)
-    # (n, tiles, rows): tiles beside each other share inputs
-    volts = volts.expand(-1, -1, along, -1).flatten(1, 2)  # (n, tiles, rows)
+    volts = tiling.driven(x * gain)  # (n, tiles, rows)
     amps = arrays.currents(volts)  # (n, tiles, width)
     cells, no_window = tiling.mapping, (0.0, 0.0)
     # each (n, tiles, cols)
@@ -118,13 +113,11 @@ def columns(
         if by_digit
         else [cells.fold(amps, tiling.cols, no_window)]
     )
-    folded = [
-        # (n, tiles, cols) -> (n, tiles down, out)
-        digit.unflatten(1, (down, along)).flatten(2)[..., : tiling.out_features]
-        for digit in digits
-    ]
-    # (n, tiles down, digits * out)
-    return torch.where(fits.unsqueeze(-1), torch.cat(folded, -1).mul_(scale / gain), math.nan)
+    # (n, tiles down, groups, digits, out of one)
+    folded = [tiling.added(digit).unflatten(-1, (tiling.groups, 1, -1)) for digit in digits]
+    # (n, tiles down, columns)
+    found = torch.cat(folded, -2).flatten(2).mul_(scale / gain)
+    return torch.where(fits.unsqueeze(-1), found, math.nan)
 
 
 def _arrays(crossbar: Crossbar) -> Arrays:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Shaped
 from torch import Tensor
 
@@ -38,7 +37,7 @@ def netlist_of(
     for mappings that subtract one column from another.
 
     Args:
-        layer: memristive layer, as programmed; of a convolution, x is one patch.
+        layer: memristive layer, as programmed; of a convolution, x is one patch, all channels.
         x: input in network units, (in_features,).
         volts_per_unit: voltage on a row whose input is 1 [V].
         chip: which of the simulated chips.
@@ -50,8 +49,8 @@ def netlist_of(
         ValueError: x has another size, there is no such chip or tile, or see `netlist`.
     """
     tiling, chips = layer.crossbar.tiling, layer.chips
-    if x.shape != (tiling.in_features,):
-        raise invalid("x.shape", tuple(x.shape), f"({tiling.in_features},), one input of the layer")
+    if x.shape != (tiling.inputs,):
+        raise invalid("x.shape", tuple(x.shape), f"({tiling.inputs},), one input of the layer")
     if not 0 < volts_per_unit < float("inf"):
         raise invalid("volts_per_unit", volts_per_unit, "a finite number above 0 V")
     for name, value, count in (("chip", chip, chips), ("tile", tile, tiling.tiles)):
@@ -59,11 +58,10 @@ def netlist_of(
             raise invalid(name, value, f"0 to {count - 1}")
     x = x if x.is_floating_point() else x.to(layer.weight.dtype)
     driven = layer.dac(x.unsqueeze(0), chips=slice(chip, chip + 1)).squeeze(0).double()
-    padded = F.pad(driven, (0, tiling.grid[0] * tiling.rows - tiling.in_features))
-    v = padded.view(-1, tiling.rows).repeat_interleave(tiling.grid[1], 0) * volts_per_unit
+    v = tiling.driven(driven) * volts_per_unit
     wires = layer.hardware.wires if wires is None else wires
     g, what = layer.crossbar.conductance[chip], f"chip {layer.crossbar.chips[chip]}"
     if tile is not None:
         g, v, what = g[tile], v[tile], f"{what}, tile {tile} of {tiling.tiles}"
-    title = f"{type(layer).__name__} {tiling.in_features} to {tiling.out_features}, {what}"
+    title = f"{type(layer).__name__} {tiling.inputs} to {tiling.out_features}, {what}"
     return netlist(g, v, wires, conduction, f"{title}, {volts_per_unit!r} V a unit")
