@@ -32,7 +32,8 @@ NOT_CALLED = (
     *("Batches", "Samples", "Source", "Cost", "Ledger", "LayerLedger", "TrainingAccount"),
     *("OperatingPoint", "Fit", "Goodness", "Parameter", "Picture", "Rival", "Series", "Table"),
     *("Update", "Synapses"),  # given back, or handed to a rule
-    *("Crossbar", "Mapping", "Tiling", "Convolution", "Dense", "ArrayLayer", "GeneratorNoise"),
+    *("Crossbar", "Mapping", "Tiling", "Dense", "ArrayLayer", "GeneratorNoise"),
+    *("Convolution", "TransposedConvolution"),
 )
 """What mho makes and gives back, and the parts of a chip that it makes of checked settings."""
 

@@ -4,10 +4,16 @@ from mho.learning.layer_netlist import netlist_of
 from mho.learning.layers.arithmetic import FixedPoint
 from mho.learning.layers.attention import MemristiveMultiheadAttention
 from mho.learning.layers.chips import Chips
-from mho.learning.layers.conv import MemristiveConv2d
+from mho.learning.layers.conv import MemristiveConv1d, MemristiveConv2d, MemristiveConv3d
+from mho.learning.layers.conv_transpose import (
+    MemristiveConvTranspose1d,
+    MemristiveConvTranspose2d,
+    MemristiveConvTranspose3d,
+)
+from mho.learning.layers.convolution import Convolution, TransposedConvolution
 from mho.learning.layers.layer import ArrayLayer, memristive_layers
 from mho.learning.layers.linear import MemristiveLinear
-from mho.learning.layers.product import Convolution, Dense, Product
+from mho.learning.layers.product import Dense, Product
 from mho.learning.layers.quantizer import Levels, Sign, StochasticSign, quantize
 from mho.learning.layers.structure import each_chip
 from mho.learning.layers.variation import Variation
@@ -25,12 +31,18 @@ __all__ = [
     "FixedPoint",
     "Gate",
     "Levels",
+    "MemristiveConv1d",
     "MemristiveConv2d",
+    "MemristiveConv3d",
+    "MemristiveConvTranspose1d",
+    "MemristiveConvTranspose2d",
+    "MemristiveConvTranspose3d",
     "MemristiveLinear",
     "MemristiveMultiheadAttention",
     "Product",
     "Sign",
     "StochasticSign",
+    "TransposedConvolution",
     "Variation",
     "each_chip",
     "memristive_layers",

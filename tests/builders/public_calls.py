@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from dataclasses import fields
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +52,34 @@ def with_head(chips: int | None = 2) -> nn.Module:
 
 def _first(name: str, _layer: nn.Module) -> bool:
     return name == "0"
+
+
+def _convolution(kind: str) -> Call:
+    """A convolution of three channels, and every argument that makes it."""
+    given = {
+        "in_channels": 3, "out_channels": 2, "kernel_size": 3, "stride": 1, "padding": 0,
+        "dilation": 1, "groups": 1, "bias": True, "padding_mode": "zeros",
+        "hardware": HARDWARE, "chips": 2, "generator": torch.Generator(),
+    }  # fmt: skip
+    if "Transpose" in kind:
+        given["output_padding"] = 0
+    return getattr(mho.nn, kind), given
+
+
+def _convolved(kind: str) -> Call:
+    """Its forward pass."""
+    module = getattr(mho.nn, kind)(1, 2, 3, hardware=HARDWARE)
+    size = {1: (2, 1, 25), 2: (2, 1, 5, 5), 3: (2, 1, 1, 5, 5)}[int(kind[-2])]
+    if "Transpose" in kind:
+        return _forward(module, "input", "output_size"), {
+            "input": IMAGES.view(size), "output_size": [n + 2 for n in size[2:]],
+        }  # fmt: skip
+    if kind.endswith("3d"):
+        module = mho.nn.MemristiveConv3d(1, 2, (1, 3, 3), hardware=HARDWARE)
+    return _forward(module, "input"), {"input": IMAGES.view(size)}
+
+
+CONVOLUTIONS = [f"MemristiveConv{kind}{n}d" for kind in ("", "Transpose") for n in (1, 2, 3)]
 
 
 def stepping(*rules: Any) -> mho.WriteStep:
@@ -251,14 +279,7 @@ CALLS: dict[str, Callable[[], Call]] = {
             "generator": torch.Generator(),
         },
     ),
-    "MemristiveConv2d": lambda: (
-        mho.nn.MemristiveConv2d,
-        {
-            "in_channels": 3, "out_channels": 2, "kernel_size": 3, "stride": 1, "padding": 0,
-            "dilation": 1, "groups": 1, "bias": True, "padding_mode": "zeros",
-            "hardware": HARDWARE, "chips": 2, "generator": torch.Generator(),
-        },
-    ),
+    **{kind: partial(_convolution, kind) for kind in CONVOLUTIONS},
     "MemristiveMultiheadAttention": lambda: (
         mho.nn.MemristiveMultiheadAttention,
         {
@@ -441,9 +462,7 @@ CALLS: dict[str, Callable[[], Call]] = {
     "Sequential.forward": lambda: (_forward(chip(), "input"), {"input": X}),
     "Chips.forward": lambda: (_forward(chip(2), "x"), {"x": X}),
     "MemristiveLinear.forward": lambda: (_forward(layer(), "input"), {"input": X}),
-    "MemristiveConv2d.forward": lambda: (
-        _forward(mho.nn.MemristiveConv2d(1, 2, 3, hardware=HARDWARE), "input"), {"input": IMAGES},
-    ),
+    **{f"{kind}.forward": partial(_convolved, kind) for kind in CONVOLUTIONS},
     "ChipLinear.forward": lambda: (
         _forward(mho.nn.ChipLinear(nn.Linear(12, 2), 2), "input"), {"input": X},
     ),
@@ -473,7 +492,7 @@ def _served(**given: Any) -> None:
     mho.instruments.InstrumentServer(**given).close()
 
 
-def _forward(module: nn.Module, _argument: str) -> Callable[..., Any]:
+def _forward(module: nn.Module, *_arguments: str) -> Callable[..., Any]:
     def forward(**given: Any) -> Any:
         return module(*given.values())
 

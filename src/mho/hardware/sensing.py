@@ -32,7 +32,7 @@ class ReadNoise(NamedTuple):
     """What was read."""
     size: Callable[[Tensor], Tensor]
     """Root of that sum of inputs, of each column: shaped as the columns, 1 where it is the same for
-    all."""
+    all, or one for each of several equal blocks of them."""
     keys: Sequence[int]
     """Of each chip's numbers."""
     references: ReferenceNoise | None = None
@@ -65,7 +65,7 @@ def sense(
 
     Args:
         y: of some chips (chips, tiles, n, columns) or (chips * n, ..., columns); or maps
-            (chips * n, columns, h, w).
+            (chips * n, columns, ...).
         noise: of this read; None: there is none.
         adc: the converters; exact ones too.
         maps: whether y are maps.
@@ -81,16 +81,17 @@ def sense(
     """
     if y.is_cpu and not y.is_contiguous():
         y = y.contiguous()  # a chip's noise is its own, even where chips' columns lie interleaved
+    dim = 1 if maps else y.dim() - 1
     if noise is not None and noise.references is not None:
         size = noise.size(noise.inputs)
-        _add_references(y, size, noise.references, dim=-3 if maps else -1)
+        _add_references(y, size, noise.references, dim)
         noise = noise._replace(size=lambda _: size)
     if adc.bits is not None and not adc.watched and native(y, bias):
         return y, _sense(y, noise, adc, bias, maps=maps, keep=keep, chips=chips)
     if noise is not None and native(y):
         _sense(y, noise, None, None, maps=maps, keep=False, chips=chips)
     elif noise is not None:
-        y = _add(y, noise)
+        y = _add(y, noise, dim)
     y, passes = adc.keeping(y, overwrite=True, chips=chips, keep=keep)
     return biased(y, bias, maps=maps), passes
 
@@ -98,12 +99,12 @@ def sense(
 def biased(
     y: Float[Tensor, "*n"], bias: Float[Tensor, " columns"] | None, *, maps: bool
 ) -> Float[Tensor, "*n"]:
-    """Columns y (n, ..., columns), or maps (n, columns, h, w), which may be overwritten, and a bias
+    """Columns y (n, ..., columns), or maps (n, columns, ...), which may be overwritten, and a bias
     in the precision of the latter."""
     if bias is None:
         return y
     y = y if y.dtype == bias.dtype else y.to(bias.dtype)
-    return y.add_(bias.view(-1, 1, 1) if maps else bias)
+    return y.add_(bias.view(-1, *(1,) * (y.dim() - 2)) if maps else bias)
 
 
 def unsensed(
@@ -163,19 +164,27 @@ def _add_references(y: Tensor, size: Tensor, references: ReferenceNoise, dim: in
     shape = list(y.shape)
     shape[dim] = len(references.blocks)
     # as y, but with one column a block
-    keys = references.keys
+    keys, size = references.keys, _spread(size, len(references.blocks), dim)
     z = normals(keys, math.prod(shape) // len(keys), y.device).view(shape).to(y.dtype).mul_(size)
     for block, (first, count) in enumerate(references.blocks):
         part = y.narrow(dim, first, count)
         part.add_(z.narrow(dim, block, 1), alpha=references.deviation)
 
 
-def _add(y: Tensor, noise: ReadNoise) -> Tensor:
-    """Noisy columns, as `kernels/sense.py` has them; their numbers are made where they are."""
+def _add(y: Tensor, noise: ReadNoise, dim: int) -> Tensor:
+    """Noisy columns along a dimension, as `kernels/sense.py` has them; their numbers are made where
+    they are."""
     chips = len(noise.keys)
     z = normals(noise.keys, y.numel() // chips, y.device).view(y.shape)
     # the product is rounded before it is added, as in the kernels
-    return y.add_((noise.size(noise.inputs) * noise.deviation * z).to(y.dtype))
+    size = _spread(noise.size(noise.inputs), y.shape[dim], dim)
+    return y.add_((size * noise.deviation * z).to(y.dtype))
+
+
+def _spread(size: Tensor, count: int, dim: int) -> Tensor:
+    """Sizes along a dimension, each for an equal share of `count` columns there."""
+    blocks = size.shape[dim]
+    return size if blocks == 1 else size.repeat_interleave(count // blocks, dim)
 
 
 def _sense(
@@ -200,14 +209,20 @@ def _sense(
         # nothing is converted: only the number of chips is looked at
         step = inverse = np.empty((len(keys), 1, 1), np.float32)
     else:
-        most, (step, inverse) = adc.most, adc.grids(y.shape[-3] if maps else y.shape[-1])
+        most, (step, inverse) = adc.most, adc.grids(y.shape[1] if maps else y.shape[-1])
         if chips != ALL:
             step, inverse = step[chips], inverse[chips]
     plus = _NO_BIAS if bias is None else bias.detach().numpy()
     counted = adc is not None and adc.tally is not None
     kept = np.empty(y.numel(), np.bool_) if (keep or counted) and most else _ALL_PASS
-    saturated = kernel(y.numpy(), size.numpy(), deviation, keys, inverse, step, most, plus, kept)
+    given = [_as_images(each.numpy()) if maps else each.numpy() for each in (y, size)]
+    saturated = kernel(*given, deviation, keys, inverse, step, most, plus, kept)
     passes = torch.from_numpy(kept).view(y.shape) if saturated else None
     if adc is not None and adc.tally is not None:
         adc.note(y, passes, chips)
     return passes if keep else None
+
+
+def _as_images(maps: np.ndarray) -> np.ndarray:
+    """Maps (n, columns, ...) of any number of dimensions as (n, columns, h, w)."""
+    return maps if maps.ndim == 4 else maps.reshape(*maps.shape[:2], 1, -1)

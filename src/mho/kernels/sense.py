@@ -181,9 +181,11 @@ def sense_maps(
     bias: np.ndarray,
     kept: np.ndarray,
 ) -> int:
-    """As `sense_rows`, of maps y (chips * n, columns, h, w) with sizes (chips * n, 1, h, w)."""
+    """As `sense_rows`, of maps y (chips * n, columns, h, w) with sizes (chips * n, groups, h, w),
+    each for an equal share of the columns, in order."""
     _, columns, high, wide = y.shape
-    pixels, chips = high * wide, step.shape[0]
+    pixels, chips, groups = high * wide, step.shape[0], size.shape[1] if noise > 0 else 1
+    share = columns // groups
     every, sizes = y.reshape(-1), size.reshape(-1)
     n = every.size // (columns * pixels) // chips
     together = min(columns, max(1, NUMBERS // pixels))
@@ -191,7 +193,6 @@ def sense_maps(
     edge, deviation, saturated = np.float32(most), np.float32(noise), 0
     for image in range(chips * n):
         chip = image // n
-        across = sizes[image * pixels :] if noise > 0 else z
         for j in range(columns):
             first = (image * columns + j) * pixels
             plane, per, lsb = every[first : first + pixels], inverse[chip, 0, j], step[chip, 0, j]
@@ -202,6 +203,7 @@ def sense_maps(
                     begin = first - chip * n * columns * pixels
                     normals(z[:count], np.uint64(keys[chip]), begin)
                 own = z[j % together * pixels :]
+                across = sizes[(image * groups + j // share) * pixels :]
                 for k in range(pixels):
                     plane[k] += deviation * across[k] * own[k]
             if most > 0:

@@ -16,7 +16,7 @@ from mho.hardware.streams import seed_of
 from mho.learning.layers.arithmetic import FixedPointArithmetic
 from mho.learning.layers.chips import Chips
 from mho.learning.layers.composite import Composite
-from mho.learning.layers.conversion import Conversion, check_has_values
+from mho.learning.layers.conversion import Conversion, check_has_values, check_layouts
 from mho.learning.layers.fused import fuse, unfuse
 from mho.learning.layers.layer import ArrayLayer, memristive_layers
 from mho.learning.layers.replace import rebuild
@@ -68,6 +68,8 @@ def convert(
             taken.update(weights_taken_by(module))
             return None
         check_has_values(name, module)
+        if not getattr(twin, "as_torch", True):
+            check_layouts(model, name, module)
         modes = [(part, part.training) for part in module.modules()]
         module.eval()
         try:
@@ -142,7 +144,7 @@ def to_digital(net: nn.Module, chip: int | None = None) -> nn.Module:
         if not isinstance(module, ArrayLayer):
             return None
         plain, (weight, bias) = module.digital(), values(module)
-        plain.weight = nn.Parameter(weight)
+        plain.weight = nn.Parameter(module.to_torch(weight))
         plain.bias = None if bias is None else nn.Parameter(bias)  # type: ignore[assignment]
         return plain.train(module.training)
 

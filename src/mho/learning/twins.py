@@ -9,7 +9,12 @@ from torch.nn.parameter import is_lazy
 
 from mho.learning.layers.attention import MemristiveMultiheadAttention
 from mho.learning.layers.composite import Composite
-from mho.learning.layers.conv import MemristiveConv2d
+from mho.learning.layers.conv import MemristiveConv1d, MemristiveConv2d, MemristiveConv3d
+from mho.learning.layers.conv_transpose import (
+    MemristiveConvTranspose1d,
+    MemristiveConvTranspose2d,
+    MemristiveConvTranspose3d,
+)
 from mho.learning.layers.layer import ArrayLayer
 from mho.learning.layers.linear import MemristiveLinear
 from mho.learning.layers.recurrent import MemristiveGRU, MemristiveLSTM, MemristiveRNN
@@ -32,6 +37,11 @@ TWINS: dict[type[nn.Module], Twin] = {
     nn.LSTMCell: MemristiveLSTMCell,
     nn.GRUCell: MemristiveGRUCell,
     nn.MultiheadAttention: MemristiveMultiheadAttention,
+    nn.Conv1d: MemristiveConv1d,
+    nn.Conv3d: MemristiveConv3d,
+    nn.ConvTranspose1d: MemristiveConvTranspose1d,
+    nn.ConvTranspose2d: MemristiveConvTranspose2d,
+    nn.ConvTranspose3d: MemristiveConvTranspose3d,
 }
 """Layers that can be converted; an entry that is added is known to `convert` and `to_digital`."""
 

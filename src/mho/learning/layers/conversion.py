@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
@@ -42,21 +43,30 @@ class Conversion:
         """Of one of several matrices of the layer, which has its own arrays."""
         return replace(self, name=f"{self.name}.{name}" if self.name else name)
 
-    def parameter(self, module: nn.Module, name: str) -> nn.Parameter | None:
+    def parameter(
+        self,
+        module: nn.Module,
+        name: str,
+        layout: Callable[[Tensor], Tensor] = lambda value: value,
+    ) -> nn.Parameter | None:
         """The copy of a parameter of a torch layer, as its forward pass has it; None if the layer
         has none of that name.
 
         A parameter that several layers share is one in the converted network too.
+
+        Args:
+            layout: gives its values in the order in which the converted layer has them; see
+                `check_layouts`.
         """
         value = getattr(module, name, None)
         if value is None:
             return None
         if not isinstance(module._parameters.get(name), nn.Parameter):
             trains = parametrize.is_parametrized(module, name) or value.requires_grad
-            return self.keep(nn.Parameter(value.detach().clone(), requires_grad=trains))
+            return self.keep(_copied(layout(value.detach()), trains))
         known = self.copies.get(id(value))
         if not isinstance(known, nn.Parameter):
-            copied = nn.Parameter(value.detach().clone(), requires_grad=value.requires_grad)
+            copied = _copied(layout(value.detach()), value.requires_grad)
             self.copies[id(value)] = known = self.keep(copied)
         return known
 
@@ -77,6 +87,26 @@ def check_has_values(name: str, module: nn.Module) -> None:
             what = "not initialized" if is_lazy(value) else "on the device 'meta'"
             allowed = "a parameter with values: run the model once, or load its state, before"
             raise invalid(f"{name or type(module).__name__}.{parameter}", what, allowed)
+
+
+def _copied(value: Tensor, trains: bool) -> nn.Parameter:
+    """Contiguous, as what reads weights cell by cell takes them; channels may have been last."""
+    return nn.Parameter(value.clone(memory_format=torch.contiguous_format), requires_grad=trains)
+
+
+def check_layouts(model: nn.Module, name: str, layer: nn.Module) -> None:
+    """Refuse a layer whose weight is kept in another order of its values than torch's, if another
+    kind of layer of the model shares it.
+
+    Raises:
+        ValueError: names both layers.
+    """
+    for other, module in model.named_modules():
+        shares = any(held is layer.weight for held in module._parameters.values())
+        same = type(module) is type(layer) and getattr(module, "groups", 1) == layer.groups
+        if shares and not same:
+            allowed = "a weight of its own: on arrays outputs come first, here inputs do"
+            raise invalid(f"{name}.weight".lstrip("."), f"shared with {other or 'model'}", allowed)
 
 
 def meta_linear(weight: Tensor, bias: Tensor | None) -> nn.Linear:

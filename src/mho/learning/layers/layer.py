@@ -61,7 +61,7 @@ class ArrayLayer(nn.Module):
 
     Attributes:
         name: in the network that was converted, or that a `WriteStep` took first; else empty.
-        weight: the shadow, as in torch.
+        weight: the shadow, as in torch; of a transposed convolution with outputs first.
         crossbar: the arrays.
         store: what these hold, weight by weight; see there.
         reading: the forward pass through them, with its converters.
@@ -72,6 +72,9 @@ class ArrayLayer(nn.Module):
 
     takes_chips: ClassVar[bool] = True
     """Chips may be folded into the first dimension of its inputs."""
+
+    as_torch: ClassVar[bool] = True
+    """Whether the shadow weight has the layout of torch's; see `from_torch`."""
 
     name: str = ""
     weight: Tensor
@@ -91,7 +94,8 @@ class ArrayLayer(nn.Module):
         if len(chips) < 1:
             raise invalid("chips", len(chips), "at least 1")
         matrix = self.matrix()
-        tiling = Tiling(matrix.shape[1], matrix.shape[0], hardware.tile, hardware.cells)
+        size, groups = (matrix.shape[1], matrix.shape[0]), self._product().groups
+        tiling = Tiling(*size, hardware.tile, hardware.cells, groups)
         self.move_to(Crossbar(tiling, hardware, chips, seed).to(matrix.device))
         self.tuned, self.arithmetic = False, None
         self.followers, self._loads_weight_alone = Followers(), False
@@ -135,13 +139,22 @@ class ArrayLayer(nn.Module):
 
     def _adopt(self, module: nn.Module, conversion: Conversion) -> Self:
         """Take over the parameters of a torch layer of the same shape."""
-        weight = conversion.parameter(module, "weight")
+        weight = conversion.parameter(module, "weight", self.from_torch)
         assert weight is not None
         self.weight, self.bias = weight, conversion.parameter(module, "bias")
         self.name = conversion.name
         self.train(module.training)
         self._install(conversion.hardware, conversion.chips, conversion.seed)
         return self
+
+    def from_torch(self, weight: Tensor) -> Tensor:
+        """The shadow, outputs first, (out, in...), of a weight as the torch layer has it. A state
+        without the layer's arrays is one of the torch layer."""
+        return weight
+
+    def to_torch(self, weight: Tensor) -> Tensor:
+        """The inverse of `from_torch`."""
+        return weight
 
     # ---------------------------------------------------------------- what there is
 
@@ -459,10 +472,11 @@ class ArrayLayer(nn.Module):
         """
         self.crossbar.check_state(state, f"{prefix}crossbar.")
         conductance = self.crossbar.conductance
-        for name, mine in (("weight", self.weight), ("crossbar.conductance", conductance)):
+        weight = self.weight if f"{prefix}crossbar.level" in state else self.to_torch(self.weight)
+        for name, mine in (("weight", weight), ("crossbar.conductance", conductance)):
             theirs = state.get(prefix + name)
             if isinstance(theirs, Tensor) and theirs.shape != mine.shape:
-                chips = ": chips, tiles, rows, cells" if mine.dim() == 4 else ""
+                chips = ": chips, tiles, rows, cells" if name != "weight" else ""
                 allowed = f"{tuple(mine.shape)}{chips} of the network that loads the state"
                 raise invalid(f"{prefix}{name}, of shape", tuple(theirs.shape), allowed)
         scalars, mine = state.get(f"{prefix}_extra_state"), self.get_extra_state()
@@ -482,9 +496,11 @@ class ArrayLayer(nn.Module):
         self, state_dict: dict[str, Any], prefix: str, *args: Any, **kwargs: Any
     ) -> None:
         self.check_state(state_dict, prefix)
+        weight, cells = state_dict.get(f"{prefix}weight"), f"{prefix}crossbar.level" in state_dict
+        self._loads_weight_alone = weight is not None and not cells
+        if self._loads_weight_alone and not self.as_torch:
+            state_dict[f"{prefix}weight"] = self.from_torch(weight)
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
-        cells = f"{prefix}crossbar.level" in state_dict
-        self._loads_weight_alone = f"{prefix}weight" in state_dict and not cells
 
     def get_extra_state(self) -> Tensor:
         """Scalars of the state: full scale, tuned, written, DAC and ADC ranges (nan: none)."""

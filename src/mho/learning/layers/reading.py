@@ -67,7 +67,7 @@ class Reading:
         self.chips = len(crossbar.chips)
         self.some = ALL
         """Which chips of the store they are."""
-        self.maps = product.column_dim == -3
+        self.maps = product.column_dim < -1
         exact = hardware.adc_bits is None
         apart = not exact or crossbar.arrays is not None
         self._bare = apart and tiling.mapping.constant != 0.0
@@ -95,9 +95,10 @@ class Reading:
         hardware, tiling = self.store.hardware, self.store.crossbar.tiling
         own: dict[int, int] = {}
         if hardware.adc_range == "column":
-            columns = len(tiling.mapping.factors) * tiling.out_features
-            by_tile = {-3: tiling.grid[0], -1: columns}
-            own = by_tile if self.by_tile else {self.product.column_dim: columns}
+            columns = len(tiling.mapping.factors) * tiling.outputs
+            by_tile = {-3: tiling.groups * tiling.grid[0], -1: columns}
+            whole = {self.product.column_dim: tiling.groups * columns}
+            own = by_tile if self.by_tile else whole
         fixed = [not isinstance(r, str) for r in (hardware.dac_range, hardware.adc_range)]
         how = (hardware.coverage, self.chips)
         growth, chips = hardware.range_growth, self.chips
@@ -137,6 +138,12 @@ class Reading:
         one.chips, one.some = 1, slice(chip, chip + 1)
         with self.dac.alone(chip) as one.dac, self.adc.alone(chip) as one.adc:
             yield one
+
+    def of(self, product: Product) -> Reading:
+        """The same arrays and converters for another product of the kind."""
+        other = copy.copy(self)
+        other.product = product
+        return other
 
     def uncalibrate(self) -> None:
         """Forget the ranges that were calibrated."""
@@ -214,14 +221,15 @@ class Reading:
     def name(self) -> str:
         """Of the layer, as far as it knows, for errors."""
         tiling = self.store.crossbar.tiling
-        return f"{self.store.owner} ({tiling.in_features} to {tiling.out_features})"
+        return f"{self.store.owner} ({tiling.inputs} to {tiling.out_features})"
 
     def _outputs(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         """Outputs, as a call gives them."""
         product = self.product
         if self.by_tile:
             x = product.prepared(self.dac(x))
-            # Input vectors as rows: (chips * n, in) -> (chips * n, out); of maps each pixel is one.
+            # Input vectors as rows: (chips * n, groups * in) -> (chips * n, out); of maps each
+            # pixel is one.
             rows = self._differentiated(product.rows(x), weight, bias, driven=True, by_tile=True)
             return product.from_rows(rows, x)  # back to the shape of the outputs
         if product.prepares:
@@ -241,7 +249,8 @@ class Reading:
 
         Args:
             driven: whether x went through the DACs already.
-            by_tile: whether x are driven rows (chips * n, in) for tiles with ADCs of their own.
+            by_tile: whether x are driven rows (chips * n, groups * in) for tiles with ADCs of their
+                own.
         """
         if torch.is_grad_enabled() and (
             x.requires_grad or weight.requires_grad or (bias is not None and bias.requires_grad)
@@ -262,8 +271,12 @@ class Reading:
         if not self._added:
             return self._columns_converted(x, bias, by_tile, keep)
         y, passes = self._columns_converted(x, bias, by_tile, keep)
-        total = wide_sum(x, -1) if by_tile else self.product.input_sum(x)
-        return y.add_(total, alpha=self._added), passes
+        if by_tile:
+            # (chips * n, groups * in) -> (chips * n, groups)
+            total, dim = wide_sum(x.unflatten(-1, (self.groups, -1)), -1).squeeze(-1), -1
+        else:
+            total, dim = self.product.input_sum(x), self.product.column_dim
+        return _add_inputs(y, total, self._added, dim), passes
 
     def _columns_converted(
         self, x: Tensor, bias: Tensor | None, by_tile: bool, keep: bool
@@ -273,26 +286,40 @@ class Reading:
         if not self.by_digit and not self.serial:
             return read(x, bias, keep)
         dim = -1 if by_tile else self.product.column_dim
-        out = self.store.crossbar.tiling.out_features
         total = lost = None
         whole = 0.0
         for factor, plane in self.dac.planes(x) if self.serial else ((1.0, x),):
             y, passes = read(plane, None, keep)  # of digits * out columns
             for digit, place_value in enumerate(self.factors):
-                # columns of this digit: digit * out to (digit + 1) * out
-                columns, size = (dim, digit * out, out), max(factor, 0.0) * place_value
+                size = max(factor, 0.0) * place_value
                 whole += size
-                total = _sum(total, y.narrow(*columns), factor * place_value)
+                total = _sum(total, self._of_digit(y, dim, digit), factor * place_value)
                 if passes is not None:
-                    lost = _sum(lost, (~passes.narrow(*columns)).to(y.dtype), size)
+                    # by tile, groups are apart
+                    one = self._of_digit(passes, dim, digit, 1 if by_tile else self.groups)
+                    lost = _sum(lost, (~one).to(y.dtype), size)
         assert total is not None
         total = biased(total, bias, maps=not by_tile and self.maps)
         return total, None if lost is None else lost.div_(-whole).add_(1)
 
+    def _of_digit(self, y: Tensor, dim: int, digit: int, groups: int | None = None) -> Tensor:
+        """What of columns y along a dimension, `weights` says which they are, is of one digit."""
+        each = y.unflatten(dim, (groups or self.groups, len(self.factors), -1))
+        return each.select(dim - 1, digit).flatten(dim - 1, dim)
+
+    @property
+    def groups(self) -> int:
+        """Parts of the outputs with inputs, and arrays, of their own."""
+        return self.product.groups
+
     def weights(self) -> Tensor:
-        """Weights (chips * columns, in) of the columns that are converted."""
+        """Weights (chips * columns, in) of the columns that are converted: for each group, for each
+        digit, those of its outputs."""
         if self.by_digit:
-            return self.store.by_digit()[self.some].flatten(0, 2)  # (chips, digits, out, in)
+            digits = self.store.by_digit()[self.some]  # (chips, digits, out, in)
+            if self.groups > 1:
+                digits = digits.unflatten(2, (self.groups, -1)).transpose(1, 2).flatten(0, 1)
+            return digits.flatten(0, 2)
         return self.effective().flatten(0, 1)  # (chips, out, in)
 
     def effective(self) -> Tensor:
@@ -312,7 +339,7 @@ class Reading:
             return biased(y, bias, maps=self.maps), passes
         y = self.product.columns(x, self.weights(), self.chips)
         if self._added:
-            y = _as_converted(y, self.product.input_sum(x), self._added)
+            y = self._as_converted(y, self.product.input_sum(x), self.product.column_dim)
         self._count(y.numel() // y.shape[self.product.column_dim])
         noise = self._read_noise(x, self.product.input_size)
         return sense(y, noise, self.adc, maps=self.maps, keep=keep, bias=bias)
@@ -323,18 +350,19 @@ class Reading:
         """Columns of x (chips * n, in) through arrays that are converted tile by tile."""
         self._count(len(x))
         if self.store.crossbar.arrays is not None:
-            # (n, tiles, columns) -> (1, tiles, n, columns), as of one simulated chip
-            y = self._measured(x).transpose(0, 1).unsqueeze(0).contiguous()
+            # (n, tiles, columns) -> (groups, tiles, n, columns of one)
+            y = self._measured(x).unflatten(2, (self.groups, -1)).permute(2, 1, 0, 3)
+            # as of one simulated chip
+            y = y.flatten(0, 1).unsqueeze(0).contiguous()
             y, passes = self.adc.keeping(y, overwrite=True, keep=keep)
-            # (chips, tiles, n, columns) -> (chips * n, columns)
-            return biased(y.sum(1).flatten(0, 1), bias, maps=False), passes
+            return biased(self._tiles_added(y), bias, maps=False), passes
         # (chips, tiles, n, rows) and (chips, tiles, rows, columns)
         x, w = self.by_tiles(x, self.weights())
         if keep or self.adc.calibrating:
             noise = self._read_noise(x, row_size)
             # x @ w is (chips, tiles, n, columns)
             y, passes = sense(self._tile_columns(x, w), noise, self.adc, maps=False, keep=keep)
-            return biased(y.sum(1).flatten(0, 1), bias, maps=False), passes
+            return biased(self._tiles_added(y), bias, maps=False), passes
         # On a CPU a few chips at a time, so that what the converters pass over stays in the cache.
         together = self.chips
         if x.device.type == "cpu":
@@ -345,13 +373,27 @@ class Reading:
             noise = self._read_noise(x[chips], row_size, chips)
             y = self._tile_columns(x[chips], w[chips])
             y, _ = sense(y, noise, self.adc, maps=False, keep=False, chips=chips)
-            parts.append(y.sum(1))  # (some chips, n, columns)
-        return biased(torch.cat(parts).flatten(0, 1), bias, maps=False), None
+            parts.append(self._tiles_added(y))
+        return biased(torch.cat(parts), bias, maps=False), None
 
     def _tile_columns(self, x: Tensor, w: Tensor) -> Tensor:
         """Columns (chips, tiles, n, columns) as converters see them."""
         y = x @ w
-        return _as_converted(y, wide_sum(x, -1), self._added) if self._added else y
+        return self._as_converted(y, wide_sum(x, -1), -1) if self._added else y
+
+    def _tiles_added(self, y: Tensor) -> Tensor:
+        """Columns (chips, groups * tiles, n, columns of one) to (chips * n, columns)."""
+        if self.groups == 1:
+            return y.sum(1).flatten(0, 1)
+        # (chips, groups, n, columns of one) -> (chips, n, columns)
+        added = y.unflatten(1, (self.groups, -1)).sum(2)
+        return added.transpose(1, 2).flatten(2).flatten(0, 1)
+
+    def _as_converted(self, y: Tensor, inputs: Tensor, dim: int) -> Tensor:
+        """Columns y along a dimension, which may be overwritten, less what is added digitally to
+        each for the sum of its inputs, as precise as float32."""
+        y = y if y.element_size() >= 4 else y.float()
+        return _add_inputs(y, inputs, -self._added, dim)
 
     def _measured(self, x: Tensor) -> Tensor:
         """Columns (n, tiles, columns) of input vectors (n, in), as an instrument measures them."""
@@ -385,10 +427,10 @@ class Reading:
         """Blocks of the columns that are converted which share reference columns: first column,
         and how many."""
         tiling = self.store.crossbar.tiling
-        out, cols = tiling.out_features, tiling.cols
+        out, cols = tiling.outputs, tiling.cols
         return [
-            (digit * out + first, min(cols, out - first))
-            for digit in range(len(self.factors))
+            (part * out + first, min(cols, out - first))
+            for part in range(tiling.groups * len(self.factors))
             for first in range(0, out, cols)
         ]
 
@@ -406,38 +448,54 @@ class Reading:
         return x.unflatten(0, (self.chips, -1))
 
     def by_tiles(self, x: Tensor, w: Tensor) -> tuple[Tensor, Tensor]:
-        """Inputs (chips * n, in) and weights (chips * columns, in) cut into tiles of rows.
+        """Inputs (chips * n, groups * in) and weights (chips * columns, in) cut into tiles of rows,
+        those of each group apart.
 
-        To (chips, tiles, n, rows) and (chips, tiles, rows, columns).
+        To (chips, groups * tiles, n, rows) and (chips, groups * tiles, rows, columns of one).
         """
         tiling = self.store.crossbar.tiling
         tiles, rows = tiling.grid[0], tiling.rows
         short = tiles * rows - tiling.in_features
+        x = x.unflatten(-1, (tiling.groups, tiling.in_features))
         if short:
             # in -> tiles * rows
             x, w = F.pad(x, (0, short)), F.pad(w, (0, short))
-        # (chips, n, tiles, rows) and (chips, columns, tiles, rows)
-        x, w = (self.folded(each).unflatten(2, (tiles, rows)) for each in (x, w))
-        return x.transpose(1, 2), w.permute(0, 2, 3, 1)
+        # (chips, n, groups * tiles, rows) and (chips, groups, columns of one, tiles, rows)
+        x = self.folded(x.reshape(len(x), tiling.groups * tiles, rows))
+        w = w.unflatten(0, (self.chips, tiling.groups, -1)).unflatten(3, (tiles, rows))
+        return x.transpose(1, 2), w.permute(0, 1, 3, 4, 2).flatten(1, 2)
 
     # ---------------------------------------------------------------- backward
 
     def gradients(
         self, grad: Tensor, x: Tensor, w: Tensor, by_tile: bool, needed: tuple[bool, bool]
     ) -> tuple[Tensor | None, Tensor | None]:
-        """To inputs x and to one weight matrix; by tile, grad is (chips, tiles, n, out)."""
+        """To inputs x and to one weight matrix; by tile, grad is as `by_groups` gives it."""
         if not by_tile:
             return self.product.gradients(grad, x, w, self.chips, needed)
-        inputs = self.store.crossbar.tiling.in_features
+        inputs, groups = self.store.crossbar.tiling.in_features, self.groups
         x, w = self.by_tiles(x, w)
         to_x = to_w = None
         if needed[0]:
-            # (chips, tiles, n, rows) -> (chips * n, in)
-            to_x = (grad @ w.mT).transpose(1, 2).flatten(2)[..., :inputs].flatten(0, 1)
+            # (chips, groups * tiles, n, rows) -> (chips, n, groups, tiles * rows)
+            to_x = (grad @ w.mT).transpose(1, 2).unflatten(2, (groups, -1)).flatten(3)
+            to_x = to_x[..., :inputs].flatten(2).flatten(0, 1)  # (chips * n, groups * in)
         if needed[1]:
-            # (chips, tiles, rows, out), added over chips -> (in, out) -> (out, in)
-            to_w = (x.mT @ grad).sum(0).flatten(0, 1)[:inputs].T
+            # (chips, groups * tiles, rows, out of one), added over chips
+            # -> (groups, in, out of one)
+            added = (x.mT @ grad).sum(0).unflatten(0, (groups, -1)).flatten(1, 2)[:, :inputs]
+            to_w = added.mT.flatten(0, 1)  # (out, in)
         return to_x, to_w
+
+    def by_groups(self, grad: Tensor) -> Tensor:
+        """Gradients (chips * n, out) as they come to tiles: (chips, groups * tiles, n, out of one),
+        with 1 for the tiles of one group, where they are the same."""
+        if self.groups == 1:
+            return self.folded(grad).unsqueeze(1)
+        tiles = self.store.crossbar.tiling.grid[0]
+        # (chips, n, groups, out of one)
+        each = self.folded(grad).unflatten(2, (self.groups, -1))
+        return each.transpose(1, 2).repeat_interleave(tiles, 1)
 
 
 _Gradients = tuple[Tensor | None, Tensor | None, Tensor | None, None, None, None]
@@ -484,8 +542,7 @@ class _Read(torch.autograd.Function):
         maps = reading.maps and not by_tile
         grad, to_bias = unsensed(grads[0], None if by_tile else kept, maps=maps, bias=needed[2])
         if by_tile:
-            # (chips * n, out) -> (chips, 1, n, out), the same for all tiles
-            grad = stopped(reading.folded(grad).unsqueeze(1), kept)
+            grad = stopped(reading.by_groups(grad), kept)
         if weight.dim() == 3:
             w = weight.flatten(0, 1)  # (chips, out, in) -> (chips * out, in)
         else:  # the float twin, the same on all chips
@@ -510,11 +567,13 @@ class _Read(torch.autograd.Function):
     _once = staticmethod(once_differentiable(_back))
 
 
-def _as_converted(y: Tensor, inputs: Tensor, added: float) -> Tensor:
-    """Columns y, which may be overwritten, less what is added digitally to each for the sum of its
-    inputs, as precise as float32."""
-    y = y if y.element_size() >= 4 else y.float()
-    return y.sub_(inputs, alpha=added)
+def _add_inputs(y: Tensor, inputs: Tensor, factor: float, dim: int) -> Tensor:
+    """`y + factor * inputs`, in place, with inputs (..., 1, ...), or (..., groups, ...), each for
+    an equal share of the columns y (..., columns, ...) along a dimension."""
+    if inputs.shape[dim] == 1:
+        return y.add_(inputs, alpha=factor)
+    y.unflatten(dim, (inputs.shape[dim], -1)).add_(inputs.unsqueeze(dim), alpha=factor)
+    return y
 
 
 def _sum(total: Tensor | None, part: Tensor, factor: float) -> Tensor:
