@@ -17,7 +17,7 @@ from torch import nn
 
 import mho
 from mho.experiments.bmcnn.config import Architecture, BmcnnConfig
-from mho.experiments.bmcnn.network import network, on_arrays
+from mho.experiments.bmcnn.network import by_layer, network
 from timing import in_turn
 
 ARCHITECTURE = Architecture(channels=(32, 64), hidden=(256,))
@@ -68,9 +68,9 @@ def main() -> None:
     for name, steps in KINDS.items():
         row(f"training, {name}", training(made()), training(made(steps)))
     net, images = made().eval(), torch.rand(60, 1, 28, 28)
-    hardware, select = BmcnnConfig().cells.hardware(0.5, 0.5), on_arrays(ARCHITECTURE)
+    hardware = by_layer(ARCHITECTURE, BmcnnConfig().cells.hardware(0.5, 0.5))
     with torch.no_grad():
-        chips = mho.convert(net, hardware, options.chips, select=select)
+        chips = mho.convert(net, hardware, options.chips)
         batch = max(1, 200 // options.chips)
 
         def one_by_one() -> None:

@@ -211,14 +211,29 @@ WRONG: list[tuple[str, Callable[[], Any], str]] = [
         "model = a ReLU: allowed is a network with at least one nn.Linear or nn.Conv2d",
     ),
     (
-        "a select that takes nothing",
-        lambda: mho.convert(model(), HARDWARE, select=lambda: True),
-        "select = a function: allowed is a function",
+        "hardware by a function that takes nothing",
+        lambda: mho.convert(model(), lambda: HARDWARE),
+        "hardware = a function: allowed is a mho.Hardware",
     ),
     (
-        "a select that leaves nothing",
-        lambda: mho.convert(model(), HARDWARE, select=lambda n, m: False),
-        "select = a function: allowed is a function that is true of at least one",
+        "hardware that leaves nothing",
+        lambda: mho.convert(model(), lambda n, m: None),
+        "hardware = a function: allowed is one that puts at least one layer on arrays, such as '0'",
+    ),
+    (
+        "hardware for a layer that is not there",
+        lambda: mho.convert(model(), {"1": HARDWARE}),
+        "hardware, key = '1': allowed is names of its layers, such as '0', or patterns such as '*'",
+    ),
+    (
+        "hardware for some layers",
+        lambda: mho.convert(nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2)), {"1": HARDWARE}),
+        "hardware, in which no key matches layer '0', = a dict of 1: allowed is one with '*'",
+    ),
+    (
+        "hardware by a function that returns something else",
+        lambda: mho.convert(model(), lambda n, m: True),
+        "hardware('0', layer) = True: allowed is a mho.Hardware, or None",
     ),
     (
         "no chips",

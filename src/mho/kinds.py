@@ -132,7 +132,8 @@ def taken(field: str, value: Any, hint: Any, *, finite: bool = False) -> Any:
     """
     options = _options(hint)
     records = [option for option, _ in options if _is_record(option)]
-    if records and isinstance(value, Mapping):
+    tables = any(_kind(option) in (dict, Mapping) for option, _ in options)
+    if records and isinstance(value, Mapping) and not tables:
         return records[0].from_table(field, value, records)
     inner = None
     for option, ranges in options:

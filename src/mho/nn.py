@@ -17,7 +17,7 @@ from mho.learning.layers.product import Dense, Product
 from mho.learning.layers.quantizer import Levels, Sign, StochasticSign, quantize
 from mho.learning.layers.structure import each_chip
 from mho.learning.layers.variation import Variation
-from mho.learning.repair.batchnorm import ChipBatchNorm
+from mho.learning.repair.chip_batchnorm import ChipBatchNorm
 from mho.learning.repair.chip_linear import ChipLinear
 from mho.learning.tasks.task_states import Gate
 

@@ -4,7 +4,7 @@ cost = mho.price(mho.ledger(net), mho.prices.get("hfo2-130nm"))
 account = mho.prices.training_account(mho.ledger(net), mho.prices.get("hfo2-130nm"))
 """
 
-from mho.hardware.ledger import LayerLedger, Ledger, ledger
+from mho.hardware.ledger import LayerLedger, Ledger
 from mho.hardware.prices import PRICES, Cost, Prices, get, price
 from mho.hardware.training_account import TrainingAccount, training_account
 
@@ -16,7 +16,6 @@ __all__ = [
     "Prices",
     "TrainingAccount",
     "get",
-    "ledger",
     "price",
     "training_account",
 ]

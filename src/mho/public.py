@@ -22,13 +22,14 @@ from mho.hardware import (
     Hardware,
     Ledger,
     Placement,
-    ledger,
     price,
 )
 from mho.learning.age import age
 from mho.learning.attach import attach
 from mho.learning.convert import convert, to_digital
+from mho.learning.coverage import Coverage, coverage
 from mho.learning.evaluate import calibrate, confusion, evaluate
+from mho.learning.ledger import ledger
 from mho.learning.repair.batchnorm import refresh_batchnorm
 from mho.learning.repair.expected_batchnorm import expect_batchnorm
 from mho.learning.repair.fixed_point import fixed_point, formats
@@ -42,6 +43,7 @@ from mho.physics import Preset
 
 __all__ = [
     "Cost",
+    "Coverage",
     "Hardware",
     "Ledger",
     "Placement",
@@ -55,6 +57,7 @@ __all__ = [
     "confusion",
     "convert",
     "correct",
+    "coverage",
     "data",
     "devices",
     "dynamics",

@@ -46,12 +46,8 @@ def normed_chip(chips: int | None = 2) -> nn.Module:
 def with_head(chips: int | None = 2) -> nn.Module:
     """A network whose last layer is digital."""
     generator = torch.Generator().manual_seed(6)
-    net = mho.convert(normed(), HARDWARE, chips, generator=generator, select=_first)
+    net = mho.convert(normed(), {"0": HARDWARE, "*": None}, chips, generator=generator)
     return mho.calibrate(net, X)
-
-
-def _first(name: str, _layer: nn.Module) -> bool:
-    return name == "0"
 
 
 def _convolution(kind: str) -> Call:
@@ -199,9 +195,10 @@ CALLS: dict[str, Callable[[], Call]] = {
         mho.convert,
         {
             "model": model(), "hardware": HARDWARE, "chips": 2,
-            "generator": torch.Generator(), "first_chip": 0, "select": None,
+            "generator": torch.Generator(), "first_chip": 0, "strict": True,
         },
     ),
+    "coverage": lambda: (mho.coverage, {"net": chip(), "inputs": X}),
     "to_digital": lambda: (mho.to_digital, {"net": chip(), "chip": 0}),
     "evaluate": lambda: (mho.evaluate, {"net": chip(), "loader": [(X, Y)]}),
     "confusion": lambda: (mho.confusion, {"net": chip(), "loader": [(X, Y)]}),
@@ -223,7 +220,7 @@ CALLS: dict[str, Callable[[], Call]] = {
         mho.expect_batchnorm,
         {
             "model": normed(), "hardware": HARDWARE, "inputs": X, "chips": 2,
-            "generator": torch.Generator(), "select": None,
+            "generator": torch.Generator(),
         },
     ),
     "fixed_point": lambda: (mho.fixed_point, {"net": normed(), "bits": 8, "inputs": X}),

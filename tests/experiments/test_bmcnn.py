@@ -20,7 +20,7 @@ from mho.experiments.bmcnn.config import (
     StudySettings,
 )
 from mho.experiments.bmcnn.mitigation import PARTS, Known, effort, mitigation
-from mho.experiments.bmcnn.network import network, on_arrays
+from mho.experiments.bmcnn.network import by_layer, network, on_arrays
 from mho.experiments.bmcnn.points import Bench, Point
 from mho.experiments.bmcnn.studies import STUDY, compared, variants
 from mho.experiments.run import Run
@@ -100,7 +100,7 @@ def mapped(hardware: mho.Hardware) -> tuple[nn.Module, Known]:
     x = torch.rand(40, 1, 28, 28, generator=generator)
     labels = torch.randint(10, (40,), generator=generator)
     known = Known(x, labels, torch.full((40, 10), 0.1), None, 0.1, 20)
-    chips = mho.convert(net, hardware, 3, generator=generator, select=on_arrays(SMALL))
+    chips = mho.convert(net, by_layer(SMALL, hardware), 3, generator=generator)
     return chips.eval(), known
 
 

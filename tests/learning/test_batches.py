@@ -36,8 +36,8 @@ def network() -> nn.Module:
     )
     cell = mho.cells.MultiLevel(g_min=1e-6, g_max=1e-4, levels=9, sigma=(2e-6,))
     hardware = mho.Hardware(device=cell, dac_bits=6, adc_bits=6)
-    chosen = lambda name, _: name == "0"  # noqa: E731
-    net = mho.convert(model, hardware, 2, generator=torch.Generator(), select=chosen)
+    chosen = {"0": hardware, "*": None}
+    net = mho.convert(model, chosen, 2, generator=torch.Generator())
     return mho.calibrate(net.eval(), X)
 
 
@@ -240,8 +240,8 @@ def diverging() -> nn.Module:
     )  # fmt: skip
     cell = mho.cells.MultiLevel(g_min=1e-6, g_max=1e-4, levels=9, sigma=(2e-6,))
     hardware = mho.Hardware(device=cell, dac_bits=6, adc_bits=6)
-    chosen = lambda name, _: name in ("0", "3")  # noqa: E731
-    net = mho.convert(model, hardware, 2, generator=torch.Generator(), select=chosen).eval()
+    chosen = {"0": hardware, "3": hardware, "*": None}
+    net = mho.convert(model, chosen, 2, generator=torch.Generator()).eval()
     for name, module in net.named_modules():
         if name in ("net.0", "net.3"):
             for converter in module.reading.converters:

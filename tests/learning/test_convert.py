@@ -122,8 +122,8 @@ def test_a_single_layer_is_a_network() -> None:
     assert torch.equal(layer.weight, plain.weight)
 
 
-def test_select_leaves_layers_digital(model: Net) -> None:
-    net = mho.convert(model, hardware(), select=lambda name, layer: name.startswith("body"))
+def test_layers_without_hardware_stay_digital(model: Net) -> None:
+    net = mho.convert(model, {"body.*": hardware(), "*": None})
     assert list(memristive_layers(net)) == ["body.2"]
     assert type(net.block.conv) is nn.Conv2d
 
@@ -183,7 +183,6 @@ def test_binary_weights_come_out_exactly_two_valued(kind: str, training: bool) -
         ({"chips": 0}, "chips = 0: allowed is a whole number in"),
         ({"chips": -2}, "chips = -2: allowed is a whole number in"),
         ({"first_chip": -1}, "first_chip = -1: allowed is a whole number in"),
-        ({"select": lambda name, layer: False}, "select = a function: allowed is a function that"),
     ],
 )
 def test_impossible_conversions_are_refused(model: Net, options: dict, message: str) -> None:

@@ -10,8 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+import mho
 from mho.hardware import Ledger as Counted
-from mho.hardware import TrainingAccount, ledger, price, training_account
+from mho.hardware import TrainingAccount, price, training_account
 from mho.hardware import prices as price_lists
 from mho.learning.layers.layer import memristive_layers
 from mho.physics import Cell
@@ -62,7 +63,7 @@ def account(net: nn.Module, prices: str, layer: int = 0) -> dict[str, Any]:
     `max_pulses` is that of the cells that can die: cells made stuck take the most and feel nothing.
     `endurance_used` is the largest share of its own endurance that one of them has spent.
     """
-    counts = ledger(net)
+    counts = mho.ledger(net)
     cost = price(counts, price_lists.get(prices))
     writes = counts.writes_per_cell().flatten()
     crossbar = list(memristive_layers(net).values())[layer].crossbar
@@ -107,6 +108,8 @@ def _events(spent: TrainingAccount, prices: str) -> Table:
     )
     if spent.unpriced:
         note += f" Without a price and not in the total: {', '.join(spent.unpriced)}."
+    for said in spent.share.of_what("Energy", "priced"):
+        note += f" {said}."
     return Table("events", "What was done, and what it took", columns, rows, note)
 
 

@@ -25,19 +25,17 @@ PER_OUTPUT = 8
 
 def needed(
     make: Callable[[], nn.Sequential],
-    hardware: mho.Hardware,
+    hardware: mho.Hardware | Callable[[str, nn.Module], mho.Hardware | None],
     chips: int,
     images: int,
-    select: Callable[[str, nn.Module], bool] | None = None,
 ) -> int:
     """Bytes that the training of a network takes at the least.
 
     Args:
         make: makes the network; it is made without its numbers.
-        hardware: the chips that its layers are on.
+        hardware: the chips that its layers are on, or those of each, as for `mho.convert`.
         chips: chips that are simulated at once.
         images: images that all of them together take at once.
-        select: which layers are on arrays, as for `mho.convert`; None: all.
     """
     with torch.device("meta"), torch.no_grad():
         net = make().eval()
@@ -47,12 +45,11 @@ def needed(
             total += PER_OUTPUT * images * x.numel()
     for name, layer in net.named_children():
         total += PER_WEIGHT * sum(p.numel() for p in layer.parameters())
-        if not isinstance(layer, nn.Linear | nn.Conv2d) or not (
-            select is None or select(name, layer)
-        ):
+        kind = hardware if isinstance(hardware, mho.Hardware) else hardware(name, layer)
+        if not isinstance(layer, nn.Linear | nn.Conv2d) or kind is None:
             continue
         rows, cols = layer.weight[0].numel(), len(layer.weight)
-        tiling = Tiling(rows, cols, hardware.tile, hardware.cells)
+        tiling = Tiling(rows, cols, kind.tile, kind.cells)
         tiles, height, width = tiling.shape
         total += chips * (PER_CELL * tiles * height * width + PER_EFFECTIVE * rows * cols)
     return total

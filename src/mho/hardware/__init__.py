@@ -2,10 +2,11 @@
 
 from mho.hardware.crossbar import Crossbar
 from mho.hardware.hardware import Hardware
-from mho.hardware.ledger import LayerLedger, Ledger, fault_map, ledger
+from mho.hardware.ledger import LayerLedger, Ledger, fault_map
 from mho.hardware.mapping import MAPPINGS, Mapping, mapping
 from mho.hardware.placement import Placement
 from mho.hardware.prices import Cost, Prices, price
+from mho.hardware.share import Share
 from mho.hardware.tiling import Tiling
 from mho.hardware.training_account import TrainingAccount, training_account
 
@@ -19,10 +20,10 @@ __all__ = [
     "Mapping",
     "Placement",
     "Prices",
+    "Share",
     "Tiling",
     "TrainingAccount",
     "fault_map",
-    "ledger",
     "mapping",
     "price",
     "training_account",

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from mho.arguments import checked
 from mho.errors import invalid
 from mho.hardware.crossbar import STUCK_OFF, STUCK_ON, WORN, Crossbar
+from mho.hardware.share import WHOLE, Share
 
 OF_THE_NETWORK = ("weights", "weight_updates")
 """Counts in `totals` of what there is once, however many chips are simulated. All others are summed
@@ -30,6 +31,9 @@ _BY_CHIP = (
     *("stuck_off", "stuck_on", "worn", "given_up"),
 )
 """Counts that each chip has of its own."""
+
+
+_PRINTED = ("weights", "cells", "writes", "vectors", "adc_conversions")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -180,6 +184,8 @@ class Ledger:
     """Counts of all layers of a network."""
 
     layers: tuple[LayerLedger, ...]
+    share: Share = WHOLE
+    """How much of the network that is: the rest is digital and not counted."""
 
     @property
     def chips(self) -> int:
@@ -204,12 +210,22 @@ class Ledger:
         counts that are not summed over chips."""
         rows = [{"layer": layer.name, **layer.totals()} for layer in self.layers]
         once = list(OF_THE_NETWORK)
-        return {"chips": self.chips, "once": once, "layers": rows, "total": self.totals()}
+        counts = {"chips": self.chips, "once": once, "layers": rows, "total": self.totals()}
+        return counts if self.share.whole else counts | {"share": str(self.share)}
+
+    def __str__(self) -> str:
+        """A line a layer with the main counts, and what of the network they are of."""
+        totals = {layer.name: layer.totals() for layer in self.layers} | {"total": self.totals()}
+        wide = max(map(len, totals))
+        lines = [
+            f"{name:{wide}}  " + ", ".join(f"{table[k]:,} {k.replace('_', ' ')}" for k in _PRINTED)
+            for name, table in totals.items()
+        ]
+        return "\n".join([*lines, *self.share.of_what("events", "counted")])
 
 
-@checked
-def ledger(net: nn.Module) -> Ledger:
-    """Read the counters of every crossbar in a network.
+def counted(net: nn.Module) -> Ledger:
+    """The counters of every crossbar in a network, as if it had no other layers.
 
     Raises:
         ValueError: the network has no memristive layer.

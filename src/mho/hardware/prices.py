@@ -10,6 +10,7 @@ from mho.arguments import checked
 from mho.config import Config, Range
 from mho.errors import unknown
 from mho.hardware.ledger import Ledger
+from mho.hardware.share import WHOLE, Share
 from mho.quantities import Joules, Seconds
 
 
@@ -79,6 +80,19 @@ class Cost:
     """Digital weights kept while learning [B]."""
     float32_bytes: float
     """The same weights as float32 [B]."""
+    share: Share = WHOLE
+    """How much of the network this is of; the rest is digital and not priced."""
+
+    def __str__(self) -> str:
+        """A line a number, and what of the network they are of."""
+        rows = self.items()
+        wide = max(len(str(row["what"])) for row in rows)
+        lines = [
+            f"{row['what']:{wide}}  "
+            + ("-" if row["value"] is None else f"{row['value']:.4g} {row['unit']}".rstrip())
+            for row in rows
+        ]
+        return "\n".join([*lines, *self.share.of_what("energy", "priced")])
 
     def items(self) -> list[dict[str, object]]:
         """Rows for a result file."""
@@ -146,6 +160,7 @@ def price(ledger: Ledger, prices: Prices | str) -> Cost:
         array_bytes=sum(layer.cells * math.log2(layer.states) for layer in ledger.layers) / 8,
         hidden_bytes=total["weights"] * prices.hidden_bits / 8,
         float32_bytes=total["weights"] * 4.0,
+        share=ledger.share,
     )
 
 

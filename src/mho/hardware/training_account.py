@@ -10,6 +10,7 @@ from mho.arguments import checked
 from mho.errors import invalid, unknown
 from mho.hardware.ledger import Ledger
 from mho.hardware.prices import Prices, get
+from mho.hardware.share import WHOLE, Share
 
 Side = Literal["arrays", "digital"]
 
@@ -41,6 +42,8 @@ class TrainingAccount:
     """
 
     entries: tuple[Entry, ...]
+    share: Share = WHOLE
+    """How much of the network this is of; the rest is digital and not counted."""
 
     def __getitem__(self, what: str) -> Entry:
         """The entry of a name; raises `ValueError` for others."""
@@ -79,7 +82,7 @@ class TrainingAccount:
         alike = [(a.what, a.energy is None) == (b.what, b.energy is None) for a, b in pairs]
         if len(self.entries) != len(earlier.entries) or not all(alike):
             raise invalid("earlier", "another account", "one of the same network and prices")
-        return TrainingAccount(tuple(_less(a, b) for a, b in pairs))
+        return replace(self, entries=tuple(_less(a, b) for a, b in pairs))
 
     def items(self) -> list[dict[str, str | float | None]]:
         """Rows for a table, one an entry, the total last."""
@@ -140,7 +143,7 @@ def training_account(ledger: Ledger, prices: Prices | str) -> TrainingAccount:
                 p.mac_energy),
         digital("weight updates", "weights", float(total["weight_updates"]), p.update_energy),
         digital("digital sums", "additions", count("digital_sums"), p.sum_energy),
-    ))  # fmt: skip
+    ), ledger.share)  # fmt: skip
 
 
 def _less(now: Entry, before: Entry) -> Entry:

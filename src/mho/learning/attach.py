@@ -108,7 +108,7 @@ def attach(
     for name, layer in layers.items():
         if layer.chips != 1:
             raise invalid("chips", layer.chips, "None, one chip, on an instrument")
-        _check(layer.hardware, chip)
+        _check(name, layer.hardware, chip)
         old = layer.crossbar
         arrays = Arrays(instrument, chip, old.tiling, first, retries)
         record = Crossbar(old.tiling, layer.hardware, range(1), old.seed, arrays)
@@ -122,24 +122,30 @@ def attach(
     return attached
 
 
-def _check(hardware: Hardware, chip: Chip) -> None:
+def _check(layer: str, hardware: Hardware, chip: Chip) -> None:
     """Refuse hardware that the host cannot have on an instrument, or that is not this chip."""
     cell = hardware.device
     if hardware.transposed:
-        raise invalid("Hardware.transposed", True, "False on an instrument, read from its rows")
+        raise invalid(
+            f"layer {layer!r}, Hardware.transposed",
+            True,
+            "False on an instrument, read from its rows",
+        )
     if hardware.wires:
         allowed = "0 on an instrument, which has wires of its own"
-        raise invalid("Hardware.wire_resistance", hardware.wire_resistance, allowed)
+        raise invalid(
+            f"layer {layer!r}, Hardware.wire_resistance", hardware.wire_resistance, allowed
+        )
     for name in ("placement", *OVER_TIME):
         if getattr(hardware, name) is not None:
             allowed = "None on an instrument, whose cells are what they are"
-            raise invalid(f"Hardware.{name}", getattr(hardware, name), allowed)
+            raise invalid(f"layer {layer!r}, Hardware.{name}", getattr(hardware, name), allowed)
     for field, value, theirs in zip(
         ("low", "high"), cell.window, (chip.low, chip.high), strict=True
     ):
         if abs(value - theirs) > 1e-6 * chip.high:
             allowed = f"{theirs:g} S, that of the chip"
-            raise invalid(f"Hardware.device window, {field}", value, allowed)
+            raise invalid(f"layer {layer!r}, Hardware.device window, {field}", value, allowed)
     if (chip.levels - 1) % (cell.states - 1):
         allowed = f"a number that falls on the {chip.levels} levels of the chip"
-        raise invalid("Hardware.device levels", cell.states, allowed)
+        raise invalid(f"layer {layer!r}, Hardware.device levels", cell.states, allowed)

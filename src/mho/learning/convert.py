@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Annotated, Any
 
 import torch
@@ -10,9 +9,20 @@ from torch import Tensor, nn
 
 from mho.arguments import checked
 from mho.config import Range
-from mho.errors import invalid
+from mho.errors import invalid, warn
 from mho.hardware import Hardware
+from mho.hardware.share import in_percent
 from mho.hardware.streams import seed_of
+from mho.learning.hardware_by_layer import ByLayer, Candidate, by_layer
+from mho.learning.layer_table import (
+    Holder,
+    Row,
+    holders,
+    named,
+    shares,
+    summarize,
+    unsummarize,
+)
 from mho.learning.layers.arithmetic import FixedPointArithmetic
 from mho.learning.layers.chips import Chips
 from mho.learning.layers.composite import Composite
@@ -20,9 +30,9 @@ from mho.learning.layers.conversion import Conversion, check_has_values, check_l
 from mho.learning.layers.fused import fuse, unfuse
 from mho.learning.layers.layer import ArrayLayer, memristive_layers
 from mho.learning.layers.replace import rebuild
-from mho.learning.repair.batchnorm import ChipBatchNorm
+from mho.learning.repair.chip_batchnorm import ChipBatchNorm
 from mho.learning.repair.chip_linear import ChipLinear
-from mho.learning.twins import TWINS, twin_of, weights_taken_by
+from mho.learning.twins import kinds, twin_of, weights_taken_by
 
 MOST_CHIPS = 1_000_000
 """Chips of one network."""
@@ -31,40 +41,47 @@ MOST_CHIPS = 1_000_000
 @checked
 def convert(
     model: nn.Module,
-    hardware: Hardware,
+    hardware: ByLayer,
     chips: Annotated[int, Range(least=1, most=MOST_CHIPS)] | None = None,
     *,
     generator: torch.Generator | None = None,
     first_chip: Annotated[int, Range(least=0)] = 0,
-    select: Callable[[str, nn.Module], bool] | None = None,
+    strict: bool = False,
 ) -> nn.Module:
     """Put the weights of a network on simulated chips; the input model is untouched.
 
-    Every `nn.Linear` and `nn.Conv2d` is replaced by its memristive twin; all else is copied. A
-    weight under `quantize` is taken as its eval-mode value.
+    Every layer that can be on arrays is replaced by its memristive twin; all else is copied. A
+    weight under `quantize` is taken as its eval-mode value. Warns, once a call, of layers with
+    weights that stay digital although `hardware` does not say so; `mho.coverage` lists all.
 
     Args:
         model: any network.
-        hardware: the kind of chip.
+        hardware: the kind of chip; or by layer, None for one that stays digital: a mapping of names
+            or patterns, of which the first that matches counts (`{"head": None, "*": hardware}`),
+            or a function of (name, layer). Where a network has a parameter of its own, that
+            parameter's name may be excluded too.
         chips: None: one chip, outputs as before; n: n chips, outputs (chips, batch, ...).
         generator: source of the chips' seed; None: torch's default generator. A seed is drawn from
             it, so that networks converted one after another are on different chips.
         first_chip: number of the first chip, for a Monte Carlo done in parts.
-        select: called with (name, layer); False leaves the layer digital.
+        strict: refuse what is warned of else.
 
     Raises:
-        ValueError: nothing to convert, a grouped convolution, a non-finite weight, chips below 1.
+        ValueError: nothing to convert; a key of `hardware` that no layer has, or a layer that no
+            key matches; a layer with options that arrays do not have; a non-finite weight; chips
+            below 1; with `strict`, a layer with weights that would stay digital.
     """
     if any(isinstance(m, ArrayLayer | Chips) for m in model.modules()):
         raise invalid("model", model, "a network that is not converted yet")
+    rows, chosen = _chosen(model, hardware, strict)
     seed = seed_of(generator)
     which = range(first_chip, first_chip + (chips or 1))
     copies: dict[int, object] = {}
     taken: set[nn.Module] = set()
 
     def replace(name: str, module: nn.Module) -> nn.Module | None:
-        twin = twin_of(module)
-        if twin is None or module in taken or (select is not None and not select(name, module)):
+        twin, kind = twin_of(module), chosen.get(module)
+        if twin is None or kind is None or module in taken:
             taken.update(weights_taken_by(module))
             return None
         check_has_values(name, module)
@@ -73,21 +90,74 @@ def convert(
         modes = [(part, part.training) for part in module.modules()]
         module.eval()
         try:
-            layer = twin.adopt(module, Conversion(name, hardware, which, seed, copies))
+            layer = twin.adopt(module, Conversion(name, kind, which, seed, copies))
         finally:
             for part, mode in modes:
                 part.training = mode
         return layer.train(module.training)
 
     net = rebuild(model, replace, copies)
-    if not any(isinstance(m, ArrayLayer) for m in net.modules()):
-        kinds = " or ".join(f"nn.{kind.__name__}" for kind in TWINS)
-        if select is not None and any(map(twin_of, model.modules())):
-            raise invalid("select", select, f"a function that is true of at least one {kinds}")
-        raise invalid("model", model, f"a network with at least one {kinds}")
     unfuse(net)
     net.register_load_state_dict_pre_hook(_check_states)
-    return net if chips is None else Chips(net, chips)
+    net = net if chips is None else Chips(net, chips)
+    summarize(net)
+    if rows:
+        share = in_percent(shares([each.row for each in holders(net)]))
+        warn(
+            f"mho.convert: {named(rows)} stay digital: {share} of the weights are on arrays; "
+            "mho.coverage(net) lists all, strict=True refuses, and hardware={name: None, '*': "
+            "hardware} says that this is meant"
+        )
+    return net
+
+
+def _chosen(
+    model: nn.Module, hardware: ByLayer, strict: bool
+) -> tuple[list[Row], dict[nn.Module, Hardware]]:
+    """Layers that stay digital though nobody said so; and the hardware of all others."""
+    every = holders(model)
+    layers = [_candidate(each, names) for names in [_names(model)] for each in every]
+    if not any(layer.convertible for layer in layers):
+        raise invalid("model", model, f"a network with at least one {kinds()}{_instead(every)}")
+    choices = by_layer("hardware", hardware, layers)
+    chosen = {
+        layer.module: choice.hardware
+        for layer, choice in zip(layers, choices, strict=True)
+        if layer.convertible and choice.hardware is not None
+    }
+    if not chosen:
+        first = next(layer for layer in layers if layer.convertible)
+        allowed = f"one that puts at least one layer on arrays, such as {first.names[0]!r}"
+        raise invalid("hardware", hardware, allowed)
+    digital = [
+        each.row
+        for each, layer, choice in zip(every, layers, choices, strict=True)
+        if each.row.counts and not layer.convertible and not choice.excluded
+    ]
+    if digital and strict:
+        allowed = "a network all of whose weights can be on arrays, or hardware={name: None, ...}"
+        raise invalid("model, strictly,", model, f"{allowed}: {named(digital)} would stay digital")
+    return digital, chosen
+
+
+def _names(model: nn.Module) -> dict[nn.Module, list[str]]:
+    """All names of each module, the one it has elsewhere first."""
+    found: dict[nn.Module, list[str]] = {}
+    for name, module in model.named_modules(remove_duplicate=False):
+        found.setdefault(module, []).append(name)
+    return found
+
+
+def _candidate(holder: Holder, names: dict[nn.Module, list[str]]) -> Candidate:
+    own, whole = names[holder.module], holder.row.name == holder.layer
+    known = tuple(own) if whole else (holder.row.name, *filter(None, own))
+    return Candidate(known, holder.module, whole and twin_of(holder.module) is not None)
+
+
+def _instead(every: list[Holder]) -> str:
+    """What a network has that cannot be on arrays."""
+    rows = [each.row for each in every if each.row.counts]
+    return f"; this one has {named(rows)}" if rows else ""
 
 
 def _check_states(
@@ -131,6 +201,11 @@ def to_digital(net: nn.Module, chip: int | None = None) -> nn.Module:
     chips = next(iter(layers.values())).chips
     if chip is not None and not 0 <= chip < chips:
         raise invalid("chip", chip, f"None or 0 to {chips - 1}")
+    return plain(net, chip)
+
+
+def plain(net: nn.Module, chip: int | None) -> nn.Module:
+    """As `to_digital`, of any network; fixed point is left out."""
 
     def replace(_name: str, module: nn.Module) -> nn.Module | None:
         if isinstance(module, ChipBatchNorm | ChipLinear):
@@ -143,10 +218,10 @@ def to_digital(net: nn.Module, chip: int | None = None) -> nn.Module:
             return module.digital(values)
         if not isinstance(module, ArrayLayer):
             return None
-        plain, (weight, bias) = module.digital(), values(module)
-        plain.weight = nn.Parameter(module.to_torch(weight))
-        plain.bias = None if bias is None else nn.Parameter(bias)  # type: ignore[assignment]
-        return plain.train(module.training)
+        layer, (weight, bias) = module.digital(), values(module)
+        layer.weight = nn.Parameter(module.to_torch(weight))
+        layer.bias = None if bias is None else nn.Parameter(bias)  # type: ignore[assignment]
+        return layer.train(module.training)
 
     def values(layer: ArrayLayer) -> tuple[Tensor, Tensor | None]:
         weight = layer.weight.detach().clone()
@@ -158,6 +233,7 @@ def to_digital(net: nn.Module, chip: int | None = None) -> nn.Module:
                 bias = offset.clone() if bias is None else bias + offset
         return weight, bias
 
-    plain = rebuild(net.net if isinstance(net, Chips) else net, replace)
-    fuse(plain)
-    return plain
+    made = rebuild(net.net if isinstance(net, Chips) else net, replace)
+    fuse(made)
+    unsummarize(made)
+    return made

@@ -17,6 +17,7 @@ from mho.errors import InvalidInput, invalid
 from mho.hardware.converters import calibration
 from mho.hardware.tally import Tally
 from mho.learning.batches import Inputs, batches_of, run, taking
+from mho.learning.coverage import remember
 from mho.learning.labels import check_classes, labelled, scores_of
 from mho.learning.layers.layer import ArrayLayer, memristive_layers
 
@@ -48,10 +49,14 @@ def calibrate(net: Net, inputs: Inputs) -> Net:
             zeros there. All ranges are then as before.
     """
     layers = {name: layer.reading.converters for name, layer in memristive_layers(net).items()}
+    first = True
     with evaluating(net), calibration(layers):
         for x in batches_of(inputs, "calibrate.inputs"):
             with taking(x, "calibrate.inputs"):
                 run(net, x)
+            if first:
+                remember(net, x)
+            first = False
     return net
 
 
@@ -101,6 +106,8 @@ def confusion(net: nn.Module, loader: Iterable[Any]) -> Int64[Tensor, "chips cla
             watched = _refusing_layers_passed_by(net) if first else nullcontext()
             with watched, taking(x, "loader"):
                 output = run(net, x)
+            if first:
+                remember(net, x)
             scores = scores_of(output, len(y))
             answer, classes = scores.argmax(-1), scores.shape[-1]
             check_classes(y, classes)
@@ -129,7 +136,8 @@ def _refusing_layers_passed_by(net: nn.Module) -> Iterator[None]:
             "net",
             f"layer {passed_by[0]!r} read no vector",
             "a network that calls its memristive layers; this one does not use it, or takes its "
-            "weight past its arrays (convert(..., select=) leaves a layer digital)",
+            "weight past its arrays ("
+            "hardware={name: None, ...} of mho.convert leaves a layer digital)",
         )
 
 

@@ -98,3 +98,9 @@ def _computing(kind: type[nn.Module]) -> list[str]:
     above = kind.__mro__[: kind.__mro__.index(nn.Module)]
     own = {name for cls in above for name, value in vars(cls).items() if isfunction(value)}
     return ["forward", "__call__", *sorted(own - _NOT_COMPUTING - {"forward"})]
+
+
+def kinds() -> str:
+    """All layers that can be on arrays, in words."""
+    *most, last = (f"nn.{kind.__name__}" for kind in TWINS)
+    return f"{', '.join(most)} or {last}"

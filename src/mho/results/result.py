@@ -54,6 +54,8 @@ class Ledger(Record):
     that name none sum all."""
     layers: Sequence[LedgerRow] = ()
     total: Mapping[str, int] | None = optional(None)
+    share: str = optional("")
+    """How much of a network this is of, such as `51 % of the multiplications`; empty: of all."""
 
 
 @dataclass(frozen=True)

@@ -49,9 +49,8 @@ def trained() -> nn.Module:
 def unrepaired(net: nn.Module, chips: int | None = CHIPS) -> nn.Module:
     """Arrays at 2 and 6."""
     generator = torch.Generator().manual_seed(3)
-    return mho.convert(
-        net, HARDWARE, chips, generator=generator, select=lambda name, _: name in ("2", "6")
-    )
+    kinds = {"2": HARDWARE, "6": HARDWARE, "*": None}
+    return mho.convert(net, kinds, chips, generator=generator)
 
 
 def on_chips(net: nn.Module, chips: int | None = CHIPS) -> nn.Module:

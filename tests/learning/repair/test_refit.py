@@ -32,8 +32,8 @@ def model(bias: bool = True) -> nn.Module:
 
 def on_chips(net: nn.Module, chips: int | None = CHIPS, first_chip: int = 0) -> nn.Module:
     return mho.convert(
-        net, HARDWARE, chips, first_chip=first_chip, generator=torch.Generator().manual_seed(2),
-        select=lambda name, _: name != "7",
+        net, {"7": None, "*": HARDWARE}, chips, first_chip=first_chip,
+        generator=torch.Generator().manual_seed(2),
     )  # fmt: skip
 
 
@@ -258,7 +258,7 @@ class Shared(nn.Module):
 
 
 def test_a_shared_layer_stays_shared(generator: torch.Generator) -> None:
-    net = mho.convert(Shared(), HARDWARE, 2, select=lambda name, _: name == "body")
+    net = mho.convert(Shared(), {"body": HARDWARE, "*": None}, 2)
     x, y = torch.randn(40, 8, generator=generator), torch.arange(40) % 3
     before = losses(net, x, y)
     mho.refit(net, x, y)

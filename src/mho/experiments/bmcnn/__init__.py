@@ -21,7 +21,7 @@ import mho
 from mho.experiments.account import account
 from mho.experiments.bmcnn.config import PRESETS, Architecture, BmcnnConfig
 from mho.experiments.bmcnn.mitigation import Mitigation, mitigation
-from mho.experiments.bmcnn.network import TRAININGS, network, on_arrays, train
+from mho.experiments.bmcnn.network import TRAININGS, by_layer, network, train
 from mho.experiments.bmcnn.points import Bench, Point
 from mho.experiments.bmcnn.result import result
 from mho.experiments.bmcnn.studies import STUDY, compared, networks, variants
@@ -43,8 +43,8 @@ def memory(config: BmcnnConfig) -> dict[str, int]:
     images = max(500, config.chips, config.batch)
     return {
         name: needed(
-            lambda own=own: network(own), config.aware.replace(copies=many), config.chips, images,
-            on_arrays(own),
+            lambda own=own: network(own), by_layer(own, config.aware.replace(copies=many)),
+            config.chips, images,
         )
         for name, (own, many) in networks.items()
     }  # fmt: skip

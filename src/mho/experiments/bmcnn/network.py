@@ -51,13 +51,21 @@ def network(architecture: Architecture) -> nn.Sequential:
 
 
 def on_arrays(architecture: Architecture) -> Callable[[str, nn.Module], bool]:
-    """Which layers have binary weights on arrays; for `mho.convert`."""
+    """Which layers have binary weights on arrays."""
     kinds = ["conv"] if architecture.network == "cnn" else ["dense"]
     if architecture.classifier == "binary":
         kinds += ["dense", "output"]
     return lambda name, layer: (
         isinstance(layer, nn.Conv2d | nn.Linear) and name.startswith(tuple(kinds))
     )
+
+
+def by_layer(
+    architecture: Architecture, hardware: mho.Hardware
+) -> Callable[[str, nn.Module], mho.Hardware | None]:
+    """The kind of chip of these layers, and None of all others; for `mho.convert`."""
+    chosen = on_arrays(architecture)
+    return lambda name, layer: hardware if chosen(name, layer) else None
 
 
 def train(

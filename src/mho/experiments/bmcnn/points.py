@@ -19,7 +19,7 @@ from mho.experiments.bmcnn.mitigation import (
     mitigation,
     probabilities,
 )
-from mho.experiments.bmcnn.network import on_arrays
+from mho.experiments.bmcnn.network import by_layer
 from mho.experiments.experiment import in_parts
 from mho.experiments.run import Run
 from mho.hardware.streams import derived_seed
@@ -131,10 +131,10 @@ class Bench:
         net = self.nets["plain"]
         if self.architecture.classifier != "fixed":
             return net
-        select = on_arrays(self.architecture)
         exact = self.config.cells.hardware(0.0, 0.0)
         generator = self._generator("chips")
-        chip = mho.convert(net, exact, generator=generator, select=select).eval()
+        kinds = by_layer(self.architecture, exact)
+        chip = mho.convert(net, kinds, generator=generator).eval()
         return mho.fixed_point(chip, self.architecture.bits, self.inputs[:CONVERTED])
 
     def effort(self, point: Point) -> Effort:
@@ -164,15 +164,13 @@ class Bench:
         """
         config, hardware = self.config, self.hardware(point)
         choice = mitigation(point.mitigation)
-        net, select = self.nets[point.training], on_arrays(self.architecture)
+        net, kinds = self.nets[point.training], by_layer(self.architecture, hardware)
         if "expected batch norm" in choice.parts:
             net = mho.expect_batchnorm(
-                net, hardware, in_parts(self.inputs, self._together),
-                generator=self._generator("simulated chips"), select=select,
+                net, kinds, in_parts(self.inputs, self._together),
+                generator=self._generator("simulated chips"),
             )  # fmt: skip
-        chips = mho.convert(
-            net, hardware, config.chips, generator=self._generator("chips"), select=select
-        )
+        chips = mho.convert(net, kinds, config.chips, generator=self._generator("chips"))
         # After stochastic binarization, batch normalization is that of chips without spread.
         aware = point.training == "aware" and not self.architecture.stochastic
         trained_on = config.aware if aware else None

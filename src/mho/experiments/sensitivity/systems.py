@@ -13,7 +13,7 @@ from torch import nn
 
 import mho
 from mho.experiments.bmcnn.mitigation import Known, mitigation, probabilities
-from mho.experiments.bmcnn.network import on_arrays
+from mho.experiments.bmcnn.network import by_layer
 from mho.experiments.bmcnn.network import train as train_binarized
 from mho.experiments.experiment import plain_accuracy
 from mho.experiments.metaplastic.training import Job as Lifelong
@@ -40,7 +40,6 @@ def write_once(config: SensitivityConfig, run: Run) -> Measure:
     """
     own, device = config.part(config.bmcnn), config.torch_device()
     choice = mitigation(config.mitigation)
-    select = on_arrays(own.architecture)
     known = mho.data.load("mnist", "train", per_class=-(-own.calibration // 10))
     inputs = known.images[: own.calibration].to(device)
     labels = known.labels[: own.calibration].to(device)
@@ -59,8 +58,8 @@ def write_once(config: SensitivityConfig, run: Run) -> Measure:
     def measure(hardware: mho.Hardware, repeat: int) -> float:
         net = nets[repeat]
         generator = torch.Generator().manual_seed(derived_seed(config.seed, "chips", repeat))
-        kind = choice.hardware(hardware)
-        chips = mho.convert(net, kind, config.chips, generator=generator, select=select).eval()
+        kinds = by_layer(own.architecture, choice.hardware(hardware))
+        chips = mho.convert(net, kinds, config.chips, generator=generator).eval()
         repair = Known(inputs, labels, probabilities(net, inputs), None, own.pull, together)
         for _ in range(ROUNDS):
             mho.calibrate(chips, inputs)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
 from typing import Annotated
 
 import torch
@@ -13,23 +12,23 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from mho.arguments import checked
 from mho.config import Range
 from mho.errors import invalid
-from mho.hardware import Hardware
 from mho.learning.batches import Inputs, batches_of
 from mho.learning.convert import MOST_CHIPS, convert
 from mho.learning.evaluate import calibrate, uncalibrated
-from mho.learning.repair.batchnorm import ChipBatchNorm, refresh_batchnorm
+from mho.learning.hardware_by_layer import ByLayer
+from mho.learning.repair.batchnorm import refresh_batchnorm
+from mho.learning.repair.chip_batchnorm import ChipBatchNorm
 
 
 @torch.no_grad()
 @checked
 def expect_batchnorm(
     model: nn.Module,
-    hardware: Hardware,
+    hardware: ByLayer,
     inputs: Inputs,
     *,
     chips: Annotated[int, Range(least=2, most=MOST_CHIPS)] = 16,
     generator: torch.Generator | None = None,
-    select: Callable[[str, nn.Module], bool] | None = None,
 ) -> nn.Module:
     """Give batch normalization the statistics that chips of a kind show on average.
 
@@ -38,11 +37,11 @@ def expect_batchnorm(
 
     Args:
         model: a network that is not converted; it is left untouched.
-        hardware: the kind of chip.
+        hardware: the kind of chip, or one by layer, as in `convert`.
         inputs: one batch (batch, ...), or several of one size; the first sets ranges of
             converters. See `mho.learning.batches.Inputs`.
         chips: simulated chips to average over, at least 2.
-        generator, select: as in `convert`.
+        generator: as in `convert`.
 
     Returns:
         A copy of the model, ready for `convert`.
@@ -53,7 +52,7 @@ def expect_batchnorm(
     if not any(isinstance(m, _BatchNorm) for m in model.modules()):
         raise invalid("model", model, "a network with batch normalization")
     batches = [*batches_of(inputs, "expect_batchnorm.inputs")]
-    simulated = convert(model, hardware, chips, generator=generator, select=select)
+    simulated = convert(model, hardware, chips, generator=generator)
     if uncalibrated(simulated):
         calibrate(simulated, [(batches[0],)])
     refresh_batchnorm(simulated, [(batch,) for batch in batches])

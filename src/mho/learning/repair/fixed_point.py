@@ -16,7 +16,7 @@ from mho.learning.layers.arithmetic import FixedPointArithmetic, largest
 from mho.learning.layers.chips import at_once, chip_count
 from mho.learning.layers.layer import ArrayLayer
 from mho.learning.layers.replace import plain_type, rebuild
-from mho.learning.repair.batchnorm import ChipBatchNorm
+from mho.learning.repair.chip_batchnorm import ChipBatchNorm
 from mho.learning.repair.chip_linear import ChipLinear
 
 

@@ -15,6 +15,8 @@ from mho.errors import invalid
 from mho.hardware import Hardware
 from mho.learning.batches import Batch, Inputs, run, split, taking, whole_of
 from mho.learning.evaluate import Net, evaluating
+from mho.learning.hardware_by_layer import ByLayer, Candidate, by_layer
+from mho.learning.layer_table import plain_part
 from mho.learning.layers.chip_pass import refuse_alone
 from mho.learning.layers.chips import at_once
 from mho.learning.layers.layer import ArrayLayer, memristive_layers
@@ -29,7 +31,7 @@ def tune(
     net: Net,
     inputs: Inputs,
     per: Per = "column",
-    trained_on: Hardware | None = None,
+    trained_on: ByLayer | None = None,
     method: Method = "least-squares",
     reference: nn.Module | None = None,
 ) -> Net:
@@ -48,7 +50,8 @@ def tune(
         inputs: one batch (batch, ...), or several; see `mho.learning.batches.Inputs`.
         per: one gain and offset a layer and chip, or one a column and chip.
         trained_on: the chips whose spread `Variation` drew in training, if it did: the fit then
-            aims at their mean response, to which the network has adapted.
+            aims at their mean response, to which the network has adapted. One for all layers, or
+            by layer as in `convert`, None for a layer trained without.
         method: least squares, or equal mean and standard deviation.
         reference: a copy of the network before time passed on it: the fit then aims at what its
             arrays held and its read-out gave, as if its outputs had been kept. Compensates for
@@ -66,13 +69,14 @@ def tune(
     batch = whole_of(inputs, "tune.inputs")
     before = None if reference is None else _paired(net, reference)
     names = {layer: name for name, layer in memristive_layers(net).items()}
+    spread = _trained_on(net, trained_on, "tune")
     with evaluating(net), _kept_on_error(list(names)):
         untune(net)
         for layer, uses in _in_order(net, split(batch, 1)[0]):
             if before is not None:
                 wanted = partial(_held, before[layer])
             else:
-                weight = layer.target if trained_on is None else layer.store.expected(trained_on)
+                weight = _wanted(layer, spread[layer])
                 wanted = partial(_apply, layer, weight)
             moments = Moments(layer, wanted)
             for x in split(batch, at_once(layer.chips, layer.weight.device)):
@@ -87,7 +91,7 @@ def tune(
 
 @torch.no_grad()
 @checked
-def correct(net: Net, trained_on: Hardware | None = None) -> Net:
+def correct(net: Net, trained_on: ByLayer | None = None) -> Net:
     """Set one read-out gain a layer, in place, from the known spread alone: no chip is measured.
 
     Spread in R raises the mean conductance, `E[1 / R] > 1 / E[R]`. The gain is the least-squares
@@ -101,8 +105,9 @@ def correct(net: Net, trained_on: Hardware | None = None) -> Net:
     Returns:
         The network.
     """
+    spread = _trained_on(net, trained_on, "correct")
     for layer in memristive_layers(net).values():
-        wanted = layer.target if trained_on is None else layer.store.expected(trained_on)
+        wanted = _wanted(layer, spread[layer])
         mean = layer.store.expected()
         energy = mean.square().sum()
         gain = torch.where(energy > 0, (wanted * mean).sum() / energy.clamp(min=1e-30), 1.0)
@@ -118,6 +123,36 @@ def untune(net: Net) -> Net:
         layer.offset.zero_()
         layer.tuned = False
     return net
+
+
+def _trained_on(
+    net: nn.Module, given: ByLayer | None, verb: str
+) -> dict[ArrayLayer, Hardware | None]:
+    """The chips whose spread each layer was trained under.
+
+    Raises:
+        ValueError: a kind of chip on which the layer's levels are something else.
+    """
+    layers = memristive_layers(net)
+    if given is None:
+        return dict.fromkeys(layers.values())
+    field = f"{verb}.trained_on"
+    inside = memristive_layers(plain_part(net))
+    every = [Candidate((name,), layer, True) for name, layer in inside.items()]
+    found = {}
+    for choice, (name, layer) in zip(by_layer(field, given, every), inside.items(), strict=True):
+        found[layer], own = choice.hardware, layer.hardware
+        for what in ("mapping", "levels", "slices"):
+            theirs = getattr(choice.hardware or own, what)
+            if theirs != getattr(own, what):
+                allowed = f"{getattr(own, what)!r}, that of layer {name!r}; hardware may be given "
+                raise invalid(f"{field}, {what}", theirs, f"{allowed}by layer: {{name: hardware}}")
+    return found
+
+
+def _wanted(layer: ArrayLayer, trained_on: Hardware | None) -> Tensor:
+    """The weight (out, in) that a layer is to have."""
+    return layer.target if trained_on is None else layer.store.expected(trained_on)
 
 
 def _set(layer: ArrayLayer, gain: Tensor, offset: Tensor) -> None:

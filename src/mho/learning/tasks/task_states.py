@@ -14,7 +14,7 @@ from mho.arguments import checked
 from mho.errors import invalid, unknown
 from mho.kinds import taken
 from mho.learning.layers.inputs import check_input
-from mho.learning.repair.batchnorm import ChipBatchNorm
+from mho.learning.repair.chip_batchnorm import ChipBatchNorm
 
 State = dict[str, Tensor]
 
