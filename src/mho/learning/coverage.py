@@ -14,6 +14,7 @@ from mho.arguments import checked
 from mho.errors import InvalidInput, invalid
 from mho.hardware import Hardware
 from mho.hardware.share import Share, in_percent
+from mho.learning.batches import Batch, split, tensors_of
 from mho.learning.convert import plain
 from mho.learning.layer_table import (
     BETWEEN,
@@ -25,7 +26,7 @@ from mho.learning.layer_table import (
     plain_part,
     shares,
 )
-from mho.learning.layers.row_by_row import is_row_by_row
+from mho.learning.layers.row_by_row import rows_from
 from mho.learning.products import Products, count
 
 
@@ -119,21 +120,24 @@ def coverage(net: nn.Module, inputs: Any = None) -> Coverage:
     return counted
 
 
-def remember(net: nn.Module, x: Tensor) -> None:
-    """Count the multiplications for one of some inputs (batch, ...), once for each shape, so that
+def remember(net: nn.Module, batch: Batch) -> None:
+    """Count the multiplications for one of a batch of inputs, once for each shape, so that
     the network's ledger can say which share of them it is about.
 
     A network that torch cannot run so has none; a chain of layers on arrays needs none.
     """
-    inside, kind = plain_part(net), (x.shape[1:], x.dtype)
+    inside = plain_part(net)
+    kind = tuple((x.shape[1:], x.dtype) for x in tensors_of(batch))
     found = holders(net)
     before = inside.__dict__.get(_REMEMBERED)
     if before is not None and before.kind == kind and before.of == _outline(found):
         return
-    if not any(each.row.left_digital for each in found) and is_row_by_row(inside):
+    if not any(each.row.left_digital for each in found) and rows_from(inside) is not None:
         return
     try:
-        counted = _counted(net, found, (x[:1],), {})
+        one = split(batch, 1)[0]
+        args = () if isinstance(one, dict) else tuple(tensors_of(one))
+        counted = _counted(net, found, args, one if isinstance(one, dict) else {})
     except Exception:  # whatever a forward pass of a user's own may raise
         counted = None
     inside.__dict__[_REMEMBERED] = _Remembered(kind, _outline(found), counted)
@@ -159,7 +163,7 @@ _Outline = tuple[tuple[str, str, str, int], ...]
 class _Remembered:
     """A coverage, for inputs of one kind, of a network as it was then."""
 
-    kind: tuple[torch.Size, torch.dtype] | None
+    kind: tuple[tuple[torch.Size, torch.dtype], ...] | None
     of: _Outline
     coverage: Coverage | None
 
