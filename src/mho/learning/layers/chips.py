@@ -16,7 +16,7 @@ from mho.config import Range
 from mho.errors import Failed, InvalidInput, NotReady, invalid
 from mho.learning.layers.chip_pass import Alone, Together, current, running
 from mho.learning.layers.chip_rules import ChipRules
-from mho.learning.layers.graphs import uncompiled
+from mho.learning.layers.graphs import in_checkpoint, uncompiled
 from mho.learning.layers.layer import ArrayLayer
 from mho.learning.layers.row_by_row import has_hooks, rows_from
 from mho.learning.layers.structure import Arguments, Structure, joined
@@ -103,6 +103,8 @@ class Chips(nn.Module):
         except (InvalidInput, NotReady, Failed):
             raise
         except Exception as error:
+            if in_checkpoint():  # torch ends the pass where it has all that it needs
+                raise
             reason = error
         reads.undo()
         answers = self._one_after_another(fn, given)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 import torch
@@ -21,6 +22,9 @@ _REASON = (
     "what memristive layers check, draw and count at each pass cannot be part of a compiled graph; "
     "compile without fullgraph=True, and they run between the graphs"
 )
+_CHIPS = str(Path(__file__).with_name("chips.py"))
+"""Source of what runs a network on several chips."""
+
 PLAIN = "a plain one; mho.to_digital(net, chip=0) gives layers that can be recorded and exported"
 """What layers on arrays allow of a forward pass."""
 
@@ -82,11 +86,11 @@ def in_checkpoint() -> bool:
     return _called_by(torch.utils.checkpoint.__file__)
 
 
-def _called_by(file: str) -> bool:
-    """Whether a function of a source file is running."""
+def _called_by(file: str, within: str = "") -> bool:
+    """Whether a function of a source file is running, and was called from one of another file."""
     frame = sys._getframe()
     while frame is not None and frame.f_code.co_filename != file:
-        frame = frame.f_back
+        frame = None if frame.f_code.co_filename == within else frame.f_back
     return frame is not None
 
 
@@ -104,13 +108,16 @@ def check_not_recomputed(owner: str, what: str) -> None:
 
 
 def check_not_checkpointed(owner: str) -> None:
-    """Refuse to be read in an activation checkpoint of a network on several chips that is not a
-    chain of layers: what is computed again is not known to be of several chips.
+    """Refuse to be read in an activation checkpoint inside of a network on several chips that is
+    not a chain of layers: what is computed again is not known to be of several chips.
 
     Args:
         owner: what errors call the layer.
     """
-    if _called_by(torch.utils.checkpoint.__file__):
-        how = "inside of an activation checkpoint of a network on several chips"
-        allowed = "one on one chip (mho.convert(..., chips=None)), or without checkpoints"
+    if _called_by(torch.utils.checkpoint.__file__, within=_CHIPS):
+        how = "in an activation checkpoint inside of a network on several chips"
+        allowed = (
+            "a checkpoint around the whole network, no checkpoint, or one chip: "
+            "mho.convert(..., chips=None)"
+        )
         raise invalid(f"{owner} forward pass", how, allowed)

@@ -340,6 +340,7 @@ class ArrayLayer(nn.Module):
         check_not_checkpointed(self.label)
         return on_all_chips(self.read, x) if isinstance(now, Together) else self.read_folded(x)
 
+    @uncompiled
     def read(self, x: Shaped[Tensor, "chips ..."]) -> Shaped[Tensor, "chips ..."]:
         """Outputs of inputs (chips, ...) of all chips, of the one in a pass of one alone."""
         if x.dim() <= -self.reading.product.column_dim + 1:
