@@ -31,7 +31,7 @@ KINDS = {
 def made(steps: Callable[[mho.Hardware], list[nn.Module]] | None = None) -> nn.Sequential:
     """The network, its convolutions quantized."""
     torch.manual_seed(0)
-    net = network(ARCHITECTURE)
+    net = network(ARCHITECTURE, mho.data.dataset("mnist"))
     for layer in net.children():
         if steps is not None and isinstance(layer, nn.Conv2d):
             mho.nn.quantize(layer, *steps(BmcnnConfig().aware))

@@ -20,6 +20,8 @@ from write_path import epoch
 
 RULES = ("none", "gated importance", "interval", "EWC", "SI", "Bayesian")
 """Schemes, one for each rule."""
+TASKS = mho.data.sequential(["mnist"])
+"""What the network learns."""
 
 
 def main() -> None:
@@ -31,11 +33,11 @@ def main() -> None:
     torch.set_num_threads(1)
     config = MetaplasticConfig()
     samples = mho.data.load("mnist", "train", per_class=config.batch * options.steps // 10)
-    pairs = zip(samples.images.split(config.batch), samples.labels.split(config.batch), strict=True)
+    pairs = zip(samples.inputs.split(config.batch), samples.labels.split(config.batch), strict=True)
     images = list(pairs)
 
     torch.manual_seed(0)
-    plain = network(config, "mlp", SCHEMES["none"])
+    plain = network(config, "mlp", SCHEMES["none"], TASKS)
     adam = torch.optim.Adam(plain.parameters(), config.rate, fused=True)
     head = f"{'floor [s]':>10}{'ours [s]':>10}{'ratio':>7}{'writes a step':>15}"
     print(f"{f'{options.steps} steps':42}{head}")
@@ -43,7 +45,7 @@ def main() -> None:
     rows.append(("gated importance", perfect(config.hardware)))
     for name, hardware in rows:
         scheme = SCHEMES[name]
-        net = mho.convert(network(config, "mlp", scheme), hardware)
+        net = mho.convert(network(config, "mlp", scheme, TASKS), hardware)
         mho.calibrate(net, images[0][0])
         write = mho.WriteStep(net, rules=scheme.rules(Setting(config.rules, config.batch, 0)))
         optimizer = torch.optim.Adam(net.parameters(), config.rate, fused=True)

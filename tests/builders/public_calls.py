@@ -425,10 +425,10 @@ CALLS: dict[str, Callable[[], Call]] = {
     ),
     "data.sequential": lambda: (mho.data.sequential, {"datasets": ["mnist"]}),
     "data.split": lambda: (
-        mho.data.split, {"dataset": "mnist", "groups": [[0, 1], [2, 3]], "relabel": True},
+        mho.data.split, {"data": "mnist", "groups": [[0, 1], [2, 3]], "relabel": True},
     ),
-    "data.permuted": lambda: (mho.data.permuted, {"dataset": "mnist", "tasks": 2, "seed": 1}),
-    "data.stream": lambda: (mho.data.stream, {"dataset": "mnist", "parts": 2}),
+    "data.permuted": lambda: (mho.data.permuted, {"data": "mnist", "tasks": 2, "seed": 1}),
+    "data.stream": lambda: (mho.data.stream, {"data": "mnist", "parts": 2}),
     "data.batches": lambda: (
         mho.data.batches,
         {"data": (X, Y), "batch_size": 2, "seed": 1, "epoch": 0, "drop_last": False},

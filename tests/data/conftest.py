@@ -19,7 +19,10 @@ CONTENT = struct.pack(">BBBBI", 0, 0, 8, 1, len(LABELS)) + LABELS
 def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     """Make "tiny" the only data set, with no file anywhere and every root under tmp_path."""
     entry = Source(
+        label="Tiny",
         title="Tiny",
+        shape=(1, 28, 28),
+        training=1,
         files={FILE: hashlib.sha256(CONTENT).hexdigest()},
         classes=("a", "b"),
         url="http://127.0.0.1:9/",  # the discard port: nobody answers

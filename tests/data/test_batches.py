@@ -83,11 +83,11 @@ def test_random_state_is_neither_used_nor_touched() -> None:
 
 def test_samples_give_images_and_labels() -> None:
     samples = Samples(
-        images=torch.rand(6, 1, 28, 28), labels=torch.arange(6), name="t", classes=("a",)
+        inputs=torch.rand(6, 1, 28, 28), labels=torch.arange(6), name="t", classes=("a",)
     )
     x, y = batches(samples, 4, seed=0).at(0)
     assert x.shape == (4, 1, 28, 28)
-    assert torch.equal(x, samples.images[y])
+    assert torch.equal(x, samples.inputs[y])
 
 
 def test_in_order_batches_are_views() -> None:

@@ -1,3 +1,4 @@
+import hashlib
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -144,3 +145,24 @@ def test_a_cache_that_is_a_file_is_told(tiny: SimpleNamespace, site: SimpleNames
     tiny.cache.write_text("in the way")
     with pytest.raises(FileNotFoundError, match=r"cannot be downloaded .*mho"):
         locate("tiny", tiny.file)
+
+
+def test_an_archive_is_fetched_and_checked_as_it_is(
+    tiny: SimpleNamespace, site: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = source.SOURCES["tiny"]
+    digest = hashlib.sha256(tiny.zipped).hexdigest()
+    entry = replace(entry, files={source.CIFAR: digest})
+    monkeypatch.setattr(source, "SOURCES", {"tiny": entry})
+    site.answer = reply(200, tiny.content)
+    with pytest.raises(ValueError, match=rf"{source.CIFAR}: found SHA-256 .*, expected {digest}"):
+        locate("tiny", source.CIFAR)
+    assert files(tiny) == []
+    site.answer = reply(200, b"", length=source.size_of(source.CIFAR) + (1 << 17))
+    with pytest.raises(FileNotFoundError, match="170183243 bytes are offered"):
+        locate("tiny", source.CIFAR)
+    site.answer = reply(200, tiny.zipped)
+    path = locate("tiny", source.CIFAR)
+    assert path == tiny.cache / "tiny" / source.CIFAR
+    assert source.read_file(path, digest) == tiny.zipped
+    assert site.asked == [f"/sub/{source.CIFAR}"] * 3

@@ -90,34 +90,34 @@ def test_a_split_is_its_indices_of_the_file(whole: dict[str, Samples]) -> None:
         chosen = torch.from_numpy(indices(both.labels.numpy(), split))
         part = load("mnist", split)
         assert torch.equal(part.labels, both.labels[chosen])
-        assert torch.equal(part.images, both.images[chosen])
+        assert torch.equal(part.inputs, both.inputs[chosen])
 
 
 def test_samples_have_the_promised_form() -> None:
     samples = load("mnist", "test")
     assert len(samples) == 10_000
-    assert samples.images.shape == (10_000, 1, 28, 28)
-    assert samples.images.dtype == torch.float32
-    assert samples.images.is_contiguous()
+    assert samples.inputs.shape == (10_000, 1, 28, 28)
+    assert samples.inputs.dtype == torch.float32
+    assert samples.inputs.is_contiguous()
     assert samples.labels.dtype == torch.int64
-    assert samples.images.min() == 0
-    assert samples.images.max() == 1
-    assert torch.equal((samples.images * 255).round() / 255, samples.images)
+    assert samples.inputs.min() == 0
+    assert samples.inputs.max() == 1
+    assert torch.equal((samples.inputs * 255).round() / 255, samples.inputs)
     assert samples.name == "mnist/test"
     assert samples.classes == tuple("0123456789")
     assert samples.flat.shape == (10_000, 784)
-    assert samples.flat.data_ptr() == samples.images.data_ptr()
+    assert samples.flat.data_ptr() == samples.inputs.data_ptr()
     moved = samples.to("meta")
-    assert moved.images.is_meta
+    assert moved.inputs.is_meta
     assert moved.labels.is_meta
-    assert not samples.images.is_meta
+    assert not samples.inputs.is_meta
 
 
 def test_pixels_lie_where_the_file_has_them() -> None:
     # MNIST as published: the mean and spread of the training pixels, and its first digit a five
     first = load("mnist", "train+validation")
-    assert first.images.mean().item() == pytest.approx(0.1307, abs=5e-5)
-    assert first.images.std().item() == pytest.approx(0.3081, abs=5e-5)
+    assert first.inputs.mean().item() == pytest.approx(0.1307, abs=5e-5)
+    assert first.inputs.std().item() == pytest.approx(0.3081, abs=5e-5)
     assert first.labels[:10].tolist() == [5, 0, 4, 1, 9, 2, 1, 3, 1, 4]
 
 
@@ -126,7 +126,7 @@ def test_subsets_are_balanced_mixed_and_nested(split: str) -> None:
     small, large = (load("mnist", split, per_class=k) for k in (3, 20))
     assert small.labels.bincount().tolist() == [3] * 10
     assert large.labels.bincount().tolist() == [20] * 10
-    assert torch.equal(small.images, large.images[:30])
+    assert torch.equal(small.inputs, large.inputs[:30])
     rounds = large.labels.reshape(20, 10)
     assert torch.equal(rounds.sort(1).values, torch.arange(10).expand(20, 10))
     assert len({tuple(row) for row in rounds.tolist()}) == 20  # each round in its own order
@@ -157,9 +157,9 @@ def test_per_class_out_of_range_names_the_range(split: str, most: int) -> None:
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float16, torch.bfloat16])
 def test_the_dtype_is_the_one_asked_for(dtype: torch.dtype) -> None:
     samples = load("mnist", "validation", per_class=5, dtype=dtype)
-    exact = load("mnist", "validation", per_class=5).images
-    assert samples.images.dtype == dtype
-    torch.testing.assert_close(samples.images.float(), exact, rtol=0, atol=4e-3)
+    exact = load("mnist", "validation", per_class=5).inputs
+    assert samples.inputs.dtype == dtype
+    torch.testing.assert_close(samples.inputs.float(), exact, rtol=0, atol=4e-3)
 
 
 def test_random_state_is_neither_used_nor_touched() -> None:
@@ -169,16 +169,16 @@ def test_random_state_is_neither_used_nor_touched() -> None:
     assert torch.equal(torch.get_rng_state(), before)
     torch.manual_seed(2)
     two = load("mnist", "validation", per_class=5)
-    assert torch.equal(one.images, two.images)
+    assert torch.equal(one.inputs, two.inputs)
 
 
 def test_what_is_loaded_can_be_written_to() -> None:
     one = load("mnist", "validation", per_class=2)
-    kept = one.images.clone()
-    one.images.zero_()
+    kept = one.inputs.clone()
+    one.inputs.zero_()
     one.labels.zero_()
     again = load("mnist", "validation", per_class=2)
-    assert torch.equal(again.images, kept)
+    assert torch.equal(again.inputs, kept)
     assert again.labels.bincount().tolist() == [2] * 10
 
 

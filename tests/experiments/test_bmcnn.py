@@ -34,7 +34,7 @@ SMALL = Architecture(channels=(3, 4), hidden=(6,))
 @pytest.mark.parametrize("pool", [False, True])
 def test_every_architecture_classifies(architecture: Architecture, pool: bool) -> None:
     architecture = architecture.replace(pool=pool)
-    net = network(architecture).eval()
+    net = network(architecture, mho.data.dataset("mnist")).eval()
     assert net(torch.rand(5, 1, 28, 28)).shape == (5, 10)
     names = [n for n, m in net.named_children() if on_arrays(architecture)(n, m)]
     if architecture.network == "mlp":
@@ -95,7 +95,7 @@ def test_the_name_of_a_mitigation_is_its_parts() -> None:
 def mapped(hardware: mho.Hardware) -> tuple[nn.Module, Known]:
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        net = network(SMALL).eval()
+        net = network(SMALL, mho.data.dataset("mnist")).eval()
     generator = torch.Generator().manual_seed(1)
     x = torch.rand(40, 1, 28, 28, generator=generator)
     labels = torch.randint(10, (40,), generator=generator)

@@ -10,6 +10,7 @@ import mho
 from mho import experiments
 from mho.experiments.memory import available, check_memory, needed
 
+GREY = (1, 28, 28)
 CELLS = mho.Hardware(device=mho.devices.get("hfo2-1t1r"))
 
 
@@ -18,14 +19,14 @@ def dense(units: int) -> nn.Sequential:
 
 
 def test_memory_grows_with_cells_chips_and_images() -> None:
-    least = needed(lambda: dense(64), CELLS, 1, 1)
-    assert needed(lambda: dense(128), CELLS, 1, 1) == pytest.approx(2 * least, rel=0.1)
+    least = needed(lambda: dense(64), CELLS, 1, 1, GREY)
+    assert needed(lambda: dense(128), CELLS, 1, 1, GREY) == pytest.approx(2 * least, rel=0.1)
     cells = 2 * (784 + 10) * 64
     assert least == pytest.approx(12 * cells + 16 * cells / 2, rel=0.1)
-    more = needed(lambda: dense(64), CELLS, 10, 1) - least
+    more = needed(lambda: dense(64), CELLS, 10, 1, GREY) - least
     assert more == pytest.approx(9 * (12 * cells + 4 * cells / 2), rel=0.1)
-    assert needed(lambda: dense(64), CELLS, 1, 100) - least == 99 * 8 * (784 + 64 + 64 + 10)
-    digital = needed(lambda: dense(64), lambda _name, _layer: None, 1, 1)
+    assert needed(lambda: dense(64), CELLS, 1, 100, GREY) - least == 99 * 8 * (784 + 64 + 64 + 10)
+    digital = needed(lambda: dense(64), lambda _name, _layer: None, 1, 1, GREY)
     assert digital == pytest.approx(12 * cells / 2, rel=0.1)
 
 
@@ -33,7 +34,7 @@ def test_it_is_less_than_what_a_network_takes_indeed() -> None:
     net = mho.convert(dense(64), CELLS, 10)
     thrice = [*net.parameters()] * 3  # with gradients and momentum
     kept = sum(t.numel() * t.element_size() for t in (*thrice, *net.buffers()))
-    assert 0.5 * kept < needed(lambda: dense(64), CELLS, 10, 1) < 1.1 * kept
+    assert 0.5 * kept < needed(lambda: dense(64), CELLS, 10, 1, GREY) < 1.1 * kept
 
 
 def test_what_does_not_fit_is_refused_with_both_numbers() -> None:

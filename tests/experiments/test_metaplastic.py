@@ -103,8 +103,9 @@ def test_a_point_of_a_study_changes_what_it_names_and_nothing_else() -> None:
 
 
 def test_the_last_layer_is_neither_gated_nor_bounded() -> None:
+    tasks = mho.data.sequential(["mnist"])
     for name in ("mlp", "cnn"):
-        layers = list(network(config(), name, SCHEMES["none"]))  # type: ignore[arg-type]
+        layers = list(network(config(), name, SCHEMES["none"], tasks))  # type: ignore[arg-type]
         assert isinstance(layers[-1], torch.nn.BatchNorm1d)
         gates = [layer for layer in layers if isinstance(layer, mho.nn.Gate)]
         assert len(gates) == {"mlp": 2, "cnn": 3}[name]

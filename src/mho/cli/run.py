@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -51,6 +50,7 @@ class Run:
         from mho import experiments
         from mho.experiments import EXPERIMENTS
         from mho.experiments.checkpoint import exists
+        from mho.experiments.own_data import check_data
 
         if self.name not in (*EXPERIMENTS, "all"):
             raise unknown("experiment", self.name, (*EXPERIMENTS, "all"))
@@ -72,9 +72,9 @@ class Run:
             if not begun:
                 with waiting(f"mho: trying the settings of {name} in small"):
                     experiments.get(name).check(configs[name])
-        _check_data(configs.values())
+        digests = {name: check_data(config) for name, config in configs.items()}
         for name, config in configs.items():
-            _run_one(name, config, folders[name], self.resume)
+            _run_one(name, config, folders[name], self.resume, digests[name])
         _show(folders, out)
 
     def _configure(self, name: str) -> Any:
@@ -116,15 +116,6 @@ def _on_device(config: Any, path: Path) -> Any:
     return config
 
 
-def _check_data(configs: Iterable[Any]) -> None:
-    """Read the data once, whole and checked, before anything is written."""
-    from mho import data
-
-    for name in dict.fromkeys(name for config in configs for name in config.datasets):
-        for split in ("train+validation", "test"):
-            data.load(name, split)
-
-
 def _setting(text: str) -> dict[str, Any]:
     """`a.b=value` as nested tables; the value is read as TOML, else as a string."""
     key, equals, value = text.partition("=")
@@ -140,7 +131,7 @@ def _setting(text: str) -> dict[str, Any]:
     return parsed
 
 
-def _run_one(name: str, config: Any, folder: Path, resume: bool) -> None:
+def _run_one(name: str, config: Any, folder: Path, resume: bool, digests: dict[str, str]) -> None:
     import torch
 
     from mho import experiments
@@ -161,7 +152,7 @@ def _run_one(name: str, config: Any, folder: Path, resume: bool) -> None:
         torch.set_num_threads(config.threads)
     run = Folder(folder, toml, resume=resume, title=name)
     try:
-        now = provenance.environment(config.torch_device(), config.seed)
+        now = provenance.environment(config.torch_device(), config.seed, digests)
         if changed := provenance.record(folder, now):
             run.progress.note(f"not as the session before: {'; '.join(changed)}")
         with run.interruptible():

@@ -74,7 +74,7 @@ def batches(
         ValueError: a number out of range, lengths of ``x`` and ``y`` that differ, no samples, or
             no full mini-batch to give with ``drop_last``.
     """
-    x, y = (data.images, data.labels) if isinstance(data, Samples) else data
+    x, y = (data.inputs, data.labels) if isinstance(data, Samples) else data
     if len(x) != len(y) or len(x) == 0:
         raise invalid("len(x), len(y)", (len(x), len(y)), "the same number, at least 1")
     _whole("batch_size", batch_size, 1, len(x) if drop_last else None)

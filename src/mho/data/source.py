@@ -1,4 +1,4 @@
-"""The data sets: their files, where a copy may lie, and whether it is the right one."""
+"""The public data sets: their files, where a copy may lie, and whether it is the right one."""
 
 import hashlib
 import os
@@ -19,30 +19,41 @@ from mho.files import read_bytes, user_cache
 class Source:
     """One data set: its files and where they come from."""
 
+    label: str  # its name in results
     title: str
-    files: Mapping[str, str]  # file name without .gz -> SHA-256 of the uncompressed bytes
+    files: Mapping[str, str]  # name -> SHA-256, of IDX files that of the uncompressed bytes
+    shape: tuple[int, ...]  # of one sample
+    training: int  # samples of the split "train"
     classes: tuple[str, ...]  # class k is called classes[k]
-    url: str  # folder on the data set's public site that holds each file as <file>.gz
+    url: str  # folder on the data set's public site that holds the files, IDX files as <file>.gz
     home: str
     doi: str
     licence: str
 
 
+IDX = {
+    "train_x": "train-images-idx3-ubyte",
+    "train_y": "train-labels-idx1-ubyte",
+    "test_x": "t10k-images-idx3-ubyte",
+    "test_y": "t10k-labels-idx1-ubyte",
+}
+"""Files of the data sets that come as IDX files, by what they hold."""
+CIFAR = "cifar-10-binary.tar.gz"
+"""The file of CIFAR-10."""
+
+
 def _files(train_x: str, train_y: str, test_x: str, test_y: str) -> Mapping[str, str]:
-    return MappingProxyType(
-        {
-            "train-images-idx3-ubyte": train_x,
-            "train-labels-idx1-ubyte": train_y,
-            "t10k-images-idx3-ubyte": test_x,
-            "t10k-labels-idx1-ubyte": test_y,
-        }
-    )
+    sums = (train_x, train_y, test_x, test_y)
+    return MappingProxyType(dict(zip(IDX.values(), sums, strict=True)))
 
 
 SOURCES: Mapping[str, Source] = MappingProxyType(
     {
         "mnist": Source(
+            label="MNIST",
             title="MNIST handwritten digits",
+            shape=(1, 28, 28),
+            training=55_000,
             files=_files(
                 "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
                 "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
@@ -56,7 +67,10 @@ SOURCES: Mapping[str, Source] = MappingProxyType(
             licence="CC BY-SA 3.0",
         ),
         "fashion-mnist": Source(
+            label="Fashion-MNIST",
             title="Fashion-MNIST clothing",
+            shape=(1, 28, 28),
+            training=55_000,
             files=_files(
                 "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
                 "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
@@ -71,6 +85,23 @@ SOURCES: Mapping[str, Source] = MappingProxyType(
             home="https://github.com/zalandoresearch/fashion-mnist",
             doi="10.48550/arXiv.1708.07747",
             licence="MIT",
+        ),
+        "cifar10": Source(
+            label="CIFAR-10",
+            title="CIFAR-10 small photographs",
+            files=MappingProxyType(
+                {CIFAR: "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd"}
+            ),
+            shape=(3, 32, 32),
+            training=45_000,
+            classes=(
+                *("airplane", "automobile", "bird", "cat", "deer"),
+                *("dog", "frog", "horse", "ship", "truck"),
+            ),
+            url="https://www.cs.toronto.edu/~kriz/",
+            home="https://www.cs.toronto.edu/~kriz/cifar.html",
+            doi="",
+            licence="none stated; Krizhevsky 2009 asks to be cited",
         ),
     }
 )
@@ -122,26 +153,33 @@ def locate(dataset: str, file: str) -> Path:
         FileNotFoundError: no folder has the file and the download failed.
     """
     source = _source(dataset, file)
-    searched = roots()
+    searched, offered = roots(), _names(file)[0]
     for root in searched:
-        for path in (root / dataset / f"{file}.gz", root / dataset / file):
-            if path.is_file():
+        for name in _names(file):
+            if (path := root / dataset / name).is_file():
                 return path
-    url = f"{source.url}{file}.gz"
+    url = f"{source.url}{offered}"
     try:
-        target = user_cache() / dataset / f"{file}.gz"
-        download(url, target, most_zipped(file), lambda raw: _unpacked(raw, url, source, file))
+        target = user_cache() / dataset / offered
+        download(url, target, most_zipped(file), lambda raw: _checked(raw, url, source.files[file]))
     except OSError as err:
         places = ", ".join(str(root / dataset) for root in searched)
         raise FileNotFoundError(
-            f"{dataset}: {file}.gz is in none of {places}, and {url} cannot be downloaded ({err}): "
+            f"{dataset}: {offered} is in none of {places}, and {url} cannot be downloaded ({err}): "
             f"fetch it elsewhere, put it in DIR/{dataset}/ and set MHO_DATA=DIR"
         ) from err
     return target
 
 
+def _names(file: str) -> tuple[str, ...]:
+    """What a file may be called: an IDX file compressed, as it is offered, or not."""
+    return (file,) if file == CIFAR else (f"{file}.gz", file)
+
+
 def size_of(file: str) -> int:
-    """Return how many bytes a file of images or labels has, uncompressed [1]."""
+    """Return how many bytes a file has, one of images or labels uncompressed [1]."""
+    if file == CIFAR:
+        return 170_052_171
     images = 60_000 if file.startswith("train") else 10_000
     return 16 + 784 * images if "images" in file else 8 + images
 
@@ -152,14 +190,23 @@ def most_zipped(file: str) -> int:
 
 
 def read_file(path: Path, sha256: str) -> bytes:
-    """Return the uncompressed, checked bytes of a file; a name in ``.gz`` says it is compressed."""
-    zipped, file = path.suffix == ".gz", path.name.removesuffix(".gz")
-    raw = read_bytes(path, "data", most=most_zipped(file), wanted="a file of the data set")
-    return unpack(raw, str(path), sha256, size_of(file) if zipped else None)
+    """Return the checked bytes of a file, of an IDX file the uncompressed ones; its name in
+    ``.gz`` says that it is compressed."""
+    raw = read_bytes(path, "data", most=most_zipped(_file(path.name)),
+                     wanted="a file of the data set")  # fmt: skip
+    return _checked(raw, str(path), sha256)
 
 
-def _unpacked(raw: bytes, url: str, source: Source, file: str) -> bytes:
-    return unpack(raw, url, source.files[file], size_of(file))
+def _file(name: str) -> str:
+    """The file of a data set that has the name, or the address."""
+    name = name.rsplit("/", 1)[-1]
+    return name if name == CIFAR else name.removesuffix(".gz")
+
+
+def _checked(raw: bytes, name: str, sha256: str) -> bytes:
+    file = _file(name)
+    zipped = file != CIFAR and name.endswith(".gz")
+    return unpack(raw, name, sha256, size_of(file) if zipped else None)
 
 
 def unpack(raw: bytes, name: str, sha256: str, most: int | None) -> bytes:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 import mho
 from mho.config import Config, Range
-from mho.data import Samples, batches
+from mho.data import Samples, batches, shifted
 from mho.errors import InvalidInput, invalid
 from mho.experiments.earlier import current, moved
 from mho.files import parse_toml
@@ -32,6 +32,15 @@ FEW = 3
 """Images of each class of one."""
 SLOW = 1e-3
 """Largest learning rate of one, so that it does not diverge."""
+
+
+class Asked(NamedTuple):
+    """So many samples of each class, or all, as a setting asks for them."""
+
+    setting: str
+    data: str
+    split: str
+    per_class: int | None
 
 
 class ExperimentConfig(Config):
@@ -80,7 +89,19 @@ class ExperimentConfig(Config):
     @property
     def datasets(self) -> tuple[str, ...]:
         """Data sets that the run needs."""
-        return ("mnist",)
+        return ()
+
+    @property
+    def asked(self) -> tuple[Asked, ...]:
+        """Samples of each class that the settings ask for."""
+        return ()
+
+    def check_batch(self) -> None:
+        """Refuse batches that do not suit the number of training samples.
+
+        Raises:
+            ValueError: as said.
+        """
 
     def torch_device(self) -> torch.device:
         """The processor as torch's device.
@@ -172,8 +193,9 @@ def seeded(seed: int, make: Callable[[], M]) -> M:
 def plain_accuracy(
     net: nn.Module, samples: Samples, device: torch.device, *, flat: bool = True
 ) -> float:
-    """Accuracy in [0, 1] of a network without a chip dimension, on flat images or square ones."""
-    images = samples.flat if flat else samples.images
+    """Accuracy in [0, 1] of a network without a chip dimension, on samples as rows or as they
+    are."""
+    images = samples.flat if flat else samples.inputs
     pair = (images.to(device), samples.labels.to(device))
     return mho.evaluate(net, batches(pair, 1000, seed=None))[0].item()
 
@@ -196,6 +218,12 @@ def check_loss(loss: Tensor, training: str, step: int, rate: str) -> None:
             f"{training} has diverged: the loss of step {step + 1} is {value}; a smaller {rate} "
             "is what helps most"
         )
+
+
+def moved_images(x: Tensor, pixels: int, generator: torch.Generator) -> Tensor:
+    """Training samples, each moved by up to so many pixels if they are images (n, channels, height,
+    width); others as they are."""
+    return shifted(x, pixels, generator) if x.dim() == 4 else x
 
 
 def in_parts(inputs: Tensor, most: int) -> tuple[Tensor, ...]:

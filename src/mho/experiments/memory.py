@@ -28,6 +28,7 @@ def needed(
     hardware: mho.Hardware | Callable[[str, nn.Module], mho.Hardware | None],
     chips: int,
     images: int,
+    shape: tuple[int, ...],
 ) -> int:
     """Bytes that the training of a network takes at the least.
 
@@ -35,11 +36,12 @@ def needed(
         make: makes the network; it is made without its numbers.
         hardware: the chips that its layers are on, or those of each, as for `mho.convert`.
         chips: chips that are simulated at once.
-        images: images that all of them together take at once.
+        images: samples that all of them together take at once.
+        shape: of a sample.
     """
     with torch.device("meta"), torch.no_grad():
         net = make().eval()
-        x, total = torch.empty(1, 1, 28, 28), 0
+        x, total = torch.empty(1, *shape), 0
         for layer in net:
             x = layer(x)
             total += PER_OUTPUT * images * x.numel()

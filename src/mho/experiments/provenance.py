@@ -14,7 +14,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from mho.errors import InvalidInput
+from mho.errors import InvalidInput, invalid
 from mho.files import read_json, text_of_json, write_text
 from mho.results.environment import checked
 
@@ -28,8 +28,9 @@ TOLD = ("commit", "versions", "device")
 """What is told where runs, or sessions of one, differ in it."""
 
 
-def environment(device: Any, seed: int) -> dict[str, Any]:
-    """What is computed with from now on, on a torch device or its name."""
+def environment(device: Any, seed: int, data: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """What is computed with from now on, on a torch device or its name; `data`: SHA-256 of each
+    data set, by name."""
     import torch
 
     import mho
@@ -46,6 +47,7 @@ def environment(device: Any, seed: int) -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         "seed": seed,
         "versions": versions | {name: metadata.version(name) for name in LIBRARIES},
+        **({"data": dict(data)} if data else {}),
     }
 
 
@@ -54,6 +56,7 @@ def record(folder: Path, now: Mapping[str, Any]) -> list[str]:
     something else; returns what this one differs in from the last, in words.
 
     Raises:
+        ValueError: a data set is not the one that the sessions before had.
         OSError: it cannot be written.
     """
     path, earlier = folder / NAME, []
@@ -64,12 +67,20 @@ def record(folder: Path, now: Mapping[str, Any]) -> list[str]:
         except InvalidInput as error:
             differs = [f"what earlier sessions were made with is lost ({error})"]
         else:
+            _check_same_data(folder, before.get("data", {}), now.get("data", {}))
             earlier = before.pop("earlier", [])
             differs = differences([before, now])
             if differs:
                 earlier = [*earlier, before]
     write_text(path, text_of_json({**now, "earlier": earlier} if earlier else now))
     return differs
+
+
+def _check_same_data(folder: Path, before: Mapping[str, str], now: Mapping[str, str]) -> None:
+    for name, digest in now.items():
+        if (known := before.get(name, digest)) != digest:
+            allowed = f"{known}, that of the data with which the run in {folder} began"
+            raise invalid(f"SHA-256 of the data {name!r}", digest, allowed)
 
 
 def differences(environments: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 import torch
 
-from mho.data.splits import stand_ins
+from mho.data.stand_in import stand_ins
 from mho.errors import InvalidInput
 from mho.experiments.experiment import ExperimentConfig
 from mho.experiments.progress import Progress

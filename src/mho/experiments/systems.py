@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from mho.experiments import bmcnn, metaplastic, siamese
+from mho.experiments.experiment import ExperimentConfig
 
 
 class Systems(Protocol):
@@ -33,3 +34,14 @@ def memory(config: Systems) -> dict[str, int]:
     if "metaplastic" in config.systems:
         found |= metaplastic.memory(config.metaplastic)
     return found
+
+
+def parts(config: Systems) -> tuple[ExperimentConfig, ...]:
+    """Settings of the systems that are run, without what is left out here: further studies."""
+    without = config.metaplastic.permuted.replace(tasks=0)
+    every: dict[str, ExperimentConfig] = {
+        "bmcnn": config.bmcnn.replace(studies=()),
+        "siamese": config.siamese.replace(studies=()),
+        "metaplastic": config.metaplastic.replace(studies=(), permuted=without),
+    }
+    return tuple(part for name, part in every.items() if name in config.systems)

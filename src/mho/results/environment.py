@@ -18,6 +18,7 @@ _KINDS: dict[str, tuple[str, tuple[type, ...]]] = {
     "threads": (_COUNT, (int, type(None))),
     "seed": ("a whole number", (int,)),
     "versions": ("a table of texts", (dict,)),
+    "data": ("a table of texts", (dict,)),
     "runs": (_RUNS, (list,)),
     "earlier": (_RUNS, (list,)),
 }

@@ -40,11 +40,11 @@ def memory(config: BmcnnConfig) -> dict[str, int]:
     networks = {"the network": (config.architecture, copies)}
     if "networks" in config.studies:
         networks |= {name: (own, 1) for name, own in variants(config.architecture).items()}
-    images = max(500, config.chips, config.batch)
+    images, data = max(500, config.chips, config.batch), mho.data.dataset(config.data)
     return {
         name: needed(
-            lambda own=own: network(own), by_layer(own, config.aware.replace(copies=many)),
-            config.chips, images,
+            lambda own=own: network(own, data),
+            by_layer(own, config.aware.replace(copies=many)), config.chips, images, data.shape,
         )
         for name, (own, many) in networks.items()
     }  # fmt: skip
@@ -67,11 +67,11 @@ def train_and_map(config: BmcnnConfig, run: Run, number: int) -> dict[str, Any]:
         for kind in TRAININGS
     }  # fmt: skip
     bench = Bench(config, run, number, config.architecture, nets)
-    held_out = mho.data.load("mnist", "validation", per_class=config.sweep_per_class)
+    held_out = mho.data.load(config.data, "validation", per_class=config.sweep_per_class)
     outcome: dict[str, Any] = {
         "held_out": bench.measure(compared(config, number), held_out, "held out")
     }
-    test = mho.data.load("mnist", "test", per_class=config.test_per_class)
+    test = mho.data.load(config.data, "test", per_class=config.test_per_class)
     device = config.torch_device()
     outcome["ideal"] = run.once(
         "ideal", lambda: 100 * plain_accuracy(bench.ideal(), test, device, flat=False)
@@ -117,7 +117,7 @@ def claimed(config: BmcnnConfig, held_out: list[dict[str, Any]], cov: float) -> 
 def _details(bench: Bench, outcome: dict[str, Any], test: mho.data.Samples) -> dict[str, Any]:
     """What is looked at on one training alone: studies, costs, the worst chip, the account."""
     config, run = bench.config, bench.run
-    images = mho.data.load("mnist", "validation", per_class=config.study.per_class)
+    images = mho.data.load(config.data, "validation", per_class=config.study.per_class)
     jobs = Jobs[Point, Sequence[float]](run, lambda point: bench.accuracy(point, images))
     found: dict[str, Any] = {}
     for name in config.studies:

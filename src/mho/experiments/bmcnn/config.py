@@ -6,11 +6,20 @@ from typing import Annotated, ClassVar, Literal, Self, get_args
 
 import mho
 from mho.config import Config, Range
+from mho.data import SOURCES
 from mho.errors import invalid
 from mho.experiments.bmcnn.mitigation import mitigation
-from mho.experiments.experiment import FEW, SLOW, UNITS, ExperimentConfig, ends, narrow
+from mho.experiments.experiment import (
+    FEW,
+    SLOW,
+    UNITS,
+    Asked,
+    ExperimentConfig,
+    ends,
+    narrow,
+)
 from mho.physics.spread import Distribution
-from mho.quantities import CellOhms, Epochs, LearningRate, Strength
+from mho.quantities import CellOhms, Count, Epochs, LearningRate, Strength
 
 DOI = "10.1109/ICECS46596.2019.8964998"
 
@@ -134,7 +143,7 @@ class StudySettings(Config):
 
     epochs: Epochs = 1
     """Passes over the training images for the networks of the study of architectures [1]."""
-    per_class: Annotated[int, Range(least=1, most=500)] = 30
+    per_class: Count = 30
     """Held-out images of each class [1]."""
 
 
@@ -143,29 +152,33 @@ class BmcnnConfig(ExperimentConfig):
 
     family: ClassVar[str] = "bmcnn"
 
+    data: str = "mnist"
+    """What is learnt: a public data set (mho list datasets), a .npz file, or a folder of images
+    with a / in its name, see docs/data.md."""
     architecture: Architecture = Architecture()
     """The network of all studies but that of architectures."""
     trainings: Annotated[int, Range(least=1, most=1000)] = 1
     """Networks trained, each mapped to all chips [1]."""
-    per_class: Annotated[int, Range(least=1, most=4921)] | None = None
-    """Training images of each class [1]; None: all 55,000 of the training split."""
-    test_per_class: Annotated[int, Range(least=1, most=892)] | None = None
-    """Test images of each class [1]; None: all 10,000 of the test set."""
-    sweep_per_class: Annotated[int, Range(least=1, most=500)] = 50
+    per_class: Annotated[int, Range(least=1)] | None = None
+    """Training samples of each class [1]; None: all of the training split, of MNIST 55,000."""
+    test_per_class: Annotated[int, Range(least=1)] | None = None
+    """Test samples of each class [1]; None: all, of MNIST 10,000."""
+    sweep_per_class: Count = 50
     """Held-out images of each class on which the mitigations are compared and chosen [1]."""
     epochs: Epochs = 6
     """Passes over the training images [1]."""
-    batch: Annotated[int, Range(least=2, most=55_000)] = 100
+    batch: Annotated[int, Range(least=2)] = 100
     """Images in a training step [1]."""
     rate: LearningRate = 4e-3
     """Learning rate of Adam at the start; it falls to 0 along a cosine [1]."""
     shift: Annotated[int, Range(least=0, most=8)] = 1
-    """Pixels by which training images are moved at random in both directions [1]."""
+    """Pixels by which training images are moved at random in both directions [1]; samples that are
+    no images (channels, height, width) stay."""
     cells: Cells = Cells()
     """The cells."""
     spread: Spreads = Spreads()
     """Spreads between devices."""
-    calibration: Annotated[int, Range(least=1, most=49_210)] = 250
+    calibration: Count = 250
     """Training images that the mitigations see [1]."""
     pull: Strength = 0.01
     """Weight of staying at the old classifier when it is refitted [1]."""
@@ -194,8 +207,8 @@ class BmcnnConfig(ExperimentConfig):
         super().__post_init__()
         if not self.mitigations:
             raise invalid("BmcnnConfig.mitigations", self.mitigations, "at least one")
-        if (10 * self.per_class if self.per_class else 55_000) % self.batch == 1:
-            raise invalid("BmcnnConfig.batch", self.batch, "one that leaves no single image over")
+        if self.data in SOURCES:
+            self.check_batch()
         names = (*self.mitigations, *self.further)
         if len(set(self.studies)) < len(self.studies):
             raise invalid("BmcnnConfig.studies", self.studies, "each value once")
@@ -212,20 +225,47 @@ class BmcnnConfig(ExperimentConfig):
             allowed = "among others one that needs no labels, writes or cells, such as 'none'"
             raise invalid("BmcnnConfig.mitigations", self.mitigations, allowed)
 
+    @property
+    def datasets(self) -> tuple[str, ...]:
+        """The one that is learnt."""
+        return (self.data,)
+
+    @property
+    def asked(self) -> tuple[Asked, ...]:
+        """Of all splits."""
+        data, classes = self.data, len(mho.data.dataset(self.data).classes)
+        return (
+            Asked("BmcnnConfig.per_class", data, "train", self.per_class),
+            Asked("BmcnnConfig.test_per_class", data, "test", self.test_per_class),
+            Asked("BmcnnConfig.sweep_per_class", data, "validation", self.sweep_per_class),
+            Asked("BmcnnConfig.study.per_class", data, "validation",
+                  self.study.per_class if self.studies else None),
+            Asked("BmcnnConfig.calibration", data, "train", -(-self.calibration // classes)),
+        )  # fmt: skip
+
+    def check_batch(self) -> None:
+        """Refuse batches that leave a single sample over, which batch normalization cannot take."""
+        data = mho.data.dataset(self.data)
+        there = len(data.classes) * self.per_class if self.per_class else data.training
+        if there % self.batch == 1:
+            allowed = f"one that leaves no single image of the {there} over"
+            raise invalid("BmcnnConfig.batch", self.batch, allowed)
+
     def in_small(self) -> Self:
         """Of the compared spreads the smallest, the largest, and those claimed."""
         own, spread, study = self.architecture, self.spread, self.study
+        classes = len(mho.data.dataset(self.data).classes)
         claimed = ends(spread.claimed)
         some = {*ends(spread.compared), *claimed}
         return self.replace(
             architecture=own.replace(channels=(UNITS, UNITS), hidden=narrow(own.hidden)),
             trainings=1, per_class=FEW, test_per_class=FEW, sweep_per_class=FEW, epochs=1,
-            batch=min(self.batch, 10), rate=min(self.rate, SLOW),
+            batch=classes, rate=min(self.rate, SLOW),
             spread=spread.replace(
                 compared=tuple(cov for cov in spread.compared if cov in some), claimed=claimed,
                 maps=ends(spread.maps),
             ),
-            calibration=min(self.calibration, 10 * FEW),
+            calibration=min(self.calibration, classes * FEW),
             study=study.replace(epochs=1, per_class=FEW), chips=min(self.chips, 2),
             processor="cpu",
         )  # fmt: skip

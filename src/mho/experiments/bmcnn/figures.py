@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import mho
 from mho.experiments.bmcnn.config import BmcnnConfig
 from mho.experiments.bmcnn.points import Row, pooled
 from mho.experiments.bmcnn.studies import ACCURACY, SPREAD
@@ -48,8 +49,8 @@ def yields(config: BmcnnConfig, outcomes: list[dict[str, Any]], cov: float) -> C
 
 
 def confusion(config: BmcnnConfig, counts: list[list[int]]) -> Map:
-    digits = [str(k) for k in range(10)]
+    names = list(mho.data.dataset(config.data).classes)
     cov = config.spread.claimed[-1]
     title = f"Worst chip of the first training, {cov:.0%} spread, best label-free repair"
-    return Map("confusion", title, "answer", "digit", "test images", digits, digits, counts,
+    return Map("confusion", title, "answer", "true class", "test images", names, names, counts,
                scale="log", pooled="first")  # fmt: skip

@@ -27,11 +27,11 @@ class Known:
     """What a part may use."""
 
     inputs: Tensor
-    """Calibration images (n, 1, 28, 28)."""
+    """Calibration images (n, ...)."""
     labels: Tensor
     """Their labels (n,); only parts with `labels` may look."""
     teacher: Tensor
-    """Class probabilities (n, 10) that the network trained without spread gives them."""
+    """Class probabilities (n, classes) that the network trained without spread gives them."""
     trained_on: mho.Hardware | None
     """Chips drawn in training, if any."""
     pull: float
@@ -237,6 +237,6 @@ def effort(choice: Mitigation, net: nn.Module, images: int) -> Effort:
 
 
 def probabilities(net: nn.Module, inputs: Tensor) -> Tensor:
-    """Class probabilities (n, 10) of a digital network."""
+    """Class probabilities (n, classes) of a digital network."""
     with torch.no_grad():
         return torch.cat([net(x).softmax(-1) for x in inputs.split(500)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
 from collections.abc import Callable
 
@@ -10,8 +11,10 @@ import torch.nn.functional as F
 from torch import nn
 
 import mho
+from mho.data import Dataset
 from mho.experiments.bmcnn.config import Architecture, BmcnnConfig
-from mho.experiments.experiment import Feed, check_loss, plain_accuracy, seeded
+from mho.experiments.experiment import Feed, check_loss, moved_images, plain_accuracy, seeded
+from mho.experiments.own_data import check_images
 from mho.experiments.run import Run
 from mho.hardware.streams import derived_seed
 
@@ -19,13 +22,23 @@ TRAININGS = ("plain", "aware")
 """Without spread, and under spread redrawn at each step."""
 
 
-def network(architecture: Architecture) -> nn.Sequential:
-    """A network of named layers: conv1, norm1, ..., dense1, ..., output."""
+def network(architecture: Architecture, data: Dataset) -> nn.Sequential:
+    """A network of named layers: conv1, norm1, ..., dense1, ..., output; for samples of any shape,
+    with convolutions for images (channels, height, width).
+
+    Raises:
+        ValueError: the convolutions do not take the samples.
+    """
     activation = {"relu": nn.ReLU, "sign": mho.nn.Sign}[architecture.activation]
     parts: OrderedDict[str, nn.Module] = OrderedDict()
-    width = 784
+    width = math.prod(data.shape)
     if architecture.network == "cnn":
-        wide, stride = 1, 1 if architecture.pool else 2
+        allowed = (
+            "BmcnnConfig.architecture.network = 'mlp' with studies that lack 'networks', which "
+            "compares convolutions"
+        )
+        check_images(data, 4, allowed)
+        (wide, *size), stride = data.shape, 1 if architecture.pool else 2
         for i, channels in enumerate(architecture.channels, start=1):
             kernel = architecture.kernel
             parts[f"conv{i}"] = nn.Conv2d(
@@ -35,18 +48,21 @@ def network(architecture: Architecture) -> nn.Sequential:
                 parts[f"pool{i}"] = nn.MaxPool2d(2)
             parts[f"norm{i}"] = nn.BatchNorm2d(channels)
             parts[f"activation{i}"] = activation()
-            wide = channels
-        width = wide * 49
+            wide, around = channels, 2 * (kernel // 2) - kernel
+            size = [(n + around) // stride + 1 for n in size]
+            if architecture.pool:
+                size = [n // 2 for n in size]
+        width = wide * math.prod(size)
     parts["flatten"] = nn.Flatten()
     for i, units in enumerate(architecture.hidden, start=1):
         parts[f"dense{i}"] = nn.Linear(width, units, bias=False)
         parts[f"dense_norm{i}"] = nn.BatchNorm1d(units)
         parts[f"dense_activation{i}"] = activation()
         width = units
-    binary = architecture.classifier == "binary"
-    parts["output"] = nn.Linear(width, 10, bias=not binary)
+    binary, classes = architecture.classifier == "binary", len(data.classes)
+    parts["output"] = nn.Linear(width, classes, bias=not binary)
     if binary:
-        parts["output_norm"] = nn.BatchNorm1d(10)
+        parts["output_norm"] = nn.BatchNorm1d(classes)
     return nn.Sequential(parts)
 
 
@@ -75,7 +91,7 @@ def train(
     """Train one binarized network offline; resumable under `name`."""
     device = config.torch_device()
     seed = derived_seed(config.seed, "bmcnn", number)
-    net = seeded(seed, lambda: network(architecture))
+    net = seeded(seed, lambda: network(architecture, mho.data.dataset(config.data)))
     select = on_arrays(architecture)
     for part, layer in list(net.named_children()):
         if not select(part, layer):
@@ -88,20 +104,18 @@ def train(
             steps.append(mho.nn.Variation(config.aware, derived_seed(seed, part)))
         mho.nn.quantize(layer, *steps)
     net.to(device)
-    samples = mho.data.load("mnist", "train", per_class=config.per_class)
-    feed = Feed(samples.images, samples.labels, config.batch, seed, device)
+    samples = mho.data.load(config.data, "train", per_class=config.per_class)
+    feed = Feed(samples.inputs, samples.labels, config.batch, seed, device)
     optimizer = torch.optim.Adam(net.parameters(), config.rate)
     total = feed.epoch_steps * epochs
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, total)
-    validation = mho.data.load("mnist", "validation", per_class=config.sweep_per_class)
+    validation = mho.data.load(config.data, "validation", per_class=config.sweep_per_class)
     generator = torch.Generator()
     state = {"net": net, "optimizer": optimizer, "schedule": schedule}
     for step in run.steps(name, total, state, keep=("net",)):
         net.train()
         x, y = feed.at(step)
-        x = mho.data.shifted(
-            x, config.shift, generator.manual_seed(derived_seed(seed, "shift", step))
-        )
+        x = moved_images(x, config.shift, generator.manual_seed(derived_seed(seed, "shift", step)))
         optimizer.zero_grad()
         loss = F.cross_entropy(net(x), y)
         check_loss(loss, f"{name}, network {number},", step, f"rate (it is {config.rate:g})")

@@ -94,8 +94,9 @@ class Bench:
     def __post_init__(self) -> None:
         device = self.config.torch_device()
         n = self.config.calibration
-        known = mho.data.load("mnist", "train", per_class=-(-n // 10))
-        self.inputs, self.labels = known.images[:n].to(device), known.labels[:n].to(device)
+        data = mho.data.dataset(self.config.data)
+        known = mho.data.load(data, "train", per_class=-(-n // len(data.classes)))
+        self.inputs, self.labels = known.inputs[:n].to(device), known.labels[:n].to(device)
         self.teacher = probabilities(self.nets["plain"], self.inputs)
 
     def measure(self, points: list[Point], samples: Samples, label: str) -> list[Row]:
@@ -197,6 +198,6 @@ class Bench:
 
     def _loader(self, point: Point, samples: Samples) -> Any:
         device = self.inputs.device
-        pair = (samples.images.to(device), samples.labels.to(device))
+        pair = (samples.inputs.to(device), samples.labels.to(device))
         loader = mho.data.batches(pair, self._together, seed=None)
         return self.run.watch(point.name, loader, len(loader))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from mho.data import sequential
+from mho.data.named import label
 from mho.experiments.account import Account
 from mho.experiments.bmcnn.config import BmcnnConfig
 from mho.experiments.bmcnn.figures import both, confusion, yields
@@ -56,7 +58,8 @@ def result(config: BmcnnConfig, outcomes: list[dict[str, Any]]) -> Result:
 
 def _summary(config: BmcnnConfig) -> str:
     net, cells = config.architecture, config.cells
-    tests = 10 * config.test_per_class if config.test_per_class else 10_000
+    (task,) = sequential([config.data])
+    tests = task.count("test", per_class=config.test_per_class)
     if net.network == "cnn":
         what = f"Two binarized convolutions of {net.channels[0]} and {net.channels[1]} channels"
     else:
@@ -66,9 +69,9 @@ def _summary(config: BmcnnConfig) -> str:
         f"{what} on differential pairs, R_ON {cells.r_on / 1e3:g} kohm "
         f"({cells.on_distribution}), R_OFF {cells.r_off / 1e3:g} kohm "
         f"({cells.off_distribution}); what is normal ends at {cells.truncation:.0%} of its mean, "
-        f"which sets the tail of the conductance. MNIST, {trainings}, each on {config.chips} "
-        f"chips; claims on {tests:,} test images where they do not say otherwise, all else on "
-        "held-out training images and, but for the yield, on the first training. A "
+        f"which sets the tail of the conductance. {label(config.data)}, {trainings}, each on "
+        f"{config.chips} chips; claims on {tests:,} test images where they do not say otherwise, "
+        "all else on held-out training images and, but for the yield, on the first training. A "
         "reconstruction: the paper's sizes, resistances and accuracies are not known."
     )
 

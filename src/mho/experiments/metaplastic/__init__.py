@@ -14,6 +14,7 @@ them. result: what is claimed.
 from __future__ import annotations
 
 import mho
+from mho.data import Task
 from mho.experiments.memory import needed
 from mho.experiments.metaplastic.comparison import in_order, schemes
 from mho.experiments.metaplastic.config import PRESETS, MetaplasticConfig, Network
@@ -32,19 +33,24 @@ __all__ = ["PRESETS", "MetaplasticConfig", "check", "memory", "run"]
 CLAIMED = ("gated importance", "software")
 """Schemes trained in full and tested, in both orders."""
 PERMUTED = ("gated importance", "EWC", "SI", "gated SI", "joint")
-"""Schemes trained on permuted MNIST and tested."""
+"""Schemes trained on permutations and tested."""
 
 
 def memory(config: MetaplasticConfig) -> dict[str, int]:
     """Bytes that each network takes."""
-    networks: tuple[Network, ...] = ("mlp", "cnn") if "convolution" in config.studies else ("mlp",)
     scheme, images = SCHEMES["none"], max(1000, config.batch)
+    trained: dict[str, tuple[Network, tuple[Task, ...]]] = {"the mlp": ("mlp", in_order(config))}
+    if "convolution" in config.studies:
+        trained["the cnn"] = ("cnn", in_order(config))
+    if config.permuted.tasks:
+        trained["the mlp of permutations"] = ("mlp", permuted(config).tasks)
     return {
-        f"the {name}": needed(
-            lambda name=name: network(config, name, scheme), config.hardware, 1, images
+        what: needed(
+            lambda name=name, tasks=tasks: network(config, name, scheme, tasks), config.hardware,
+            1, images, mho.data.dataset(tasks[0].dataset).shape,
         )
-        for name in networks
-    }
+        for what, (name, tasks) in trained.items()
+    }  # fmt: skip
 
 
 def run(config: MetaplasticConfig, run: Run) -> Result:
@@ -72,11 +78,11 @@ def run(config: MetaplasticConfig, run: Run) -> Result:
 
 
 def permuted(config: MetaplasticConfig) -> Job:
-    """Permuted MNIST, whatever the scheme."""
+    """A data set under permutations, whatever the scheme."""
     own = config.permuted
     rules = config.rules.replace(
         pull=own.pull, damping=own.damping, elastic=own.elastic, intelligence=own.intelligence
     )
-    tasks = mho.data.permuted("mnist", own.tasks, config.seed)
+    tasks = mho.data.permuted(own.data, own.tasks, config.seed)
     changed = config.replace(epochs=own.epochs, share=own.share, rules=rules)
     return Job("", tasks, changed, tested=True)

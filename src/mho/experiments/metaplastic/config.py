@@ -6,8 +6,17 @@ from typing import Annotated, ClassVar, Literal, Self, get_args
 
 import mho
 from mho.config import Config, Range
+from mho.data.named import is_public
 from mho.errors import invalid, unknown
-from mho.experiments.experiment import FEW, SLOW, UNITS, ExperimentConfig, narrow, with_cells
+from mho.experiments.experiment import (
+    FEW,
+    SLOW,
+    UNITS,
+    Asked,
+    ExperimentConfig,
+    narrow,
+    with_cells,
+)
 from mho.experiments.metaplastic.schemes import SCHEMES, Rules
 from mho.physics import Preset
 from mho.quantities import Batch, Count, Epochs, LearningRate, Seconds, Steps, Strength
@@ -40,8 +49,10 @@ class Cnn(Config):
 
 
 class Permuted(Config):
-    """Permuted MNIST, and what differs for it."""
+    """Permuted MNIST, or another data set whose values are permuted, and what differs for it."""
 
+    data: str = "mnist"
+    """Which, named as the tasks are."""
     tasks: Annotated[int, Range(least=0, most=1000)] = 10
     """Permutations that are learnt in turn; 0: none [1]."""
     epochs: Epochs = 2
@@ -63,9 +74,11 @@ class StudySettings(Config):
 
     epochs: Epochs = 3
     """Passes over each task's training images [1]."""
-    per_class: Annotated[int, Range(least=1, most=4921)] = 1000
-    """Training images of each class, at most those of the run; all of these in the studies of the
+    per_class: Count = 1000
+    """Training samples of each class, at most those of the run; all of these in the studies of the
     stream and of the convolutional network [1]."""
+    split: str = "mnist"
+    """Data set that the study split takes apart, two classes a task; named as the tasks are."""
     parts: Annotated[int, Range(least=1, most=1000)] = 60
     """Subsets of the last data set that are learnt as a stream [1]."""
 
@@ -76,13 +89,15 @@ class MetaplasticConfig(ExperimentConfig):
     family: ClassVar[str] = "metaplastic"
 
     tasks: tuple[str, ...] = ("mnist", "fashion-mnist")
-    """Data sets, in the order in which they are learnt; learnt in the reverse order as well."""
+    """Data sets, in the order in which they are learnt; learnt in the reverse order as well. Public
+    ones (mho list datasets), .npz files, or folders of images with a / in their names, see
+    docs/data.md; samples of all have one shape."""
     hidden: Annotated[tuple[int, ...], Range(least=1, most=65536)] = (512, 512)
     """Units of the hidden layers [1]."""
     cnn: Cnn = Cnn()
     """The convolutional network of a study."""
-    per_class: Annotated[int, Range(least=1, most=4921)] | None = None
-    """Training images of each class [1]; None: all 55,000 of the training split."""
+    per_class: Annotated[int, Range(least=1)] | None = None
+    """Training samples of each class [1]; None: all of the training split, of MNIST 55,000."""
     epochs: Epochs = 6
     """Passes over each task's training images, of the claimed networks [1]."""
     batch: Batch = 100
@@ -105,7 +120,7 @@ class MetaplasticConfig(ExperimentConfig):
     """Time that passes after each task before what was learnt is measured [s]; of effect on
     hardware with laws of time."""
     permuted: Permuted = Permuted()
-    """Permuted MNIST."""
+    """A data set under permutations."""
     schemes: tuple[str, ...] = tuple(SCHEMES)
     """Schemes that are compared, see mho list rules."""
     scheme_epochs: Epochs = 2
@@ -141,9 +156,8 @@ class MetaplasticConfig(ExperimentConfig):
             names = getattr(self, field)
             if len(set(names)) < len(names):
                 raise invalid(f"MetaplasticConfig.{field}", names, "each name once")
-        for task in self.tasks:
-            if task not in mho.data.SOURCES:
-                raise unknown("task", task, mho.data.SOURCES)
+        for task in (*self.tasks, self.permuted.data, self.study.split):
+            is_public(task)
         for scheme in self.schemes:
             if scheme not in SCHEMES:
                 raise unknown("scheme", scheme, SCHEMES)
@@ -153,13 +167,22 @@ class MetaplasticConfig(ExperimentConfig):
 
     @property
     def datasets(self) -> tuple[str, ...]:
-        """The tasks."""
-        return tuple(dict.fromkeys((*self.tasks, *(("mnist",) if self.permuted.tasks else ()))))
+        """The tasks, and what is permuted or split."""
+        permuted = (self.permuted.data,) if self.permuted.tasks else ()
+        split = (self.study.split,) if "split" in self.studies else ()
+        return tuple(dict.fromkeys((*self.tasks, *permuted, *split)))
+
+    @property
+    def asked(self) -> tuple[Asked, ...]:
+        """Of all training splits."""
+        name = "MetaplasticConfig.per_class"
+        return tuple(Asked(name, data, "train", self.per_class) for data in self.datasets)
 
     def in_small(self) -> Self:
         """Of each study all points; few tasks of those that come in great number."""
         permuted, study = self.permuted, self.study
-        batch = min(self.batch, 10 * FEW)
+        classes = min(len(mho.data.dataset(name).classes) for name in self.datasets)
+        batch = min(self.batch, classes * FEW)
         rules, cnn = self.rules, self.cnn
         cnn = cnn.replace(channels=(UNITS, UNITS), dense=UNITS)
         slow = rules.bayesian.replace(

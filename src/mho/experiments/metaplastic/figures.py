@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from mho.data.named import label
 from mho.experiments.metaplastic.comparison import HELD_OUT, marks, task_by_epoch
 from mho.experiments.metaplastic.config import MetaplasticConfig
 from mho.experiments.metaplastic.measures import (
@@ -23,7 +24,7 @@ OTHERS = ("interval", "EWC", "SI", "Bayesian", "apart")
 
 
 def curves(config: MetaplasticConfig, trained: Trained) -> list[Curve]:
-    """All tasks by epoch in both orders, and permuted MNIST by task."""
+    """All tasks by epoch in both orders, and permutations by task."""
     out = [
         _both(config, "claimed", "All tasks by epoch", config.tasks, trained.claimed),
         _both(config, "reverse", "All tasks by epoch, reverse order", config.tasks[::-1],
@@ -35,7 +36,7 @@ def curves(config: MetaplasticConfig, trained: Trained) -> list[Curve]:
             for o in found:
                 at_once = [("joint, all at once", len(o["tasks"]), average(o))]
                 readings += at_once if name == "joint" else in_turn(name, averages(o))
-        title = "Permuted MNIST: mean accuracy over the tasks so far"
+        title = f"Permuted {label(config.permuted.data)}: mean accuracy over the tasks so far"
         out.append(Curve("permuted", title, "tasks learnt", HELD_OUT.label, lines(readings)))
     return out
 

@@ -20,7 +20,7 @@ class Trained(NamedTuple):
     reverse: dict[str, list[Outcome]]
     """The same in the reverse order."""
     permuted: dict[str, list[Outcome]]
-    """The same on permuted MNIST; empty if that is left out."""
+    """The same on a data set under permutations; empty if that is left out."""
 
 
 REFERENCE = (784, 4096, 4096, 10)

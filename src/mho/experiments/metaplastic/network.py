@@ -2,36 +2,65 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
 from torch import nn
 
 import mho
+from mho.data import Task
+from mho.errors import invalid
 from mho.experiments.metaplastic.config import MetaplasticConfig, Network
 from mho.experiments.metaplastic.schemes import Scheme
+from mho.experiments.own_data import check_images
 
 BINARY_STD = 0.03
 """Standard deviation of initial weights under the binarized ancestor's rule, levels at -1 and 1."""
 
 
-def network(config: MetaplasticConfig, name: Network, scheme: Scheme) -> nn.Sequential:
-    """The perceptron on images (n, 1, 28, 28), or the small convolutional network.
+def widths(config: MetaplasticConfig, tasks: Sequence[Task]) -> tuple[int, ...]:
+    """Inputs, units and outputs of the perceptron that learns some tasks.
+
+    Raises:
+        ValueError: their samples are not of one shape.
+    """
+    sets = [mho.data.dataset(task.dataset) for task in tasks]
+    if len({data.shape for data in sets}) > 1:
+        shapes = ", ".join(f"{data.name} {data.shape}" for data in sets)
+        allowed = "data sets whose samples are of one shape, as one network learns them all"
+        raise invalid("MetaplasticConfig.tasks", shapes, allowed)
+    outputs = max(len(data.classes) for data in sets)
+    return math.prod(sets[0].shape), *config.hidden, outputs
+
+
+def network(
+    config: MetaplasticConfig, name: Network, scheme: Scheme, tasks: Sequence[Task]
+) -> nn.Sequential:
+    """The perceptron on samples of any shape (n, ...), or the small convolutional network.
 
     Batch normalization after every layer; units saturate, as converters do anyway, behind a gate.
+
+    Raises:
+        ValueError: samples of the tasks are not of one shape, or the CNN does not take them.
     """
     layers: list[nn.Module] = [nn.Flatten()]
-    widths = (784, *config.hidden, 10)
+    units = widths(config, tasks)
     if name == "cnn":
+        data = mho.data.dataset(tasks[0].dataset)
+        check_images(data, 16, "MetaplasticConfig.studies that lack 'convolution'")
+        channels, height, width = data.shape
+        places = (((height - 4) // 2 - 4) // 2) * (((width - 4) // 2 - 4) // 2)
         a, b = config.cnn.channels
         layers = [
-            nn.Conv2d(1, a, 5, bias=False), nn.BatchNorm2d(a, eps=0.01), mho.nn.Gate(a),
+            nn.Conv2d(channels, a, 5, bias=False), nn.BatchNorm2d(a, eps=0.01), mho.nn.Gate(a),
             nn.Hardtanh(), nn.MaxPool2d(2),
             nn.Conv2d(a, b, 5, bias=False), nn.BatchNorm2d(b, eps=0.01), mho.nn.Gate(b),
             nn.Hardtanh(), nn.MaxPool2d(2), nn.Flatten(),
         ]  # fmt: skip
-        widths = (16 * b, config.cnn.dense, 10)
-    for before, after in pairwise(widths):
+        units = (places * b, config.cnn.dense, units[-1])
+    for before, after in pairwise(units):
         layers += [nn.Linear(before, after, bias=False), nn.BatchNorm1d(after, eps=0.01)]
         layers += [mho.nn.Gate(after), nn.Hardtanh()]
     del layers[-2:]  # the outputs are neither gated nor bounded

@@ -23,14 +23,14 @@ class Mixed:
         each = max(1, batch // len(samples))
         self._samples = samples
         self._feeds = [
-            Feed(s.images, s.labels, each, derived_seed(seed, "task", k), device)
+            Feed(s.inputs, s.labels, each, derived_seed(seed, "task", k), device)
             for k, s in enumerate(samples)
         ]
 
     def at(self, step: int) -> tuple[Tensor, Tensor]:
         """Images and labels of a step; a single image comes twice, for batch normalization."""
         x, y = map(torch.cat, zip(*(feed.at(step) for feed in self._feeds), strict=True))
-        return (x, y) if len(x) > 1 else (x.repeat(2, 1, 1, 1), y.repeat(2))
+        return (x, y) if len(x) > 1 else (torch.cat([x, x]), y.repeat(2))
 
     def apart(self, n: int) -> list[tuple[Tensor, Tensor]]:
         """The first images of each task, about n in all, with their labels."""

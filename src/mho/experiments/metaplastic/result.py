@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from mho.data.named import label
 from mho.experiments.account import Account, stands
+from mho.experiments.metaplastic.comparison import in_order
 from mho.experiments.metaplastic.config import MetaplasticConfig
 from mho.experiments.metaplastic.figures import curves, memory_bars
 from mho.experiments.metaplastic.measures import (
@@ -18,7 +20,9 @@ from mho.experiments.metaplastic.measures import (
     reference,
     tasks_to_first_death,
 )
+from mho.experiments.metaplastic.network import widths
 from mho.experiments.metaplastic.training import Job
+from mho.experiments.own_data import slug
 from mho.experiments.study import Done
 from mho.results import Claim, Result, claim
 
@@ -44,13 +48,13 @@ def result(
     account = Account.of(ours[0])
     levels = account.by_level("Conductance by programmed level, first layer")
     title = "Programming pulses per cell, those made stuck included"
-    widths = "-".join(map(str, (784, *config.hidden, 10)))
+    sizes = "-".join(map(str, widths(config, in_order(config))))
     return Result(
         experiment="metaplastic",
         preset=config.preset,
         seed=config.seed,
         title="Write for life: metaplastic multi-level network",
-        summary=f"A {widths} network learns {', then '.join(config.tasks)}, and in the reverse "
+        summary=f"A {sizes} network learns {', then '.join(config.tasks)}, and in the reverse "
         f"order, through {config.chips} simulated chip(s) of {config.hardware.device.states}-level "
         f"cells, {config.epochs} epochs a task, without replay. A reconstruction: widths, levels, "
         "activation, optimizer and the exact rule of the paper are our choice; gates and path "
@@ -76,7 +80,7 @@ def _after_all(config: MetaplasticConfig, trained: Trained) -> list[Claim]:
     )
     rows = []
     for number, task in enumerate(config.tasks):
-        short, paper = SHORT[task], PAPER[task]
+        short, paper = SHORT.get(task, slug(task)), PAPER.get(task)
 
         def test(outcomes: list[Outcome], which: str = "told", at: int = number) -> list[float]:
             return [o["test"][which][at] for o in outcomes]
@@ -157,16 +161,16 @@ def _permuted(config: MetaplasticConfig, outcomes: dict[str, list[Outcome]]) -> 
     """Mean accuracy over the permutations after all of them."""
     slugs = {"gated importance": "average", "EWC": "ewc", "SI": "si", "gated SI": "gated_si",
              "joint": "joint"}  # fmt: skip
-    tasks = config.permuted.tasks
+    tasks, data = config.permuted.tasks, label(config.permuted.data)
     rows = [
-        claim(f"permuted{tasks}_{slugs[scheme]}", f"{tasks}-task permuted MNIST, {scheme}",
+        claim(f"permuted{tasks}_{slugs[scheme]}", f"{tasks}-task permuted {data}, {scheme}",
               [average(o, "test") for o in found], "%",
               note="all tasks at once, none told" if scheme == "joint" else
               f"mean over the tasks after all, {config.permuted.epochs} epoch(s) each")
         for scheme, found in outcomes.items()
     ]  # fmt: skip
     rows.append(
-        claim(f"permuted{tasks}_recognized", f"{tasks}-task permuted MNIST, {OURS}, no task told",
+        claim(f"permuted{tasks}_recognized", f"{tasks}-task permuted {data}, {OURS}, no task told",
               [average(o, "test", "recognized") for o in outcomes[OURS]], "%")
     )  # fmt: skip
     return rows

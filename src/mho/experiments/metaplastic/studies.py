@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 import mho
+from mho.data.named import label
 from mho.errors import invalid
 from mho.experiments.experiment import imperfect
 from mho.experiments.metaplastic.comparison import (
@@ -127,20 +128,27 @@ def imperfections(config: MetaplasticConfig) -> list[Studied]:
 
 
 def split(config: MetaplasticConfig) -> list[Studied]:
-    """Two digits at a time, labelled 0 to 9 (class-incremental) or 0 and 1 (domain-incremental)."""
+    """Two classes at a time, labelled as they are (class-incremental) or 0 and 1
+    (domain-incremental)."""
+    data = config.study.split
+    last = len(mho.data.dataset(data).classes) - 1
     points = {
         f"{name}, {scheme}": Point(_small(config, scheme)._replace(tasks=tasks))
         for name, tasks in (
-            ("class-incremental", mho.data.split("mnist", relabel=False)),
-            ("domain-incremental", mho.data.split("mnist", relabel=True)),
+            ("class-incremental", mho.data.split(data, relabel=False)),
+            ("domain-incremental", mho.data.split(data, relabel=True)),
         )
         for scheme in SPLIT
     }
     note = (
-        "Labels 0 to 9 (class-incremental) or 0 and 1 (domain-incremental). Of one state and joint "
-        "no task is ever told."
+        f"Labels 0 to {last} (class-incremental) or 0 and 1 (domain-incremental). Of one state and "
+        "joint no task is ever told."
     )
-    return [Study(points, rows=scenario(config, "split", "Split MNIST, two digits a task", note))]
+    return [
+        Study(
+            points, rows=scenario(config, "split", f"Split {label(data)}, two classes a task", note)
+        )
+    ]
 
 
 def stream(config: MetaplasticConfig) -> list[Studied]:

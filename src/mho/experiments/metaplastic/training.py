@@ -17,7 +17,7 @@ from mho.data import Task, batches
 from mho.experiments.account import account
 from mho.experiments.experiment import Lap, check_loss, in_parts, seeded
 from mho.experiments.metaplastic.config import MetaplasticConfig, Network
-from mho.experiments.metaplastic.network import chips, network, optimizer
+from mho.experiments.metaplastic.network import chips, network, optimizer, widths
 from mho.experiments.metaplastic.phases import Mixed, Phase, phases
 from mho.experiments.metaplastic.schemes import SCHEMES, Setting
 from mho.experiments.run import Run
@@ -83,7 +83,9 @@ class Learner:
         self.one_state = scheme.one_state or job.one_state
         self.device = config.torch_device()
         self.seed = derived_seed(config.seed, "metaplastic", job.chip)
-        model = seeded(self.seed, lambda: network(config, job.network, scheme)).to(self.device)
+        model = seeded(self.seed, lambda: network(config, job.network, scheme, job.tasks)).to(
+            self.device
+        )
         generator = torch.Generator().manual_seed(self.seed)
         hardware = chips(config.hardware, scheme)
         self.net = mho.convert(model, hardware, generator=generator, first_chip=job.chip)
@@ -95,7 +97,8 @@ class Learner:
         )
         self.optimizer = optimizer(config, self.net, scheme)
         self.write.attach(self.optimizer)
-        self.states, self.recognizer = mho.tasks.TaskStates(self.net), mho.tasks.TaskRecognizer(784)
+        self.states = mho.tasks.TaskStates(self.net)
+        self.recognizer = mho.tasks.TaskRecognizer(widths(config, job.tasks)[0])
         self.history = Lap()
 
     def learn(self) -> dict[str, Any]:
@@ -225,13 +228,13 @@ class Learner:
         number = torch.tensor([self.states.names.index(task) for task in kinds])
         for task in tasks:
             samples = task.load(split)
-            guess = number[self.recognizer.recognize(samples.images)]
+            guess = number[self.recognizer.recognize(samples.inputs)]
             right = 0
             for k, name in enumerate(self.states.names):
                 some = guess == k
                 if some.any():
                     with self.states.using(name):
-                        right += self._right(samples.images[some], samples.labels[some])
+                        right += self._right(samples.inputs[some], samples.labels[some])
             own = self.states.names.index(task.name)
             out["recognized"].append(100 * right / len(samples))
             out["right"].append(100 * (guess == own).double().mean().item())
@@ -248,7 +251,7 @@ class Learner:
         """Percent right on a task, in the state kept for one, or in the present one."""
         samples = task.load(split)
         with self.states.using(state) if state else nullcontext():
-            return 100 * self._right(samples.images, samples.labels) / len(samples)
+            return 100 * self._right(samples.inputs, samples.labels) / len(samples)
 
     def _right(self, images: Tensor, labels: Tensor) -> int:
         pair = (images.to(self.device), labels.to(self.device))

@@ -10,11 +10,12 @@ from mho.errors import invalid
 from mho.experiments.bmcnn.config import PRESETS as BMCNN
 from mho.experiments.bmcnn.config import Architecture, BmcnnConfig
 from mho.experiments.bmcnn.mitigation import mitigation
-from mho.experiments.experiment import ExperimentConfig, without
+from mho.experiments.experiment import Asked, ExperimentConfig, without
 from mho.experiments.metaplastic.config import PRESETS as METAPLASTIC
 from mho.experiments.metaplastic.config import MetaplasticConfig
 from mho.experiments.siamese.config import PRESETS as SIAMESE
 from mho.experiments.siamese.config import SiameseConfig
+from mho.experiments.systems import parts
 from mho.physics import Preset
 from mho.quantities import Count, WiredOhms
 
@@ -129,8 +130,18 @@ class SensitivityConfig(ExperimentConfig):
     @property
     def datasets(self) -> tuple[str, ...]:
         """Data sets of the systems."""
-        names = self.metaplastic.tasks if "metaplastic" in self.systems else ()
-        return tuple(dict.fromkeys(("mnist", *names)))
+        every = (name for part in parts(self) for name in part.datasets)
+        return tuple(dict.fromkeys(every))
+
+    @property
+    def asked(self) -> tuple[Asked, ...]:
+        """Of the systems."""
+        return tuple(each for part in parts(self) for each in part.asked)
+
+    def check_batch(self) -> None:
+        """Refuse batches that do not suit a system."""
+        for part in parts(self):
+            part.check_batch()
 
     @property
     def known(self) -> Preset:

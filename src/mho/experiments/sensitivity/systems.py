@@ -40,11 +40,13 @@ def write_once(config: SensitivityConfig, run: Run) -> Measure:
     """
     own, device = config.part(config.bmcnn), config.torch_device()
     choice = mitigation(config.mitigation)
-    known = mho.data.load("mnist", "train", per_class=-(-own.calibration // 10))
-    inputs = known.images[: own.calibration].to(device)
+    data = mho.data.dataset(own.data)
+    few = -(-own.calibration // len(data.classes))
+    known = mho.data.load(data, "train", per_class=few)
+    inputs = known.inputs[: own.calibration].to(device)
     labels = known.labels[: own.calibration].to(device)
-    held_out = mho.data.load("mnist", "validation", per_class=own.sweep_per_class)
-    pair = (held_out.images.to(device), held_out.labels.to(device))
+    held_out = mho.data.load(own.data, "validation", per_class=own.sweep_per_class)
+    pair = (held_out.inputs.to(device), held_out.labels.to(device))
     together = at_once(config.chips, device)
 
     def trained(number: int) -> nn.Module:
@@ -74,7 +76,7 @@ def write_once(config: SensitivityConfig, run: Run) -> Measure:
 def write_rarely(config: SensitivityConfig, run: Run) -> Measure:
     """The network trained in place, anew on each chip."""
     own, device = config.part(config.siamese), config.torch_device()
-    held_out = mho.data.load("mnist", "validation")
+    held_out = mho.data.load(own.data, "validation")
 
     def measure(hardware: mho.Hardware, repeat: int) -> float:
         job = InPlace("frugal", own.epochs, hardware, chip=repeat, corrected=True)

@@ -13,6 +13,7 @@ result: what is claimed.
 
 from __future__ import annotations
 
+import mho
 from mho.experiments.memory import needed
 from mho.experiments.run import Run
 from mho.experiments.siamese.chip import check_chip, run_on_chip
@@ -47,9 +48,10 @@ def memory(config: SiameseConfig) -> dict[str, int]:
     images = max(1000, config.batch * config.writes.every)
     networks = ("mlp",) if config.chip is not None else config.networks
     return {
-        f"the {name}": needed(lambda name=name: network(config, name), config.hardware, 1, images)
+        f"the {name}": needed(lambda name=name: network(config, name), config.hardware, 1, images,
+                               mho.data.dataset(config.data).shape)
         for name in networks
-    }
+    }  # fmt: skip
 
 
 def run(config: SiameseConfig, run: Run) -> Result:

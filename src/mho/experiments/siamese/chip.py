@@ -7,9 +7,12 @@ read first and training goes on from what they hold.
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 
 import mho
+from mho.data.named import label
 from mho.errors import invalid
 from mho.experiments.account import Account, account
 from mho.experiments.experiment import seeded
@@ -17,7 +20,14 @@ from mho.experiments.run import Run
 from mho.experiments.siamese.config import ChipConfig, SiameseConfig
 from mho.experiments.siamese.measures import Outcome, base, gone, often, per_weight, snapshot
 from mho.experiments.siamese.schemes import SCHEMES
-from mho.experiments.siamese.training import Descent, Job, network, train, training_feed
+from mho.experiments.siamese.training import (
+    Descent,
+    Job,
+    network,
+    perceptron,
+    train,
+    training_feed,
+)
 from mho.hardware import Tiling
 from mho.hardware.streams import derived_seed
 from mho.instruments import Chip, Instrument, InstrumentLost
@@ -53,11 +63,11 @@ def check_chip(config: SiameseConfig) -> None:
     with config.chip.instrument(limits) as instrument:
         chip = instrument.describe()
     hardware = on_chip(config.hardware, chip)
-    sizes = ((784, config.hidden), (config.hidden, 10))
-    needed = sum(Tiling(*size, hardware.tile, hardware.cells).tiles for size in sizes)
+    widths = perceptron(config)
+    needed = sum(Tiling(*size, hardware.tile, hardware.cells).tiles for size in pairwise(widths))
     if needed > chip.arrays:
         size = f"{chip.rows} x {chip.cols}"
-        allowed = f"{needed}, for a 784-{config.hidden}-10 network on arrays of {size}"
+        allowed = f"{needed}, for a {'-'.join(map(str, widths))} network on arrays of {size}"
         raise invalid("arrays of the chip", chip.arrays, f"at least {allowed}")
 
 
@@ -124,7 +134,7 @@ def train_on_chip(config: SiameseConfig, run: Run, instrument: Instrument) -> Ou
 def _result(config: SiameseConfig, asked: ChipConfig, chip: Outcome, plain: Outcome) -> Result:
     """Everything that a run says but the time that it took."""
     scheme = asked.scheme
-    name = f"784-{config.hidden}-10"
+    name = "-".join(map(str, perceptron(config)))
     claims = [
         claim("chip_accuracy", f"{name} on the chip, {scheme}", [chip["test"]], "%"),
         claim("chip_float_accuracy", f"{name} in float, same epochs", [plain["test"]], "%"),
@@ -152,10 +162,11 @@ def _result(config: SiameseConfig, asked: ChipConfig, chip: Outcome, plain: Outc
         preset=config.preset,
         seed=config.seed,
         title="Write rarely: Siamese training on an instrument",
-        summary=f"A {name} network trained on MNIST through the instrument at {asked.address}: "
-        f"its currents are the forward pass, its cells are written under {scheme!r}. Prices are "
-        f"those of the list, not measured; requests repeated: {chip['repeats']}.{surveyed} Claims "
-        "are on test images, curves on held-out training images.",
+        summary=f"A {name} network trained on {label(config.data)} through the instrument at "
+        f"{asked.address}: its currents are the forward pass, its cells are written under "
+        f"{scheme!r}. Prices are those of the list, not measured; requests repeated: "
+        f"{chip['repeats']}.{surveyed} Claims are on test images, curves on held-out training "
+        "images.",
         claims=claims,
         tables=[
             Table("instrument", "What the instrument counted",

@@ -8,8 +8,16 @@ from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
 import mho
 from mho.config import Config, Range
+from mho.data import SOURCES
 from mho.errors import invalid, unknown
-from mho.experiments.experiment import FEW, SLOW, UNITS, ExperimentConfig, with_cells
+from mho.experiments.experiment import (
+    FEW,
+    SLOW,
+    UNITS,
+    Asked,
+    ExperimentConfig,
+    with_cells,
+)
 from mho.experiments.siamese.schemes import SCHEMES, Writes
 from mho.instruments import Limits, RemoteInstrument, read_token
 from mho.instruments.address import server_address
@@ -77,14 +85,18 @@ class SiameseConfig(ExperimentConfig):
 
     family: ClassVar[str] = "siamese"
 
+    data: str = "mnist"
+    """What is learnt: a public data set (mho list datasets), a .npz file, or a folder of images
+    with a / in its name, see docs/data.md."""
     networks: tuple[Network, ...] = ("mlp", "cnn")
-    """Networks that are claimed: 784-hidden-10, and one of the LeNet class."""
+    """Networks that are claimed: one hidden layer, for samples of any shape, and one of the LeNet
+    class, for images of 12 x 12 or more."""
     hidden: Annotated[int, Range(least=1, most=65536)] = 128
     """Units of the hidden layer of the perceptron [1]."""
     cnn: Cnn = Cnn()
     """The CNN."""
-    per_class: Annotated[int, Range(least=1, most=4921)] | None = None
-    """Training images of each class [1]; None: all 55,000 of the training split."""
+    per_class: Annotated[int, Range(least=1)] | None = None
+    """Training samples of each class [1]; None: all of the training split, of MNIST 55,000."""
     epochs: Epochs = 20
     """Passes of the perceptron over the training images [1]."""
     batch: Batch = 64
@@ -94,7 +106,8 @@ class SiameseConfig(ExperimentConfig):
     momentum: Annotated[float, Range(least=0.0, below=1.0)] = 0.9
     """Momentum of SGD, but for the schemes that have none [1]."""
     shift: Annotated[int, Range(least=0, most=8)] = 1
-    """Pixels by which training images are moved at random in both directions [1]."""
+    """Pixels by which training images are moved at random in both directions [1]; samples that are
+    no images (channels, height, width) stay."""
     writes: Writes = Writes()
     """What the write schemes decide by."""
     schemes: tuple[str, ...] = tuple(SCHEMES)
@@ -111,7 +124,7 @@ class SiameseConfig(ExperimentConfig):
     """How these train."""
     calibrate_every: Count = 100
     """Training steps between two calibrations of the converters [1]."""
-    calibration: Annotated[int, Range(least=1, most=49_210)] = 500
+    calibration: Count = 500
     """Training images that the converters are calibrated on [1]."""
     chip: ChipConfig | None = None
     """A chip on the bench, on which the perceptron is trained under one scheme, beside the same in
@@ -155,8 +168,26 @@ class SiameseConfig(ExperimentConfig):
             raise invalid("SiameseConfig.claimed", self.claimed, f"among others {sorted(needed)}")
         if not self.networks or self.networks[0] != "mlp":
             raise invalid("SiameseConfig.networks", self.networks, "('mlp',) or ('mlp', 'cnn')")
-        if (10 * self.per_class if self.per_class else 55_000) < self.batch:
-            raise invalid("SiameseConfig.batch", self.batch, "at most the training images")
+        if self.data in SOURCES:
+            self.check_batch()
+
+    @property
+    def datasets(self) -> tuple[str, ...]:
+        """The one that is learnt."""
+        return (self.data,)
+
+    @property
+    def asked(self) -> tuple[Asked, ...]:
+        """Of the training split."""
+        return (Asked("SiameseConfig.per_class", self.data, "train", self.per_class),)
+
+    def check_batch(self) -> None:
+        """Refuse batches of more than the training samples."""
+        data = mho.data.dataset(self.data)
+        there = len(data.classes) * self.per_class if self.per_class else data.training
+        if there < self.batch:
+            allowed = f"at most the training images, {there}"
+            raise invalid("SiameseConfig.batch", self.batch, allowed)
 
     def in_small(self) -> Self:
         """Of each study all points; of the training on an instrument, on simulated chips."""
@@ -164,11 +195,11 @@ class SiameseConfig(ExperimentConfig):
         if self.chip is not None:
             changes = {"chip": None, "networks": ("mlp",), "studies": (),
                        "schemes": (self.chip.scheme,)}  # fmt: skip
-        one = self.study.replace(epochs=1)
+        one, images = self.study.replace(epochs=1), FEW * len(mho.data.dataset(self.data).classes)
         cnn = self.cnn.replace(channels=(UNITS, UNITS), dense=(UNITS, UNITS), epochs=1)
         return self.replace(
             hidden=UNITS, cnn=cnn, per_class=FEW, epochs=1, scheme_epochs=1,
-            study=one, batch=min(self.batch, 10 * FEW), rate=min(self.rate, SLOW),
+            study=one, batch=min(self.batch, images), rate=min(self.rate, SLOW),
             chips=1, processor="cpu", **changes,
         )  # fmt: skip
 

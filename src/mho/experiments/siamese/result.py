@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from mho.data.named import label
 from mho.experiments.account import Account, stands
 from mho.experiments.siamese.config import SiameseConfig
 from mho.experiments.siamese.figures import Outcomes, learning, maps, wear
@@ -17,7 +18,7 @@ from mho.experiments.siamese.measures import (
     per_weight,
     spent,
 )
-from mho.experiments.siamese.training import Job
+from mho.experiments.siamese.training import Job, perceptron
 from mho.experiments.study import Done
 from mho.results import Claim, Result, Table, claim
 
@@ -47,9 +48,9 @@ def result(
         preset=config.preset,
         seed=config.seed,
         title="Write rarely: Siamese in-situ training",
-        summary=f"A 784-{config.hidden}-10 network"
+        summary=f"A {'-'.join(map(str, perceptron(config)))} network"
         + (" and one of the LeNet class" if "cnn" in outcomes else "")
-        + f", trained on MNIST through {config.chips} simulated chip(s) of "
+        + f", trained on {label(config.data)} through {config.chips} simulated chip(s) of "
         f"{config.hardware.levels}-level weights with imperfect cells; every scheme sees the same "
         "images in the same order. A reconstruction: networks, levels, device and optimizer are "
         "our choice. A share of writes that is gone has every weight at every training step as its "

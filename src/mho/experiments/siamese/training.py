@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import torch
@@ -10,7 +11,15 @@ from torch import Tensor, nn
 
 import mho
 from mho.experiments.account import account
-from mho.experiments.experiment import Feed, Lap, check_loss, plain_accuracy, seeded
+from mho.experiments.experiment import (
+    Feed,
+    Lap,
+    check_loss,
+    moved_images,
+    plain_accuracy,
+    seeded,
+)
+from mho.experiments.own_data import check_images
 from mho.experiments.run import Run, Stateful
 from mho.experiments.siamese.config import Network, SiameseConfig
 from mho.experiments.siamese.measures import aged, often, snapshot
@@ -35,24 +44,41 @@ class Job(NamedTuple):
 
 
 def network(config: SiameseConfig, name: Network) -> nn.Sequential:
-    """The perceptron, or the CNN, on images (n, 1, 28, 28)."""
+    """The perceptron, on samples of any shape (n, ...), or the CNN, on images (n, channels, height,
+    width).
+
+    Raises:
+        ValueError: the CNN does not take the samples.
+    """
+    inputs, hidden, outputs = perceptron(config)
     if name == "mlp":
         return nn.Sequential(
-            nn.Flatten(), nn.Linear(784, config.hidden), nn.ReLU(), nn.Linear(config.hidden, 10)
+            nn.Flatten(), nn.Linear(inputs, hidden), nn.ReLU(), nn.Linear(hidden, outputs)
         )
+    data = mho.data.dataset(config.data)
+    check_images(data, 12, "SiameseConfig.networks = ('mlp',)")
     (a, b), (c, d) = config.cnn.channels, config.cnn.dense
+    channels, height, width = data.shape
+    # two poolings by 2; the second convolution takes 4 rows and columns
+    places = ((height // 2 - 4) // 2) * ((width // 2 - 4) // 2)
     return nn.Sequential(
-        nn.Conv2d(1, a, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Conv2d(channels, a, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2),
         nn.Conv2d(a, b, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(),
-        nn.Linear(25 * b, c), nn.ReLU(), nn.Linear(c, d), nn.ReLU(), nn.Linear(d, 10),
+        nn.Linear(places * b, c), nn.ReLU(), nn.Linear(c, d), nn.ReLU(), nn.Linear(d, outputs),
     )  # fmt: skip
+
+
+def perceptron(config: SiameseConfig) -> tuple[int, int, int]:
+    """Inputs, hidden units and outputs of the perceptron."""
+    data = mho.data.dataset(config.data)
+    return math.prod(data.shape), config.hidden, len(data.classes)
 
 
 def training_feed(config: SiameseConfig, scheme: Scheme, seed: int, device: torch.device) -> Feed:
     """The training images, in the batches of a scheme."""
-    samples = mho.data.load("mnist", "train", per_class=config.per_class)
+    samples = mho.data.load(config.data, "train", per_class=config.per_class)
     batch = config.batch * scheme.together(config.writes)
-    return Feed(samples.images, samples.labels, batch, seed, device)
+    return Feed(samples.inputs, samples.labels, batch, seed, device)
 
 
 class Descent:
@@ -110,7 +136,7 @@ class Descent:
             mho.calibrate(self.net, self.feed.sample(config.calibration))
         x, y = self.feed.at(step)
         shifts = self._shifts.manual_seed(derived_seed(self._seed, "shift", step))
-        x = mho.data.shifted(x, config.shift, shifts)
+        x = moved_images(x, config.shift, shifts)
         self._optimizer.zero_grad()
         loss = F.cross_entropy(self.net(x), y)
         check_loss(loss, self._name, step, f"rate (it is {config.rate:g})")
@@ -128,7 +154,7 @@ class Descent:
 
     def accuracy(self, split: str) -> float:
         """Accuracy of the network as it stands [%]."""
-        samples = mho.data.load("mnist", split)
+        samples = mho.data.load(self.config.data, split)
         return 100 * plain_accuracy(self.net, samples, self.feed.device, flat=False)
 
     def base(self) -> dict[str, int]:
@@ -205,6 +231,6 @@ def train(config: SiameseConfig, run: Run, job: Job) -> Trained:
         outcome["writes"] = often(mho.ledger(net).writes_per_cell())
         outcome |= account(net, config.prices)
         if job.aged:
-            held_out = mho.data.load("mnist", "validation")
+            held_out = mho.data.load(config.data, "validation")
             outcome["aged"] = aged(net, job.aged, feed.sample(config.calibration), held_out)
     return Trained(net, outcome)

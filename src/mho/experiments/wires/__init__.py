@@ -5,7 +5,7 @@ and `metaplastic`, their arrays behind wires as `effective_conductance` solves t
 be trained through the wires; all may be compensated when they are mapped or afterwards.
 
 config: settings. compensation: what can be done. plan: which points. systems: training, measuring.
-picture: one array under a digit. result: what is made of it all.
+picture: one array under a sample. result: what is made of it all.
 """
 
 from __future__ import annotations

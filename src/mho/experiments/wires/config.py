@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal, Self, get_args
 
+import mho
 from mho.config import Config, Range
 from mho.errors import invalid
 from mho.experiments.bmcnn.config import PRESETS as BMCNN
 from mho.experiments.bmcnn.config import BmcnnConfig
-from mho.experiments.experiment import FEW, ExperimentConfig, ends
+from mho.experiments.experiment import FEW, Asked, ExperimentConfig, ends
 from mho.experiments.metaplastic.config import PRESETS as METAPLASTIC
 from mho.experiments.metaplastic.config import MetaplasticConfig
 from mho.experiments.siamese.config import PRESETS as SIAMESE
 from mho.experiments.siamese.config import SiameseConfig
+from mho.experiments.systems import parts
 from mho.quantities import Count, WiredOhms
 
 System = Literal["bmcnn", "siamese", "metaplastic"]
@@ -33,7 +35,7 @@ class Refresh(Config):
 
     every: Count = 100
     """Write steps between two solutions [1]."""
-    per_class: Annotated[int, Range(least=1, most=4921)] = 1000
+    per_class: Count = 1000
     """Training images of each class where these are compared, shown once [1]."""
 
 
@@ -68,7 +70,7 @@ class WiresConfig(ExperimentConfig):
     """Write steps between two solutions of the wires, compared [1]."""
     predistortion: Predistortion = Predistortion()
     """How levels are corrected for wires."""
-    calibration: Annotated[int, Range(least=1, most=49_210)] = 1000
+    calibration: Count = 1000
     """Training images that converters are calibrated and compensations fitted on [1]."""
     bmcnn: BmcnnConfig = BMCNN["standard"].replace(epochs=4, sweep_per_class=20, test_per_class=200)
     """The binarized network; its chips are those of this run."""
@@ -110,8 +112,25 @@ class WiresConfig(ExperimentConfig):
     @property
     def datasets(self) -> tuple[str, ...]:
         """Data sets of the systems."""
-        names = self.metaplastic.tasks if "metaplastic" in self.systems else ()
-        return tuple(dict.fromkeys(("mnist", *names)))
+        every = (name for part in parts(self) for name in part.datasets)
+        return tuple(dict.fromkeys((self.siamese.data, *every)))
+
+    @property
+    def asked(self) -> tuple[Asked, ...]:
+        """Of the systems, and of the training images of this run."""
+        classes = {name: len(mho.data.dataset(name).classes) for name in self.datasets}
+        own = tuple(
+            Asked("WiresConfig.calibration", name, "train", -(-self.calibration // many))
+            for name, many in classes.items()
+        )
+        more = Asked("WiresConfig.refresh.per_class", self.siamese.data, "train",
+                     self.refresh.per_class)  # fmt: skip
+        return (*(each for part in parts(self) for each in part.asked), *own, more)
+
+    def check_batch(self) -> None:
+        """Refuse batches that do not suit a system."""
+        for part in parts(self):
+            part.check_batch()
 
 
 PRESETS = {

@@ -1,4 +1,4 @@
-"""One array of a trained network under a digit: what its wires carry and what its cells get."""
+"""One array of a trained network under a sample: what its wires carry and what its cells get."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from mho.results import Circuit
 SIZE = 48
 """Rows and columns of the array drawn, at most."""
 VOLTS = 0.2
-"""Voltage of a white pixel [V]."""
+"""Voltage of an input of 1 [V]."""
 
 
 def circuit(config: WiresConfig, run: Run) -> Circuit:
-    """An array of the first layer and the digit that drives it most; wires as they are claimed."""
+    """An array of the first layer and the sample that drives it most; wires as they are claimed."""
     trained = in_place(config, run, SIZE, 0.0, epochs=1, per_class=config.refresh.per_class)
     layer = next(iter(memristive_layers(trained.net).values()))
     crossbar, tiling = layer.crossbar, layer.crossbar.tiling
-    images = trained.inputs["mnist"].flatten(1).cpu()
+    images = trained.inputs[config.siamese.data].flatten(1).cpu()
     pad = tiling.grid[0] * tiling.rows - tiling.in_features
     volts = VOLTS * torch.nn.functional.pad(images, (0, pad)).unflatten(1, (-1, tiling.rows))
     image, tile = divmod(int(volts.sum(2).argmax()), tiling.grid[0])
@@ -33,7 +33,7 @@ def circuit(config: WiresConfig, run: Run) -> Circuit:
     rows, cols = g.shape
     return Circuit(
         id="array",
-        title=f"A digit on {rows} x {cols} cells behind wires of {r:g} ohm a segment",
+        title=f"A sample on {rows} x {cols} cells behind wires of {r:g} ohm a segment",
         rows=rows,
         word_voltage=point.word_voltage.numpy(),
         bit_voltage=point.bit_voltage.numpy(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from mho.experiments.own_data import slug
 from mho.experiments.study import Done, Grid, lines
 from mho.experiments.wires.compensation import COMPENSATIONS, LOOP, PARTS, STRONG
 from mho.experiments.wires.config import WiresConfig
@@ -66,7 +67,8 @@ def _size(tile: int) -> str:
 
 
 def _slug(line: str) -> str:
-    return line.replace(", ", "_").replace("-", "_")
+    system, *task = line.split(", ", 1)
+    return "_".join((system, *(slug(name).replace("-", "_") for name in task)))
 
 
 def _claims(config: WiresConfig, line: str, rows: list[Row]) -> list[Claim]:

@@ -40,8 +40,8 @@ def write_once(config: WiresConfig, run: Run) -> list[Row]:
             converter_bits=own.converter_bits,
         )  # fmt: skip
         per_class = own.test_per_class if split == "test" else own.sweep_per_class
-        images = mho.data.load("mnist", split, per_class=per_class)
-        return {"mnist": bench.measure([at], images, f"bmcnn, {split}")[0]["accuracy"]}
+        images = mho.data.load(own.data, split, per_class=per_class)
+        return {own.data: bench.measure([at], images, f"bmcnn, {split}")[0]["accuracy"]}
 
     rows = []
     for tile in config.tiles:
@@ -68,7 +68,7 @@ def in_place(config: WiresConfig, run: Run, tile: int, loop: float, **changes: A
         tile=(tile, tile), wire_resistance=loop, wire_refresh=config.refresh.every
     )
     net = train_in_place(own, run, InPlace("frugal", own.epochs, hardware, corrected=True)).net
-    return Trained(net, {"mnist": _inputs(config, "mnist")}, None)
+    return Trained(net, {own.data: _inputs(config, own.data)}, None)
 
 
 def lifelong(config: WiresConfig, run: Run, tile: int, loop: float) -> Trained:
@@ -132,13 +132,15 @@ def refreshed(config: WiresConfig, run: Run, every: int) -> dict[str, Any]:
     trained = in_place(config, run, at.tile, at.resistance, epochs=1, per_class=images)
     layers = memristive_layers(trained.net).values()
     staleness = max(layer.crossbar.staleness for layer in layers)
-    mho.calibrate(trained.net, trained.inputs["mnist"])
-    held_out = mho.data.load("mnist", "validation")
+    data = config.siamese.data
+    mho.calibrate(trained.net, trained.inputs[data])
+    held_out = mho.data.load(data, "validation")
     accuracy = plain_accuracy(trained.net, held_out, config.torch_device(), flat=False)
     return {"accuracy": 100 * accuracy, "staleness": 100 * staleness}
 
 
 def _inputs(config: WiresConfig, task: str) -> Tensor:
     """Training images, the same number of each class."""
-    samples = mho.data.load(task, "train", per_class=-(-config.calibration // 10))
-    return samples.images.to(config.torch_device())
+    classes = len(mho.data.dataset(task).classes)
+    samples = mho.data.load(task, "train", per_class=-(-config.calibration // classes))
+    return samples.inputs.to(config.torch_device())
