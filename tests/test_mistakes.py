@@ -29,7 +29,16 @@ MODULES = (
     *("mho.hardware", "mho.instruments", "mho.nn", "mho.prices", "mho.rules", "mho.tasks"),
 )
 NOT_CALLED = (
-    *("Batches", "Samples", "Source", "Cost", "Ledger", "LayerLedger", "TrainingAccount"),
+    *(
+        "Batches",
+        "Dataset",
+        "Samples",
+        "Source",
+        "Cost",
+        "Ledger",
+        "LayerLedger",
+        "TrainingAccount",
+    ),
     *("OperatingPoint", "Fit", "Goodness", "Parameter", "Picture", "Rival", "Series", "Table"),
     *("Update", "Synapses"),  # given back, or handed to a rule
     *("Crossbar", "Mapping", "Tiling", "Dense", "ArrayLayer", "GeneratorNoise"),
@@ -46,11 +55,11 @@ NO_DATA = ("a tensor without numbers", "a sparse tensor")
 PARTS = {
     "hardware": "Hardware|Cell|Preset", "trained_on": "Hardware", "preset": "Preset",
     "loader": "labels|input", "inputs": "input|targets|label|gradient",
-    "data": "field|Hardware|IDX",
+    "data": "field|Hardware|IDX|dataset",
     "changes": "field|Hardware", "text": "field|Hardware|csv|TOML", "path": "file|config",
     "wire_resistance": "Wires", "wires": "Wires", "limits": "Limits", "conduction": "family",
     "net": "chips|Hardware|input", "model": "chips", "name": "unknown|known",
-    "prices": "price list|Prices", "threshold": "layer", "dataset": "unknown", "split": "unknown",
+    "prices": "price list|Prices", "threshold": "layer", "dataset": "unknown|data", "split": "unknown",
     "file": "unknown", "datasets": "dataset", "kind": "unknown", "v": "g", "g": "v",
     "state": "field|family|names|layer|entries", "volts": "read", "targets": "target|cells",
     "counts": "cells", "factor": "full_scale", "first": "read", "times": "volts", "host": "address",
@@ -280,12 +289,12 @@ WRONG: list[tuple[str, Callable[[], Any], str]] = [
     (
         "a data set that is not known",
         lambda: mho.data.load("m", "test"),
-        "unknown dataset 'm': known are fashion-mnist, mnist",
+        "unknown dataset 'm': known are cifar10, fashion-mnist, mnist",
     ),
     (
         "data sets for one",
         lambda: mho.data.load(["mnist"], "test"),
-        "dataset = ['mnist']: allowed is a text",
+        "data = ['mnist']: allowed is a text or the path of a file or a Dataset",
     ),
     (
         "a text for a list of texts",

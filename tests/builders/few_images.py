@@ -6,7 +6,7 @@ import pytest
 
 import mho
 from mho.data import Samples, Task
-from mho.data.splits import _made_up
+from mho.data.stand_in import _made_up
 
 
 def measure_on_few(monkeypatch: pytest.MonkeyPatch, each: int) -> None:

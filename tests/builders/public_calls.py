@@ -418,7 +418,7 @@ CALLS: dict[str, Callable[[], Call]] = {
     # mho.data
     "data.load": lambda: (
         mho.data.load,
-        {"dataset": "mnist", "split": "test", "per_class": 1, "dtype": torch.float32},
+        {"data": "mnist", "split": "test", "per_class": 1, "dtype": torch.float32},
     ),
     "data.locate": lambda: (
         mho.data.locate, {"dataset": "mnist", "file": "t10k-labels-idx1-ubyte"},
@@ -436,6 +436,19 @@ CALLS: dict[str, Callable[[], Call]] = {
     "Batches.at": lambda: (mho.data.batches((X, Y), 2, seed=1).at, {"step": 1}),
     "data.shifted": lambda: (
         mho.data.shifted, {"images": IMAGES, "pixels": 1, "generator": torch.Generator()},
+    ),
+    "data.augmented": lambda: (
+        mho.data.augmented,
+        {"images": IMAGES, "generator": torch.Generator(), "padding": 1, "mirror": True},
+    ),
+    "data.dataset": lambda: (mho.data.dataset, {"data": "mnist"}),
+    "Dataset.of": lambda: (
+        mho.data.Dataset.of,
+        {
+            "train_x": torch.rand(8, 3), "train_y": torch.arange(8) % 2,
+            "test_x": torch.rand(4, 3), "test_y": torch.arange(4) % 2,
+            "name": "own", "classes": ["a", "b"], "held_out": 1,
+        },
     ),
     "data.read_idx": lambda: (
         mho.data.read_idx, {"data": b"\0\0\x08\x01\0\0\0\x01\x07", "name": "labels"},

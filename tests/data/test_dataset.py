@@ -111,7 +111,7 @@ NAN[5, 2] = np.nan
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        (_with(train_x=[1.0]), r"train_x = .*: allowed is a tensor or a NumPy array"),
+        (_with(train_x=[1.0]), r"train_x = .*: allowed is a tensor with its numbers, dense, or"),
         (_with(train_x=np.zeros(24)), r"shape of train_x = \(24,\): allowed is \(n, \.\.\.\)"),
         (_with(test_x=np.zeros((0, 4))), r"shape of test_x = \(0, 4\)"),
         (_with(train_x=np.zeros((24, 4), np.int64)), "type of train_x = 'int64': .*uint8"),

@@ -63,7 +63,7 @@ def test_every_architecture_classifies(architecture: Architecture, pool: bool) -
         ({"further": ["65 copies"]}, r"Hardware\.copies = 65"),
         ({"architecture": {"classifier": "binary"}}, "architecture.classifier is 'binary'"),
         ({"per_class": 10, "batch": 99}, r"BmcnnConfig\.batch = 99"),
-        ({"calibration": 49_211}, r"BmcnnConfig\.calibration"),
+        ({"calibration": 0}, r"BmcnnConfig\.calibration"),
         ({"spread": {"compared": [-0.1]}}, r"Spreads\.compared"),
         ({"cells": {"r_on": 1e6}}, "below r_off.mean"),
         ({"mitigations": []}, r"BmcnnConfig\.mitigations"),

@@ -11,8 +11,9 @@ import tomli_w
 from mho import experiments
 from mho.cli import main
 from mho.config import Config
-from mho.experiments.earlier import MOVED, current
+from mho.experiments.earlier import ADDED, MOVED, current, same
 from mho.experiments.run import Run
+from mho.files import parse_toml
 
 RESULTS = Path(__file__).resolve().parents[2] / "results"
 COMMITTED = sorted(RESULTS.rglob("config.toml"))
@@ -75,8 +76,8 @@ def test_the_file_of_an_earlier_run_is_a_configuration(
 ) -> None:
     ran: list[Any] = []
     monkeypatch.setattr("mho.cli.run._run_one", lambda _name, config, *_rest: ran.append(config))
-    for part in ("_check_data", "_show"):
-        monkeypatch.setattr(f"mho.cli.run.{part}", lambda *_all: None)
+    for part in ("mho.experiments.own_data.check_data", "mho.cli.run._show"):
+        monkeypatch.setattr(part, lambda *_all: None)
     (tmp_path / "old.toml").write_text(FLAT)
     arguments = ["run", "metaplastic", "--config", str(tmp_path / "old.toml")]
     assert main([*arguments, "--set", "permuted.epochs=4"]) == 0
@@ -100,3 +101,25 @@ def test_a_run_of_an_earlier_version_resumes(tmp_path: Path) -> None:
     run.close()
     with pytest.raises(ValueError, match="the configuration that the run began with"):
         Run(tmp_path, now.replace(epochs=9).to_toml(), resume=True, title="test")
+
+
+@pytest.mark.parametrize("family", ["siamese", "bmcnn", "metaplastic", "wires", "sensitivity"])
+def test_settings_that_came_later_are_as_they_were_before(family: str) -> None:
+    now = experiments.get(family).preset("quick")
+
+    def before(settings: dict[str, Any], name: str) -> dict[str, Any]:
+        out = {k: before(v, k) if isinstance(v, dict) else v for k, v in settings.items()}
+        for place in ADDED.get(name, {}):
+            *tables, last = place.split(".")
+            inner = out
+            for table in tables:
+                inner = inner[table]
+            del inner[last]
+        return out
+
+    old = before(parse_toml(now.to_toml(), "now"), family)
+    assert old != parse_toml(now.to_toml(), "now")
+    assert same(tomli_w.dumps(old), now.to_toml())
+    assert type(now).from_toml(tomli_w.dumps(old)) == now
+    if family == "siamese":
+        assert not same(tomli_w.dumps(old), now.replace(data="fashion-mnist").to_toml())

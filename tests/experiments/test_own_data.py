@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 import mho
 from builders.own_data import SHAPES, arrays, folder, npz
 from mho import experiments
+from mho.cli import main
 from mho.data import dataset, load
 from mho.experiments.own_data import check_data
 from mho.experiments.rehearsal import Rehearsal
@@ -209,3 +211,45 @@ def test_own_images_of_mnist_give_the_run_of_mnist(tmp_path: Path) -> None:
 def test_data_sets_are_given_as_arrays_too() -> None:
     data = mho.data.Dataset.of(**arrays((4,), 3))
     assert dataset(data) is data
+
+
+def test_a_run_is_resumed_on_the_same_data_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    npz(tmp_path / "own.npz", (6,), 3, each=40)
+    asked = ["run", "siamese", "--set", "data=own.npz", "--chips", "1", "--set", "epochs=1",
+             "--set", "schemes=[]", "--set", "studies=[]", "--set", "hidden=8",
+             "--out", "out"]  # fmt: skip
+    warnings.simplefilter("ignore")
+    assert main(asked) == 0
+    about = json.loads(Path("out/env.json").read_text())
+    assert about["data"] == {"own.npz": dataset("own.npz").sha256}
+    result = Path("out/result.json").read_text()
+    for name in ("result.json", "SHA256SUMS"):
+        Path("out", name).unlink()
+    capsys.readouterr()
+    changed = arrays((6,), 3, each=40)
+    np.savez("own.npz", **changed | {"test_x": changed["test_x"] / 2})
+    assert main([*asked, "--resume"]) == 2
+    assert "SHA-256 of the data 'own.npz'" in capsys.readouterr().err
+    assert not Path("out/result.json").exists()
+    npz(tmp_path / "own.npz", (6,), 3, each=40)
+    assert main([*asked, "--resume"]) == 0
+    again = json.loads(Path("out/result.json").read_text())
+    assert again["claims"] == json.loads(result)["claims"]
+
+
+def test_what_cannot_be_learnt_leaves_no_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    npz(tmp_path / "own.npz", (6,), 3, each=40)
+    for setting, said in (
+        ('networks=["mlp", "cnn"]', "12 x 12 or more"), ("per_class=99", "at most 36"),
+        ("data=other.npz", "data = 'other.npz'"), ("data=nist", "did you mean 'mnist'"),
+    ):  # fmt: skip
+        asked = ["run", "siamese", "--set", "data=own.npz", "--set", setting, "--out", "out"]
+        assert main(asked) == 2
+        assert said in capsys.readouterr().err
+        assert not Path("out").exists()

@@ -49,6 +49,20 @@ def test_what_runs_differ_in_is_told() -> None:
     assert differences([{}, session()])[0] == "commit not recorded, a"
 
 
+def test_the_data_are_recorded_and_other_data_are_refused(tmp_path: Path) -> None:
+    assert "data" not in environment("cpu", 0)
+    found = environment("cpu", 0, {"mine.npz": "ab", "mnist": "cd"})
+    assert found["data"] == {"mine.npz": "ab", "mnist": "cd"}
+    assert record(tmp_path, session()) == []  # of an earlier version, which did not record them
+    assert record(tmp_path, session() | {"data": {"mine.npz": "ab"}}) == []
+    kept = (tmp_path / "env.json").read_text()
+    with pytest.raises(ValueError, match=r"SHA-256 of the data 'mine\.npz' = 'ef': allowed is ab,"):
+        record(tmp_path, session() | {"data": {"mine.npz": "ef"}})
+    assert (tmp_path / "env.json").read_text() == kept
+    runs = [session() | {"data": {"mine.npz": digest}} for digest in ("ab", "ef", "ab")]
+    assert differences([*runs, session()]) == ["SHA-256 of mine.npz ab, ef"]
+
+
 def copied(folder: Path) -> Path:
     """A copy of this package's provenance in a project of others, where there is a repository."""
     place = folder / "lib" / "mho"

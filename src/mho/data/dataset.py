@@ -77,7 +77,7 @@ class Dataset:
             _check_part(part, arrays[f"{part}_x"], arrays[f"{part}_y"])
         first, second = arrays["train_x"], arrays["test_x"]
         if first.shape[1:] != second.shape[1:]:
-            allowed = f"{first.shape[1:]}, the shape of a training sample"
+            allowed = f"{first.shape[1:]}, that of a sample of train_x"
             raise invalid("shape of a sample of test_x", second.shape[1:], allowed)
         if (first.dtype == np.uint8) != (second.dtype == np.uint8):
             allowed = f"as train_x is, {first.dtype}: uint8 is taken as v / 255"
@@ -113,12 +113,12 @@ def held(counts: np.ndarray, held_out: int | None) -> np.ndarray:
 
 
 def _numpy(field: str, value: Any) -> np.ndarray:
-    if isinstance(value, Tensor):
+    if isinstance(value, Tensor) and value.layout is torch.strided and not value.is_meta:
         value = value.detach().cpu()
         return (value.float() if value.dtype == torch.bfloat16 else value).numpy()
     array = value if isinstance(value, np.ndarray) else None
     if array is None:
-        raise invalid(field, value, "a tensor or a NumPy array")
+        raise invalid(field, value, "a tensor with its numbers, dense, or a NumPy array")
     return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 

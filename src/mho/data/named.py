@@ -52,7 +52,7 @@ def is_public(name: str) -> bool:
     """
     if name in SOURCES or "/" in name or os.sep in name or name.endswith(".npz"):
         return name in SOURCES
-    if name and Path(name).is_dir():
+    if os.path.isdir(name):
         raise invalid("data", name, f"a folder with a / in its name, as ./{name}")
     raise unknown("dataset", name, SOURCES)
 
@@ -67,10 +67,10 @@ def _source(name: str) -> Dataset:
 
 def _own(name: str) -> Dataset:
     path = Path(name)
-    if path.is_dir():
+    if os.path.isdir(name):
         files = [p for by in files_of(path).values() for each in by.values() for p in each]
         return _folder(name, path.resolve(), tuple(map(_stamp, files)))
-    if path.suffix != ".npz" or not path.is_file():
+    if path.suffix != ".npz" or not os.path.isfile(name):
         sources = ", ".join(SOURCES)
         raise invalid("data", name, f"one of {sources}, a .npz file or a folder of images")
     return _npz(name, path.resolve(), _stamp(path))

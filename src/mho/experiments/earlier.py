@@ -47,6 +47,13 @@ MOVED: dict[str, dict[str, str]] = {
 }  # fmt: skip
 """By experiment: the former name of a setting, and its name with dots between tables."""
 
+ADDED = {
+    "bmcnn": {"data": "mnist"},
+    "siamese": {"data": "mnist"},
+    "metaplastic": {"permuted.data": "mnist", "study.split": "mnist"},
+}
+"""By experiment: settings that earlier versions did not have, and what these did."""
+
 
 def moved(family: str, name: str, value: object) -> str | None:
     """Where a setting of an experiment is now; None if it still is where it was.
@@ -78,7 +85,23 @@ def current(settings: Mapping[str, Any], family: str) -> dict[str, Any]:
 def same(text: str, other: str) -> bool:
     """Whether two configurations as TOML, of this version or an earlier one, say the same."""
     first, second = (
-        current(given, given.get("family", ""))
+        _whole(current(given, given.get("family", "")), given.get("family", ""))
         for given in (parse_toml(each, "config.toml") for each in (text, other))
     )
     return first == second
+
+
+def _whole(settings: dict[str, Any], family: str) -> dict[str, Any]:
+    """Settings of today with those that earlier versions did not have, as these were then."""
+    out = {
+        name: _whole(value, name) if name in ADDED and isinstance(value, dict) else value
+        for name, value in settings.items()
+    }
+    for place, value in ADDED.get(family, {}).items():
+        *tables, last = place.split(".")
+        inner = out
+        for table in tables:
+            inner[table] = dict(inner.get(table, {}))
+            inner = inner[table]
+        inner.setdefault(last, value)
+    return out

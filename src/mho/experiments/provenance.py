@@ -84,8 +84,11 @@ def _check_same_data(folder: Path, before: Mapping[str, str], now: Mapping[str, 
 
 
 def differences(environments: Sequence[Mapping[str, Any]]) -> list[str]:
-    """What records differ in of commit, versions and device, as "torch 2.12.0, 2.13.0"."""
+    """What records differ in of commit, versions, device and data, as "torch 2.12.0, 2.13.0"."""
     told: list[str] = []
+    digests = [each.get("data", {}) for each in environments]
+    for name in dict.fromkeys(name for each in digests for name in each):
+        _tell(told, f"SHA-256 of {name}", [each[name] for each in digests if name in each])
     for name in TOLD:
         values = [each.get(name) for each in environments]
         if name == "versions":

@@ -159,15 +159,15 @@ class BmcnnConfig(ExperimentConfig):
     """The network of all studies but that of architectures."""
     trainings: Annotated[int, Range(least=1, most=1000)] = 1
     """Networks trained, each mapped to all chips [1]."""
-    per_class: Annotated[int, Range(least=1)] | None = None
+    per_class: Count | None = None
     """Training samples of each class [1]; None: all of the training split, of MNIST 55,000."""
-    test_per_class: Annotated[int, Range(least=1)] | None = None
+    test_per_class: Count | None = None
     """Test samples of each class [1]; None: all, of MNIST 10,000."""
     sweep_per_class: Count = 50
     """Held-out images of each class on which the mitigations are compared and chosen [1]."""
     epochs: Epochs = 6
     """Passes over the training images [1]."""
-    batch: Annotated[int, Range(least=2)] = 100
+    batch: Annotated[int, Range(least=2, most=55_000)] = 100
     """Images in a training step [1]."""
     rate: LearningRate = 4e-3
     """Learning rate of Adam at the start; it falls to 0 along a cosine [1]."""

@@ -96,7 +96,7 @@ class MetaplasticConfig(ExperimentConfig):
     """Units of the hidden layers [1]."""
     cnn: Cnn = Cnn()
     """The convolutional network of a study."""
-    per_class: Annotated[int, Range(least=1)] | None = None
+    per_class: Count | None = None
     """Training samples of each class [1]; None: all of the training split, of MNIST 55,000."""
     epochs: Epochs = 6
     """Passes over each task's training images, of the claimed networks [1]."""

@@ -95,7 +95,7 @@ class SiameseConfig(ExperimentConfig):
     """Units of the hidden layer of the perceptron [1]."""
     cnn: Cnn = Cnn()
     """The CNN."""
-    per_class: Annotated[int, Range(least=1)] | None = None
+    per_class: Count | None = None
     """Training samples of each class [1]; None: all of the training split, of MNIST 55,000."""
     epochs: Epochs = 20
     """Passes of the perceptron over the training images [1]."""
