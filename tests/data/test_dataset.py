@@ -22,6 +22,8 @@ CASES = [
 def test_splits_and_tasks_of_any_shape(shape: str, classes: str, floating: bool) -> None:
     size, many = SHAPES[shape], CLASSES[classes]
     given = arrays(size, many, floating=floating)
+    if floating:  # in another order of memory
+        given["train_x"] = np.asfortranarray(given["train_x"])
     data = Dataset.of(**given)
     assert (data.shape, len(data.classes), data.training) == (size, many, 7 * many)
     scale = 1 if floating else 255
@@ -31,6 +33,7 @@ def test_splits_and_tasks_of_any_shape(shape: str, classes: str, floating: bool)
     assert torch.equal(whole.inputs, torch.from_numpy(given["train_x"]).float() / scale)
     assert torch.equal(whole.labels, torch.from_numpy(given["train_y"]).long())
     assert splits["validation"].labels.bincount().tolist() == [1] * many
+    assert whole.inputs.stride() == torch.empty(whole.inputs.shape).stride()
     few = load(data, "train", per_class=3, dtype=torch.float64)
     assert few.inputs.shape == (3 * many, *size)
     assert few.inputs.dtype == torch.float64

@@ -100,7 +100,7 @@ def _public(name: str, part: str) -> np.ndarray:
     if file == CIFAR:
         return _archive(path, sha256, tuple(stamp))[part]
     array = _decoded(path, sha256, tuple(stamp))
-    return array[:, None] if part.endswith("_x") else array  # one channel
+    return array.reshape(-1, *SOURCES[name].shape) if part.endswith("_x") else array
 
 
 @lru_cache(maxsize=8)  # the files of two data sets, 110 MB

@@ -85,7 +85,8 @@ def gather(
 ) -> Samples:
     """Return the samples at positions ``chosen`` ``(m,)`` of the part behind a split."""
     part = SPLITS[split]
-    inputs = data.array(f"{part}_x")[chosen]
+    # taken rather than indexed, so that strides are those of a new array, whatever the array's are
+    inputs = data.array(f"{part}_x").take(chosen, axis=0)
     labels = data.array(f"{part}_y")[chosen]
     taken = torch.from_numpy(inputs).to(dtype)
     return Samples(
