@@ -22,7 +22,7 @@ SOURCE = ROOT / "src" / "mho"
 NAME = f"mho-{mho.__version__}"
 
 NOTICES = {"LICENSE", "datasets/NOTICE.md"}
-INSTALLED_AS = {"tomli_w": "tomli-w"}
+INSTALLED_AS = {"tomli_w": "tomli-w", "PIL": "pillow"}
 """Modules that are named unlike their package."""
 
 

@@ -154,7 +154,7 @@ class BmcnnConfig(ExperimentConfig):
 
     data: str = "mnist"
     """What is learnt: a public data set (mho list datasets), a .npz file, or a folder of images
-    with a / in its name, see docs/data.md."""
+    with a / in its name, see mho.data.dataset."""
     architecture: Architecture = Architecture()
     """The network of all studies but that of architectures."""
     trainings: Annotated[int, Range(least=1, most=1000)] = 1

@@ -91,7 +91,7 @@ class MetaplasticConfig(ExperimentConfig):
     tasks: tuple[str, ...] = ("mnist", "fashion-mnist")
     """Data sets, in the order in which they are learnt; learnt in the reverse order as well. Public
     ones (mho list datasets), .npz files, or folders of images with a / in their names, see
-    docs/data.md; samples of all have one shape."""
+    mho.data.dataset; samples of all have one shape."""
     hidden: Annotated[tuple[int, ...], Range(least=1, most=65536)] = (512, 512)
     """Units of the hidden layers [1]."""
     cnn: Cnn = Cnn()

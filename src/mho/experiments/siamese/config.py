@@ -87,7 +87,7 @@ class SiameseConfig(ExperimentConfig):
 
     data: str = "mnist"
     """What is learnt: a public data set (mho list datasets), a .npz file, or a folder of images
-    with a / in its name, see docs/data.md."""
+    with a / in its name, see mho.data.dataset."""
     networks: tuple[Network, ...] = ("mlp", "cnn")
     """Networks that are claimed: one hidden layer, for samples of any shape, and one of the LeNet
     class, for images of 12 x 12 or more."""
