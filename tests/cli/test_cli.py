@@ -51,7 +51,7 @@ def lines(text: str) -> list[str]:
         (["run", "wires", "--set", "bmcnn.r_on=1e4"], "BmcnnConfig 'r_on': it is now 'cells.r_on'"),
         (["run", "siamese", "--set", "device=cpu"], "it is now 'processor'"),
         (["run", "siamese", "--set", "prices=gold"], "unknown price list"),
-        (["run", "metaplastic", "--set", 'tasks=["cifar"]'], "unknown task"),
+        (["run", "metaplastic", "--set", 'tasks=["cifar"]'], "unknown dataset"),
         (["run", "metaplastic", "--set", "tasks=[]"], "at least one data set"),
         (
             ["run", "metaplastic", "--set", TWO_STATE, "--set", "hardware.weight_levels=2"],
