@@ -28,8 +28,11 @@ from mho.learning.age import age
 from mho.learning.attach import attach
 from mho.learning.convert import convert, to_digital
 from mho.learning.coverage import Coverage, coverage
+from mho.learning.distillation import distillation_loss
 from mho.learning.evaluate import calibrate, confusion, evaluate
 from mho.learning.ledger import ledger
+from mho.learning.noise_aware.noise_aware import noise_aware
+from mho.learning.over_time import evaluate_over_time
 from mho.learning.repair.batchnorm import refresh_batchnorm
 from mho.learning.repair.expected_batchnorm import expect_batchnorm
 from mho.learning.repair.fixed_point import fixed_point, formats
@@ -60,8 +63,10 @@ __all__ = [
     "coverage",
     "data",
     "devices",
+    "distillation_loss",
     "dynamics",
     "evaluate",
+    "evaluate_over_time",
     "expect_batchnorm",
     "fixed_point",
     "formats",
@@ -70,6 +75,7 @@ __all__ = [
     "kernels",
     "ledger",
     "nn",
+    "noise_aware",
     "outside_window",
     "price",
     "prices",

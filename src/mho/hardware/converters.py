@@ -86,6 +86,12 @@ class Converter:
         self._steps = self._ranges / (self.most or 1)
         self._inverse = torch.where(self._steps == 0, 0.0, 1 / self._steps)
 
+    def fix(self, ranges: Tensor) -> None:
+        """Set ranges, of any shape with as many places or one for all, that are kept from now on:
+        nothing calibrates them and they follow nothing."""
+        self.ranges = ranges.double().cpu().flatten().expand(math.prod(self.shape))
+        self.fixed, self.follows = True, False
+
     @property
     def ready(self) -> bool:
         """Whether it can convert."""

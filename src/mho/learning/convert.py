@@ -30,6 +30,12 @@ from mho.learning.layers.conversion import Conversion, check_has_values, check_l
 from mho.learning.layers.fused import fuse, unfuse
 from mho.learning.layers.layer import ArrayLayer, memristive_layers
 from mho.learning.layers.replace import rebuild
+from mho.learning.noise_aware.noise_aware import (
+    TrainedRanges,
+    hand_over,
+    is_noise_aware,
+    without_noise,
+)
 from mho.learning.repair.chip_batchnorm import ChipBatchNorm
 from mho.learning.repair.chip_linear import ChipLinear
 from mho.learning.twins import kinds, twin_of, weights_taken_by
@@ -51,8 +57,11 @@ def convert(
     """Put the weights of a network on simulated chips; the input model is untouched.
 
     Every layer that can be on arrays is replaced by its memristive twin; all else is copied. A
-    weight under `quantize` is taken as its eval-mode value. Warns, once a call, of layers with
-    weights that stay digital although `hardware` does not say so; `mho.coverage` lists all.
+    weight under `quantize` is taken as its eval-mode value. Of a network of `noise_aware` the
+    trained weights are taken, clipped, and the ranges that were found in training are kept by the
+    converters: of inputs, and of outputs where one converter serves a whole column. Warns, once a
+    call, of layers with weights that stay digital although `hardware` does not say so;
+    `mho.coverage` lists all.
 
     Args:
         model: any network.
@@ -73,6 +82,9 @@ def convert(
     """
     if any(isinstance(m, ArrayLayer | Chips) for m in model.modules()):
         raise invalid("model", model, "a network that is not converted yet")
+    trained: dict[str, TrainedRanges] = {}
+    if is_noise_aware(model):
+        model, trained = without_noise(model)
     rows, chosen = _chosen(model, hardware, strict)
     seed = seed_of(generator)
     which = range(first_chip, first_chip + (chips or 1))
@@ -97,6 +109,7 @@ def convert(
         return layer.train(module.training)
 
     net = rebuild(model, replace, copies)
+    hand_over(memristive_layers(net), trained)
     unfuse(net)
     net.register_load_state_dict_pre_hook(_check_states)
     net = net if chips is None else Chips(net, chips)
@@ -188,13 +201,17 @@ def to_digital(net: nn.Module, chip: int | None = None) -> nn.Module:
     """The plain torch network: with the shadow weights, or with those that one chip realizes.
 
     Args:
-        net: a converted network.
+        net: a converted network; or one of `noise_aware`, which gives the trained weights, clipped.
         chip: None: shadow weights; k: the effective weights, tuned read-out included, of chip k.
 
     Raises:
         ValueError: the chip does not exist, or the network computes in fixed point, which no layer
             of torch's does.
     """
+    if is_noise_aware(net):
+        if chip is not None:
+            raise invalid("chip", chip, "None for a network that is not on chips")
+        return without_noise(net)[0]
     layers = memristive_layers(net)
     if any(isinstance(m, FixedPointArithmetic) for m in net.modules()):
         raise invalid("net", "in fixed point", "the network that mho.fixed_point was given")

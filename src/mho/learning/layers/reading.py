@@ -145,6 +145,25 @@ class Reading:
         other.product = product
         return other
 
+    def fix_ranges(self, inputs: Tensor | None, outputs: Tensor | None) -> None:
+        """Have converters keep ranges from now on, on all chips, but for those that the hardware
+        fixes.
+
+        Args:
+            inputs: range (1,) of the DACs; None: as before.
+            outputs: range (1,), or one a column, of ADCs that convert whole columns; None: as
+                before, and so are those that convert parts of columns.
+        """
+        dac, adc = self.converters
+        if inputs is not None and dac.bits is not None and not dac.fixed:
+            dac.fix(inputs)
+            self._fix_adc()
+        whole = not (self.by_tile or self.by_digit or self.serial)
+        if outputs is None or adc.bits is None or adc.fixed or not whole:
+            return
+        if outputs.numel() in (1, math.prod(adc.own.values())):
+            adc.fix(outputs.flatten().expand(adc.shape))
+
     def uncalibrate(self) -> None:
         """Forget the ranges that were calibrated."""
         self._make_converters()
@@ -152,7 +171,8 @@ class Reading:
     def rescaled(self, factor: float) -> None:
         """The edge of the window is another weight now, `factor` times that of before: ranges fixed
         in amperes go with it, and those of bare columns, which all stand for so much more."""
-        if self._bare and not self.adc.fixed and self.adc.ranges is not None:
+        calibrated = isinstance(self.store.hardware.adc_range, str)
+        if self._bare and calibrated and self.adc.ranges is not None:
             self.adc.ranges = factor * self.adc.ranges
         self._fix_adc()
 

@@ -1,0 +1,1 @@
+"""Training with the noise of chips in mind, in plain torch; docs/noise-aware.md."""

@@ -1,0 +1,73 @@
+"""Errors of programming, drawn beforehand for each level of a weight."""
+
+from __future__ import annotations
+
+import warnings
+from functools import lru_cache
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from mho.hardware import Crossbar, Hardware, Tiling
+from mho.hardware.mapping import level_value
+from mho.hardware.programming import program_all
+from mho.hardware.streams import derived_seed
+
+_ROWS = 1025
+"""Most levels that have errors of their own."""
+
+_CELLS = 1 << 22
+"""Cells that are programmed at most to draw errors from."""
+
+_SIZE = 1 << 14
+"""Most errors of a level."""
+
+
+class Errors(NamedTuple):
+    """What weights are off their levels by, once they are programmed; shares of the full scale."""
+
+    of_levels: Float[Tensor, "rows size"]
+    """Errors of the levels nearest to `r (levels - 1) / (rows - 1)`, size a power of two."""
+    levels: int
+    """Number of levels."""
+    read: float
+    """Standard deviation of a weight from one read to the next."""
+
+
+@lru_cache(maxsize=4)
+def errors_of(hardware: Hardware, device: str) -> Errors:
+    """Errors of one kind of chip, the same at every call.
+
+    Cells are programmed as on any chip, with their spread between devices and between writes, their
+    slow noise and defects; wires, placement and predistortion are left aside, for they depend on
+    where a weight lies.
+
+    Args:
+        hardware: the kind of chip.
+        device: where the errors are wanted.
+    """
+    alone = _without_places(hardware)
+    n, cells, low_high = alone.levels, alone.cells, alone.device.window
+    rows = min(n, _ROWS)
+    levels = torch.linspace(0, n - 1, rows, dtype=torch.float64).round().long()
+    width = cells.width(rows)
+    size = 1 << max(4, min(_SIZE, _CELLS // width).bit_length() - 1)
+    tiling = Tiling(size, rows, (size, width), cells)
+    crossbar = Crossbar(tiling, alone, range(1), derived_seed("noise-aware"))
+    index = tiling.cut(levels.unsqueeze(1).expand(rows, size), 0)
+    program_all(crossbar, cells.levels(index, n, alone.device.states))
+    crossbar.solve_all()
+    span = cells.span * (low_high[1] - low_high[0])
+    off = crossbar.signed()[0].div_(span) - level_value(levels, 1.0, n).unsqueeze(1)
+    read = alone.device.read_noise / cells.span * cells.read_variance**0.5
+    return Errors(off.contiguous().to(device), n, read)
+
+
+def _without_places(hardware: Hardware) -> Hardware:
+    if not (hardware.wires or hardware.placement or hardware.predistortion):
+        return hardware
+    with warnings.catch_warnings():  # of what its user was warned already
+        warnings.simplefilter("ignore")
+        return hardware.replace(wire_resistance=0.0, placement=None, predistortion=0)

@@ -1,0 +1,287 @@
+"""A network that trains as if its weights were on chips, and the way from it to plain torch."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import parametrize
+
+from mho.arguments import checked
+from mho.config import Range
+from mho.errors import invalid
+from mho.hardware import Hardware
+from mho.hardware.store import check_finite
+from mho.hardware.streams import derived_seed, seed_of
+from mho.learning.layers.fused import unfuse
+from mho.learning.layers.layer import ArrayLayer
+from mho.learning.noise_aware.conversions import Conversions, Ranges
+from mho.learning.noise_aware.kinds import Blocks, Kind, kind_of
+from mho.learning.noise_aware.recurrent import draw_once, keep_weights
+from mho.learning.noise_aware.weights import ChipWeight
+
+Net = TypeVar("Net", bound=nn.Module)
+
+CONVERSIONS = "conversions"
+"""Name of what is added to a layer."""
+
+CLIP = 2.5
+"""Of Joshi et al. 2020 (10.1038/s41467-020-16108-9), who clip to 2 or 2.5 standard deviations."""
+
+
+@checked
+def noise_aware(
+    model: Net,
+    hardware: Hardware,
+    *,
+    generator: torch.Generator | None = None,
+    select: Callable[[str, nn.Module], bool] | None = None,
+    weight_noise: Annotated[float, Range(least=0.0, most=100.0)] = 1.0,
+    output_noise: Annotated[float, Range(least=0.0, most=1.0)] = 0.0,
+    ranges: Ranges | None = "learnt",
+    clip: Annotated[float, Range(least=0.1, most=100.0)] | None = CLIP,
+    clip_per: Literal["layer", "column"] = "layer",
+) -> Net:
+    """A copy of a network that is trained as any other and meets another chip at each pass.
+
+    Each weight that arrays can hold is quantized, and in train mode is off its level by what cells
+    of this kind are off theirs; inputs and outputs pass converters; reads are noisy. In eval mode
+    weights are at their levels, converters convert, and nothing is random: what a perfect chip
+    gives. The model is untouched. Any optimizer and loop may follow; gradients pass straight
+    through, as in Joshi et al. 2020 (10.1038/s41467-020-16108-9).
+
+    `mho.convert` of the trained network puts its weights on chips and keeps the ranges of its
+    inputs, and of outputs where one converter serves a whole column; `mho.to_digital` gives the
+    plain network with the trained weights.
+
+    Args:
+        model: any network; docs/noise-aware.md lists the kinds of layers.
+        hardware: the kind of chip; its wires and placement are left aside. Its `full_scale` is
+            `clip`.
+        generator: source of the seed of all that is drawn; None: torch's default generator.
+        select: called with (name, layer); False leaves the layer as it is.
+        weight_noise: factor of the errors of programming and of reads [1].
+        output_noise: standard deviation of what is added to each output, in ranges of the ADC [1].
+        ranges: how the converters' ranges are found: "learnt" by gradient, "following" what
+            saturates, or None: nothing is converted. See `TrainedConverter`.
+        clip: largest weight, in root mean squares of the weights of a layer or column [1]; None:
+            the largest there is.
+        clip_per: whether that is of a layer or of each column.
+
+    Returns:
+        The copy; its layers are of the same classes and names.
+
+    Raises:
+        ValueError: no layer to train so, a network on chips already or noise-aware already, a
+            weight that is no finite parameter, `Hardware.full_scale`, or `output_noise` without
+            ADC.
+    """
+    _check(model, hardware, output_noise, ranges)
+    found = _layers(model, select)
+    for name, layer, kind in found:
+        _check_weights(name, layer, kind)
+    seed = seed_of(generator)
+    net = copy.deepcopy(model)
+    for name, _, kind in found:
+        layer, own = net.get_submodule(name), derived_seed(seed, name)
+        for path, parts in kind.weights(layer).items():
+            owner, attribute = _holder(layer, path)
+            weight: Tensor = getattr(owner, attribute)
+            blocks = _blocks(kind, layer, weight, parts, clip_per)
+            label = f"{name}.{path}" if name else path
+            of_reads = kind.sums is None
+            chip = ChipWeight(
+                *(label, hardware, blocks, clip, weight_noise),
+                reads=of_reads, seed=derived_seed(own, path),
+            )  # fmt: skip
+            parametrize.register_parametrization(owner, attribute, chip, unsafe=True)
+        draw_once(layer)
+        columns = _columns(layer, kind)
+        converts = Conversions(
+            name or type(layer).__name__, kind, columns, hardware, ranges, weight_noise,
+            output_noise, derived_seed(own, "output"),
+        )  # fmt: skip
+        layer.add_module(CONVERSIONS, converts)
+        converts.to(next(layer.parameters()).device)
+        layer.register_forward_pre_hook(converts.drive, with_kwargs=True)
+        if kind.column_dim is not None:
+            layer.register_forward_hook(converts.sense, with_kwargs=True, prepend=True)
+        for part in layer.modules():
+            part.training = layer.training
+    unfuse(net)
+    return net
+
+
+class TrainedRanges(NamedTuple):
+    """Ranges of the converters of one layer that training has found; None: there are none."""
+
+    inputs: Tensor | None
+    outputs: Tensor | None
+
+
+def is_noise_aware(net: nn.Module) -> bool:
+    """Whether a network has layers of `noise_aware`."""
+    return any(isinstance(m, ChipWeight | Conversions) for m in net.modules())
+
+
+def without_noise(net: Net) -> tuple[Net, dict[str, TrainedRanges]]:
+    """A plain copy of a noise-aware network, weights clipped as they were trained, and the ranges
+    of each layer by name."""
+    plain, ranges = copy.deepcopy(net), {}
+    for name, layer in list(plain.named_modules()):
+        converts = layer._modules.get(CONVERSIONS)
+        if isinstance(converts, Conversions):
+            each = (c and c.ranges for c in (converts.dac, converts.adc))
+            ranges[name] = TrainedRanges(*each)
+            _unhook(layer, converts)
+    for layer in list(plain.modules()):
+        if parametrize.is_parametrized(layer):
+            _release(layer)
+    return plain, ranges
+
+
+def hand_over(layers: Mapping[str, ArrayLayer], ranges: Mapping[str, TrainedRanges]) -> None:
+    """Fix the ranges that training has found into the converters of converted layers."""
+    for name, layer in layers.items():
+        found = ranges.get(name)
+        if found is None:
+            continue
+        layer.reading.fix_ranges(found.inputs, found.outputs)
+
+
+# ---------------------------------------------------------------- which layers, and of what shape
+
+
+def _layers(
+    model: nn.Module, select: Callable[[str, nn.Module], bool] | None
+) -> list[tuple[str, nn.Module, Kind]]:
+    """Layers that are trained so, with their names; parts of another one are not named."""
+    found: list[tuple[str, nn.Module, Kind]] = []
+    within: set[int] = set()
+    every = 0
+    for name, module in model.named_modules():
+        kind = kind_of(module)
+        if kind is None or id(module) in within:
+            continue
+        within |= {id(m) for m in module.modules()}
+        every += 1
+        if select is None or select(name, module):
+            found.append((name, module, kind))
+    if not found:
+        if every:
+            raise invalid("select", select, "a function that is true of at least one layer")
+        allowed = "a network with a layer whose weights arrays can hold, such as nn.Linear"
+        raise invalid("model", model, allowed)
+    return found
+
+
+def _holder(layer: nn.Module, path: str) -> tuple[nn.Module, str]:
+    """The module that a weight belongs to, and its name there."""
+    where, _, attribute = path.rpartition(".")
+    return layer.get_submodule(where), attribute
+
+
+def _blocks(
+    kind: Kind, layer: nn.Module, weight: Tensor, parts: int, per: Literal["layer", "column"]
+) -> Blocks:
+    """Which weights share a full scale."""
+    if per == "layer":
+        return Blocks((parts, weight.numel() // parts), (1,))
+    if kind.columns is not None:
+        return kind.columns(layer, weight)
+    return Blocks((weight.shape[0], weight[0].numel()), (1,))
+
+
+def _columns(layer: Any, kind: Kind) -> int:
+    if kind.column_dim is None:
+        return 0
+    return layer.out_features if hasattr(layer, "out_features") else layer.out_channels
+
+
+# ---------------------------------------------------------------- what cannot be
+
+
+def _check(
+    model: nn.Module, hardware: Hardware, output_noise: float, ranges: Ranges | None
+) -> None:
+    if any(isinstance(m, ArrayLayer) for m in model.modules()):
+        allowed = "a network before mho.convert; mho.to_digital gives one back"
+        raise invalid("model", model, allowed)
+    if is_noise_aware(model):
+        raise invalid("model", model, "a network that is not noise-aware yet")
+    if hardware.full_scale is not None:
+        allowed = "None, here and for mho.convert: clip= says the same for training and chips"
+        raise invalid("Hardware.full_scale", hardware.full_scale, allowed)
+    if output_noise > 0 and (hardware.adc_bits is None or ranges is None):
+        allowed = "0 without ranges or Hardware.adc_bits: it is a share of the ADC's range"
+        raise invalid("output_noise", output_noise, allowed)
+    shared = not isinstance(hardware.adc_range, str)
+    if shared and hardware.adc_bits is not None and ranges is not None and hardware.dac_bits is None:
+        allowed = "'calibrated' or 'column' without dac_bits, which bound the current"
+        raise invalid("Hardware.adc_range", hardware.adc_range, allowed)
+
+
+def _check_weights(name: str, layer: nn.Module, kind: Kind) -> None:
+    for path in kind.weights(layer):
+        owner, attribute = _holder(layer, path)
+        label = f"{name}.{path}" if name else path
+        seen = parametrize.is_parametrized(owner, attribute)
+        weight = getattr(owner, attribute)
+        if isinstance(weight, nn.parameter.UninitializedTensorMixin):
+            raise invalid(label, "without a shape", "a weight that has one: run one batch before")
+        if not (seen or isinstance(owner._parameters.get(attribute), nn.Parameter)):
+            allowed = (
+                "a parameter, parametrized or not (torch.nn.utils.parametrizations.weight_norm "
+                "instead of torch.nn.utils.weight_norm; torch.nn.utils.prune.remove first)"
+            )
+            raise invalid(label, weight, allowed)
+        if not isinstance(weight, Tensor) or not weight.is_floating_point() or weight.is_meta:
+            raise invalid(label, weight, "a weight of floating-point numbers")
+        if weight.numel() == 0:
+            raise invalid(label, weight, "a weight with at least one number")
+        check_finite(weight, label.removesuffix(".weight"))
+
+
+# ---------------------------------------------------------------- back to plain torch
+
+
+def _unhook(layer: nn.Module, converts: Conversions) -> None:
+    """Take away what `noise_aware` has added to a layer beside its weights."""
+    for hooks, method in (
+        (layer._forward_pre_hooks, converts.drive),
+        (layer._forward_hooks, converts.sense),
+    ):
+        for number in [n for n, hook in hooks.items() if hook == method]:
+            del hooks[number]
+            for kept in (layer._forward_pre_hooks_with_kwargs, layer._forward_hooks_with_kwargs):
+                kept.pop(number, None)
+    del layer._modules[CONVERSIONS]
+
+
+def _release(layer: nn.Module) -> None:
+    """Have the weights of a layer be plain parameters again, clipped as they were in training.
+
+    Copies of a parametrized layer share its class, so that is left as it is.
+    """
+    lists: Any = layer.parametrizations
+    alone = {}
+    for name, steps in lists.items():
+        if not isinstance(steps[-1], ChipWeight):
+            continue
+        if len(steps) > 1:
+            del steps[-1]  # what was there before stays, and gives the weight unclipped
+            continue
+        with torch.no_grad():
+            steps.original.copy_(steps[0].clipped(steps.original))
+        alone[name] = steps.original
+    if len(alone) < len(lists):
+        for name in alone:
+            lists[name][0] = nn.Identity()
+        return
+    layer.__class__ = type(layer).__mro__[1]
+    del layer._modules["parametrizations"]
+    layer._parameters = alone | layer._parameters
+    keep_weights(layer)
