@@ -5,7 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from mho.kernels.compiled import compiled
-from mho.kernels.ties import NEAR, direction
+from mho.kernels.ties import NEAR
+
+_TOGETHER = 1 << 12
+"""Weights that are worked on at a time, so that what is between the loops stays in the cache."""
 
 
 @compiled
@@ -13,9 +16,9 @@ def noisy_weights(
     w: np.ndarray,
     edge: np.ndarray,
     levels: int,
+    toward: np.ndarray,
     errors: np.ndarray,
     which: np.ndarray,
-    amount: float,
     out: np.ndarray,
 ) -> int:
     """Quantize weights (n,), and add an error to each.
@@ -24,10 +27,10 @@ def noisy_weights(
         w: weights (n,).
         edge: weight of the outermost levels (blocks,), each of an equal part of w, in order.
         levels: number of levels, evenly spaced in [-edge, edge].
+        toward: direction of each weight (n,) that lies between two levels, see `ties`.
         errors: (rows, size) errors of levels in units of the edge; row r is for the levels nearest
-            to `r (levels - 1) / (rows - 1)`; size is a power of two.
-        which: random numbers (n,), int16, that choose an error; not read where amount is 0.
-        amount: factor of the errors.
+            to `r (levels - 1) / (rows - 1)`; size is a power of two. Empty: none are added.
+        which: random numbers (n,), int16, that choose an error; not read where there is none.
         out: receives the weights (n,).
 
     Returns:
@@ -36,18 +39,27 @@ def noisy_weights(
     last, rows, mask = levels - 1, errors.shape[0], errors.shape[1] - 1
     half, near = np.float32(last / 2), np.float32(levels * NEAR)
     factor, one, zero = np.float32(2 / last), np.float32(1), np.float32(0)
-    much, every = np.float32(amount), np.float32(last)
-    each, beyond = w.size // edge.size, 0
+    every, each, beyond = np.float32(last), w.size // edge.size, 0
+    level = np.empty(_TOGETHER, np.int32)
     for block in range(edge.size):
-        scale = edge[block]
-        for i in range(block * each, (block + 1) * each):
-            place = np.rint((w[i] / scale + one) * half + near * np.float32(direction(i)))
-            place = min(max(place, zero), every)
-            value = (place * factor - one) * scale
-            if amount != 0:
-                level = int(place)
-                row = level if rows == levels else (level * (rows - 1) + last // 2) // last
-                value += much * scale * errors[row, which[i] & mask]
-            out[i] = value
-            beyond += abs(w[i]) > scale
+        scale, end = edge[block], (block + 1) * each
+        for begin in range(block * each, end, _TOGETHER):
+            some = slice(begin, min(begin + _TOGETHER, end))
+            given, ties, made = w[some], toward[some], out[some]
+            for i in range(given.size):
+                place = np.rint((given[i] / scale + one) * half + near * ties[i])
+                place = min(max(place, zero), every)
+                level[i] = np.int32(place)
+                made[i] = (place * factor - one) * scale
+                beyond += abs(given[i]) > scale
+            if errors.size == 0:
+                continue
+            choices = which[some]
+            if rows == levels:
+                for i in range(given.size):
+                    made[i] += scale * errors[level[i], choices[i] & mask]
+            else:
+                for i in range(given.size):
+                    row = (np.int64(level[i]) * (rows - 1) + last // 2) // last
+                    made[i] += scale * errors[row, choices[i] & mask]
     return beyond

@@ -21,8 +21,12 @@ _ROWS = 1025
 _CELLS = 1 << 22
 """Cells that are programmed at most to draw errors from."""
 
-_SIZE = 1 << 14
-"""Most errors of a level."""
+_DRAWN = 1 << 14
+"""Most weights that are programmed to a level."""
+
+_KEPT = 1 << 15
+"""Errors of all levels together that are kept, 64 of a level at least: a table that stays in a
+core's cache."""
 
 
 class Errors(NamedTuple):
@@ -36,8 +40,8 @@ class Errors(NamedTuple):
     """Standard deviation of a weight from one read to the next."""
 
 
-@lru_cache(maxsize=4)
-def errors_of(hardware: Hardware, device: str) -> Errors:
+@lru_cache(maxsize=8)
+def errors_of(hardware: Hardware, amount: float, device: str) -> Errors:
     """Errors of one kind of chip, the same at every call.
 
     Cells are programmed as on any chip, with their spread between devices and between writes, their
@@ -46,6 +50,7 @@ def errors_of(hardware: Hardware, device: str) -> Errors:
 
     Args:
         hardware: the kind of chip.
+        amount: factor of the errors.
         device: where the errors are wanted.
     """
     alone = _without_places(hardware)
@@ -53,7 +58,7 @@ def errors_of(hardware: Hardware, device: str) -> Errors:
     rows = min(n, _ROWS)
     levels = torch.linspace(0, n - 1, rows, dtype=torch.float64).round().long()
     width = cells.width(rows)
-    size = 1 << max(4, min(_SIZE, _CELLS // width).bit_length() - 1)
+    size = 1 << max(4, min(_DRAWN, _CELLS // width).bit_length() - 1)
     tiling = Tiling(size, rows, (size, width), cells)
     crossbar = Crossbar(tiling, alone, range(1), derived_seed("noise-aware"))
     index = tiling.cut(levels.unsqueeze(1).expand(rows, size), 0)
@@ -61,8 +66,17 @@ def errors_of(hardware: Hardware, device: str) -> Errors:
     crossbar.solve_all()
     span = cells.span * (low_high[1] - low_high[0])
     off = crossbar.signed()[0].div_(span) - level_value(levels, 1.0, n).unsqueeze(1)
+    off = _fewer(off, min(size, max(64, 1 << (_KEPT // rows).bit_length() - 1)))
     read = alone.device.read_noise / cells.span * cells.read_variance**0.5
-    return Errors(off.contiguous().to(device), n, read)
+    return Errors(off.mul_(amount).contiguous().to(device), n, amount * read)
+
+
+def _fewer(off: Float[Tensor, "rows drawn"], kept: int) -> Float[Tensor, "rows {kept}"]:
+    """So many numbers with the distribution of all of a row: means of neighbours in size, with the
+    mean and the standard deviation of the row."""
+    mean, std = off.mean(1, keepdim=True), off.std(1, correction=0, keepdim=True)
+    few = off.sort(1).values.unflatten(1, (kept, -1)).mean(2) - mean
+    return few * (std / few.std(1, correction=0, keepdim=True).clamp(min=1e-30)) + mean
 
 
 def _without_places(hardware: Hardware) -> Hardware:

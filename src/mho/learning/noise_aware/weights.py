@@ -13,7 +13,7 @@ from mho.hardware import Hardware
 from mho.hardware.mapping import level_index, level_value
 from mho.hardware.philox import normals, words
 from mho.hardware.streams import key
-from mho.kernels import native
+from mho.kernels import native, ties
 from mho.kernels.noisy_weights import noisy_weights
 from mho.learning.layers.graphs import check_not_recomputed, uncompiled
 from mho.learning.layers.inputs import check_input
@@ -27,7 +27,7 @@ _NOTHING = 2.0**-100
 _HARMLESS = 2.0**-20
 """Full scale of zeros where none of the levels is 0."""
 
-_NO_ERRORS = torch.zeros(1, 1)
+_NO_ERRORS = np.zeros((0, 0), np.float32)
 _NO_CHOICE = np.zeros(0, np.int16)
 
 
@@ -101,13 +101,18 @@ class ChipWeight(nn.Module):
     def _edge(self, w: Float[Tensor, "..."]) -> Float[Tensor, " blocks"]:
         """Full scale of each block."""
         over = self.blocks.over
-        edge = w.abs().amax(over)
+        edge = torch.maximum(w.amax(over), -w.amin(over)).flatten()
         if self.clip is not None:
-            rms = torch.linalg.vector_norm(w, dim=over) / (w.numel() / edge.numel()) ** 0.5
-            edge = torch.minimum(edge, self.clip * rms)
+            size = torch.linalg.vector_norm(w, dim=over).flatten()
+            edge = torch.minimum(edge, size * (self.clip / (w.numel() // edge.numel()) ** 0.5))
         inputs = self.blocks.shape[self.blocks.over[0]]
         idle = inputs**-0.5 if self.hardware.levels % 2 else _HARMLESS
-        return torch.where(edge < _NOTHING, idle, edge).flatten()
+        return torch.where(edge < _NOTHING, idle, edge)
+
+    @property
+    def _in_rows(self) -> bool:
+        """Whether blocks follow each other in memory."""
+        return self.blocks.over == (1,) and len(self.blocks.shape) == 2
 
     def held(self, w: Tensor) -> tuple[Tensor, bool]:
         """What a chip holds of weights; and whether some lie beyond their full scale."""
@@ -115,16 +120,15 @@ class ChipWeight(nn.Module):
         shaped = wide.view(self.blocks.shape)
         self.edge = edge = self._edge(shaped)
         drawn = self.training and self.amount > 0
-        errors = errors_of(self.hardware, str(w.device)) if drawn else None
-        rows = self.blocks.over == (1,) and len(self.blocks.shape) == 2
-        if rows and native(wide, edge):
+        errors = errors_of(self.hardware, self.amount, str(w.device)) if drawn else None
+        if self._in_rows and native(wide, edge):
             held, beyond = self._compiled(wide, edge, errors)
         else:
             held, beyond = self._in_torch(shaped, edge.view(self._shape), errors)
         if errors is not None and self.reads and errors.read > 0:
             z = normals([key(self.seed, "read", int(self.step))], w.numel(), w.device)
             z = z.view(self.blocks.shape).mul_(edge.view(self._shape))
-            held = held.view_as(z).add_(z, alpha=self.amount * errors.read)
+            held = held.view_as(z).add_(z, alpha=errors.read)
         return held.view_as(w).to(w.dtype), beyond
 
     def _choices(self, n: int, device: torch.device) -> Tensor:
@@ -133,13 +137,13 @@ class ChipWeight(nn.Module):
         return words([stream], (n + 1) // 2, device)[0].view(torch.int16)[:n]
 
     def _compiled(self, w: Tensor, edge: Tensor, errors: Errors | None) -> tuple[Tensor, bool]:
-        out = torch.empty_like(w)
-        table = _NO_ERRORS if errors is None else errors.of_levels
-        which = _NO_CHOICE if errors is None else self._choices(w.numel(), w.device).numpy()
-        amount = 0.0 if errors is None else self.amount
+        out, n = torch.empty_like(w), w.numel()
+        table = _NO_ERRORS if errors is None else errors.of_levels.numpy()
+        which = _NO_CHOICE if errors is None else self._choices(n, w.device).numpy()
+        toward = ties.directions(n, w.device).numpy()
         given, made = w.view(-1).numpy(), out.view(-1).numpy()
         beyond = noisy_weights(
-            given, edge.numpy(), self.hardware.levels, table.numpy(), which, amount, made
+            given, edge.numpy(), self.hardware.levels, toward, table, which, made
         )
         return out, beyond > 0
 
@@ -151,7 +155,7 @@ class ChipWeight(nn.Module):
             rows, size = errors.of_levels.shape
             row = index if rows == n else (index * (rows - 1) + (n - 1) // 2) // (n - 1)
             which = self._choices(w.numel(), w.device).view(w.shape).long() & (size - 1)
-            held = held + self.amount * errors.of_levels.view(-1)[row * size + which]
+            held = held + errors.of_levels.view(-1)[row * size + which]
         return held * edge, bool((w.abs() > edge).any())
 
 
