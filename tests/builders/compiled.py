@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 import mho
 from builders.cells import FIVE_LEVELS
-from builders.networks import mapped
+from builders.networks import mapped, small_model
 from builders.rule_catalogue import RULES
 from mho import WriteStep
 from mho.learning.layers.quantizer import StochasticSign, quantize
@@ -174,8 +174,33 @@ def drawn() -> None:
             assert torch.equal(one, other)
 
 
+def noise_aware() -> None:
+    """A few steps of a network whose weights, reads and ranges change with each."""
+    hardware = mho.Hardware(device=NOISY, **CONVERTERS)
+    for model in (small_model(), nn.Sequential(nn.LSTM(5, 4), _First(), nn.Linear(4, 2))):
+        x = inputs(1) if isinstance(model[0], nn.Conv2d) else torch.linspace(-1, 1, 30).view(3, 2, 5)
+        ends = []
+        for run in (plain, compiled):
+            net = mho.noise_aware(model, hardware, generator=torch.Generator().manual_seed(1))
+            optimizer, forward = torch.optim.SGD(net.parameters(), 0.3), run(net)
+            for _ in range(3):
+                optimizer.zero_grad()
+                (forward(x) - 1).square().mean().backward()
+                optimizer.step()
+            net.eval()
+            ends.append({name: t.clone() for name, t in net.state_dict().items()})
+            ends[-1]["output"] = forward(x).detach()
+        assert_same(*ends)
+
+
+class _First(nn.Module):
+    def forward(self, outputs: tuple[Tensor, ...]) -> Tensor:
+        return outputs[0]
+
+
 PARTS: dict[str, Callable[[], None]] = {
-    part.__name__: part for part in (training, whole_steps, forgotten, evaluation, refused, drawn)
+    part.__name__: part
+    for part in (training, whole_steps, forgotten, evaluation, refused, drawn, noise_aware)
 }
 
 if __name__ == "__main__":

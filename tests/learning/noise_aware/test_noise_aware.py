@@ -175,7 +175,7 @@ def test_activation_checkpointing_is_refused() -> None:
     net = trainee(small_model())
     x = torch.randn(4, 2, 6, 6, requires_grad=True)
     y = torch.utils.checkpoint.checkpoint(net, x, use_reentrant=False)
-    with pytest.raises(ValueError, match=r"0\.weight forward pass.*activation checkpointing"):
+    with pytest.raises(ValueError, match=r"0.* forward pass.*activation checkpointing"):
         y.sum().backward()
 
 

@@ -21,6 +21,9 @@ from mho.learning.noise_aware.recorded import check_plain
 
 Ranges = Literal["learnt", "following"]
 
+MOST_SATURATED = 0.05
+"""Share of a batch that saturates at a learnt range before that is widened."""
+
 
 class TrainedConverter(nn.Module):
     """A DAC or ADC whose range is found in training.
@@ -29,11 +32,13 @@ class TrainedConverter(nn.Module):
     magnitudes. Learnt, the range is then moved by its own gradient: its logarithm is a parameter,
     as in Jain et al. 2020 (TQT, arXiv:1903.08066), with the gradient through rounding and
     saturation, scaled by `1 / sqrt(values * codes)` as in Esser et al. 2020 (LSQ,
-    arXiv:1902.08153). Following, it widens as `Hardware.range_growth` says where more saturates
-    than its coverage leaves out. In eval mode it stands still.
+    arXiv:1902.08153). An optimizer moves it by a small part a step, while what it converts may
+    grow manifold as a network learns; so it also widens, by `Hardware.range_growth`, after a batch
+    of which more than `MOST_SATURATED` saturates. Following, it widens so after a batch of which
+    more saturates than its coverage leaves out. In eval mode it stands still.
 
     Attributes:
-        found (ranges): range that the first batch set, followed since; 0: there is none yet.
+        found (ranges): range that the first batch set, widened since; 0: there is none yet.
         log_factor (ranges): of the range to that one, a parameter; None unless learnt.
 
     Args:
@@ -58,8 +63,12 @@ class TrainedConverter(nn.Module):
     ) -> None:
         super().__init__()
         self.owner = owner
-        growth = hardware.range_growth if how == "following" else 1.0
+        growth = hardware.range_growth if isinstance(how, str) else 1.0
         self.converter = Converter(kind, bits, hardware.coverage, 1, own=own, growth=growth)
+        self.allowed = 1 - hardware.coverage
+        """Share of a batch that may saturate before the range widens."""
+        if how == "learnt":
+            self.allowed = max(self.allowed, MOST_SATURATED)
         shape = self.converter.shape
         start = 0.0 if isinstance(how, str) else how
         self.register_buffer("found", torch.full(shape, start))
@@ -86,19 +95,23 @@ class TrainedConverter(nn.Module):
             if ranges is None:
                 return x
         converter.ranges = ranges
-        if self.log_factor is not None:
-            return _Learnt.apply(x, self.log_factor, converter)  # type: ignore[return-value]
         if not (self.training and converter.follows):
-            return converter(x)
+            return self._convert(x)
         converter.tally = tally = Tally(converter.shape)
         try:
-            y = converter(x)
+            y = self._convert(x)
         finally:
             converter.tally = None
         if tally.saturated is not None and bool(torch.isfinite(x).all()):
-            converter.follow(tally)
-            self.found.copy_(converter.ranges)
+            share = tally.saturated.to(self.found) * (ranges.numel() / max(1, tally.conversions))
+            wider = converter.growth * self.found
+            self.found.copy_(torch.where(share > self.allowed + 1e-9, wider, self.found))
         return y
+
+    def _convert(self, x: Tensor) -> Tensor:
+        if self.log_factor is None:
+            return self.converter(x)
+        return _Learnt.apply(x, self.log_factor, self.converter)  # type: ignore[return-value]
 
     def _first(self, x: Tensor) -> Tensor | None:
         """The range of a first batch; None where all of it is 0."""
@@ -284,7 +297,7 @@ class Conversions(nn.Module):
 
     def _check_moving(self, converter: TrainedConverter) -> None:
         if self.training and converter.converter.follows:
-            check_not_recomputed(self.owner, "ranges that follow what saturates")
+            check_not_recomputed(self.owner, "ranges that widen where much saturates")
 
 
 def _along(values: Tensor, kind: Kind, y: Tensor) -> Tensor:
