@@ -42,6 +42,7 @@ bench: $(READY)
 	$(BIN)/python benchmarks/ageing.py
 	$(BIN)/python benchmarks/conversion.py
 	$(BIN)/python benchmarks/binarized.py
+	$(BIN)/python benchmarks/noise_aware.py
 	$(BIN)/python benchmarks/wires.py
 	$(BIN)/python benchmarks/operating_point.py
 	$(BIN)/python benchmarks/transient.py

@@ -78,7 +78,9 @@ def main() -> None:
             net = make()
             floor, ours = training(net), training(mho.noise_aware(net, hardware))
             times = in_turn(floor, ours, options.rounds)
-            print(f"{f'{name}: {kind}':68}{times[0]:10.3f}{times[1]:10.3f}{times[2]:7.2f}", flush=True)
+            print(
+                f"{f'{name}: {kind}':68}{times[0]:10.3f}{times[1]:10.3f}{times[2]:7.2f}", flush=True
+            )
 
 
 if __name__ == "__main__":

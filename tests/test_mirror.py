@@ -86,6 +86,9 @@ ELSEWHERE = {
     "instruments/test_remote.py": ["hardware/instrument.py"],
     "instruments/test_state_file.py": ["instruments/chip_state.py"],
     "learning/layers/test_attention.py": ["learning/layers/composite.py"],
+    "learning/noise_aware/test_noise_aware.py": [
+        "learning/noise_aware/recorded.py", "learning/noise_aware/recurrent.py",
+    ],
     "learning/layers/test_layer.py": [
         "learning/layers/conv.py", "learning/layers/linear.py", "learning/layers/product.py",
     ],

@@ -178,7 +178,11 @@ def noise_aware() -> None:
     """A few steps of a network whose weights, reads and ranges change with each."""
     hardware = mho.Hardware(device=NOISY, **CONVERTERS)
     for model in (small_model(), nn.Sequential(nn.LSTM(5, 4), _First(), nn.Linear(4, 2))):
-        x = inputs(1) if isinstance(model[0], nn.Conv2d) else torch.linspace(-1, 1, 30).view(3, 2, 5)
+        x = (
+            inputs(1)
+            if isinstance(model[0], nn.Conv2d)
+            else torch.linspace(-1, 1, 30).view(3, 2, 5)
+        )
         ends = []
         for run in (plain, compiled):
             net = mho.noise_aware(model, hardware, generator=torch.Generator().manual_seed(1))

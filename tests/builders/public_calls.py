@@ -228,6 +228,28 @@ CALLS: dict[str, Callable[[], Call]] = {
     "saturation": lambda: (
         mho.saturation, {"net": mho.calibrate(chip(hardware=CONVERTING), X), "inputs": X},
     ),
+    "noise_aware": lambda: (
+        mho.noise_aware,
+        {
+            "model": model(), "hardware": CONVERTING, "generator": torch.Generator(),
+            "select": None, "weight_noise": 1.0, "output_noise": 0.1, "ranges": "learnt",
+            "clip": 2.5, "clip_per": "layer",
+        },
+    ),
+    "distillation_loss": lambda: (
+        mho.distillation_loss,
+        {
+            "student_logits": model()(X).detach(), "teacher_logits": model()(X).detach(),
+            "labels": Y, "temperature": 4.0, "weight": 0.9,
+        },
+    ),
+    "evaluate_over_time": lambda: (
+        mho.evaluate_over_time,
+        {
+            "net": chip(hardware=AGEING), "loader": [(X, Y)], "times": [0.0, 60.0],
+            "repair": None, "temperature": None,
+        },
+    ),
     "age": lambda: (
         mho.age, {"net": chip(hardware=AGEING), "seconds": 1.0, "temperature": None},
     ),

@@ -50,7 +50,7 @@ def test_a_loader_that_runs_once_and_a_single_pair_will_do() -> None:
 
 
 def test_ranges_that_are_missing_are_those_of_now() -> None:
-    net, loader, x = setting()
+    net, loader, _ = setting()
     new = mho.convert(mho.to_digital(net), HARDWARE, 4, generator=torch.Generator().manual_seed(2))
     ranged = mho.calibrate(copy.deepcopy(new), loader[0][0])
     got = mho.evaluate_over_time(new, loader, [DAY])

@@ -120,7 +120,9 @@ def test_output_noise_is_a_share_of_the_range() -> None:
     net(x)
     net.conversions.adc.found.mul_(3)
     spread = net(x).std(0)
-    torch.testing.assert_close(spread, net.conversions.adc.ranges.expand(3) * 0.05, rtol=0.1, atol=0.0)
+    torch.testing.assert_close(
+        spread, net.conversions.adc.ranges.expand(3) * 0.05, rtol=0.1, atol=0.0
+    )
 
 
 def test_none_converts_nothing() -> None:

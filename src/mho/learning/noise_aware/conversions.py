@@ -75,7 +75,7 @@ class TrainedConverter(nn.Module):
         self.log_factor = nn.Parameter(torch.zeros(shape)) if how == "learnt" else None
 
     @property
-    def ranges(self) -> Float[Tensor, "..."] | None:
+    def ranges(self) -> Tensor | None:
         """Largest value of each range; None: there is none yet."""
         found = self.found.detach()
         if not found.any():
@@ -125,7 +125,9 @@ class TrainedConverter(nn.Module):
             return None
         with calibration({self.owner: [self.converter]}):
             self.converter.keeping(x, keep=False)
-        self.found.copy_(self.converter.ranges)
+        found = self.converter.ranges
+        assert found is not None
+        self.found.copy_(found)
         return self.ranges
 
 
@@ -308,7 +310,8 @@ def _along(values: Tensor, kind: Kind, y: Tensor) -> Tensor:
 
 def _edge(layer: nn.Module, kind: Kind, y: Tensor) -> Tensor:
     """Full scale of the weights of each column, as the pass that gave y had it."""
-    edge = layer.parametrizations["weight"][-1].edge  # type: ignore[index]
+    parametrizations: Any = layer.parametrizations
+    edge = parametrizations["weight"][-1].edge
     return _along(edge, kind, y)
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 from torch.nn.utils import parametrize
 
 from mho.arguments import checked
@@ -219,7 +220,12 @@ def _check(
         allowed = "0 without ranges or Hardware.adc_bits: it is a share of the ADC's range"
         raise invalid("output_noise", output_noise, allowed)
     shared = not isinstance(hardware.adc_range, str)
-    if shared and hardware.adc_bits is not None and ranges is not None and hardware.dac_bits is None:
+    if (
+        shared
+        and hardware.adc_bits is not None
+        and ranges is not None
+        and hardware.dac_bits is None
+    ):
         allowed = "'calibrated' or 'column' without dac_bits, which bound the current"
         raise invalid("Hardware.adc_range", hardware.adc_range, allowed)
 
@@ -230,7 +236,7 @@ def _check_weights(name: str, layer: nn.Module, kind: Kind) -> None:
         label = f"{name}.{path}" if name else path
         seen = parametrize.is_parametrized(owner, attribute)
         weight = getattr(owner, attribute)
-        if isinstance(weight, nn.parameter.UninitializedTensorMixin):
+        if is_lazy(weight):
             raise invalid(label, "without a shape", "a weight that has one: run one batch before")
         if not (seen or isinstance(owner._parameters.get(attribute), nn.Parameter)):
             allowed = (

@@ -98,7 +98,7 @@ class ChipWeight(nn.Module):
         """Of the full scales, next to that of the blocks."""
         return [1 if d in self.blocks.over else n for d, n in enumerate(self.blocks.shape)]
 
-    def _edge(self, w: Float[Tensor, "..."]) -> Float[Tensor, " blocks"]:
+    def _edge(self, w: Tensor) -> Float[Tensor, " blocks"]:
         """Full scale of each block."""
         over = self.blocks.over
         edge = torch.maximum(w.amax(over), -w.amin(over)).flatten()
