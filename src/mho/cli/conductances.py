@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from tokenize import TokenError
 from typing import Any
 
 import numpy as np
@@ -15,18 +13,8 @@ import torch
 from torch import Tensor
 
 from mho.errors import invalid, unknown
-from mho.files import read_bytes, read_text
 from mho.files.archive import read_archive
-from mho.files.numbers import plain_number
-
-MOST = 1 << 24
-"""Numbers of a table, at most."""
-
-HEADERS = {
-    (1, 0): np.lib.format.read_array_header_1_0,
-    (2, 0): np.lib.format.read_array_header_2_0,
-}
-"""Readers of the headers of .npy files, by version."""
+from mho.files.arrays import read_csv, read_npy
 
 KEY = "crossbar.conductance"
 """How the keys of conductances end in a network's state."""
@@ -72,48 +60,16 @@ def read_matrix(path: Path, field: str, allowed: str, least: float = -math.inf) 
         allowed: what a number must be, for errors.
     """
     if path.suffix == ".csv":
-        return _csv(path, field, allowed, least)
+        return torch.from_numpy(read_csv(path, field, allowed, least))
     if path.suffix == ".npy":
         return _npy(path, field, allowed, least)
     raise invalid(field, str(path), "a .csv or .npy file" + ", or a .pt" * (field == "source"))
 
 
-def _csv(path: Path, field: str, allowed: str, least: float) -> Tensor:
-    """Comma-separated numbers; blank lines and what follows a # are skipped."""
-    text = read_text(path, field, wanted="a readable text file of numbers between commas")
-    rows: list[list[float]] = []
-    for number, line in enumerate(text.splitlines(), 1):
-        line = line.partition("#")[0].strip()
-        if not line:
-            continue
-        parts = line.split(",")
-        if len(parts) * (len(rows) + 1) > MOST:
-            allowed_size = f"at most {MOST} of them"
-            raise invalid(f"{path}, line {number}", f"over {MOST} numbers", allowed_size)
-        if rows and len(parts) != len(rows[0]):
-            where = f"{path}, line {number}"
-            raise invalid(where, f"{len(parts)} columns", f"{len(rows[0])}, as above")
-        rows.append([])
-        for column, part in enumerate(parts, 1):
-            where = f"{path}, line {number}, column {column}"
-            value = plain_number(where, part, allowed)
-            if value < least:
-                raise invalid(where, part.strip(), allowed)
-            rows[-1].append(value)
-    if not rows:
-        raise invalid(field, str(path), "at least one line of numbers")
-    return torch.tensor(rows, dtype=torch.float64)
-
-
 def _npy(path: Path, field: str, allowed: str, least: float) -> Tensor:
-    """A vector or matrix of real numbers, no pickle."""
-    content = read_bytes(path, field, most=1 << 30, wanted="a readable .npy file")
-    try:
-        values = _array(content)
-    except (ArithmeticError, EOFError, MemoryError, RecursionError, SyntaxError, TokenError,
-            TypeError, ValueError, KeyError):  # fmt: skip
-        raise invalid(field, str(path), "a .npy file of numbers, whole") from None
-    if values.dtype.kind not in "iuf" or values.ndim not in (1, 2) or not values.size:
+    """A vector or matrix of real numbers."""
+    values = read_npy(path, field)
+    if values.ndim not in (1, 2) or not values.size:
         found = f"{values.dtype} {values.shape}"
         raise invalid(f"{path}", found, "real numbers of shape (rows, cols), at least 1 x 1")
     values = np.atleast_2d(values).astype(np.float64)
@@ -122,16 +78,6 @@ def _npy(path: Path, field: str, allowed: str, least: float) -> Tensor:
         row, column = bad[0].tolist()
         raise invalid(f"{path}[{row}, {column}]", values[row, column].item(), allowed)
     return torch.from_numpy(values)
-
-
-def _array(content: bytes) -> np.ndarray:
-    """The array in a .npy file, whose header is not to claim more numbers than follow it."""
-    file = io.BytesIO(content)
-    header = HEADERS[np.lib.format.read_magic(file)]
-    shape, _, dtype = header(file)
-    if dtype.hasobject or math.prod(shape) * dtype.itemsize != len(content) - file.tell():
-        raise ValueError("another size")
-    return np.load(io.BytesIO(content), allow_pickle=False)
 
 
 def _layers(path: Path) -> dict[str, Tensor]:
