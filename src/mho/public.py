@@ -26,6 +26,7 @@ from mho.hardware import (
 )
 from mho.learning.age import age
 from mho.learning.attach import attach
+from mho.learning.conductances import conductances, load_conductances, save_conductances
 from mho.learning.convert import convert, to_digital
 from mho.learning.coverage import Coverage, coverage
 from mho.learning.distillation import distillation_loss
@@ -57,6 +58,7 @@ __all__ = [
     "calibrate",
     "cells",
     "circuits",
+    "conductances",
     "confusion",
     "convert",
     "correct",
@@ -74,6 +76,7 @@ __all__ = [
     "instruments",
     "kernels",
     "ledger",
+    "load_conductances",
     "nn",
     "noise_aware",
     "outside_window",
@@ -86,6 +89,7 @@ __all__ = [
     "rewire",
     "rules",
     "saturation",
+    "save_conductances",
     "tasks",
     "to_digital",
     "tune",

@@ -6,6 +6,7 @@ A call is made anew by each function of the table: what is called, and its argum
 from __future__ import annotations
 
 import copy
+import tempfile
 from collections.abc import Callable
 from dataclasses import fields
 from functools import cache, partial
@@ -255,6 +256,13 @@ CALLS: dict[str, Callable[[], Call]] = {
     ),
     "attach": lambda: (mho.attach, on_instrument() | {"retries": 1, "program": True}),
     "rewire": lambda: (mho.rewire, {"net": chip(), "wire_resistance": 1.0}),
+    "conductances": lambda: (mho.conductances, {"net": chip()}),
+    "save_conductances": lambda: (
+        mho.save_conductances, {"net": chip(), "path": Path(tempfile.gettempdir(), "mho.npz")},
+    ),
+    "load_conductances": lambda: (
+        mho.load_conductances, {"net": chip(), "source": mho.conductances(chip())},
+    ),
     "ledger": lambda: (mho.ledger, {"net": chip()}),
     "outside_window": lambda: (mho.outside_window, {"net": chip()}),
     "rescale": lambda: (mho.rescale, {"net": chip(), "factor": 2.0}),

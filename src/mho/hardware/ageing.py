@@ -14,6 +14,9 @@ from mho.hardware.streams import ChipNoise
 CellNoise = Callable[..., ChipNoise]
 """Noise of all cells of each chip, keyed by words: what it is for, and the event."""
 
+_SAME = 1e-4
+"""Share of a conductance by which its law may be off from one machine to the next."""
+
 
 class Ageing(nn.Module):
     """The clock of a crossbar's chips, and what each cell's laws of time have to remember.
@@ -76,6 +79,16 @@ class Ageing(nn.Module):
         """Whether what is seen of a cell is more than its conductance."""
         return self.hardware.flicker is not None or self.hardware.telegraph is not None
 
+    @property
+    def relaxes(self) -> bool:
+        """Whether a cell goes on from where it was programmed to."""
+        return self.hardware.retention is not None
+
+    def fluctuations(self) -> dict[str, Tensor]:
+        """The buffers of the slow noise, which is in what is seen of a cell."""
+        names = ("wander", "depth", "full")
+        return {name: self.get_buffer(name) for name in names if name in self._buffers}
+
     def seen(self, conductance: Tensor) -> Tensor:
         """Conductance (chips, *cells) [S] with the slow noise as it stands, never below 0."""
         if self.hardware.flicker is not None:
@@ -99,14 +112,50 @@ class Ageing(nn.Module):
             reads: vectors that the chip has been read with so far, from either side.
         """
         pulsed = sets + resets > 0
-        if self.hardware.retention is not None:
-            self._note("landed", cells, pulsed, landed)
-            since = self.clock[1].expand(landed.shape)
-            self._note("since", cells, pulsed, since)
-        if self.hardware.disturb is not None:
-            self._note("reads_before", cells, pulsed, torch.full_like(landed, float(reads)))
+        self._start(cells, pulsed, landed, reads)
         if self._half_selects:
             self._pulse_lines(cells, pulsed, torch.stack([sets, resets]).double())
+
+    def found(self, cells: Tensor, held: Tensor, reads: int) -> None:
+        """Take note of what cells hold that nobody programmed: from here they relax as after a
+        write, and disturb begins.
+
+        Args:
+            cells: (chips, *cells) bool, which.
+            held: (chips, *cells) what they hold [S].
+            reads: as in `wrote`.
+        """
+        self._start(None, cells.flatten(1), held.flatten(1), reads)
+        if self._half_selects:
+            self.get_buffer("pulses_before").add_(self._neighbours() * cells)
+
+    def follow(self, conductance: Tensor, free: Tensor, reads: int) -> None:
+        """Have cells that hold something else than they have relaxed to relax from there.
+
+        Args:
+            conductance: (chips, *cells) what they hold [S].
+            free: (chips, *cells) bool, cells that can change.
+            reads: as in `wrote`.
+        """
+        if self.relaxes:
+            off = ~torch.isclose(self._relaxed(conductance.dtype), conductance, _SAME, 0.0)
+            self.found(free & off, conductance, reads)
+
+    def _relaxed(self, dtype: torch.dtype) -> Tensor:
+        """What cells have relaxed to (chips, *cells) [S], those that can."""
+        law = self.hardware.retention
+        assert law is not None
+        elapsed = (self.clock[1] - self.get_buffer("since")).to(dtype)
+        return law.at(elapsed, self.get_buffer("landed"), self.get_buffer("rate"))
+
+    def _start(self, cells: Tensor | None, which: Tensor, landed: Tensor, reads: int) -> None:
+        """Have cells, where (chips, n) says so, relax from where they are, undisturbed."""
+        if self.hardware.retention is not None:
+            self._note("landed", cells, which, landed)
+            since = self.clock[1].expand(landed.shape)
+            self._note("since", cells, which, since)
+        if self.hardware.disturb is not None:
+            self._note("reads_before", cells, which, torch.full_like(landed, float(reads)))
 
     def _note(self, name: str, cells: Tensor | None, where: Tensor, value: Tensor) -> None:
         """Set a buffer at cells of each chip, where (chips, n) says so."""
@@ -175,10 +224,7 @@ class Ageing(nn.Module):
         self.clock += self.clock.new_tensor([seconds, faster * seconds, 1.0])
         calls = int(self.clock[2])
         if law is not None:
-            elapsed = (self.clock[1] - self.get_buffer("since")).to(conductance.dtype)
-            landed = self.get_buffer("landed")
-            aged = law.at(elapsed, landed, self.get_buffer("rate"))
-            conductance.copy_(torch.where(free, aged, conductance))
+            conductance.copy_(torch.where(free, self._relaxed(conductance.dtype), conductance))
         if hardware.flicker is not None:
             wander = self.get_buffer("wander")
             wander.copy_(hardware.flicker.after(seconds, wander, noise("flicker", calls)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self, TypeVar
@@ -40,6 +41,9 @@ _TOUCHED = (
 
 _MOST_PULSES = torch.iinfo(torch.int32).max
 """What the counter of a cell holds."""
+
+_SCALARS = 10
+"""Whole numbers of the extra state that every crossbar has."""
 
 R = TypeVar("R")
 
@@ -160,6 +164,7 @@ class Crossbar(nn.Module):
         self.trait_names: tuple[str, ...] = ()
         """Names of what differs from device to device."""
         self._views: Views[tuple[Cells, np.ndarray]] = Views()
+        self._loads, self._loaded_sum = False, -1
         self._most_pulses = hardware.writing.most_pulses(hardware.device)
         self.ageing = (
             Ageing(hardware, len(chips), tiling.shape, self._drawn) if hardware.ages else None
@@ -193,16 +198,19 @@ class Crossbar(nn.Module):
     def age(self, seconds: float, temperature: float | None) -> None:
         """Let time pass; see `mho.age`. For hardware that ages."""
         assert self.ageing is not None
-        free = ((self.fault == HEALTHY) | (self.fault == WORN)) & (self.level != UNFORMED)
-        reads = self.counts.reads
-        self.ageing.advance(seconds, temperature, self.conductance, free, reads, self._drawn)
+        given = self.conductance, self._free(), self.counts.reads
+        self.ageing.advance(seconds, temperature, *given, self._drawn)
         if self._wired:
-            self.get_buffer("unsolved").fill_(True)
+            self._unsettle()
             misjudged = self.get_buffer("misjudged").clone()
             self.solve()
             self.get_buffer("misjudged").copy_(misjudged)  # it was no estimate that was replaced
         else:
             self.solve()
+
+    def _free(self) -> Bool[Tensor, "chips tiles rows width"]:
+        """Cells that time can change."""
+        return ((self.fault == HEALTHY) | (self.fault == WORN)) & (self.level != UNFORMED)
 
     def rewire(self, hardware: Hardware) -> None:
         """The same cells behind other wires: `hardware` may differ in these alone."""
@@ -213,11 +221,43 @@ class Crossbar(nn.Module):
         self._wire()
         self.solve_all()
 
+    def _unsettle(self) -> None:
+        """Have the wires of all tiles solved anew next time."""
+        if self._wired:
+            self.get_buffer("unsolved").fill_(True)
+
     def solve_all(self) -> None:
         """Solve the wires after all cells were programmed: there was no estimate to speak of."""
         self.solve()
         if self._wired:
             self.get_buffer("misjudged").zero_()
+
+    def hold(self, conductance: Float[Tensor, "chips tiles rows width"]) -> None:
+        """Have the cells in use hold these conductances [S], without a programming event.
+
+        They count as standing at the levels nearest to them, as in `stand_nearest`, and relax from
+        there; what is drawn for the chips (traits, stuck cells, endurance) and what was counted
+        stays. Cells that are stuck are so where they are put.
+        """
+        used = self.tiling.used().to(self.level.device)
+        self.conductance.copy_(torch.where(used, conductance, self.conductance))
+        self.stand_nearest()
+        if self.ageing is not None:
+            every = used.expand(self.conductance.shape)
+            self.ageing.found(every, self.conductance, self.counts.reads)
+        self._unsettle()
+        self.solve_all()
+
+    def stand_nearest(self) -> None:
+        """Have each cell in use count as standing at the level nearest to what it holds; chips
+        share their levels: nearest to the mean of those where it can be programmed, if any."""
+        used = self.tiling.used().to(self.level.device)
+        held, healthy = self.conductance[:, used], self.fault[:, used] == HEALTHY
+        counted = torch.where(healthy.any(0), healthy, True).to(held)
+        mean = (held * counted).sum(0) / counted.sum(0)
+        device = self.hardware.device
+        index = ((mean - device.window[0]) / device.step).round()
+        self.level[used] = index.clamp(0, device.states - 1).to(self.level)
 
     @property
     def staleness(self) -> float:
@@ -469,10 +509,16 @@ class Crossbar(nn.Module):
             prefix: of this crossbar's.
 
         Raises:
-            ValueError: names the field in which the hardware differs.
+            ValueError: names the field in which the hardware differs, or the entry that cannot be.
         """
         if f"{prefix}hardware" in state:
             check_same(state[f"{prefix}hardware"], self.hardware, f"{prefix}hardware")
+        g = state.get(f"{prefix}conductance")
+        if isinstance(g, Tensor) and not g.is_meta and g.numel():
+            least, most = (end.item() for end in g.aminmax())
+            if not (least >= 0 and most < math.inf):  # nan is neither
+                wrong = most if least >= 0 else least
+                raise invalid(f"{prefix}conductance", wrong, "finite conductances of 0 S or more")
         level, states = state.get(f"{prefix}level"), self.hardware.device.states
         if isinstance(level, Tensor) and level.numel() and int(level.max()) >= states:
             allowed = f"below {states}, the levels of this network's cells"
@@ -489,21 +535,58 @@ class Crossbar(nn.Module):
     ) -> None:
         self.check_state(state_dict, prefix)
         state_dict.pop(f"{prefix}hardware", None)  # no buffer; torch would not know it
+        # no extra state, or one entry without the others: what is derived is not of this state
+        self._loaded_sum = -1
+        self._loads = any(f"{prefix}{name}" in state_dict for name in self._summed())
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
 
     def get_extra_state(self) -> Tensor:
         """Scalars of the state: inputs, vectors, programmings, seed, first chip, surveys, unsettled
-        write events, backward vectors, gradient vectors, updates."""
+        write events, backward vectors, gradient vectors, updates; and `_sum`, where there is one.
+        """
         c, first = self.counts, self.chips.start
         scalars = [c.inputs, c.vectors, c.programmings, self.seed, first, c.surveys, c.unsettled]
         scalars += [c.backward_vectors, c.gradient_vectors, c.updates]
-        return torch.tensor(scalars, dtype=torch.int64)
+        total = self._sum()
+        return torch.tensor(scalars if total is None else [*scalars, total], dtype=torch.int64)
 
     def set_extra_state(self, state: Tensor) -> None:
         """Take the scalars back; states of earlier versions lack the last ones."""
         *counts, self.seed, first = (int(state[k]) for k in (0, 1, 2, 3, 4))
-        self.counts = Counts(*counts, *map(int, state[5:]))
+        self.counts = Counts(*counts, *map(int, state[5:_SCALARS]))
         self.chips = range(first, first + len(self.chips))
+        self._loaded_sum = int(state[_SCALARS]) if len(state) > _SCALARS else None
+
+    def _summed(self) -> dict[str, Tensor]:
+        """What is seen of the cells, where that is kept, and what it is derived from: by name in a
+        state. Empty where nothing is derived from conductances."""
+        found = {"conductance": self.conductance}
+        if self.ageing is not None:
+            found |= {f"ageing.{name}": each for name, each in self.ageing.fluctuations().items()}
+        if self._seen != "conductance":
+            return found | {"seen": self._buffer("seen")}
+        return found if self.ageing is not None and self.ageing.relaxes else {}
+
+    def _sum(self) -> int | None:
+        """CRC-32 of what `_summed` names: a state in which one of these was changed tells it."""
+        summed = self._summed().values()
+        if not summed or any(each.is_meta for each in summed):
+            return None
+        total = 0
+        for each in summed:
+            numbers = each.cpu().contiguous().view(-1).view(torch.uint8).numpy()
+            total = zlib.crc32(numbers.data, total)
+        return total
+
+    def _derive(self) -> None:
+        """Have what is derived from conductances follow a state that does not fit itself, because
+        conductances or slow noise were put into it."""
+        if not self._loads or self._loaded_sum is None or self._loaded_sum == self._sum():
+            return  # one without a sum is of an earlier version
+        if self.ageing is not None:
+            self.ageing.follow(self.conductance, self._free(), self.counts.reads)
+        self._unsettle()
+        self.solve_all()
 
 
 def _before_load(module: nn.Module, state: dict[str, Any], prefix: str, *_given: object) -> None:
@@ -519,4 +602,5 @@ def _before_load(module: nn.Module, state: dict[str, Any], prefix: str, *_given:
 
 def _after_load(module: nn.Module, _incompatible: object) -> None:
     assert isinstance(module, Crossbar)
+    module._derive()
     module._look()

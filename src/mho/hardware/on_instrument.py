@@ -75,9 +75,7 @@ def survey(crossbar: Crossbar) -> None:
     used = crossbar.tiling.used().to(crossbar.level.device).flatten()
     cells = used.nonzero().squeeze(1)
     look(crossbar, cells)
-    device = crossbar.hardware.device
-    index = ((crossbar.conductance.view(-1)[cells] - device.window[0]) / device.step).round()
-    crossbar.level.view(-1)[cells] = index.clamp(0, device.states - 1).to(torch.int16)
+    crossbar.stand_nearest()
 
 
 def columns(

@@ -300,6 +300,13 @@ class ArrayLayer(nn.Module):
             self.crossbar.age(seconds, temperature)
             self.store.fold_all()
 
+    def hold(self, conductance: Tensor) -> None:
+        """Have the arrays hold conductances (chips, tiles, rows, width) [S]; see
+        `mho.load_conductances`."""
+        self.crossbar.hold(conductance)
+        self.refresh()
+        self.mark_written()
+
     def mark_written(self, written: bool = True) -> None:
         """Have the arrays count as holding the shadow as it is now, or not."""
         self.store.mark(self.weight, written)
