@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import operator
-import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self, TypeVar
@@ -18,7 +17,7 @@ from mho.errors import invalid
 from mho.hardware.ageing import Ageing
 from mho.hardware.arrays import Arrays
 from mho.hardware.hardware import Hardware
-from mho.hardware.same_hardware import check_same, description
+from mho.hardware.same_hardware import check_same, description, sum_of
 from mho.hardware.streams import ChipNoise
 from mho.hardware.tiling import Tiling
 from mho.kernels.records import Cells
@@ -86,9 +85,9 @@ class Crossbar(nn.Module):
 
     Buffers, with `cells = (tiles, rows, width)` the cells of one chip:
         conductance (chips, *cells): float32 [S], 0 if never programmed.
-        misses (chips, *cells): int16, failed programming events in a row, if the programming gives
+        misses (chips, *cells): int32, failed programming events in a row, if the programming gives
             cells up.
-        level (*cells): int16, target level; the same on all chips; -1 if never programmed.
+        level (*cells): int32, target level; the same on all chips; -1 if never programmed.
         fault (chips, *cells): int8, one of HEALTHY, STUCK_OFF, STUCK_ON, WORN.
         writes (chips, *cells): int32, programming events that took a pulse.
         pulses (chips, *cells): int32, programming pulses; what wears a cell.
@@ -104,6 +103,8 @@ class Crossbar(nn.Module):
             of the wires, estimated for cells written since.
         unsolved (tiles,): bool, tiles with a cell written since, if there are wires.
         misjudged (): float64, largest error of those estimates, if there are wires.
+
+    Their types are such that collectives of torch.distributed know: int16 is not one.
 
     `ageing` holds what time and use do to the cells; None if they do nothing.
 
@@ -150,7 +151,7 @@ class Crossbar(nn.Module):
         self.counts = Counts()
         shape = (len(chips), *tiling.shape)
         self.register_buffer("conductance", torch.zeros(shape, dtype=torch.float32))
-        self.register_buffer("level", torch.full(tiling.shape, UNFORMED, dtype=torch.int16))
+        self.register_buffer("level", torch.full(tiling.shape, UNFORMED, dtype=torch.int32))
         self.register_buffer("fault", torch.zeros(shape, dtype=torch.int8))
         self.register_buffer("writes", torch.zeros(shape, dtype=torch.int32))
         self.register_buffer("pulses", torch.zeros(shape, dtype=torch.int32))
@@ -158,7 +159,7 @@ class Crossbar(nn.Module):
         """Failed events in a row after which a cell is given up; 0: none is, or an instrument's
         answers tell."""
         if self.failures:
-            self.register_buffer("misses", torch.zeros(shape, dtype=torch.int16))
+            self.register_buffer("misses", torch.zeros(shape, dtype=torch.int32))
         for count in ("set_pulses", "reads", "row_pulses", "row_reads"):
             self.register_buffer(count, torch.zeros(len(chips), dtype=torch.int64))
         self.trait_names: tuple[str, ...] = ()
@@ -572,11 +573,7 @@ class Crossbar(nn.Module):
         summed = self._summed().values()
         if not summed or any(each.is_meta for each in summed):
             return None
-        total = 0
-        for each in summed:
-            numbers = each.cpu().contiguous().view(-1).view(torch.uint8).numpy()
-            total = zlib.crc32(numbers.data, total)
-        return total
+        return sum_of(summed)
 
     def _derive(self) -> None:
         """Have what is derived from conductances follow a state that does not fit itself, because
@@ -591,8 +588,12 @@ class Crossbar(nn.Module):
 
 def _before_load(module: nn.Module, state: dict[str, Any], prefix: str, *_given: object) -> None:
     """States of before controllers gave cells up, or of a way to program that gives none up: no
-    cell has failed yet. A way that gives none up has no use for failures."""
+    cell has failed yet. A way that gives none up has no use for failures. Levels and failures of
+    earlier versions are int16."""
     assert isinstance(module, Crossbar)
+    for each in (f"{prefix}level", f"{prefix}misses"):
+        if isinstance(state.get(each), Tensor):
+            state[each] = state[each].to(torch.int32)
     name = f"{prefix}misses"
     if not module.failures:
         state.pop(name, None)

@@ -25,9 +25,9 @@ class Request(NamedTuple):
     cells: Int64[Tensor, " n"] | None
     """Flat positions on one chip; None: all cells."""
     level: Int[Tensor, " n"]
-    """Target levels, int16."""
+    """Target levels, int32."""
     held: Int[Tensor, " n"]
-    """Present levels, int16."""
+    """Present levels, int32."""
     noise: ChipNoise
     """Noise of this event."""
 
@@ -63,7 +63,7 @@ def program_cells(wanted: Sequence[tuple[Crossbar, Tensor, Tensor]]) -> None:
         if crossbar.arrays is not None:
             on_instrument.program(crossbar, cells, levels)
         elif crossbar.landing is not None and crossbar.views() is not None:
-            to = levels.to(torch.int16).numpy()
+            to = levels.to(torch.int32).numpy()
             z = crossbar.noise(len(cells)).normal().numpy()
             given, landing = (cells.numpy(), to, z), crossbar.landing
             crossbar.run(
@@ -113,7 +113,7 @@ def _request(crossbar: Crossbar, cells: Tensor | None, levels: Tensor) -> Reques
     held = crossbar.level.view(-1)
     held = held if cells is None else held.index_select(0, cells)
     noise = crossbar.noise(len(levels), levels.device)
-    return Request(crossbar, cells, levels.to(torch.int16), held, noise)
+    return Request(crossbar, cells, levels.to(torch.int32), held, noise)
 
 
 def _carry_out(requests: Sequence[Request]) -> Programmed:

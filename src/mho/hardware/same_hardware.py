@@ -1,9 +1,10 @@
-"""Whether a saved state is one of the hardware that it is loaded into."""
+"""Whether a saved state is one of the hardware that it is loaded into, and fits itself."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -26,6 +27,15 @@ def description(hardware: Hardware) -> Tensor:
     """What a state says of its hardware: JSON as bytes, uint8 (n,)."""
     text = json.dumps(hardware.to_dict(), sort_keys=True)
     return torch.frombuffer(bytearray(text.encode()), dtype=torch.uint8)
+
+
+def sum_of(tensors: Iterable[Tensor]) -> int:
+    """CRC-32 of the numbers of tensors, in order."""
+    total = 0
+    for each in tensors:
+        numbers = each.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy()
+        total = zlib.crc32(numbers.data, total)
+    return total
 
 
 def check_same(saved: Tensor, hardware: Hardware, name: str) -> None:

@@ -56,7 +56,7 @@ class Store:
         effective (chips, out, in): weight that the arrays realize.
         digits (chips, digits, out, in): the same of each digit that is converted apart; None where
             `effective` says all, or until it is first asked for.
-        cell_levels (levels, cells_per_weight): int16, levels of a weight's own cells at each of its
+        cell_levels (levels, cells_per_weight): int32, levels of a weight's own cells at each of its
             levels.
 
     Args:
@@ -70,7 +70,7 @@ class Store:
         self.levels = hardware.levels
         index = torch.arange(self.levels, device=like.device)
         own = hardware.cells.own_levels(index, self.levels, hardware.device.states)
-        self.cell_levels = own.to(torch.int16)
+        self.cell_levels = own.to(torch.int32)
         self.target = torch.empty(like.shape, dtype=torch.float32, device=like.device)
         self.effective = like.new_empty((len(crossbar.chips), *like.shape))
         self.digits: Tensor | None = None
@@ -119,6 +119,16 @@ class Store:
     def moved(self, shadow: Tensor) -> bool:
         """Whether the shadow weight changed since the arrays held it."""
         return self._current is not None and not self.holds(shadow)
+
+    def replaced(self, shadow: Tensor) -> bool:
+        """Whether the shadow weight is another tensor than the one that the arrays held."""
+        return self._current is not None and self._current[0] is not shadow
+
+    def settled(self, shadow: Tensor) -> None:
+        """Take the one change of the shadow weight, since the arrays held it, for none."""
+        current = self._current
+        if current is not None and not self.replaced(shadow):
+            self.mark(shadow, shadow._version <= current[1] + 1)
 
     def __getstate__(self) -> dict[str, object]:
         """Copies and pickles carry whether the shadow is held, not torch's count; and no room."""
@@ -314,4 +324,4 @@ def is_finite(numbers: Tensor) -> bool:
 def _room(weights: int, own: int) -> Plan:
     """For so many weights, each with so many cells of its own."""
     index, cells = np.empty((2, weights), np.int64), np.empty(weights * own, np.int64)
-    return Plan(index[0], index[1], cells, np.empty(weights * own, np.int16))
+    return Plan(index[0], index[1], cells, np.empty(weights * own, np.int32))

@@ -14,8 +14,11 @@ from mho.hardware.crossbar import UNFORMED, WORN, Crossbar
 MOST = 2**62
 """Bound of everything that is counted."""
 
-_SCALARS = range(5, 11)
+_SCALARS = range(5, 12)
 """How many scalars a crossbar's state may have; earlier versions had fewer."""
+
+_WERE_SHORT = ("level", "misses")
+"""Entries that earlier versions saved as int16."""
 
 _MAY_LACK = ("misses", "hardware")
 """Entries that states of earlier versions lack."""
@@ -46,7 +49,9 @@ def check_chip_state(state: object, crossbar: Crossbar) -> None:
         elif name == "hardware":
             _check_tensor(name, value, torch.uint8, None)
         elif name in own:
-            _check_tensor(name, value, own[name].dtype, own[name].shape)
+            short = name in _WERE_SHORT and getattr(value, "dtype", None) == torch.int16
+            kind = torch.int16 if short else own[name].dtype
+            _check_tensor(name, value, kind, own[name].shape)
             _check_values(name, value, crossbar)
     try:
         crossbar.check_state(cells, "")

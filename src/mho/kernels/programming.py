@@ -63,7 +63,7 @@ def program_landing(
     """
     chips, n = z.shape
     each = state.level.size
-    held, own = np.empty(n, np.int16), np.empty((chips, n if offset.size else 0), np.float32)
+    held, own = np.empty(n, np.int32), np.empty((chips, n if offset.size else 0), np.float32)
     if cells.size != n:
         raise IndexError("as many levels as cells are needed")
     for k in range(n):

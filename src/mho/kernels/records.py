@@ -18,7 +18,7 @@ class Cells(NamedTuple):
     conductance: np.ndarray
     """(chips * cells,) float32 [S]."""
     level: np.ndarray
-    """(cells,) int16, the same on all chips."""
+    """(cells,) int32, the same on all chips."""
     writes: np.ndarray
     """(chips * cells,) int32."""
     pulses: np.ndarray
@@ -38,7 +38,7 @@ class Layout(NamedTuple):
     table: np.ndarray
     """(weights, terms) int32: flat positions of the cells that enter a weight, its own first."""
     cell_levels: np.ndarray
-    """(levels, own cells) int16: levels of a weight's own cells at each of its levels."""
+    """(levels, own cells) int32: levels of a weight's own cells at each of its levels."""
     values: np.ndarray
     """(levels,) float32: what the levels stand for, in shares of the full scale."""
     own: np.ndarray
@@ -76,4 +76,4 @@ class Plan(NamedTuple):
     cells: np.ndarray
     """Flat positions of the cells to program, int64."""
     levels: np.ndarray
-    """Their new levels, int16."""
+    """Their new levels, int32."""

@@ -36,6 +36,7 @@ from mho.learning.layers.graphs import (
     uncompiled,
 )
 from mho.learning.layers.inputs import check_input
+from mho.learning.layers.processes import check_whole, follow, hint, wrapper
 from mho.learning.layers.product import Product
 from mho.learning.layers.reading import Reading
 
@@ -365,6 +366,8 @@ class ArrayLayer(nn.Module):
             ValueError: the chips do not divide the batch; torch records the pass to repeat it; or
                 checkpointing recomputes it, and its noise would be another.
         """
+        if (ddp := wrapper()) is not None:
+            follow(self, ddp)
         if plain_pass() and self.store.holds(self.weight):
             return self._read_now(x)
         self._check_readable(x)
@@ -379,6 +382,7 @@ class ArrayLayer(nn.Module):
 
     def _check_readable(self, x: Tensor) -> None:
         """Refuse to read what is not up to date, or in a way that would be wrong later."""
+        check_whole(self.label, self.weight, replaced=self.store.replaced(self.weight))
         check_not_recorded(self.label, x, self.weight)
         if not self.reading.exact:
             check_not_recomputed(self.label, "the noise of its reads")
@@ -388,7 +392,7 @@ class ArrayLayer(nn.Module):
         if not self.store.holds(self.weight):
             raise NotReady(
                 f"{self.label}: the shadow weight moved and the arrays were not written; "
-                "call mho.write(net), or your WriteStep, after each optimizer.step()"
+                f"call mho.write(net), or your WriteStep, after each optimizer.step(){hint()}"
             )
 
     def _read_now(self, x: Tensor) -> Tensor:
@@ -546,6 +550,8 @@ def memristive_layers(net: nn.Module) -> dict[str, ArrayLayer]:
     found = {name: m for name, m in net.named_modules() if isinstance(m, ArrayLayer)}
     if not found:
         raise invalid("net", net, "a network with memristive layers; see mho.convert")
+    for layer in found.values():
+        check_whole(layer.label, layer.weight, replaced=False)
     return found
 
 
