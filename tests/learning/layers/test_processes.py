@@ -4,9 +4,11 @@ from typing import Any
 
 import pytest
 import torch
+from torch import nn
 from torch.multiprocessing.spawn import spawn
 
-from builders.two_processes import SETTINGS, STEPS, work
+import mho
+from builders.two_processes import SETTINGS, STEPS, converted, everything, work
 
 
 @pytest.fixture(scope="module")
@@ -48,3 +50,37 @@ def test_weights_in_parts_are_refused(found: list[Any]) -> None:
         for said in each["sharded"].split("\n"):
             assert "fully_shard" in said
             assert "torch.nn.parallel.DistributedDataParallel(net)" in said
+
+
+KNOWN = {
+    *(torch.float32, torch.float64, torch.int8, torch.uint8, torch.int32, torch.int64, torch.bool),
+}
+"""Types of numbers that gloo and nccl both send."""
+
+
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_all_buffers_are_of_types_that_collectives_know(setting: str) -> None:
+    net = mho.convert(
+        nn.Sequential(nn.Linear(6, 5), nn.BatchNorm1d(5), mho.nn.Gate(5), nn.Linear(5, 3)),
+        mho.Hardware(**SETTINGS[setting]),
+        chips=2,
+        select=lambda name, _: name == "0",
+    )
+    mho.calibrate(net, torch.randn(40, 6))
+    mho.refit(net, torch.randn(40, 6), torch.randint(3, (40,)))
+    mho.refresh_batchnorm(net, torch.randn(40, 6))
+    kinds = {name: each.dtype for name, each in net.named_buffers() if each.dtype not in KNOWN}
+    assert not kinds
+
+
+def test_states_of_short_levels_load() -> None:
+    net, twin = converted("giving up", 1), converted("giving up", 2)
+    short = {
+        name: each.to(torch.int16) if name.endswith((".level", ".misses")) else each
+        for name, each in net.state_dict().items()
+    }
+    assert sum(each.dtype == torch.int16 for each in short.values()) == 6
+    for assign in (False, True):
+        twin.load_state_dict(short, assign=assign)
+        assert {each.dtype for each in twin.buffers()} <= KNOWN
+        assert everything(twin) == everything(net)

@@ -7,7 +7,7 @@ parameters and buffers those of the first process; here the rest of a layer's st
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 from weakref import WeakKeyDictionary, WeakSet
 
 import torch
@@ -17,11 +17,33 @@ from torch.nn.parallel import DistributedDataParallel
 
 from mho.errors import invalid
 from mho.hardware.same_hardware import sum_of
+from mho.hardware.store import Store
+from mho.learning.layers.reading import Reading
 
-if TYPE_CHECKING:
-    from mho.learning.layers.layer import ArrayLayer
 
-_ALIKE: WeakKeyDictionary[nn.Module, WeakSet[nn.Module]] = WeakKeyDictionary()
+class Layer(Protocol):
+    """What is asked of a layer on arrays; see `ArrayLayer`."""
+
+    weight: Tensor
+    store: Store
+    reading: Reading
+    training: bool
+
+    @property
+    def label(self) -> str:
+        """What errors call it."""
+        ...
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """As torch has it."""
+        ...
+
+    def load_state_dict(self, state_dict: dict[str, Tensor], /) -> Any:
+        """As torch has it."""
+        ...
+
+
+_ALIKE: WeakKeyDictionary[nn.Module, WeakSet[Layer]] = WeakKeyDictionary()
 """Layers that are the same in all processes, by what wraps them."""
 
 ONE_COPY = (
@@ -36,27 +58,29 @@ def wrapper() -> DistributedDataParallel | None:
     return DistributedDataParallel._active_ddp_module
 
 
-def follow(layer: ArrayLayer, ddp: DistributedDataParallel) -> None:
+def follow(layer: Layer, ddp: DistributedDataParallel) -> None:
     """Have a layer be that of the first process: all of its state before its first pass in this
     wrapper; later, with buffers, the ranges of converters that follow what saturates in training.
 
     Raises:
         ValueError: the layer of another process has other hardware or another shape.
     """
-    done = _ALIKE.setdefault(ddp, WeakSet())
+    done, group = _ALIKE.setdefault(ddp, WeakSet()), ddp.process_group
+    assert group is not None
+    several = dist.get_world_size(group) > 1
     if layer not in done:
         # The wrapper has put each parameter where it was, once.
         layer.store.settled(layer.weight)
-        if dist.get_world_size(ddp.process_group) > 1:
-            _take_state(layer, ddp.process_group)
+        if several:
+            _take_state(layer, group)
         done.add(layer)
     elif (
-        layer.training
+        several
+        and layer.training
         and any(converter.follows for converter in layer.reading.converters)
         and ddp.will_sync_module_buffers()
-        and dist.get_world_size(ddp.process_group) > 1
     ):
-        _take_ranges(layer, ddp.process_group)
+        _take_ranges(layer, group)
 
 
 def check_whole(owner: str, weight: Tensor, *, replaced: bool) -> None:
@@ -84,13 +108,13 @@ def _many() -> bool:
 
 
 @torch.no_grad()
-def _take_state(layer: ArrayLayer, group: dist.ProcessGroup) -> None:
+def _take_state(layer: Layer, group: dist.ProcessGroup) -> None:
     """Have the state of the first process, where that of any differs."""
-    state, target = layer.state_dict(), layer.target
+    store, state = layer.store, layer.state_dict()
     # what is in it, and its numbers as one
     outline = {name: (tuple(each.shape), str(each.dtype)) for name, each in state.items()}
-    kind = json.dumps(layer.hardware.to_dict(), sort_keys=True)
-    mine = outline, kind, sum_of([*state.values(), target, layer.effective])
+    kind = json.dumps(store.hardware.to_dict(), sort_keys=True)
+    mine = outline, kind, sum_of([*state.values(), store.target, store.effective])
     every: list[Any] = [None] * dist.get_world_size(group)
     dist.all_gather_object(every, mine, group=group)
     for process, theirs in enumerate(every):
@@ -102,13 +126,13 @@ def _take_state(layer: ArrayLayer, group: dist.ProcessGroup) -> None:
         return
     device = layer.weight.device
     state = {name: _of_first(each, group, device) for name, each in state.items()}
-    target = _of_first(target, group, device)
+    target = _of_first(store.target, group, device)
     if dist.get_rank(group) > 0:
         layer.load_state_dict(state)
-        layer.target.copy_(target)
+        store.target.copy_(target)
 
 
-def _take_ranges(layer: ArrayLayer, group: dist.ProcessGroup) -> None:
+def _take_ranges(layer: Layer, group: dist.ProcessGroup) -> None:
     """Have the ranges of the first process."""
     dac, adc = layer.reading.converters
     mine = dac.state(), adc.state()
