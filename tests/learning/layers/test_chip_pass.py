@@ -16,13 +16,14 @@ from mho.learning.layers.chip_pass import (
     running,
     whole,
 )
+from mho.learning.layers.chip_rules import ChipRules
 
 
 def together(fn, *given: Tensor, chips: int = 3):
     """Run a function as a network on all chips together."""
 
     def run(token: Tensor, *given: Tensor):
-        with running(Together(chips, token)):
+        with running(Together(chips, token)), ChipRules():
             return fn(*given)
 
     return torch.vmap(run, in_dims=(0, *(None for _ in given)))(torch.arange(chips), *given)

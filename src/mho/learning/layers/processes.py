@@ -91,7 +91,8 @@ def check_whole(owner: str, weight: Tensor, *, replaced: bool) -> None:
         weight: as the forward pass finds it.
         replaced: whether it is another tensor than the one that the arrays were written from.
     """
-    if hasattr(weight, "device_mesh") or (replaced and _many()):
+    of_many = isinstance(weight, Tensor) and hasattr(weight, "device_mesh")
+    if of_many or (replaced and _many()):
         how = "a tensor in its place, of which this process keeps a part (fully_shard, FSDP)"
         raise invalid(f"{owner}.weight", how, ONE_COPY)
 
