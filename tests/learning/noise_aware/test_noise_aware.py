@@ -1,6 +1,7 @@
 """Noise-aware training: any layer, any loop; and what becomes of it."""
 
 import copy
+from typing import Any, Literal
 
 import pytest
 import torch
@@ -261,13 +262,20 @@ def test_trained_ranges_and_weights_go_onto_chips() -> None:
     assert all(map(torch.equal, before, after))
 
 
-def test_a_perfect_chip_gives_what_eval_mode_gives() -> None:
-    perfect = NOISY.replace(device=CELL.replace(sigma=(0.0,), read_noise=0.0))
-    for hardware in (perfect, perfect.replace(adc_range="column"), perfect.replace(dac_bits=None)):
-        net = trainee(small_model(), hardware)
-        steps(net, torch.optim.Adam(net.parameters(), 1e-2), 0, 5)
-        x = torch.randn(8, 2, 6, 6)
-        torch.testing.assert_close(mho.convert(net, hardware)(x), net.eval()(x))
+@pytest.mark.parametrize("clip_per", ["layer", "column"])
+@pytest.mark.parametrize(
+    "changes",
+    [{}, {"adc_range": "column"}, {"dac_bits": None}, {"mapping": "single"}, {"adc_range": 0.4}],
+    ids=str,
+)
+def test_a_perfect_chip_gives_what_eval_mode_gives(
+    changes: dict[str, Any], clip_per: Literal["layer", "column"]
+) -> None:
+    perfect = NOISY.replace(device=CELL.replace(sigma=(0.0,), read_noise=0.0), **changes)
+    net = trainee(small_model(), perfect, clip=1.5, clip_per=clip_per)
+    steps(net, torch.optim.Adam(net.parameters(), 1e-2), 0, 5)
+    x = torch.randn(8, 2, 6, 6)
+    torch.testing.assert_close(mho.convert(net, perfect)(x), net.eval()(x))
 
 
 @pytest.mark.parametrize("mapping", ["differential", "offset", "single"])

@@ -197,7 +197,7 @@ class Conversions(nn.Module):
     ) -> None:
         super().__init__()
         self.owner, self.kind, self.hardware, self.seed = owner, kind, hardware, seed
-        self.output_noise = output_noise
+        self.output_noise, self.columns = output_noise, columns
         cells = hardware.cells
         read = hardware.device.read_noise / cells.span * cells.read_variance**0.5
         self.read = reads * read if kind.sums else 0.0
@@ -290,7 +290,7 @@ class Conversions(nn.Module):
         share = self.hardware.adc_range
         if not isinstance(share, str) and self.dac is not None and self.dac.ranges is not None:
             largest = edge.max() * (1 + abs(self.added))
-            rows = layer.weight[0].numel()
+            rows = _weight(layer).original.numel() // self.columns
             self.adc.found.copy_(share * rows * largest * self.dac.ranges)
         if self.added == 0 or self.kind.sums is None:
             return self.adc(y)
@@ -308,16 +308,20 @@ def _along(values: Tensor, kind: Kind, y: Tensor) -> Tensor:
     return values.detach().view(-1, *(1,) * (-1 - kind.column_dim)).to(y.dtype)
 
 
+def _weight(layer: Any) -> Any:
+    """The parametrizations of a layer's weight."""
+    return layer.parametrizations["weight"]
+
+
 def _edge(layer: nn.Module, kind: Kind, y: Tensor) -> Tensor:
     """Full scale of the weights of each column, as the pass that gave y had it."""
-    parametrizations: Any = layer.parametrizations
-    edge = parametrizations["weight"][-1].edge
-    return _along(edge, kind, y)
+    return _along(_weight(layer)[-1].edge, kind, y)
 
 
 def _bias(layer: nn.Module, kind: Kind, y: Tensor) -> Tensor | None:
     """Digital bias of each column."""
     if layer.bias is None:
         return None
-    assert isinstance(layer.bias, Tensor) and kind.column_dim is not None
+    assert isinstance(layer.bias, Tensor)
+    assert kind.column_dim is not None
     return layer.bias.view(-1, *(1,) * (-1 - kind.column_dim))

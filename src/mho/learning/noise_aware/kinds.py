@@ -15,12 +15,16 @@ Transform = Callable[[Tensor], Tensor]
 
 
 class Blocks(NamedTuple):
-    """How the weights of a tensor share full scales: those of `shape` along dimensions `over`."""
+    """Which weights of a tensor are clipped together: those of `shape` along dimensions `over`."""
 
     shape: tuple[int, ...]
     """The tensor is viewed as."""
     over: tuple[int, ...]
     """Dimensions whose weights are put together."""
+    inputs: int
+    """Weights of one column."""
+    matrices: int = 1
+    """Matrices that follow each other in the blocks, each with a full scale of its own."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +80,8 @@ def _transposed(module: nn.Module, weight: Tensor) -> Blocks:
     """Weights (in, out / groups, ...), of which `in / groups` rows each are of one group."""
     groups: int = module.groups  # type: ignore[assignment]
     each = weight.shape[0] // groups
-    return Blocks((groups, each, weight.shape[1], weight[0, 0].numel()), (1, 3))
+    kernel = weight[0, 0].numel()
+    return Blocks((groups, each, weight.shape[1], kernel), (1, 3), each * kernel)
 
 
 # ---------------------------------------------------------------- sums of inputs

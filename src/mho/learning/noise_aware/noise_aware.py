@@ -69,7 +69,7 @@ def noise_aware(
         ranges: how the converters' ranges are found: "learnt" by gradient, "following" what
             saturates, or None: nothing is converted. See `TrainedConverter`.
         clip: largest weight, in root mean squares of the weights of a layer or column [1]; None:
-            the largest there is.
+            the largest there is. The largest that is left stands at the edge of the window.
         clip_per: whether that is of a layer or of each column.
 
     Returns:
@@ -188,12 +188,12 @@ def _holder(layer: nn.Module, path: str) -> tuple[nn.Module, str]:
 def _blocks(
     kind: Kind, layer: nn.Module, weight: Tensor, parts: int, per: Literal["layer", "column"]
 ) -> Blocks:
-    """Which weights share a full scale."""
-    if per == "layer":
-        return Blocks((parts, weight.numel() // parts), (1,))
-    if kind.columns is not None:
-        return kind.columns(layer, weight)
-    return Blocks((weight.shape[0], weight[0].numel()), (1,))
+    """Which weights are clipped together."""
+    rows = Blocks((weight.shape[0], weight[0].numel()), (1,), weight[0].numel(), parts)
+    columns = rows if kind.columns is None else kind.columns(layer, weight)
+    if per == "column":
+        return columns
+    return Blocks((parts, weight.numel() // parts), (1,), columns.inputs, parts)
 
 
 def _columns(layer: Any, kind: Kind) -> int:

@@ -34,18 +34,18 @@ _NO_CHOICE = np.zeros(0, np.int16)
 class ChipWeight(nn.Module):
     """Replaces a weight by what a chip would hold of it.
 
-    The full scale s is the largest |w|, or `clip` times the root mean square of w if that is less.
-    In train mode each pass sees another chip:
+    Each block is clipped to `clip` times its root mean square; the full scale s of a matrix is the
+    largest |w| that is left. In train mode each pass sees another chip:
 
         level(w) + amount * s * (error of programming + error of the read)
 
     and in eval mode level(w), what a perfect chip holds. The gradient passes straight through; to
-    weights beyond the full scale only where it brings them back.
+    weights that are clipped only where it brings them back.
 
     Args:
         owner: what errors call it.
         hardware: the kind of chip.
-        blocks: how weights share full scales.
+        blocks: which weights are clipped together.
         clip: largest weight in root mean squares; None: all that there is.
         amount: factor of the errors.
         reads: whether the error of a read is added here.
@@ -70,7 +70,7 @@ class ChipWeight(nn.Module):
         self.owner, self.hardware, self.blocks = owner, hardware, blocks
         self.clip, self.amount, self.reads, self.seed = clip, amount, reads, seed
         self.edge: Tensor | None = None
-        """Full scale of each block, of the last pass."""
+        """Full scale of the matrix of each block, in the last pass."""
         self.register_buffer("step", torch.zeros((), dtype=torch.int64))
 
     @uncompiled
@@ -88,25 +88,33 @@ class ChipWeight(nn.Module):
 
     @torch.no_grad()
     def clipped(self, w: Tensor) -> Tensor:
-        """Weights held within their full scale, same shape."""
-        wide = w.detach().float().view(self.blocks.shape)
-        edge = self._edge(wide).view(self._shape)
-        return torch.minimum(torch.maximum(wide, -edge), edge).view_as(w).to(w.dtype)
+        """Weights, clipped, same shape."""
+        wide = w.detach().float().reshape(self.blocks.shape)
+        limit = self._limits(wide).view(self._shape)
+        return wide.clamp(-limit, limit).view_as(w).to(w.dtype)
 
     @property
     def _shape(self) -> list[int]:
-        """Of the full scales, next to that of the blocks."""
+        """Of the limits, next to that of the blocks."""
         return [1 if d in self.blocks.over else n for d, n in enumerate(self.blocks.shape)]
 
-    def _edge(self, w: Tensor) -> Float[Tensor, " blocks"]:
-        """Full scale of each block."""
+    def _limits(self, w: Tensor) -> Float[Tensor, " blocks"]:
+        """Largest weight of each block, once it is clipped."""
         over = self.blocks.over
-        edge = torch.maximum(w.amax(over), -w.amin(over)).flatten()
-        if self.clip is not None:
-            size = torch.linalg.vector_norm(w, dim=over).flatten()
-            edge = torch.minimum(edge, size * (self.clip / (w.numel() // edge.numel()) ** 0.5))
-        inputs = self.blocks.shape[self.blocks.over[0]]
-        idle = inputs**-0.5 if self.hardware.levels % 2 else _HARMLESS
+        limits = torch.maximum(w.amax(over), -w.amin(over)).flatten()
+        if self.clip is None:
+            return limits
+        size = torch.linalg.vector_norm(w, dim=over).flatten()
+        return torch.minimum(limits, size * (self.clip / (w.numel() // limits.numel()) ** 0.5))
+
+    def _edges(self, limits: Float[Tensor, " blocks"]) -> Float[Tensor, " blocks"]:
+        """Full scale of the matrix of each block: as `mho.hardware.full_scale` has it."""
+        matrices = self.blocks.matrices
+        edge = limits
+        if len(limits) > matrices:
+            edge = limits.view(matrices, -1).amax(1, keepdim=True)
+            edge = edge.expand(matrices, len(limits) // matrices).reshape(-1)
+        idle = self.blocks.inputs**-0.5 if self.hardware.levels % 2 else _HARMLESS
         return torch.where(edge < _NOTHING, idle, edge)
 
     @property
@@ -114,22 +122,27 @@ class ChipWeight(nn.Module):
         """Whether blocks follow each other in memory."""
         return self.blocks.over == (1,) and len(self.blocks.shape) == 2
 
-    def held(self, w: Tensor) -> tuple[Tensor, bool]:
-        """What a chip holds of weights; and whether some lie beyond their full scale."""
-        wide = w.detach().float().contiguous()
-        shaped = wide.view(self.blocks.shape)
-        self.edge = edge = self._edge(shaped)
+    def held(self, w: Tensor) -> tuple[Tensor, Tensor | None]:
+        """What a chip holds of weights; and the limits (blocks,), if some lie beyond theirs."""
+        shaped = w.detach().float().reshape(self.blocks.shape)
+        limits = self._limits(shaped)
+        self.edge = edge = self._edges(limits)
+        several = len(limits) > self.blocks.matrices
+        limit = limits.view(self._shape)
+        clipped = shaped.clamp(-limit, limit) if several else shaped
         drawn = self.training and self.amount > 0
         errors = errors_of(self.hardware, self.amount, str(w.device)) if drawn else None
-        if self._in_rows and native(wide, edge):
-            held, beyond = self._compiled(wide, edge, errors)
+        if self._in_rows and native(clipped, edge):
+            held, beyond = self._compiled(clipped, edge, errors)
         else:
-            held, beyond = self._in_torch(shaped, edge.view(self._shape), errors)
+            held, beyond = self._in_torch(clipped, edge.view(self._shape), errors)
         if errors is not None and self.reads and errors.read > 0:
             z = normals([key(self.seed, "read", int(self.step))], w.numel(), w.device)
             z = z.view(self.blocks.shape).mul_(edge.view(self._shape))
             held = held.view_as(z).add_(z, alpha=errors.read)
-        return held.view_as(w).to(w.dtype), beyond
+        if several:
+            beyond = bool((shaped.abs() > limit).any())
+        return held.view_as(w).to(w.dtype), limits if beyond else None
 
     def _choices(self, n: int, device: torch.device) -> Tensor:
         """Random int16 (n,)."""
@@ -162,11 +175,9 @@ class ChipWeight(nn.Module):
 class _StraightThrough(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, w: Tensor, chip: ChipWeight) -> Tensor:
-        held, beyond = chip.held(w)
-        ctx.chip = chip if beyond else None
-        if beyond:
-            assert chip.edge is not None
-            ctx.save_for_backward(w, chip.edge)
+        held, limits = chip.held(w)
+        ctx.chip = None if limits is None else chip
+        ctx.save_for_backward(*(() if limits is None else (w, limits)))
         return held
 
     @staticmethod
@@ -174,7 +185,7 @@ class _StraightThrough(torch.autograd.Function):
         (grad,) = grads
         if ctx.chip is None:
             return grad, None
-        w, edge = ctx.saved_tensors
-        shaped = w.detach().view(ctx.chip.blocks.shape)
-        away = (shaped.abs() > edge.view(ctx.chip._shape)).view_as(w) & (grad * w < 0)
+        w, limits = ctx.saved_tensors
+        shaped = w.detach().reshape(ctx.chip.blocks.shape)
+        away = (shaped.abs() > limits.view(ctx.chip._shape)).view(w.shape) & (grad * w < 0)
         return grad.masked_fill(away, 0.0), None
