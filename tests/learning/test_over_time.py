@@ -66,7 +66,7 @@ def test_a_repair_may_return_another_network() -> None:
 
 @pytest.mark.parametrize(
     ("times", "message"),
-    [([], "times"), ([-1.0], "times"), (["soon"], "seconds"), ([float("nan")], "times")],
+    [([], "times"), ([-1.0], "times"), (["soon"], "times"), ([float("nan")], "times")],
 )
 def test_times_that_cannot_be_are_refused(times: list, message: str) -> None:
     net, loader, _ = setting()

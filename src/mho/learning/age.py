@@ -80,8 +80,12 @@ def age(net: Net, seconds: float | str, temperature: float | None = None) -> Net
     return net
 
 
-def seconds_of(time: str) -> float:
+def seconds_of(time: str, what: str = "seconds") -> float:
     """A time in words, such as "3 h" or "10 years" [s].
+
+    Args:
+        time: a number and a unit.
+        what: name of the argument, for errors.
 
     Raises:
         ValueError: it is no number with a unit.
@@ -95,5 +99,5 @@ def seconds_of(time: str) -> float:
         unit = unit.removesuffix("s")
     if unit not in UNITS:
         allowed = f"seconds, or a number and one of {', '.join(UNITS)}, such as '3 h' or '10 years'"
-        raise invalid("seconds", time, allowed)
+        raise invalid(what, time, allowed)
     return number * UNITS[unit]

@@ -50,7 +50,7 @@ def distillation_loss(
     precise = torch.promote_types(student_logits.dtype, torch.float32)
     student, teacher = student_logits.to(precise), teacher_logits.detach().to(precise)
     if teacher.shape[-1] != student.shape[-1] or not _broadcasts(teacher, student):
-        allowed = f"{tuple(student.shape)}, as the student's, or what broadcasts to it"
+        allowed = f"{tuple(student.shape)}, as student_logits, or what broadcasts to it"
         raise invalid("teacher_logits, of shape", tuple(teacher.shape), allowed)
     classes = student.shape[-1]
     log_student = F.log_softmax(student / temperature, -1)

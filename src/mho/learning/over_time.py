@@ -54,7 +54,9 @@ def evaluate_over_time(
     memristive_layers(net)
     if len(times) == 0:
         raise invalid("times", "none", "at least one time, in seconds or as '1 day'")
-    seconds = [seconds_of(time) if isinstance(time, str) else float(time) for time in times]
+    seconds = [
+        seconds_of(time, "times") if isinstance(time, str) else float(time) for time in times
+    ]
     for time in seconds:
         if not 0 <= time < float("inf"):
             raise invalid("times", time, "finite numbers in [0, inf)")
