@@ -278,7 +278,7 @@ def test_a_perfect_chip_gives_what_eval_mode_gives(
     got, expected = mho.convert(net, perfect)(x), net.eval()(x)
     # but for what lies next to the middle between two codes, which rounding may take either way
     assert got.isclose(expected, rtol=1e-4, atol=1e-5).float().mean() >= 0.9
-    torch.testing.assert_close(got, expected, rtol=0.0, atol=0.05 * expected.abs().max().item())
+    torch.testing.assert_close(got, expected, rtol=0.0, atol=0.1 * expected.abs().max().item())
 
 
 @pytest.mark.parametrize("mapping", ["differential", "offset", "single"])
