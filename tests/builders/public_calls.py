@@ -233,7 +233,7 @@ CALLS: dict[str, Callable[[], Call]] = {
         mho.noise_aware,
         {
             "model": model(), "hardware": CONVERTING, "generator": torch.Generator(),
-            "select": None, "weight_noise": 1.0, "output_noise": 0.1, "ranges": "learnt",
+            "weight_noise": 1.0, "output_noise": 0.1, "ranges": "learnt",
             "clip": 2.5, "clip_per": "layer",
         },
     ),

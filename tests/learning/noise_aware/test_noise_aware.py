@@ -14,6 +14,7 @@ import mho
 from builders.networks import small_model
 from builders.weighted_layers import LAYERS, first, made
 from mho.cells import MultiLevel, OpenLoop
+from mho.learning.hardware_by_layer import ByLayer
 from mho.learning.layers.layer import memristive_layers
 from mho.learning.noise_aware.noise_aware import noise_aware
 
@@ -27,7 +28,7 @@ each_layer = pytest.mark.parametrize("which", LAYERS)
 
 
 def trainee(
-    model: nn.Module, hardware: mho.Hardware = NOISY, seed: int = 1, **options: object
+    model: nn.Module, hardware: ByLayer = NOISY, seed: int = 1, **options: object
 ) -> nn.Module:
     generator = torch.Generator().manual_seed(seed)
     return noise_aware(model, hardware, generator=generator, **options)  # type: ignore[arg-type]
@@ -224,11 +225,15 @@ def test_tied_weights_stay_tied_and_digital_twins_share_them() -> None:
     assert plain.head.weight is plain.embed.weight
 
 
-def test_select_leaves_layers_alone() -> None:
-    net = trainee(small_model(), select=lambda name, layer: name != "4")
+def test_hardware_is_given_by_layer_as_for_convert() -> None:
+    coarse = NOISY.replace(dac_bits=3)
+    net = trainee(small_model(), {"4": None, "0": coarse, "*": NOISY})
     assert type(net[4]) is nn.Linear
-    with pytest.raises(ValueError, match="select"):
-        trainee(small_model(), select=lambda name, layer: False)
+    assert net[0].conversions.dac.converter.bits == 3
+    with pytest.raises(ValueError, match=r"hardware = .*at least one layer on arrays"):
+        trainee(small_model(), {"*": None})
+    with pytest.raises(ValueError, match=r"hardware, key = 'five'"):
+        trainee(small_model(), {"five": None, "*": NOISY})
 
 
 def test_weight_norm_stays_beneath() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
 import torch
@@ -17,6 +17,7 @@ from mho.errors import invalid
 from mho.hardware import Hardware
 from mho.hardware.store import check_finite
 from mho.hardware.streams import derived_seed, seed_of
+from mho.learning.hardware_by_layer import ByLayer, Candidate, by_layer
 from mho.learning.layers.fused import unfuse
 from mho.learning.layers.layer import ArrayLayer
 from mho.learning.noise_aware.conversions import Conversions, Ranges
@@ -36,10 +37,9 @@ CLIP = 2.5
 @checked
 def noise_aware(
     model: Net,
-    hardware: Hardware,
+    hardware: ByLayer,
     *,
     generator: torch.Generator | None = None,
-    select: Callable[[str, nn.Module], bool] | None = None,
     weight_noise: Annotated[float, Range(least=0.0, most=100.0)] = 1.0,
     output_noise: Annotated[float, Range(least=0.0, most=1.0)] = 0.0,
     ranges: Ranges | None = "learnt",
@@ -60,10 +60,9 @@ def noise_aware(
 
     Args:
         model: any network; docs/noise-aware.md lists the kinds of layers.
-        hardware: the kind of chip; its wires and placement are left aside. Its `full_scale` is
-            `clip`.
+        hardware: the kind of chip, or of each layer, as for `mho.convert`; a layer with None is
+            left as it is. Wires and placement are left aside. `Hardware.full_scale` is `clip`.
         generator: source of the seed of all that is drawn; None: torch's default generator.
-        select: called with (name, layer); False leaves the layer as it is.
         weight_noise: factor of the errors of programming and of reads [1].
         output_noise: standard deviation of what is added to each output, in ranges of the ADC [1].
         ranges: how the converters' ranges are found: "learnt" by gradient, "following" what
@@ -80,13 +79,14 @@ def noise_aware(
             weight that is no finite parameter, `Hardware.full_scale`, or `output_noise` without
             ADC.
     """
-    _check(model, hardware, output_noise, ranges)
-    found = _layers(model, select)
-    for name, layer, kind in found:
+    _check(model)
+    found = _layers(model, hardware)
+    for name, layer, kind, chip in found:
+        _check_hardware(chip, output_noise, ranges)
         _check_weights(name, layer, kind)
     seed = seed_of(generator)
     net = copy.deepcopy(model)
-    for name, _, kind in found:
+    for name, _, kind, cells in found:
         layer, own = net.get_submodule(name), derived_seed(seed, name)
         for path, parts in kind.weights(layer).items():
             owner, attribute = _holder(layer, path)
@@ -95,14 +95,14 @@ def noise_aware(
             label = f"{name}.{path}" if name else path
             of_reads = kind.sums is None
             chip = ChipWeight(
-                *(label, hardware, blocks, clip, weight_noise),
+                *(label, cells, blocks, clip, weight_noise),
                 reads=of_reads, seed=derived_seed(own, path),
             )  # fmt: skip
             parametrize.register_parametrization(owner, attribute, chip, unsafe=True)
         draw_once(layer)
         columns = _columns(layer, kind)
         converts = Conversions(
-            name or type(layer).__name__, kind, columns, hardware, ranges, weight_noise,
+            name or type(layer).__name__, kind, columns, cells, ranges, weight_noise,
             output_noise, derived_seed(own, "output"),
         )  # fmt: skip
         layer.add_module(CONVERSIONS, converts)
@@ -156,26 +156,30 @@ def hand_over(layers: Mapping[str, ArrayLayer], ranges: Mapping[str, TrainedRang
 # ---------------------------------------------------------------- which layers, and of what shape
 
 
-def _layers(
-    model: nn.Module, select: Callable[[str, nn.Module], bool] | None
-) -> list[tuple[str, nn.Module, Kind]]:
-    """Layers that are trained so, with their names; parts of another one are not named."""
-    found: list[tuple[str, nn.Module, Kind]] = []
-    within: set[int] = set()
-    every = 0
+def _layers(model: nn.Module, hardware: ByLayer) -> list[tuple[str, nn.Module, Kind, Hardware]]:
+    """Layers that are trained so, with their names and chips; parts of another one are not
+    named."""
+    kinds: dict[str, Kind] = {}
+    within: set[nn.Module] = set()
+    every = [Candidate((name,), model, False) for name, _ in model.named_parameters()]
     for name, module in model.named_modules():
-        kind = kind_of(module)
-        if kind is None or id(module) in within:
-            continue
-        within |= {id(m) for m in module.modules()}
-        every += 1
-        if select is None or select(name, module):
-            found.append((name, module, kind))
-    if not found:
-        if every:
-            raise invalid("select", select, "a function that is true of at least one layer")
+        kind = None if module in within else kind_of(module)
+        every.append(Candidate((name,), module, kind is not None))
+        if kind is not None:
+            within.update(module.modules())
+            kinds[name] = kind
+    if not kinds:
         allowed = "a network with a layer whose weights arrays can hold, such as nn.Linear"
         raise invalid("model", model, allowed)
+    choices = by_layer("hardware", hardware, every)
+    found = [
+        (layer.names[0], layer.module, kinds[layer.names[0]], choice.hardware)
+        for layer, choice in zip(every, choices, strict=True)
+        if layer.convertible and choice.hardware is not None
+    ]
+    if not found:
+        allowed = f"one that puts at least one layer on arrays, such as {next(iter(kinds))!r}"
+        raise invalid("hardware", hardware, allowed)
     return found
 
 
@@ -205,14 +209,15 @@ def _columns(layer: Any, kind: Kind) -> int:
 # ---------------------------------------------------------------- what cannot be
 
 
-def _check(
-    model: nn.Module, hardware: Hardware, output_noise: float, ranges: Ranges | None
-) -> None:
+def _check(model: nn.Module) -> None:
     if any(isinstance(m, ArrayLayer) for m in model.modules()):
         allowed = "a network before mho.convert; mho.to_digital gives one back"
         raise invalid("model", model, allowed)
     if is_noise_aware(model):
         raise invalid("model", model, "a network that is not noise-aware yet")
+
+
+def _check_hardware(hardware: Hardware, output_noise: float, ranges: Ranges | None) -> None:
     if hardware.full_scale is not None:
         allowed = "None, here and for mho.convert: clip= says the same for training and chips"
         raise invalid("Hardware.full_scale", hardware.full_scale, allowed)
