@@ -1,5 +1,6 @@
 """Layers and parametrizations, named as torch names its own."""
 
+from mho.learning.coverage import Coverage
 from mho.learning.layer_netlist import netlist_of
 from mho.learning.layers.arithmetic import FixedPoint
 from mho.learning.layers.attention import MemristiveMultiheadAttention
@@ -27,6 +28,7 @@ __all__ = [
     "ChipLinear",
     "Chips",
     "Convolution",
+    "Coverage",
     "Dense",
     "FixedPoint",
     "Gate",

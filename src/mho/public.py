@@ -28,7 +28,7 @@ from mho.learning.age import age
 from mho.learning.attach import attach
 from mho.learning.conductances import conductances, load_conductances, save_conductances
 from mho.learning.convert import convert, to_digital
-from mho.learning.coverage import Coverage, coverage
+from mho.learning.coverage import coverage
 from mho.learning.distillation import distillation_loss
 from mho.learning.evaluate import calibrate, confusion, evaluate
 from mho.learning.ledger import ledger
@@ -47,7 +47,6 @@ from mho.physics import Preset
 
 __all__ = [
     "Cost",
-    "Coverage",
     "Hardware",
     "Ledger",
     "Placement",

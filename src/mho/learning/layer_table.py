@@ -211,13 +211,15 @@ def _own(name: str, module: nn.Module, seen: set[int]) -> Iterator[Holder]:
 
 
 def _tensors(module: nn.Module, recurse: bool = True) -> Iterator[tuple[str, Tensor]]:
-    """Weights of a layer as its forward pass has them, one that is parametrized once."""
+    """Weights of a layer, of one that is parametrized the largest tensor that it is made of: making
+    it may draw random numbers."""
     for name, each in module.named_modules() if recurse else [("", module)]:
         if isinstance(each, parametrize.ParametrizationList):
             continue
         if parametrize.is_parametrized(each):
-            for inner in each.parametrizations:  # type: ignore[union-attr]
-                yield f"{name}.{inner}".lstrip("."), getattr(each, inner)
+            for inner, made in each.parametrizations.items():  # type: ignore[union-attr]
+                largest = max(made._parameters.values(), key=Tensor.numel)  # type: ignore[type-var]
+                yield f"{name}.{inner}".lstrip("."), largest
         for inner, tensor in each._parameters.items():
             beside = f"{inner[:-2]}_v" if inner.endswith("_g") else ""  # of torch's weight_norm
             if tensor is not None and beside not in each._parameters:
