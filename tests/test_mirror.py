@@ -93,6 +93,8 @@ ELSEWHERE = {
         "learning/layers/conv.py", "learning/layers/linear.py", "learning/layers/product.py",
     ],
     "learning/repair/test_refit.py": ["learning/repair/chip_linear.py"],
+    "learning/repair/test_batchnorm.py": ["learning/repair/chip_batchnorm.py"],
+    "learning/test_coverage.py": ["learning/layer_table.py", "learning/ledger.py"],
     # What draws a page is seen on the page.
     "report/test_page.py": [
         "report/figures.py", "report/provenance.py", "report/svg.py", "report/axes.py",

@@ -89,7 +89,7 @@ WRONG: dict[str, tuple[Any, str]] = {
     "nothing": ({}, "no key matches layer 'features.0'"),
     "something else": ({"head": 3, "*": ONE}, "hardware\\['head'\\] = 3: allowed is"),
     "a key that is no text": ({3: ONE}, "key of hardware = 3: allowed is a text"),
-    "a function of something else": (lambda name, layer: "head", "hardware\\('features.0', layer\\)"),
+    "a function of something else": (lambda name, layer: "x", "hardware\\('features.0', layer"),
     "a function that puts nothing on arrays": (lambda name, layer: None, "at least one layer"),
     "a text": ("hfo2-1t1r", "hardware = 'hfo2-1t1r'"),
 }  # fmt: skip

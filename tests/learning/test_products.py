@@ -32,14 +32,17 @@ def total(module: nn.Module, *given: Tensor) -> tuple[float, int]:
 SEQUENCE = torch.zeros(BATCH, STEPS, 6)
 IMAGE = torch.zeros(BATCH, 4, 7, 6)
 
-LAYERS: dict[str, tuple[Callable[[], nn.Module], tuple[Tensor, ...], Callable[[nn.Module], int]]] = {
+Case = tuple[Callable[[], nn.Module], tuple[Tensor, ...], Callable[[nn.Module], int]]
+
+LAYERS: dict[str, Case] = {
     "Linear": (lambda: nn.Linear(6, 5), (SEQUENCE,), lambda m: ROWS * weights(m)),
     "Linear, one vector": (lambda: nn.Linear(6, 5), (SEQUENCE[0, 0],), weights),
     "Conv1d": (
         lambda: nn.Conv1d(3, 4, 2, stride=2), (SEQUENCE,), lambda m: BATCH * 3 * weights(m),
     ),
     "Conv2d": (
-        lambda: nn.Conv2d(4, 8, 3, padding=1, groups=2), (IMAGE,), lambda m: BATCH * 42 * weights(m),
+        lambda: nn.Conv2d(4, 8, 3, padding=1, groups=2), (IMAGE,),
+        lambda m: BATCH * 42 * weights(m),
     ),
     "Conv2d, depthwise": (
         lambda: nn.Conv2d(4, 4, 3, groups=4), (IMAGE,), lambda m: BATCH * 20 * weights(m),

@@ -67,8 +67,8 @@ def convert(
         model: any network.
         hardware: the kind of chip; or by layer, None for one that stays digital: a mapping of names
             or patterns, of which the first that matches counts (`{"head": None, "*": hardware}`),
-            or a function of (name, layer). Where a network has a parameter of its own, that
-            parameter's name may be excluded too.
+            or a function of (name, layer), asked of all with weights. Where a network has a
+            parameter of its own, that parameter's name may be excluded too.
         chips: None: one chip, outputs as before; n: n chips, outputs (chips, batch, ...).
         generator: source of the chips' seed; None: torch's default generator. A seed is drawn from
             it, so that networks converted one after another are on different chips.
@@ -164,7 +164,8 @@ def _names(model: nn.Module) -> dict[nn.Module, list[str]]:
 def _candidate(holder: Holder, names: dict[nn.Module, list[str]]) -> Candidate:
     own, whole = names[holder.module], holder.row.name == holder.layer
     known = tuple(own) if whole else (holder.row.name, *filter(None, own))
-    return Candidate(known, holder.module, whole and twin_of(holder.module) is not None)
+    convertible = whole and twin_of(holder.module) is not None
+    return Candidate(known, holder.module, convertible, convertible or holder.row.counts)
 
 
 def _instead(every: list[Holder]) -> str:

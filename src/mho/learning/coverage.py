@@ -14,7 +14,7 @@ from mho.arguments import checked
 from mho.errors import InvalidInput, invalid
 from mho.hardware import Hardware
 from mho.hardware.share import Share, in_percent
-from mho.learning.batches import Batch, split, tensors_of
+from mho.learning.batches import Batch, like, tensors_of
 from mho.learning.convert import plain
 from mho.learning.layer_table import (
     BETWEEN,
@@ -121,8 +121,8 @@ def coverage(net: nn.Module, inputs: Any = None) -> Coverage:
 
 
 def remember(net: nn.Module, batch: Batch) -> None:
-    """Count the multiplications for one of a batch of inputs, once for each shape, so that
-    the network's ledger can say which share of them it is about.
+    """Count the multiplications for one input of a batch, once for each shape, so that the
+    network's ledger can say which share of them it is about.
 
     A network that torch cannot run so has none; a chain of layers on arrays needs none.
     """
@@ -135,9 +135,8 @@ def remember(net: nn.Module, batch: Batch) -> None:
     if not any(each.row.left_digital for each in found) and rows_from(inside) is not None:
         return
     try:
-        one = split(batch, 1)[0]
-        args = () if isinstance(one, dict) else tuple(tensors_of(one))
-        counted = _counted(net, found, args, one if isinstance(one, dict) else {})
+        one = like(batch, (x[:1] for x in tensors_of(batch)))
+        counted = _counted(net, found, *_arguments(one))
     except Exception:  # whatever a forward pass of a user's own may raise
         counted = None
     inside.__dict__[_REMEMBERED] = _Remembered(kind, _outline(found), counted)

@@ -26,6 +26,8 @@ class Candidate(NamedTuple):
     module: nn.Module
     convertible: bool
     """Whether it can be on arrays; a layer that cannot may only be excluded."""
+    matters: bool = True
+    """Whether it makes a difference what is said of it; a function is not asked else."""
 
 
 class Choice(NamedTuple):
@@ -70,6 +72,8 @@ def _returned(
     given: Callable[[str, nn.Module], Hardware | None],
     layer: Candidate,
 ) -> Hardware | None:
+    if not layer.matters:
+        return None
     made = given(layer.names[0], layer.module)
     if made is not None and not isinstance(made, Hardware):
         allowed = "a mho.Hardware, or None for a layer that stays digital"

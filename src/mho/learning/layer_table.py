@@ -5,7 +5,6 @@ from __future__ import annotations
 import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
@@ -16,6 +15,7 @@ from mho.hardware.share import in_percent
 from mho.learning.layers.chips import Chips
 from mho.learning.layers.composite import Composite
 from mho.learning.layers.layer import ArrayLayer
+from mho.learning.layers.replace import plain_type
 from mho.learning.repair.chip_batchnorm import ChipBatchNorm
 from mho.learning.repair.chip_linear import ChipLinear
 from mho.learning.twins import twin_of, why_not
@@ -109,6 +109,8 @@ def holders(net: nn.Module) -> list[Holder]:
             found.append(_on_arrays(name, module, seen))
         elif _is_layer(module):
             found.append(_digital(name, module, converted, seen))
+            if not _is_closed(module):
+                continue
         elif not isinstance(module, parametrize.ParametrizationList):
             found += _own(name, module, seen)
             continue
@@ -164,6 +166,14 @@ def _is_layer(module: nn.Module) -> bool:
     return of_torch and own and not isinstance(module, _CONTAINERS)
 
 
+def _is_closed(module: nn.Module) -> bool:
+    """Whether what is inside of a layer is part of it; a class of the user's own that is derived
+    from one of torch's may call further layers."""
+    kind = plain_type(module)
+    of_others = kind.__module__.partition(".")[0] not in ("torch", "mho")
+    return isinstance(module, nn.MultiheadAttention) or twin_of(module) is not None or not of_others
+
+
 def _digital(name: str, module: nn.Module, converted: bool, seen: set[int]) -> Holder:
     counts = not isinstance(module, (*_LOOKUPS, *_NORMS))
     if isinstance(module, _LOOKUPS):
@@ -176,7 +186,8 @@ def _digital(name: str, module: nn.Module, converted: bool, seen: set[int]) -> H
         why = EXCLUDED if converted else "not converted; see mho.convert"
     else:
         why = why_not(module)
-    tensors = dict(_tensors(module))
+    closed = _is_closed(module)
+    tensors = dict(_tensors(module, recurse=closed))
     matrices = [tensor for tensor in tensors.values() if tensor.dim() > 1]
     weights = sum(tensor.numel() for tensor in matrices)
     if isinstance(module, ChipLinear):
@@ -189,8 +200,17 @@ def _digital(name: str, module: nn.Module, converted: bool, seen: set[int]) -> H
         name=name, kind=_kind(module), hardware=None, why=why, weights=weights,
         counts=counts and fresh,
     )  # fmt: skip
-    every = {f"{name}.{n}".lstrip("."): (0.0, 1.0) for n, _ in module.named_parameters()}
+    every = {
+        f"{name}.{n}".lstrip("."): (0.0, 1.0)
+        for n, _ in module.named_parameters()
+        if closed or _is_own(n)
+    }
     return Holder(row, module, name, every)
+
+
+def _is_own(parameter: str) -> bool:
+    """Whether a parameter is one of a layer itself, parametrized or not."""
+    return "." not in parameter or parameter.startswith("parametrizations.")
 
 
 def _own(name: str, module: nn.Module, seen: set[int]) -> Iterator[Holder]:
@@ -227,8 +247,7 @@ def _tensors(module: nn.Module, recurse: bool = True) -> Iterator[tuple[str, Ten
 
 
 def _kind(module: nn.Module) -> str:
-    kind: Any = type(module)
-    return kind.__mro__[1].__name__ if parametrize.is_parametrized(module) else kind.__name__
+    return plain_type(module).__name__
 
 
 def shares(rows: list[Row]) -> float:
