@@ -26,7 +26,7 @@ FIRST = mho.Hardware(
     retention=mho.cells.PowerLaw(nu=0.05),
 )  # fmt: skip
 LAST = mho.Hardware(
-    device=mho.cells.PulseResponse(g_min=1e-6, g_max=5e-5, levels=9, pulses=40, noise=0.01),
+    device=mho.cells.PulseResponse(g_min=1e-6, g_max=5e-5, levels=9, pulses=40),
     programming=mho.cells.Verify(), tile=(16, 4), slices=2, wire_resistance=1.0,
 )  # fmt: skip
 KINDS: dict[str, mho.Hardware] = {"0": FIRST, "4": LAST}

@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import prune
 from torch.nn.utils.parametrizations import weight_norm
 
 import mho
@@ -213,7 +212,7 @@ DIGITAL: dict[str, Callable[[], nn.Module]] = {
 
 @pytest.mark.parametrize("case", DIGITAL)
 def test_what_stays_digital_is_said_once_with_its_reason(case: str) -> None:
-    model = nn.ModuleList([nn.Linear(6, 6), DIGITAL[case]()])
+    model = nn.Sequential(nn.Linear(6, 6), DIGITAL[case]())
     reason = OWN_PARAMETER if case == "Odd" else why_not(model[1])
     with pytest.warns(UserWarning, match=r"mho.convert: 1.*strict=True") as said:
         net = mho.convert(model, HARDWARE)
@@ -231,7 +230,7 @@ def test_what_stays_digital_is_said_once_with_its_reason(case: str) -> None:
 
 @pytest.mark.parametrize("case", DIGITAL)
 def test_what_was_excluded_is_not_warned_of(case: str) -> None:
-    model = nn.ModuleList([nn.Linear(6, 6), DIGITAL[case]()])
+    model = nn.Sequential(nn.Linear(6, 6), DIGITAL[case]())
     for hardware in ({"1": None, "1.*": None, "*": HARDWARE}, {"0": HARDWARE, "*": None}):
         keys = {k: v for k, v in hardware.items() if case == "Odd" or k != "1.*"}
         mho.convert(model, keys, strict=True)  # warnings are errors here
@@ -271,7 +270,6 @@ def test_a_function_is_asked_of_what_makes_a_difference() -> None:
 
 PARAMETRIZED: dict[str, Callable[[], nn.Module]] = {
     "weight norm": lambda: weight_norm(nn.Linear(6, 5)),
-    "pruned": lambda: prune.random_unstructured(nn.Linear(6, 5), "weight", 0.5),
     "quantized": lambda: mho.nn.quantize(nn.Linear(6, 5), mho.nn.Levels(3)),
 }
 

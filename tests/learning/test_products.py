@@ -110,6 +110,8 @@ def test_an_encoder_layer_is_its_parts() -> None:
 class Own(nn.Module):
     """A forward pass of the user's own, by every way to multiply."""
 
+    mask: Tensor
+
     def __init__(self) -> None:
         super().__init__()
         self.a, self.b = nn.Parameter(torch.ones(6, 5)), nn.Parameter(torch.ones(5, 5))
@@ -136,6 +138,8 @@ def test_a_forward_pass_of_ones_own_is_seen_through() -> None:
 
 class Filled(nn.Module):
     """Writes activations into a buffer, and multiplies it by others."""
+
+    kept: Tensor
 
     def __init__(self) -> None:
         super().__init__()

@@ -210,7 +210,12 @@ class Ledger:
         counts that are not summed over chips."""
         rows = [{"layer": layer.name, **layer.totals()} for layer in self.layers]
         once = list(OF_THE_NETWORK)
-        counts = {"chips": self.chips, "once": once, "layers": rows, "total": self.totals()}
+        counts: dict[str, object] = {
+            "chips": self.chips,
+            "once": once,
+            "layers": rows,
+            "total": self.totals(),
+        }
         return counts if self.share.whole else counts | {"share": str(self.share)}
 
     def __str__(self) -> str:

@@ -35,5 +35,5 @@ WHOLE = Share()
 
 def in_percent(share: float) -> str:
     """A share in percent, which is 100 % or 0 % of all or of nothing only."""
-    digits = next((d for d in range(6) if 0 < round(100 * share, d) < 100), 0)
+    digits = next((d for d in range(12) if 0 < round(100 * share, d) < 100), 0)
     return f"{100 * share:.{digits}f} %" if 0 < share < 1 else f"{100 * share:.0f} %"

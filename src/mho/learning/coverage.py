@@ -18,6 +18,7 @@ from mho.learning.batches import Batch, like, tensors_of
 from mho.learning.convert import plain
 from mho.learning.layer_table import (
     BETWEEN,
+    LOOKUP,
     NORM,
     OWN_PARAMETER,
     Holder,
@@ -26,6 +27,7 @@ from mho.learning.layer_table import (
     plain_part,
     shares,
 )
+from mho.learning.layers.composite import Composite
 from mho.learning.layers.row_by_row import rows_from
 from mho.learning.products import Products, count
 
@@ -106,8 +108,9 @@ def coverage(net: nn.Module, inputs: Any = None) -> Coverage:
     if inputs is None:
         rows = tuple(each.row for each in found)
         before = plain_part(net).__dict__.get(_REMEMBERED)
-        known = before is not None and before.of == _outline(found)
-        return (before.coverage if known else None) or Coverage(rows)
+        if before is None or before.coverage is None or before.of != _outline(found):
+            return Coverage(rows)
+        return before.coverage
     args, kwargs = _arguments(inputs)
     try:
         counted = _counted(net, found, args, kwargs)
@@ -124,7 +127,8 @@ def remember(net: nn.Module, batch: Batch) -> None:
     """Count the multiplications for one input of a batch, once for each shape, so that the
     network's ledger can say which share of them it is about.
 
-    A network that torch cannot run so has none; a chain of layers on arrays needs none.
+    A network that torch cannot run so has none; a chain of layers of one matrix each, all on
+    arrays, needs none.
     """
     inside = plain_part(net)
     kind = tuple((x.shape[1:], x.dtype) for x in tensors_of(batch))
@@ -132,7 +136,9 @@ def remember(net: nn.Module, batch: Batch) -> None:
     before = inside.__dict__.get(_REMEMBERED)
     if before is not None and before.kind == kind and before.of == _outline(found):
         return
-    if not any(each.row.left_digital for each in found) and rows_from(inside) is not None:
+    joined = any(isinstance(module, Composite) for module in inside.modules())
+    left = any(each.row.left_digital for each in found)
+    if not left and not joined and rows_from(inside) is not None:
         return
     try:
         one = like(batch, (x[:1] for x in tensors_of(batch)))
@@ -198,8 +204,8 @@ def _with_products(holder: Holder, products: Products, batch: int) -> Row:
     row = replace(holder.row, multiplications=round(many / batch))
     if row.why == OWN_PARAMETER and not many:
         return replace(row, why=f"{OWN_PARAMETER}, not multiplied", counts=False)
-    if not row.counts and not row.on_arrays and many:  # such as a lookup that is multiplied too
-        return replace(row, why=f"{row.why}; its weights are multiplied elsewhere", counts=True)
+    if row.why == LOOKUP and many:
+        return replace(row, why=f"{LOOKUP}; its weights are multiplied elsewhere", counts=True)
     return row
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.nn.utils.parametrize import ParametrizationList
 from torch.utils import _pytree as pytree
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
@@ -114,11 +115,20 @@ class _Counting(TorchDispatchMode):
         for buffer in net.buffers():
             self._origins[_place(buffer)] = buffer, {}
         for name, module in net.named_modules():
+            if isinstance(module, ParametrizationList):
+                module.register_forward_hook(self._made)
             module.register_forward_pre_hook(lambda *_, name=name: self._stack.append(name))
             module.register_forward_hook(lambda *_: self._leave(), always_call=True)
 
     def _leave(self) -> None:
         self._stack.pop()
+
+    def _made(self, module: nn.Module, _inputs: object, weight: Tensor) -> None:
+        """A parametrized weight was made, by whatever means."""
+        own = {id(parameter) for parameter in module.parameters()}
+        names = [name for name, each in self._parameters.items() if id(each) in own]
+        if _place(weight) not in self._origins:
+            self._origins[_place(weight)] = weight, dict.fromkeys(names, (0.0, 1.0))
 
     def _origin(self, tensor: Tensor) -> _Origin | None:
         """Where a tensor comes from; None: it depends on inputs."""
@@ -126,7 +136,7 @@ class _Counting(TorchDispatchMode):
         for name in origin or ():
             whole = self._parameters[name]
             if held is whole:  # the tensor may be a view of it, as of the rows of one gate
-                start = (tensor.storage_offset() - whole.storage_offset()) / whole.numel()
+                start = float(tensor.storage_offset() - whole.storage_offset()) / whole.numel()
                 return {name: (start, start + tensor.numel() / whole.numel())}
         return origin
 
