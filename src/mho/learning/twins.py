@@ -102,5 +102,6 @@ def _computing(kind: type[nn.Module]) -> list[str]:
 
 def kinds() -> str:
     """All layers that can be on arrays, in words."""
-    *most, last = (f"nn.{kind.__name__}" for kind in TWINS)
+    torchs = {kind: kind.__module__.startswith("torch.nn.") for kind in TWINS}
+    *most, last = (f"nn.{k.__name__}" if own else k.__name__ for k, own in torchs.items())
     return f"{', '.join(most)} or {last}"
