@@ -16,6 +16,12 @@ from mho.learning.layers.layer import ArrayLayer, memristive_layers
 from mho.learning.layers.linear import MemristiveLinear
 from mho.learning.layers.product import Dense, Product
 from mho.learning.layers.quantizer import Levels, Sign, StochasticSign, quantize
+from mho.learning.layers.recurrent import MemristiveGRU, MemristiveLSTM, MemristiveRNN
+from mho.learning.layers.recurrent_cells import (
+    MemristiveGRUCell,
+    MemristiveLSTMCell,
+    MemristiveRNNCell,
+)
 from mho.learning.layers.structure import each_chip
 from mho.learning.layers.variation import Variation
 from mho.learning.repair.chip_batchnorm import ChipBatchNorm
@@ -39,8 +45,14 @@ __all__ = [
     "MemristiveConvTranspose1d",
     "MemristiveConvTranspose2d",
     "MemristiveConvTranspose3d",
+    "MemristiveGRU",
+    "MemristiveGRUCell",
+    "MemristiveLSTM",
+    "MemristiveLSTMCell",
     "MemristiveLinear",
     "MemristiveMultiheadAttention",
+    "MemristiveRNN",
+    "MemristiveRNNCell",
     "Product",
     "Sign",
     "StochasticSign",

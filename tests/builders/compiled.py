@@ -145,6 +145,38 @@ def evaluation() -> None:
     assert mho.ledger(one).totals() == mho.ledger(other).totals()
 
 
+class Sequences(nn.Module):
+    """Recurrent layers, and a cell that is stepped, between linear ones; of one image a sequence
+    of its rows."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__()
+        layer, cell = {"lstm": (nn.LSTM, nn.LSTMCell), "gru": (nn.GRU, nn.GRUCell)}[kind]
+        self.first, self.layer = nn.Linear(6, 5), layer(5, 4, 2, bidirectional=True)
+        self.cell, self.last = cell(8, 3), nn.Linear(3, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        # (n, channels, h, w) -> (h, n * channels, w)
+        y, _ = self.layer(self.first(x.flatten(0, 1).transpose(0, 1)).tanh())
+        state = None
+        for step in y:
+            state = self.cell(step, state)
+        return self.last(state[0] if isinstance(state, tuple) else state)
+
+
+def recurrent() -> None:
+    for kind in ("lstm", "gru"):
+        for chips in (None, 2):
+            ends = []
+            for run in (plain, compiled):
+                torch.manual_seed(1)
+                net = mapped(chips, model=Sequences(kind), tile=(9, 12), **HARDWARE["following"])
+                ends.append(trained(net, run))
+                with torch.no_grad():
+                    ends[-1]["answer"] = run(net.eval())(inputs(7))
+            assert_same(*ends)
+
+
 def refused() -> None:
     """One graph of all, and what records operations."""
     for said, do in (
@@ -204,7 +236,7 @@ class _First(nn.Module):
 
 PARTS: dict[str, Callable[[], None]] = {
     part.__name__: part
-    for part in (training, whole_steps, forgotten, evaluation, refused, drawn, noise_aware)
+    for part in (training, whole_steps, forgotten, evaluation, refused, drawn, noise_aware, recurrent)
 }
 
 if __name__ == "__main__":

@@ -1,20 +1,32 @@
 """RNN, LSTM and GRU on arrays give what torch's give, of sequences of every kind."""
 
+import copy
+import pickle
 import random
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import parametrizations
 from torch.nn.utils import rnn as sequences
 from torch.nn.utils.rnn import PackedSequence
+from torch.utils.checkpoint import checkpoint
 
 import mho
-from builders.as_torch import NOISY, check_as_torch, check_chips, check_state, converted
+from builders.as_torch import (
+    EXACT,
+    NOISY,
+    check_as_torch,
+    check_chips,
+    check_state,
+    converted,
+)
 from mho.learning.layers.structure import each_chip
-from mho.nn import memristive_layers
+from mho.nn import MemristiveGRU, MemristiveLSTM, MemristiveRNN, memristive_layers
 
-KINDS: dict[str, type[nn.RNNBase]] = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
+KINDS: dict[str, Callable[..., nn.RNNBase]] = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
 GATES = {"rnn": 1, "lstm": 4, "gru": 3}
 OPTIONS: dict[str, list[Any]] = {
     "num_layers": [1, 2, 3],
@@ -30,6 +42,8 @@ OWN = {"rnn": {"nonlinearity": ["tanh", "relu"]}, "lstm": {"proj_size": [0, 3]},
 BATCH, STEPS, INPUTS, HIDDEN = 4, 5, 6, 7
 LENGTHS = {False: [3, 5, 1, 3], True: [5, 3, 3, 1]}
 """Of packed sequences, sorted or not."""
+
+QUIET = NOISY.replace(device=mho.MultiLevel(g_min=1e-6, g_max=1e-4, levels=16, sigma=(2e-6,)))
 
 every_kind = pytest.mark.parametrize("kind", KINDS)
 every_sample = pytest.mark.parametrize("seed", range(12))
@@ -215,7 +229,7 @@ def test_time_first_is_no_chip(kind: str) -> None:
 def test_states_of_each_chip_go_back_in(kind: str) -> None:
     torch.manual_seed(4)
     model, x = Classifier(kind).eval(), torch.randn(6, 4, 5)
-    net = converted(model, NOISY.replace(device=NOISY.device.replace(read_noise=0.0)), 3)
+    net = converted(model, QUIET, 3)
     whole, end = net(x)
     _, state = net(x[:2])
     assert all(each.shape == (3, 2, 4, HIDDEN) for each in _states(state))
@@ -231,8 +245,7 @@ def test_a_layer_of_several_chips_alone_takes_chips_first(kind: str) -> None:
     x = torch.randn(STEPS, BATCH, INPUTS)
     net = converted(model, NOISY, 3)
     wanted, last = net(x)
-    layer = net.net
-    again = converted(model, NOISY, 3).net
+    layer, again = net.get_submodule("net"), converted(model, NOISY, 3).get_submodule("net")
     y, states = again(x.expand(3, *x.shape))
     torch.testing.assert_close(y, wanted)
     assert [s.shape for s in _states(states)] == [s.shape for s in _states(last)]
@@ -290,3 +303,152 @@ def test_a_toy_task_is_learnt_on_arrays(kind: str, options: dict[str, Any]) -> N
     assert accuracy > 0.9
     written = {name: layer.crossbar.counts for name, layer in memristive_layers(net).items()}
     assert {"first", "rnn.ih_l0", "rnn.hh_l0", "rnn.ih_l1", "rnn.hh_l1", "last"} == set(written)
+
+
+# ------------------------------------------------------------------ what is refused
+
+
+def shaped(*shape: int) -> Tensor:
+    return torch.ones(shape)
+
+
+PACKED = sequences.pack_sequence([shaped(3, INPUTS), shaped(2, INPUTS)])
+REFUSED = [
+    (
+        [shaped(5, 4, 5)],
+        r"input, of shape = \(5, 4, 5\): allowed is \(time, batch, 6\) or \(time, 6",
+    ),
+    ([shaped(6)], r"input, of shape = \(6,\)"),
+    ([shaped(2, 5, 4, 6)], r"input, of shape = \(2, 5, 4, 6\)"),
+    ([shaped(0, 4, 6)], r"of one time step or more"),
+    ([PACKED._replace(data=shaped(5, 5))], r"of shape = \(5, 5\): allowed is \(vectors, 6\)"),
+    ([shaped(5, 4, 6), shaped(1, 4, 7)], r"hx = .*: allowed is None, or tensors \(h_0, c_0\)"),
+    ([shaped(5, 4, 6), (shaped(1, 4, 7),)], r"hx = .*: allowed is None, or tensors \(h_0, c_0\)"),
+    (
+        [shaped(5, 4, 6), (shaped(1, 4, 7), shaped(1, 3, 7))],
+        r"c_0, of shape = \(1, 3, 7\): allowed",
+    ),
+    ([shaped(5, 6), (shaped(1, 4, 7),) * 2], r"h_0, of shape = \(1, 4, 7\): allowed is \(1, 7\)"),
+    ([PACKED, (shaped(1, 3, 7),) * 2], r"h_0, of shape = \(1, 3, 7\): allowed is \(1, 2, 7\)"),
+    ([shaped(5, 4, 6), (None, None)], r"h_0"),
+    ([[[1.0]]], r"input = \[\[1\.0\]\]"),
+    ([shaped(5, 4, 6).long()], r"torch\.float32"),
+    ([shaped(5, 4, 6).double()], r"torch\.float32"),
+]
+
+
+@pytest.mark.parametrize(("args", "words"), REFUSED)
+def test_what_the_layer_cannot_take_is_refused_by_name(args: list[Any], words: str) -> None:
+    one = converted(nn.ModuleDict({"rnn": nn.LSTM(INPUTS, HIDDEN)}))
+    with pytest.raises(ValueError, match=rf"rnn.*{words}"):
+        one.get_submodule("rnn")(*args)
+    many = converted(nn.LSTM(INPUTS, HIDDEN), chips=2)
+    with pytest.raises(ValueError, match=rf"MemristiveLSTM.*{words}"):
+        many(*args)
+    for net in (one, many):
+        assert all(x.crossbar.counts.vectors == 0 for x in memristive_layers(net).values())
+
+
+def test_an_empty_batch_gives_an_empty_answer() -> None:
+    for kind in KINDS:
+        model, x = KINDS[kind](INPUTS, HIDDEN, 2), torch.ones(5, 0, INPUTS)
+        y, last = converted(model, chips=2)(x)
+        assert y.shape == (2, 5, 0, HIDDEN)
+        assert _states(last)[0].shape == (2, 2, 0, HIDDEN)
+
+
+def test_a_tuned_offset_behind_a_projection_has_no_place_in_torchs_layer() -> None:
+    net = converted(nn.LSTM(INPUTS, HIDDEN, proj_size=3), NOISY)
+    layer = memristive_layers(net)["hr_l0"]
+    layer.offset.fill_(0.1)
+    layer.tuned = True
+    with pytest.raises(ValueError, match=r"read-out of MemristiveLSTM\.hr_l0 = 'with tuned off"):
+        mho.to_digital(net, chip=0)
+    assert mho.to_digital(net).proj_size == 3
+
+
+def test_tuned_offsets_become_biases_of_a_layer_that_had_none() -> None:
+    x = torch.randn(STEPS, BATCH, INPUTS)
+    net = converted(nn.LSTM(INPUTS, HIDDEN, bias=False), QUIET)
+    for layer in memristive_layers(net).values():
+        layer.offset.normal_()
+        layer.gain.normal_(1.0, 0.1)
+        layer.tuned = True
+    plain = mho.to_digital(net, chip=0)
+    assert plain.bias
+    assert plain.bias_hh_l0.any()
+    torch.testing.assert_close(net(x), plain(x))
+
+
+# ------------------------------------------------------------------ torch's world
+
+
+def test_a_weight_under_a_parametrization_is_taken_as_the_layer_has_it() -> None:
+    for kind in KINDS:
+        model, x = KINDS[kind](INPUTS, HIDDEN), torch.randn(STEPS, BATCH, INPUTS)
+        for name in ("weight_hh_l0", "weight_ih_l0"):
+            parametrizations.weight_norm(model, name)
+        with torch.no_grad():
+            model.parametrizations.weight_hh_l0.original0.mul_(1.7)  # type: ignore[union-attr]
+        net = converted(model)
+        hh = memristive_layers(net)["hh_l0"]
+        torch.testing.assert_close(hh.weight, model.weight_hh_l0)
+        torch.testing.assert_close(net(x), model(x), rtol=1e-2, atol=2e-3)
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@every_kind
+def test_autocast_is_as_of_a_linear_layer_on_arrays(kind: str, bias: bool) -> None:
+    x = torch.randn(STEPS, BATCH, INPUTS)
+    model = KINDS[kind](INPUTS, HIDDEN, 2, bias=bias)
+    for chips in (None, 2):
+        net = converted(model, chips=chips)
+        wanted, _ = net(x)
+        with torch.autocast("cpu", torch.bfloat16):
+            y, last = net(x)
+        linear = converted(nn.Linear(INPUTS, HIDDEN, bias=bias))
+        with torch.autocast("cpu", torch.bfloat16):
+            assert {each.dtype for each in (y, *_states(last))} <= {linear(x[0]).dtype, x.dtype}
+        torch.testing.assert_close(y.float(), wanted, rtol=0.02, atol=0.02)
+        y.square().mean().backward()
+        assert all(p.grad is not None and p.grad.isfinite().all() for p in net.parameters())
+        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+            torch.testing.assert_close(net(x)[0], y.detach())
+
+
+@every_kind
+def test_a_checkpointed_layer_has_the_same_gradients(kind: str) -> None:
+    x = torch.randn(STEPS, BATCH, INPUTS)
+    found = []
+    for through in (lambda net: net(x), lambda net: checkpoint(net, x, use_reentrant=False)):
+        torch.manual_seed(4)
+        net = converted(KINDS[kind](INPUTS, HIDDEN, 2))
+        y, _ = through(net)
+        y.square().mean().backward()
+        vectors = {layer.crossbar.counts.vectors for layer in memristive_layers(net).values()}
+        assert vectors == {STEPS * BATCH}
+        found.append([p.grad for p in net.parameters()])
+    torch.testing.assert_close(*found)
+
+
+@every_kind
+def test_copies_and_saved_states_hold_the_same_chips(kind: str) -> None:
+    x = torch.randn(STEPS, BATCH, INPUTS)
+    net = converted(KINDS[kind](INPUTS, HIDDEN, 2), QUIET, 2)
+    other = mho.convert(KINDS[kind](INPUTS, HIDDEN, 2), QUIET, 2)
+    other.load_state_dict(net.state_dict())
+    for again in (copy.deepcopy(net), pickle.loads(pickle.dumps(net)), other):
+        torch.testing.assert_close(again(x), net(x))
+
+
+@pytest.mark.filterwarnings("ignore:LSTM with projections is not supported with oneDNN")
+@every_kind
+def test_made_without_a_network_it_is_torchs_layer_too(kind: str) -> None:
+    twin: Any = {"rnn": MemristiveRNN, "lstm": MemristiveLSTM, "gru": MemristiveGRU}[kind]
+    o = {"num_layers": 2, "bias": False, "batch_first": True, "dropout": 0.3, "bidirectional": True}
+    o |= {"rnn": {"nonlinearity": "relu"}, "lstm": {"proj_size": 3}, "gru": {}}[kind]
+    layer = twin(INPUTS, HIDDEN, **o, hardware=EXACT).eval()
+    plain = mho.to_digital(layer, chip=0)
+    assert str(plain) == str(KINDS[kind](INPUTS, HIDDEN, **o))
+    x = torch.randn(BATCH, STEPS, INPUTS)
+    torch.testing.assert_close(layer(x), plain(x))

@@ -20,7 +20,7 @@ class ChipRules(TorchFunctionMode):
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
-        return _RULES.get(func, func)(*args, **(kwargs or {}))
+        return (_RULES.get(func) or func)(*args, **(kwargs or {}))
 
 
 def _batch_norm(
@@ -66,7 +66,7 @@ def _batch_norm(
 
 _PACK: Callable[..., tuple[Tensor, Tensor]] = torch._VF._pack_padded_sequence
 _PAD: Callable[..., tuple[Tensor, Tensor]] = torch._VF._pad_packed_sequence
-_PAD_SEQUENCE: Callable[..., Tensor] = torch._C._nn.pad_sequence
+_PAD_SEQUENCE: Callable[..., Tensor] = torch._C._nn.pad_sequence  # type: ignore[attr-defined]
 
 
 def _pack(input: Tensor, lengths: Tensor, batch_first: bool) -> tuple[Tensor, Tensor]:

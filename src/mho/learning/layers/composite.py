@@ -9,6 +9,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor, nn
 
+from mho.errors import invalid
 from mho.hardware import Hardware
 from mho.hardware.streams import seed_of
 from mho.learning.layers.chip_pass import Alone, Together, current, on_all_chips
@@ -113,6 +114,7 @@ class Composite(nn.Module):
                 held[f"{name}.weight"], held[f"{name}.bias"] = values(part)
         for name, own in self.named_parameters(recurse=False):
             held[name] = own.detach().clone()
+        self._check_holds(held)
         biased = any(value is not None for name, value in held.items() if name.endswith(".bias"))
         module = self.plain(biased)
         for name, parts in self.entries().items():
@@ -122,6 +124,15 @@ class Composite(nn.Module):
             some = [self._or_zero(held.get(part), part) for part in parts]
             setattr(holder, last, nn.Parameter(some[0] if len(some) == 1 else torch.cat(some)))
         return module.train(self.training)
+
+    def _check_holds(self, held: Mapping[str, Tensor | None]) -> None:
+        """Refuse a read-out offset of a part where the torch layer has no bias."""
+        known = {place for places in self.entries().values() for place in places}
+        for place, value in held.items():
+            if place not in known and value is not None and value.any():
+                what = f"read-out of {self.label}.{place.removesuffix('.bias')}"
+                allowed = "one without, as torch's layer has no bias there; chip=None takes none"
+                raise invalid(what, "with tuned offsets", allowed)
 
     def _or_zero(self, value: Tensor | None, entry: str) -> Tensor:
         if value is not None:

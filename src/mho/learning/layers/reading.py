@@ -221,8 +221,8 @@ class Reading:
         return y
 
     def _of_zeros(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        """`_outputs` of zeros alone, such as a recurrent layer's first state: they set no range, and
-        any would convert them alike."""
+        """`_outputs` of zeros alone, such as a recurrent layer's first state: they set no range,
+        and any would convert them alike."""
         unset = [converter for converter in self.converters if not converter.ready]
         for converter in unset:
             converter.ranges = torch.zeros(converter.shape)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
+from torch.fx import Proxy
 
 from mho.errors import InvalidInput, invalid
 from mho.learning.layers.chip_pass import current
 from mho.learning.layers.composite import Composite
-from mho.learning.layers.gates import Step
+from mho.learning.layers.graphs import check_not_recorded
 from mho.learning.layers.inputs import check_input
 from mho.learning.layers.linear import MemristiveLinear
+from mho.learning.layers.steps import Step
 
 
 class Recurrence(Composite):
@@ -22,6 +25,10 @@ class Recurrence(Composite):
         input_size, hidden_size, bias: as in torch.
     """
 
+    kind: ClassVar[Callable[..., nn.Module]]
+    """The torch layer."""
+    options: ClassVar[tuple[str, ...]]
+    """What that is made with."""
     states: ClassVar[tuple[str, ...]] = ("h_0",)
     """What goes from step to step, as torch names its start."""
 
@@ -32,6 +39,11 @@ class Recurrence(Composite):
     def step(self) -> Step:
         """What is digital in a step."""
         raise NotImplementedError
+
+    def configure(self, module: nn.Module) -> None:
+        """Take over sizes and options."""
+        for name in self.options:
+            setattr(self, name, getattr(module, name))
 
     def part(self, name: str) -> MemristiveLinear:
         """One of the layer's matrices."""
@@ -45,6 +57,8 @@ class Recurrence(Composite):
             return ()
         if len(self.states) == 1:
             return (hx,)
+        if isinstance(hx, Proxy):
+            check_not_recorded(self.label, hx, next(self.parameters()))
         if not isinstance(hx, tuple | list) or len(hx) != len(self.states):
             raise invalid(f"{self.label} hx", hx, f"None, or tensors ({', '.join(self.states)})")
         return tuple(hx)
@@ -52,12 +66,16 @@ class Recurrence(Composite):
     # ---------------------------------------------------------------- what it refuses
 
     def _check_tensors(self, x: Any, given: Sequence[Any]) -> None:
-        """Refuse what are no tensors of floating-point numbers."""
-        if not (isinstance(x, Tensor) and x.is_floating_point()):
-            check_input(self.label, x, next(self.parameters()))
-        for name, state in zip(self.states, given, strict=False):
-            if not (isinstance(state, Tensor) and state.is_floating_point()):
-                check_input(f"{self.label} {name} as", state, next(self.parameters()))
+        """Refuse what are no tensors of the weights' type and device; autocast changes the type."""
+        weight = next(self.parameters())
+        mixed = torch.is_autocast_enabled(weight.device.type)
+        for name, each in zip(("", *self.states), (x, *given), strict=False):
+            right = isinstance(each, Tensor) and each.device == weight.device
+            if not right or not (each.is_floating_point() if mixed else each.dtype == weight.dtype):
+                if isinstance(each, Proxy):
+                    check_not_recorded(self.label, each, weight)
+                label = f"{self.label}: {name} as" if name else self.label
+                check_input(label, each, weight)
 
     def _check_states(
         self, given: Sequence[Tensor], places: tuple[int, ...], widths: Sequence[int]

@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
+from mho.arguments import checked
+from mho.config import Range
+from mho.errors import invalid
+from mho.hardware import Hardware
 from mho.learning.layers.composite import Entries
-from mho.learning.layers.gates import State, Step, gru_step, lstm_step, relu_step, tanh_step
 from mho.learning.layers.graphs import uncompiled
+from mho.learning.layers.layer import Size
 from mho.learning.layers.recurrence import Recurrence
+from mho.learning.layers.steps import (
+    State,
+    Step,
+    gru_step,
+    lstm_step,
+    relu_step,
+    tanh_step,
+    through_time,
+)
 
 _OPTIONS = (
     *("input_size", "hidden_size", "num_layers", "bias", "batch_first", "dropout"),
@@ -21,9 +34,11 @@ _OPTIONS = (
 )
 """Of all torch's recurrent layers."""
 
+Share = Annotated[float, Range(least=0.0, most=1.0)]
+
 
 class MemristiveRNNBase(Recurrence):
-    """What `nn.RNN`, `nn.LSTM` and `nn.GRU` on arrays share; made by `mho.convert`.
+    """What `nn.RNN`, `nn.LSTM` and `nn.GRU` on arrays share.
 
     Per layer and direction the parts are `ih_l0`, read once for all time steps together, `hh_l0`,
     read step after step, and `hr_l0`, the projection of an LSTM that has one; `_reverse` is added
@@ -35,11 +50,6 @@ class MemristiveRNNBase(Recurrence):
             as in torch.
     """
 
-    kind: ClassVar[Callable[..., nn.RNNBase]]
-    """The torch layer."""
-    options: ClassVar[tuple[str, ...]] = _OPTIONS
-    """What it is made with."""
-
     num_layers: int
     bias: bool
     batch_first: bool
@@ -48,11 +58,6 @@ class MemristiveRNNBase(Recurrence):
     proj_size: int = 0
 
     # ---------------------------------------------------------------- what it stands for
-
-    def configure(self, module: nn.Module) -> None:
-        """Take over sizes and options."""
-        for name in self.options:
-            setattr(self, name, getattr(module, name))
 
     def entries(self) -> Entries:
         """Each parameter of the torch layer is one of a part's."""
@@ -68,7 +73,9 @@ class MemristiveRNNBase(Recurrence):
         """The torch layer."""
         options: dict[str, Any] = {name: getattr(self, name) for name in self.options}
         module = self.kind(**options | {"bias": bias, "dropout": 0.0}, device="meta")
-        module.dropout = self.dropout  # its warning for a single layer was given to who made that
+        module.__dict__["dropout"] = (
+            self.dropout
+        )  # its warning for a single layer was given to who made that
         return module
 
     def flatten_parameters(self) -> None:
@@ -162,28 +169,12 @@ class MemristiveRNNBase(Recurrence):
         """Outputs and last state of one layer in one direction; shapes as of `_all_layers`."""
         ih, hh, step = self.part(f"ih_{end}"), self.part(f"hh_{end}"), self.step()
         hr = self.part(f"hr_{end}") if self.proj_size else None
-        given = ih.read(x).split(sizes, 1)
-        state = tuple(each[:, : sizes[-1 if back else 0]] for each in first)
-        outputs: list[Tensor] = []
-        ended: list[State] = []
-        for products in reversed(given) if back else given:
-            running, now = state[0].shape[1], products.shape[1]
-            if now < running:  # the shortest sequences are over
-                ended.append(tuple(each[:, now:] for each in state))
-                state = tuple(each[:, :now] for each in state)
-            elif now > running:  # back in time, they begin later
-                both = zip(state, first, strict=True)
-                state = tuple(torch.cat((each, of[:, running:now]), 1) for each, of in both)
+
+        def advance(products: Tensor, state: State) -> State:
             state = step(products, hh.read(state[0]), state)
-            if hr is not None:
-                state = (hr.read(state[0]), *state[1:])
-            outputs.append(state[0])
-        if back:
-            outputs.reverse()
-        if ended:
-            every = zip(state, *reversed(ended), strict=True)
-            state = tuple(torch.cat(each, 1) for each in every)
-        return torch.cat(outputs, 1), state
+            return state if hr is None else (hr.read(state[0]), *state[1:])
+
+        return through_time(ih.read(x).split(sizes, 1), first, advance, back)
 
     def _zeros(self, x: Tensor, batch: int) -> State:
         """Where states start if none are given, (chips, batch, ...)."""
@@ -214,11 +205,35 @@ class MemristiveRNNBase(Recurrence):
 
 
 class MemristiveRNN(MemristiveRNNBase):
-    """`nn.RNN` on memristors: `h = tanh(W_ih x + W_hh h)`, or relu."""
+    """`nn.RNN` on memristors: `h = tanh(W_ih x + W_hh h)`, or relu.
 
-    kind: ClassVar[Callable[..., nn.RNNBase]] = nn.RNN
+    Args:
+        as in torch; hardware, chips, generator as in `MemristiveLinear`.
+    """
+
+    kind: ClassVar[Callable[..., nn.Module]] = nn.RNN
     options: ClassVar[tuple[str, ...]] = (*_OPTIONS, "nonlinearity")
     nonlinearity: str
+
+    @checked
+    def __init__(
+        self,
+        input_size: Size,
+        hidden_size: Size,
+        num_layers: Size = 1,
+        nonlinearity: Literal["tanh", "relu"] = "tanh",
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: Share = 0.0,
+        bidirectional: bool = False,
+        *,
+        hardware: Hardware,
+        chips: Size = 1,
+        generator: torch.Generator | None = None,
+    ) -> None:
+        super().__init__()
+        sizes, how = (input_size, hidden_size, num_layers), (batch_first, dropout, bidirectional)
+        self._install(nn.RNN(*sizes, nonlinearity, bias, *how), hardware, chips, generator)
 
     def step(self) -> Step:
         """Of the nonlinearity."""
@@ -226,11 +241,41 @@ class MemristiveRNN(MemristiveRNNBase):
 
 
 class MemristiveLSTM(MemristiveRNNBase):
-    """`nn.LSTM` on memristors: four gates of each hidden unit, and a projection if there is one."""
+    """`nn.LSTM` on memristors: four gates of each hidden unit, and a projection if there is one.
 
-    kind: ClassVar[Callable[..., nn.RNNBase]] = nn.LSTM
+    Args:
+        as in torch; hardware, chips, generator as in `MemristiveLinear`.
+
+    Raises:
+        ValueError: as `MemristiveLinear`; or a projection that is no smaller than the state.
+    """
+
+    kind: ClassVar[Callable[..., nn.Module]] = nn.LSTM
     options: ClassVar[tuple[str, ...]] = (*_OPTIONS, "proj_size")
     states: ClassVar[tuple[str, ...]] = ("h_0", "c_0")
+
+    @checked
+    def __init__(
+        self,
+        input_size: Size,
+        hidden_size: Size,
+        num_layers: Size = 1,
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: Share = 0.0,
+        bidirectional: bool = False,
+        proj_size: Annotated[int, Range(least=0)] = 0,
+        *,
+        hardware: Hardware,
+        chips: Size = 1,
+        generator: torch.Generator | None = None,
+    ) -> None:
+        super().__init__()
+        if proj_size >= hidden_size:
+            allowed = f"below hidden_size = {hidden_size}"
+            raise invalid("MemristiveLSTM.proj_size", proj_size, allowed)
+        sizes, how = (input_size, hidden_size, num_layers), (batch_first, dropout, bidirectional)
+        self._install(nn.LSTM(*sizes, bias, *how, proj_size), hardware, chips, generator)
 
     def step(self) -> Step:
         """With input, forget, and output gates."""
@@ -238,9 +283,33 @@ class MemristiveLSTM(MemristiveRNNBase):
 
 
 class MemristiveGRU(MemristiveRNNBase):
-    """`nn.GRU` on memristors: three gates of each hidden unit."""
+    """`nn.GRU` on memristors: three gates of each hidden unit.
 
-    kind: ClassVar[Callable[..., nn.RNNBase]] = nn.GRU
+    Args:
+        as in torch; hardware, chips, generator as in `MemristiveLinear`.
+    """
+
+    kind: ClassVar[Callable[..., nn.Module]] = nn.GRU
+    options: ClassVar[tuple[str, ...]] = _OPTIONS
+
+    @checked
+    def __init__(
+        self,
+        input_size: Size,
+        hidden_size: Size,
+        num_layers: Size = 1,
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: Share = 0.0,
+        bidirectional: bool = False,
+        *,
+        hardware: Hardware,
+        chips: Size = 1,
+        generator: torch.Generator | None = None,
+    ) -> None:
+        super().__init__()
+        sizes, how = (input_size, hidden_size, num_layers), (batch_first, dropout, bidirectional)
+        self._install(nn.GRU(*sizes, bias, *how), hardware, chips, generator)
 
     def step(self) -> Step:
         """With reset and update gates."""

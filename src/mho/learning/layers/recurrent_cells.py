@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
+import torch
 from torch import Tensor, nn
 
+from mho.arguments import checked
+from mho.hardware import Hardware
 from mho.learning.layers.composite import Entries
-from mho.learning.layers.gates import Step, gru_step, lstm_step, relu_step, tanh_step
 from mho.learning.layers.graphs import uncompiled
+from mho.learning.layers.layer import Size
 from mho.learning.layers.recurrence import Recurrence
+from mho.learning.layers.steps import Step, gru_step, lstm_step, relu_step, tanh_step
 
 _OPTIONS = ("input_size", "hidden_size", "bias")
 """Of all torch's recurrent cells."""
 
 
 class MemristiveRNNCellBase(Recurrence):
-    """What `nn.RNNCell`, `nn.LSTMCell` and `nn.GRUCell` on arrays share; made by `mho.convert`.
+    """What `nn.RNNCell`, `nn.LSTMCell` and `nn.GRUCell` on arrays share.
 
     The parts are `ih`, the product with the inputs, and `hh`, that with the state; each is read
     once a call. Gates are digital.
@@ -25,16 +29,6 @@ class MemristiveRNNCellBase(Recurrence):
     Attributes:
         input_size, hidden_size, bias: as in torch.
     """
-
-    kind: ClassVar[Callable[..., nn.RNNCellBase]]
-    """The torch layer."""
-    options: ClassVar[tuple[str, ...]] = _OPTIONS
-    """What it is made with."""
-
-    def configure(self, module: nn.Module) -> None:
-        """Take over sizes and options."""
-        for name in self.options:
-            setattr(self, name, getattr(module, name))
 
     def entries(self) -> Entries:
         """Each parameter of the torch layer is one of a part's."""
@@ -75,11 +69,31 @@ class MemristiveRNNCellBase(Recurrence):
 
 
 class MemristiveRNNCell(MemristiveRNNCellBase):
-    """`nn.RNNCell` on memristors: `h = tanh(W_ih x + W_hh h)`, or relu."""
+    """`nn.RNNCell` on memristors: `h = tanh(W_ih x + W_hh h)`, or relu.
 
-    kind: ClassVar[Callable[..., nn.RNNCellBase]] = nn.RNNCell
+    Args:
+        as in torch; hardware, chips, generator as in `MemristiveLinear`.
+    """
+
+    kind: ClassVar[Callable[..., nn.Module]] = nn.RNNCell
     options: ClassVar[tuple[str, ...]] = (*_OPTIONS, "nonlinearity")
     nonlinearity: str
+
+    @checked
+    def __init__(
+        self,
+        input_size: Size,
+        hidden_size: Size,
+        bias: bool = True,
+        nonlinearity: Literal["tanh", "relu"] = "tanh",
+        *,
+        hardware: Hardware,
+        chips: Size = 1,
+        generator: torch.Generator | None = None,
+    ) -> None:
+        super().__init__()
+        plain = nn.RNNCell(input_size, hidden_size, bias, nonlinearity)
+        self._install(plain, hardware, chips, generator)
 
     def step(self) -> Step:
         """Of the nonlinearity."""
@@ -87,10 +101,30 @@ class MemristiveRNNCell(MemristiveRNNCellBase):
 
 
 class MemristiveLSTMCell(MemristiveRNNCellBase):
-    """`nn.LSTMCell` on memristors: four gates of each hidden unit."""
+    """`nn.LSTMCell` on memristors: four gates of each hidden unit.
 
-    kind: ClassVar[Callable[..., nn.RNNCellBase]] = nn.LSTMCell
+    Args:
+        as in torch; hardware, chips, generator as in `MemristiveLinear`.
+    """
+
+    kind: ClassVar[Callable[..., nn.Module]] = nn.LSTMCell
+    options: ClassVar[tuple[str, ...]] = _OPTIONS
     states: ClassVar[tuple[str, ...]] = ("h_0", "c_0")
+
+    @checked
+    def __init__(
+        self,
+        input_size: Size,
+        hidden_size: Size,
+        bias: bool = True,
+        *,
+        hardware: Hardware,
+        chips: Size = 1,
+        generator: torch.Generator | None = None,
+    ) -> None:
+        super().__init__()
+        plain = nn.LSTMCell(input_size, hidden_size, bias)
+        self._install(plain, hardware, chips, generator)
 
     def step(self) -> Step:
         """With input, forget, and output gates."""
@@ -98,9 +132,29 @@ class MemristiveLSTMCell(MemristiveRNNCellBase):
 
 
 class MemristiveGRUCell(MemristiveRNNCellBase):
-    """`nn.GRUCell` on memristors: three gates of each hidden unit."""
+    """`nn.GRUCell` on memristors: three gates of each hidden unit.
 
-    kind: ClassVar[Callable[..., nn.RNNCellBase]] = nn.GRUCell
+    Args:
+        as in torch; hardware, chips, generator as in `MemristiveLinear`.
+    """
+
+    kind: ClassVar[Callable[..., nn.Module]] = nn.GRUCell
+    options: ClassVar[tuple[str, ...]] = _OPTIONS
+
+    @checked
+    def __init__(
+        self,
+        input_size: Size,
+        hidden_size: Size,
+        bias: bool = True,
+        *,
+        hardware: Hardware,
+        chips: Size = 1,
+        generator: torch.Generator | None = None,
+    ) -> None:
+        super().__init__()
+        plain = nn.GRUCell(input_size, hidden_size, bias)
+        self._install(plain, hardware, chips, generator)
 
     def step(self) -> Step:
         """With reset and update gates."""

@@ -1,13 +1,13 @@
-"""Steps of recurrent layers: what is digital in them.
+"""Steps of recurrent layers, what is digital in them, and how one follows another.
 
-Each takes what the arrays give for a step's inputs and for the state before, biases included, and
-that state, and gives the next one; of any shape (..., gates * hidden) and (..., hidden), the gates
-in torch's order.
+A step takes what the arrays give for its inputs and for the state before, biases included, and that
+state, and gives the next one; of any shape (..., gates * hidden) and (..., hidden), the gates in
+torch's order.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -17,6 +17,39 @@ State = tuple[Tensor, ...]
 
 Step = Callable[[Tensor, Tensor, State], State]
 """From products with the inputs and with the state before, and that state, to the next one."""
+
+
+def through_time(
+    given: Sequence[Tensor], first: State, advance: Callable[[Tensor, State], State], back: bool
+) -> tuple[Tensor, State]:
+    """Hidden states of all steps, one after another, (chips, all vectors, hidden), and last states
+    (chips, batch, ...).
+
+    Args:
+        given: products with the inputs of each step (chips, sequences that run, ...), which are the
+            first ones of the batch.
+        first: states before the first step (chips, batch, ...).
+        advance: from such products and the states of as many sequences to their next ones.
+        back: from the last step to the first.
+    """
+    state = tuple(each[:, : given[-1 if back else 0].shape[1]] for each in first)
+    outputs: list[Tensor] = []
+    ended: list[State] = []
+    for products in reversed(given) if back else given:
+        running, now = state[0].shape[1], products.shape[1]
+        if now < running:  # the shortest sequences are over
+            ended.append(tuple(each[:, now:] for each in state))
+            state = tuple(each[:, :now] for each in state)
+        elif now > running:  # back in time, they begin later
+            both = zip(state, first, strict=True)
+            state = tuple(torch.cat((each, of[:, running:now]), 1) for each, of in both)
+        state = advance(products, state)
+        outputs.append(state[0])
+    if back:
+        outputs.reverse()
+    if ended:
+        state = tuple(torch.cat(each, 1) for each in zip(state, *reversed(ended), strict=True))
+    return torch.cat(outputs, 1), state
 
 
 def tanh_step(given: Tensor, back: Tensor, state: State) -> State:
