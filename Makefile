@@ -37,6 +37,7 @@ hooks: $(READY)
 
 bench: $(READY)
 	$(BIN)/python benchmarks/inference.py
+	$(BIN)/python benchmarks/recurrent.py
 	$(BIN)/python benchmarks/write_path.py
 	$(BIN)/python benchmarks/lifelong.py
 	$(BIN)/python benchmarks/ageing.py

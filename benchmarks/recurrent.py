@@ -1,7 +1,7 @@
 """An LSTM on many chips against the same products in plain torch.
 
-The floor is a loop over time: one `torch.bmm` for the products with all inputs, one a step for those
-with the state, and the same gates in torch's functions.
+The floor is a loop over time: one `torch.bmm` for the products with all inputs, one a step for
+those with the state, and the same gates in torch's functions.
 Run: python benchmarks/recurrent.py [--chips 8] [--rounds 5]
 """
 
@@ -41,7 +41,7 @@ def plain(x: Tensor, w: Tensor, u: Tensor, bias: Tensor) -> Tensor:
         bias: (4 * hidden,).
     """
     chips, hidden = len(u), u.shape[1]
-    steps, batch = x.shape[:2]
+    batch = x.shape[1]
     # (time, batch, in) -> (chips, time * batch, 4 * hidden)
     given = torch.bmm(x.flatten(0, 1).expand(chips, -1, -1), w) + bias
     h = c = x.new_zeros(chips, batch, hidden)

@@ -89,6 +89,9 @@ ELSEWHERE = {
     "learning/noise_aware/test_noise_aware.py": [
         "learning/noise_aware/recorded.py", "learning/noise_aware/recurrent.py",
     ],
+    "learning/layers/test_recurrent.py": [
+        "learning/layers/recurrence.py", "learning/layers/steps.py",
+    ],
     "learning/layers/test_layer.py": [
         "learning/layers/conv.py", "learning/layers/linear.py", "learning/layers/product.py",
     ],

@@ -315,6 +315,51 @@ CALLS: dict[str, Callable[[], Call]] = {
             "hardware": HARDWARE, "chips": 2, "generator": torch.Generator(),
         },
     ),
+    "MemristiveRNN": lambda: (
+        mho.nn.MemristiveRNN,
+        {
+            "input_size": 3, "hidden_size": 2, "num_layers": 2, "nonlinearity": "relu",
+            "bias": True, "batch_first": True, "dropout": 0.1, "bidirectional": True,
+            "hardware": HARDWARE, "chips": 2, "generator": torch.Generator(),
+        },
+    ),
+    "MemristiveLSTM": lambda: (
+        mho.nn.MemristiveLSTM,
+        {
+            "input_size": 3, "hidden_size": 2, "num_layers": 2, "bias": True,
+            "batch_first": True, "dropout": 0.1, "bidirectional": True, "proj_size": 1,
+            "hardware": HARDWARE, "chips": 2, "generator": torch.Generator(),
+        },
+    ),
+    "MemristiveGRU": lambda: (
+        mho.nn.MemristiveGRU,
+        {
+            "input_size": 3, "hidden_size": 2, "num_layers": 2, "bias": True,
+            "batch_first": True, "dropout": 0.1, "bidirectional": True,
+            "hardware": HARDWARE, "chips": 2, "generator": torch.Generator(),
+        },
+    ),
+    "MemristiveRNNCell": lambda: (
+        mho.nn.MemristiveRNNCell,
+        {
+            "input_size": 3, "hidden_size": 2, "bias": True, "nonlinearity": "relu",
+            "hardware": HARDWARE, "chips": 2, "generator": torch.Generator(),
+        },
+    ),
+    "MemristiveLSTMCell": lambda: (
+        mho.nn.MemristiveLSTMCell,
+        {
+            "input_size": 3, "hidden_size": 2, "bias": True,
+            "hardware": HARDWARE, "chips": 2, "generator": torch.Generator(),
+        },
+    ),
+    "MemristiveGRUCell": lambda: (
+        mho.nn.MemristiveGRUCell,
+        {
+            "input_size": 3, "hidden_size": 2, "bias": True,
+            "hardware": HARDWARE, "chips": 2, "generator": torch.Generator(),
+        },
+    ),
     "ChipLinear": lambda: (mho.nn.ChipLinear, {"linear": nn.Linear(3, 2), "chips": 2}),
     "ChipBatchNorm": lambda: (mho.nn.ChipBatchNorm, {"norm": nn.BatchNorm1d(3), "chips": 2}),
     "Chips": lambda: (mho.nn.Chips, {"net": nn.Linear(3, 2), "chips": 2}),
@@ -503,6 +548,12 @@ CALLS: dict[str, Callable[[], Call]] = {
     "Chips.forward": lambda: (_forward(chip(2), "x"), {"x": X}),
     "MemristiveLinear.forward": lambda: (_forward(layer(), "input"), {"input": X}),
     **{f"{kind}.forward": partial(_convolved, kind) for kind in CONVOLUTIONS},
+    "MemristiveGRU.forward": lambda: (
+        _forward(mho.nn.MemristiveGRU(12, 2, hardware=HARDWARE), "input"), {"input": X},
+    ),
+    "MemristiveGRUCell.forward": lambda: (
+        _forward(mho.nn.MemristiveGRUCell(12, 2, hardware=HARDWARE), "input"), {"input": X},
+    ),
     "ChipLinear.forward": lambda: (
         _forward(mho.nn.ChipLinear(nn.Linear(12, 2), 2), "input"), {"input": X},
     ),

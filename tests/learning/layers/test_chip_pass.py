@@ -2,8 +2,7 @@
 
 import pytest
 import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from mho.learning.layers.chip_pass import (
     Alone,
@@ -100,40 +99,3 @@ def test_a_pass_ends_whatever_happens() -> None:
     with pytest.raises(KeyError), running(Alone(0)):
         raise KeyError
     assert current() is None
-
-
-@pytest.mark.parametrize("trains", [False, True])
-@pytest.mark.parametrize("affine", [False, True])
-@pytest.mark.parametrize("kept", [False, True])
-def test_batch_normalization_is_that_of_each_chip(trains: bool, affine: bool, kept: bool) -> None:
-    torch.manual_seed(0)
-    norm = nn.BatchNorm2d(4, affine=affine, track_running_stats=kept).train(trains)
-    if kept:
-        nn.init.uniform_(norm.running_var, 0.5, 2.0)
-    if affine:
-        nn.init.normal_(norm.weight)
-    x, scale = torch.randn(6, 4, 3, 3), torch.tensor([0.5, 1.0, 3.0]).view(3, 1, 1, 1, 1)
-    start = {name: value.clone() for name, value in norm.state_dict().items()}
-    y = together(lambda x: norm(on_all_chips(lambda every: every * scale, x)), x)
-    after = {name: value.clone() for name, value in norm.state_dict().items()}
-    states = []
-    for chip in range(3):
-        norm.load_state_dict(start)
-        torch.testing.assert_close(y[chip], norm(x * scale[chip]), rtol=1e-4, atol=1e-6)
-        states.append({name: value.clone() for name, value in norm.state_dict().items()})
-    for name, value in after.items():
-        mean = torch.stack([state[name].double() for state in states]).mean(0)
-        torch.testing.assert_close(value.double(), mean, rtol=1e-5, atol=1e-6)
-
-
-def test_batch_normalization_with_parameters_of_each_chip() -> None:
-    x, gain = torch.randn(6, 4), torch.rand(3, 4)
-
-    def net(x: Tensor) -> Tensor:
-        own = on_all_chips(lambda ones: ones * gain, torch.ones(4))
-        return F.batch_norm(x, torch.zeros(4), torch.ones(4), own, None)
-
-    y = together(net, x)
-    for chip in range(3):
-        one = F.batch_norm(x, torch.zeros(4), torch.ones(4), gain[chip], None)
-        torch.testing.assert_close(y[chip], one)

@@ -23,8 +23,13 @@ from builders.as_torch import (
     check_state,
     converted,
 )
-from mho.learning.layers.structure import each_chip
-from mho.nn import MemristiveGRU, MemristiveLSTM, MemristiveRNN, memristive_layers
+from mho.nn import (
+    MemristiveGRU,
+    MemristiveLSTM,
+    MemristiveRNN,
+    each_chip,
+    memristive_layers,
+)
 
 KINDS: dict[str, Callable[..., nn.RNNBase]] = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
 GATES = {"rnn": 1, "lstm": 4, "gru": 3}

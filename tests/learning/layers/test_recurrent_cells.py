@@ -10,8 +10,7 @@ from torch import Tensor, nn
 
 import mho
 from builders.as_torch import NOISY, check_as_torch, check_chips, check_state, converted
-from mho.learning.layers.structure import each_chip
-from mho.nn import memristive_layers
+from mho.nn import each_chip, memristive_layers
 
 KINDS: dict[str, Callable[..., nn.RNNCellBase]] = {
     "rnn": nn.RNNCell, "lstm": nn.LSTMCell, "gru": nn.GRUCell,

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch.nn.utils.rnn import pack_sequence, unpack_sequence
 
 from mho.learning.layers.structure import Arguments, Structure, each_chip, joined
 
@@ -11,11 +12,24 @@ def test_tensors_are_exchanged_and_the_rest_stays() -> None:
     given = Structure({"a": (x, 3), "b": [y, None, "text"]})
     assert given.tensors == [x, y]
     assert given.others == [3, None, "text"]
-    assert given.map(lambda t: t + 1)["a"][0].tolist() == [1, 1]
+    assert given.of_chips([x + 1, y])["a"][0].tolist() == [1, 1]
     assert given.filled([y, x])["b"][0] is x
     given.check_plain()
     with pytest.raises(TypeError, match="a set in the answer"):
         Structure({"a": {1}}).check_plain()
+
+
+def test_packed_sequences_of_chips_become_a_list() -> None:
+    packed = pack_sequence([torch.zeros(1), torch.ones(3)], enforce_sorted=False)
+    given = Structure({"y": packed})
+    made = given.of_chips([torch.stack((each, each)) for each in given.tensors])["y"]
+    assert len(made) == 2
+    for one in made:
+        for mine, wanted in zip(unpack_sequence(one), unpack_sequence(packed), strict=True):
+            assert torch.equal(mine, wanted)
+    in_order = Structure(pack_sequence([torch.zeros(2)]))
+    made = in_order.of_chips([each.unsqueeze(0) for each in in_order.tensors])
+    assert made[0].sorted_indices is None
 
 
 def test_arguments_of_each_chip() -> None:
