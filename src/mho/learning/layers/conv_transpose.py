@@ -14,6 +14,7 @@ from mho.arguments import checked
 from mho.errors import invalid
 from mho.hardware import Hardware
 from mho.hardware.streams import seed_of
+from mho.kinds import taken
 from mho.learning.layers.conv import MapLayer, Padding
 from mho.learning.layers.convolution import (
     MapProduct,
@@ -63,15 +64,18 @@ class _ConvTranspose(MapLayer, _ConvTransposeNd):
 
     def _further(self, x: Tensor, size: Sequence[int]) -> tuple[int, ...]:
         """Output padding that gives outputs of a size, with or without batch and channels."""
-        dims = len(self.kernel_size)
-        given = tuple(size)[-dims:] if len(size) in (dims, x.dim()) else ()
+        dims, field = len(self.kernel_size), f"{self.label} output_size"
+        size = taken(field, size, tuple[int, ...])
+        if x.dim() not in (dims + 1, dims + 2):
+            self._check_shape(x)
+        given = size[-dims:] if len(size) in (dims, x.dim()) else ()
         least = TransposedConvolution.of(self, (0,) * dims).map_size(tuple(x.shape[-dims:]))
         further = tuple(n - m for n, m in zip(given, least, strict=False))
         fits = all(0 <= f < stride for f, stride in zip(further, self.stride, strict=False))
         if len(further) != dims or not fits:
             each = zip(least, self.stride, strict=True)
             allowed = " x ".join(f"{m} to {m + s - 1}" if s > 1 else str(m) for m, s in each)
-            raise invalid(f"{self.label} output_size", tuple(size), f"{allowed} for this input")
+            raise invalid(field, size, f"{allowed} for this input")
         return further
 
     def _check_shape(self, x: Tensor) -> None:
