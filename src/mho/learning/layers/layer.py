@@ -99,7 +99,8 @@ class ArrayLayer(nn.Module):
         tiling = Tiling(*size, hardware.tile, hardware.cells, groups)
         self.move_to(Crossbar(tiling, hardware, chips, seed).to(matrix.device))
         self.tuned, self.arithmetic = False, None
-        self.followers, self._loads_weight_alone = Followers(), False
+        self.followers = Followers()
+        self._loads_weight_alone = self._takes_own_layout = False
         out = matrix.shape[0]
         self.register_buffer("gain", matrix.new_ones(self.chips, out))
         self.register_buffer("offset", matrix.new_zeros(self.chips, out))
@@ -484,7 +485,8 @@ class ArrayLayer(nn.Module):
         """
         self.crossbar.check_state(state, f"{prefix}crossbar.")
         conductance = self.crossbar.conductance
-        weight = self.weight if f"{prefix}crossbar.level" in state else self.to_torch(self.weight)
+        own = self._takes_own_layout or f"{prefix}crossbar.level" in state
+        weight = self.weight if own else self.to_torch(self.weight)
         for name, mine in (("weight", weight), ("crossbar.conductance", conductance)):
             theirs = state.get(prefix + name)
             if isinstance(theirs, Tensor) and theirs.shape != mine.shape:
@@ -512,7 +514,11 @@ class ArrayLayer(nn.Module):
         self._loads_weight_alone = weight is not None and not cells
         if self._loads_weight_alone and not self.as_torch:
             state_dict[f"{prefix}weight"] = self.from_torch(weight)
-        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
+            self._takes_own_layout = True
+        try:
+            super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
+        finally:
+            self._takes_own_layout = False
 
     def get_extra_state(self) -> Tensor:
         """Scalars of the state: full scale, tuned, written, DAC and ADC ranges (nan: none)."""
