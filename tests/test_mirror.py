@@ -92,9 +92,7 @@ ELSEWHERE = {
     "learning/layers/test_recurrent.py": [
         "learning/layers/recurrence.py", "learning/layers/steps.py",
     ],
-    "learning/layers/test_layer.py": [
-        "learning/layers/conv.py", "learning/layers/linear.py", "learning/layers/product.py",
-    ],
+    "learning/layers/test_layer.py": ["learning/layers/linear.py", "learning/layers/product.py"],
     "learning/repair/test_refit.py": ["learning/repair/chip_linear.py"],
     "learning/repair/test_batchnorm.py": ["learning/repair/chip_batchnorm.py"],
     "learning/test_coverage.py": ["learning/layer_table.py", "learning/ledger.py"],

@@ -225,4 +225,6 @@ def _sense(
 
 def _as_images(maps: np.ndarray) -> np.ndarray:
     """Maps (n, columns, ...) of any number of dimensions as (n, columns, h, w)."""
-    return maps if maps.ndim == 4 else maps.reshape(*maps.shape[:2], 1, -1)
+    if maps.ndim == 4:
+        return maps
+    return maps.reshape(*maps.shape[:2], 1, math.prod(maps.shape[2:]))

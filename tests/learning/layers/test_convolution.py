@@ -16,6 +16,8 @@ from mho.cells import MultiLevel, OpenLoop
 from mho.learning.layers.convolution import MapProduct
 from mho.learning.layers.layer import ArrayLayer, memristive_layers
 
+pytestmark = pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel")
+
 Case = tuple[str, int]
 
 FINE = MultiLevel(g_min=1e-6, g_max=1e-4, levels=4096)
@@ -84,7 +86,7 @@ def test_ideal_cells_give_torchs_layer_and_gradients(
     net = twin(plain, hardware(FINE)).double()
     layer, same = only_layer(net), mho.to_digital(net, chip=0)
     assert repr(same) == repr(plain)
-    assert (same.weight - plain.weight).abs().max() <= 0.501 * layer.step
+    assert (same.weight - plain.weight).abs().max() <= 0.51 * layer.step
     ours, theirs = torch.randn(shape, generator=generator).double().expand(2, *shape).clone()
     y, wanted = net(ours.requires_grad_()), same(theirs.requires_grad_())
     torch.testing.assert_close(y, wanted)
@@ -247,15 +249,19 @@ def test_outputs_are_input_vectors_times_the_matrix_of_their_group(
         torch.testing.assert_close(found, sizes)
 
 
+@pytest.mark.parametrize("bits", [None, 16], ids=["whole", "by tile"])
 @pytest.mark.parametrize("mapping", ["differential", "offset"])
 @some_cases
 def test_noise_of_a_read_grows_with_the_inputs_of_its_group(
-    case: Case, mapping: str, generator: torch.Generator
+    case: Case, mapping: str, bits: int | None, generator: torch.Generator
 ) -> None:
     plain, shape = sampled(*case)
     cell = FINE.replace(read_noise=0.02)
-    net = twin(plain, hardware(cell, mapping=mapping), 200)
+    net = twin(plain, hardware(cell, mapping=mapping, adc_bits=bits), 200)
     layer, x = only_layer(net), torch.randn(shape, generator=generator)
+    mho.calibrate(net, x)
+    if bits:
+        layer.adc.ranges = 2 * layer.adc.ranges  # noise saturates nowhere
     with torch.no_grad():
         noise = net(x) - mho.to_digital(net, chip=0)(x)
     size = product_of(layer).input_size(product_of(layer).prepared(x))

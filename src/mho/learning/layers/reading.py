@@ -448,9 +448,10 @@ class Reading:
         and how many."""
         tiling = self.store.crossbar.tiling
         out, cols = tiling.outputs, tiling.cols
+        parts = len(self.factors) * (1 if self.by_tile else tiling.groups)
         return [
             (part * out + first, min(cols, out - first))
-            for part in range(tiling.groups * len(self.factors))
+            for part in range(parts)
             for first in range(0, out, cols)
         ]
 
