@@ -22,6 +22,7 @@ from mho.learning.layers.convolution import (
     inputs_first,
     outputs_first,
 )
+from mho.learning.layers.graphs import uncompiled
 from mho.learning.layers.layer import Size
 
 
@@ -55,6 +56,10 @@ class _ConvTranspose(MapLayer, _ConvTransposeNd):
         """`_answers`, of a size that is asked for."""
         if size is None or not isinstance(x, Tensor):
             return self._answers(x)
+        return self._sized(x, size)
+
+    @uncompiled
+    def _sized(self, x: Tensor, size: Sequence[int]) -> Tensor:
         before = self.reading
         self.reading = before.of(TransposedConvolution.of(self, self._further(x, size)))
         try:
