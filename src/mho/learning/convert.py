@@ -28,7 +28,9 @@ from mho.learning.layers.chips import Chips
 from mho.learning.layers.composite import Composite
 from mho.learning.layers.conversion import Conversion, check_has_values, check_layouts
 from mho.learning.layers.fused import fuse, unfuse
+from mho.learning.layers.hooks import carry, drop_marked, stays
 from mho.learning.layers.layer import ArrayLayer, memristive_layers
+from mho.learning.layers.recomputed import recomputed
 from mho.learning.layers.replace import rebuild
 from mho.learning.noise_aware.noise_aware import (
     TrainedRanges,
@@ -90,6 +92,7 @@ def convert(
     which = range(first_chip, first_chip + (chips or 1))
     copies: dict[int, object] = {}
     taken: set[nn.Module] = set()
+    placed: list[tuple[nn.Module, nn.Module, list[object]]] = []
 
     def replace(name: str, module: nn.Module) -> nn.Module | None:
         twin, kind = twin_of(module), chosen.get(module)
@@ -102,13 +105,17 @@ def convert(
         modes = [(part, part.training) for part in module.modules()]
         module.eval()
         try:
-            layer = twin.adopt(module, Conversion(name, kind, which, seed, copies))
+            with recomputed(name or type(module).__name__, module) as hooks:
+                layer = twin.adopt(module, Conversion(name, kind, which, seed, copies))
         finally:
             for part, mode in modes:
                 part.training = mode
+        placed.append((module, layer, hooks))
         return layer.train(module.training)
 
     net = rebuild(model, replace, copies)
+    for old, new, hooks in placed:
+        carry(old, new, copies, hooks)
     hand_over(memristive_layers(net), trained)
     unfuse(net)
     net.register_load_state_dict_pre_hook(_check_states)
@@ -174,6 +181,7 @@ def _instead(every: list[Holder]) -> str:
     return f"; this one has {named(rows)}" if rows else ""
 
 
+@stays
 def _check_states(
     net: nn.Module,
     state: dict[str, Any],
@@ -225,7 +233,16 @@ def to_digital(net: nn.Module, chip: int | None = None) -> nn.Module:
 def plain(net: nn.Module, chip: int | None) -> nn.Module:
     """As `to_digital`, of any network; fixed point is left out."""
 
+    copies: dict[int, object] = {}
+    placed: list[tuple[nn.Module, nn.Module]] = []
+
     def replace(_name: str, module: nn.Module) -> nn.Module | None:
+        made = plain_of(module)
+        if made is not None:
+            placed.append((module, made))
+        return made
+
+    def plain_of(module: nn.Module) -> nn.Module | None:
         if isinstance(module, ChipBatchNorm | ChipLinear):
             if chip is None:
                 norm = isinstance(module, ChipBatchNorm)
@@ -244,6 +261,8 @@ def plain(net: nn.Module, chip: int | None) -> nn.Module:
     def values(layer: ArrayLayer) -> tuple[Tensor, Tensor | None]:
         weight = layer.weight.detach().clone()
         bias = None if layer.bias is None else layer.bias.detach().clone()
+        if layer.pruned:
+            weight, bias = layer.kept(weight, bias)
         if chip is not None:
             gain, offset = layer.gain[chip], layer.offset[chip]
             weight = (layer.effective[chip] * gain.unsqueeze(1)).view_as(weight)
@@ -251,7 +270,10 @@ def plain(net: nn.Module, chip: int | None) -> nn.Module:
                 bias = offset.clone() if bias is None else bias + offset
         return weight, bias
 
-    made = rebuild(net.net if isinstance(net, Chips) else net, replace)
+    made = rebuild(net.net if isinstance(net, Chips) else net, replace, copies)
+    for old, new in placed:
+        carry(old, new, copies)
+    drop_marked(made)
     fuse(made)
     unsummarize(made)
     return made

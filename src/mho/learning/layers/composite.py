@@ -15,8 +15,10 @@ from mho.hardware.streams import seed_of
 from mho.learning.layers.chip_pass import Alone, Together, current, on_all_chips
 from mho.learning.layers.conversion import Conversion, meta_linear
 from mho.learning.layers.graphs import check_not_checkpointed
+from mho.learning.layers.hooks import stays
 from mho.learning.layers.layer import ArrayLayer
 from mho.learning.layers.linear import MemristiveLinear
+from mho.learning.layers.recomputed import mask_of
 
 Entries = Mapping[str, tuple[str, ...]]
 """Parameters of a torch layer, and what holds each: parameters of parts, one after another along
@@ -86,8 +88,12 @@ class Composite(nn.Module):
         self.name, self.chips = conversion.name, len(conversion.chips)
         self.configure(module)
         values: dict[str, nn.Parameter] = {}
+        masks: dict[str, Tensor] = {}
         for name, parts in self.entries().items():
             given = conversion.parameter(*_holder(module, name))
+            mask = mask_of(*_holder(module, name))
+            if mask is not None:
+                masks.update(zip(parts, mask.chunk(len(parts)), strict=True))
             if _is_own(parts[0]):
                 self.register_parameter(parts[0], given)
                 continue
@@ -102,6 +108,8 @@ class Composite(nn.Module):
         for part in _parts(values):
             linear = meta_linear(values[f"{part}.weight"], values.get(f"{part}.bias"))
             layer = MemristiveLinear.adopt(linear, conversion.part(part))
+            for name in ("weight", "bias"):
+                layer.prune(name, masks.get(f"{part}.{name}"))
             self.add_module(part, layer.train(module.training))
         self.register_load_state_dict_pre_hook(_translate)
         return self.train(module.training)
@@ -191,6 +199,7 @@ def _parts(values: Iterable[str]) -> list[str]:
     return [name.removesuffix(ends) for name in values if name.endswith(ends)]
 
 
+@stays
 def _translate(module: nn.Module, state: dict[str, Any], prefix: str, *_: object) -> None:
     """Called before a state is loaded."""
     assert isinstance(module, Composite)

@@ -35,10 +35,12 @@ from mho.learning.layers.graphs import (
     plain_pass,
     uncompiled,
 )
+from mho.learning.layers.hooks import stays
 from mho.learning.layers.inputs import check_input
 from mho.learning.layers.processes import check_whole, follow, hint, wrapper
 from mho.learning.layers.product import Product
 from mho.learning.layers.reading import Reading
+from mho.learning.layers.recomputed import mask_of
 
 Size = Annotated[int, Range(least=1)]
 Positive = Annotated[float, Range(above=0.0)]
@@ -67,6 +69,7 @@ class ArrayLayer(nn.Module):
         store: what these hold, weight by weight; see there.
         reading: the forward pass through them, with its converters.
         gain, offset (chips, out_features): digital read-out correction, 1 and 0 if not tuned.
+        pruned: whether some weights or biases stay 0: those whose `weight_mask`, `bias_mask` is 0.
         arithmetic: how the read-out computes, if not in floating point; see `mho.fixed_point`.
         followers: whom to tell that the weight was set from outside, or moved.
     """
@@ -86,6 +89,9 @@ class ArrayLayer(nn.Module):
     store: Store
     reading: Reading
     tuned: bool
+    pruned: bool = False
+    weight_mask: Tensor
+    bias_mask: Tensor
     arithmetic: FixedPointArithmetic | None
     followers: Followers
     _observer: Observer | None = None
@@ -147,6 +153,9 @@ class ArrayLayer(nn.Module):
         self.name = conversion.name
         self.train(module.training)
         self._install(conversion.hardware, conversion.chips, conversion.seed)
+        mask = mask_of(module, "weight")
+        self.prune("weight", mask if mask is None else self.from_torch(mask))
+        self.prune("bias", mask_of(module, "bias"))
         return self
 
     def from_torch(self, weight: Tensor) -> Tensor:
@@ -157,6 +166,23 @@ class ArrayLayer(nn.Module):
     def to_torch(self, weight: Tensor) -> Tensor:
         """The inverse of `from_torch`."""
         return weight
+
+    def prune(self, name: str, mask: Tensor | None) -> None:
+        """Have the weights, or biases, at which a mask of the parameter's shape is 0 stay 0."""
+        if mask is None:
+            return
+        if not self.pruned:
+            self.register_buffer("weight_mask", torch.ones_like(self.weight))
+            if self.bias is not None:
+                self.register_buffer("bias_mask", torch.ones_like(self.bias))
+            self.pruned = True
+        getattr(self, f"{name}_mask").copy_(mask)
+
+    @torch.no_grad()
+    def hold_pruned(self) -> None:
+        """Bring pruned weights back to 0, wherever an optimizer or a rule has moved them."""
+        if self.pruned and (self.weight * (1 - self.weight_mask)).any():
+            self.weight.mul_(self.weight_mask)
 
     # ---------------------------------------------------------------- what there is
 
@@ -224,6 +250,7 @@ class ArrayLayer(nn.Module):
 
     def program(self) -> None:
         """Bring every cell to the level nearest to its shadow weight; write only what differs."""
+        self.hold_pruned()
         tiling, hardware = self.crossbar.tiling, self.hardware
         index = level_index(self.matrix(), self.full_scale, hardware.levels)
         index = tiling.cut(index, -1)  # (tiles, rows, cols)
@@ -246,6 +273,7 @@ class ArrayLayer(nn.Module):
             ValueError: a weight is not finite; then nothing is changed.
         """
         self.store.check_finite(self.weight)
+        self.hold_pruned()
         self.store.rescale(self.full_scale_of_weights(), self.matrix())
         warn_of_zeros(self.matrix(), self.hardware, self.label)
         self.tuned = False
@@ -454,14 +482,21 @@ class ArrayLayer(nn.Module):
     def _answer(self, reading: Reading, x: Tensor) -> Tensor:
         """Outputs of inputs (chips * batch, ...), read-out and bias included."""
         plain = not self.tuned and self.arithmetic is None
-        y = reading(x, self.weight, self.bias if plain else None, self.training)
+        weight, bias = self.weight, self.bias
+        if self.pruned:
+            weight, bias = self.kept(weight, bias)
+        y = reading(x, weight, bias if plain else None, self.training)
         if plain:
             return y
         y = self.corrected(y, reading)
-        if self.bias is not None:
+        if bias is not None:
             dim = reading.product.column_dim
-            y = y + self.bias.view(-1, *(1,) * (-1 - dim))
+            y = y + bias.view(-1, *(1,) * (-1 - dim))
         return y if self.arithmetic is None else self.arithmetic.result(y)
+
+    def kept(self, weight: Tensor, bias: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """Weight and bias with what is pruned at 0; no gradient goes there."""
+        return weight * self.weight_mask, None if bias is None else bias * self.bias_mask
 
     def corrected(self, y: Tensor, reading: Reading | None = None) -> Tensor:
         """Digital gain and offset of outputs (chips * batch, ...)."""
@@ -561,6 +596,7 @@ def memristive_layers(net: nn.Module) -> dict[str, ArrayLayer]:
     return found
 
 
+@stays
 def _after_load(module: nn.Module, _incompatible: object) -> None:
     assert isinstance(module, ArrayLayer)
     if module._loads_weight_alone:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 
@@ -24,6 +24,10 @@ def rebuild(
             added.
     """
     memo = {} if copies is None else copies
+    for module in model.modules():
+        for value in vars(module).values():  # computed in a hook, such as weight norm's
+            if isinstance(value, Tensor) and not value.is_leaf:
+                memo[id(value)] = value.detach().clone()
     done: set[nn.Module] = set()
     for name, module in model.named_modules():
         new = None if module in done else replace(name, module)

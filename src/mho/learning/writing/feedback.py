@@ -84,4 +84,5 @@ class ReadBack:
         place = torch.unravel_index(weights, layer.weight.shape)  # in whatever memory format
         shadow = layer.weight[place]
         layer.weight[place] = shadow.lerp_(measured.to(shadow.dtype), self.pull)
+        layer.hold_pruned()
         layer.mark_written()

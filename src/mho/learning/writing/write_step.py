@@ -173,6 +173,8 @@ class WriteStep:
                 further step.)
         """
         layers = self._layers.values()
+        for layer in layers:
+            layer.hold_pruned()
         pairs = [(layer.store, layer.weight) for layer in layers]
         moved = [store.crossbar.counts for store, weight in pairs if store.moved(weight)]
         if self.rules:
@@ -329,6 +331,8 @@ class WriteStep:
         )
         for rule, state in zip(self.rules, self._states[name], strict=True):
             rule.apply(update, state)
+        if layer.pruned:
+            update.delta.mul_(layer.weight_mask)
         torch.add(start, update.delta, out=before)
         layer.weight.copy_(before)
 
