@@ -4,6 +4,7 @@ from mho.learning.coverage import Coverage
 from mho.learning.layer_netlist import netlist_of
 from mho.learning.layers.arithmetic import FixedPoint
 from mho.learning.layers.attention import MemristiveMultiheadAttention
+from mho.learning.layers.bilinear import MemristiveBilinear
 from mho.learning.layers.chips import Chips
 from mho.learning.layers.conv import MemristiveConv1d, MemristiveConv2d, MemristiveConv3d
 from mho.learning.layers.conv_transpose import (
@@ -23,6 +24,7 @@ from mho.learning.layers.recurrent_cells import (
     MemristiveRNNCell,
 )
 from mho.learning.layers.structure import each_chip
+from mho.learning.layers.transposed_linear import MemristiveTransposedLinear
 from mho.learning.layers.variation import Variation
 from mho.learning.repair.chip_batchnorm import ChipBatchNorm
 from mho.learning.repair.chip_linear import ChipLinear
@@ -39,6 +41,7 @@ __all__ = [
     "FixedPoint",
     "Gate",
     "Levels",
+    "MemristiveBilinear",
     "MemristiveConv1d",
     "MemristiveConv2d",
     "MemristiveConv3d",
@@ -53,6 +56,7 @@ __all__ = [
     "MemristiveMultiheadAttention",
     "MemristiveRNN",
     "MemristiveRNNCell",
+    "MemristiveTransposedLinear",
     "Product",
     "Sign",
     "StochasticSign",

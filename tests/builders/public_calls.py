@@ -307,6 +307,20 @@ CALLS: dict[str, Callable[[], Call]] = {
         },
     ),
     **{kind: partial(_convolution, kind) for kind in CONVOLUTIONS},
+    "MemristiveBilinear": lambda: (
+        mho.nn.MemristiveBilinear,
+        {
+            "in1_features": 3, "in2_features": 2, "out_features": 2, "bias": True,
+            "hardware": HARDWARE, "chips": 2, "generator": torch.Generator(),
+        },
+    ),
+    "MemristiveTransposedLinear": lambda: (
+        mho.nn.MemristiveTransposedLinear,
+        {
+            "layer": nn.Linear(3, 2, bias=False), "hardware": HARDWARE, "chips": 2,
+            "generator": torch.Generator(),
+        },
+    ),
     "MemristiveMultiheadAttention": lambda: (
         mho.nn.MemristiveMultiheadAttention,
         {

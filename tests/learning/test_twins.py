@@ -19,7 +19,9 @@ from mho.nn import MemristiveLinear
 MAKE: dict[type[nn.Module], tuple[object, ...]] = {
     nn.Linear: (4, 3),
     nn.Conv2d: (2, 3, 1),
+    nn.ConvTranspose1d: (2, 3, 1),
     nn.MultiheadAttention: (4, 2),
+    nn.Bilinear: (2, 3, 4),
 }
 """Arguments for a layer of each kind, or of one derived of it."""
 

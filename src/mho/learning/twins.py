@@ -8,6 +8,7 @@ from torch import nn
 from torch.nn.parameter import is_lazy
 
 from mho.learning.layers.attention import MemristiveMultiheadAttention
+from mho.learning.layers.bilinear import MemristiveBilinear
 from mho.learning.layers.composite import Composite
 from mho.learning.layers.conv import MemristiveConv1d, MemristiveConv2d, MemristiveConv3d
 from mho.learning.layers.conv_transpose import (
@@ -24,6 +25,7 @@ from mho.learning.layers.recurrent_cells import (
     MemristiveRNNCell,
 )
 from mho.learning.layers.replace import plain_type
+from mho.learning.layers.transposed_linear import MemristiveTransposedLinear
 
 Twin = type[ArrayLayer] | type[Composite]
 
@@ -42,8 +44,15 @@ TWINS: dict[type[nn.Module], Twin] = {
     nn.ConvTranspose1d: MemristiveConvTranspose1d,
     nn.ConvTranspose2d: MemristiveConvTranspose2d,
     nn.ConvTranspose3d: MemristiveConvTranspose3d,
+    nn.Bilinear: MemristiveBilinear,
 }
 """Layers that can be converted; an entry that is added is known to `convert` and `to_digital`."""
+
+TWINS_BY_NAME: dict[str, Twin] = {
+    "transformers.pytorch_utils.Conv1D": MemristiveTransposedLinear,
+    "transformers.modeling_utils.Conv1D": MemristiveTransposedLinear,
+}
+"""The same for layers of libraries that are not imported here, by the names of module and class."""
 
 _NOT_COMPUTING = {
     *("__init__", "__setstate__", "__getstate__", "__repr__", "extra_repr"),
@@ -58,7 +67,7 @@ def twin_of(module: nn.Module) -> Twin | None:
     A layer of a subclass has the twin of its parent if it computes as that does.
     """
     kind = _kind_of(plain_type(module))
-    return None if kind is None or _reason(module, kind) else TWINS[kind]
+    return None if kind is None or _reason(module, kind) else _known(kind)
 
 
 def why_not(module: nn.Module) -> str:
@@ -76,8 +85,12 @@ def weights_taken_by(module: nn.Module) -> set[nn.Module]:
 
 
 def _kind_of(cls: type[nn.Module]) -> type[nn.Module] | None:
-    """The kind of layer in `TWINS` that a class is, or is derived of."""
-    return next((kind for kind in cls.__mro__ if kind in TWINS), None)
+    """The kind of layer with a twin that a class is, or is derived of."""
+    return next((kind for kind in cls.__mro__ if _known(kind) is not None), None)
+
+
+def _known(kind: type[nn.Module]) -> Twin | None:
+    return TWINS.get(kind) or TWINS_BY_NAME.get(f"{kind.__module__}.{kind.__qualname__}")
 
 
 def _reason(module: nn.Module, kind: type[nn.Module]) -> str:

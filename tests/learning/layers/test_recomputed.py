@@ -44,6 +44,7 @@ WRAPS: dict[str, Callable[[nn.Module, str], nn.Module]] = {
 LAYERS: dict[str, tuple[Callable[[], nn.Module], str, tuple[int, ...]]] = {
     "linear": (lambda: nn.Linear(12, 5), "weight", (4, 12)),
     "conv": (lambda: nn.Conv2d(3, 4, 2), "weight", (2, 3, 5, 5)),
+    "transposed": (lambda: nn.ConvTranspose2d(3, 4, 2), "weight", (2, 3, 5, 5)),
     "attention": (lambda: nn.MultiheadAttention(8, 2), "in_proj_weight", (3, 2, 8)),
 }
 

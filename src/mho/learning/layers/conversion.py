@@ -103,7 +103,8 @@ def check_layouts(model: nn.Module, name: str, layer: nn.Module) -> None:
     """
     for other, module in model.named_modules():
         shares = any(held is layer.weight for held in module._parameters.values())
-        same = type(module) is type(layer) and getattr(module, "groups", 1) == layer.groups
+        groups = (getattr(each, "groups", 1) for each in (module, layer))
+        same = type(module) is type(layer) and len({*groups}) == 1
         if shares and not same:
             allowed = "a weight of its own: on arrays outputs come first, here inputs do"
             raise invalid(f"{name}.weight".lstrip("."), f"shared with {other or 'model'}", allowed)
