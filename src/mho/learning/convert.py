@@ -59,11 +59,15 @@ def convert(
     """Put the weights of a network on simulated chips; the input model is untouched.
 
     Every layer that can be on arrays is replaced by its memristive twin; all else is copied. A
-    weight under `quantize` is taken as its eval-mode value. Of a network of `noise_aware` the
-    trained weights are taken, clipped, and the ranges that were found in training are kept by the
-    converters: of inputs, and of outputs where one converter serves a whole column. Warns, once a
-    call, of layers with weights that stay digital although `hardware` does not say so;
-    `mho.coverage` lists all.
+    weight under `quantize` is taken as its eval-mode value. A parameter that several layers share
+    stays one, trained as one; each layer has arrays of its own for it. Hooks stay; those by which
+    torch computes a weight anew at each pass (weight norm, pruning) do not: the weight is taken as
+    they compute it, and what is pruned stays 0. Of a network of `noise_aware` the trained weights
+    are taken, clipped, and the ranges that were found in training are kept by the converters: of
+    inputs, and of outputs where one converter serves a whole column.
+
+    Warns, once a call, of layers with weights that stay digital although `hardware` does not say
+    so; `mho.coverage` lists all.
 
     Args:
         model: any network.
@@ -91,6 +95,7 @@ def convert(
     seed = seed_of(generator)
     which = range(first_chip, first_chip + (chips or 1))
     copies: dict[int, object] = {}
+    splits: dict[int, list[nn.Parameter]] = {}
     taken: set[nn.Module] = set()
     placed: list[tuple[nn.Module, nn.Module, list[object]]] = []
 
@@ -100,13 +105,13 @@ def convert(
             taken.update(weights_taken_by(module))
             return None
         check_has_values(name, module)
-        if not getattr(twin, "as_torch", True):
+        if issubclass(twin, Composite) or not twin.as_torch:
             check_layouts(model, name, module)
         modes = [(part, part.training) for part in module.modules()]
         module.eval()
         try:
             with recomputed(name or type(module).__name__, module) as hooks:
-                layer = twin.adopt(module, Conversion(name, kind, which, seed, copies))
+                layer = twin.adopt(module, Conversion(name, kind, which, seed, copies, splits))
         finally:
             for part, mode in modes:
                 part.training = mode
@@ -119,6 +124,7 @@ def convert(
     hand_over(memristive_layers(net), trained)
     unfuse(net)
     net.register_load_state_dict_pre_hook(_check_states)
+    net.register_load_state_dict_post_hook(_after_states)
     net = net if chips is None else Chips(net, chips)
     summarize(net)
     if rows:
@@ -203,6 +209,15 @@ def _check_states(
     for name, module in net.named_modules():
         if isinstance(module, ArrayLayer):
             module.check_state(state, f"{prefix}{name}." if name else prefix)
+            module.begin_load()
+
+
+@stays
+def _after_states(net: nn.Module, _incompatible: object) -> None:
+    """Called when a state was loaded."""
+    for module in net.modules():
+        if isinstance(module, ArrayLayer):
+            module.end_load()
 
 
 @checked
@@ -211,7 +226,8 @@ def to_digital(net: nn.Module, chip: int | None = None) -> nn.Module:
 
     Args:
         net: a converted network; or one of `noise_aware`, which gives the trained weights, clipped.
-        chip: None: shadow weights; k: the effective weights, tuned read-out included, of chip k.
+        chip: None: shadow weights, shared ones as one parameter; k: the effective weights, tuned
+            read-out included, of chip k, those of each layer its own.
 
     Raises:
         ValueError: the chip does not exist, or the network computes in fixed point, which no layer
@@ -250,13 +266,22 @@ def plain(net: nn.Module, chip: int | None) -> nn.Module:
                 raise invalid("chip", chip, f"a number: {part} is each chip's own")
             return module.of_chip(chip)
         if isinstance(module, Composite):
-            return module.digital(values)
+            return module.digital(values, shared)
         if not isinstance(module, ArrayLayer):
             return None
         layer, (weight, bias) = module.digital(), values(module)
-        layer.weight = nn.Parameter(module.to_torch(weight))
+        layer.weight = shared(module.weight, nn.Parameter(module.to_torch(weight)))
         layer.bias = None if bias is None else nn.Parameter(bias)  # type: ignore[assignment]
         return layer.train(module.training)
+
+    def shared(mine: Tensor, made: nn.Parameter) -> nn.Parameter:
+        """One parameter for all that share a shadow weight; weights of cells are each layer's."""
+        if chip is not None:
+            return made
+        known = copies.setdefault(id(mine), made)
+        assert isinstance(known, nn.Parameter)
+        copies[id(known)] = known
+        return known
 
     def values(layer: ArrayLayer) -> tuple[Tensor, Tensor | None]:
         weight = layer.weight.detach().clone()

@@ -90,21 +90,18 @@ class Composite(nn.Module):
         values: dict[str, nn.Parameter] = {}
         masks: dict[str, Tensor] = {}
         for name, parts in self.entries().items():
-            given = conversion.parameter(*_holder(module, name))
             mask = mask_of(*_holder(module, name))
             if mask is not None:
                 masks.update(zip(parts, mask.chunk(len(parts)), strict=True))
+            if len(parts) > 1:
+                some = conversion.split(*_holder(module, name), len(parts))
+                values.update(zip(parts, some or (), strict=some is not None))
+                continue
+            given = conversion.parameter(*_holder(module, name))
             if _is_own(parts[0]):
                 self.register_parameter(parts[0], given)
-                continue
-            if given is None:
-                continue
-            if len(parts) == 1:
+            elif given is not None:
                 values[parts[0]] = given
-                continue
-            for part, value in zip(parts, given.detach().chunk(len(parts)), strict=True):
-                own = nn.Parameter(value.clone(), requires_grad=given.requires_grad)
-                values[part] = conversion.keep(own)
         for part in _parts(values):
             linear = meta_linear(values[f"{part}.weight"], values.get(f"{part}.bias"))
             layer = MemristiveLinear.adopt(linear, conversion.part(part))
@@ -114,8 +111,16 @@ class Composite(nn.Module):
         self.register_load_state_dict_pre_hook(_translate)
         return self.train(module.training)
 
-    def digital(self, values: Callable[[ArrayLayer], tuple[Tensor, Tensor | None]]) -> nn.Module:
-        """The torch layer, with what `values` gives for the weight and bias of each part."""
+    def digital(
+        self,
+        values: Callable[[ArrayLayer], tuple[Tensor, Tensor | None]],
+        shared: Callable[[Tensor, nn.Parameter], nn.Parameter] = lambda _mine, made: made,
+    ) -> nn.Module:
+        """The torch layer, with what `values` gives for the weight and bias of each part.
+
+        Args:
+            shared: the parameter to take for one that was made for a shadow weight.
+        """
         held: dict[str, Tensor | None] = {}
         for name, part in self.named_children():
             if isinstance(part, ArrayLayer):
@@ -130,7 +135,10 @@ class Composite(nn.Module):
             if getattr(holder, last, None) is None:
                 continue
             some = [self._or_zero(held.get(part), part) for part in parts]
-            setattr(holder, last, nn.Parameter(some[0] if len(some) == 1 else torch.cat(some)))
+            made = nn.Parameter(some[0] if len(some) == 1 else torch.cat(some))
+            if held.get(parts[0]) is not None:
+                made = shared(self.get_parameter(parts[0]), made)
+            setattr(holder, last, made)
         return module.train(self.training)
 
     def _check_holds(self, held: Mapping[str, Tensor | None]) -> None:

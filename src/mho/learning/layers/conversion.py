@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor, nn
@@ -26,6 +26,7 @@ class Conversion:
         network_seed: of all chips of the network.
         copies: what stands for the model's own objects in the converted network, by their id, as
             `copy.deepcopy` keeps it.
+        splits: parts that stand for one parameter of the model, by its id.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Conversion:
     chips: range
     network_seed: int
     copies: dict[int, object]
+    splits: dict[int, list[nn.Parameter]] = field(default_factory=dict)
 
     @property
     def seed(self) -> int:
@@ -70,6 +72,22 @@ class Conversion:
             self.copies[id(value)] = known = self.keep(copied)
         return known
 
+    def split(self, module: nn.Module, name: str, parts: int) -> list[nn.Parameter] | None:
+        """Copies of equal parts of a parameter along its first dimension; else as `parameter`."""
+        value = getattr(module, name)
+        known = self.splits.get(id(value))
+        if value is None or known is not None:
+            return known
+        whole = replace(self, copies={}).parameter(module, name)
+        assert whole is not None
+        made = [
+            self.keep(nn.Parameter(some.clone(), requires_grad=whole.requires_grad))
+            for some in whole.detach().chunk(parts)
+        ]
+        if isinstance(module._parameters.get(name), nn.Parameter):
+            self.splits[id(value)] = made
+        return made
+
     def keep(self, made: nn.Parameter) -> nn.Parameter:
         """A parameter of the converted network, which stands for itself from now on."""
         self.copies[id(made)] = made
@@ -95,19 +113,23 @@ def _copied(value: Tensor, trains: bool) -> nn.Parameter:
 
 
 def check_layouts(model: nn.Module, name: str, layer: nn.Module) -> None:
-    """Refuse a layer whose weight is kept in another order of its values than torch's, if another
-    kind of layer of the model shares it.
+    """Refuse a layer whose weight is kept in another order of its values than torch's, or in parts,
+    if another kind of layer of the model shares it.
 
     Raises:
         ValueError: names both layers.
     """
+    own = {id(p): n for n, p in layer._parameters.items() if p is not None and p.dim() > 1}
     for other, module in model.named_modules():
-        shares = any(held is layer.weight for held in module._parameters.values())
         groups = (getattr(each, "groups", 1) for each in (module, layer))
         same = type(module) is type(layer) and len({*groups}) == 1
-        if shares and not same:
-            allowed = "a weight of its own: on arrays outputs come first, here inputs do"
-            raise invalid(f"{name}.weight".lstrip("."), f"shared with {other or 'model'}", allowed)
+        for theirs, held in module._parameters.items():
+            mine = own.get(id(held))
+            if mine is not None and not (same and theirs == mine):
+                allowed = "a weight of its own: on arrays it has another layout, outputs first"
+                raise invalid(
+                    f"{name}.{mine}".lstrip("."), f"shared with {other or 'model'}", allowed
+                )
 
 
 def meta_linear(weight: Tensor, bias: Tensor | None) -> nn.Linear:

@@ -95,6 +95,8 @@ class ArrayLayer(nn.Module):
     arithmetic: FixedPointArithmetic | None
     followers: Followers
     _observer: Observer | None = None
+    _loaded = False
+    """Whether a state that is being loaded has arrays that hold its weight."""
 
     def _install(self, hardware: Hardware, chips: range, seed: int) -> None:
         """Put the present weight on arrays of new chips."""
@@ -351,6 +353,17 @@ class ArrayLayer(nn.Module):
             follower.moved(self, fn)
         return self
 
+    def begin_load(self) -> None:
+        """A state of the whole network is about to be loaded."""
+        self._loaded = False
+
+    def end_load(self) -> None:
+        """It was: a weight that is shared was set once more after this layer had it."""
+        if self._loaded and not self.store.holds(self.weight):
+            self.mark_written()
+            for follower in self.followers:
+                follower.restored(self)
+
     # ---------------------------------------------------------------- reading
 
     @property
@@ -566,6 +579,7 @@ class ArrayLayer(nn.Module):
         self.store.full_scale, tuned, written = state[:3].tolist()
         self.tuned = bool(tuned)
         self.mark_written(bool(written))
+        self._loaded = bool(written)
         dac, adc = state[3:].tensor_split((self.chips,))
         self.dac.load(dac)
         self.adc.load(adc)

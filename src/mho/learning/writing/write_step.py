@@ -72,6 +72,9 @@ class WriteStep:
             by `Hardware.full_scale` stays; so do all with policies, which say what may be written.
             1: never. See also `mho.rescale`.
 
+    Of layers that share a weight each has arrays of its own, and all are written; rules see it
+    once, as that of the first.
+
     A weight that is set by anything but an optimizer, such as `copy_` or `torch.nn.init`, has moved
     like any other, for the rules too; `mho.restart` has them take it for a new start. A network's
     `load_state_dict` does so by itself.
@@ -91,6 +94,8 @@ class WriteStep:
         if not 0 < widen <= 1:
             raise invalid("WriteStep.widen", widen, "a share of weights above 0, at most 1: never")
         self._net, self._layers, self._share_outside = net, memristive_layers(net), widen
+        self._ruled = _first_of_each(self._layers)
+        """The layers that rules work on: of several that share a weight, the first."""
         self.rules = tuple(rules)
         """The update rules, in order; their parameters may follow a schedule."""
         self._policies, self._feedback = tuple(policies), feedback
@@ -99,7 +104,7 @@ class WriteStep:
         self._steers = any(isinstance(rule, Steers) for rule in self.rules)
         self._steered: dict[str, _Steered] = {}
         looks = any(getattr(rule, "needs_gradient", True) for rule in self.rules)
-        self._gradients = TakenGradients(self._layers) if looks else None
+        self._gradients = TakenGradients(self._ruled) if looks else None
         self._before: dict[str, Tensor] = {}
         self._seen: dict[str, tuple[Tensor, int]] = {}
         self._states: dict[str, list[State]] = {}
@@ -108,7 +113,7 @@ class WriteStep:
         for name, layer in self._layers.items():
             if not layer.name:
                 layer.rename(name)
-            if self.rules:
+            if self.rules and name in self._ruled:
                 self._before[name] = layer.weight.detach().clone()
                 start = _wide(layer.weight.detach())
                 self._states[name] = [rule.init(start) for rule in self.rules]
@@ -227,9 +232,9 @@ class WriteStep:
             for (name, layer), each in zip(self._layers.items(), pending, strict=True):
                 bound = (self._threshold[name] or 0.5) * layer.step
                 self._feedback.after(layer, each.plan.weights, bound, self._read[name])
-                if self.rules:
-                    self._before[name].copy_(layer.weight)
-                    self._see(name)
+            for name, before in self._before.items():
+                before.copy_(self._layers[name].weight)
+                self._see(name)
         return sum(len(each.plan.weights) for each in pending), outside, widened
 
     def _pending(self) -> tuple[list[Pending], list[int], dict[str, int]]:
@@ -261,7 +266,7 @@ class WriteStep:
         """Let the rules see, and change, how each weight moved."""
         moved = [
             name
-            for name, layer in self._layers.items()
+            for name, layer in self._ruled.items()
             if not torch.equal(layer.weight, self._before[name])
         ]
         for name in moved if self._steers else ():
@@ -280,10 +285,10 @@ class WriteStep:
 
     def _forget(self, *names: str) -> None:
         """No later step takes the gradients of some layers, or of all."""
-        for name in names or self._layers:
+        for name in names or self._ruled:
             self._steered.pop(name, None)
         if self._gradients is not None:
-            self._gradients.drop(names or self._layers)
+            self._gradients.drop(names or self._ruled)
 
     def _stepped(self, moved: Sequence[str]) -> list[str]:
         """Layers that an optimizer has stepped, in order: those that have moved, and those whose
@@ -292,11 +297,11 @@ class WriteStep:
         A step that is skipped leaves the tensor alone. A fused optimizer does not, but leaves the
         numbers where they are; then a gradient that is not finite tells.
         """
-        still = [name for name in self._layers if name not in moved and not self._sees(name)]
+        still = [name for name in self._ruled if name not in moved and not self._sees(name)]
         given = (p.grad for p in self._net.parameters()) if still else ()
         if not all(gradient is None or is_finite(gradient) for gradient in given):
             still = []
-        return [name for name in self._layers if name in moved or name in still]
+        return [name for name in self._ruled if name in moved or name in still]
 
     def _see(self, name: str) -> None:
         """Remember a weight as it is now, by the tensor and torch's count of its changes."""
@@ -362,7 +367,7 @@ class WriteStep:
     def _attached(self, optimizer: Optimizer) -> list[str]:
         """Names of the layers that an optimizer moves."""
         own = {id(p) for group in optimizer.param_groups for p in group["params"]}
-        return [name for name, layer in self._layers.items() if id(layer.weight) in own]
+        return [name for name, layer in self._ruled.items() if id(layer.weight) in own]
 
     @uncompiled
     @torch.no_grad()
@@ -406,7 +411,7 @@ class WriteStep:
             RuntimeError: no layer has a gradient.
             ValueError: a gradient is not finite; then no rule sees any.
         """
-        given = {name: layer.weight.grad for name, layer in self._layers.items()}
+        given = {name: layer.weight.grad for name, layer in self._ruled.items()}
         if all(gradient is None for gradient in given.values()):
             raise NotReady("WriteStep.observe: no layer has a gradient; call backward() before")
         for name, gradient in given.items():
@@ -447,9 +452,9 @@ class WriteStep:
     @torch.no_grad()
     def restored(self, layer: nn.Module) -> None:
         """A layer's weight was set anew, as by `load_state_dict`: rules see no movement."""
-        for name, mine in self._layers.items():
-            if mine is layer and name in self._before:
-                self._before[name].copy_(mine.weight)
+        for name, before in self._before.items():
+            if self._layers[name].weight is layer.weight:
+                before.copy_(self._layers[name].weight)
                 self._see(name)
                 self._forget(name)
 
@@ -528,6 +533,14 @@ class WriteStep:
 def write(net: nn.Module, threshold: float = 0.5, *, widen: float = 0.05) -> Written:
     """Write every weight whose nearest level changed: the plain write step, without rules."""
     return WriteStep(net, threshold=threshold, widen=widen)()
+
+
+def _first_of_each(layers: Mapping[str, ArrayLayer]) -> dict[str, ArrayLayer]:
+    """Of the layers that share a weight, the first."""
+    first: dict[int, str] = {}
+    for name, layer in layers.items():
+        first.setdefault(id(layer.weight), name)
+    return {name: layers[name] for name in first.values()}
 
 
 class _Steered(NamedTuple):
