@@ -13,13 +13,14 @@ from jaxtyping import Float64, Int64
 from torch import Tensor, nn
 
 from mho.arguments import checked
-from mho.errors import InvalidInput, invalid
+from mho.errors import InvalidInput
 from mho.hardware.converters import calibration
 from mho.hardware.tally import Tally
 from mho.learning.batches import Inputs, batches_of, run, taking
 from mho.learning.coverage import remember
 from mho.learning.labels import check_classes, labelled, scores_of
 from mho.learning.layers.layer import ArrayLayer, memristive_layers
+from mho.learning.passed_by import refusing
 
 Net = TypeVar("Net", bound=nn.Module)
 
@@ -103,7 +104,7 @@ def confusion(net: nn.Module, loader: Iterable[Any]) -> Int64[Tensor, "chips cla
             if counts is None and uncalibrated(net):
                 calibrate(net, [(x,)])
             first = len(y) > 0 and not (counts is not None and counts.any())
-            watched = _refusing_layers_passed_by(net) if first else nullcontext()
+            watched = refusing(net) if first else nullcontext()
             with watched, taking(x, "loader"):
                 output = run(net, x)
             if first:
@@ -118,27 +119,6 @@ def confusion(net: nn.Module, loader: Iterable[Any]) -> Int64[Tensor, "chips cla
             counts = seen if counts is None else counts + seen
     assert counts is not None
     return counts
-
-
-@contextmanager
-def _refusing_layers_passed_by(net: nn.Module) -> Iterator[None]:
-    """Refuse a network that computes with the weights of a layer, or without it, in a pass inside.
-
-    Raises:
-        ValueError: a layer read no vector; the message names it.
-    """
-    layers = {n: m for n, m in net.named_modules() if isinstance(m, ArrayLayer)}
-    before = {name: layer.crossbar.counts.vectors for name, layer in layers.items()}
-    yield
-    passed_by = [n for n, layer in layers.items() if layer.crossbar.counts.vectors == before[n]]
-    if passed_by:
-        raise invalid(
-            "net",
-            f"layer {passed_by[0]!r} read no vector",
-            "a network that calls its memristive layers; this one does not use it, or takes its "
-            "weight past its arrays ("
-            "hardware={name: None, ...} of mho.convert leaves a layer digital)",
-        )
 
 
 @contextmanager
