@@ -24,6 +24,7 @@ from mho.learning.layer_table import (
     unsummarize,
 )
 from mho.learning.layers.arithmetic import FixedPointArithmetic
+from mho.learning.layers.bound import check_functions
 from mho.learning.layers.chips import Chips
 from mho.learning.layers.composite import Composite
 from mho.learning.layers.conversion import Conversion, check_has_values, check_layouts
@@ -83,11 +84,14 @@ def convert(
 
     Raises:
         ValueError: nothing to convert; a key of `hardware` that no layer has, or a layer that no
-            key matches; a layer with options that arrays do not have; a non-finite weight; chips
-            below 1; with `strict`, a layer with weights that would stay digital.
+            key matches; a layer with options that arrays do not have; a function kept by the model
+            that holds a layer of it; a parameter that is shared in two layouts or has no values; a
+            non-finite weight; chips below 1; with `strict`, a layer with weights that would stay
+            digital.
     """
     if any(isinstance(m, ArrayLayer | Chips) for m in model.modules()):
         raise invalid("model", model, "a network that is not converted yet")
+    check_functions(model)
     trained: dict[str, TrainedRanges] = {}
     if is_noise_aware(model):
         model, trained = without_noise(model)

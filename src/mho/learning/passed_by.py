@@ -36,7 +36,7 @@ def refusing(net: nn.Module) -> Iterator[None]:
     before = {name: layer.crossbar.counts.vectors for name, layer in layers.items()}
     allowed = (
         "a network that calls its memristive layers; this one does not use it, or takes its "
-        "weight past its arrays (convert(..., select=) leaves a layer digital)"
+        "weight past its arrays (hardware={name: None, ...} of mho.convert leaves a layer digital)"
     )
     watch = _Watch(net, layers)
     if any(hasattr(m, "_orig_mod") or m._compiled_call_impl for m in net.modules()):
