@@ -58,7 +58,7 @@ class Recurrence(Composite):
         if len(self.states) == 1:
             return (hx,)
         if isinstance(hx, Proxy):
-            check_not_recorded(self.label, hx, next(self.parameters()))
+            check_not_recorded(self.label, hx, next(self.parameters()))  # type: ignore[arg-type]
         if not isinstance(hx, tuple | list) or len(hx) != len(self.states):
             raise invalid(f"{self.label} hx", hx, f"None, or tensors ({', '.join(self.states)})")
         return tuple(hx)
@@ -73,7 +73,7 @@ class Recurrence(Composite):
             right = isinstance(each, Tensor) and each.device == weight.device
             if not right or not (each.is_floating_point() if mixed else each.dtype == weight.dtype):
                 if isinstance(each, Proxy):
-                    check_not_recorded(self.label, each, weight)
+                    check_not_recorded(self.label, each, weight)  # type: ignore[arg-type]
                 label = f"{self.label}: {name} as" if name else self.label
                 check_input(label, each, weight)
 
