@@ -27,7 +27,7 @@ WAYS: dict[str, Forward] = {
     "in batches": lambda layer, x: torch.bmm(
         x.unsqueeze(1), layer.weight.T.expand(len(x), -1, -1)
     ).squeeze(1),
-    "tensordot": lambda layer, x: torch.tensordot(x, layer.weight, ([1], [1])),
+    "tensordot": lambda layer, x: torch.tensordot(x, layer.weight.T, 1),
     "detached": lambda layer, x: F.linear(x, layer.weight.detach().clone()),
 }
 FINE: dict[str, Forward] = {

@@ -55,9 +55,10 @@ def test_outputs_and_gradients_are_those_of_the_layer(out: int, shape: tuple[int
     mine, theirs = net.weight.grad, plain.weight.grad
     assert mine is not None
     torch.testing.assert_close(mine.T, theirs, rtol=1e-5, atol=1e-6)
+    assert net.bias is not None
     torch.testing.assert_close(net.bias.grad, plain.bias.grad)
     torch.testing.assert_close(net(x), model(x), rtol=1e-2, atol=1e-3)
-    assert torch.equal(mho.to_digital(net).weight, model.weight)
+    assert torch.equal(mho.to_digital(net).get_parameter("weight"), model.weight)
     check_chips(model, [x])
 
 
@@ -69,11 +70,11 @@ def test_both_kinds_of_states_are_loaded(out: int) -> None:
     net = converted(nn.Sequential(model))
     net.load_state_dict(nn.Sequential(other).state_dict(), strict=False)
     mho.write(net)
-    assert torch.equal(mho.to_digital(net)[0].weight, other.weight)
+    assert torch.equal(mho.to_digital(net).get_parameter("0.weight"), other.weight)
     again = converted(nn.Sequential(model))
     again.load_state_dict(net.state_dict())
-    assert torch.equal(again[0].weight, net[0].weight)
-    assert torch.equal(copy.deepcopy(net)[0].weight, other.weight.T)
+    assert torch.equal(again.get_parameter("0.weight"), net.get_parameter("0.weight"))
+    assert torch.equal(copy.deepcopy(net).get_parameter("0.weight"), other.weight.T)
 
 
 def test_pruned_weights_stay_0() -> None:
@@ -86,16 +87,17 @@ def test_pruned_weights_stay_0() -> None:
         net(torch.ones(3, 5)).square().sum().backward()
         optimizer.step()
         step()
-    plain = mho.to_digital(net)[0]
-    assert not plain.weight[model.weight_mask == 0].any()
-    assert plain.weight.any()
+    plain = mho.to_digital(net).get_submodule("0")
+    assert not plain.get_parameter("weight")[model.weight_mask == 0].any()
+    assert plain.get_parameter("weight").any()
 
 
 def test_it_is_known_by_name() -> None:
     for name in TWINS_BY_NAME:
         module, _, kind = name.rpartition(".")
         library = type(kind, (Conv1D,), {"__module__": module, "forward": lambda self, x: x})
-        assert isinstance(converted(nn.Sequential(library(3, 2)))[0], MemristiveTransposedLinear)
+        net = converted(nn.Sequential(library(3, 2)))
+        assert isinstance(net.get_submodule("0"), MemristiveTransposedLinear)
 
 
 def test_a_weight_shared_with_another_layout_is_refused() -> None:

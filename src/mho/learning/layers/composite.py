@@ -90,18 +90,19 @@ class Composite(nn.Module):
         values: dict[str, nn.Parameter] = {}
         masks: dict[str, Tensor] = {}
         for name, parts in self.entries().items():
+            first = parts[0]
             mask = mask_of(*_holder(module, name))
             if mask is not None:
                 masks.update(zip(parts, mask.chunk(len(parts)), strict=True))
             if len(parts) > 1:
                 some = conversion.split(*_holder(module, name), len(parts))
-                values.update(zip(parts, some or (), strict=some is not None))
+                values.update(zip(parts, some, strict=True) if some is not None else ())
                 continue
             given = conversion.parameter(*_holder(module, name))
-            if _is_own(parts[0]):
-                self.register_parameter(parts[0], given)
+            if _is_own(first):
+                self.register_parameter(first, given)
             elif given is not None:
-                values[parts[0]] = given
+                values[first] = given
         for part in _parts(values):
             linear = meta_linear(values[f"{part}.weight"], values.get(f"{part}.bias"))
             layer = MemristiveLinear.adopt(linear, conversion.part(part))

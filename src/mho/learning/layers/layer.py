@@ -180,11 +180,13 @@ class ArrayLayer(nn.Module):
             self.pruned = True
         getattr(self, f"{name}_mask").copy_(mask)
 
-    @torch.no_grad()
     def hold_pruned(self) -> None:
         """Bring pruned weights back to 0, wherever an optimizer or a rule has moved them."""
-        if self.pruned and (self.weight * (1 - self.weight_mask)).any():
-            self.weight.mul_(self.weight_mask)
+        if not self.pruned:
+            return
+        with torch.no_grad():
+            if (self.weight * (1 - self.weight_mask)).any():
+                self.weight.mul_(self.weight_mask)
 
     # ---------------------------------------------------------------- what there is
 
