@@ -69,7 +69,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=9)
     options = parser.parse_args()
     torch.set_num_threads(1)
-    chips = options.chips
+    chips, hardware = options.chips, mho.Hardware(device=mho.devices.get("hfo2-1t1r"))
     head = f"{'grouped [ms]':>14}{'ratio':>7}{'in turn [ms]':>14}{'ratio':>7}"
     for name, passes in {"reading": reading, "training": training}.items():
         print(f"{name + f' on {chips} chips':26}{'ours [ms]':>10}{head}")
@@ -77,7 +77,7 @@ def main() -> None:
             torch.manual_seed(0)
             plain, x = make(), torch.randn(options.batch, *shape)
             plain.bias = None
-            net = mho.convert(plain, mho.Hardware(device="hfo2-1t1r"), chips)
+            net = mho.convert(plain, hardware, chips)
             every = of_all_chips(plain, chips)
             repeated = x.repeat(1, chips, *(1,) * (x.dim() - 2))
             ones = [type(plain).forward] * chips

@@ -215,8 +215,10 @@ def _sense(
     plus = _NO_BIAS if bias is None else bias.detach().numpy()
     counted = adc is not None and adc.tally is not None
     kept = np.empty(y.numel(), np.bool_) if (keep or counted) and most else _ALL_PASS
-    given = [_as_images(each.numpy()) if maps else each.numpy() for each in (y, size)]
-    saturated = kernel(*given, deviation, keys, inverse, step, most, plus, kept)
+    columns, sizes = y.numpy(), size.numpy()
+    if maps:
+        columns, sizes = _as_images(columns), _as_images(sizes)
+    saturated = kernel(columns, sizes, deviation, keys, inverse, step, most, plus, kept)
     passes = torch.from_numpy(kept).view(y.shape) if saturated else None
     if adc is not None and adc.tally is not None:
         adc.note(y, passes, chips)

@@ -22,7 +22,7 @@ Padding = Annotated[int, Range(least=0)]
 PaddingMode = Literal["zeros", "reflect", "replicate", "circular"]
 
 
-class MapLayer(ArrayLayer, _ConvNd):
+class MapLayer(ArrayLayer, _ConvNd):  # pyright: ignore[reportIncompatibleVariableOverride]
     """What layers on maps (n, channels, ...) share; a leaf is also torch's layer of the kind.
 
     Attributes:

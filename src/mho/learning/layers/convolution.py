@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 import torch.nn.functional as F
@@ -84,15 +85,15 @@ class MapProduct(Product):
         if chips == 1:
             return self._back(grad, x, w, self.groups, needed)
         if not self._in_turn(x, w, chips):
-            given = _grouped(grad, chips), _grouped(x, chips), w, chips * self.groups
-            to_x, to_w = self._back(*given, needed)
+            folded = _grouped(grad, chips), _grouped(x, chips)
+            to_x, to_w = self._back(*folded, w, chips * self.groups, needed)
             if to_w is not None:
                 to_w = to_w.unflatten(0, (chips, -1)).sum(0)  # (chips * out, ...) -> (out, ...)
             return None if to_x is None else _ungrouped(to_x, chips), to_w
         every = total = None
-        given = zip(*(_each(each, chips) for each in (grad, x, w)), strict=True)
-        for chip, each in enumerate(given):
-            to_x, to_w = self._back(*each, self.groups, needed)
+        given = zip(_each(grad, chips), _each(x, chips), _each(w, chips), strict=True)
+        for chip, (back, one, own) in enumerate(given):
+            to_x, to_w = self._back(back, one, own, self.groups, needed)
             if to_x is not None:
                 if every is None:
                     every = to_x.new_empty((chips, *to_x.shape))
@@ -186,9 +187,9 @@ class Convolution(MapProduct):
         self, grad: Tensor, x: Tensor, w: Tensor, groups: int, needed: tuple[bool, bool]
     ) -> tuple[Tensor | None, Tensor | None]:
         none = (0,) * len(self.stride)
+        w, how = w.unflatten(1, self.kernel), (self.stride, self.pad or none, self.dilation)
         to_x, to_w, _ = torch.ops.aten.convolution_backward(
-            *(grad, x, w.unflatten(1, self.kernel), None),
-            *(self.stride, self.pad or none, self.dilation, False, none, groups, (*needed, False)),
+            grad, x, w, None, *how, False, none, groups, (*needed, False)
         )
         return to_x, to_w
 
@@ -201,19 +202,23 @@ class Convolution(MapProduct):
         )
 
     def input_size(self, x: Tensor) -> Tensor:
-        missing = 2 - len(self.stride)
-        if missing < 0 or not native(x):
+        if len(self.stride) > 2 or not native(x):
             return super().input_size(x)
-        ones, none = (1,) * missing, (0,) * missing
         size = x.new_empty(len(x), self.groups, *self.map_size(x.shape[2:]))
-        x, into = self._by_group(x), size.flatten(0, 1)
-        patch_sizes(
-            x.view(*x.shape[:2], *ones, *x.shape[2:]).numpy(),
-            *((*ones, *each) for each in (self.kernel[1:], self.stride, self.dilation)),
-            (*none, *(self.pad or (0,) * len(self.stride))),
-            into.view(len(into), *ones, *into.shape[1:]).numpy(),
-        )
+        kernel, stride, dilation, pad = self._of_images
+        n, ones = len(x) * self.groups, (1,) * (2 - len(self.stride))
+        given = x.numpy().reshape(n, self.kernel[0], *ones, *x.shape[2:])
+        into = size.numpy().reshape(n, *ones, *size.shape[2:])
+        patch_sizes(given, kernel, stride, dilation, pad, into)
         return size
+
+    @cached_property
+    def _of_images(self) -> tuple[tuple[int, int], ...]:
+        """Kernel, stride, dilation and zeros of maps of one or two dimensions, as of images."""
+        one = len(self.stride) == 1
+        each = self.kernel[1:], self.stride, self.dilation, self.pad or (0,) * len(self.stride)
+        before = ((1,), (1,), (1,), (0,)) if one else ((),) * 4
+        return tuple((*a, *b) for a, b in zip(before, each, strict=True))  # type: ignore[misc]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -308,15 +313,20 @@ def _each(x: Tensor, chips: int) -> tuple[Tensor, ...]:
 def _grouped(x: Tensor, chips: int) -> Tensor:
     """(chips * n, c, ...) to (n, chips * c, ...)."""
     # Channels last: grouped convolutions run several times faster so.
-    folded = x.unflatten(0, (chips, -1)).movedim((0, 2), (-2, -1))  # (n, ..., chips, c)
-    return folded.flatten(-2).movedim(-1, 1)  # the channels to the front, memory as it is
+    sizes = range(1, x.dim() - 1)
+    folded = x.unflatten(0, (chips, -1))  # (chips, n, c, ...)
+    # (n, ..., chips * c), then the channels to the front, memory as it is
+    folded = folded.permute(1, *(2 + i for i in sizes), 0, 2).flatten(-2)
+    return folded.permute(0, x.dim() - 1, *sizes)
 
 
 def _ungrouped(x: Tensor, chips: int) -> Tensor:
     """(n, chips * c, ...) to (chips * n, c, ...)."""
-    x = x.movedim(1, -1).unflatten(-1, (chips, -1))  # (n, ..., chips, c)
+    d, sizes = x.dim(), range(1, x.dim() - 1)
+    # (n, ..., chips, c)
+    x = x.permute(0, *(1 + i for i in sizes), 1).unflatten(d - 1, (chips, -1))
     # (chips * n, ..., c), then the channels to the front
-    return x.movedim(-2, 0).flatten(0, 1).movedim(-1, 1)
+    return x.permute(d - 1, 0, *sizes, d).flatten(0, 1).permute(0, d - 1, *sizes)
 
 
 def _windows(

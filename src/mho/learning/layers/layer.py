@@ -562,7 +562,7 @@ class ArrayLayer(nn.Module):
         self.check_state(state_dict, prefix)
         weight, cells = state_dict.get(f"{prefix}weight"), f"{prefix}crossbar.level" in state_dict
         self._loads_weight_alone = weight is not None and not cells
-        if self._loads_weight_alone and not self.as_torch:
+        if weight is not None and not cells and not self.as_torch:
             state_dict[f"{prefix}weight"] = self.from_torch(weight)
             self._takes_own_layout = True
         try:
