@@ -236,7 +236,16 @@ class _First(nn.Module):
 
 PARTS: dict[str, Callable[[], None]] = {
     part.__name__: part
-    for part in (training, whole_steps, forgotten, evaluation, refused, drawn, noise_aware, recurrent)
+    for part in (
+        training,
+        whole_steps,
+        forgotten,
+        evaluation,
+        refused,
+        drawn,
+        noise_aware,
+        recurrent,
+    )
 }
 
 if __name__ == "__main__":
