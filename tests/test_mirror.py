@@ -85,7 +85,9 @@ ELSEWHERE = {
     "learning/test_attach.py": ["hardware/arrays.py", "hardware/on_instrument.py"],
     "instruments/test_remote.py": ["hardware/instrument.py"],
     "instruments/test_state_file.py": ["instruments/chip_state.py"],
-    "learning/layers/test_attention.py": ["learning/layers/composite.py"],
+    "learning/layers/test_attention.py": [
+        "learning/layers/composite.py", "learning/layers/conversion.py",
+    ],
     "learning/noise_aware/test_noise_aware.py": [
         "learning/noise_aware/recorded.py", "learning/noise_aware/recurrent.py",
     ],
