@@ -294,7 +294,8 @@ class Converter:
         place = slice(chip, chip + 1)
         one, tally = copy.copy(self), self.tally
         one.chips, one.shape = 1, (1, *self.own.values())
-        one.ranges = before = None if self._ranges is None else self._ranges[place]
+        one.ranges = None if self._ranges is None else self._ranges[place]
+        before = one._ranges
         one._seen = None if self._seen is None else self._seen[place]
         if tally is not None:
             one.tally = Tally(one.shape, squares=tally.squares is not None)
@@ -306,10 +307,9 @@ class Converter:
                     self._seen = torch.zeros(self.shape, dtype=torch.float64)
                 self._seen[place] = one._seen
                 self.ranges = _filled(self._seen)
-            elif one._ranges is not before and self._ranges is not None:
-                self.ranges = torch.cat(
-                    (self._ranges[:chip], one._ranges, self._ranges[chip + 1 :])
-                )
+            elif one._ranges is not None and self._ranges is not None and one._ranges is not before:
+                others = self._ranges[:chip], self._ranges[chip + 1 :]
+                self.ranges = torch.cat((others[0], one._ranges, others[1]))
             if tally is not None and one.tally is not None:
                 tally.enter(one.tally, place)
 

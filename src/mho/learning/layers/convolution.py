@@ -228,7 +228,7 @@ class TransposedConvolution(MapProduct):
 
     Most of the inputs of a read are zeros. Arrays that are read once for each input pixel instead,
     with kernel times as many columns whose overlapping outputs are added digitally, are the other
-    published way (RED, Z. Li et al., DATE 2019, 10.23919/DATE.2019.8715103).
+    published way (RED, Z. Fan et al., DATE 2019, arXiv:1907.02987).
     """
 
     pad: tuple[int, ...]
