@@ -64,6 +64,7 @@ _SPECIAL: dict[str, Callable[[nn.Module], dict[str, Any]]] = {
         "write": mho.WriteStep(net, rules=[mho.rules.ElasticWeights(1.0)])
     },
     "tune": lambda net: {"reference": copy.deepcopy(net)},
+    "load_conductances": lambda net: {"source": mho.conductances(net)},
 }
 
 

@@ -1,7 +1,9 @@
 """Which layers are on arrays: those that compute as the kinds that can be."""
 
+import re
 import types
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import torch
@@ -13,7 +15,7 @@ from torch.nn.utils import parametrizations
 import mho
 from builders.as_torch import EXACT, converted
 from mho.learning.layers.composite import Composite
-from mho.learning.twins import TWINS, twin_of, why_not
+from mho.learning.twins import TWINS, TWINS_BY_NAME, twin_of, why_not
 from mho.nn import MemristiveLinear
 
 MAKE: dict[type[nn.Module], tuple[object, ...]] = {
@@ -63,7 +65,8 @@ def test_a_layer_with_a_forward_of_its_own_stays_digital(kind: type[nn.Module]) 
         assert "forward" in why_not(layer)
         assert kind.__name__ in why_not(layer)
         other = nn.Linear(4, 4)
-        net = converted(nn.ModuleList([layer, other]))
+        with pytest.warns(UserWarning, match="stay digital"):
+            net = converted(nn.ModuleList([layer, other]))
         layers = [m for m in net.modules() if isinstance(m, (mho.nn.ArrayLayer, Composite))]
         assert len(layers) == 1, "the other, and no part of this one"
         assert type(net.get_submodule("0")) is type(layer)
@@ -160,3 +163,13 @@ def test_a_user_kind_is_seen_through_its_subclasses_too(monkeypatch: pytest.Monk
     assert twin_of(Heir(2, 2)) is None
     monkeypatch.setitem(TWINS, Scaled, MemristiveLinear)
     assert twin_of(Heir(2, 2)) is MemristiveLinear
+
+
+def test_the_table_in_the_docs_names_every_kind() -> None:
+    text = (Path(__file__).parents[2] / "docs/layers.md").read_text()
+    rows = [line for line in text.splitlines() if line.startswith("| `")]
+    named = {name for row in rows for name in re.findall(r"`nn\.(\w+)`", row.split("|")[1])}
+    made_of_others = {"Transformer", "TransformerEncoderLayer", "TransformerDecoderLayer"}
+    assert named - made_of_others == {kind.__name__ for kind in TWINS}
+    for name in TWINS_BY_NAME:
+        assert any(f"`{name.rpartition('.')[2]}`" in row for row in rows)

@@ -95,6 +95,9 @@ def convert(
     trained: dict[str, TrainedRanges] = {}
     if is_noise_aware(model):
         model, trained = without_noise(model)
+    for name, module in model.named_modules():
+        if twin_of(module) is not None:
+            check_has_values(name, module)
     rows, chosen = _chosen(model, hardware, strict)
     seed = seed_of(generator)
     which = range(first_chip, first_chip + (chips or 1))
@@ -108,7 +111,6 @@ def convert(
         if twin is None or kind is None or module in taken:
             taken.update(weights_taken_by(module))
             return None
-        check_has_values(name, module)
         if issubclass(twin, Composite) or not twin.as_torch:
             check_layouts(model, name, module)
         modes = [(part, part.training) for part in module.modules()]

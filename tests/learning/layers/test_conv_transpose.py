@@ -123,9 +123,7 @@ def test_a_weight_shared_with_a_convolution_is_refused_and_one_shared_alike_stay
         mho.convert(Tied(nn.Conv2d), HARDWARE)
     net = mho.convert(Tied(nn.ConvTranspose2d), HARDWARE)
     assert net.encode.weight is net.decode.weight
-    digital = mho.convert(
-        Tied(nn.Conv2d), HARDWARE, select=lambda _name, layer: isinstance(layer, nn.Conv2d)
-    )
+    digital = mho.convert(Tied(nn.Conv2d), {"encode": HARDWARE, "*": None})
     assert type(digital.decode) is nn.ConvTranspose2d
 
 

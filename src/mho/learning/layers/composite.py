@@ -130,15 +130,15 @@ class Composite(nn.Module):
             held[name] = own.detach().clone()
         self._check_holds(held)
         biased = any(value is not None for name, value in held.items() if name.endswith(".bias"))
-        module = self.plain(biased)
+        module, mine = self.plain(biased), dict(self.named_parameters())
         for name, parts in self.entries().items():
             holder, last = _holder(module, name)
             if getattr(holder, last, None) is None:
                 continue
             some = [self._or_zero(held.get(part), part) for part in parts]
             made = nn.Parameter(some[0] if len(some) == 1 else torch.cat(some))
-            if held.get(parts[0]) is not None:
-                made = shared(self.get_parameter(parts[0]), made)
+            if parts[0] in mine:
+                made = shared(mine[parts[0]], made)
             setattr(holder, last, made)
         return module.train(self.training)
 

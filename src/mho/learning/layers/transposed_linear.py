@@ -54,7 +54,7 @@ class MemristiveTransposedLinear(ArrayLayer):
         return self._take(module, conversion)
 
     def _take(self, module: nn.Module, conversion: Conversion) -> Self:
-        weight = module.weight
+        weight = getattr(module, "weight", None)
         if not isinstance(weight, Tensor) or weight.dim() != 2:
             raise invalid("layer", module, "one with a weight (in, out)")
         self._kind, (self.in_features, self.out_features) = plain_type(module), weight.shape
