@@ -59,7 +59,8 @@ def noise_aware(
     plain network with the trained weights.
 
     Args:
-        model: any network; docs/noise-aware.md in the source distribution lists the kinds of layers.
+        model: any network; docs/noise-aware.md in the source distribution lists the kinds of
+            layers.
         hardware: the kind of chip, or of each layer, as for `mho.convert`; a layer with None is
             left as it is. Wires and placement are left aside. `Hardware.full_scale` is `clip`.
         generator: source of the seed of all that is drawn; None: torch's default generator.
