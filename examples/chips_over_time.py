@@ -81,7 +81,7 @@ class Plan:
     """Training inputs that the repair and the converters' ranges are given."""
     per_class: int | None = None
     """Training samples of a class; None: all."""
-    measured: int | None = None
+    measured: int | None = 200
     """Validation or test samples of a class; None: all."""
 
     def hardware(self, device: str) -> mho.Hardware:
@@ -95,8 +95,8 @@ class Plan:
 def quick(plan: Plan) -> Plan:
     """The same in a minute: it shows that all works, and no accuracy."""
     return replace(
-        plan, epochs=1, further=1, per_class=20, measured=5, chips=2, unlabelled=32,
-        batch=40, devices=plan.devices[:1],
+        plan, epochs=1, further=1, per_class=8, measured=2, chips=2, unlabelled=16, batch=16,
+        devices=plan.devices[:1],
     )  # fmt: skip
 
 
@@ -264,27 +264,41 @@ def train(
 
 
 def as_text(result: dict[str, Any]) -> str:
-    """A result as a table: mean and standard deviation over the chips of all seeds."""
-    seeds = result["found"]
-    accuracy = torch.tensor([seed["accuracy in float"] for seed in seeds])
-    shares = {f"{seed['share of the multiplications on arrays']:.1%}" for seed in seeds}
+    """A result as a table, with what it was made with."""
     lines = [
         f"{result['network']} on {result['data']}: accuracy on the {result['measured on']} samples",
-        f"float: {mean_and_spread(accuracy)}; on arrays: {', '.join(shares)} of the multiplications",
+        f"float: {in_float(result)}; {share(result)} of the multiplications are on arrays",
         "",
         f"{'chips':18}{'training':14}{'repair':12}" + "".join(f"{t:>18}" for t in TIMES),
     ]
-    for k, row in enumerate(seeds[0]["on chips"]):
-        each = torch.tensor([seed["on chips"][k]["accuracy (times, chips)"] for seed in seeds])
-        lines.append(
-            f"{row['device']:18}{row['training']:14}{row['repair']:12}"
-            + "".join(f"{mean_and_spread(a):>18}" for a in each.movedim(1, 0).flatten(1))
-        )
-    made = {key: value for key, value in result.items() if key != "found"}
-    return "\n".join([*lines, "", *(f"{key}: {value}" for key, value in made.items()), ""])
+    for device, training, repair, *accuracies in rows(result):
+        first = f"{device:18}{training:14}{repair:12}"
+        lines.append(first + "".join(f"{a:>18}" for a in accuracies))
+    made = [f"{key}: {value}" for key, value in result.items() if key != "found"]
+    return "\n".join([*lines, "", *made, ""])
 
 
-def mean_and_spread(accuracy: Tensor) -> str:
+def in_float(result: dict[str, Any]) -> str:
+    """Accuracy of the network in float."""
+    return _mean(torch.tensor([seed["accuracy in float"] for seed in result["found"]]))
+
+
+def share(result: dict[str, Any]) -> str:
+    """Share of the multiplications that is on arrays."""
+    return f"{result['found'][0]['share of the multiplications on arrays']:.1%}"
+
+
+def rows(result: dict[str, Any]) -> list[tuple[str, ...]]:
+    """Device, training, repair, and the accuracy at each time over the chips of all seeds."""
+    found = []
+    for same in zip(*(seed["on chips"] for seed in result["found"]), strict=True):
+        each = torch.tensor([row["accuracy (times, chips)"] for row in same])
+        accuracies = [_mean(a) for a in each.movedim(1, 0).flatten(1)]
+        found.append((*(same[0][k] for k in ("device", "training", "repair")), *accuracies))
+    return found
+
+
+def _mean(accuracy: Tensor) -> str:
     """A mean, and the standard deviation if there are several."""
     spread = f" ± {accuracy.std():.2%}" if len(accuracy) > 1 else ""
     return f"{accuracy.mean():.2%}{spread}"

@@ -72,11 +72,10 @@ PLAN = Plan(
     repair_says="read-outs tuned, then batch normalizations refreshed",
     data="cifar10",
     augment=mho.data.augmented,
-    epochs=10,
-    further=3,
+    epochs=8,
+    further=2,
     rate=0.2,
     further_rate=0.05,
-    measured=200,
 )
 PLANS = {"resnet8": PLAN, "resnet8-separable": replace(PLAN, network=partial(resnet8, True))}
 

@@ -18,6 +18,7 @@ WITHOUT_A_FILE = {
     "test_architecture.py": "which part imports which",
     "test_distribution.py": "what the wheel and the source distribution hold",
     "test_docs.py": "what docs/ and the other documents say",
+    "test_examples.py": "the programs in examples/",
     "test_fuzz.py": "a little of fuzz/",
     "test_api.py": "what users import",
     "test_mirror.py": "this",
