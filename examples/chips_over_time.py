@@ -27,7 +27,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -70,8 +70,12 @@ class Plan:
     """Makes training inputs more various."""
     clip_gradient: float | None = None
     """Largest norm of a gradient."""
-    weight_noise: float = 1.0
+    bfloat16: bool = False
+    """Whether convolutions round what they multiply in training to bfloat16, which is faster."""
+    ranges: Literal["learnt", "following"] | None = "learnt"
     """As `mho.noise_aware` takes it."""
+    weight_noise: float = 1.0
+    """Likewise."""
     devices: tuple[str, ...] = ("pcm-gst", "rram-neurram-1s")
     tile: tuple[int, int] = (256, 256)
     bits: int = 8
@@ -81,7 +85,7 @@ class Plan:
     """Training inputs that the repair and the converters' ranges are given."""
     per_class: int | None = None
     """Training samples of a class; None: all."""
-    measured: int | None = 200
+    measured: int | None = 100
     """Validation or test samples of a class; None: all."""
 
     def hardware(self, device: str) -> mho.Hardware:
@@ -160,7 +164,8 @@ def run(name: str, plan: Plan, given: argparse.Namespace) -> dict[str, Any]:
         "processor seconds": round(time.process_time() - begin),
         "samples": {"training": len(y), measured_on: len(held_out), "repair": plan.unlabelled},
         "epochs": {"float": plan.epochs, "further, float or noise-aware": plan.further},
-        "weight noise": plan.weight_noise,
+        "noise-aware": {"ranges": plan.ranges, "weight noise": plan.weight_noise},
+        "convolutions in training": "bfloat16" if plan.bfloat16 else "float32",
         "chips": f"{plan.chips}, tiles {plan.tile[0]} x {plan.tile[1]}, {plan.bits}-bit converters",
         "repair": plan.repair_says,
         "times": TIMES,
@@ -195,7 +200,7 @@ def _one_seed(
         generator = torch.Generator().manual_seed(seed)
         aware = mho.noise_aware(
             copy.deepcopy(start).to(memory_format=torch.contiguous_format),  # is faster here
-            hardware, weight_noise=plan.weight_noise, generator=generator,
+            hardware, ranges=plan.ranges, weight_noise=plan.weight_noise, generator=generator,
         )  # fmt: skip
         aware = trained(aware, f"noise-aware, {device}", plan.further, plan.further_rate)
         for kind, net in (("float", plain), ("noise-aware", aware)):
@@ -231,15 +236,20 @@ def train(
         optimizer, rate, total_steps=epochs * steps, cycle_momentum=False
     )
     parts = {"net": net, "optimizer": optimizer, "schedule": schedule}
-    settings = [plan.data, len(training[1]), plan.batch, plan.epochs, plan.rate]
+    settings = [plan.data, len(training[1]), plan.batch, plan.bfloat16, plan.epochs, plan.rate]
     if what != "start":
-        settings += [plan.further, plan.further_rate, plan.weight_noise]
+        settings += [plan.further, plan.further_rate, plan.ranges, plan.weight_noise]
     done, seconds = 0, 0.0
     if file.exists() and (state := torch.load(file))["settings"] == settings:
         for name, part in parts.items():
             part.load_state_dict(state[name])
         done, seconds = state["epochs"], state["seconds"]
     net.train()
+    before, precision = (
+        torch.backends.mkldnn.conv.fp32_precision,
+        "bf16" if plan.bfloat16 else "ieee",
+    )
+    torch.backends.mkldnn.conv.fp32_precision = precision
     with progress.bar(what, epochs * steps, done * steps) as advance:
         for epoch in range(done, epochs):
             begin = time.process_time()
@@ -259,6 +269,7 @@ def train(
             file.parent.mkdir(parents=True, exist_ok=True)
             torch.save(state, file.with_suffix(".new"))
             os.replace(file.with_suffix(".new"), file)
+    torch.backends.mkldnn.conv.fp32_precision = before
     net.eval()
     return seconds
 

@@ -29,8 +29,8 @@ class RowByRow(nn.Module):
 
 
 def repair(chips: nn.Module, rows: Tensor) -> None:
-    """Read-outs tuned: a gain and an offset for each column, without labels or writes."""
-    mho.tune(chips, rows)
+    """Read-outs tuned, a gain and an offset for each array, without labels or writes."""
+    mho.tune(chips, rows, per="layer")
 
 
 PLAN = Plan(
@@ -38,13 +38,14 @@ PLAN = Plan(
     prepare=lambda images: images.squeeze(1),
     optimizer=torch.optim.AdamW,
     repair=repair,
-    repair_says="read-outs tuned, a gain and an offset for each column",
+    repair_says="read-outs tuned, a gain and an offset for each layer",
     data="fashion-mnist",
     epochs=6,
     further=2,
     rate=4e-3,
     further_rate=2e-3,
     clip_gradient=1.0,
+    measured=200,
 )
 
 if __name__ == "__main__":

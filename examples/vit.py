@@ -58,6 +58,7 @@ PLAN = Plan(
     rate=2e-3,
     further_rate=1e-3,
     clip_gradient=1.0,
+    measured=200,
 )
 
 if __name__ == "__main__":
