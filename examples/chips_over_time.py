@@ -23,7 +23,8 @@ import platform
 import shlex
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -245,12 +246,10 @@ def train(
             part.load_state_dict(state[name])
         done, seconds = state["epochs"], state["seconds"]
     net.train()
-    before, precision = (
-        torch.backends.mkldnn.conv.fp32_precision,
-        "bf16" if plan.bfloat16 else "ieee",
-    )
-    torch.backends.mkldnn.conv.fp32_precision = precision
-    with progress.bar(what, epochs * steps, done * steps) as advance:
+    with (
+        _products_of_convolutions("bf16" if plan.bfloat16 else "ieee"),
+        progress.bar(what, epochs * steps, done * steps) as advance,
+    ):
         for epoch in range(done, epochs):
             begin = time.process_time()
             generator = torch.Generator().manual_seed(1000 * seed + epoch)
@@ -269,9 +268,19 @@ def train(
             file.parent.mkdir(parents=True, exist_ok=True)
             torch.save(state, file.with_suffix(".new"))
             os.replace(file.with_suffix(".new"), file)
-    torch.backends.mkldnn.conv.fp32_precision = before
     net.eval()
     return seconds
+
+
+@contextmanager
+def _products_of_convolutions(precision: str) -> Iterator[None]:
+    """Convolutions of float32 multiply in "ieee" or rounded to "bf16" inside."""
+    convolutions = torch.backends.mkldnn.conv
+    before, convolutions.fp32_precision = convolutions.fp32_precision, precision
+    try:
+        yield
+    finally:
+        convolutions.fp32_precision = before
 
 
 def as_text(result: dict[str, Any]) -> str:

@@ -9,10 +9,10 @@ Run: python examples/lstm.py [--quick] [--test --seeds 0 1 --out results/example
 from __future__ import annotations
 
 import torch
-from chips_over_time import Plan, main
 from torch import Tensor, nn
 
 import mho
+from chips_over_time import Plan, main
 
 
 class RowByRow(nn.Module):

@@ -13,10 +13,10 @@ from dataclasses import replace
 from functools import partial
 
 import torch
-from chips_over_time import Plan, main
 from torch import Tensor, nn
 
 import mho
+from chips_over_time import Plan, main
 
 
 def convolution(inputs: int, outputs: int, stride: int, separable: bool) -> nn.Module:

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
-from chips_over_time import Plan, main
 from torch import Tensor, nn
 
 import mho
+from chips_over_time import Plan, main
 
 
 class ViT(nn.Module):

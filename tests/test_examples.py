@@ -25,7 +25,7 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
     random, path = np.random.default_rng(0), tmp_path_factory.mktemp("data") / "images.npz"
     arrays = {}
     for part, n in (("train", 200), ("test", 20)):
-        arrays[f"{part}_x"] = random.integers(256, size=(n, 3, 32, 32), dtype=np.uint8)
+        arrays[f"{part}_x"] = random.integers(256, size=(n, 3, 16, 16), dtype=np.uint8)
         arrays[f"{part}_y"] = np.arange(n) % 10
     np.savez(path, **arrays)
     return path
