@@ -75,7 +75,7 @@ PLAN = Plan(
     bfloat16=True,
     ranges=None,
     epochs=5,
-    further=2,
+    further=1,
     rate=0.2,
     further_rate=0.05,
 )
