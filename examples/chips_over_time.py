@@ -138,7 +138,7 @@ def main(plans: dict[str, Plan], about: str | None, options: list[str] | None = 
 
 def run(name: str, plan: Plan, given: argparse.Namespace) -> dict[str, Any]:
     """All seeds of an example, and what they were made with."""
-    begin = time.process_time()
+    begin, code = time.process_time(), commit()
     measured_on = "test" if given.test else "validation"
     training = mho.data.load(plan.data, "train", per_class=plan.per_class)
     held_out = mho.data.load(plan.data, measured_on, per_class=plan.measured)
@@ -159,10 +159,10 @@ def run(name: str, plan: Plan, given: argparse.Namespace) -> dict[str, Any]:
             "python": platform.python_version(),
             "torch": torch.__version__,
         },
-        "commit": commit(),
+        "commit": code,
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "threads": 1,
-        "processor seconds": round(time.process_time() - begin),
+        "processor seconds of this session": round(time.process_time() - begin),
         "samples": {"training": len(y), measured_on: len(held_out), "repair": plan.unlabelled},
         "epochs": {"float": plan.epochs, "further, float or noise-aware": plan.further},
         "noise-aware": {"ranges": plan.ranges, "weight noise": plan.weight_noise},
