@@ -43,7 +43,7 @@ class ViT(nn.Module):
 
 def repair(chips: nn.Module, images: Tensor) -> None:
     """Read-outs tuned: a gain and an offset for each column, without labels or writes."""
-    mho.tune(chips, images)
+    mho.tune(chips, images[:128])
 
 
 PLAN = Plan(
