@@ -14,7 +14,7 @@ from builders import examples
 from builders.examples import blocks, run_sessions, sessions
 
 ROOT = Path(__file__).resolve().parent.parent
-DOCUMENTS = [ROOT / name for name in ("README.md", "CONTRIBUTING.md")]
+DOCUMENTS = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "examples/README.md")]
 DOCUMENTS += sorted((ROOT / "docs").glob("*.md")) + sorted((ROOT / "src").rglob("*.md"))
 EXTENDING = ROOT / "docs" / "extending.md"
 
