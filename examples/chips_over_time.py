@@ -75,9 +75,8 @@ class Plan:
     """Whether convolutions round what they multiply in training to bfloat16, which is faster."""
     ranges: Literal["learnt", "following"] | None = "learnt"
     """As `mho.noise_aware` takes it."""
-    weight_noise: float = 1.0
-    """Likewise."""
-    devices: tuple[str, ...] = ("pcm-gst", "rram-neurram-1s")
+    devices: tuple[tuple[str, float], ...] = (("pcm-gst", 1.0), ("rram-neurram-1s", 2.0))
+    """Kinds of cells, and `weight_noise` of the noise-aware training for each."""
     tile: tuple[int, int] = (256, 256)
     bits: int = 8
     """Of all converters."""
@@ -165,7 +164,7 @@ def run(name: str, plan: Plan, given: argparse.Namespace) -> dict[str, Any]:
         "processor seconds of this session": round(time.process_time() - begin),
         "samples": {"training": len(y), measured_on: len(held_out), "repair": plan.unlabelled},
         "epochs": {"float": plan.epochs, "further, float or noise-aware": plan.further},
-        "noise-aware": {"ranges": plan.ranges, "weight noise": plan.weight_noise},
+        "noise-aware": {"ranges": plan.ranges, "weight noise": dict(plan.devices)},
         "convolutions in training": "bfloat16" if plan.bfloat16 else "float32",
         "chips": f"{plan.chips}, tiles {plan.tile[0]} x {plan.tile[1]}, {plan.bits}-bit converters",
         "repair": plan.repair_says,
@@ -196,14 +195,15 @@ def _one_seed(
     found: dict[str, Any] = {"accuracy in float": mho.evaluate(plain, loader).item()}
     progress.note(f"float: {found['accuracy in float']:.2%}")
     unlabelled, rows = x[: plan.unlabelled], []
-    for device in plan.devices:
+    for device, weight_noise in plan.devices:
         hardware = plan.hardware(device)
         generator = torch.Generator().manual_seed(seed)
         aware = mho.noise_aware(
             copy.deepcopy(start).to(memory_format=torch.contiguous_format),  # is faster here
-            hardware, ranges=plan.ranges, weight_noise=plan.weight_noise, generator=generator,
+            hardware, ranges=plan.ranges, weight_noise=weight_noise, generator=generator,
         )  # fmt: skip
-        aware = trained(aware, f"noise-aware, {device}", plan.further, plan.further_rate)
+        what = f"noise-aware x {weight_noise:g}, {device}"
+        aware = trained(aware, what, plan.further, plan.further_rate)
         for kind, net in (("float", plain), ("noise-aware", aware)):
             generator = torch.Generator().manual_seed(1000 + seed)
             chips = mho.convert(net, hardware, plan.chips, generator=generator)
@@ -239,7 +239,7 @@ def train(
     parts = {"net": net, "optimizer": optimizer, "schedule": schedule}
     settings = [plan.data, len(training[1]), plan.batch, plan.bfloat16, plan.epochs, plan.rate]
     if what != "start":
-        settings += [plan.further, plan.further_rate, plan.ranges, plan.weight_noise]
+        settings += [plan.further, plan.further_rate, plan.ranges]
     done, seconds = 0, 0.0
     if file.exists() and (state := torch.load(file))["settings"] == settings:
         for name, part in parts.items():

@@ -46,6 +46,7 @@ PLAN = Plan(
     further_rate=2e-3,
     clip_gradient=1.0,
     measured=200,
+    devices=(("pcm-gst", 1.0), ("rram-neurram-1s", 3.0)),
 )
 
 if __name__ == "__main__":
