@@ -192,19 +192,22 @@ def _one_seed(
 
     start = trained(start, "start", plan.epochs, plan.rate)
     plain = trained(copy.deepcopy(start), "float", plan.further, plan.further_rate)
+    aware = {}
+    for device, weight_noise in plan.devices:
+        net = mho.noise_aware(
+            copy.deepcopy(start).to(memory_format=torch.contiguous_format),  # is faster here
+            plan.hardware(device), ranges=plan.ranges, weight_noise=weight_noise,
+            generator=torch.Generator().manual_seed(seed),
+        )  # fmt: skip
+        what = f"noise-aware x {weight_noise:g}, {device}"
+        aware[device] = trained(net, what, plan.further, plan.further_rate)
+
     found: dict[str, Any] = {"accuracy in float": mho.evaluate(plain, loader).item()}
     progress.note(f"float: {found['accuracy in float']:.2%}")
     unlabelled, rows = x[: plan.unlabelled], []
-    for device, weight_noise in plan.devices:
+    for device, _ in plan.devices:
         hardware = plan.hardware(device)
-        generator = torch.Generator().manual_seed(seed)
-        aware = mho.noise_aware(
-            copy.deepcopy(start).to(memory_format=torch.contiguous_format),  # is faster here
-            hardware, ranges=plan.ranges, weight_noise=weight_noise, generator=generator,
-        )  # fmt: skip
-        what = f"noise-aware x {weight_noise:g}, {device}"
-        aware = trained(aware, what, plan.further, plan.further_rate)
-        for kind, net in (("float", plain), ("noise-aware", aware)):
+        for kind, net in (("float", plain), ("noise-aware", aware[device])):
             generator = torch.Generator().manual_seed(1000 + seed)
             chips = mho.convert(net, hardware, plan.chips, generator=generator)
             mho.calibrate(chips, unlabelled.split(64))
