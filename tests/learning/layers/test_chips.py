@@ -195,6 +195,20 @@ def test_answers_that_differ_in_shape_are_refused() -> None:
         chips(x)
 
 
+def test_large_inputs_of_exact_chips_give_what_each_chip_gives_to_the_bit() -> None:
+    exact = NOISY.replace(device=NOISY.device.replace(read_noise=0.0))
+    net, _, _ = any_network("images")
+    chips, ones = on_chips(net.eval(), exact)
+    x = torch.randn(20, 2, 48, 48)
+    with torch.no_grad():
+        answer = chips(x)
+        for chip, one in enumerate(ones):
+            assert torch.equal(answer[chip], one(x))
+    counts = [layer.crossbar.counts.vectors for layer in memristive_layers(chips).values()]
+    theirs = [layer.crossbar.counts.vectors for layer in memristive_layers(ones[0]).values()]
+    assert counts == theirs
+
+
 def test_one_chip_gives_chips_first_too() -> None:
     net, args, kwargs = any_network("a tuple out")
     (chips, (one,)) = on_chips(net, chips=1)

@@ -164,6 +164,11 @@ class Reading:
         if outputs.numel() in (1, math.prod(adc.own.values())):
             adc.fix(outputs.flatten().expand(adc.shape))
 
+    @property
+    def plain(self) -> bool:
+        """Whether reads are exact and nothing is converted."""
+        return self.exact and all(converter.bits is None for converter in self.converters)
+
     def uncalibrate(self) -> None:
         """Forget the ranges that were calibrated."""
         self._make_converters()
