@@ -72,13 +72,13 @@ def main() -> None:
     data = mho.data.load("fashion-mnist", "train", per_class=options.per_class)
     measured_on = "test" if options.test else "validation"
     held_out = mho.data.load("fashion-mnist", measured_on, per_class=500)
-    loader = list(zip(held_out.images.split(50), held_out.labels.split(50), strict=True))
-    unlabelled = data.images[:500]
+    loader = list(zip(held_out.inputs.split(50), held_out.labels.split(50), strict=True))
+    unlabelled = data.inputs[:500]
 
     torch.manual_seed(seed)
     plain = network()
     start = copy.deepcopy(plain)
-    seconds = {"plain": train(plain, data.images, data.labels, options.epochs, seed)}
+    seconds = {"plain": train(plain, data.inputs, data.labels, options.epochs, seed)}
     accuracy = mho.evaluate(plain, loader).item()
     found: list[dict[str, object]] = []
     print(f"plain network in float: {accuracy:.2%} of the {measured_on} images")
@@ -87,7 +87,7 @@ def main() -> None:
         hardware = mho.Hardware(device=device, dac_bits=8, adc_bits=8)
         generator = torch.Generator().manual_seed(seed)
         aware = mho.noise_aware(start, hardware, generator=generator)
-        took = train(aware, data.images, data.labels, options.epochs, seed)
+        took = train(aware, data.inputs, data.labels, options.epochs, seed)
         seconds[f"noise-aware, {device}"] = took
         for name, net in (("plain", plain), ("noise-aware", aware)):
             generator = torch.Generator().manual_seed(seed + 1)

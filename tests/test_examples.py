@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES, RESULTS = ROOT / "examples", ROOT / "results" / "examples"
@@ -64,7 +65,6 @@ def test_quick_runs_say_all_that_a_result_says(
 def test_trainings_go_on_where_they_were_left(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    torch = pytest.importorskip("torch")
     shared = importlib.import_module("chips_over_time")
     plan = shared.quick(importlib.import_module("lstm").PLAN)
     x, y = torch.rand(64, 28, 28), torch.arange(64) % 10
