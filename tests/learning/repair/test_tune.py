@@ -234,3 +234,26 @@ def test_a_reference_of_other_layers_is_refused() -> None:
     net = made(HARDWARE["analog"])
     with pytest.raises(ValueError, match=r"tune.reference = a .*same layers and chips; 'net.0'"):
         mho.tune(net, images(6), reference=made(HARDWARE["analog"], 2))
+
+
+@pytest.mark.parametrize("batch_first", [True, False])
+@pytest.mark.parametrize("head", [True, False])
+def test_sequences_have_their_batch_first_or_are_refused(batch_first: bool, head: bool) -> None:
+    class Reader(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.lstm = nn.LSTM(5, 6, batch_first=batch_first)
+            self.head = nn.Linear(6, 3) if head else nn.Identity()
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.head(self.lstm(x)[0])
+
+    torch.manual_seed(0)
+    net, x = mho.convert(Reader(), HARDWARE["analog"], 2), torch.randn(7, 9, 5)
+    if batch_first:
+        mho.tune(net, x)
+        assert all(layer.tuned for layer in mho.nn.memristive_layers(net).values())
+        return
+    with pytest.raises(ValueError, match=r"use layer 'lstm.hh_l0' 7 times, 1 by one of them"):
+        mho.tune(net, x)
+    assert not any(layer.tuned for layer in mho.nn.memristive_layers(net).values())

@@ -72,7 +72,8 @@ def tune(
     spread = _trained_on(net, trained_on, "tune")
     with evaluating(net), _kept_on_error(list(names)):
         untune(net)
-        for layer, uses in _in_order(net, split(batch, 1)[0]):
+        uses = _in_order(net, split(batch, 1)[0])
+        for layer in uses:
             if before is not None:
                 wanted = partial(_held, before[layer])
             else:
@@ -270,7 +271,7 @@ class _Reached(BaseException):
     """The forward pass need not go on."""
 
 
-def _in_order(net: nn.Module, x: Batch) -> list[tuple[ArrayLayer, int]]:
+def _in_order(net: nn.Module, x: Batch) -> dict[ArrayLayer, int]:
     """The layers in the order of their last use, and how often a forward pass uses them."""
     used: dict[ArrayLayer, int] = {}
 
@@ -283,21 +284,44 @@ def _in_order(net: nn.Module, x: Batch) -> list[tuple[ArrayLayer, int]]:
             watched.enter_context(layer.observed(note))
         with taking(x, "tune.inputs"):
             run(net, x)
-    return list(used.items())
+    return used
 
 
 def _run_to(
-    net: nn.Module, x: Batch, layer: ArrayLayer, uses: int, then: Callable[[Tensor, Tensor], None]
+    net: nn.Module,
+    x: Batch,
+    layer: ArrayLayer,
+    uses: dict[ArrayLayer, int],
+    then: Callable[[Tensor, Tensor], None],
 ) -> None:
-    """Run the network to the last use of a layer, and hand over its inputs and outputs."""
-    count = 0
+    """Run the network to the last use of a layer, and hand over its inputs and outputs; with the
+    layer that is last of all, to its end.
 
-    def reached(_layer: ArrayLayer, inputs: Tensor, output: Tensor) -> None:
-        nonlocal count
-        count += 1
-        if count == uses:
+    Args:
+        uses: how often a single input uses each layer, in the order of their last use.
+
+    Raises:
+        ValueError: these inputs use a layer more or less often than a single one.
+    """
+    counts, last = dict.fromkeys(uses, 0), next(reversed(uses))
+
+    def reached(one: ArrayLayer, inputs: Tensor, output: Tensor) -> None:
+        counts[one] += 1
+        if one is layer and counts[one] == uses[one]:
             then(inputs, output)
-            raise _Reached
+            if one is not last:
+                raise _Reached
 
-    with suppress(_Reached), layer.observed(reached), taking(x, "tune.inputs"):
+    with suppress(_Reached), ExitStack() as watched, taking(x, "tune.inputs"):
+        for one in uses:
+            watched.enter_context(one.observed(reached))
         run(net, x)
+    for one, times in uses.items():
+        if counts[one] != times:
+            what = (
+                f"inputs that use layer {one.label!r} {counts[one]} times, {times} by one of them"
+            )
+            allowed = "inputs (batch, ...), of which each is used alike; time is no batch"
+            raise invalid("tune.inputs", what, allowed)
+        if one is layer:
+            return
