@@ -254,6 +254,6 @@ def test_sequences_have_their_batch_first_or_are_refused(batch_first: bool, head
         mho.tune(net, x)
         assert all(layer.tuned for layer in mho.nn.memristive_layers(net).values())
         return
-    with pytest.raises(ValueError, match=r"use layer 'lstm.hh_l0' 7 times, 1 by one of them"):
+    with pytest.raises(ValueError, match=r"use layer 'lstm.hh_l0' 7 times, one of them 1"):
         mho.tune(net, x)
     assert not any(layer.tuned for layer in mho.nn.memristive_layers(net).values())

@@ -318,10 +318,8 @@ def _run_to(
         run(net, x)
     for one, times in uses.items():
         if counts[one] != times:
-            what = (
-                f"inputs that use layer {one.label!r} {counts[one]} times, {times} by one of them"
-            )
-            allowed = "inputs (batch, ...), of which each is used alike; time is no batch"
+            what = f"inputs that use layer {one.label!r} {counts[one]} times, one of them {times}"
+            allowed = "inputs (batch, ...), all of one length; time is no batch"
             raise invalid("tune.inputs", what, allowed)
         if one is layer:
             return
