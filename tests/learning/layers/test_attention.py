@@ -251,6 +251,7 @@ def test_whole_transformers_are_those_of_torch(batch_first: bool, norm_first: bo
     check_chips(model, x, call)
 
 
+@pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors")  # once a process
 @pytest.mark.parametrize("enable_nested_tensor", [True, False])
 @pytest.mark.parametrize("padded", [True, False])
 def test_transformers_come_back_as_fused_as_they_were(
