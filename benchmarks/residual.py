@@ -13,20 +13,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import mho
+from recurrent import KINDS
 from timing import in_turn
-
-KINDS = {
-    "ideal": {"device": mho.devices.get("hfo2-1t1r").replace(read_noise=0.0)},
-    "read noise": {"device": mho.devices.get("hfo2-1t1r").replace(read_noise=0.01)},
-    "8-bit converters": {
-        "device": mho.devices.get("hfo2-1t1r").replace(read_noise=0.0),
-        "dac_bits": 8, "adc_bits": 8, "adc_per_tile": False,
-    },
-    "both": {
-        "device": mho.devices.get("hfo2-1t1r").replace(read_noise=0.01),
-        "dac_bits": 8, "adc_bits": 8, "adc_per_tile": False,
-    },
-}  # fmt: skip
 
 
 class Block(nn.Module):

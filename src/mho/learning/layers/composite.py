@@ -12,13 +12,14 @@ from torch import Tensor, nn
 from mho.errors import invalid
 from mho.hardware import Hardware
 from mho.hardware.streams import seed_of
-from mho.learning.layers.chip_pass import Alone, Together, current, on_all_chips
+from mho.learning.layers.chip_pass import Together, current, on_all_chips
 from mho.learning.layers.conversion import Conversion, meta_linear
 from mho.learning.layers.graphs import check_not_checkpointed
 from mho.learning.layers.hooks import stays
 from mho.learning.layers.layer import ArrayLayer
 from mho.learning.layers.linear import MemristiveLinear
 from mho.learning.layers.recomputed import mask_of
+from mho.learning.layers.replace import holder_of
 
 Entries = Mapping[str, tuple[str, ...]]
 """Parameters of a torch layer, and what holds each: parameters of parts, one after another along
@@ -91,14 +92,14 @@ class Composite(nn.Module):
         masks: dict[str, Tensor] = {}
         for name, parts in self.entries().items():
             first = parts[0]
-            mask = mask_of(*_holder(module, name))
+            mask = mask_of(*holder_of(module, name))
             if mask is not None:
                 masks.update(zip(parts, mask.chunk(len(parts)), strict=True))
             if len(parts) > 1:
-                some = conversion.split(*_holder(module, name), len(parts))
+                some = conversion.split(*holder_of(module, name), len(parts))
                 values.update(zip(parts, some, strict=True) if some is not None else ())
                 continue
-            given = conversion.parameter(*_holder(module, name))
+            given = conversion.parameter(*holder_of(module, name))
             if _is_own(first):
                 self.register_parameter(first, given)
             elif given is not None:
@@ -132,7 +133,7 @@ class Composite(nn.Module):
         biased = any(value is not None for name, value in held.items() if name.endswith(".bias"))
         module, mine = self.plain(biased), dict(self.named_parameters())
         for name, parts in self.entries().items():
-            holder, last = _holder(module, name)
+            holder, last = holder_of(module, name)
             if getattr(holder, last, None) is None:
                 continue
             some = [self._or_zero(held.get(part), part) for part in parts]
@@ -184,17 +185,6 @@ class Composite(nn.Module):
         if isinstance(made, tuple):
             return tuple(y.squeeze(0) for y in made)
         return made.squeeze(0)
-
-    @property
-    def read_by(self) -> int:
-        """Chips whose tensors `compute` is given."""
-        return 1 if isinstance(current(), Alone) else self.chips
-
-
-def _holder(module: nn.Module, name: str) -> tuple[nn.Module, str]:
-    """The module inside of another that has a parameter of a dotted name, and its name there."""
-    path, _, last = name.rpartition(".")
-    return module.get_submodule(path), last
 
 
 def _is_own(place: str) -> bool:

@@ -45,6 +45,12 @@ def swap(net: nn.Module, old: nn.Module, new: nn.Module) -> None:
                 parent._modules[name] = new
 
 
+def holder_of(module: nn.Module, name: str) -> tuple[nn.Module, str]:
+    """The module inside of another that has a parameter of a dotted name, and its name there."""
+    path, _, last = name.rpartition(".")
+    return module.get_submodule(path), last
+
+
 def plain_type(module: nn.Module) -> type[nn.Module]:
     """Type of a layer, seen through parametrization."""
     if parametrize.is_parametrized(module):

@@ -20,6 +20,7 @@ from mho.hardware.streams import derived_seed, seed_of
 from mho.learning.hardware_by_layer import ByLayer, Candidate, by_layer
 from mho.learning.layers.fused import unfuse
 from mho.learning.layers.layer import ArrayLayer
+from mho.learning.layers.replace import holder_of
 from mho.learning.noise_aware.conversions import Conversions, Ranges
 from mho.learning.noise_aware.kinds import Blocks, Kind, kind_of
 from mho.learning.noise_aware.recurrent import draw_once, keep_weights
@@ -90,7 +91,7 @@ def noise_aware(
     for name, _, kind, cells in found:
         layer, own = net.get_submodule(name), derived_seed(seed, name)
         for path, parts in kind.weights(layer).items():
-            owner, attribute = _holder(layer, path)
+            owner, attribute = holder_of(layer, path)
             weight: Tensor = getattr(owner, attribute)
             blocks = _blocks(kind, layer, weight, parts, clip_per)
             label = f"{name}.{path}" if name else path
@@ -184,12 +185,6 @@ def _layers(model: nn.Module, hardware: ByLayer) -> list[tuple[str, nn.Module, K
     return found
 
 
-def _holder(layer: nn.Module, path: str) -> tuple[nn.Module, str]:
-    """The module that a weight belongs to, and its name there."""
-    where, _, attribute = path.rpartition(".")
-    return layer.get_submodule(where), attribute
-
-
 def _blocks(
     kind: Kind, layer: nn.Module, weight: Tensor, parts: int, per: Literal["layer", "column"]
 ) -> Blocks:
@@ -238,7 +233,7 @@ def _check_hardware(hardware: Hardware, output_noise: float, ranges: Ranges | No
 
 def _check_weights(name: str, layer: nn.Module, kind: Kind) -> None:
     for path in kind.weights(layer):
-        owner, attribute = _holder(layer, path)
+        owner, attribute = holder_of(layer, path)
         label = f"{name}.{path}" if name else path
         seen = parametrize.is_parametrized(owner, attribute)
         weight = getattr(owner, attribute)
