@@ -37,6 +37,7 @@ WITHOUT_A_FILE = {
     "physics/dynamics/test_loops.py": "hysteresis loops of all models",
     "physics/dynamics/test_models.py": "rates and currents of all models, by their sources",
     "report/test_browser.py": "the page in a browser",
+    "sweep/test_sweep.py": "a sweep from its plan to its results",
 }
 """Tests of what lies in several files, or in none."""
 
@@ -56,7 +57,13 @@ ELSEWHERE = {
     "cli/test_netlist.py": ["cli/conductances.py"],
     "test_api.py": ["public.py"],
     "experiments/test_pool.py": ["cli/pool.py"],
-    "experiments/test_run.py": ["experiments/checkpoint.py", "experiments/progress.py"],
+    "experiments/test_run.py": [
+        "experiments/checkpoint.py", "experiments/execution.py", "experiments/progress.py",
+    ],
+    "sweep/test_sweep.py": [
+        "cli/sweep.py", "sweep/check.py", "sweep/driver.py", "sweep/folder.py", "sweep/worker.py",
+        "sweep/engines/engine.py", "sweep/engines/local.py",
+    ],
     "experiments/test_memory.py": ["experiments/systems.py"],
     # Every cell, law and model goes through the tests of its family.
     "contracts/test_cells.py": [

@@ -83,7 +83,9 @@ def test_bad_input_is_one_line_and_exit_2(
 
 def test_all_is_what_takes_minutes(monkeypatch: pytest.MonkeyPatch) -> None:
     ran: list[str] = []
-    monkeypatch.setattr("mho.cli.run._run_one", lambda name, *_rest: ran.append(name))
+    monkeypatch.setattr(
+        "mho.experiments.execution.execute", lambda name, *_rest, **_more: ran.append(name)
+    )
     for part in ("mho.experiments.own_data.check_data", "mho.cli.run._show"):
         monkeypatch.setattr(part, lambda *_all: None)
     assert main(["run", "all"]) == 0

@@ -75,7 +75,10 @@ def test_the_file_of_an_earlier_run_is_a_configuration(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ran: list[Any] = []
-    monkeypatch.setattr("mho.cli.run._run_one", lambda _name, config, *_rest: ran.append(config))
+    monkeypatch.setattr(
+        "mho.experiments.execution.execute",
+        lambda _name, config, *_rest, **_more: ran.append(config),
+    )
     for part in ("mho.experiments.own_data.check_data", "mho.cli.run._show"):
         monkeypatch.setattr(part, lambda *_all: None)
     (tmp_path / "old.toml").write_text(FLAT)

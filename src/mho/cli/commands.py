@@ -18,11 +18,13 @@ from mho.cli.report import Report
 from mho.cli.run import Run
 from mho.cli.serve_chip import ServeChip
 from mho.cli.show import Show
+from mho.cli.sweep import Sweep
 from mho.cli.terminal import say
 from mho.errors import UsageError, unknown
 
 Command = (
     Annotated[Run, tyro.conf.subcommand("run")]
+    | Annotated[Sweep, tyro.conf.subcommand("sweep")]
     | Annotated[List, tyro.conf.subcommand("list")]
     | Annotated[Report, tyro.conf.subcommand("report")]
     | Annotated[Pool, tyro.conf.subcommand("pool")]
@@ -33,12 +35,15 @@ Command = (
     | Annotated[ReleaseChip, tyro.conf.subcommand("release-chip")]
 )
 
-VERBS = ("run", "list", "report", "pool", "netlist", "fit", "show", "serve-chip", "release-chip")
+VERBS = (
+    "run", "sweep", "list", "report", "pool", "netlist", "fit", "show", "serve-chip",
+    "release-chip",
+)  # fmt: skip
 
 
 def parse(
     arguments: Sequence[str],
-) -> Run | List | Report | Pool | Netlist | Fit | Show | ServeChip | ReleaseChip:
+) -> Run | Sweep | List | Report | Pool | Netlist | Fit | Show | ServeChip | ReleaseChip:
     """The command that a command line asks for.
 
     Raises:

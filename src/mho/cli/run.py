@@ -9,8 +9,8 @@ from typing import Annotated, Any
 import tyro
 
 from mho.cli.terminal import say, tell, waiting
-from mho.errors import InvalidInput, invalid, unknown
-from mho.files import check_output, parse_toml, read_toml
+from mho.errors import invalid, unknown
+from mho.files import check_output
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,7 @@ class Run:
         from mho import experiments
         from mho.experiments import EXPERIMENTS
         from mho.experiments.checkpoint import exists
+        from mho.experiments.execution import execute, finished
         from mho.experiments.own_data import check_data
 
         if self.name not in (*EXPERIMENTS, "all"):
@@ -74,94 +75,26 @@ class Run:
                     experiments.get(name).check(configs[name])
         digests = {name: check_data(config) for name, config in configs.items()}
         for name, config in configs.items():
-            _run_one(name, config, folders[name], self.resume, digests[name])
+            if self.resume and finished(folders[name], config):
+                tell(f"{name} finished earlier in {folders[name]}")
+                continue
+            execute(name, config, folders[name], resume=self.resume, digests=digests[name])
         _show(folders, out)
 
     def _configure(self, name: str) -> Any:
         """The preset, with a file, then single settings, then options laid over it."""
         from mho import experiments
-        from mho.experiments.earlier import current
+        from mho.experiments.settings import key_and_value, settings_of
 
-        config = experiments.get(name).preset(self.preset)
-        if self.config is not None:
-            config = config.merged(current(read_toml(self.config), name))
-        if self.device_file is not None:
-            if self.chip is not None:
-                allowed = "nothing with --chip, which says what its cells are"
-                raise invalid("device_file", str(self.device_file), allowed)
-            config = _on_device(config, self.device_file)
-        if self.chip is not None:
-            config = config.on_instrument(self.chip)
-        for setting in self.set:
-            config = config.merged(_setting(setting))
+        config = settings_of(
+            name, experiments.get(name).preset(self.preset), file=self.config,
+            device_file=self.device_file, chip=self.chip,
+            single=map(key_and_value, self.set), told=tell,
+        )  # fmt: skip
         options = {"seed": self.seed, "chips": self.chips, "processor": self.processor}
         config = config.replace(**{k: v for k, v in options.items() if v is not None})
         config.torch_device()
         return config
-
-
-def _on_device(config: Any, path: Path) -> Any:
-    """The configuration with the cell of a preset, and what that says of time and noise."""
-    from mho.physics import Preset
-
-    preset = Preset.read(path)
-    if preset.device is None:
-        raise invalid("device_file", str(path), "a preset with a table [device]")
-    try:
-        config, notes = config.on_device(preset)
-    except ValueError as error:
-        raise invalid("device_file", str(path), f"another cell, or none ({error})") from error
-    for note in notes:
-        tell(f"{path}: {note}")
-    return config
-
-
-def _setting(text: str) -> dict[str, Any]:
-    """`a.b=value` as nested tables; the value is read as TOML, else as a string."""
-    key, equals, value = text.partition("=")
-    if not equals or not key:
-        raise invalid("set", text, "key=value, dots between tables")
-    parsed: Any
-    try:
-        parsed = parse_toml(f"value = {value}", "value")["value"]
-    except InvalidInput:
-        parsed = value
-    for part in reversed(key.split(".")):
-        parsed = {part: parsed}
-    return parsed
-
-
-def _run_one(name: str, config: Any, folder: Path, resume: bool, digests: dict[str, str]) -> None:
-    import torch
-
-    from mho import experiments
-    from mho.experiments import provenance
-    from mho.experiments.earlier import same
-    from mho.experiments.run import FINISHED
-    from mho.experiments.run import Run as Folder
-    from mho.files import check_sums, read_text
-
-    toml = config.to_toml()
-    if resume and (folder / "result.json").exists():
-        check_sums(folder, "result.json", *FINISHED)
-        if not same(read_text(folder / "config.toml"), toml):
-            raise invalid("config", str(folder), "the configuration that the run began with")
-        tell(f"{name} finished earlier in {folder}")
-        return
-    if config.threads is not None:
-        torch.set_num_threads(config.threads)
-    run = Folder(folder, toml, resume=resume, title=name)
-    try:
-        now = provenance.environment(config.torch_device(), config.seed, digests)
-        if changed := provenance.record(folder, now):
-            run.progress.note(f"not as the session before: {'; '.join(changed)}")
-        with run.interruptible():
-            result = experiments.get(name).run(config, run)
-        run.finish(result)
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt("go on with --resume") from None
-    finally:
-        run.close()
 
 
 def _show(folders: dict[str, Path], out: Path) -> None:

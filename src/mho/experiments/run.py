@@ -73,6 +73,8 @@ class Run:
         directory: the run folder; made if missing.
         config: the configuration, as TOML.
         resume: continue from the checkpoint in the folder, if there is one.
+        title: what progress calls the run.
+        progress: shows how far it is; None: on standard error.
 
     Raises:
         ValueError: the folder holds a run and `resume` is False, or another configuration, or
@@ -80,9 +82,17 @@ class Run:
         OSError: the folder cannot be written to.
     """
 
-    def __init__(self, directory: Path, config: str, *, resume: bool, title: str) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        config: str,
+        *,
+        resume: bool,
+        title: str,
+        progress: Progress | None = None,
+    ) -> None:
         self.directory = directory
-        self.progress = Progress(title)
+        self.progress = Progress(title) if progress is None else progress
         self._path: list[str] = []
         self._stop = False
         self._started = self._saved = time.monotonic()

@@ -14,7 +14,7 @@ from mho.files.documents import (
     text_of_json,
     write_json,
 )
-from mho.files.lock import only_writer
+from mho.files.lock import Taken, only_writer
 from mho.files.output import check_output
 from mho.files.reading import read_bytes, read_text
 from mho.files.sums import check_sums, sums_of
@@ -29,6 +29,7 @@ from mho.files.writing import (
 )
 
 __all__ = [
+    "Taken",
     "check_output",
     "check_sums",
     "clear_leftovers",

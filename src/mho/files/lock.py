@@ -8,8 +8,12 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from mho.errors import invalid
+from mho.errors import InvalidInput, invalid
 from mho.files.writing import naming
+
+
+class Taken(InvalidInput):
+    """Another process writes it."""
 
 
 @contextmanager
@@ -24,7 +28,7 @@ def only_writer(path: Path, field: str, value: object) -> Iterator[None]:
         value: its value.
 
     Raises:
-        ValueError: another process writes it.
+        Taken: another process writes it.
         OSError: the lock cannot be made.
     """
     lock = FileLock(path, timeout=0)
@@ -33,7 +37,7 @@ def only_writer(path: Path, field: str, value: object) -> Iterator[None]:
             lock.acquire()
     except Timeout:
         allowed = "one that no other process is writing to; wait for its end, or stop it"
-        raise invalid(field, str(value), allowed) from None
+        raise Taken(str(invalid(field, str(value), allowed))) from None
     try:
         yield
     finally:

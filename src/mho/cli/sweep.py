@@ -1,0 +1,126 @@
+"""`mho sweep`: many runs, as one folder."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import tyro
+
+from mho.cli.terminal import say, tell, waiting
+from mho.errors import Failed, invalid, unknown
+from mho.files import check_output
+
+if TYPE_CHECKING:
+    from mho.sweep.folder import SweepFolder
+    from mho.sweep.plan import Plan
+
+Many = Annotated[tuple[str, ...], tyro.conf.UseAppendAction, tyro.conf.arg(metavar="KEY=A,B,C")]
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """Run an experiment at many settings, each a run folder of its own; or show how a sweep stands.
+
+    mho sweep PLAN.toml --out S and mho sweep NAME --grid KEY=A,B,C --out S run what is not done
+    yet; mho sweep S shows how it stands.
+    """
+
+    what: Annotated[str, tyro.conf.Positional]
+    """A plan, an experiment (see mho list experiments), or the folder of a sweep."""
+    grid: Many = ()
+    """Values of a setting; points are all combinations: --grid hardware.adc_bits=4,6,8."""
+    zip: Many = ()
+    """Settings that change together, separated by semicolons: --zip "batch=50,100;epochs=3,6"."""
+    seeds: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
+    """Seeds of each point [1], from the preset's on; one if not given."""
+    preset: str = "quick"
+    """Size of each run: quick, standard or paper."""
+    config: Annotated[Path | None, tyro.conf.arg(metavar="FILE.toml")] = None
+    """TOML file with settings that replace the preset's."""
+    device_file: Annotated[Path | None, tyro.conf.arg(metavar="FILE.toml")] = None
+    """Preset of mho fit whose cell replaces that of the chips."""
+    set: Annotated[
+        tuple[str, ...], tyro.conf.UseAppendAction, tyro.conf.arg(metavar="KEY=VALUE")
+    ] = ()
+    """One setting of all points."""
+    engine: str = "local"
+    """Where points are worked on: local."""
+    engine_set: Annotated[
+        tuple[str, ...], tyro.conf.UseAppendAction, tyro.conf.arg(metavar="KEY=VALUE")
+    ] = ()
+    """One setting of the engine, as processes=4."""
+    out: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
+    """Folder of the sweep; else runs/sweep-NAME, NAME that of the experiment or the plan."""
+    dry_run: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Say how many points there are and what one costs, and run none."""
+    retry: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Try parked points again."""
+
+    def run(self) -> None:
+        """Run what is not done yet, or show how it stands."""
+        from mho.experiments import EXPERIMENTS
+        from mho.sweep.folder import SweepFolder
+
+        file = Path(self.what)
+        if self.what not in EXPERIMENTS and file.is_dir():
+            _show(SweepFolder(file))
+        elif self.what in EXPERIMENTS or file.is_file():
+            self._go_through()
+        else:
+            raise unknown("plan, experiment or folder of a sweep", self.what, EXPERIMENTS)
+
+    def _go_through(self) -> None:
+        from mho.sweep.check import check
+        from mho.sweep.driver import drive
+        from mho.sweep.engines import engine_of
+        from mho.sweep.folder import SweepFolder
+
+        plan = self._plan()
+        engine = engine_of(self.engine, self.engine_set)
+        stem = plan.experiment if self.what == plan.experiment else Path(self.what).stem
+        sweep = SweepFolder(self.out or Path("runs") / f"sweep-{stem}")
+        points = plan.points()
+        if self.dry_run:
+            raise invalid("dry_run", True, "not yet")
+        check_output(sweep.path, folder=True)
+        with waiting(f"mho: trying the settings of {len(points)} points in small"):
+            check(points, sweep)
+        folders = sweep.add(points)
+        if self.retry:
+            for folder in folders:
+                folder.forgive()
+        try:
+            standing = drive(folders, engine, told=tell)
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt("points stopped; the same command goes on") from None
+        say(f"{len(standing.done)} of {len(folders)} points done, in {sweep.path}")
+        if standing.parked:
+            names = ", ".join(folder.path.name for folder in standing.parked)
+            raise Failed(f"{len(standing.parked)} points failed three times: {names}; see "
+                         "failures.json in their folders, and --retry")  # fmt: skip
+
+    def _plan(self) -> Plan:
+        from mho.experiments import EXPERIMENTS
+        from mho.experiments.settings import key_and_value
+        from mho.sweep import plan
+
+        if self.what not in EXPERIMENTS:
+            if self.grid or self.zip or self.seeds or self.config or self.device_file or self.set:
+                allowed = "an experiment, where settings are given; or put them into the plan"
+                raise invalid("what", self.what, allowed)
+            return plan.read(Path(self.what), told=tell)
+        return plan.make(
+            self.what, preset=self.preset, config=self.config, device_file=self.device_file,
+            single=map(key_and_value, self.set), grid=dict(map(plan.values_of, self.grid)),
+            zips=[dict(map(plan.values_of, each.split(";"))) for each in self.zip],
+            seeds=self.seeds, told=tell,
+        )  # fmt: skip
+
+
+def _show(sweep: SweepFolder) -> None:
+    """How many points stand how."""
+    counts = Counter(folder.status for folder in sweep.points())
+    say(", ".join(f"{status}: {n}" for status, n in sorted(counts.items())))

@@ -1,0 +1,70 @@
+"""One run from its settings to its result, in a folder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+
+from mho import experiments
+from mho.errors import invalid
+from mho.experiments import provenance
+from mho.experiments.earlier import same
+from mho.experiments.experiment import ExperimentConfig
+from mho.experiments.progress import Progress
+from mho.experiments.run import FINISHED, Run
+from mho.files import check_sums, read_text
+
+
+def finished(folder: Path, config: ExperimentConfig) -> bool:
+    """Whether the folder holds the whole run with these settings.
+
+    Raises:
+        ValueError: it holds another run, or files that were changed since.
+    """
+    if not (folder / "result.json").exists():
+        return False
+    check_sums(folder, "result.json", *FINISHED)
+    if not same(read_text(folder / "config.toml"), config.to_toml()):
+        raise invalid("config", str(folder), "the configuration that the run began with")
+    return True
+
+
+def execute(
+    name: str,
+    config: ExperimentConfig,
+    folder: Path,
+    *,
+    resume: bool,
+    digests: Mapping[str, str],
+    progress: Progress | None = None,
+) -> None:
+    """Do a run, or the rest of it, and write its result.
+
+    Args:
+        name: of the experiment.
+        config: its settings.
+        folder: the run folder.
+        resume: go on with the run in the folder, if there is one.
+        digests: SHA-256 of its data, as `check_data` gives them.
+        progress: shows how far it is; None: on standard error.
+
+    Raises:
+        KeyboardInterrupt: it was interrupted; a checkpoint is written.
+        ValueError, OSError: as `Run`.
+    """
+    if config.threads is not None:
+        torch.set_num_threads(config.threads)
+    run = Run(folder, config.to_toml(), resume=resume, title=name, progress=progress)
+    try:
+        now = provenance.environment(config.torch_device(), config.seed, dict(digests))
+        if changed := provenance.record(folder, now):
+            run.progress.note(f"not as the session before: {'; '.join(changed)}")
+        with run.interruptible():
+            result = experiments.get(name).run(config, run)
+        run.finish(result)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt("go on with --resume") from None
+    finally:
+        run.close()

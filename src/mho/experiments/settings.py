@@ -1,0 +1,99 @@
+"""The settings of a run, put together from a preset, files and single settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from mho.errors import InvalidInput, invalid
+from mho.experiments.earlier import current
+from mho.experiments.experiment import ExperimentConfig
+from mho.files import parse_toml, read_toml
+from mho.physics import Preset
+
+
+def settings_of(
+    name: str,
+    preset: ExperimentConfig,
+    *,
+    file: Path | None = None,
+    device_file: Path | None = None,
+    chip: str | None = None,
+    single: Iterable[tuple[str, Any]] = (),
+    told: Callable[[str], None] = lambda _note: None,
+) -> ExperimentConfig:
+    """A preset of an experiment, with a file, then a device, then single settings laid over it.
+
+    Args:
+        name: of the experiment.
+        preset: where to begin.
+        file: TOML file of settings, of this version or an earlier one.
+        device_file: preset of `mho fit` whose cell replaces that of the chips.
+        chip: address of an instrument to train on.
+        single: settings by key, with dots between tables, and their values.
+        told: takes notes on what a device changes.
+
+    Raises:
+        ValueError: a setting is unknown or its value not allowed; the message names both.
+    """
+    config = preset
+    if file is not None:
+        config = config.merged(current(read_toml(file), name))
+    if device_file is not None:
+        if chip is not None:
+            allowed = "nothing with --chip, which says what its cells are"
+            raise invalid("device_file", str(device_file), allowed)
+        config, notes = _on_device(config, device_file)
+        for note in notes:
+            told(f"{device_file}: {note}")
+    if chip is not None:
+        config = config.on_instrument(chip)
+    for key, value in single:
+        config = config.merged(nested(key, value))
+    return config
+
+
+def key_and_value(text: str) -> tuple[str, Any]:
+    """The parts of "key=value"; the value is read as TOML, else as text."""
+    key, equals, value = text.partition("=")
+    if not equals or not key:
+        raise invalid("set", text, "key=value, dots between tables")
+    return key, value_of(value)
+
+
+def value_of(text: str) -> Any:
+    """A value as TOML writes it, else the text itself."""
+    try:
+        return parse_toml(f"value = {text}", "value")["value"]
+    except InvalidInput:
+        return text
+
+
+def nested(key: str, value: Any) -> dict[str, Any]:
+    """The tables of a setting: "a.b" and 1 are {"a": {"b": 1}}."""
+    for part in reversed(key.split(".")):
+        value = {part: value}
+    return value
+
+
+def flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Values by dotted key: {"a": {"b": 1}} is {"a.b": 1}."""
+    out: dict[str, Any] = {}
+    for key, value in settings.items():
+        if isinstance(value, Mapping):
+            out |= flat(value, f"{prefix}{key}.")
+        else:
+            out[f"{prefix}{key}"] = value
+    return out
+
+
+def _on_device(config: ExperimentConfig, path: Path) -> tuple[ExperimentConfig, list[str]]:
+    """The configuration with the cell of a preset, and what that says of time and noise."""
+    preset = Preset.read(path)
+    if preset.device is None:
+        raise invalid("device_file", str(path), "a preset with a table [device]")
+    try:
+        return config.on_device(preset)
+    except ValueError as error:
+        raise invalid("device_file", str(path), f"another cell, or none ({error})") from error

@@ -1,0 +1,59 @@
+"""Refusing the settings of a sweep before its first point starts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+
+from mho import experiments
+from mho.errors import InvalidInput
+from mho.experiments.memory import check_memory
+from mho.experiments.own_data import check_data
+from mho.sweep.folder import SweepFolder
+from mho.sweep.points import Point, varied
+
+
+def check(points: Sequence[Point], sweep: SweepFolder) -> None:
+    """Refuse points that cannot work.
+
+    Memory, data and what the settings alone tell are looked at for all points that are not in the
+    folder yet. A run in small, which takes seconds, is made of so many of them that every value of
+    every setting is in one.
+
+    Raises:
+        ValueError: a point cannot work; the message names it.
+    """
+    known = {folder.point.id for folder in sweep.points()} if sweep.exists else set()
+    new = [point for point in points if point.id not in known]
+    keys = varied(points)
+    for point in new:
+        with _naming(point, keys):
+            experiment = experiments.get(point.experiment)
+            check_memory(experiment.memory(point.config), point.config.torch_device())
+            experiment.refuse(point.config)
+            check_data(point.config)
+    for point in covering(new):
+        with _naming(point, keys):
+            experiments.get(point.experiment).check(point.config)
+
+
+def covering(points: Iterable[Point]) -> list[Point]:
+    """Some of the points, with every value of every setting but the seed in at least one."""
+    seen: set[tuple[str, str]] = set()
+    chosen = []
+    for point in points:
+        own = {(key, repr(value)) for key, value in point.settings.items() if key != "seed"}
+        if not own <= seen:
+            seen |= own
+            chosen.append(point)
+    return chosen
+
+
+@contextmanager
+def _naming(point: Point, keys: Iterable[str]) -> Iterator[None]:
+    """Have errors name the point, by the settings that vary."""
+    try:
+        yield
+    except InvalidInput as error:
+        own = ", ".join(f"{key} = {point.settings.get(key)}" for key in keys) or point.id
+        raise InvalidInput(f"point {own}: {error}") from error

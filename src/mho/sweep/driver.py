@@ -1,0 +1,123 @@
+"""Going through the points of a sweep: which is started when, and what becomes of one that fails.
+
+The driver keeps nothing. What it knows it reads from the folders, so that another one, later or on
+another machine, goes on where it ended.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from mho.sweep.engines.engine import FAILED, INTERRUPTED, STORAGE, TAKEN, Ended, Engine
+from mho.sweep.folder import TRIES, PointFolder
+
+LOOK_EVERY = 1.0
+"""Seconds between two looks at what has ended."""
+
+ELSEWHERE_EVERY = 10.0
+"""Seconds between two tries at a point that another process works on."""
+
+
+@dataclass
+class Standing:
+    """How a sweep stands."""
+
+    waiting: deque[PointFolder] = field(default_factory=deque)
+    running: list[PointFolder] = field(default_factory=list)
+    elsewhere: list[PointFolder] = field(default_factory=list)
+    """Worked on by processes that this driver did not start."""
+    done: list[PointFolder] = field(default_factory=list)
+    parked: list[PointFolder] = field(default_factory=list)
+
+
+def drive(
+    points: Iterable[PointFolder],
+    engine: Engine,
+    shown: Callable[[Standing], None] = lambda _standing: None,
+    told: Callable[[str], None] = lambda _note: None,
+) -> Standing:
+    """Have all points worked on until each is done or parked.
+
+    Args:
+        points: of the sweep.
+        engine: works on them.
+        shown: called about every second.
+        told: takes notes on what went wrong.
+
+    Returns:
+        How it stands at the end: all points are `done` or `parked`.
+
+    Raises:
+        OSError: the disk is full or cannot be written; points that were running have stopped.
+        KeyboardInterrupt: so have they then.
+    """
+    standing = Standing()
+    for point in points:
+        _file(point, standing)
+    looked = time.monotonic()
+    try:
+        while standing.waiting or standing.running or standing.elsewhere:
+            while standing.waiting and engine.room() > 0:
+                point = standing.waiting.popleft()
+                engine.start(point)
+                standing.running.append(point)
+            shown(standing)
+            for ended in engine.ended(LOOK_EVERY):
+                standing.running.remove(ended.folder)
+                _after(ended, standing, told)
+            if not standing.running and not standing.waiting:
+                time.sleep(LOOK_EVERY)
+            if time.monotonic() - looked > ELSEWHERE_EVERY:
+                looked = time.monotonic()
+                again, standing.elsewhere = standing.elsewhere, []
+                for point in again:
+                    _file(point, standing)
+    except BaseException:
+        for ended in engine.stop():
+            if ended.folder in standing.running:
+                standing.running.remove(ended.folder)
+        raise
+    shown(standing)
+    return standing
+
+
+def _file(point: PointFolder, standing: Standing) -> None:
+    """Put a point where it belongs."""
+    status = point.status
+    if status == "done":
+        standing.done.append(point)
+    elif status == "parked":
+        standing.parked.append(point)
+    elif status == "running":
+        standing.elsewhere.append(point)
+    else:
+        standing.waiting.append(point)
+
+
+def _after(ended: Ended, standing: Standing, told: Callable[[str], None]) -> None:
+    """What comes after the end of a worker."""
+    point, name = ended.folder, ended.folder.path.name
+    if point.done:
+        standing.done.append(point)
+    elif ended.status == TAKEN:
+        standing.elsewhere.append(point)
+    elif ended.status == INTERRUPTED:
+        standing.waiting.append(point)
+    elif ended.status == STORAGE:
+        last = ended.said.splitlines()[-1:] or ["the folder cannot be written"]
+        raise OSError(f"{last[0]}; points stopped with checkpoints, the same command goes on")
+    else:
+        if ended.status != FAILED:  # it could not write so itself
+            said = f"{ended.said}\nthe process ended with status {ended.status}"
+            point.failed(said.strip(), died=True)
+        count = len(point.failures)
+        last = point.failures[-1].said.splitlines()[-1]
+        if count >= TRIES:
+            told(f"{name} parked after {count} failures: {last}")
+            standing.parked.append(point)
+        else:
+            told(f"{name} failed, try {count} of {TRIES}: {last}")
+            standing.waiting.append(point)

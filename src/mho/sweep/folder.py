@@ -1,0 +1,190 @@
+"""The folder of a sweep, which is all that there is of it.
+
+    S/points/ID/            a run folder, as `mho run` makes them; its config.toml from the first
+        progress.json       how far it is, written while it runs; see `Beat`
+        failures.json       what went wrong so far; see `Failure`
+
+Everything else in S is made from these and can be deleted.
+"""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+from mho.errors import InvalidInput, invalid
+from mho.files import naming, read_json, read_text, write_json, write_text
+from mho.sweep.points import Point
+
+POINTS = "points"
+
+TRIES = 3
+"""Failures after which a point is parked."""
+
+ALIVE = 60.0
+"""Seconds after its last sign of life in which a point counts as running."""
+
+Status = Literal["waiting", "running", "stopped", "failed", "parked", "done"]
+"""waiting: not begun; stopped: begun and interrupted; failed: to be tried again."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """One try at a point that went wrong."""
+
+    at: float
+    """Seconds since 1970."""
+    host: str
+    said: str
+    """The traceback, or how the process ended."""
+    stood: int = 0
+    """When the checkpoint was written that the try left [ns since 1970]; 0: there was none."""
+
+
+@dataclass(frozen=True)
+class Beat:
+    """A sign of life of the process that works on a point."""
+
+    host: str
+    pid: int
+    at: float
+    """Seconds since 1970, by the clock of that host."""
+    stage: str = ""
+    done: int = 0
+    total: int = 0
+
+
+class PointFolder:
+    """The folder of one point.
+
+    Args:
+        path: of it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @cached_property
+    def point(self) -> Point:
+        """What is to be done there.
+
+        Raises:
+            ValueError: `config.toml` is missing or no configuration.
+        """
+        file = self.path / "config.toml"
+        return Point.of_toml(read_text(file, wanted="a readable TOML file"), str(file))
+
+    @property
+    def done(self) -> bool:
+        """Whether its result is there."""
+        return (self.path / "result.json").exists()
+
+    @property
+    def status(self) -> Status:
+        """How it stands."""
+        if self.done:
+            return "done"
+        beat = self.beat
+        if beat is not None and time.time() - beat.at < ALIVE:
+            return "running"
+        failures = self.failures
+        if len(failures) >= TRIES:
+            return "parked"
+        if failures:
+            return "failed"
+        return "stopped" if (self.path / "checkpoint.pt").exists() else "waiting"
+
+    @property
+    def beat(self) -> Beat | None:
+        """Last sign of life; None: there is none, or it ended its work."""
+        try:
+            return Beat(**read_json(self.path / "progress.json"))
+        except (InvalidInput, TypeError):  # not there, or damaged: no sign of life
+            return None
+
+    @property
+    def failures(self) -> list[Failure]:
+        """What went wrong, and was not forgiven."""
+        file = self.path / "failures.json"
+        if not file.exists():
+            return []
+        try:
+            return [Failure(**each) for each in read_json(file)["failures"]]
+        except (KeyError, TypeError) as error:
+            raise invalid(str(file), "its content", "failures of a point") from error
+
+    def failed(self, said: str, *, died: bool = False) -> None:
+        """Add a failure.
+
+        Args:
+            said: the traceback, or how the process ended.
+            died: it could say nothing itself. Such failures add up only as long as the point does
+                not get on in between: a process may be killed for what others do.
+        """
+        try:
+            stood = (self.path / "checkpoint.pt").stat().st_mtime_ns
+        except FileNotFoundError:
+            stood = 0
+        failure = Failure(time.time(), socket.gethostname(), said, stood)
+        known = self.failures
+        if died and known and known[-1].stood != stood:
+            known = []
+        every = [asdict(each) for each in (*known, failure)]
+        write_json(self.path / "failures.json", {"failures": every})
+
+    def forgive(self) -> None:
+        """Forget what went wrong, so that it is tried again."""
+        with naming(self.path):
+            (self.path / "failures.json").unlink(missing_ok=True)
+
+
+class SweepFolder:
+    """The folder of a sweep.
+
+    Args:
+        path: of it; need not exist.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is a sweep in the folder."""
+        return (self.path / POINTS).is_dir()
+
+    def points(self) -> list[PointFolder]:
+        """All points, by name.
+
+        Raises:
+            ValueError: it is no folder of a sweep.
+        """
+        if not self.exists:
+            raise invalid("sweep", str(self.path), f"the folder of a sweep, with {POINTS} in it")
+        inside = sorted((self.path / POINTS).iterdir())
+        return [PointFolder(each) for each in inside if (each / "config.toml").exists()]
+
+    def add(self, points: Iterable[Point]) -> list[PointFolder]:
+        """The folders of some points; those that are not there yet are made.
+
+        Raises:
+            ValueError: a folder of that name holds another point.
+            OSError: one cannot be made.
+        """
+        found = []
+        for point in points:
+            folder = PointFolder(self.path / POINTS / point.id)
+            file = folder.path / "config.toml"
+            if not file.exists():
+                with naming(folder.path):
+                    folder.path.mkdir(parents=True, exist_ok=True)
+                write_text(file, point.config.to_toml(), to_disk=False)
+            elif folder.point.id != point.id:
+                raise invalid("point", str(folder.path), "a folder of the same settings")
+            found.append(folder)
+        return found

@@ -1,0 +1,165 @@
+"""The process that works on one point: `python -m mho.sweep.worker FOLDER`.
+
+It goes on from what is in the folder, says there every few seconds how far it is, and writes there
+what goes wrong. It stops with a checkpoint when its standard input ends, as that does when the
+process that started it is gone. Exit status: see `engines.engine`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import torch
+
+from mho.errors import InvalidInput
+from mho.experiments.execution import execute, finished
+from mho.experiments.own_data import check_data
+from mho.experiments.progress import Progress
+from mho.files import Taken, write_json
+from mho.sweep.engines.engine import DONE, FAILED, INTERRUPTED, STORAGE, TAKEN
+from mho.sweep.folder import Beat, PointFolder
+
+BEAT_EVERY = 2.0
+"""Seconds between two signs of life."""
+
+OF_STORAGE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO,
+              errno.ESTALE)  # fmt: skip
+"""Errors of a disk that no other try at this point mends."""
+
+
+class Beating(Progress):
+    """Progress that is written to the folder of a point.
+
+    Args:
+        folder: of the point.
+    """
+
+    def __init__(self, folder: PointFolder) -> None:
+        super().__init__(folder.path.name, shown=False)
+        self._file = folder.path / "progress.json"
+        self._beat = Beat(socket.gethostname(), os.getpid(), time.time())
+        self._over = threading.Event()
+        self._inside = 0
+
+    def note(self, text: str) -> None:
+        """Say something, into the log of the engine."""
+        with suppress(OSError):
+            print(text, file=sys.stderr, flush=True)
+
+    @contextmanager
+    def bar(self, what: str, total: int, done: int) -> Iterator[Callable[[int], None]]:
+        """Progress from `done` to `total`; that of a bar within another one is not told."""
+        self._inside += 1
+        if self._inside == 1:
+            self._beat = replace(self._beat, stage=what, done=done, total=total)
+
+        def advance(n: int) -> None:
+            if self._inside == 1:
+                self._beat = replace(self._beat, done=self._beat.done + n)
+
+        try:
+            yield advance
+        finally:
+            self._inside -= 1
+
+    @contextmanager
+    def told(self) -> Iterator[None]:
+        """Give signs of life, from a thread, as long as the block lasts."""
+        thread = threading.Thread(target=self._tell, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            self._over.set()
+            thread.join()
+            with suppress(OSError):
+                self._file.unlink(missing_ok=True)
+
+    def _tell(self) -> None:
+        while True:
+            self._beat = replace(self._beat, at=time.time())
+            with suppress(OSError):  # the run itself meets and names it
+                write_json(self._file, asdict(self._beat), to_disk=False)
+            if self._over.wait(BEAT_EVERY):
+                return
+
+
+def work(folder: PointFolder, threads: int) -> int:
+    """Do what is left of a point; returns the exit status."""
+    progress = Beating(folder)
+    try:
+        point = folder.point
+        config = point.config
+        if finished(folder.path, config):
+            return DONE
+        torch.set_num_threads(threads)
+        digests = check_data(config)
+        with progress.told():
+            execute(point.experiment, config, folder.path, resume=True, digests=digests,
+                    progress=progress)  # fmt: skip
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except Taken as taken:
+        print(taken, file=sys.stderr)
+        return TAKEN
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno in OF_STORAGE:
+            print(f"{error.filename}: {error.strerror}", file=sys.stderr)
+            return STORAGE
+        plain = isinstance(error, InvalidInput)
+        said = str(error) if plain else traceback.format_exc()
+        print(said, file=sys.stderr)
+        try:
+            folder.failed(said)
+        except OSError as full:
+            print(f"{full.filename}: {full.strerror}", file=sys.stderr)
+            return STORAGE
+        return FAILED
+    with suppress(OSError):
+        folder.forgive()
+    return DONE
+
+
+def _stop_with_starter() -> None:
+    """Interrupt this process when its standard input ends."""
+
+    def wait() -> None:
+        with suppress(OSError):
+            while os.read(0, 1):  # not sys.stdin, whose lock would be held at exit
+                pass
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--alone", action="store_true", help="standard input is not looked at")
+    given = parser.parse_args(arguments)
+
+    def interrupt(_number: int, _frame: object) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, interrupt)
+    if not given.alone:
+        _stop_with_starter()
+    return work(PointFolder(given.folder), given.threads)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,96 @@
+"""Plans: which points there are, and what is refused."""
+
+from pathlib import Path
+
+import pytest
+
+from mho.sweep import plan
+from mho.sweep.points import Point, varied
+
+PLAN = """
+experiment = "siamese"
+seeds = [3, 5]
+[set]
+epochs = 2
+[grid]
+"hardware.adc_bits" = [4, 6]
+[grid.writes]
+hysteresis = [0.6, 0.7, 0.8]
+[[zip]]
+batch = [50, 100]
+rate = [1e-3, 2e-3]
+"""
+
+
+def written(folder: Path, text: str = PLAN) -> Path:
+    (folder / "plan.toml").write_text(text)
+    return folder / "plan.toml"
+
+
+def test_points_are_all_combinations_and_settings_of_a_zip_go_together(tmp_path: Path) -> None:
+    read = plan.read(written(tmp_path))
+    points = read.points()
+    assert len(points) == read.size == 2 * 3 * 2 * 2
+    assert len({point.id for point in points}) == len(points)
+    assert {(p.config.batch, p.settings["rate"]) for p in points} == {
+        (50, 1e-3), (100, 2e-3)}  # fmt: skip
+    assert {p.settings["epochs"] for p in points} == {2}
+    expected = {"hardware.adc_bits", "writes.hysteresis", "batch", "rate", "seed"}
+    assert set(varied(points)) == set(read.varied) == expected
+
+
+def test_a_plan_of_the_command_line_is_that_of_a_file(tmp_path: Path) -> None:
+    made = plan.make(
+        "siamese", single=[("epochs", 2)], seeds=[3, 5],
+        grid=dict([plan.values_of("hardware.adc_bits=4,6"),
+                   plan.values_of("writes.hysteresis=0.6,0.7,0.8")]),
+        zips=[dict([plan.values_of("batch=50,100"), plan.values_of("rate=1e-3,2e-3")])],
+    )  # fmt: skip
+    assert made.points() == plan.read(written(tmp_path)).points()
+
+
+def test_a_point_is_named_by_its_settings_alone() -> None:
+    first, second = (plan.make("bmcnn", grid={"chips": [n, 7]}).points() for n in (3, 5))
+    assert {p.id for p in first} & {p.id for p in second} == {first[1].id}
+    elsewhere = Point("bmcnn", first[0].config.replace(processor="cpu", threads=3))
+    assert elsewhere.id == first[0].id
+
+
+def test_a_point_comes_back_from_its_toml() -> None:
+    for point in plan.make("metaplastic", grid={"epochs": [1, 2]}).points():
+        assert Point.of_toml(point.config.to_toml(), "here") == point
+
+
+def test_values_may_be_names_and_lists() -> None:
+    assert plan.values_of("a=1,2") == ("a", [1, 2])
+    assert plan.values_of("a=pcm-gst,rram") == ("a", ["pcm-gst", "rram"])
+    assert plan.values_of("a=[1,2],[3,4]") == ("a", [[1, 2], [3, 4]])
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("experiment = 'siames'", "did you mean 'siamese'"),
+        ("grid = {}", "experiment"),
+        ("experiment = 'siamese'\ngird = {}", "did you mean 'grid'"),
+        ("experiment = 'siamese'\nseeds = 0", "seeds"),
+        ("experiment = 'siamese'\nseeds = [1, 1]", "twice"),
+        ("experiment = 'siamese'\nseeds = 1.5", "seeds"),
+        ("experiment = 'siamese'\n[grid]\nseed = [1]", "seed"),
+        ("experiment = 'siamese'\n[grid]\nepochs = []", "at least one"),
+        ("experiment = 'siamese'\n[grid]\nepochs = 3", "a list"),
+        ("experiment = 'siamese'\n[grid]\nthreads = [1, 2]", "not where"),
+        ("experiment = 'siamese'\n[[zip]]\nepochs = [1, 2]\nbatch = [1]", "as many values"),
+        ("experiment = 'siamese'\n[grid]\nepochs = [1]\n[[zip]]\nepochs = [2]", "once"),
+    ],
+)
+def test_what_is_no_plan_is_refused(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        plan.read(written(tmp_path, text))
+
+
+@pytest.mark.parametrize("values", [["hardware.adc_bit=4"], ["epochs=-1"], ["epochs=many"]])
+def test_a_point_that_cannot_be_is_refused_by_name(values: list[str]) -> None:
+    key, _, value = values[0].partition("=")
+    with pytest.raises(ValueError, match=f"point {key} = {value}"):
+        plan.make("siamese", grid=dict(map(plan.values_of, values))).points()

@@ -1,0 +1,158 @@
+"""A sweep from its plan to its results: the driver with engines that fail, and the command."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from mho.cli import main
+from mho.sweep import plan
+from mho.sweep.driver import drive
+from mho.sweep.engines.engine import (
+    DONE,
+    FAILED,
+    INTERRUPTED,
+    STORAGE,
+    TAKEN,
+    Ended,
+)
+from mho.sweep.folder import TRIES, PointFolder, SweepFolder
+
+SMALL = (
+    "--set", "epochs=1", "--set", "per_class=10", "--set", "studies=[]", "--set",
+    'networks=["mlp"]', "--set", 'claimed=["float", "frugal", "level change", "sparse"]',
+)  # fmt: skip
+
+
+class Pretended:
+    """An engine whose workers end as a function says."""
+
+    def __init__(self, work: Callable[[PointFolder], tuple[int, str]], most: int = 2) -> None:
+        self.work, self.most = work, most
+        self.running: list[PointFolder] = []
+        self.stopped = False
+
+    def room(self) -> int:
+        return self.most - len(self.running)
+
+    def start(self, folder: PointFolder) -> None:
+        self.running.append(folder)
+
+    def ended(self, wait: float) -> list[Ended]:
+        running, self.running = self.running, []
+        return [Ended(folder, *self.work(folder)) for folder in running]
+
+    def stop(self) -> list[Ended]:
+        self.stopped = True
+        running, self.running = self.running, []
+        return [Ended(folder, INTERRUPTED) for folder in running]
+
+
+def folders(path: Path, seeds: int = 3) -> list[PointFolder]:
+    return SweepFolder(path).add(plan.make("siamese", seeds=seeds).points())
+
+
+def finish(folder: PointFolder) -> tuple[int, str]:
+    (folder.path / "result.json").write_text("{}")
+    return DONE, ""
+
+
+def test_a_point_that_fails_three_times_is_parked_and_the_rest_goes_on(tmp_path: Path) -> None:
+    points = folders(tmp_path)
+    bad, told = points[1], []
+
+    def work(folder: PointFolder) -> tuple[int, str]:
+        if folder.path != bad.path:
+            return finish(folder)
+        folder.failed("Traceback ...\nKeyError: 3")
+        return FAILED, ""
+
+    standing = drive(points, Pretended(work), told=told.append)
+    assert [point.path for point in standing.parked] == [bad.path]
+    assert len(standing.done) == 2
+    assert len(bad.failures) == TRIES == len(told)
+    assert bad.status == "parked"
+    assert "KeyError: 3" in told[-1]
+    bad.forgive()
+    assert bad.status == "waiting"
+    assert len(drive([bad], Pretended(finish)).done) == 1
+
+
+def test_a_process_that_dies_counts_only_while_the_point_does_not_get_on(tmp_path: Path) -> None:
+    (point,) = folders(tmp_path, seeds=1)
+    deaths = 0
+
+    def killed(folder: PointFolder) -> tuple[int, str]:
+        nonlocal deaths
+        deaths += 1
+        if deaths <= 5:
+            (folder.path / "checkpoint.pt").write_text(f"{deaths}")
+        return (-9, "") if deaths < 7 else finish(folder)
+
+    assert len(drive([point], Pretended(killed)).done) == 1
+
+    point = folders(tmp_path / "other", seeds=1)[0]
+    assert len(drive([point], Pretended(lambda _folder: (-9, ""))).parked) == 1
+    assert "status -9" in point.failures[0].said
+
+
+def test_a_disk_that_is_full_stops_the_sweep_and_parks_nothing(tmp_path: Path) -> None:
+    points = folders(tmp_path)
+    engine = Pretended(lambda folder: (STORAGE, f"{folder.path}: No space left on device"))
+    with pytest.raises(OSError, match="No space left"):
+        drive(points, engine)
+    assert engine.stopped
+    assert all(not point.failures for point in points)
+
+
+def test_what_another_process_works_on_is_left_to_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mho.sweep.driver.LOOK_EVERY", 0.0)
+    monkeypatch.setattr("mho.sweep.driver.ELSEWHERE_EVERY", 0.0)
+    points, tries = folders(tmp_path), 0
+
+    def work(folder: PointFolder) -> tuple[int, str]:
+        nonlocal tries
+        if folder.path == points[0].path:
+            tries += 1
+            return (TAKEN, "") if tries < 4 else finish(folder)
+        return finish(folder)
+
+    assert len(drive(points, Pretended(work)).done) == 3
+    assert tries == 4
+    assert not points[0].failures
+
+
+def test_the_command_goes_on_and_a_wider_plan_repeats_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sweep = tmp_path / "s"
+    command = ["sweep", "siamese", *SMALL, "--out", str(sweep)]
+    assert main([*command, "--grid", "writes.hysteresis=0.6"]) == 0
+    assert "1 of 1 points done" in capsys.readouterr().out
+    (first,) = SweepFolder(sweep).points()
+    before = {file.name: file.stat().st_mtime_ns for file in first.path.iterdir()}
+    assert main([*command, "--grid", "writes.hysteresis=0.6,0.7"]) == 0
+    assert len(SweepFolder(sweep).points()) == 2
+    assert {file.name: file.stat().st_mtime_ns for file in first.path.iterdir()} == before
+    assert main(["sweep", str(sweep)]) == 0
+    assert "done: 2" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["siames"], "did you mean 'siamese'"),
+        (["siamese", "--grid", "epochs=0"], "epochs"),
+        (["siamese", "--grid", "per_class=10,100000"], "per_class = 100000"),
+        (["siamese", "--engine", "lokal"], "did you mean 'local'"),
+        (["siamese", "--engine-set", "processes=0"], "processes"),
+    ],
+)
+def test_what_cannot_work_is_refused_before_anything_is_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], said: str
+) -> None:
+    assert main(["sweep", *arguments, "--out", str(tmp_path / "s")]) == 2
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "s").exists()
