@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +15,10 @@ from mho.errors import Failed, invalid, unknown
 from mho.files import check_output
 
 if TYPE_CHECKING:
+    from mho.sweep.engines import Engine
     from mho.sweep.folder import SweepFolder
     from mho.sweep.plan import Plan
+    from mho.sweep.points import Point
 
 Many = Annotated[tuple[str, ...], tyro.conf.UseAppendAction, tyro.conf.arg(metavar="KEY=A,B,C")]
 
@@ -84,7 +87,8 @@ class Sweep:
         sweep = SweepFolder(self.out or Path("runs") / f"sweep-{stem}")
         points = plan.points()
         if self.dry_run:
-            raise invalid("dry_run", True, "not yet")
+            _say_cost(points, sweep, engine)
+            return
         check_output(sweep.path, folder=True)
         with waiting(f"mho: trying the settings of {len(points)} points in small"):
             check(points, sweep)
@@ -118,6 +122,35 @@ class Sweep:
             zips=[dict(map(plan.values_of, each.split(";"))) for each in self.zip],
             seeds=self.seeds, told=tell,
         )  # fmt: skip
+
+
+def _say_cost(points: list[Point], sweep: SweepFolder, engine: Engine) -> None:
+    """How many points there are, and what one costs; only what is in the folder counts as done."""
+    from mho.experiments.progress import clock
+    from mho.sweep.check import check
+    from mho.sweep.measure import LIMIT, largest, measure
+
+    known = {folder.point.id for folder in sweep.points() if folder.done} if sweep.exists else set()
+    left = [point for point in points if point.id not in known]
+    say(f"{len(points)} points, {len(points) - len(left)} of them done")
+    if not left:
+        return
+    with waiting(f"mho: trying the settings of {len(left)} points in small"):
+        check(left, sweep)
+    one = largest(left)
+    with waiting(f"mho: measuring one point, for {LIMIT:.0f} s at most"):
+        cost = measure(one)
+    memory = f"{cost.memory / 1e9:.2f} GB of memory"
+    if cost.beat is None:
+        at_once = engine.room()
+        rounds = math.ceil(len(left) / at_once)
+        say(f"one point ({one.id}): {cost.seconds:.0f} s, {memory}")
+        say(
+            f"all that is left: {clock(rounds * cost.seconds)}, {at_once} at once, if all are alike"
+        )
+    else:
+        stage = f"{cost.beat.stage}: {cost.beat.done} of {cost.beat.total}"
+        say(f"one point ({one.id}): more than {cost.seconds:.0f} s (stopped in {stage}), {memory}")
 
 
 def _show(sweep: SweepFolder) -> None:

@@ -91,14 +91,15 @@ class Progress:
                 last = now
                 rate = made / (now - began)
                 left = (total - done - made) / rate
-                text = f"{what} {done + made}/{total}, {rate:.1f}/s, {_clock(left)} left"
+                text = f"{what} {done + made}/{total}, {rate:.1f}/s, {clock(left)} left"
                 with suppress(OSError):  # whoever listens may be gone, or the disk of a log full
                     print(f"[{self.title}] {text}", file=sys.stderr, flush=True)
 
         return advance
 
 
-def _clock(seconds: float) -> str:
+def clock(seconds: float) -> str:
+    """A time as hours, minutes and seconds: 1:02:03, or 2:03."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
