@@ -61,8 +61,8 @@ ELSEWHERE = {
         "experiments/checkpoint.py", "experiments/execution.py", "experiments/progress.py",
     ],
     "sweep/test_sweep.py": [
-        "cli/sweep.py", "sweep/check.py", "sweep/driver.py", "sweep/folder.py", "sweep/worker.py",
-        "sweep/engines/engine.py", "sweep/engines/local.py",
+        "cli/search.py", "cli/sweep.py", "sweep/check.py", "sweep/driver.py", "sweep/folder.py",
+        "sweep/worker.py", "sweep/engines/engine.py", "sweep/engines/local.py",
     ],
     "experiments/test_memory.py": ["experiments/systems.py"],
     # Every cell, law and model goes through the tests of its family.

@@ -16,6 +16,7 @@ from mho.cli.pool import Pool
 from mho.cli.release_chip import ReleaseChip
 from mho.cli.report import Report
 from mho.cli.run import Run
+from mho.cli.search import Search
 from mho.cli.serve_chip import ServeChip
 from mho.cli.show import Show
 from mho.cli.sweep import Sweep
@@ -25,6 +26,7 @@ from mho.errors import UsageError, unknown
 Command = (
     Annotated[Run, tyro.conf.subcommand("run")]
     | Annotated[Sweep, tyro.conf.subcommand("sweep")]
+    | Annotated[Search, tyro.conf.subcommand("search")]
     | Annotated[List, tyro.conf.subcommand("list")]
     | Annotated[Report, tyro.conf.subcommand("report")]
     | Annotated[Pool, tyro.conf.subcommand("pool")]
@@ -36,14 +38,14 @@ Command = (
 )
 
 VERBS = (
-    "run", "sweep", "list", "report", "pool", "netlist", "fit", "show", "serve-chip",
+    "run", "sweep", "search", "list", "report", "pool", "netlist", "fit", "show", "serve-chip",
     "release-chip",
 )  # fmt: skip
 
 
 def parse(
     arguments: Sequence[str],
-) -> Run | Sweep | List | Report | Pool | Netlist | Fit | Show | ServeChip | ReleaseChip:
+) -> Run | Sweep | Search | List | Report | Pool | Netlist | Fit | Show | ServeChip | ReleaseChip:
     """The command that a command line asks for.
 
     Raises:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,8 +17,9 @@ from mho.errors import Failed, invalid, unknown
 from mho.files import check_output
 
 if TYPE_CHECKING:
+    from mho.sweep.driver import Standing
     from mho.sweep.engines import Engine
-    from mho.sweep.folder import SweepFolder
+    from mho.sweep.folder import PointFolder, SweepFolder
     from mho.sweep.plan import Plan
     from mho.sweep.points import Point
 
@@ -24,19 +27,11 @@ Many = Annotated[tuple[str, ...], tyro.conf.UseAppendAction, tyro.conf.arg(metav
 
 
 @dataclass(frozen=True)
-class Sweep:
-    """Run an experiment at many settings, each a run folder of its own; or show how a sweep stands.
-
-    mho sweep PLAN.toml --out S and mho sweep NAME --grid KEY=A,B,C --out S run what is not done
-    yet; mho sweep S shows how it stands.
-    """
+class OfPoints:
+    """Options of the commands that work on many points."""
 
     what: Annotated[str, tyro.conf.Positional]
-    """A plan, an experiment (see mho list experiments), or the folder of a sweep."""
-    grid: Many = ()
-    """Values of a setting; points are all combinations: --grid hardware.adc_bits=4,6,8."""
-    zip: Many = ()
-    """Settings that change together, separated by semicolons: --zip "batch=50,100;epochs=3,6"."""
+    """An experiment, see mho list experiments."""
     seeds: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
     """Seeds of each point [1], from the preset's on; one if not given."""
     preset: str = "quick"
@@ -57,10 +52,44 @@ class Sweep:
     """One setting of the engine, as processes=4."""
     out: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
     """Folder of the sweep; else runs/sweep-NAME, NAME that of the experiment or the plan."""
-    dry_run: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
-    """Say how many points there are and what one costs, and run none."""
     retry: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Try parked points again."""
+
+    def plan(self, grid: Iterable[str] = (), zips: Iterable[str] = ()) -> Plan:
+        """The plan that the options give."""
+        from mho.experiments.settings import key_and_value
+        from mho.sweep import plan
+
+        return plan.make(
+            self.what, preset=self.preset, config=self.config, device_file=self.device_file,
+            single=map(key_and_value, self.set), grid=dict(map(plan.values_of, grid)),
+            zips=[dict(map(plan.values_of, each.split(";"))) for each in zips],
+            seeds=self.seeds, told=tell,
+        )  # fmt: skip
+
+    def folder(self) -> SweepFolder:
+        """The folder of the sweep, one that can be written to."""
+        from mho.sweep.folder import SweepFolder
+
+        return SweepFolder(self.out or Path("runs") / f"sweep-{Path(self.what).stem}")
+
+
+@dataclass(frozen=True)
+class Sweep(OfPoints):
+    """Run an experiment at many settings, each a run folder of its own; or show how a sweep stands.
+
+    mho sweep PLAN.toml --out S and mho sweep NAME --grid KEY=A,B,C --out S run what is not done
+    yet; mho sweep S shows how it stands.
+    """
+
+    what: Annotated[str, tyro.conf.Positional]
+    """A plan, an experiment (see mho list experiments), or the folder of a sweep."""
+    grid: Many = ()
+    """Values of a setting; points are all combinations: --grid hardware.adc_bits=4,6,8."""
+    zip: Many = ()
+    """Settings that change together, separated by semicolons: --zip "batch=50,100;epochs=3,6"."""
+    dry_run: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Say how many points there are and what one costs, and run none."""
 
     def run(self) -> None:
         """Run what is not done yet, or show how it stands."""
@@ -79,13 +108,13 @@ class Sweep:
         from mho.sweep.check import check
         from mho.sweep.driver import drive
         from mho.sweep.engines import engine_of
-        from mho.sweep.folder import SweepFolder
 
         plan = self._plan()
-        engine = engine_of(self.engine, self.engine_set)
-        stem = plan.experiment if self.what == plan.experiment else Path(self.what).stem
-        sweep = SweepFolder(self.out or Path("runs") / f"sweep-{stem}")
-        points = plan.points()
+        engine, sweep, points = (
+            engine_of(self.engine, self.engine_set),
+            self.folder(),
+            plan.points(),
+        )
         if self.dry_run:
             _say_cost(points, sweep, engine)
             return
@@ -93,35 +122,46 @@ class Sweep:
         with waiting(f"mho: trying the settings of {len(points)} points in small"):
             check(points, sweep)
         folders = sweep.add(points)
-        if self.retry:
-            for folder in folders:
-                folder.forgive()
-        try:
-            standing = drive(folders, engine, told=tell)
-        except KeyboardInterrupt:
-            raise KeyboardInterrupt("points stopped; the same command goes on") from None
-        say(f"{len(standing.done)} of {len(folders)} points done, in {sweep.path}")
-        if standing.parked:
-            names = ", ".join(folder.path.name for folder in standing.parked)
-            raise Failed(f"{len(standing.parked)} points failed three times: {names}; see "
-                         "failures.json in their folders, and --retry")  # fmt: skip
+        with stopping():
+            say_end(drive(forgiven(folders, self.retry), engine, told=tell), sweep)
 
     def _plan(self) -> Plan:
         from mho.experiments import EXPERIMENTS
-        from mho.experiments.settings import key_and_value
         from mho.sweep import plan
 
-        if self.what not in EXPERIMENTS:
-            if self.grid or self.zip or self.seeds or self.config or self.device_file or self.set:
-                allowed = "an experiment, where settings are given; or put them into the plan"
-                raise invalid("what", self.what, allowed)
-            return plan.read(Path(self.what), told=tell)
-        return plan.make(
-            self.what, preset=self.preset, config=self.config, device_file=self.device_file,
-            single=map(key_and_value, self.set), grid=dict(map(plan.values_of, self.grid)),
-            zips=[dict(map(plan.values_of, each.split(";"))) for each in self.zip],
-            seeds=self.seeds, told=tell,
-        )  # fmt: skip
+        if self.what in EXPERIMENTS:
+            return self.plan(self.grid, self.zip)
+        if self.grid or self.zip or self.seeds or self.config or self.device_file or self.set:
+            allowed = "an experiment, where settings are given; or put them into the plan"
+            raise invalid("what", self.what, allowed)
+        return plan.read(Path(self.what), told=tell)
+
+
+def forgiven(folders: list[PointFolder], retry: bool) -> list[PointFolder]:
+    """Points, their failures forgotten if so asked."""
+    for folder in folders:
+        if retry:
+            folder.forgive()
+    return folders
+
+
+@contextmanager
+def stopping() -> Iterator[None]:
+    """Say how a sweep that was interrupted goes on."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt("points stopped; the same command goes on") from None
+
+
+def say_end(standing: Standing, sweep: SweepFolder) -> None:
+    """Say what is done; raises `RuntimeError` if points are parked."""
+    every = len(standing.done) + len(standing.parked)
+    say(f"{len(standing.done)} of {every} points done, in {sweep.path}")
+    if standing.parked:
+        names = ", ".join(folder.path.name for folder in standing.parked)
+        raise Failed(f"{len(standing.parked)} points failed three times: {names}; see "
+                     "failures.json in their folders, and --retry")  # fmt: skip
 
 
 def _say_cost(points: list[Point], sweep: SweepFolder, engine: Engine) -> None:

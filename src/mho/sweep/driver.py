@@ -36,6 +36,7 @@ class Standing:
 def drive(
     points: Iterable[PointFolder],
     engine: Engine,
+    more: Callable[[Standing], Iterable[PointFolder]] = lambda _standing: (),
     shown: Callable[[Standing], None] = lambda _standing: None,
     told: Callable[[str], None] = lambda _note: None,
 ) -> Standing:
@@ -44,6 +45,8 @@ def drive(
     Args:
         points: of the sweep.
         engine: works on them.
+        more: asked for further points while there is room for one; none: that is all, as long as
+            nothing has ended since.
         shown: called about every second.
         told: takes notes on what went wrong.
 
@@ -59,8 +62,8 @@ def drive(
         _file(point, standing)
     looked = time.monotonic()
     try:
-        while standing.waiting or standing.running or standing.elsewhere:
-            while standing.waiting and engine.room() > 0:
+        while _more(standing, engine, more) or standing.running or standing.elsewhere:
+            while engine.room() > 0 and _more(standing, engine, more):
                 point = standing.waiting.popleft()
                 engine.start(point)
                 standing.running.append(point)
@@ -82,6 +85,18 @@ def drive(
         raise
     shown(standing)
     return standing
+
+
+def _more(
+    standing: Standing, engine: Engine, more: Callable[[Standing], Iterable[PointFolder]]
+) -> bool:
+    """Whether a point waits; if none does and there is room, more are asked for."""
+    while not standing.waiting and engine.room() > 0:
+        if not (further := list(more(standing))):
+            break
+        for point in further:  # some may be done
+            _file(point, standing)
+    return bool(standing.waiting)
 
 
 def _file(point: PointFolder, standing: Standing) -> None:

@@ -1,0 +1,255 @@
+"""Looking for the best settings, point by point, where a grid would be too many.
+
+Optuna proposes the settings of each point; what is known of the points in the folder is told to it
+at the start. So nothing but the folder is kept, and nothing in it can hang as running. Optuna comes
+with the extra `mho[search]`.
+"""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from statistics import fmean
+from types import ModuleType
+from typing import Any, Literal
+
+from mho.errors import InvalidInput, invalid, unknown
+from mho.experiments.settings import nested, value_of
+from mho.results import Result, load
+from mho.sweep.driver import Standing
+from mho.sweep.folder import PointFolder, SweepFolder
+from mho.sweep.plan import MOST, Plan, values_of
+from mho.sweep.points import Point
+
+Direction = Literal["maximize", "minimize"]
+
+
+@dataclass(frozen=True)
+class Span:
+    """Values from `low` to `high`, both included; whole numbers if both are."""
+
+    low: float
+    high: float
+    log: bool = False
+    """Whether orders of magnitude are drawn alike."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of some values."""
+
+    values: tuple[Any, ...]
+
+
+def span_or_choice(text: str) -> tuple[str, Span | Choice]:
+    """Setting and values of "key=low:high", "key=low:high:log" or "key=a,b,c"."""
+    key, equals, values = text.partition("=")
+    parts = values.split(":")
+    if not equals or not key or not values:
+        raise invalid("over", text, "key=low:high, key=low:high:log or key=a,b,c")
+    ends = [value_of(part) for part in parts[:2]]
+    if len(parts) not in (2, 3) or any(type(end) not in (int, float) for end in ends):
+        return key, Choice(tuple(values_of(text)[1]))
+    if parts[2:] not in ([], ["log"]):
+        raise invalid("over", text, "low:high or low:high:log")
+    low, high = ends
+    if not low < high or (parts[2:] and low <= 0):
+        raise invalid("over", text, "low below high, and above 0 where it is log")
+    return key, Span(low, high, bool(parts[2:]))
+
+
+class Search:
+    """A search in the folder of a sweep.
+
+    Args:
+        plan: settings of all points, and seeds; it has no axes.
+        over: what is searched, by setting.
+        objectives: claims of the results, by id, each with its direction.
+        trials: settings to be tried in all, those in the folder included.
+        sweep: the folder.
+        seed: of the proposals.
+
+    Raises:
+        ValueError: nothing to search over, no objective, too many points, or Optuna is not there.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        over: Mapping[str, Span | Choice],
+        objectives: Mapping[str, Direction],
+        trials: int,
+        sweep: SweepFolder,
+        seed: int = 0,
+    ) -> None:
+        if not over:
+            raise invalid("over", dict(over), "at least one setting to search over")
+        if not objectives:
+            raise invalid("objective", dict(objectives), "at least one claim of the result")
+        if plan.axes:
+            raise invalid("plan", plan.varied, "settings without grid or zip")
+        if not 1 <= trials * len(plan.seeds) <= MOST:
+            raise invalid("trials", trials, f"1 to {MOST} points in all")
+        self.plan, self.over, self.objectives = plan, over, objectives
+        self.trials, self.sweep = trials, sweep
+        self._open: dict[int, list[PointFolder]] = {}
+        """Points of each trial that is not told yet, by its number."""
+        self._given: set[str] = set()
+        """Names of points that were handed out."""
+        known = self._known()
+        optuna = _optuna()
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of Optuna, on what it calls experimental
+            # Another seed each time, or a search that goes on would begin with the same proposals.
+            sampler = optuna.samplers.TPESampler(seed=seed + len(known), multivariate=True)
+        self.study = optuna.create_study(directions=list(objectives.values()), sampler=sampler)
+        for parameters in known:
+            self.study.enqueue_trial(parameters)
+
+    @cached_property
+    def space(self) -> dict[str, Any]:
+        """Distributions of Optuna by setting."""
+        kinds = _optuna().distributions
+        out = {}
+        for key, values in self.over.items():
+            if isinstance(values, Choice):
+                out[key] = kinds.CategoricalDistribution([json.dumps(v) for v in values.values])
+            elif isinstance(values.low, int) and isinstance(values.high, int):
+                out[key] = kinds.IntDistribution(values.low, values.high, log=values.log)
+            else:
+                out[key] = kinds.FloatDistribution(values.low, values.high, log=values.log)
+        return out
+
+    def ends(self) -> list[Point]:
+        """A point at the first and at the last value of each setting that is searched."""
+        found = []
+        for key, values in self.over.items():
+            first, last = (
+                (values.values[0], values.values[-1]) if isinstance(values, Choice)
+                else (values.low, values.high)
+            )  # fmt: skip
+            found += [self._points({key: end})[0] for end in (first, last)]
+        return found
+
+    def more(self, _standing: Standing | None = None) -> list[PointFolder]:
+        """Points of the next trial, those that the folder holds first; none once there are enough.
+
+        Points that were handed out before are left out.
+        """
+        while True:
+            self.tell()
+            asked = len(self.study.get_trials(deepcopy=False, states=self._begun))
+            if asked >= self.trials:
+                return []
+            trial = self.study.ask(self.space)
+            folders = self.sweep.add(self._points(self._settings(trial.params)))
+            self._open[trial.number] = folders
+            if new := [each for each in folders if each.path.name not in self._given]:
+                self._given |= {each.path.name for each in new}
+                return new
+
+    def tell(self) -> None:
+        """Tell Optuna what is done or parked by now."""
+        states = _optuna().trial.TrialState
+        for number, folders in list(self._open.items()):
+            if all(folder.done for folder in folders):
+                values = self._values(folders)
+                if values is None:
+                    self.study.tell(number, state=states.FAIL)
+                else:
+                    self.study.tell(number, values)
+            elif any(folder.status == "parked" for folder in folders):
+                self.study.tell(number, state=states.FAIL)
+            else:
+                continue
+            del self._open[number]
+
+    def best(self) -> list[tuple[dict[str, Any], list[float]]]:
+        """Settings and objectives of the trials that no other beats in all objectives."""
+        self.tell()
+        return [(self._settings(trial.params), list(trial.values))
+                for trial in self.study.best_trials]  # fmt: skip
+
+    def _values(self, folders: Iterable[PointFolder]) -> list[float] | None:
+        """Mean over the seeds of each objective; None: one has no value.
+
+        Raises:
+            ValueError: a result has no such claim.
+        """
+        found: dict[str, list[float]] = {name: [] for name in self.objectives}
+        for folder in folders:
+            claims = {c.id: c.ours for c in load(Result, folder.path / "result.json").claims}
+            for name, values in found.items():
+                if name not in claims:
+                    raise unknown("claim", name, claims)
+                if (ours := claims[name]) is None:
+                    return None
+                values.append(ours)
+        return [fmean(values) for values in found.values()]
+
+    def _points(self, settings: Mapping[str, Any]) -> list[Point]:
+        """The seeds of one trial."""
+        config = self.plan.base
+        for key, value in settings.items():
+            try:
+                config = config.merged(nested(key, value))
+            except ValueError as error:
+                raise InvalidInput(f"{key} = {value}: {error}") from error
+        name = self.plan.experiment
+        return [Point(name, config.replace(seed=seed)) for seed in self.plan.seeds]
+
+    def _settings(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        """Settings from parameters of Optuna."""
+        return {
+            key: json.loads(value) if isinstance(self.over[key], Choice) else value
+            for key, value in parameters.items()
+        }
+
+    @property
+    def _begun(self) -> tuple[Any, ...]:
+        states = _optuna().trial.TrialState
+        return (states.COMPLETE, states.FAIL, states.RUNNING)
+
+    def _known(self) -> list[dict[str, Any]]:
+        """Parameters of the trials whose points the folder holds."""
+        if not self.sweep.exists:
+            return []
+        found = (self._parameters(folder.point) for folder in self.sweep.points())
+        every = {json.dumps(each, sort_keys=True): each for each in found if each is not None}
+        return list(every.values())
+
+    def _parameters(self, point: Point) -> dict[str, Any] | None:
+        """Parameters of Optuna of a point; None: it is of no trial of this search."""
+        found = {}
+        for key, values in self.over.items():
+            value = point.settings.get(key)
+            if isinstance(values, Choice):
+                if value not in values.values:
+                    return None
+                value = json.dumps(value)
+            elif not isinstance(value, int | float) or not values.low <= value <= values.high:
+                return None
+            found[key] = value
+        own = self._points(self._settings(found))
+        return found if point.id in {each.id for each in own} else None
+
+
+def objective(text: str) -> tuple[str, Direction]:
+    """Claim and direction of "claim:max" or "claim:min"."""
+    name, _, how = text.rpartition(":")
+    directions: dict[str, Direction] = {"max": "maximize", "min": "minimize"}
+    if not name or how not in directions:
+        raise invalid("objective", text, "claim:max or claim:min")
+    return name, directions[how]
+
+
+def _optuna() -> ModuleType:
+    try:
+        import optuna
+    except ImportError as error:
+        raise InvalidInput("mho search needs Optuna: pip install 'mho[search]'") from error
+    return optuna
