@@ -6,7 +6,7 @@ import pytest
 from fuzz.__main__ import MODULES
 from fuzz.runner import run
 
-TRIALS = {"archives": 60, "folders": 8, "instrument": 150, "kills": 1}
+TRIALS = {"archives": 60, "folders": 8, "instrument": 150, "kills": 1, "sweeps": 1}
 
 
 @pytest.mark.parametrize("name", MODULES)

@@ -35,7 +35,7 @@ BEAT_EVERY = 2.0
 """Seconds between two signs of life."""
 
 OF_STORAGE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO,
-              errno.ESTALE)  # fmt: skip
+              errno.EFBIG, errno.ESTALE)  # fmt: skip
 """Errors of a disk that no other try at this point mends."""
 
 
