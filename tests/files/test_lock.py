@@ -1,13 +1,18 @@
 """One process writes; the others are told, and a dead one keeps nothing."""
 
+import errno
+import json
+import os
 import signal
+import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
-from mho.files import only_writer
+from mho.files import Taken, lock, only_writer
 
 HOLD = """
 import sys
@@ -20,21 +25,21 @@ with only_writer(Path(sys.argv[1]), "out", "runs/x"):
 
 
 def test_a_second_writer_is_refused_and_a_dead_one_keeps_no_lock(tmp_path: Path) -> None:
-    lock = tmp_path / ".lock"
+    path = tmp_path / ".lock"
     with subprocess.Popen(
-        [sys.executable, "-c", HOLD, str(lock)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        [sys.executable, "-c", HOLD, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as other:
         assert other.stdout is not None
         assert other.stdout.readline() == b"held\n"
         refused = pytest.raises(ValueError, match=r"out = 'runs/x': .*no other process")
-        with refused, only_writer(lock, "out", "runs/x"):
+        with refused, only_writer(path, "out", "runs/x"):
             pytest.fail("both write")
         other.send_signal(signal.SIGKILL)
         other.wait()
-        with only_writer(lock, "out", "runs/x"):
+        with only_writer(path, "out", "runs/x"):
             pass
     refused = pytest.raises(ValueError, match="no other process")
-    with only_writer(lock, "out", "runs/x"), refused, only_writer(lock, "out", "y"):
+    with only_writer(path, "out", "runs/x"), refused, only_writer(path, "out", "y"):
         pytest.fail("twice in one process")
 
 
@@ -44,3 +49,73 @@ def test_where_no_lock_can_be_the_place_is_named(tmp_path: Path) -> None:
     with refused as refusal, only_writer(tmp_path / "file" / ".lock", "out", "x"):
         pass
     assert "file" in str(refusal.value.filename)
+
+
+@pytest.fixture(params=["not there", errno.ENOLCK, errno.ENOSYS])
+def without_locks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file system that has no locks."""
+
+    def acquire(_lock: object) -> None:
+        if isinstance(request.param, int):
+            raise OSError(request.param, os.strerror(request.param))
+        raise NotImplementedError
+
+    monkeypatch.setattr("filelock.FileLock.acquire", acquire)
+    monkeypatch.setattr(lock, "SETTLE", 0.0)
+
+
+def said(path: Path, host: str, pid: int) -> None:
+    path.write_text(json.dumps({"token": "other", "host": host, "pid": pid, "said": 7}))
+
+
+@pytest.mark.usefixtures("without_locks")
+def test_without_locks_of_the_system_a_second_writer_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / ".lock"
+    with only_writer(path, "out", "x"), pytest.raises(Taken), only_writer(path, "out", "y"):
+        pytest.fail("both write")
+    with only_writer(path, "out", "x"):
+        pass
+    assert path.read_text() == ""
+    said(path, socket.gethostname(), 1 << 22)  # no process of that number
+    with only_writer(path, "out", "x"):
+        pass
+
+
+def test_a_writer_on_another_machine_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, naps = tmp_path / ".lock", 0
+    monkeypatch.setattr(lock, "SILENT", 0.1)
+    said(path, "elsewhere", 1)
+    with only_writer(path, "out", "x"):
+        pass
+    said(path, "elsewhere", 1)
+
+    def sleep(_seconds: float) -> None:
+        nonlocal naps
+        naps += 1
+        path.write_text(path.read_text().replace('"said": 7', '"said": 8'))
+
+    monkeypatch.setattr("time.sleep", sleep)
+    with pytest.raises(Taken), only_writer(path, "out", "x"):
+        pytest.fail("both write")
+    assert naps == 1
+
+
+def test_a_writer_that_slept_while_another_took_over_writes_no_more(tmp_path: Path) -> None:
+    path = tmp_path / ".lock"
+    with only_writer(path, "out", "x") as writing:
+        writing.check()
+        said(path, "elsewhere", 1)
+        with pytest.raises(Taken):
+            writing.check()
+    assert "elsewhere" in path.read_text(), "what the other wrote is left"
+
+
+def test_a_writer_says_that_it_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lock, "SAID_EVERY", 0.01)
+    path = tmp_path / ".lock"
+    with only_writer(path, "out", "x"):
+        until = time.monotonic() + 10
+        while json.loads(path.read_text() or "{}").get("said", 0) < 2:
+            assert time.monotonic() < until

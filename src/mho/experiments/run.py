@@ -102,7 +102,8 @@ class Run:
         with naming(directory):
             directory.mkdir(parents=True, exist_ok=True)
         with ExitStack() as stack:
-            stack.enter_context(only_writer(directory / ".lock", "out", directory))
+            lock = directory / ".lock"
+            self._writing = stack.enter_context(only_writer(lock, "out", directory))
             clear_leftovers(directory)
             self._kept = self._begun(config)
             write_text(directory / "config.toml", config)
@@ -303,6 +304,7 @@ class Run:
         self._save()
 
     def _save(self) -> None:
+        self._writing.check()
         with naming(self.directory / METRICS):
             self._metrics.flush()
             os.fsync(self._metrics.fileno())

@@ -14,7 +14,7 @@ from mho.files.documents import (
     text_of_json,
     write_json,
 )
-from mho.files.lock import Taken, only_writer
+from mho.files.lock import Taken, is_alive, only_writer
 from mho.files.output import check_output
 from mho.files.reading import read_bytes, read_text
 from mho.files.sums import check_sums, sums_of
@@ -34,6 +34,7 @@ __all__ = [
     "check_sums",
     "clear_leftovers",
     "encoded",
+    "is_alive",
     "naming",
     "only_writer",
     "parse_json",

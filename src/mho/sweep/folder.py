@@ -9,7 +9,9 @@ Everything else in S is made from these and can be deleted.
 
 from __future__ import annotations
 
+import os
 import socket
+import tempfile
 import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
@@ -18,7 +20,7 @@ from pathlib import Path
 from typing import Literal
 
 from mho.errors import InvalidInput, invalid
-from mho.files import naming, read_json, read_text, write_json, write_text
+from mho.files import is_alive, naming, read_json, read_text, write_json, write_text
 from mho.sweep.points import Point
 
 POINTS = "points"
@@ -27,7 +29,7 @@ TRIES = 3
 """Failures after which a point is parked."""
 
 ALIVE = 60.0
-"""Seconds after its last sign of life in which a point counts as running."""
+"""Seconds after its last sign of life in which a point on another machine counts as running."""
 
 Status = Literal["waiting", "running", "stopped", "failed", "parked", "done"]
 """waiting: not begun; stopped: begun and interrupted; failed: to be tried again."""
@@ -89,8 +91,7 @@ class PointFolder:
         """How it stands."""
         if self.done:
             return "done"
-        beat = self.beat
-        if beat is not None and time.time() - beat.at < ALIVE:
+        if self.running:
             return "running"
         failures = self.failures
         if len(failures) >= TRIES:
@@ -98,6 +99,24 @@ class PointFolder:
         if failures:
             return "failed"
         return "stopped" if (self.path / "checkpoint.pt").exists() else "waiting"
+
+    @property
+    def running(self) -> bool:
+        """Whether a process works on it: one of this machine that is there, or one of another that
+        said so within `ALIVE` seconds by the clock of the file system."""
+        beat = self.beat
+        if beat is None:
+            return False
+        if beat.host == socket.gethostname():
+            return is_alive(beat.pid)
+        try:
+            said = (self.path / "progress.json").stat().st_mtime
+            with tempfile.TemporaryFile(dir=self.path) as now:
+                return os.fstat(now.fileno()).st_mtime - said < ALIVE
+        except FileNotFoundError:  # it has just ended
+            return False
+        except OSError:  # the folder cannot be written to
+            return time.time() - said < ALIVE
 
     @property
     def beat(self) -> Beat | None:
