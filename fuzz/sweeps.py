@@ -32,7 +32,7 @@ SETTINGS = [part for setting in SMALL for part in ("--set", setting)]
 SWEEP = ["sweep", "siamese", *SETTINGS, "--grid", "writes.hysteresis=0.6,0.8"]
 SEARCH = [
     "search", "siamese", *SETTINGS, "--over", "writes.hysteresis=0.5:0.9", "--trials", "3",
-    "--objective", "accuracy:max",
+    "--objective", "mlp_accuracy:max",
 ]  # fmt: skip
 
 ENGINES = {

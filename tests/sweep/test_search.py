@@ -133,6 +133,7 @@ def test_few_values_are_not_repeated(tmp_path: Path) -> None:
         (["--over", "batsh=1:10", "--objective", "a:max"], "batsh"),
         (["--over", "batch=0:10", "--objective", "a:max"], "batch = 0"),
         (["--over", "batch=1:10", "--objective", "a:max", "--trials", "0"], "trials"),
+        (["--over", "batch=9:10", "--objective", "mlp_acuracy:max"], "did you mean 'mlp_accuracy'"),
     ],
 )
 def test_the_command_refuses(

@@ -32,15 +32,18 @@ class Experiment:
     among_all: bool = True
     """Whether `mho run all` runs it."""
 
-    def check(self, config: Any) -> None:
+    def check(self, config: Any) -> object:
         """Refuse what the settings cannot do, before anything is written: a run in small is done.
+
+        Returns:
+            What the run in small gives, mostly a result, whose numbers mean nothing.
 
         Raises:
             ValueError: as said; InstrumentError: a chip does not answer.
         """
         check_memory(self.memory(config), config.torch_device())
         self.refuse(config)
-        rehearse(config, self.trial or self.run)
+        return rehearse(config, self.trial or self.run)
 
     def preset(self, name: str) -> ExperimentConfig:
         """The configuration of a preset."""

@@ -58,8 +58,8 @@ class Rehearsal(Run):
         """Nothing."""
 
 
-def rehearse(config: ExperimentConfig, run: Callable[[Any, Run], object]) -> None:
-    """Do a run in small.
+def rehearse(config: ExperimentConfig, run: Callable[[Any, Run], T]) -> T:
+    """Do a run in small; returns what it gives, whose numbers mean nothing.
 
     Raises:
         ValueError: something that the settings ask for cannot be built, or does not work.
@@ -67,6 +67,6 @@ def rehearse(config: ExperimentConfig, run: Callable[[Any, Run], object]) -> Non
     with stand_ins(), torch.random.fork_rng(devices=[]), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the run itself says them
         try:
-            run(config.in_small(), Rehearsal())
+            return run(config.in_small(), Rehearsal())
         except InvalidInput as error:
             raise InvalidInput(f"these settings do not work, as a trial shows: {error}") from error

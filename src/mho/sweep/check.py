@@ -9,16 +9,20 @@ from mho import experiments
 from mho.errors import InvalidInput
 from mho.experiments.memory import check_memory
 from mho.experiments.own_data import check_data
+from mho.results import Result
 from mho.sweep.folder import SweepFolder
 from mho.sweep.points import Point, varied
 
 
-def check(points: Sequence[Point], sweep: SweepFolder) -> None:
+def check(points: Sequence[Point], sweep: SweepFolder) -> list[Result]:
     """Refuse points that cannot work.
 
     Memory, data and what the settings alone tell are looked at for all points that are not in the
     folder yet. A run in small, which takes seconds, is made of so many of them that every value of
     every setting is in one.
+
+    Returns:
+        Results of the runs in small, whose numbers mean nothing.
 
     Raises:
         ValueError: a point cannot work; the message names it.
@@ -32,9 +36,11 @@ def check(points: Sequence[Point], sweep: SweepFolder) -> None:
             check_memory(experiment.memory(point.config), point.config.torch_device())
             experiment.refuse(point.config)
             check_data(point.config)
+    found = []
     for point in covering(new):
         with _naming(point, keys):
-            experiments.get(point.experiment).check(point.config)
+            found.append(experiments.get(point.experiment).check(point.config))
+    return [each for each in found if isinstance(each, Result)]
 
 
 def covering(points: Iterable[Point]) -> list[Point]:

@@ -111,10 +111,11 @@ class PointFolder:
             return is_alive(beat.pid)
         try:
             said = (self.path / "progress.json").stat().st_mtime
+        except OSError:  # it has just ended
+            return False
+        try:
             with tempfile.TemporaryFile(dir=self.path) as now:
                 return os.fstat(now.fileno()).st_mtime - said < ALIVE
-        except FileNotFoundError:  # it has just ended
-            return False
         except OSError:  # the folder cannot be written to
             return time.time() - said < ALIVE
 
