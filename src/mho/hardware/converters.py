@@ -68,6 +68,8 @@ class Converter:
         self._ranges: Tensor | None = None
         self._steps = self._inverse = torch.ones(0)
         self._grids: dict[int, Grids] = {}
+        self._of_chips: dict[int, Converter] = {}
+        """Those of one chip, as long as ranges stay."""
 
     @property
     def ranges(self) -> Tensor | None:
@@ -77,7 +79,7 @@ class Converter:
 
     @ranges.setter
     def ranges(self, ranges: Tensor | Sequence[float] | None) -> None:
-        self._grids = {}
+        self._grids, self._of_chips = {}, {}
         if ranges is None:
             self._ranges = None
             return
@@ -291,18 +293,22 @@ class Converter:
     @contextmanager
     def alone(self, chip: int) -> Iterator[Converter]:
         """The converter of one chip; what it has seen and counted inside is entered here after."""
-        place = slice(chip, chip + 1)
-        one, tally = copy.copy(self), self.tally
-        one.chips, one.shape = 1, (1, *self.own.values())
-        one.ranges = None if self._ranges is None else self._ranges[place]
-        before = one._ranges
-        one._seen = None if self._seen is None else self._seen[place]
+        place, tally = slice(chip, chip + 1), self.tally
+        one = self._of_chips.get(chip)
+        if one is None:
+            one = self._of_chips[chip] = self._of_chip(place)
+        before, seen = one._ranges, None
+        if self.calibrating and self._seen is not None:
+            seen = self._seen[place]
+        one.calibrating, one._seen, one.tally = self.calibrating, seen, None
         if tally is not None:
             one.tally = Tally(one.shape, squares=tally.squares is not None)
         try:
             yield one
         finally:
-            if one._seen is not None:
+            if one._ranges is not before:
+                self._of_chips.pop(chip, None)
+            if one._seen is not seen and one._seen is not None:
                 if self._seen is None:
                     self._seen = torch.zeros(self.shape, dtype=torch.float64)
                 self._seen[place] = one._seen
@@ -312,6 +318,13 @@ class Converter:
                 self.ranges = torch.cat((others[0], one._ranges, others[1]))
             if tally is not None and one.tally is not None:
                 tally.enter(one.tally, place)
+
+    def _of_chip(self, place: slice) -> Converter:
+        """The converter of one chip, as it is now."""
+        one = copy.copy(self)
+        one.chips, one.shape, one._of_chips = 1, (1, *self.own.values()), {}
+        one.ranges = None if self._ranges is None else self._ranges[place]
+        return one
 
     # ---------------------------------------------------------------- state
 

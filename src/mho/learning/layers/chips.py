@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Self
 
 import torch
@@ -29,8 +29,9 @@ class Chips(nn.Module):
     answers what it would alone: a chain of layers that look at no other row of the batch
     (`nn.Sequential`) runs with chips folded into the batch; what else is a function of tensors to
     torch runs by `torch.vmap`; and what is not, such as a network that branches on a number it
-    computes, runs chip by chip, of which a warning tells. So does a network with hooks, which see
-    the tensors of one chip after another. Tensors in the answer have chips as their first
+    computes, runs chip by chip, of which a warning tells. So, without one, does a network with
+    hooks, which see the tensors of one chip after another; and one of convolutions on large inputs,
+    evaluated on a CPU, which is faster so. Tensors in the answer have chips as their first
     dimension; packed sequences are a list, one of each chip; other values are as one chip gives
     them, or a list where chips differ. In
     train mode batch normalization uses the statistics of each chip's own batch, and keeps the mean.
@@ -72,11 +73,18 @@ class Chips(nn.Module):
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Answers of each chip, chips leading."""
         x = args[0] if len(args) == 1 and not kwargs else None
-        least = rows_from(self.net) if isinstance(x, Tensor) else None
-        if isinstance(x, Tensor) and least is not None and x.dim() >= max(least, 2):
+        if isinstance(x, Tensor) and self._folds(x):
             folded = x.expand(self.chips, *x.shape).flatten(0, 1)
             return self.net(folded).unflatten(0, (self.chips, x.shape[0]))
         return self._answers(self.net, *args, **kwargs)
+
+    @uncompiled
+    def _folds(self, x: Tensor) -> bool:
+        """Whether chips are folded into the batch of an input."""
+        least = rows_from(self.net)
+        if least is None or x.dim() < max(least, 2):
+            return False
+        return self.chips == 1 or not self._is_faster_apart([x], of_maps=True)
 
     # ---------------------------------------------------------------- any function of any arguments
 
@@ -91,7 +99,7 @@ class Chips(nn.Module):
             answer = Structure(fn(*args, **kwargs))
             return answer.of_chips([tensor.unsqueeze(0) for tensor in answer.tensors])
         how = getattr(fn, "__name__", ""), self.training, given.spec
-        if how in self._one_by_one or has_hooks(self.net) or self._is_faster_apart(given):
+        if how in self._one_by_one or has_hooks(self.net) or self._is_faster_apart(given.tensors):
             return self._one_after_another(fn, given)
         reads = Reads(self.net)
         try:
@@ -117,19 +125,24 @@ class Chips(nn.Module):
         )
         return answers
 
-    def _is_faster_apart(self, given: Arguments) -> bool:
+    def _is_faster_apart(self, tensors: Sequence[Tensor], *, of_maps: bool = False) -> bool:
         """Whether inputs are so many that, on a CPU, what one chip computes stays in its cache and
-        what all do does not: where reads are exact, so that nothing else takes time."""
-        if torch.is_grad_enabled() or sum(x.numel() for x in given.tensors) < _LARGE:
+        what all do does not: where most layers on arrays read maps; or, unless these alone are
+        asked for, where reads are exact and nothing is converted."""
+        if torch.is_grad_enabled() or sum(x.numel() for x in tensors) < _LARGE:
             return False
+        plain, more_maps = not of_maps, 0
         for module in self.net.modules():
             if module.training or module._forward_hooks or module._forward_pre_hooks:
                 return False
-            if isinstance(module, ArrayLayer) and not (
-                module.reading.plain and module.weight.is_cpu and module._observer is None
-            ):
+            if not isinstance(module, ArrayLayer):
+                continue
+            reading = module.reading
+            if not module.weight.is_cpu or module._observer is not None or reading.watched:
                 return False
-        return True
+            plain = plain and reading.plain
+            more_maps += 1 if reading.maps else -1
+        return plain or more_maps > 0
 
     def _all_at_once(self, fn: Callable[..., Any], given: Arguments) -> Any:
         answers: list[Structure] = []

@@ -134,7 +134,8 @@ class Reading:
     @contextmanager
     def alone(self, chip: int) -> Iterator[Reading]:
         """The reading of one of the chips, for a pass inside."""
-        one = copy.copy(self)
+        one = object.__new__(Reading)
+        one.__dict__.update(self.__dict__)  # sooner than `copy.copy`, and done at each read
         one.chips, one.some = 1, slice(chip, chip + 1)
         with self.dac.alone(chip) as one.dac, self.adc.alone(chip) as one.adc:
             yield one
@@ -168,6 +169,11 @@ class Reading:
     def plain(self) -> bool:
         """Whether reads are exact and nothing is converted."""
         return self.exact and all(converter.bits is None for converter in self.converters)
+
+    @property
+    def watched(self) -> bool:
+        """Whether something looks at each value that is converted."""
+        return self.dac.watched or self.adc.watched
 
     def uncalibrate(self) -> None:
         """Forget the ranges that were calibrated."""
