@@ -1,4 +1,5 @@
-"""How large the inputs of an output are together: what the noise of its read grows with."""
+"""The inputs of each output: patches, and how large they are together, with which the noise of a
+read grows."""
 
 from __future__ import annotations
 
@@ -64,6 +65,28 @@ def patch_sizes(
                 else:
                     for j in range(row.size):
                         row[j] = np.sqrt(along[begin + j * stride[1]])
+
+
+@compiled
+def cut_patches(
+    x: np.ndarray,
+    stride: tuple[int, int],
+    dilation: tuple[int, int],
+    patches: np.ndarray,
+) -> None:
+    """Patches of x (n, channels, h, w), into patches (n, h', w', channels, *kernel)."""
+    n, down, along, channels, high, wide = patches.shape
+    every = patches.reshape(n, down, along, channels * high * wide)
+    for image in range(n):
+        for i in range(down):
+            rows = every[image, i]
+            for channel in range(channels):
+                for a in range(high):
+                    line = x[image, channel, i * stride[0] + a * dilation[0]]
+                    first = (channel * high + a) * wide
+                    for b in range(wide):
+                        for j in range(along):
+                            rows[j, first + b] = line[j * stride[1] + b * dilation[1]]
 
 
 @compiled

@@ -13,6 +13,7 @@ from torch.utils import _pytree as pytree
 
 import mho
 from builders.any_networks import ALONE, TOGETHER, Made, any_network
+from mho.hardware.tally import Tally
 from mho.learning.layers.chips import Chips, at_once, chip_count
 from mho.learning.layers.layer import memristive_layers
 
@@ -195,18 +196,67 @@ def test_answers_that_differ_in_shape_are_refused() -> None:
         chips(x)
 
 
-def test_large_inputs_of_exact_chips_give_what_each_chip_gives_to_the_bit() -> None:
-    exact = NOISY.replace(device=NOISY.device.replace(read_noise=0.0))
-    net, _, _ = any_network("images")
-    chips, ones = on_chips(net.eval(), exact)
+def convolutions() -> nn.Module:
+    """A chain, most of whose layers read maps."""
+    first, second = nn.Conv2d(2, 4, 3, padding=1), nn.Conv2d(4, 4, 3, padding=1, groups=4)
+    ends = nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(16, 3)
+    return nn.Sequential(first, nn.ReLU(), second, nn.ReLU(), *ends)
+
+
+@pytest.mark.parametrize("chain", [False, True])
+@pytest.mark.parametrize("converts", [False, True])
+@pytest.mark.parametrize("read_noise", [0.0, 2e-7])
+def test_large_inputs_of_maps_give_what_each_chip_gives_to_the_bit(
+    chain: bool, converts: bool, read_noise: float
+) -> None:
+    """They run chip by chip, without a warning; the second time too."""
+    hardware = NOISY.replace(device=NOISY.device.replace(read_noise=read_noise))
+    if converts:
+        hardware = hardware.replace(dac_bits=6, adc_bits=6, adc_per_tile=chain, tile=(9, 12))
+    torch.manual_seed(0)
+    net = convolutions() if chain else any_network("images")[0]
+    chips, ones = on_chips(net.eval(), hardware)
     x = torch.randn(20, 2, 48, 48)
-    with torch.no_grad():
-        answer = chips(x)
-        for chip, one in enumerate(ones):
-            assert torch.equal(answer[chip], one(x))
-    counts = [layer.crossbar.counts.vectors for layer in memristive_layers(chips).values()]
+    mho.calibrate(chips, x[:2])
+    layers = memristive_layers(chips).values()
+    for chip, one in enumerate(ones):
+        for layer, own in zip(layers, memristive_layers(one).values(), strict=True):
+            for every, converter in zip(
+                layer.reading.converters, own.reading.converters, strict=True
+            ):
+                converter.ranges = None if every.ranges is None else every.ranges[chip : chip + 1]
+            own.crossbar.counts.vectors = layer.crossbar.counts.vectors
+    for _ in range(2):
+        with torch.no_grad():
+            answer = chips(x)
+            for chip, one in enumerate(ones):
+                assert torch.equal(answer[chip], one(x))
+    counts = [layer.crossbar.counts.vectors for layer in layers]
     theirs = [layer.crossbar.counts.vectors for layer in memristive_layers(ones[0]).values()]
     assert counts == theirs
+
+
+def test_conversions_of_large_inputs_are_counted_as_those_of_small_ones() -> None:
+    net = mho.convert(convolutions().eval(), NOISY.replace(dac_bits=6, adc_bits=6), 3)
+    x = torch.randn(20, 2, 48, 48)
+    mho.calibrate(net, x[:2] / 2)
+    converters = [c for layer in memristive_layers(net).values() for c in layer.reading.converters]
+    each = []
+    for large in (True, False):
+        tallies = [Tally(converter.shape) for converter in converters]
+        for converter, tally in zip(converters, tallies, strict=True):
+            converter.tally = tally
+        with torch.set_grad_enabled(not large):
+            net(x)
+        assert any(tally.share() for tally in tallies)
+        each.append([(tally.conversions, tally.saturated) for tally in tallies])
+        for layer in memristive_layers(net).values():
+            layer.crossbar.counts.vectors = 0  # the same noise once more
+    for (one, saturated), (other, theirs) in zip(*each, strict=True):
+        assert one == other
+        assert (saturated is None) == (theirs is None)
+        if saturated is not None:
+            assert torch.equal(saturated, theirs)
 
 
 def test_one_chip_gives_chips_first_too() -> None:

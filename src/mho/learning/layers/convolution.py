@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 
 from mho.kernels import native
-from mho.kernels.inputs import patch_sizes
+from mho.kernels.inputs import cut_patches, patch_sizes
 from mho.learning.layers.product import Product, wide_sum
 
 _CONVOLUTIONS = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
@@ -340,9 +340,16 @@ def _windows(
         # (n, channels, d', h, w, windows) -> (n, d', channels, windows, h, w)
         deep = x.unfold(2, across, apart[0])[..., :: dilation[0]].permute(0, 2, 1, 5, 3, 4)
         x = deep.flatten(2, 3).flatten(0, 1)  # (n * d', channels * windows, h, w)
+    size, apart, dilation = size[-2:], apart[-2:], dilation[-2:]
+    each = zip(x.shape[2:], size, apart, dilation, strict=True)
+    count = [(n - d * (kernel - 1) - 1) // stride + 1 for n, kernel, stride, d in each]
+    differentiated = torch.is_grad_enabled() and x.requires_grad
+    if native(x) and not differentiated and min(count) > 0:
+        cut = x.new_empty(len(x), *count, x.shape[1], *size)
+        cut_patches(x.detach().numpy(), apart, dilation, cut.numpy())
+        return cut.flatten(0, 2).flatten(1)
     # (n, in, positions) -> (n, positions, in)
-    patches = F.unfold(x, size[-2:], dilation[-2:], 0, apart[-2:]).transpose(1, 2)
-    return patches.flatten(0, 1)
+    return F.unfold(x, size, dilation, 0, apart).transpose(1, 2).flatten(0, 1)
 
 
 def _window_sums(x: Tensor, dim: int, size: int, dilation: int) -> Tensor:
