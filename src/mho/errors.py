@@ -3,10 +3,13 @@ warnings."""
 
 import sys
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from difflib import get_close_matches
 from pathlib import PurePath
 from types import ModuleType
+from typing import Self
 
 
 class UsageError(Exception):
@@ -111,12 +114,57 @@ def _is_plain(value: object, depth: int = 3) -> bool:
     return isinstance(value, str | float | complex | range | None)
 
 
+class Said:
+    """What users were told of something already; copies of it by `copy.deepcopy` share this."""
+
+    def __init__(self) -> None:
+        self._keys: set[object] = set()
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._keys
+
+    def first(self, key: object) -> bool:
+        """Whether it is yet to be told; it counts as told from now on."""
+        if key in self._keys:
+            return False
+        self._keys.add(key)
+        return True
+
+    def __deepcopy__(self, _memo: object) -> Self:
+        return self
+
+
+@contextmanager
+def silent() -> Iterator[None]:
+    """Inside, `warn` says nothing: for records made of others, of which users were told."""
+    token = _silent.set(True)
+    try:
+        yield
+    finally:
+        _silent.reset(token)
+
+
+_silent = ContextVar("silent", default=False)
+
+
 def warn(message: str) -> None:
-    """Warn at the line of the user's that led here, past those of mho and what it calls."""
+    """Warn at the first line that is not of mho nor of what stands between mho and its user."""
+    if _silent.get():
+        return
     level, frame = 2, sys._getframe(1)
-    while frame is not None and frame.f_globals.get("__name__", "").split(".")[0] in _WITHIN:
+    while frame is not None and frame.f_globals.get("__name__", "").split(".")[0] in _BETWEEN:
         level, frame = level + 1, frame.f_back
     warnings.warn(message, stacklevel=level)
 
 
-_WITHIN = ("mho", "torch", "numba", "jaxtyping", "beartype")
+_BETWEEN = {
+    "mho",
+    "torch",
+    "numba",
+    "jaxtyping",
+    "beartype",
+    "contextlib",
+    "copy",
+    "dataclasses",
+    "functools",
+}

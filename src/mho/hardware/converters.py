@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from mho.errors import NotReady, invalid
+from mho.errors import NotReady, Said, invalid
 from mho.hardware.tally import Tally
 from mho.kernels import native
 from mho.kernels.sense import quantize, stop
@@ -62,8 +62,8 @@ class Converter:
         self.calibrating = False
         self.tally: Tally | None = None
         """What counts the conversions, if anything does."""
-        self.reported = False
-        """Whether its user was warned that it saturates."""
+        self.said = Said()
+        """What its user was told of its present range."""
         self._seen: Tensor | None = None
         self._ranges: Tensor | None = None
         self._steps = self._inverse = torch.ones(0)
@@ -251,7 +251,7 @@ class Converter:
             share = "all" if self.coverage == 1.0 else f"{self.coverage:.4g} (coverage)"
             allowed = "inputs that give it a signal to set its range by"
             raise invalid(f"values at the {self.kind} of {name}", f"zero, {share} of them", allowed)
-        self.reported = False
+        self.said = Said()
         return True
 
     def _widen(self, x: Tensor) -> None:

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from mho.errors import invalid, warn
+from mho.errors import invalid, silent, warn
 from mho.hardware.hardware import Hardware
 
 _NOTHING = 2.0**-100
@@ -62,7 +62,8 @@ def warn_of_zeros(w: Float[Tensor, "out in"], hardware: Hardware, layer: str) ->
     if nearest:
         instead = f"weight_levels={' or '.join(map(str, nearest))}"
     else:
-        pairs = hardware.replace(mapping="differential", weight_levels=None)
+        with silent():
+            pairs = hardware.replace(mapping="differential", weight_levels=None)
         instead = f"mapping='differential' ({pairs.levels} levels)"
     warn(
         f"{layer}.weight: {share:.0%} of the weights are 0, which none of the {n} weight levels "

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping as Table
 from typing import Annotated, Any, Literal, Self
 
 from mho.arguments import checked
 from mho.circuits.wiring import Wires
 from mho.config import Config, Range, converted
-from mho.errors import invalid, unknown
+from mho.errors import invalid, unknown, warn
 from mho.hardware.mapping import MAPPINGS, Mapping, mapping
 from mho.hardware.placement import Placement
 from mho.physics import (
@@ -160,7 +159,7 @@ class Hardware(Config):
         super().__post_init__()
         self._check()
         for doubt in self._doubts(preset):
-            warnings.warn(doubt, stacklevel=3)
+            warn(doubt)
 
     def _check(self) -> None:
         """Refuse what does not go together."""

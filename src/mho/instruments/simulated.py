@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,7 +10,7 @@ from jaxtyping import Float32, Int32
 from torch import Tensor
 
 from mho.arguments import checked
-from mho.errors import InvalidInput, invalid
+from mho.errors import InvalidInput, invalid, silent, warn
 from mho.hardware import Crossbar, Hardware, Tiling, mapping
 from mho.hardware.crossbar import HEALTHY
 from mho.hardware.instrument import (
@@ -49,10 +48,9 @@ class SimulatedInstrument:
         self, hardware: Hardware, arrays: int = 1, *, seed: int = 0, volts: float = 0.2
     ) -> None:
         if hardware.ages:
-            warnings.warn(
+            warn(
                 "SimulatedInstrument: cells do not age there; Hardware.retention, flicker, "
-                "telegraph and disturb take no part",
-                stacklevel=2,
+                "telegraph and disturb take no part"
             )
         cell, (rows, cols) = hardware.device, hardware.tile
         low, high = cell.window
@@ -60,10 +58,11 @@ class SimulatedInstrument:
             arrays=arrays, rows=rows, cols=cols, low=low, high=high, levels=cell.states,
             volts=volts, pulses=cell.remembers,
         )  # fmt: skip
-        bare = Hardware(
-            device=cell, mapping="single", tile=(rows, cols), programming=hardware.writing,
-            wire_resistance=hardware.wire_resistance,
-        )  # fmt: skip
+        with silent():
+            bare = Hardware(
+                device=cell, mapping="single", tile=(rows, cols), programming=hardware.writing,
+                wire_resistance=hardware.wire_resistance,
+            )  # fmt: skip
         tiling = Tiling(arrays * rows, cols, (rows, cols), mapping("single"))
         self.crossbar = Crossbar(tiling, bare, range(1), seed)
         self._made = (

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import math
 import re
-import warnings
 
 import torch
 
 from mho.arguments import checked
-from mho.errors import invalid
+from mho.errors import invalid, warn
 from mho.learning.evaluate import Net
 from mho.learning.layers.layer import memristive_layers
 
@@ -51,7 +50,7 @@ def age(net: Net, seconds: float | str, temperature: float | None = None) -> Net
     Returns:
         The network.
 
-    Warns: no layer has anything that time or use changes.
+    Warns, once a network: no layer has anything that time or use changes.
 
     Raises:
         ValueError: a time or temperature that cannot be, or a temperature other than that of a
@@ -61,13 +60,13 @@ def age(net: Net, seconds: float | str, temperature: float | None = None) -> Net
         seconds = seconds_of(seconds)
     if not 0 <= seconds < math.inf:
         raise invalid("seconds", seconds, "a finite number in [0, inf)")
-    layers = memristive_layers(net).values()
-    if seconds > 0 and not any(layer.hardware.ages for layer in layers):
-        warnings.warn(
+    layers = [*memristive_layers(net).values()]
+    stand_still = seconds > 0 and not any(layer.hardware.ages for layer in layers)
+    if stand_still and layers[0].said.first("time"):
+        warn(
             "mho.age: time changes nothing on these chips, Hardware.retention, flicker, telegraph "
             "and disturb are None; a preset as the device brings its own, as in "
-            "mho.Hardware(device='pcm-gst')",
-            stacklevel=3,  # past no_grad
+            "mho.Hardware(device='pcm-gst')"
         )
     for layer in layers:
         law = layer.hardware.retention

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
@@ -13,7 +12,7 @@ from jaxtyping import Float64, Int64
 from torch import Tensor, nn
 
 from mho.arguments import checked
-from mho.errors import InvalidInput
+from mho.errors import InvalidInput, warn
 from mho.hardware.converters import calibration
 from mho.hardware.tally import Tally
 from mho.learning.batches import Inputs, batches_of, run, taking
@@ -129,7 +128,7 @@ def _warning_of_saturation(net: nn.Module) -> Iterator[None]:
         for name, layer in net.named_modules()
         if isinstance(layer, ArrayLayer)
         for converter in layer.reading.converters
-        if converter.bits is not None and not converter.reported
+        if converter.bits is not None and "saturates" not in converter.said
     ]
     try:
         for _, converter, tally in every:
@@ -140,18 +139,16 @@ def _warning_of_saturation(net: nn.Module) -> Iterator[None]:
             converter.tally = None
     for name, converter, tally in every:
         share, kind = tally.share(), converter.kind
-        if share > 1 - converter.coverage + WARNED:
-            converter.reported = True
+        if share > 1 - converter.coverage + WARNED and converter.said.first("saturates"):
             remedy = (
                 f"a larger Hardware.{kind.lower()}_range"
                 if converter.fixed
                 else "mho.calibrate(net, batch)"
             )
-            warnings.warn(
+            warn(
                 f"layer {name!r}: {share:.0%} of the values at its {kind} saturate (on the chip "
                 f"where most do; its coverage allows {1 - converter.coverage:.0%}): what it gives "
-                f"is cut off, and so is the accuracy; {remedy} makes its range fit",
-                stacklevel=7,
+                f"is cut off, and so is the accuracy; {remedy} makes its range fit"
             )
 
 

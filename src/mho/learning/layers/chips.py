@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from mho.arguments import checked
 from mho.config import Range
-from mho.errors import Failed, InvalidInput, NotReady, invalid
+from mho.errors import Failed, InvalidInput, NotReady, Said, invalid, warn
 from mho.learning.layers.chip_pass import Alone, Together, current, running
 from mho.learning.layers.chip_rules import ChipRules
 from mho.learning.layers.graphs import in_checkpoint, uncompiled
@@ -45,6 +45,7 @@ class Chips(nn.Module):
         super().__init__()
         self.net, self.chips = net, chips
         self._one_by_one: set[object] = set()
+        self._said = Said()
 
     def _load_from_state_dict(
         self, state_dict: dict[str, Any], prefix: str, *args: Any, **kwargs: Any
@@ -118,11 +119,11 @@ class Chips(nn.Module):
         answers = self._one_after_another(fn, given)
         self._one_by_one.add(how)
         why = " ".join(str(reason).split())[:_LONGEST] or type(reason).__name__
-        warnings.warn(
-            f"the network is run chip by chip, which takes longer: torch.vmap cannot run it for "
-            f"{self.chips} chips at once ({why})",
-            stacklevel=4,
-        )
+        if self._said.first(how):
+            warn(
+                f"the network is run chip by chip, which takes longer: torch.vmap cannot run it "
+                f"for {self.chips} chips at once ({why})"
+            )
         return answers
 
     def _is_faster_apart(self, tensors: Sequence[Tensor], *, of_maps: bool = False) -> bool:

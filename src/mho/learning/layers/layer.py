@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from mho.arguments import checked
 from mho.config import Range
-from mho.errors import NotReady, invalid
+from mho.errors import NotReady, Said, invalid
 from mho.hardware import Crossbar, Hardware, Tiling
 from mho.hardware.converters import Converter
 from mho.hardware.full_scale import full_scale_of, warn_of_zeros
@@ -72,6 +72,7 @@ class ArrayLayer(nn.Module):
         pruned: whether some weights or biases stay 0: those whose `weight_mask`, `bias_mask` is 0.
         arithmetic: how the read-out computes, if not in floating point; see `mho.fixed_point`.
         followers: whom to tell that the weight was set from outside, or moved.
+        said: what users were told of it, in this network or a copy.
     """
 
     takes_chips: ClassVar[bool] = True
@@ -94,6 +95,7 @@ class ArrayLayer(nn.Module):
     bias_mask: Tensor
     arithmetic: FixedPointArithmetic | None
     followers: Followers
+    said: Said
     _observer: Observer | None = None
     _loaded = False
     """Whether a state that is being loaded has arrays that hold its weight."""
@@ -107,7 +109,7 @@ class ArrayLayer(nn.Module):
         tiling = Tiling(*size, hardware.tile, hardware.cells, groups)
         self.move_to(Crossbar(tiling, hardware, chips, seed).to(matrix.device))
         self.tuned, self.arithmetic = False, None
-        self.followers = Followers()
+        self.followers, self.said = Followers(), Said()
         self._loads_weight_alone = self._takes_own_layout = False
         out = matrix.shape[0]
         self.register_buffer("gain", matrix.new_ones(self.chips, out))
@@ -280,7 +282,7 @@ class ArrayLayer(nn.Module):
         self.hold_pruned()
         self.store.rescale(self.full_scale_of_weights(), self.matrix())
         warn_of_zeros(self.matrix(), self.hardware, self.label)
-        self.tuned = False
+        self.tuned, self.said = False, Said()
         self.gain.fill_(1.0)
         self.offset.zero_()
         self.reading.uncalibrate()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -10,6 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from mho.errors import silent
 from mho.hardware import Crossbar, Hardware, Tiling
 from mho.hardware.mapping import level_value
 from mho.hardware.programming import program_all
@@ -82,6 +82,5 @@ def _fewer(off: Float[Tensor, "rows drawn"], kept: int) -> Float[Tensor, "rows {
 def _without_places(hardware: Hardware) -> Hardware:
     if not (hardware.wires or hardware.placement or hardware.predistortion):
         return hardware
-    with warnings.catch_warnings():  # of what its user was warned already
-        warnings.simplefilter("ignore")
+    with silent():
         return hardware.replace(wire_resistance=0.0, placement=None, predistortion=0)

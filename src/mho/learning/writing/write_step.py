@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,7 +14,7 @@ from torch.optim import Optimizer
 from torch.utils.hooks import RemovableHandle
 
 from mho.arguments import checked
-from mho.errors import NotReady, invalid, unknown
+from mho.errors import NotReady, invalid, unknown, warn
 from mho.hardware.store import is_finite
 from mho.hardware.writes import Pending, Stale, find_stale, plan, write_planned, write_stale
 from mho.learning.layers.graphs import uncompiled
@@ -215,8 +214,12 @@ class WriteStep:
                 while (size > edge).double().mean().item() > self._share_outside:
                     edge *= 2
                 widened[name] = layer.rescale(edge)
-            elif self._stays.get(name) and many > _MUCH * layer.weight.numel():
-                warnings.warn(_outgrown(name, many, layer, self._stays.pop(name)), stacklevel=4)
+            elif (
+                self._stays[name]
+                and many > _MUCH * layer.weight.numel()
+                and layer.said.first("outgrown")
+            ):
+                warn(_outgrown(name, many, layer, self._stays[name]))
         return widened
 
     @torch.no_grad()
