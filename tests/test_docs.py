@@ -1,6 +1,8 @@
 """The documents say what is true: their examples run, and the files that they name exist."""
 
+import doctest
 import importlib
+import json
 import re
 import subprocess
 import sys
@@ -10,7 +12,7 @@ import pytest
 import torch
 
 import mho
-from builders import examples
+from builders import examples, typed_calls
 from builders.examples import blocks, run_sessions, sessions
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -51,6 +53,35 @@ def test_examples_of_extending_run_as_they_stand() -> None:
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert f"{len(blocks(EXTENDING))} examples run" in done.stdout
+
+
+def test_calls_that_are_described_run(tmp_path: Path) -> None:
+    assert all(isinstance(device, mho.cells.Cell) for device in typed_calls.devices())
+    assert all(isinstance(numbers, tuple) for numbers in typed_calls.cells())
+    assert typed_calls.tiles() == (64, 64)
+    typed_calls.files(str(tmp_path))
+
+
+def test_type_checkers_take_what_documents_show(tmp_path: Path) -> None:
+    """All blocks of Python, with the names that only the text around them has left out."""
+    for document in DOCUMENTS:
+        parser, found = doctest.DocTestParser(), {"session": sessions(document)}
+        parts = {n: "".join(e.source for e in parser.get_examples(t)) for n, t in found.items()}
+        parts |= {f"{k}": b for k, b in enumerate(blocks(document)) if not b.startswith(">>> ")}
+        for name, code in parts.items():
+            file = tmp_path / f"{document.parent.name}_{document.stem}_{name}.py"
+            file.write_text(f"import mho\nimport torch\n{code}", encoding="utf-8")
+    calls = ROOT / "tests" / "builders" / "typed_calls.py"
+    (tmp_path / calls.name).write_text(calls.read_text(encoding="utf-8"), encoding="utf-8")
+    checks = ("ArgumentType", "CallIssue", "AssignmentType", "ReturnType", "MissingImports")
+    settings = {"typeCheckingMode": "off", "extraPaths": [str(ROOT / "src")]}
+    settings |= {f"report{check}": "error" for check in checks} | {"reportUndefinedVariable": False}
+    (tmp_path / "pyrightconfig.json").write_text(json.dumps(settings), encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-m", "pyright", "-p", str(tmp_path), "--pythonpath", sys.executable],
+        capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout
 
 
 @each_document

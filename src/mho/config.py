@@ -6,6 +6,9 @@ A record states the allowed range of a number in its type, and the unit in the f
         voltage: Annotated[float, Range(above=0.0, most=5.0)] = 0.2
         \"\"\"Read voltage [V].\"\"\"
 
+A field that takes more than it holds, such as a name for a cell, says both:
+`device: Taken[str | Cell, Cell]`.
+
 A field of one of several records has their union for a type, or their abstract base: then it takes
 whatever is derived from that, in mho or elsewhere. TOML tells them apart by `family`.
 """
@@ -16,11 +19,11 @@ import ast
 import inspect
 import textwrap
 import typing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields, replace
 from functools import cache
 from itertools import pairwise
-from typing import Any, ClassVar, Self, TypeVar
+from typing import Any, ClassVar, Generic, Self, TypeVar
 
 import tomli_w
 
@@ -30,16 +33,35 @@ from mho.kinds import Range as Range
 from mho.kinds import taken
 
 C = TypeVar("C", bound="Config")
+Given = TypeVar("Given", contravariant=True)
+Held = TypeVar("Held", covariant=True)
 
 
-def converted(converter: Callable[[Any], Any]) -> Any:
-    """A required field that also takes what `converter` takes; for type checkers: the record's own
-    `__post_init__` converts."""
-    return field()
+if typing.TYPE_CHECKING:
+
+    class Taken(Generic[Given, Held]):
+        """Type of a field that is given as one type and held as another, `Taken[str | Cell, Cell]`:
+        the record's own `__post_init__` makes it what is held."""
+
+        def __get__(self, record: object, owner: type | None = None) -> Held: ...
+        def __set__(self, record: object, value: Given) -> None: ...
+
+else:
+
+    class Taken:
+        """What `Taken[given, held]` is where code runs: the type that is held."""
+
+        def __class_getitem__(cls, given_and_held: tuple[Any, Any]) -> Any:
+            return given_and_held[1]
+
+
+def otherwise(*, default: Any) -> Any:
+    """A field of a type `Taken` with a default."""
+    return field(default=default)
 
 
 @typing.dataclass_transform(
-    frozen_default=True, kw_only_default=True, field_specifiers=(converted,)
+    frozen_default=True, kw_only_default=True, field_specifiers=(otherwise,)
 )
 class Config:
     """Base of every configuration record; each subclass is a frozen, keyword-only dataclass.

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping as Table
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal, Self
 
 from mho.arguments import checked
 from mho.circuits.wiring import Wires
-from mho.config import Config, Range, converted
+from mho.config import Config, Range, Taken, otherwise
 from mho.errors import invalid, unknown, warn
 from mho.hardware.mapping import MAPPINGS, Mapping, mapping
 from mho.hardware.placement import Placement
@@ -54,15 +55,6 @@ def _preset(device: Cell | Preset | str) -> Preset | None:
     return device if isinstance(device, Preset) else None
 
 
-def _cell(device: Cell | Preset | str) -> Cell:
-    """The cell of a device."""
-    preset = _preset(device)
-    if preset is not None:
-        return preset.cell
-    assert isinstance(device, Cell)
-    return device
-
-
 class Hardware(Config):
     """Cells, arrays and converters: everything that is the same on all chips of a kind.
 
@@ -73,7 +65,7 @@ class Hardware(Config):
     conduction takes no part.
     """
 
-    device: Cell = converted(_cell)
+    device: Taken[Cell | Preset | str, Cell]
     """The cell, a preset, or the name of a published one (mho list devices)."""
     retention: Retention | None = _OF_PRESET
     """How cells relax as `mho.age` lets time pass; None: they do not."""
@@ -94,7 +86,9 @@ class Hardware(Config):
     placement: Placement | None = None
     """How weights are fitted to the cells of each chip before they are first written; None: they
     are not, and nothing is surveyed."""
-    tile: Annotated[tuple[int, int], Range(least=1, most=65536)] = (128, 128)
+    tile: Taken[int | Sequence[int], Annotated[tuple[int, int], Range(least=1, most=65536)]] = (
+        otherwise(default=(128, 128))
+    )
     """Rows (inputs) and cell columns of one array [1]."""
     wire_resistance: LineOhms | Wires = 0.0
     """Of every segment of word lines and bit lines [ohm], or all that is known of the wires. The

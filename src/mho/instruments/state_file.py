@@ -30,8 +30,8 @@ class StateFile:
         instrument: what is kept.
     """
 
-    def __init__(self, path: Path, instrument: SimulatedInstrument) -> None:
-        self.path, self._instrument = path, instrument
+    def __init__(self, path: Path | str, instrument: SimulatedInstrument) -> None:
+        self.path, self._instrument = Path(path), instrument
         self._serial = 0
         self._lock = ExitStack()
 

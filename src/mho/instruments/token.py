@@ -18,14 +18,14 @@ LONGEST = 256
 
 
 @checked
-def read_token(path: Path | None = None) -> str | None:
+def read_token(path: Path | str | None = None) -> str | None:
     """The secret in a file, or else in the environment; None if there is none.
 
     Raises:
         ValueError: the file cannot be read, or what it holds is no secret.
     """
     if path is not None:
-        return check_token("token_file", read_text(path, "token_file", most=4096).strip())
+        return check_token("token_file", read_text(Path(path), "token_file", most=4096).strip())
     given = os.environ.get(VARIABLE, "")
     return check_token(VARIABLE, given) if given else None
 

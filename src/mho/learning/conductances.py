@@ -46,7 +46,7 @@ def conductances(net: nn.Module) -> dict[str, Tensor]:
 
 
 @checked
-def save_conductances(net: nn.Module, path: Path) -> None:
+def save_conductances(net: nn.Module, path: Path | str) -> None:
     """Save `conductances(net)` as a .npz file, one array a layer, which `load_conductances` and
     `numpy.load` read; a file that is there is replaced.
 
@@ -54,6 +54,7 @@ def save_conductances(net: nn.Module, path: Path) -> None:
         ValueError: no layer is on memristors, or the file is of another name.
         OSError: the file cannot be written; the error names it.
     """
+    path = Path(path)
     if path.suffix != ".npz":
         raise invalid("path", str(path), "the name of a .npz file")
     write_npz(path, {name: g.cpu().numpy() for name, g in conductances(net).items()})
@@ -61,7 +62,7 @@ def save_conductances(net: nn.Module, path: Path) -> None:
 
 @torch.no_grad()
 @checked
-def load_conductances(net: Net, source: Mapping[str, Tensor] | Path) -> Net:
+def load_conductances(net: Net, source: Mapping[str, Tensor] | Path | str) -> Net:
     """Have the arrays of a network hold conductances that were measured, in place.
 
     No cell is programmed and nothing is counted. The weights that the arrays realize follow, behind
@@ -95,7 +96,7 @@ def load_conductances(net: Net, source: Mapping[str, Tensor] | Path) -> Net:
     Warns: a few cells are that far above, or all of a layer far below the lowest level.
     """
     layers = memristive_layers(net)
-    given = _read(source, layers) if isinstance(source, Path) else source
+    given = source if isinstance(source, Mapping) else _read(Path(source), layers)
     if not given:
         raise invalid("source", {}, f"conductances of one layer or more: {_names(layers)}")
     taken: dict[str, Tensor] = {}

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Annotated, ClassVar, NamedTuple, Self
 
 import numpy as np
 from jaxtyping import Float, Shaped
 from torch import Tensor
 
-from mho.config import Config, Range
+from mho.config import Config, Range, Taken, otherwise
 from mho.errors import invalid, unknown
 from mho.physics.datasheet import Entry, Quantity
 from mho.physics.imperfection import Imperfection
@@ -69,7 +70,9 @@ class Cell(Config, ABC):
     """Programming pulses after which a cell keeps its value for good [1]; None: never."""
     endurance_spread: Annotated[float, Range(least=0.0, most=3.0)] = 0.0
     """Standard deviation of ln(endurance) between devices [1]."""
-    closing: Annotated[tuple[float, float], Range(least=0.0, most=1.0)] = (0.0, 0.0)
+    closing: Taken[
+        float | Sequence[float], Annotated[tuple[float, float], Range(least=0.0, most=1.0)]
+    ] = otherwise(default=(0.0, 0.0))
     """Shares of the window lost at its lower and at its upper end when a cell's endurance is spent;
     in between the loss is `closing (pulses / endurance)^closing_power` [1]."""
     closing_power: Annotated[float, Range(least=1e-2, most=10.0)] = 1.0

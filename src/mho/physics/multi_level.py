@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Annotated, ClassVar, Self
 
 import numpy as np
@@ -10,7 +11,7 @@ import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor
 
-from mho.config import Range
+from mho.config import Range, Taken, otherwise
 from mho.errors import invalid
 from mho.physics.cell import Landing, LandingCell, Traits
 from mho.physics.datasheet import Entry, Quantity
@@ -39,7 +40,9 @@ class MultiLevel(LandingCell):
     """Conductance of the highest level [S]."""
     levels: Annotated[int, Range(least=2, most=MAX_LEVELS)] = 9
     """Number of programmable levels [1]."""
-    sigma: Annotated[tuple[float, ...], Range(least=-1e30, most=1e30)] = (0.0,)
+    sigma: Taken[Sequence[float], Annotated[tuple[float, ...], Range(least=-1e30, most=1e30)]] = (
+        otherwise(default=(0.0,))
+    )
     """Cycle-to-cycle spread of an attempt: polynomial in g, coefficient k in [S^(1-k)]."""
     device_spread: Annotated[float, Range(least=0.0, most=1.0)] = 0.0
     """Device-to-device spread of the offset, as a share of the window [1]."""

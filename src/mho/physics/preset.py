@@ -50,13 +50,13 @@ class Preset(Config):
 
     @classmethod
     @checked
-    def read(cls, path: Path) -> Preset:
+    def read(cls, path: Path | str) -> Preset:
         """The preset of a TOML file; a file that is a cell alone, without tables, is taken too.
 
         Raises:
             ValueError: it cannot be read; the message names the file and the field.
         """
-        data: dict[str, Any] = read_toml(path)
+        data: dict[str, Any] = read_toml(Path(path))
         try:
             preset = cls.from_dict({"device": data} if "family" in data else data)
         except ValueError as error:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Annotated, ClassVar, Self
 
 import torch
 from jaxtyping import Float, Int32
 from torch import Tensor
 
-from mho.config import Range
+from mho.config import Range, Taken, otherwise
 from mho.errors import invalid
 from mho.physics.cell import Traits
 from mho.physics.datasheet import Entry, Quantity
@@ -49,14 +50,18 @@ class PulseResponse(PulsedCell):
     """Conductance of the highest level, and the most that pulses of one reach [S]."""
     pulses: Annotated[int, Range(least=1, most=100_000)]
     """SET pulses that take a nominal device from g_min to g_max [1]."""
-    nonlinearity: Annotated[tuple[float, float], Range(least=0.0, most=10.0)] = (0.0, 0.0)
+    nonlinearity: Taken[
+        float | Sequence[float], Annotated[tuple[float, float], Range(least=0.0, most=10.0)]
+    ] = otherwise(default=(0.0, 0.0))
     """How far SET and RESET are from even steps: ln(first step / last step) [1]; 0: even."""
     reset_ratio: Annotated[float, Range(least=0.1, most=10.0)] = 1.0
     """Mean step of a RESET pulse over that of a SET pulse [1]."""
     cycle_spread: Annotated[float, Range(least=0.0, most=100.0)] = 0.0
     """Standard deviation of one pulse's step, whichever direction and device, as a share of the
     mean SET step (g_max - g_min) / pulses [1]."""
-    window_spread: Annotated[tuple[float, float], Range(least=0.0, most=0.2)] = (0.0, 0.0)
+    window_spread: Taken[
+        float | Sequence[float], Annotated[tuple[float, float], Range(least=0.0, most=0.2)]
+    ] = otherwise(default=(0.0, 0.0))
     """Device-to-device standard deviation of the least and of the most that pulses reach, as a
     share of the window [1]."""
     nonlinearity_spread: Annotated[float, Range(least=0.0, most=1.0)] = 0.0

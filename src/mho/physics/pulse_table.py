@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Annotated, ClassVar, Self
 
@@ -9,7 +10,7 @@ import torch
 from jaxtyping import Float, Int32
 from torch import Tensor
 
-from mho.config import Range
+from mho.config import Range, Taken, otherwise
 from mho.errors import invalid
 from mho.physics.cell import Traits
 from mho.physics.datasheet import Entry, Quantity
@@ -45,15 +46,15 @@ class PulseTable(PulsedCell):
 
     family: ClassVar[str] = "pulse-table"
 
-    g: tuple[Siemens, ...]
+    g: Taken[Sequence[float], tuple[Siemens, ...]]
     """Conductances of the tables, rising; the first and the last are the window [S]."""
-    set_step: Annotated[tuple[float, ...], Range(least=1e-24, most=1e3)]
+    set_step: Taken[Sequence[float], Annotated[tuple[float, ...], Range(least=1e-24, most=1e3)]]
     """Mean rise by a SET pulse at each [S]."""
-    reset_step: Annotated[tuple[float, ...], Range(least=1e-24, most=1e3)]
+    reset_step: Taken[Sequence[float], Annotated[tuple[float, ...], Range(least=1e-24, most=1e3)]]
     """Mean fall by a RESET pulse at each [S]."""
-    set_spread: tuple[Siemens, ...] = (0.0,)
+    set_spread: Taken[Sequence[float], tuple[Siemens, ...]] = otherwise(default=(0.0,))
     """Standard deviation of one SET step at each, or one for all [S]."""
-    reset_spread: tuple[Siemens, ...] = (0.0,)
+    reset_spread: Taken[Sequence[float], tuple[Siemens, ...]] = otherwise(default=(0.0,))
     """Standard deviation of one RESET step at each, or one for all [S]."""
 
     def __post_init__(self) -> None:

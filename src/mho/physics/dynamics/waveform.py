@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Annotated, ClassVar
 
@@ -17,7 +17,7 @@ import torch
 from jaxtyping import Float, Float64
 from torch import Tensor
 
-from mho.config import Config, Range
+from mho.config import Config, Range, Taken
 from mho.errors import invalid
 from mho.quantities import Hertz, PositiveSeconds, SignedVolts
 
@@ -89,9 +89,9 @@ class Samples(Waveform):
 
     family: ClassVar[str] = "samples"
 
-    times: Annotated[tuple[float, ...], Range(least=0.0, most=1e12)]
+    times: Taken[Sequence[float], Annotated[tuple[float, ...], Range(least=0.0, most=1e12)]]
     """Times of the samples [s]: the first 0, then rising."""
-    volts: Annotated[tuple[float, ...], Range(least=-1e3, most=1e3)]
+    volts: Taken[Sequence[float], Annotated[tuple[float, ...], Range(least=-1e3, most=1e3)]]
     """Their voltages [V]."""
 
     def __post_init__(self) -> None:
