@@ -6,11 +6,12 @@ from typing import Annotated, Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from mho.arguments import checked
 from mho.config import Range
 from mho.errors import invalid, warn
-from mho.hardware import Hardware
+from mho.hardware import Crossbar, Hardware
 from mho.hardware.share import in_percent
 from mho.hardware.streams import seed_of
 from mho.learning.hardware_by_layer import ByLayer, Candidate, by_layer
@@ -29,7 +30,7 @@ from mho.learning.layers.chips import Chips
 from mho.learning.layers.composite import Composite
 from mho.learning.layers.conversion import Conversion, check_has_values, check_layouts
 from mho.learning.layers.fused import fuse, unfuse
-from mho.learning.layers.hooks import carry, drop_marked, stays
+from mho.learning.layers.hooks import carry, drop_marked, is_strict, stays
 from mho.learning.layers.layer import ArrayLayer, memristive_layers
 from mho.learning.layers.recomputed import recomputed
 from mho.learning.layers.replace import rebuild
@@ -198,24 +199,47 @@ def _check_states(
     net: nn.Module,
     state: dict[str, Any],
     prefix: str,
-    _versions: object,
-    strict: bool,
     *_: object,
 ) -> None:
     """Refuse a state of another network or other hardware before any of it is loaded."""
-    for name, module in net.named_modules():
-        if isinstance(module, Composite):
-            module.translate(state, f"{prefix}{name}." if name else prefix)
+    modules = [(f"{prefix}{name}." if name else prefix, m) for name, m in net.named_modules()]
+    for inside, module in modules:
+        if isinstance(module, Composite | ArrayLayer):
+            module.translate(state, inside)
     own = [prefix + name for name, _ in net.named_parameters()]
+    own += [f"{inside}crossbar.level" for inside, each in modules if isinstance(each, ArrayLayer)]
     lacking = [name for name in own if name not in state]
-    if strict and lacking:
+    if lacking and is_strict():
         given = f"entries {', '.join(map(str, [*state][:3]))}, ..."
-        allowed = f"those of this network, on as many chips; {lacking[0]} is not there"
+        allowed = (
+            f"those of this network, on as many chips; {lacking[0]} is not there (strict=False "
+            "loads what is there, weights without arrays too)"
+        )
         raise invalid("state_dict", given if state else "no entries", allowed)
-    for name, module in net.named_modules():
+    for inside, module in modules:
         if isinstance(module, ArrayLayer):
-            module.check_state(state, f"{prefix}{name}." if name else prefix)
+            module.check_state(state, inside)
+        _check_shapes(module, state, inside)
+    for _, module in modules:
+        if isinstance(module, ArrayLayer):
             module.begin_load()
+
+
+def _check_shapes(module: nn.Module, state: dict[str, Any], prefix: str) -> None:
+    """Refuse entries of other shapes, which torch would refuse after it has loaded others; a module
+    that loads in a way of its own is left to it."""
+    ours = isinstance(module, ArrayLayer | Crossbar)
+    torchs = type(module)._load_from_state_dict.__module__.startswith("torch.nn.")
+    if not ours and (not torchs or module._load_state_dict_pre_hooks):
+        return
+    for name, mine in [*module._parameters.items(), *module._buffers.items()]:
+        if isinstance(module, ArrayLayer) and name.startswith("weight"):
+            continue  # of which there may be another layout
+        theirs = state.get(prefix + name)
+        known = isinstance(mine, Tensor) and not is_lazy(mine) and isinstance(theirs, Tensor)
+        if known and theirs.shape != mine.shape and (mine.dim() or theirs.shape != (1,)):
+            allowed = f"{tuple(mine.shape)} of the network that loads the state"
+            raise invalid(f"{prefix}{name}, of shape", tuple(theirs.shape), allowed)
 
 
 @stays

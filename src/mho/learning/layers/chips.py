@@ -52,10 +52,9 @@ class Chips(nn.Module):
     ) -> None:
         if others := [name for name in state_dict if not isinstance(name, str)]:
             raise invalid("state_dict, name of an entry", others[0], "a text")
-        plain = {f"{prefix}{name}" for name in self.net.state_dict()} & state_dict.keys()
         inside = f"{prefix}net."
-        if plain and not any(name.startswith(inside) for name in state_dict):
-            for name in plain:
+        if not any(inside + name in state_dict for name in self.net.state_dict()):
+            for name in [name for name in state_dict if name.startswith(prefix)]:
                 state_dict[inside + name.removeprefix(prefix)] = state_dict.pop(name)
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
 

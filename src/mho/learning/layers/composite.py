@@ -20,6 +20,7 @@ from mho.learning.layers.layer import ArrayLayer
 from mho.learning.layers.linear import MemristiveLinear
 from mho.learning.layers.recomputed import mask_of
 from mho.learning.layers.replace import holder_of
+from mho.learning.layers.torch_form import TorchForm
 
 Entries = Mapping[str, tuple[str, ...]]
 """Parameters of a torch layer, and what holds each: parameters of parts, one after another along
@@ -36,10 +37,12 @@ class Composite(nn.Module):
     Attributes:
         name: in the network that was converted.
         chips: number of chips.
+        form: how the torch layer that it was made from computes its weights, if it does.
     """
 
     name: str
     chips: int
+    form: TorchForm | None = None
 
     # ---------------------------------------------------------------- what a leaf says
 
@@ -88,6 +91,7 @@ class Composite(nn.Module):
     def _adopt(self, module: nn.Module, conversion: Conversion) -> Self:
         self.name, self.chips = conversion.name, len(conversion.chips)
         self.configure(module)
+        self.form = TorchForm.of(module, tuple(self.entries()))
         values: dict[str, nn.Parameter] = {}
         masks: dict[str, Tensor] = {}
         for name, parts in self.entries().items():
@@ -160,7 +164,12 @@ class Composite(nn.Module):
         return part.weight.new_zeros(part.out_features)
 
     def translate(self, state: dict[str, Any], prefix: str) -> None:
-        """Rewrite entries of the plain torch layer's state as those of the parts, in place."""
+        """Rewrite entries of the torch layer's state as those of the parts, in place."""
+        masks = {} if self.form is None else self.form.translate(state, prefix)
+        for name, mask in masks.items():
+            parts = self.entries()[name]
+            for part, some in zip(parts, mask.chunk(len(parts)), strict=True):
+                state[f"{prefix}{part}_mask"] = some
         for name, parts in self.entries().items():
             value = state.pop(prefix + name, None)
             if isinstance(value, Tensor):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import sys
 from collections.abc import Callable, Collection
 from typing import Any, TypeVar
 
@@ -51,6 +52,15 @@ def carry(
         getattr(new, name).update(how)
     if old._backward_hooks:
         new._is_full_backward_hook = old._is_full_backward_hook
+
+
+def is_strict() -> bool:
+    """Whether the `load_state_dict` that runs refuses a state that lacks something: torch tells
+    hooks that all do."""
+    frame = sys._getframe(1)
+    while frame is not None and frame.f_code is not nn.Module.load_state_dict.__code__:
+        frame = frame.f_back
+    return frame is None or bool(frame.f_locals["strict"])
 
 
 def drop_marked(net: nn.Module) -> None:

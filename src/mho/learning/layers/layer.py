@@ -41,6 +41,7 @@ from mho.learning.layers.processes import check_whole, follow, hint, wrapper
 from mho.learning.layers.product import Product
 from mho.learning.layers.reading import Reading
 from mho.learning.layers.recomputed import mask_of
+from mho.learning.layers.torch_form import TorchForm
 
 Size = Annotated[int, Range(least=1)]
 Positive = Annotated[float, Range(above=0.0)]
@@ -96,6 +97,8 @@ class ArrayLayer(nn.Module):
     arithmetic: FixedPointArithmetic | None
     followers: Followers
     said: Said
+    form: TorchForm | None = None
+    """How the torch layer that it was made from computes its weights, if it does."""
     _observer: Observer | None = None
     _loaded = False
     """Whether a state that is being loaded has arrays that hold its weight."""
@@ -154,7 +157,7 @@ class ArrayLayer(nn.Module):
         weight = conversion.parameter(module, "weight", self.from_torch)
         assert weight is not None
         self.weight, self.bias = weight, conversion.parameter(module, "bias")
-        self.name = conversion.name
+        self.name, self.form = conversion.name, TorchForm.of(module, ("weight", "bias"))
         self.train(module.training)
         self._install(conversion.hardware, conversion.chips, conversion.seed)
         mask = mask_of(module, "weight")
@@ -528,6 +531,13 @@ class ArrayLayer(nn.Module):
 
     # ---------------------------------------------------------------- state
 
+    def translate(self, state: dict[str, Any], prefix: str) -> None:
+        """Rewrite entries of a torch layer that computes its weights as those of this layer, in
+        place."""
+        masks = {} if self.form is None else self.form.translate(state, prefix)
+        for name, mask in masks.items():
+            state[f"{prefix}{name}_mask"] = self.from_torch(mask) if name == "weight" else mask
+
     def check_state(self, state: Mapping[str, Any], prefix: str) -> None:
         """Refuse a saved state that is not one of this layer's hardware; see
         `Crossbar.check_state`.
@@ -536,6 +546,10 @@ class ArrayLayer(nn.Module):
             ValueError: names the entry or the field, and both values.
         """
         self.crossbar.check_state(state, f"{prefix}crossbar.")
+        for name in ("weight", "crossbar.conductance"):
+            if f"{prefix}crossbar.level" in state and prefix + name not in state:
+                allowed = "an entry beside crossbar.level, the levels of the cells that hold it"
+                raise invalid(prefix + name, "not there", allowed)
         conductance = self.crossbar.conductance
         own = self._takes_own_layout or f"{prefix}crossbar.level" in state
         weight = self.weight if own else self.to_torch(self.weight)
