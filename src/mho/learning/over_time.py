@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -16,6 +15,7 @@ from mho.learning.age import age, seconds_of
 from mho.learning.evaluate import calibrate, evaluate, uncalibrated
 from mho.learning.labels import labelled
 from mho.learning.layers.layer import memristive_layers
+from mho.learning.layers.replace import copied
 
 
 @torch.no_grad()
@@ -63,10 +63,10 @@ def evaluate_over_time(
     batches = list(loader) if iter(loader) is loader else loader
     fresh = net
     if uncalibrated(net):
-        fresh = calibrate(copy.deepcopy(net), next(labelled(batches, "loader"))[0])
+        fresh = calibrate(copied(net), next(labelled(batches, "loader"))[0])
     accuracies = []
     for time in seconds:
-        aged = copy.deepcopy(fresh)
+        aged = copied(fresh)
         if time > 0:
             age(aged, time, temperature)
         repaired = None if repair is None else repair(aged)

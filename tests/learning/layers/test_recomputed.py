@@ -75,6 +75,32 @@ def test_a_layer_that_stays_digital_is_copied_with_its_hook() -> None:
         torch.testing.assert_close(net(x), model(x), rtol=1e-2, atol=1e-2)
 
 
+@pytest.mark.parametrize("passed", [False, True])
+@pytest.mark.parametrize("wrap", WRAPS)
+def test_a_digital_layer_whose_hook_has_computed_its_weight_is_copied(
+    wrap: str, passed: bool
+) -> None:
+    x, y = torch.randn(5, 4), torch.arange(5) % 3
+    digital = WRAPS[wrap](nn.Linear(4, 4), "weight")
+    model = nn.Sequential(digital, nn.Linear(4, 3))
+    if passed:
+        model(x)
+    which = {"0": None, "*": EXACT}
+    net = mho.convert(model, which, 2)
+    if passed:
+        net(x)
+    net.eval()
+    calls = {
+        "to_digital": lambda: mho.to_digital(net),
+        "coverage": lambda: mho.coverage(net, x),
+        "evaluate_over_time": lambda: mho.evaluate_over_time(net, (x, y), [0]),
+        "noise_aware": lambda: mho.noise_aware(model, which),
+    }
+    for call in calls.values():
+        call()
+        net(x)
+
+
 def test_masks_are_found() -> None:
     layer = nn.Linear(4, 3)
     assert mask_of(layer, "weight") is None

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from typing import TypeVar, cast
 
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
+
+Net = TypeVar("Net", bound=nn.Module)
 
 
 def rebuild(
@@ -35,6 +38,11 @@ def rebuild(
             memo[id(module)] = new
             done.update(module.modules())
     return copy.deepcopy(model, memo)  # type: ignore[arg-type]
+
+
+def copied(net: Net) -> Net:
+    """Deep copy of a network, also of one whose hooks have computed weights in a pass."""
+    return cast(Net, rebuild(net, lambda _name, _module: None))
 
 
 def swap(net: nn.Module, old: nn.Module, new: nn.Module) -> None:

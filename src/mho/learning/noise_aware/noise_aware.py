@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
@@ -20,7 +19,7 @@ from mho.hardware.streams import derived_seed, seed_of
 from mho.learning.hardware_by_layer import ByLayer, Candidate, by_layer
 from mho.learning.layers.fused import unfuse
 from mho.learning.layers.layer import ArrayLayer
-from mho.learning.layers.replace import holder_of
+from mho.learning.layers.replace import copied, holder_of
 from mho.learning.noise_aware.conversions import Conversions, Ranges
 from mho.learning.noise_aware.kinds import Blocks, Kind, kind_of
 from mho.learning.noise_aware.recurrent import draw_once, keep_weights
@@ -87,7 +86,7 @@ def noise_aware(
         _check_hardware(chip, output_noise, ranges)
         _check_weights(name, layer, kind)
     seed = seed_of(generator)
-    net = copy.deepcopy(model)
+    net = copied(model)
     for name, _, kind, cells in found:
         layer, own = net.get_submodule(name), derived_seed(seed, name)
         for path, parts in kind.weights(layer).items():
@@ -133,7 +132,7 @@ def is_noise_aware(net: nn.Module) -> bool:
 def without_noise(net: Net) -> tuple[Net, dict[str, TrainedRanges]]:
     """A plain copy of a noise-aware network, weights clipped as they were trained, and the ranges
     of each layer by name."""
-    plain, ranges = copy.deepcopy(net), {}
+    plain, ranges = copied(net), {}
     for name, layer in list(plain.named_modules()):
         converts = layer._modules.get(CONVERSIONS)
         if isinstance(converts, Conversions):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from typing import Annotated
 
 import torch
@@ -16,6 +15,7 @@ from mho.learning.batches import Inputs, batches_of
 from mho.learning.convert import MOST_CHIPS, convert
 from mho.learning.evaluate import calibrate, uncalibrated
 from mho.learning.hardware_by_layer import ByLayer
+from mho.learning.layers.replace import copied
 from mho.learning.repair.batchnorm import refresh_batchnorm
 from mho.learning.repair.chip_batchnorm import ChipBatchNorm
 
@@ -56,7 +56,7 @@ def expect_batchnorm(
     if uncalibrated(simulated):
         calibrate(simulated, [(batches[0],)])
     refresh_batchnorm(simulated, [(batch,) for batch in batches])
-    out = copy.deepcopy(model)
+    out = copied(model)
     for name, norm in simulated.get_submodule("net").named_modules():
         if isinstance(norm, ChipBatchNorm):
             twin = out.get_submodule(name)

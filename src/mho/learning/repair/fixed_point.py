@@ -15,7 +15,7 @@ from mho.learning.evaluate import evaluating
 from mho.learning.layers.arithmetic import FixedPointArithmetic, largest
 from mho.learning.layers.chips import at_once, chip_count
 from mho.learning.layers.layer import ArrayLayer
-from mho.learning.layers.replace import plain_type, rebuild
+from mho.learning.layers.replace import copied, plain_type, rebuild
 from mho.learning.repair.chip_batchnorm import ChipBatchNorm
 from mho.learning.repair.chip_linear import ChipLinear
 
@@ -89,7 +89,7 @@ def formats(net: nn.Module) -> dict[str, str]:
 def _twin(_name: str, module: nn.Module) -> nn.Module | None:
     """The module that can round, in the place of torch's."""
     if plain_type(module) is nn.Linear:
-        linear = copy.deepcopy(module).eval()  # a parametrized weight may depend on the mode
+        linear = copied(module).eval()  # a parametrized weight may depend on the mode
         return ChipLinear(linear, 1).train(module.training)  # type: ignore[arg-type]
     if not isinstance(module, _BatchNorm):
         return None
