@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 from torch.nn.utils.parametrizations import weight_norm
 
 import mho
@@ -183,7 +184,9 @@ class Tied(nn.Module):
 
 
 def test_a_lookup_that_is_multiplied_elsewhere_counts() -> None:
-    table = mho.coverage(mho.convert(Tied(), HARDWARE), WORDS[:, 0])
+    net = mho.convert(Tied(), HARDWARE)
+    with pytest.warns(UserWarning, match=r"mho.coverage: words \(Embedding: .*elsewhere\) stay"):
+        table = mho.coverage(net, WORDS[:, 0])
     assert table.rows[0].multiplications == table.rows[0].weights == 66
     assert table.share_of_weights == pytest.approx(36 / 102)
     assert "multiplied elsewhere" in table.rows[0].why
@@ -378,3 +381,110 @@ def test_activations_multiplied_make_the_share_less_than_all() -> None:
     share = mho.ledger(net).share
     assert share.of == "multiplications"
     assert share.on_arrays == pytest.approx((5 * 36 + 18) / (5 * 36 + 18 + 2 * 25 * 6))
+
+
+class Sharing(nn.Module):
+    """Two layers of one weight, and a lookup of another one that is multiplied too."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.words = nn.Embedding(7, 4)
+        self.first, self.second = nn.Linear(4, 4), nn.Linear(4, 4)
+        self.second.weight = self.first.weight
+        self.out = nn.Linear(4, 7, bias=False)
+        self.out.weight = self.words.weight
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.out(self.second(self.first(self.words(x))))
+
+
+TIES: dict[str, tuple[Any, list[str], float, float]] = {
+    "on arrays": (HARDWARE, ["", "", "first", "words"], 1.0, 1.0),
+    "one digital": ({"second": None, "*": HARDWARE}, ["", "", "first", "words"], 1.0, 44 / 60),
+    "digital": ({"out": None, "*": HARDWARE}, ["", "", "first", "words"], 16 / 44, 32 / 60),
+    "all of it digital": (
+        {"first": None, "second": None, "*": HARDWARE}, ["", "", "first", "words"],
+        28 / 44, 28 / 60,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("chips", [None, 2])
+@pytest.mark.parametrize("case", TIES)
+def test_rows_say_whose_weights_they_share(case: str, chips: int | None) -> None:
+    hardware, shared, weights, products = TIES[case]
+    net = mho.convert(Sharing(), hardware, chips)
+    table = mho.coverage(net, torch.tensor([[1, 2]]))
+    assert [row.name for row in table.rows] == ["words", "first", "second", "out"]
+    assert [row.shares for row in table.rows] == shared
+    assert str(table).count("; weights of first") == str(table).count("; weights of words") == 1
+    assert table.share_of_weights == pytest.approx(weights)
+    assert table.share_of_multiplications == pytest.approx(products)
+
+
+class Bare(nn.Module):
+    """Multiplies inputs with what it holds itself."""
+
+    def __init__(self, call: Callable[[nn.Module, Tensor], Tensor], **held: Any) -> None:
+        super().__init__()
+        self.layer, self.call = nn.Linear(4, 4), call
+        for name, each in held.items():
+            setattr(self, name, each if isinstance(each, nn.Module) else nn.Parameter(each))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.call(self, self.layer(x))
+
+
+SQUARE = torch.eye(4)
+BARE: dict[str, tuple[nn.Module, str, int, bool]] = {
+    "x @ w": (Bare(lambda m, x: x @ m.w, w=SQUARE), "w", 16, True),
+    "F.linear": (Bare(lambda m, x: F.linear(x, m.w), w=SQUARE), "w", 16, True),
+    "torch.einsum": (
+        Bare(lambda m, x: torch.einsum("bi,oi->bo", x, m.w), w=SQUARE), "w", 16, True,
+    ),
+    "F.conv1d": (
+        Bare(lambda m, x: F.conv1d(x.unsqueeze(1), m.w).mean(1), w=torch.ones(3, 1, 1)),
+        "w", 12, True,
+    ),
+    "in a list": (
+        Bare(lambda m, x: x @ m.w[0], w=nn.ParameterList([SQUARE])), "w.0", 16, True,
+    ),
+    "a vector": (Bare(lambda m, x: x @ m.w, w=torch.ones(4)), "w", 4, False),
+    "an embedding": (
+        Bare(lambda m, x: x @ m.w.weight.t(), w=nn.Embedding(5, 4)), "w", 20, False,
+    ),
+}  # fmt: skip
+"""A network, the row and multiplications of its own parameter, and whether that is known before
+any input is."""
+
+
+@pytest.mark.parametrize("chips", [None, 2])
+@pytest.mark.parametrize("case", BARE)
+def test_parameters_that_a_forward_multiplies_are_shown_and_warned_of(
+    case: str, chips: int | None
+) -> None:
+    model, name, many, known = BARE[case]
+    x = torch.randn(3, 4)
+    with warnings.catch_warnings(record=True) as first:
+        warnings.simplefilter("always")
+        net = mho.convert(model, HARDWARE, chips)
+    assert bool(first) == known
+    with warnings.catch_warnings(record=True) as then:
+        warnings.simplefilter("always")
+        mho.evaluate(net, (x, torch.zeros(3))) if case != "a vector" else mho.coverage(net, x)
+        table = mho.coverage(net, x)
+        mho.coverage(copy.deepcopy(net), x)
+    assert bool(then) != known
+    assert len(first) + len(then) == 1
+    assert name in str((first + then)[0].message)
+    row = next(row for row in table.rows if row.name == name)
+    assert row.left_digital
+    assert row.multiplications == many
+    assert table.share_of_multiplications == pytest.approx(16 / (16 + many))
+    assert table.share_of_weights < 1.0
+
+
+def test_an_excluded_lookup_is_not_warned_of() -> None:
+    model = BARE["an embedding"][0]
+    net = mho.convert(model, {"w": None, "*": HARDWARE})
+    assert mho.coverage(net, torch.randn(2, 4)).share_of_multiplications == pytest.approx(16 / 36)

@@ -44,6 +44,9 @@ from mho.learning.repair.chip_batchnorm import ChipBatchNorm
 from mho.learning.repair.chip_linear import ChipLinear
 from mho.learning.twins import kinds, twin_of, weights_taken_by
 
+EXCLUDED_ROWS = "_excluded_rows"
+"""Attribute of a converted network: names of rows that were said to stay digital."""
+
 MOST_CHIPS = 1_000_000
 """Chips of one network."""
 
@@ -99,7 +102,7 @@ def convert(
     for name, module in model.named_modules():
         if twin_of(module) is not None:
             check_has_values(name, module)
-    rows, chosen = _chosen(model, hardware, strict)
+    rows, chosen, excluded = _chosen(model, hardware, strict)
     seed = seed_of(generator)
     which = range(first_chip, first_chip + (chips or 1))
     copies: dict[int, object] = {}
@@ -132,6 +135,7 @@ def convert(
     unfuse(net)
     net.register_load_state_dict_pre_hook(_check_states)
     net.register_load_state_dict_post_hook(_after_states)
+    net.__dict__[EXCLUDED_ROWS] = excluded
     net = net if chips is None else Chips(net, chips)
     summarize(net)
     if rows:
@@ -146,8 +150,9 @@ def convert(
 
 def _chosen(
     model: nn.Module, hardware: ByLayer, strict: bool
-) -> tuple[list[Row], dict[nn.Module, Hardware]]:
-    """Layers that stay digital though nobody said so; and the hardware of all others."""
+) -> tuple[list[Row], dict[nn.Module, Hardware], frozenset[str]]:
+    """Layers that stay digital though nobody said so; the hardware of all others; and names of
+    those that were said to stay digital."""
     every = holders(model)
     layers = [_candidate(each, names) for names in [_names(model)] for each in every]
     if not any(layer.convertible for layer in layers):
@@ -170,7 +175,8 @@ def _chosen(
     if digital and strict:
         allowed = "a network all of whose weights can be on arrays, or hardware={name: None, ...}"
         raise invalid("model, strictly,", model, f"{allowed}: {named(digital)} would stay digital")
-    return digital, chosen
+    excluded = zip(every, choices, strict=True)
+    return digital, chosen, frozenset(each.row.name for each, how in excluded if how.excluded)
 
 
 def _names(model: nn.Module) -> dict[nn.Module, list[str]]:
@@ -220,7 +226,7 @@ def _check_states(
         if isinstance(module, ArrayLayer):
             module.check_state(state, inside)
         _check_shapes(module, state, inside)
-    for _, module in modules:
+    for module in net.modules():
         if isinstance(module, ArrayLayer):
             module.begin_load()
 
@@ -236,8 +242,9 @@ def _check_shapes(module: nn.Module, state: dict[str, Any], prefix: str) -> None
         if isinstance(module, ArrayLayer) and name.startswith("weight"):
             continue  # of which there may be another layout
         theirs = state.get(prefix + name)
-        known = isinstance(mine, Tensor) and not is_lazy(mine) and isinstance(theirs, Tensor)
-        if known and theirs.shape != mine.shape and (mine.dim() or theirs.shape != (1,)):
+        if not isinstance(mine, Tensor) or is_lazy(mine) or not isinstance(theirs, Tensor):
+            continue
+        if theirs.shape != mine.shape and (mine.dim() or theirs.shape != (1,)):
             allowed = f"{tuple(mine.shape)} of the network that loads the state"
             raise invalid(f"{prefix}{name}, of shape", tuple(theirs.shape), allowed)
 

@@ -11,11 +11,11 @@ from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
 from mho.arguments import checked
-from mho.errors import InvalidInput, invalid
+from mho.errors import InvalidInput, Said, invalid, warn
 from mho.hardware import Hardware
 from mho.hardware.share import Share, in_percent
 from mho.learning.batches import Batch, like, tensors_of
-from mho.learning.convert import plain
+from mho.learning.convert import EXCLUDED_ROWS, plain
 from mho.learning.layer_table import (
     BETWEEN,
     LOOKUP,
@@ -24,6 +24,7 @@ from mho.learning.layer_table import (
     Holder,
     Row,
     holders,
+    named,
     plain_part,
     shares,
 )
@@ -120,6 +121,7 @@ def coverage(net: nn.Module, inputs: Any = None) -> Coverage:
         why = " ".join(str(error).split())[:200] or type(error).__name__
         raise invalid("coverage.inputs", inputs, f"what the network takes ({why})") from error
     plain_part(net).__dict__[_REMEMBERED] = _Remembered(None, _outline(found), counted)
+    _warn_of_more(net, found, counted)
     return counted
 
 
@@ -145,6 +147,8 @@ def remember(net: nn.Module, batch: Batch) -> None:
         counted = _counted(net, found, *_arguments(one))
     except Exception:  # whatever a forward pass of a user's own may raise
         counted = None
+    if counted is not None:
+        _warn_of_more(net, found, counted)
     inside.__dict__[_REMEMBERED] = _Remembered(kind, _outline(found), counted)
 
 
@@ -160,6 +164,9 @@ def share_of(net: nn.Module) -> Share:
 
 _REMEMBERED = "_coverage"
 """Attribute of a network that keeps what was counted; copies of the network have it too."""
+
+_SAID = "_coverage_said"
+"""Attribute of a network that keeps what was said of it."""
 
 _Outline = tuple[tuple[str, str, str, int], ...]
 
@@ -184,6 +191,21 @@ def _arguments(inputs: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
     return (tuple(inputs), {}) if isinstance(inputs, tuple | list) else ((inputs,), {})
 
 
+def _warn_of_more(net: nn.Module, found: list[Holder], counted: Coverage) -> None:
+    """Warn, once a network, of digital weights that only a pass shows to be multiplied."""
+    inside = plain_part(net)
+    known = {each.row.name for each in found if each.row.counts}
+    known |= inside.__dict__.get(EXCLUDED_ROWS, frozenset())
+    more = [row for row in counted.rows if row.left_digital and row.name not in known]
+    said = inside.__dict__.setdefault(_SAID, Said())
+    if more and any(each.row.on_arrays for each in found) and said.first("more"):
+        share = in_percent(counted.share_of_multiplications or 0.0)
+        warn(
+            f"mho.coverage: {named(more)} stay digital: {share} of the multiplications are on "
+            "arrays"
+        )
+
+
 def _counted(
     net: nn.Module, found: list[Holder], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Coverage:
@@ -192,9 +214,27 @@ def _counted(
     batch = next((len(x) for x in leaves if isinstance(x, Tensor) and x.dim()), 1)
     if batch < 1:
         raise invalid("coverage.inputs", "an empty batch", "at least one input")
-    products = count(plain(getattr(net, "_orig_mod", net), 0), *args, **kwargs)
+    digital = plain(getattr(net, "_orig_mod", net), 0)
+    products = count(digital, *args, **kwargs)
+    found = [*found, *_vectors(digital, found, products)]
     rows = [_with_products(each, products, batch) for each in found]
     return Coverage(tuple(_with_between(rows, found, products, batch, plain_part(net))))
+
+
+def _vectors(net: nn.Module, found: list[Holder], products: Products) -> list[Holder]:
+    """Parameters of one dimension that are multiplied, as a vector in a user's own forward is."""
+    known = {name for each in found for name in each.parameters}
+    made = []
+    for name, parameter in net.named_parameters():
+        if name in known or parameter.dim() > 1 or not products.of(name, (0.0, 1.0)):
+            continue
+        module = net.get_submodule(name.rpartition(".")[0])
+        row = Row(
+            name=name, kind=type(module).__name__, hardware=None, why=OWN_PARAMETER,
+            weights=parameter.numel(), counts=True,
+        )  # fmt: skip
+        made.append(Holder(row, module, name.rpartition(".")[0], {name: (0.0, 1.0)}))
+    return made
 
 
 def _with_products(holder: Holder, products: Products, batch: int) -> Row:
@@ -230,7 +270,8 @@ def _with_between(
 
 
 def _where(row: Row) -> str:
-    return _chip(row.hardware) if row.hardware is not None else f"digital: {row.why}"
+    where = _chip(row.hardware) if row.hardware is not None else f"digital: {row.why}"
+    return f"{where}; weights of {row.shares}" if row.shares else where
 
 
 def _chip(hardware: Hardware) -> str:

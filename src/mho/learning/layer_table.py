@@ -53,6 +53,8 @@ class Row:
     stand in an earlier row already do not."""
     multiplications: int | None = None
     """Multiplications for one input; None: not counted."""
+    shares: str = ""
+    """Name of the first row that holds the same weights; on arrays each row has its own."""
 
     @property
     def on_arrays(self) -> bool:
@@ -83,6 +85,29 @@ class Holder:
     parameters: dict[str, tuple[float, float]]
 
 
+class Seen:
+    """Which rows hold which weights."""
+
+    def __init__(self) -> None:
+        self._counted: set[int] = set()
+        self._first: dict[int, str] = {}
+
+    def note(self, name: str, weights: list[Tensor], counts: bool = True) -> tuple[bool, str]:
+        """A row holds some weights.
+
+        Returns:
+            Whether some of them were in no row that counts; the row that has all of them first,
+            where there is an earlier one.
+        """
+        fresh = not weights or any(id(weight) not in self._counted for weight in weights)
+        if counts:
+            self._counted.update(map(id, weights))
+        before = {self._first.get(id(weight), "") for weight in weights}
+        for weight in weights:
+            self._first.setdefault(id(weight), name)
+        return fresh, before.pop() if len(before) == 1 else ""
+
+
 def plain_part(net: nn.Module) -> nn.Module:
     """The network itself: of one on several chips, or of a compiled one, what is inside."""
     net = getattr(net, "_orig_mod", net)
@@ -94,7 +119,7 @@ def holders(net: nn.Module) -> list[Holder]:
     net = plain_part(net)
     converted = any(isinstance(module, ArrayLayer) for module in net.modules())
     found: list[Holder] = []
-    seen: set[int] = set()
+    seen = Seen()
     inside: set[nn.Module] = set()
     for name, module in net.named_modules():
         if module in inside:
@@ -121,7 +146,7 @@ def holders(net: nn.Module) -> list[Holder]:
 def _on_arrays(
     name: str,
     layer: ArrayLayer,
-    seen: set[int],
+    seen: Seen,
     of: tuple[str, Composite, str] | None = None,
 ) -> Holder:
     kind = next(k.__name__ for k in type(layer).__mro__ if not _is_of_mho(k))
@@ -129,11 +154,10 @@ def _on_arrays(
     if of is not None:
         whole, composite, part = of
         parameters = _within(whole, composite, part)
-    counts = not {id(layer.weight)} <= seen
-    seen.add(id(layer.weight))
+    fresh, first = seen.note(name, [layer.weight])
     row = Row(
         name=name, kind=kind, hardware=layer.hardware, why="", weights=layer.weight.numel(),
-        counts=counts,
+        counts=fresh, shares=first,
     )  # fmt: skip
     return Holder(row, layer, name, parameters)
 
@@ -174,7 +198,7 @@ def _is_closed(module: nn.Module) -> bool:
     return isinstance(module, nn.MultiheadAttention) or twin_of(module) is not None or not of_others
 
 
-def _digital(name: str, module: nn.Module, converted: bool, seen: set[int]) -> Holder:
+def _digital(name: str, module: nn.Module, converted: bool, seen: Seen) -> Holder:
     counts = not isinstance(module, (*_LOOKUPS, *_NORMS))
     if isinstance(module, _LOOKUPS):
         why = LOOKUP
@@ -192,13 +216,10 @@ def _digital(name: str, module: nn.Module, converted: bool, seen: set[int]) -> H
     weights = sum(tensor.numel() for tensor in matrices)
     if isinstance(module, ChipLinear):
         weights //= module.chips
-    known = {id(tensor) for tensor in matrices}
-    fresh = not known or not known <= seen
-    if counts:
-        seen |= known
+    fresh, first = seen.note(name, matrices, counts)
     row = Row(
         name=name, kind=_kind(module), hardware=None, why=why, weights=weights,
-        counts=counts and fresh,
+        counts=counts and fresh, shares=first,
     )  # fmt: skip
     every = {
         f"{name}.{n}".lstrip("."): (0.0, 1.0)
@@ -213,17 +234,17 @@ def _is_own(parameter: str) -> bool:
     return "." not in parameter or parameter.startswith("parametrizations.")
 
 
-def _own(name: str, module: nn.Module, seen: set[int]) -> Iterator[Holder]:
+def _own(name: str, module: nn.Module, seen: Seen) -> Iterator[Holder]:
     """Parameters that a module of the user's own has."""
     for inner, tensor in _tensors(module, recurse=False):
         if tensor.dim() < 2:
             continue
         full = f"{name}.{inner}".lstrip(".")
+        fresh, first = seen.note(full, [tensor])
         row = Row(
             name=full, kind=type(module).__name__, hardware=None, why=OWN_PARAMETER,
-            weights=tensor.numel(), counts=id(tensor) not in seen,
+            weights=tensor.numel(), counts=fresh, shares=first,
         )  # fmt: skip
-        seen.add(id(tensor))
         raw = f"{name}.parametrizations.{inner}".lstrip(".")
         theirs = [n for n, _ in module.named_parameters() if n.startswith(raw.split(".", 1)[-1])]
         parameters = {full: (0.0, 1.0)} | {f"{name}.{n}".lstrip("."): (0.0, 1.0) for n in theirs}
