@@ -105,6 +105,7 @@ ELSEWHERE = {
     "learning/layers/test_layer.py": ["learning/layers/linear.py", "learning/layers/product.py"],
     "learning/repair/test_refit.py": ["learning/repair/chip_linear.py"],
     "learning/repair/test_batchnorm.py": ["learning/repair/chip_batchnorm.py"],
+    "learning/test_convert.py": ["learning/selection.py"],
     "learning/test_coverage.py": ["learning/layer_table.py", "learning/ledger.py"],
     # What draws a page is seen on the page.
     "report/test_page.py": [

@@ -5,12 +5,39 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from mho.learning.twins import TWINS_BY_NAME
+
 Made = Callable[[], nn.Module]
 Shapes = tuple[tuple[int, ...], ...]
+
+
+class Conv1D(nn.Module):
+    """Of GPT-2: a linear layer with a weight (in, out)."""
+
+    def __init__(self, nf: int, nx: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.rand(nx, nf) - 0.5)
+        self.bias = nn.Parameter(torch.rand(nf) - 0.5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x @ self.weight + self.bias
+
+
+def of_library(name: str) -> type[nn.Module]:
+    """A class of a library that is not installed here, by the names of module and class."""
+    module, _, own = name.rpartition(".")
+    library = type(own, (Conv1D,), {"__module__": module, "forward": Conv1D.forward})
+    assert own == "Conv1D", "a layer of another kind needs a class here"
+    return library
+
 
 LAYERS: dict[str, tuple[Made, Shapes]] = {
     "Linear": (lambda: nn.Linear(7, 5), ((6, 7),)),
     "Linear, more dimensions, no bias": (lambda: nn.Linear(7, 5, bias=False), ((2, 3, 7),)),
+    **{
+        f"Conv1D of {name}": (lambda name=name: of_library(name)(5, 7), ((2, 6, 7),))
+        for name in TWINS_BY_NAME
+    },
     "Bilinear": (lambda: nn.Bilinear(3, 4, 5), ((6, 3), (6, 4))),
     "Conv1d": (lambda: nn.Conv1d(4, 6, 3, 2, 1), ((3, 4, 9),)),
     "Conv1d, one input": (lambda: nn.Conv1d(4, 6, 3), ((4, 9),)),

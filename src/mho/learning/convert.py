@@ -11,13 +11,10 @@ from torch.nn.parameter import is_lazy
 from mho.arguments import checked
 from mho.config import Range
 from mho.errors import invalid, warn
-from mho.hardware import Crossbar, Hardware
 from mho.hardware.share import in_percent
 from mho.hardware.streams import seed_of
-from mho.learning.hardware_by_layer import ByLayer, Candidate, by_layer
+from mho.learning.hardware_by_layer import ByLayer
 from mho.learning.layer_table import (
-    Holder,
-    Row,
     holders,
     named,
     shares,
@@ -42,7 +39,8 @@ from mho.learning.noise_aware.noise_aware import (
 )
 from mho.learning.repair.chip_batchnorm import ChipBatchNorm
 from mho.learning.repair.chip_linear import ChipLinear
-from mho.learning.twins import kinds, twin_of, weights_taken_by
+from mho.learning.selection import selected
+from mho.learning.twins import twin_of, weights_taken_by
 
 EXCLUDED_ROWS = "_excluded_rows"
 """Attribute of a converted network: names of rows that were said to stay digital."""
@@ -102,7 +100,7 @@ def convert(
     for name, module in model.named_modules():
         if twin_of(module) is not None:
             check_has_values(name, module)
-    rows, chosen, excluded = _chosen(model, hardware, strict)
+    rows, chosen, excluded = selected(model, hardware, strict)
     seed = seed_of(generator)
     which = range(first_chip, first_chip + (chips or 1))
     copies: dict[int, object] = {}
@@ -146,58 +144,6 @@ def convert(
             "hardware} says that this is meant"
         )
     return net
-
-
-def _chosen(
-    model: nn.Module, hardware: ByLayer, strict: bool
-) -> tuple[list[Row], dict[nn.Module, Hardware], frozenset[str]]:
-    """Layers that stay digital though nobody said so; the hardware of all others; and names of
-    those that were said to stay digital."""
-    every = holders(model)
-    layers = [_candidate(each, names) for names in [_names(model)] for each in every]
-    if not any(layer.convertible for layer in layers):
-        raise invalid("model", model, f"a network with at least one {kinds()}{_instead(every)}")
-    choices = by_layer("hardware", hardware, layers)
-    chosen = {
-        layer.module: choice.hardware
-        for layer, choice in zip(layers, choices, strict=True)
-        if layer.convertible and choice.hardware is not None
-    }
-    if not chosen:
-        first = next(layer for layer in layers if layer.convertible)
-        allowed = f"one that puts at least one layer on arrays, such as {first.names[0]!r}"
-        raise invalid("hardware", hardware, allowed)
-    digital = [
-        each.row
-        for each, layer, choice in zip(every, layers, choices, strict=True)
-        if each.row.counts and not layer.convertible and not choice.excluded
-    ]
-    if digital and strict:
-        allowed = "a network all of whose weights can be on arrays, or hardware={name: None, ...}"
-        raise invalid("model, strictly,", model, f"{allowed}: {named(digital)} would stay digital")
-    excluded = zip(every, choices, strict=True)
-    return digital, chosen, frozenset(each.row.name for each, how in excluded if how.excluded)
-
-
-def _names(model: nn.Module) -> dict[nn.Module, list[str]]:
-    """All names of each module, the one it has elsewhere first."""
-    found: dict[nn.Module, list[str]] = {}
-    for name, module in model.named_modules(remove_duplicate=False):
-        found.setdefault(module, []).append(name)
-    return found
-
-
-def _candidate(holder: Holder, names: dict[nn.Module, list[str]]) -> Candidate:
-    own, whole = names[holder.module], holder.row.name == holder.layer
-    known = tuple(own) if whole else (holder.row.name, *filter(None, own))
-    convertible = whole and twin_of(holder.module) is not None
-    return Candidate(known, holder.module, convertible, convertible or holder.row.counts)
-
-
-def _instead(every: list[Holder]) -> str:
-    """What a network has that cannot be on arrays."""
-    rows = [each.row for each in every if each.row.counts]
-    return f"; this one has {named(rows)}" if rows else ""
 
 
 @stays

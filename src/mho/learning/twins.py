@@ -16,6 +16,7 @@ from mho.learning.layers.conv_transpose import (
     MemristiveConvTranspose2d,
     MemristiveConvTranspose3d,
 )
+from mho.learning.layers.conversion import Conversion
 from mho.learning.layers.layer import ArrayLayer
 from mho.learning.layers.linear import MemristiveLinear
 from mho.learning.layers.recurrent import MemristiveGRU, MemristiveLSTM, MemristiveRNN
@@ -68,6 +69,14 @@ def twin_of(module: nn.Module) -> Twin | None:
     """
     kind = _kind_of(plain_type(module))
     return None if kind is None or _reason(module, kind) else _known(kind)
+
+
+def described(module: nn.Module) -> ArrayLayer | Composite:
+    """What would stand for a layer that has a twin, without arrays and without values: its layout,
+    its product, the parameters of the layer that it would hold."""
+    twin = twin_of(module)
+    assert twin is not None
+    return twin.adopt(module, Conversion("", None, range(1), 0, {}))
 
 
 def why_not(module: nn.Module) -> str:

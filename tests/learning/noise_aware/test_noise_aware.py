@@ -309,10 +309,10 @@ def test_what_cannot_be_is_refused_and_named() -> None:
     cases = [
         (mho.convert(model, NOISY), NOISY, {}, "model = .*before mho.convert"),
         (trainee(model), NOISY, {}, "not noise-aware yet"),
-        (nn.ReLU(), NOISY, {}, "layer whose weights arrays can hold"),
+        (nn.ReLU(), NOISY, {}, "model = a ReLU: .*at least one nn.Linear"),
         (model, NOISY.replace(full_scale=3.0), {}, "Hardware.full_scale = 3.0: .*clip="),
         (model, NOISY.replace(adc_bits=None), {"output_noise": 0.1}, "output_noise"),
-        (nn.LazyLinear(3), NOISY, {}, "weight = 'without a shape'"),
+        (nn.LazyLinear(3), NOISY, {}, "weight = 'not initialized'"),
         (prune.random_unstructured(nn.Linear(3, 2), "weight", 1), NOISY, {}, "prune.remove"),
     ]
     for bad, hardware, options, message in cases:

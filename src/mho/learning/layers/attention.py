@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
@@ -40,6 +40,8 @@ class MemristiveMultiheadAttention(Composite):
         in_proj_weight, in_proj_bias: None, by which torch's transformer layers know that there is
             nothing to fuse.
     """
+
+    inputs: ClassVar[int] = 3
 
     q_proj: MemristiveLinear
     k_proj: MemristiveLinear
@@ -101,6 +103,10 @@ class MemristiveMultiheadAttention(Composite):
             "bias_k": ("bias_k",),
             "bias_v": ("bias_v",),
         }
+
+    def driven(self) -> tuple[str, ...]:
+        """The projections of queries, keys and values."""
+        return _PROJECTIONS
 
     def plain(self, bias: bool) -> nn.MultiheadAttention:
         """Torch's layer, of the same options."""

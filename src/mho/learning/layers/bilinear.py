@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import torch
 from jaxtyping import Float
@@ -32,6 +32,8 @@ class MemristiveBilinear(ArrayLayer, nn.Bilinear):
     Raises:
         ValueError, RuntimeError: as `MemristiveLinear`.
     """
+
+    inputs: ClassVar[int] = 2
 
     @checked
     def __init__(
@@ -66,8 +68,12 @@ class MemristiveBilinear(ArrayLayer, nn.Bilinear):
     def forward(self, input1: Tensor, input2: Tensor) -> Float[Tensor, "*_ {self.out_features}"]:
         """(..., in1_features) and (..., in2_features) to (..., out_features)."""
         self._check_inputs(input1, input2)
+        return self._read(self.vectors(input1, input2))
+
+    def vectors(self, *inputs: Tensor) -> Tensor:
+        """Products (..., in1_features * in2_features) of both inputs."""
         # (..., in1, 1) * (..., 1, in2) -> (..., in1 * in2)
-        return self._read((input1.unsqueeze(-1) * input2.unsqueeze(-2)).flatten(-2))
+        return (inputs[0].unsqueeze(-1) * inputs[1].unsqueeze(-2)).flatten(-2)
 
     def _check_inputs(self, input1: Any, input2: Any) -> None:
         sizes = self.in1_features, self.in2_features

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor, nn
@@ -28,6 +28,9 @@ the first dimension, or a digital one of the layer itself, whose name has no dot
 `{"in_proj_weight": ("q_proj.weight", "k_proj.weight", "v_proj.weight"), "bias_k": ("bias_k",)}`."""
 
 
+_WEIGHT = ".weight"
+
+
 class Composite(nn.Module):
     """A torch layer whose matrices are parts, linear layers on arrays; what joins them is digital.
 
@@ -39,6 +42,9 @@ class Composite(nn.Module):
         chips: number of chips.
         form: how the torch layer that it was made from computes its weights, if it does.
     """
+
+    inputs: ClassVar[int] = 1
+    """Arguments of its forward pass, the first ones, that are multiplied with weights."""
 
     name: str
     chips: int
@@ -54,6 +60,11 @@ class Composite(nn.Module):
         """Where each parameter of the torch layer is held, those included that it may lack."""
         raise NotImplementedError
 
+    def driven(self) -> tuple[str, ...]:
+        """Names of the parts whose inputs are the first arguments of the forward pass as they are;
+        what the others read is made on the way."""
+        return ()
+
     def plain(self, bias: bool) -> nn.Module:
         """The torch layer, on the device "meta", its parameters yet to be set.
 
@@ -68,6 +79,15 @@ class Composite(nn.Module):
         raise NotImplementedError
 
     # ---------------------------------------------------------------- what follows
+
+    def matrices(self) -> dict[str, int]:
+        """Parameters of the torch layer that parts hold, each with the number of matrices in it,
+        one after another; those included that the layer may lack."""
+        return {
+            name: len(places)
+            for name, places in self.entries().items()
+            if places[0].endswith(_WEIGHT)
+        }
 
     @property
     def label(self) -> str:
@@ -92,6 +112,8 @@ class Composite(nn.Module):
         self.name, self.chips = conversion.name, len(conversion.chips)
         self.configure(module)
         self.form = TorchForm.of(module, tuple(self.entries()))
+        if conversion.hardware is None:
+            return self
         values: dict[str, nn.Parameter] = {}
         masks: dict[str, Tensor] = {}
         for name, parts in self.entries().items():
@@ -203,8 +225,7 @@ def _is_own(place: str) -> bool:
 
 def _parts(values: Iterable[str]) -> list[str]:
     """Names of the parts whose weights are given, in order."""
-    ends = ".weight"
-    return [name.removesuffix(ends) for name in values if name.endswith(ends)]
+    return [name.removesuffix(_WEIGHT) for name in values if name.endswith(_WEIGHT)]
 
 
 @stays

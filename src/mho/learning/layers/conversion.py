@@ -21,7 +21,8 @@ class Conversion:
 
     Attributes:
         name: of the layer in its network.
-        hardware: the kind of chip.
+        hardware: the kind of chip; None: the layer on arrays gets neither arrays nor values, on the
+            device "meta", and only says what it would be; see `twins.described`.
         chips: numbers of the chips.
         network_seed: of all chips of the network.
         copies: what stands for the model's own objects in the converted network, by their id, as
@@ -30,7 +31,7 @@ class Conversion:
     """
 
     name: str
-    hardware: Hardware
+    hardware: Hardware | None
     chips: range
     network_seed: int
     copies: dict[int, object]
@@ -65,10 +66,10 @@ class Conversion:
             return None
         if not isinstance(module._parameters.get(name), nn.Parameter):
             trains = parametrize.is_parametrized(module, name) or value.requires_grad
-            return self.keep(_copied(layout(value.detach()), trains))
+            return self.keep(_copied(layout(self._given(value)), trains))
         known = self.copies.get(id(value))
         if not isinstance(known, nn.Parameter):
-            copied = _copied(layout(value.detach()), value.requires_grad)
+            copied = _copied(layout(self._given(value)), value.requires_grad)
             self.copies[id(value)] = known = self.keep(copied)
         return known
 
@@ -87,6 +88,9 @@ class Conversion:
         if isinstance(module._parameters.get(name), nn.Parameter):
             self.splits[id(value)] = made
         return made
+
+    def _given(self, value: Tensor) -> Tensor:
+        return value.detach() if self.hardware is not None else value.detach().to("meta")
 
     def keep(self, made: nn.Parameter) -> nn.Parameter:
         """A parameter of the converted network, which stands for itself from now on."""

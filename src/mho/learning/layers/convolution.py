@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import torch
@@ -250,6 +250,11 @@ class TransposedConvolution(MapProduct):
             pad=conv.padding,  # type: ignore[arg-type]
             further=further,
         )
+
+    def giving(self, x: Tensor, size: tuple[int, ...]) -> TransposedConvolution:
+        least = replace(self, further=(0,) * len(size)).map_size(tuple(x.shape[2:]))
+        further = tuple(n - m for n, m in zip(size, least, strict=True))
+        return self if further == self.further else replace(self, further=further)
 
     @property
     def _apart(self) -> tuple[int, ...]:

@@ -79,6 +79,9 @@ class ArrayLayer(nn.Module):
     takes_chips: ClassVar[bool] = True
     """Chips may be folded into the first dimension of its inputs."""
 
+    inputs: ClassVar[int] = 1
+    """Arguments of its forward pass, the first ones, that are multiplied with weights."""
+
     as_torch: ClassVar[bool] = True
     """Whether the shadow weight has the layout of torch's; see `from_torch`."""
 
@@ -143,6 +146,11 @@ class ArrayLayer(nn.Module):
         """What the arrays compute."""
         raise NotImplementedError
 
+    def vectors(self, *inputs: Tensor) -> Tensor:
+        """What the arrays are read with, of the arguments of the forward pass that are multiplied
+        with weights."""
+        return inputs[0]
+
     @classmethod
     def adopt(cls, module: nn.Module, conversion: Conversion) -> Self:
         """The memristive twin of a torch layer; the layer is untouched, no global state is used."""
@@ -159,6 +167,8 @@ class ArrayLayer(nn.Module):
         self.weight, self.bias = weight, conversion.parameter(module, "bias")
         self.name, self.form = conversion.name, TorchForm.of(module, ("weight", "bias"))
         self.train(module.training)
+        if conversion.hardware is None:
+            return self
         self._install(conversion.hardware, conversion.chips, conversion.seed)
         mask = mask_of(module, "weight")
         self.prune("weight", mask if mask is None else self.from_torch(mask))

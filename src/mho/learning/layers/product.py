@@ -34,6 +34,11 @@ class Product(ABC):
         """Inputs as `columns` takes them."""
         return x
 
+    def giving(self, x: Tensor, size: tuple[int, ...]) -> Product:
+        """The same for outputs of which maps, if they are such, are of a size, where inputs x leave
+        that open."""
+        return self
+
     @abstractmethod
     def columns(self, x: Tensor, w: Tensor, chips: int) -> Tensor:
         """Inputs (chips * n, ...) times weights (chips * out, in)."""

@@ -69,6 +69,10 @@ class MemristiveRNNBase(Recurrence):
                     found[f"bias_{kind}_{end}"] = (f"{kind}_{end}.bias",)
         return found
 
+    def driven(self) -> tuple[str, ...]:
+        """What reads the input sequence: the first layer, in each direction."""
+        return tuple(f"ih_{end}" for _, end in self._places()[: 1 + self.bidirectional])
+
     def plain(self, bias: bool) -> nn.Module:
         """The torch layer."""
         options: dict[str, Any] = {name: getattr(self, name) for name in self.options}

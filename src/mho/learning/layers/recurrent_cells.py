@@ -35,6 +35,10 @@ class MemristiveRNNCellBase(Recurrence):
         whose = [(what, part) for part in ("ih", "hh") for what in ("weight", "bias")]
         return {f"{what}_{part}": (f"{part}.{what}",) for what, part in whose}
 
+    def driven(self) -> tuple[str, ...]:
+        """The product with the inputs."""
+        return ("ih",)
+
     def plain(self, bias: bool) -> nn.Module:
         """The torch layer."""
         options: dict[str, Any] = {name: getattr(self, name) for name in self.options}

@@ -16,7 +16,7 @@ from mho.hardware.philox import normals
 from mho.hardware.streams import key
 from mho.hardware.tally import Tally
 from mho.learning.layers.graphs import check_not_recomputed, uncompiled
-from mho.learning.noise_aware.kinds import Kind
+from mho.learning.noise_aware.array_view import ArrayView
 from mho.learning.noise_aware.recorded import check_plain
 
 Ranges = Literal["learnt", "following"]
@@ -173,8 +173,7 @@ class Conversions(nn.Module):
 
     Args:
         owner: what errors call the layer.
-        kind: of the layer.
-        columns: of its output.
+        view: of the layer.
         hardware: the kind of chip.
         ranges: what moves the ranges; None: nothing is converted.
         reads: factor of the noise of a read.
@@ -187,8 +186,7 @@ class Conversions(nn.Module):
     def __init__(
         self,
         owner: str,
-        kind: Kind,
-        columns: int,
+        view: ArrayView,
         hardware: Hardware,
         ranges: Ranges | None,
         reads: float,
@@ -196,23 +194,21 @@ class Conversions(nn.Module):
         seed: int,
     ) -> None:
         super().__init__()
-        self.owner, self.kind, self.hardware, self.seed = owner, kind, hardware, seed
-        self.output_noise, self.columns = output_noise, columns
+        self.owner, self.view, self.hardware, self.seed = owner, view, hardware, seed
+        self.output_noise = output_noise
         cells = hardware.cells
         read = hardware.device.read_noise / cells.span * cells.read_variance**0.5
-        self.read = reads * read if kind.sums else 0.0
+        self.read = reads * read if view.columns else 0.0
         """Standard deviation of a column's read for a single input of 1, in full scales."""
         low, high = hardware.device.window
         self.added = cells.constant * (low + high) / (cells.span * (high - low))
         """Weight that is added digitally behind the ADC, in full scales."""
         self.dac = self.adc = None
-        drives = hardware.dac_bits is not None and kind.converted
-        if ranges is not None and drives:
-            assert hardware.dac_bits is not None
+        if ranges is not None and hardware.dac_bits is not None and view.driven:
             how = ranges if isinstance(hardware.dac_range, str) else hardware.dac_range
             self.dac = TrainedConverter(owner, "DAC", hardware.dac_bits, hardware, how)
-        if ranges is not None and hardware.adc_bits is not None and kind.column_dim is not None:
-            own = {kind.column_dim: columns} if hardware.adc_range == "column" else None
+        if ranges is not None and hardware.adc_bits is not None and view.columns:
+            own = {view.column_dim: view.columns} if hardware.adc_range == "column" else None
             share = not isinstance(hardware.adc_range, str)
             how = 1.0 if share else ranges
             self.adc = TrainedConverter(owner, "ADC", hardware.adc_bits, hardware, how, own)
@@ -234,7 +230,7 @@ class Conversions(nn.Module):
                 converted[id(x)] = self._driven(x)
             return converted[id(x)]
 
-        names = self.kind.inputs
+        names = self.view.inputs
         first = tuple(conversion(x) if k < len(names) else x for k, x in enumerate(args))
         return first, {k: conversion(x) if k in names else x for k, x in kwargs.items()}
 
@@ -254,34 +250,34 @@ class Conversions(nn.Module):
         drawn = self.training and (self.read > 0 or self.output_noise > 0)
         if not (drawn or self.adc):
             return None
-        edge, bias = _edge(layer, self.kind, output), _bias(layer, self.kind, output)
-        names = enumerate(self.kind.inputs)
+        edge = self.view.of_columns(_weight(layer)[-1].edge, output)
+        bias = None if layer.bias is None else _along_columns(layer.bias, self.view)
+        names = enumerate(self.view.inputs)
         inputs = [args[k] if k < len(args) else kwargs[name] for k, name in names]
         y = output.float() if output.element_size() < 4 else output
         y = y if bias is None else y - bias
         if drawn:
             check_not_recomputed(self.owner, "what it draws")
-            y = self._noisy(y, layer, inputs, edge)
+            y = self._noisy(y, inputs, edge)
         y = y if self.adc is None else self._converted(y, layer, inputs, edge)
         return (y if bias is None else y + bias).to(output.dtype)
 
     @torch.no_grad()
-    def _deviation(self, layer: nn.Module, inputs: list[Tensor], y: Tensor, edge: Tensor) -> Tensor:
+    def _deviation(self, inputs: list[Tensor], y: Tensor, edge: Tensor) -> Tensor:
         """Standard deviation of the noise of each output, or what broadcasts to it."""
         variance = y.new_zeros(())
         if self.read > 0:
-            assert self.kind.sums is not None
-            squares = self.kind.sums(layer, inputs, y, lambda x: x.to(y.dtype).square())
+            squares = self.view.square_sums(inputs, y)
             variance = variance + squares * (self.read * edge).square()
         ranges = None if self.adc is None else self.adc.ranges
         if self.output_noise > 0 and ranges is not None:
-            variance = variance + (self.output_noise * _along(ranges, self.kind, y)).square()
+            variance = variance + (self.output_noise * self.view.of_columns(ranges, y)).square()
         return variance.sqrt()
 
-    def _noisy(self, y: Tensor, layer: nn.Module, inputs: list[Tensor], edge: Tensor) -> Tensor:
+    def _noisy(self, y: Tensor, inputs: list[Tensor], edge: Tensor) -> Tensor:
         self.step += 1
         z = normals([key(self.seed, int(self.step))], y.numel(), y.device).view(y.shape)
-        return y + z.to(y.dtype).mul_(self._deviation(layer, inputs, y, edge))
+        return y + z.to(y.dtype).mul_(self._deviation(inputs, y, edge))
 
     def _converted(self, y: Tensor, layer: nn.Module, inputs: list[Tensor], edge: Tensor) -> Tensor:
         """Outputs behind the ADC."""
@@ -290,11 +286,11 @@ class Conversions(nn.Module):
         share = self.hardware.adc_range
         if not isinstance(share, str) and self.dac is not None and self.dac.ranges is not None:
             largest = edge.max() * (1 + abs(self.added))
-            rows = _weight(layer).original.numel() // self.columns
+            rows = _weight(layer).original.numel() // self.view.columns
             self.adc.found.copy_(share * rows * largest * self.dac.ranges)
-        if self.added == 0 or self.kind.sums is None:
+        if self.added == 0:
             return self.adc(y)
-        added = self.kind.sums(layer, inputs, y, lambda x: x.to(y.dtype)) * (self.added * edge)
+        added = self.view.sums(inputs, y) * (self.added * edge)
         return self.adc(y - added) + added
 
     def _check_moving(self, converter: TrainedConverter) -> None:
@@ -302,26 +298,11 @@ class Conversions(nn.Module):
             check_not_recomputed(self.owner, "ranges that widen where much saturates")
 
 
-def _along(values: Tensor, kind: Kind, y: Tensor) -> Tensor:
-    """One value, or one a column, so that it broadcasts over outputs."""
-    assert kind.column_dim is not None
-    return values.detach().view(-1, *(1,) * (-1 - kind.column_dim)).to(y.dtype)
-
-
 def _weight(layer: Any) -> Any:
     """The parametrizations of a layer's weight."""
     return layer.parametrizations["weight"]
 
 
-def _edge(layer: nn.Module, kind: Kind, y: Tensor) -> Tensor:
-    """Full scale of the weights of each column, as the pass that gave y had it."""
-    return _along(_weight(layer)[-1].edge, kind, y)
-
-
-def _bias(layer: nn.Module, kind: Kind, y: Tensor) -> Tensor | None:
-    """Digital bias of each column."""
-    if layer.bias is None:
-        return None
-    assert isinstance(layer.bias, Tensor)
-    assert kind.column_dim is not None
-    return layer.bias.view(-1, *(1,) * (-1 - kind.column_dim))
+def _along_columns(bias: Any, view: ArrayView) -> Tensor:
+    """Digital bias of each column, as it broadcasts over outputs."""
+    return bias.view(-1, *(1,) * (-1 - view.column_dim))

@@ -7,7 +7,6 @@ from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor, nn
-from torch.nn.parameter import is_lazy
 from torch.nn.utils import parametrize
 
 from mho.arguments import checked
@@ -16,14 +15,17 @@ from mho.errors import invalid
 from mho.hardware import Hardware
 from mho.hardware.store import check_finite
 from mho.hardware.streams import derived_seed, seed_of
-from mho.learning.hardware_by_layer import ByLayer, Candidate, by_layer
+from mho.learning.hardware_by_layer import ByLayer
+from mho.learning.layers.conversion import check_has_values
 from mho.learning.layers.fused import unfuse
 from mho.learning.layers.layer import ArrayLayer
 from mho.learning.layers.replace import copied, holder_of
+from mho.learning.noise_aware.array_view import ArrayView
 from mho.learning.noise_aware.conversions import Conversions, Ranges
-from mho.learning.noise_aware.kinds import Blocks, Kind, kind_of
 from mho.learning.noise_aware.recurrent import draw_once, keep_weights
 from mho.learning.noise_aware.weights import ChipWeight
+from mho.learning.selection import selected
+from mho.learning.twins import twin_of
 
 Net = TypeVar("Net", bound=nn.Module)
 
@@ -81,35 +83,37 @@ def noise_aware(
             ADC.
     """
     _check(model)
-    found = _layers(model, hardware)
-    for name, layer, kind, chip in found:
+    for name, module in model.named_modules():
+        if twin_of(module) is not None:
+            check_has_values(name, module)
+    chosen = selected(model, hardware, strict=False).chosen
+    layers = [
+        (name, ArrayView(module), chosen[module])
+        for name, module in model.named_modules()
+        if module in chosen
+    ]
+    for name, view, chip in layers:
         _check_hardware(chip, output_noise, ranges)
-        _check_weights(name, layer, kind)
+        _check_weights(name, model.get_submodule(name), view)
     seed = seed_of(generator)
     net = copied(model)
-    for name, _, kind, cells in found:
+    for name, view, chip in layers:
         layer, own = net.get_submodule(name), derived_seed(seed, name)
-        for path, parts in kind.weights(layer).items():
-            owner, attribute = holder_of(layer, path)
-            weight: Tensor = getattr(owner, attribute)
-            blocks = _blocks(kind, layer, weight, parts, clip_per)
-            label = f"{name}.{path}" if name else path
-            of_reads = kind.sums is None
-            chip = ChipWeight(
-                *(label, cells, blocks, clip, weight_noise),
-                reads=of_reads, seed=derived_seed(own, path),
+        for path, matrices in view.weights.items():
+            weight = ChipWeight(
+                f"{name}.{path}".lstrip("."), chip, view, matrices, clip, weight_noise,
+                per=clip_per, reads=not view.columns, seed=derived_seed(own, path),
             )  # fmt: skip
-            parametrize.register_parametrization(owner, attribute, chip, unsafe=True)
+            parametrize.register_parametrization(*holder_of(layer, path), weight, unsafe=True)
         draw_once(layer)
-        columns = _columns(layer, kind)
         converts = Conversions(
-            name or type(layer).__name__, kind, columns, cells, ranges, weight_noise,
-            output_noise, derived_seed(own, "output"),
+            name or type(layer).__name__, view, chip, ranges, weight_noise, output_noise,
+            derived_seed(own, "output"),
         )  # fmt: skip
         layer.add_module(CONVERSIONS, converts)
         converts.to(next(layer.parameters()).device)
         layer.register_forward_pre_hook(converts.drive, with_kwargs=True)
-        if kind.column_dim is not None:
+        if view.columns:
             layer.register_forward_hook(converts.sense, with_kwargs=True, prepend=True)
         for part in layer.modules():
             part.training = layer.training
@@ -154,53 +158,6 @@ def hand_over(layers: Mapping[str, ArrayLayer], ranges: Mapping[str, TrainedRang
         layer.reading.fix_ranges(found.inputs, found.outputs)
 
 
-# ---------------------------------------------------------------- which layers, and of what shape
-
-
-def _layers(model: nn.Module, hardware: ByLayer) -> list[tuple[str, nn.Module, Kind, Hardware]]:
-    """Layers that are trained so, with their names and chips; parts of another one are not
-    named."""
-    kinds: dict[str, Kind] = {}
-    within: set[nn.Module] = set()
-    every = [Candidate((name,), model, False) for name, _ in model.named_parameters()]
-    for name, module in model.named_modules():
-        kind = None if module in within else kind_of(module)
-        every.append(Candidate((name,), module, kind is not None))
-        if kind is not None:
-            within.update(module.modules())
-            kinds[name] = kind
-    if not kinds:
-        allowed = "a network with a layer whose weights arrays can hold, such as nn.Linear"
-        raise invalid("model", model, allowed)
-    choices = by_layer("hardware", hardware, every)
-    found = [
-        (layer.names[0], layer.module, kinds[layer.names[0]], choice.hardware)
-        for layer, choice in zip(every, choices, strict=True)
-        if layer.convertible and choice.hardware is not None
-    ]
-    if not found:
-        allowed = f"one that puts at least one layer on arrays, such as {next(iter(kinds))!r}"
-        raise invalid("hardware", hardware, allowed)
-    return found
-
-
-def _blocks(
-    kind: Kind, layer: nn.Module, weight: Tensor, parts: int, per: Literal["layer", "column"]
-) -> Blocks:
-    """Which weights are clipped together."""
-    rows = Blocks((weight.shape[0], weight[0].numel()), (1,), weight[0].numel(), parts)
-    columns = rows if kind.columns is None else kind.columns(layer, weight)
-    if per == "column":
-        return columns
-    return Blocks((parts, weight.numel() // parts), (1,), columns.inputs, parts)
-
-
-def _columns(layer: Any, kind: Kind) -> int:
-    if kind.column_dim is None:
-        return 0
-    return layer.out_features if hasattr(layer, "out_features") else layer.out_channels
-
-
 # ---------------------------------------------------------------- what cannot be
 
 
@@ -230,14 +187,12 @@ def _check_hardware(hardware: Hardware, output_noise: float, ranges: Ranges | No
         raise invalid("Hardware.adc_range", hardware.adc_range, allowed)
 
 
-def _check_weights(name: str, layer: nn.Module, kind: Kind) -> None:
-    for path in kind.weights(layer):
+def _check_weights(name: str, layer: nn.Module, view: ArrayView) -> None:
+    for path in view.weights:
         owner, attribute = holder_of(layer, path)
         label = f"{name}.{path}" if name else path
         seen = parametrize.is_parametrized(owner, attribute)
         weight = getattr(owner, attribute)
-        if is_lazy(weight):
-            raise invalid(label, "without a shape", "a weight that has one: run one batch before")
         if not (seen or isinstance(owner._parameters.get(attribute), nn.Parameter)):
             allowed = (
                 "a parameter, parametrized or not (torch.nn.utils.parametrizations.weight_norm "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -17,8 +17,8 @@ from mho.kernels import native, ties
 from mho.kernels.noisy_weights import noisy_weights
 from mho.learning.layers.graphs import check_not_recomputed, uncompiled
 from mho.learning.layers.inputs import check_input
+from mho.learning.noise_aware.array_view import ArrayView
 from mho.learning.noise_aware.errors import Errors, errors_of
-from mho.learning.noise_aware.kinds import Blocks
 from mho.learning.noise_aware.recorded import check_plain
 
 _NOTHING = 2.0**-100
@@ -34,8 +34,9 @@ _NO_CHOICE = np.zeros(0, np.int16)
 class ChipWeight(nn.Module):
     """Replaces a weight by what a chip would hold of it.
 
-    Each block is clipped to `clip` times its root mean square; the full scale s of a matrix is the
-    largest |w| that is left. In train mode each pass sees another chip:
+    Weights are clipped to `clip` times the root mean square of their matrix or column; the full
+    scale s of a matrix, or of a column, is the largest |w| that is left, in each pass anew. In
+    train mode each pass sees another chip:
 
         level(w) + amount * s * (error of programming + error of the read)
 
@@ -44,9 +45,11 @@ class ChipWeight(nn.Module):
 
     Args:
         owner: what errors call it.
-        hardware: the kind of chip.
-        blocks: which weights are clipped together.
+        hardware: the kind of chip; says what has a full scale of its own.
+        view: of the layer that the weight is of.
+        matrices: that stand one after another in the weight.
         clip: largest weight in root mean squares; None: all that there is.
+        per: whether these are of a matrix (of a layer, most often) or of each column.
         amount: factor of the errors.
         reads: whether the error of a read is added here.
         seed: of what is drawn, which depends on it and on the number of passes alone.
@@ -59,18 +62,21 @@ class ChipWeight(nn.Module):
         self,
         owner: str,
         hardware: Hardware,
-        blocks: Blocks,
+        view: ArrayView,
+        matrices: int,
         clip: float | None,
         amount: float,
         *,
+        per: Literal["layer", "column"],
         reads: bool,
         seed: int,
     ) -> None:
         super().__init__()
-        self.owner, self.hardware, self.blocks = owner, hardware, blocks
+        self.owner, self.hardware, self.view, self.matrices = owner, hardware, view, matrices
+        self.per = per
         self.clip, self.amount, self.reads, self.seed = clip, amount, reads, seed
         self.edge: Tensor | None = None
-        """Full scale of the matrix of each block, in the last pass."""
+        """Full scale of each matrix (matrices,), in the last pass."""
         self.register_buffer("step", torch.zeros((), dtype=torch.int64))
 
     @uncompiled
@@ -89,60 +95,52 @@ class ChipWeight(nn.Module):
     @torch.no_grad()
     def clipped(self, w: Tensor) -> Tensor:
         """Weights, clipped, same shape."""
-        wide = w.detach().float().reshape(self.blocks.shape)
-        limit = self._limits(wide).view(self._shape)
-        return wide.clamp(-limit, limit).view_as(w).to(w.dtype)
+        rows = self.view.rows(w.detach().float())
+        limits = self._limits(rows).unsqueeze(1)
+        held = rows.view(len(limits), -1).clamp(-limits, limits)
+        return self.view.weight(held.view(rows.shape), w).to(w.dtype)
 
-    @property
-    def _shape(self) -> list[int]:
-        """Of the limits, next to that of the blocks."""
-        return [1 if d in self.blocks.over else n for d, n in enumerate(self.blocks.shape)]
-
-    def _limits(self, w: Tensor) -> Float[Tensor, " blocks"]:
-        """Largest weight of each block, once it is clipped."""
-        over = self.blocks.over
-        limits = torch.maximum(w.amax(over), -w.amin(over)).flatten()
+    def _limits(self, rows: Float[Tensor, "out in"]) -> Float[Tensor, " blocks"]:
+        """Largest weight of each column or matrix, once it is clipped."""
+        blocks = rows.view(self._clipped_apart(rows), -1)
+        limits = torch.maximum(blocks.amax(1), -blocks.amin(1))
         if self.clip is None:
             return limits
-        size = torch.linalg.vector_norm(w, dim=over).flatten()
-        return torch.minimum(limits, size * (self.clip / (w.numel() // limits.numel()) ** 0.5))
+        size = torch.linalg.vector_norm(blocks, dim=1)
+        return torch.minimum(limits, size * (self.clip / blocks.shape[1] ** 0.5))
 
-    def _edges(self, limits: Float[Tensor, " blocks"]) -> Float[Tensor, " blocks"]:
-        """Full scale of the matrix of each block: as `mho.hardware.full_scale` has it."""
-        matrices = self.blocks.matrices
+    def _clipped_apart(self, rows: Tensor) -> int:
+        return len(rows) if self.per == "column" else self.matrices
+
+    def _edges(self, limits: Float[Tensor, " blocks"], inputs: int) -> Float[Tensor, " matrices"]:
+        """Full scale of each matrix: as `mho.hardware.full_scale` has it."""
         edge = limits
-        if len(limits) > matrices:
-            edge = limits.view(matrices, -1).amax(1, keepdim=True)
-            edge = edge.expand(matrices, len(limits) // matrices).reshape(-1)
-        idle = self.blocks.inputs**-0.5 if self.hardware.levels % 2 else _HARMLESS
+        if len(limits) > self.matrices:
+            edge = limits.view(self.matrices, -1).amax(1)
+        idle = inputs**-0.5 if self.hardware.levels % 2 else _HARMLESS
         return torch.where(edge < _NOTHING, idle, edge)
-
-    @property
-    def _in_rows(self) -> bool:
-        """Whether blocks follow each other in memory."""
-        return self.blocks.over == (1,) and len(self.blocks.shape) == 2
 
     def held(self, w: Tensor) -> tuple[Tensor, Tensor | None]:
         """What a chip holds of weights; and the limits (blocks,), if some lie beyond theirs."""
-        shaped = w.detach().float().reshape(self.blocks.shape)
-        limits = self._limits(shaped)
-        self.edge = edge = self._edges(limits)
-        several = len(limits) > self.blocks.matrices
-        limit = limits.view(self._shape)
-        clipped = shaped.clamp(-limit, limit) if several else shaped
+        rows = self.view.rows(w.detach().float())
+        limits = self._limits(rows)
+        self.edge = edge = self._edges(limits, rows.shape[1])
+        several = len(limits) > len(edge)
+        limit = limits.unsqueeze(1)
+        clipped = rows.clamp(-limit, limit) if several else rows
         drawn = self.training and self.amount > 0
         errors = errors_of(self.hardware, self.amount, str(w.device)) if drawn else None
-        if self._in_rows and native(clipped, edge):
-            held, beyond = self._compiled(clipped, edge, errors)
-        else:
-            held, beyond = self._in_torch(clipped, edge.view(self._shape), errors)
+        blocks = clipped.view(len(edge), -1)
+        made = self._compiled if native(blocks, edge) else self._in_torch
+        held, beyond = made(blocks, edge, errors)
         if errors is not None and self.reads and errors.read > 0:
             z = normals([key(self.seed, "read", int(self.step))], w.numel(), w.device)
-            z = z.view(self.blocks.shape).mul_(edge.view(self._shape))
-            held = held.view_as(z).add_(z, alpha=errors.read)
+            z = z.view(blocks.shape).mul_(edge.unsqueeze(1))
+            held = held.add_(z, alpha=errors.read)
         if several:
-            beyond = bool((shaped.abs() > limit).any())
-        return held.view_as(w).to(w.dtype), limits if beyond else None
+            beyond = bool((rows.abs() > limit).any())
+        held = self.view.weight(held.view(rows.shape), w).to(w.dtype)
+        return held, limits if beyond else None
 
     def _choices(self, n: int, device: torch.device) -> Tensor:
         """Random int16 (n,)."""
@@ -162,14 +160,15 @@ class ChipWeight(nn.Module):
 
     def _in_torch(self, w: Tensor, edge: Tensor, errors: Errors | None) -> tuple[Tensor, bool]:
         n = self.hardware.levels
-        index = level_index(w.div(edge), 1.0, n)
+        edges = edge.unsqueeze(1)
+        index = level_index(w.div(edges), 1.0, n)
         held = level_value(index, 1.0, n)
         if errors is not None:
             rows, size = errors.of_levels.shape
             row = index if rows == n else (index * (rows - 1) + (n - 1) // 2) // (n - 1)
             which = self._choices(w.numel(), w.device).view(w.shape).long() & (size - 1)
             held = held + errors.of_levels.view(-1)[row * size + which]
-        return held * edge, bool((w.abs() > edge).any())
+        return held * edges, bool((w.abs() > edges).any())
 
 
 class _StraightThrough(torch.autograd.Function):
@@ -186,6 +185,7 @@ class _StraightThrough(torch.autograd.Function):
         if ctx.chip is None:
             return grad, None
         w, limits = ctx.saved_tensors
-        shaped = w.detach().reshape(ctx.chip.blocks.shape)
-        away = (shaped.abs() > limits.view(ctx.chip._shape)).view(w.shape) & (grad * w < 0)
-        return grad.masked_fill(away, 0.0), None
+        view = ctx.chip.view
+        blocks = view.rows(w.detach()).view(len(limits), -1)
+        away = view.weight(blocks.abs() > limits.unsqueeze(1), w)
+        return grad.masked_fill(away & (grad * w < 0), 0.0), None

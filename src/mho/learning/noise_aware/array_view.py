@@ -1,0 +1,87 @@
+"""A layer of torch's as arrays would see it: weights by columns, inputs, sums of these."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping, Sequence
+
+from torch import Tensor, nn
+
+from mho.learning.layers.composite import Composite
+from mho.learning.layers.layer import ArrayLayer
+from mho.learning.layers.replace import holder_of
+from mho.learning.twins import described
+
+
+class ArrayView:
+    """What training needs to know of a layer, all of it from what would stand for it on arrays.
+
+    Attributes:
+        weights: parameters that arrays hold, each with the number of matrices that stand one after
+            another in it.
+        inputs: arguments of the forward pass that are multiplied with weights, in order.
+        driven: whether arrays are driven by these as they are.
+        columns: of the output; 0: it has none, for what arrays give is joined digitally.
+        column_dim: dimension of the output, from the end, whose places are columns; -1 without.
+
+    Args:
+        module: a layer with a twin, see `mho.learning.twins`.
+    """
+
+    def __init__(self, module: nn.Module) -> None:
+        self._twin = twin = described(module)
+        names = [*inspect.signature(type(module).forward).parameters][1:]
+        self.inputs = tuple(names[: twin.inputs])
+        self.columns, self.column_dim = 0, -1
+        if isinstance(twin, Composite):
+            self.weights: Mapping[str, int] = {
+                name: parts
+                for name, parts in twin.matrices().items()
+                if getattr(*holder_of(module, name), None) is not None
+            }
+            self.driven = bool(twin.driven())
+            return
+        self._product = twin._product()
+        self.weights = {"weight": 1}
+        self.driven = type(twin).vectors is ArrayLayer.vectors
+        self.columns, self.column_dim = twin.weight.shape[0], self._product.column_dim
+
+    # ---------------------------------------------------------------- weights
+
+    def rows(self, weight: Tensor) -> Tensor:
+        """A weight as (out, in), one column of arrays in each row, contiguous."""
+        if isinstance(self._twin, ArrayLayer) and not self._twin.as_torch:
+            weight = self._twin.from_torch(weight)
+        return weight.flatten(1).contiguous()
+
+    def weight(self, rows: Tensor, like: Tensor) -> Tensor:
+        """The inverse of `rows`, shaped as a weight of the layer."""
+        if isinstance(self._twin, ArrayLayer) and not self._twin.as_torch:
+            return self._twin.to_torch(rows.view(self._twin.from_torch(like).shape))
+        return rows.view(like.shape)
+
+    # ---------------------------------------------------------------- inputs and outputs
+
+    def of_columns(self, values: Tensor, y: Tensor) -> Tensor:
+        """One value, or one a column, as it broadcasts over outputs y."""
+        return values.detach().view(-1, *(1,) * (-1 - self.column_dim)).to(y.dtype)
+
+    def square_sums(self, inputs: Sequence[Tensor], y: Tensor) -> Tensor:
+        """Sums of the squared inputs of each column, as they broadcast over outputs y."""
+        return self._of_inputs(inputs, y, squared=True)
+
+    def sums(self, inputs: Sequence[Tensor], y: Tensor) -> Tensor:
+        """Sums of the inputs of each column, as they broadcast over outputs y."""
+        return self._of_inputs(inputs, y, squared=False)
+
+    def _of_inputs(self, inputs: Sequence[Tensor], y: Tensor, *, squared: bool) -> Tensor:
+        assert isinstance(self._twin, ArrayLayer)
+        x, dim = self._twin.vectors(*(x.to(y.dtype) for x in inputs)), self.column_dim
+        alone = dim < -1 and x.dim() == -dim  # a map without its batch
+        x, size = (x.unsqueeze(0) if alone else x), y.shape[dim + 1 :] if dim < -1 else ()
+        product = self._product.giving(x, tuple(size))
+        x = product.prepared(x)
+        total = product.input_size(x).square_() if squared else product.input_sum(x)
+        if product.groups > 1:
+            total = total.repeat_interleave(self.columns // product.groups, dim)
+        return total.squeeze(0) if alone else total
