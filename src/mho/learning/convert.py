@@ -129,7 +129,7 @@ def convert(
     net = rebuild(model, replace, copies)
     for old, new, hooks in placed:
         carry(old, new, copies, hooks)
-    hand_over(memristive_layers(net), trained)
+    hand_over(net, trained)
     unfuse(net)
     net.register_load_state_dict_pre_hook(_check_states)
     net.register_load_state_dict_post_hook(_after_states)

@@ -15,8 +15,10 @@ from builders.networks import small_model
 from builders.weighted_layers import LAYERS, first, made
 from mho.cells import MultiLevel, OpenLoop
 from mho.learning.hardware_by_layer import ByLayer
+from mho.learning.layers.composite import Composite
 from mho.learning.layers.layer import memristive_layers
 from mho.learning.noise_aware.noise_aware import noise_aware
+from mho.learning.twins import twin_of
 
 CELL = MultiLevel(g_min=10e-6, g_max=90e-6, levels=9, sigma=(2e-6,), read_noise=0.01)
 NOISY = mho.Hardware(device=CELL, programming=OpenLoop(), dac_bits=8, adc_bits=8)
@@ -355,3 +357,39 @@ def test_distillation_and_training_improve_on_the_noise() -> None:
         agree = (net.eval()(x).argmax(1) == teacher(x).argmax(1)).float().mean()
     assert agree > 0.8
     assert before > 0
+
+
+def is_composite(which: str) -> bool:
+    twin = twin_of(made(which)[0])
+    return twin is not None and issubclass(twin, Composite)
+
+
+@pytest.mark.parametrize("which", [which for which in LAYERS if is_composite(which)])
+def test_ranges_of_inputs_go_to_the_parts_that_read_them(which: str) -> None:
+    layer, inputs = made(which)
+    net = trainee(layer)
+    first(net(*inputs)).square().sum().backward()
+    trained = net.conversions.dac.ranges.item()
+    chips = mho.convert(net, NOISY, 2)
+    parts = memristive_layers(chips)
+    read_inputs = {f"net.{part}" for part in chips.net.driven()}
+    assert set() < read_inputs <= parts.keys()
+    for name, part in parts.items():
+        assert part.dac.fixed is (name in read_inputs)
+        assert part.adc.ranges is None
+        if part.dac.fixed:
+            assert part.dac.ranges.tolist() == [pytest.approx(trained)] * 2
+        else:
+            assert part.dac.ranges is None
+
+
+def test_other_ranges_of_a_recurrent_layer_are_calibrated() -> None:
+    lstm = trainee(nn.LSTM(3, 4))
+    x = torch.randn(5, 2, 3)
+    lstm(x)[0].sum().backward()
+    chip = mho.convert(lstm, NOISY)
+    mho.calibrate(chip, x)
+    assert chip.ih_l0.dac.ranges.item() == pytest.approx(x.abs().max().item())
+    assert 0 < chip.hh_l0.dac.ranges.item() < 1
+    y, expected = chip.eval()(x)[0], lstm.eval()(x)[0]
+    assert (y - expected).norm() < 0.3 * expected.norm()

@@ -16,6 +16,7 @@ from mho.hardware import Hardware
 from mho.hardware.store import check_finite
 from mho.hardware.streams import derived_seed, seed_of
 from mho.learning.hardware_by_layer import ByLayer
+from mho.learning.layers.composite import Composite
 from mho.learning.layers.conversion import check_has_values
 from mho.learning.layers.fused import unfuse
 from mho.learning.layers.layer import ArrayLayer
@@ -57,7 +58,8 @@ def noise_aware(
     through, as in Joshi et al. 2020 (10.1038/s41467-020-16108-9).
 
     `mho.convert` of the trained network puts its weights on chips and keeps the ranges of its
-    inputs, and of outputs where one converter serves a whole column; `mho.to_digital` gives the
+    inputs, and of outputs where one converter serves a whole column and they are no recurrent or
+    attention layer's; `mho.to_digital` gives the
     plain network with the trained weights.
 
     Args:
@@ -149,13 +151,16 @@ def without_noise(net: Net) -> tuple[Net, dict[str, TrainedRanges]]:
     return plain, ranges
 
 
-def hand_over(layers: Mapping[str, ArrayLayer], ranges: Mapping[str, TrainedRanges]) -> None:
-    """Fix the ranges that training has found into the converters of converted layers."""
-    for name, layer in layers.items():
-        found = ranges.get(name)
-        if found is None:
-            continue
-        layer.reading.fix_ranges(found.inputs, found.outputs)
+def hand_over(net: nn.Module, ranges: Mapping[str, TrainedRanges]) -> None:
+    """Fix the ranges that training has found into the converters of a converted network; of a layer
+    of several matrices into those that read its inputs as they are."""
+    for name, found in ranges.items():
+        layer = net.get_submodule(name)
+        if isinstance(layer, Composite):
+            for part in layer.driven():
+                layer.get_submodule(part).reading.fix_ranges(found.inputs, None)  # type: ignore[union-attr]
+        elif isinstance(layer, ArrayLayer):
+            layer.reading.fix_ranges(found.inputs, found.outputs)
 
 
 # ---------------------------------------------------------------- what cannot be
