@@ -50,6 +50,27 @@ def full_scale_of(w: Float[Tensor, "out in"], hardware: Hardware, layer: str) ->
     return size
 
 
+def column_scales(w: Float[Tensor, "out in"], hardware: Hardware) -> Float[Tensor, " out"]:
+    """Full scale of each column over that of the layer, `Hardware.full_scale_per` being "column".
+
+    Weights divided by that all use the whole window, and have the layer's full scale in common. A
+    column of zeros gets 1, so that it can learn; where no level is 0, next to nothing.
+
+    Args:
+        w: weights; of the numbers, float32 at least, those that are finite count.
+    """
+    w = w.to(torch.promote_types(w.dtype, torch.float32))
+    if hardware.full_scale is None:
+        sizes = w.abs().amax(1)
+        whole = sizes.amax()
+    else:
+        sizes = torch.linalg.vector_norm(w, dim=1) / math.sqrt(w.shape[1])
+        whole = torch.linalg.vector_norm(w) / math.sqrt(w.numel())
+    if not _NOTHING < whole.item() < math.inf:
+        return torch.ones_like(sizes)
+    return torch.where(sizes > _NOTHING, sizes / whole, 1.0 if hardware.levels % 2 else _HARMLESS)
+
+
 def warn_of_zeros(w: Float[Tensor, "out in"], hardware: Hardware, layer: str) -> None:
     """Warn where many weights are exactly 0 and no level is."""
     n = hardware.levels

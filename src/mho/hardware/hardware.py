@@ -107,6 +107,10 @@ class Hardware(Config):
     full_scale: Annotated[float, Range(least=1e-3, most=1e6)] | None = None
     """Weight at the edge of the window, in standard deviations of a layer's weights about 0 (their
     root mean square) [1]; None: the layer's largest weight."""
+    full_scale_per: Literal["layer", "column"] = "layer"
+    """What has a full scale of its own. "column": each column of a layer, so that the weights of
+    all columns use the whole window; outputs are multiplied by the columns' factors digitally,
+    behind the ADCs."""
     dac_bits: Annotated[int, Range(least=2, most=16)] | None = None
     """Resolution of the inputs, sign included [1]; None: exact."""
     adc_bits: Annotated[int, Range(least=2, most=16)] | None = None

@@ -273,7 +273,8 @@ def plain(net: nn.Module, chip: int | None) -> nn.Module:
             weight, bias = layer.kept(weight, bias)
         if chip is not None:
             gain, offset = layer.gain[chip], layer.offset[chip]
-            weight = (layer.effective[chip] * gain.unsqueeze(1)).view_as(weight)
+            held = layer.with_factors(layer.effective[chip])
+            weight = (held * gain.unsqueeze(1)).view_as(weight)
             if layer.tuned:
                 bias = offset.clone() if bias is None else bias + offset
         return weight, bias

@@ -29,8 +29,8 @@ def netlist_of(
     """SPICE deck of the arrays of a layer on one chip, at one input; see `netlist`.
 
     Inputs go through the layer's DACs, then stand on the rows as voltages. Currents I (tiles,
-    width) of ohmic cells behind the layer's own wires give its output back, before ADC, gain and
-    bias:
+    width) of ohmic cells behind the layer's own wires give its output back, before ADC, factors of
+    columns, gain and bias:
 
         y = scale / volts_per_unit * (tiles of a column added)(mapping.fold(I))
 

@@ -16,7 +16,7 @@ from mho.config import Range
 from mho.errors import NotReady, Said, invalid
 from mho.hardware import Crossbar, Hardware, Tiling
 from mho.hardware.converters import Converter
-from mho.hardware.full_scale import full_scale_of, warn_of_zeros
+from mho.hardware.full_scale import column_scales, full_scale_of, warn_of_zeros
 from mho.hardware.instrument import InstrumentError
 from mho.hardware.mapping import level_index
 from mho.hardware.predistortion import predistorted
@@ -70,6 +70,9 @@ class ArrayLayer(nn.Module):
         store: what these hold, weight by weight; see there.
         reading: the forward pass through them, with its converters.
         gain, offset (chips, out_features): digital read-out correction, 1 and 0 if not tuned.
+        column_scale (out_features,): with `Hardware.full_scale_per` "column" factor of each column:
+            arrays hold the weight divided by it, and `full_scale`, `step`, `target` and `effective`
+            are of what they hold.
         pruned: whether some weights or biases stay 0: those whose `weight_mask`, `bias_mask` is 0.
         arithmetic: how the read-out computes, if not in floating point; see `mho.fixed_point`.
         followers: whom to tell that the weight was set from outside, or moved.
@@ -95,6 +98,9 @@ class ArrayLayer(nn.Module):
     reading: Reading
     tuned: bool
     pruned: bool = False
+    by_column: bool = False
+    """Whether each column has a full scale of its own."""
+    column_scale: Tensor
     weight_mask: Tensor
     bias_mask: Tensor
     arithmetic: FixedPointArithmetic | None
@@ -110,6 +116,10 @@ class ArrayLayer(nn.Module):
         """Put the present weight on arrays of new chips."""
         if len(chips) < 1:
             raise invalid("chips", len(chips), "at least 1")
+        if hardware.full_scale_per == "column":
+            self.by_column = True
+            weight = self.weight.detach().flatten(1)
+            self.register_buffer("column_scale", column_scales(weight, hardware).to(weight))
         matrix = self.matrix()
         size, groups = (matrix.shape[1], matrix.shape[0]), self._product().groups
         tiling = Tiling(*size, hardware.tile, hardware.cells, groups)
@@ -262,8 +272,29 @@ class ArrayLayer(nn.Module):
         return self.reading.adc
 
     def matrix(self) -> Tensor:
-        """The shadow as (out, in)."""
-        return self.weight.detach().flatten(1)
+        """The shadow as (out, in), as arrays are to hold it."""
+        return self.shadow.detach().flatten(1)
+
+    @property
+    def shadow(self) -> Tensor:
+        """The weight as arrays are to hold it: itself, or without the factors of columns."""
+        return self._without_factors(self.weight.detach()) if self.by_column else self.weight
+
+    def _without_factors(self, weight: Tensor) -> Tensor:
+        return weight / self.column_scale.view(-1, *(1,) * (weight.dim() - 1))
+
+    def with_factors(self, matrix: Tensor) -> Tensor:
+        """Weights (..., out, in) that arrays hold, with the factors of columns."""
+        return matrix * self.column_scale.unsqueeze(1) if self.by_column else matrix
+
+    @torch.no_grad()
+    def _spread_columns(self) -> float:
+        """Find the factors of columns for the weight as it is; by what columns grow, at most."""
+        if not self.by_column:
+            return 1.0
+        former = self.column_scale.clone()
+        self.column_scale.copy_(column_scales(self.weight.detach().flatten(1), self.hardware))
+        return (former / self.column_scale).max().item()
 
     # ---------------------------------------------------------------- writing
 
@@ -293,6 +324,7 @@ class ArrayLayer(nn.Module):
         """
         self.store.check_finite(self.weight)
         self.hold_pruned()
+        self._spread_columns()
         self.store.rescale(self.full_scale_of_weights(), self.matrix())
         warn_of_zeros(self.matrix(), self.hardware, self.label)
         self.tuned, self.said = False, Said()
@@ -321,6 +353,14 @@ class ArrayLayer(nn.Module):
             self.refresh()
             raise
         return int((self.store.index_held() != before).sum())
+
+    def remap(self) -> int:
+        """`rescale` to what the weights as they are now would get when converted, each column of
+        them if they have full scales of their own."""
+        growth = self._spread_columns()
+        if self.by_column:
+            self.reading.columns_grown(growth)
+        return self.rescale(self.full_scale_of_weights())
 
     def full_scale_of_weights(self, hardware: Hardware | None = None) -> float:
         """Weight at the edge of a window made for the present weights, by the rule of the
@@ -511,10 +551,12 @@ class ArrayLayer(nn.Module):
 
     def _answer(self, reading: Reading, x: Tensor) -> Tensor:
         """Outputs of inputs (chips * batch, ...), read-out and bias included."""
-        plain = not self.tuned and self.arithmetic is None
+        plain = not (self.tuned or self.by_column) and self.arithmetic is None
         weight, bias = self.weight, self.bias
         if self.pruned:
             weight, bias = self.kept(weight, bias)
+        if self.by_column:
+            weight = self._without_factors(weight)
         y = reading(x, weight, bias if plain else None, self.training)
         if plain:
             return y
@@ -529,10 +571,13 @@ class ArrayLayer(nn.Module):
         return weight * self.weight_mask, None if bias is None else bias * self.bias_mask
 
     def corrected(self, y: Tensor, reading: Reading | None = None) -> Tensor:
-        """Digital gain and offset of outputs (chips * batch, ...)."""
+        """Digital factors of columns, gain and offset of outputs (chips * batch, ...)."""
+        reading = reading or self.reading
+        if self.by_column:
+            factors = self.column_scale.to(y.dtype)
+            y = y * factors.view(-1, *(1,) * (-1 - reading.product.column_dim))
         if not self.tuned:
             return y
-        reading = reading or self.reading
         gain, offset = self.gain[reading.some], self.offset[reading.some]
         after = (1,) * (-1 - reading.product.column_dim)
         y = reading.folded(y)

@@ -187,6 +187,12 @@ class Reading:
             self.adc.ranges = factor * self.adc.ranges
         self._fix_adc()
 
+    def columns_grown(self, factor: float) -> None:
+        """The weights of columns use more of the window, by a factor at most: calibrated ranges of
+        ADCs grow with them, so that nothing saturates that did not."""
+        if isinstance(self.store.hardware.adc_range, str) and self.adc.ranges is not None:
+            self.adc.ranges = factor * self.adc.ranges
+
     # ---------------------------------------------------------------- forward
 
     def __call__(

@@ -114,7 +114,8 @@ def _constants(module: nn.Module) -> dict[str, Tensor]:
     if isinstance(module, ChipLinear | ChipBatchNorm):
         return module.constants()
     assert isinstance(module, ArrayLayer)
-    kept = {"gain": module.gain, "offset": module.offset} if module.tuned else {}
+    kept = {"column_scale": module.column_scale} if module.by_column else {}
+    kept |= {"gain": module.gain, "offset": module.offset} if module.tuned else {}
     return kept if module.bias is None else kept | {"bias": module.bias}
 
 

@@ -109,7 +109,7 @@ def correct(net: Net, trained_on: ByLayer | None = None) -> Net:
     spread = _trained_on(net, trained_on, "correct")
     for layer in memristive_layers(net).values():
         wanted = _wanted(layer, spread[layer])
-        mean = layer.store.expected()
+        mean = layer.with_factors(layer.store.expected())
         energy = mean.square().sum()
         gain = torch.where(energy > 0, (wanted * mean).sum() / energy.clamp(min=1e-30), 1.0)
         _set(layer, gain, torch.zeros_like(gain))
@@ -153,7 +153,8 @@ def _trained_on(
 
 def _wanted(layer: ArrayLayer, trained_on: Hardware | None) -> Tensor:
     """The weight (out, in) that a layer is to have."""
-    return layer.target if trained_on is None else layer.store.expected(trained_on)
+    held = layer.target if trained_on is None else layer.store.expected(trained_on)
+    return layer.with_factors(held)
 
 
 def _set(layer: ArrayLayer, gain: Tensor, offset: Tensor) -> None:

@@ -19,7 +19,7 @@ def outside_window(net: nn.Module) -> dict[str, float]:
     The arrays hold such a weight at the edge.
     """
     return {
-        name: (layer.weight.abs() > layer.full_scale).double().mean().item()
+        name: (layer.shadow.abs() > layer.full_scale).double().mean().item()
         for name, layer in memristive_layers(net).items()
     }
 
@@ -35,7 +35,9 @@ def rescale(net: nn.Module, factor: float | None = None) -> dict[str, int]:
 
     Args:
         factor: of the present full scale; None: what `mho.convert` would choose for the weights as
-            they are now.
+            they are now, for each column if `Hardware.full_scale_per` says so. Call it now and then
+            in training, as columns of weights grow or shrink; calibrated ranges of ADCs then grow
+            as the columns do that use the window more.
 
     Returns:
         How many weights of each layer got another level; the ledger counts their cells.
@@ -50,9 +52,7 @@ def rescale(net: nn.Module, factor: float | None = None) -> dict[str, int]:
     for layer in layers.values():
         layer.store.check_finite(layer.weight)
     return {
-        name: layer.rescale(
-            layer.full_scale_of_weights() if factor is None else factor * layer.full_scale
-        )
+        name: layer.remap() if factor is None else layer.rescale(factor * layer.full_scale)
         for name, layer in layers.items()
     }
 

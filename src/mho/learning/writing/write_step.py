@@ -98,6 +98,7 @@ class WriteStep:
         self.rules = tuple(rules)
         """The update rules, in order; their parameters may follow a schedule."""
         self._policies, self._feedback = tuple(policies), feedback
+        self._check_columns()
         self.threshold = threshold
         self._size = sum(layer.weight.numel() for layer in self._layers.values())
         self._steers = any(isinstance(rule, Steers) for rule in self.rules)
@@ -179,10 +180,10 @@ class WriteStep:
         layers = self._layers.values()
         for layer in layers:
             layer.hold_pruned()
-        pairs = [(layer.store, layer.weight) for layer in layers]
-        moved = [store.crossbar.counts for store, weight in pairs if store.moved(weight)]
+        moved = [each.crossbar.counts for each in layers if each.store.moved(each.weight)]
         if self.rules:
             self._apply_rules()
+        pairs = [(layer.store, layer.shadow) for layer in layers]
         if self._feedback is None and not self._policies:
             most = [*self._most_outside.values()]
             written, outside = write_stale(pairs, [*self._threshold.values()], self._rewrite, most)
@@ -197,6 +198,18 @@ class WriteStep:
             counts.updates += 1
         return Written(written + sum(widened.values()), self._size, sum(outside), tuple(widened))
 
+    def _check_columns(self) -> None:
+        """Refuse what works in units of one full scale a layer where each column has its own."""
+        given = {"rules": self.rules, "feedback": self._feedback}
+        for name, layer in self._layers.items():
+            for argument, value in given.items():
+                if layer.by_column and value:
+                    allowed = (
+                        f"none: layer {name!r} has Hardware.full_scale_per = 'column', and they "
+                        "work in steps of one full scale a layer"
+                    )
+                    raise invalid(f"WriteStep.{argument}", value, allowed)
+
     def _why_it_stays(self, layer: ArrayLayer) -> str:
         if self._share_outside == 1:
             return ""
@@ -210,10 +223,10 @@ class WriteStep:
         for name, many in outside.items():
             layer = self._layers[name]
             if many > self._most_outside[name]:
-                size, edge = layer.weight.detach().abs(), 2 * layer.full_scale
+                size, edge = layer.shadow.detach().abs(), 2 * layer.full_scale
                 while (size > edge).double().mean().item() > self._share_outside:
                     edge *= 2
-                widened[name] = layer.rescale(edge)
+                widened[name] = layer.remap() if layer.by_column else layer.rescale(edge)
             elif (
                 self._stays[name]
                 and many > _MUCH * layer.weight.numel()
@@ -244,7 +257,8 @@ class WriteStep:
         """What feedback and policies leave to be written, layer by layer; else as
         `_write_selected`."""
         layers = self._layers
-        stale = {n: find_stale(x.store, x.weight, self._threshold[n]) for n, x in layers.items()}
+        shadows = {n: x.shadow for n, x in layers.items()}
+        stale = {n: find_stale(x.store, shadows[n], self._threshold[n]) for n, x in layers.items()}
         outside = {name: each.outside for name, each in stale.items()}
         widened = self._widen(outside)
         for name in widened:  # and written, as a whole
@@ -259,7 +273,9 @@ class WriteStep:
             kept = (Stale(each.weights, each.shadow) for each in found)
             stale = dict(zip(layers, kept, strict=True))
         pending = [
-            Pending(x.store, x.weight, plan(x.store, x.weight, stale[name], self._rewrite))
+            Pending(
+                x.store, shadows[name], plan(x.store, shadows[name], stale[name], self._rewrite)
+            )
             for name, x in layers.items()
         ]
         return pending, [*outside.values()], widened
