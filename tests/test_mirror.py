@@ -96,6 +96,7 @@ ELSEWHERE = {
     "learning/layers/test_attention.py": [
         "learning/layers/composite.py", "learning/layers/conversion.py",
     ],
+    "learning/noise_aware/test_conversions.py": ["learning/noise_aware/trained_converter.py"],
     "learning/noise_aware/test_noise_aware.py": [
         "learning/noise_aware/recorded.py", "learning/noise_aware/recurrent.py",
     ],

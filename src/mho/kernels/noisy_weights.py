@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mho.kernels.compiled import compiled
+from mho.kernels.compiled import compiled, summing
 from mho.kernels.ties import NEAR
 
 _TOGETHER = 1 << 12
@@ -63,3 +63,42 @@ def noisy_weights(
                     row = (np.int64(level[i]) * (rows - 1) + last // 2) // last
                     made[i] += scale * errors[row, choices[i] & mask]
     return beyond
+
+
+@summing
+def block_sizes(w: np.ndarray, largest: np.ndarray, squares: np.ndarray) -> None:
+    """Of weights (n,) in blocks of equal size, in order, in one pass.
+
+    Args:
+        largest: receives the largest |w| of each block (blocks,); nan if there is one.
+        squares: receives the sum of the squares of each block (blocks,), float64.
+    """
+    each = w.size // largest.size
+    for block in range(largest.size):
+        size, total = np.float32(0), 0.0
+        for begin in range(block * each, (block + 1) * each, _TOGETHER):
+            some = w[begin : min(begin + _TOGETHER, (block + 1) * each)]
+            part = np.float32(0)
+            for i in range(some.size):
+                size = max(size, abs(some[i]))
+                part += some[i] * some[i]
+            total += part
+        largest[block] = size if total == total else np.float32(np.nan)
+        squares[block] = total
+
+
+@compiled
+def held_back(grad: np.ndarray, w: np.ndarray, limits: np.ndarray, out: np.ndarray) -> None:
+    """Gradients (n,) but for those that would take weights further beyond their limit.
+
+    Args:
+        limits: largest weight of each block (blocks,), each of an equal part of w, in order.
+        out: receives the gradients.
+    """
+    each = w.size // limits.size
+    for block in range(limits.size):
+        limit, some = limits[block], slice(block * each, (block + 1) * each)
+        given, weight, made = grad[some], w[some], out[some]
+        for i in range(given.size):
+            away = (abs(weight[i]) > limit) & (given[i] * weight[i] < 0)
+            made[i] = np.float32(0) if away else given[i]

@@ -5,8 +5,8 @@ import torch
 from torch import Tensor, nn
 
 import mho
-from mho.learning.noise_aware.conversions import Ranges, TrainedConverter
 from mho.learning.noise_aware.noise_aware import noise_aware
+from mho.learning.noise_aware.trained_converter import Ranges, TrainedConverter
 
 CELL = mho.cells.MultiLevel(g_min=1e-6, g_max=9e-5, levels=4096)
 HARDWARE = mho.Hardware(device=CELL, dac_bits=6, adc_bits=6)

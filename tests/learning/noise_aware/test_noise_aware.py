@@ -203,10 +203,11 @@ def test_weights_beyond_the_clip_come_back_and_go_no_further() -> None:
     assert original.grad.tolist() == [[1.0, 1.0, 1.0, 0.0]]
 
 
-def test_weights_of_zero_learn() -> None:
+@pytest.mark.parametrize("per", ["layer", "column"])
+def test_weights_of_zero_learn(per: str) -> None:
     linear = nn.Linear(6, 4)
     nn.init.zeros_(linear.weight)
-    net = trainee(linear)
+    net = trainee(linear, NOISY.replace(full_scale_per=per))
     net(torch.randn(5, 6)).sum().backward()
     assert net.parametrizations.weight.original.grad.abs().sum() > 0
 
@@ -269,6 +270,7 @@ def test_trained_ranges_and_weights_go_onto_chips() -> None:
     assert all(map(torch.equal, before, after))
 
 
+@pytest.mark.parametrize("full_scale_per", ["layer", "column"])
 @pytest.mark.parametrize("clip_per", ["layer", "column"])
 @pytest.mark.parametrize(
     "changes",
@@ -276,8 +278,9 @@ def test_trained_ranges_and_weights_go_onto_chips() -> None:
     ids=str,
 )
 def test_a_perfect_chip_gives_what_eval_mode_gives(
-    changes: dict[str, Any], clip_per: Literal["layer", "column"]
+    changes: dict[str, Any], clip_per: Literal["layer", "column"], full_scale_per: str
 ) -> None:
+    changes = changes | {"full_scale_per": full_scale_per}
     perfect = NOISY.replace(device=CELL.replace(sigma=(0.0,), read_noise=0.0), **changes)
     net = trainee(small_model(), perfect, clip=1.5, clip_per=clip_per)
     steps(net, torch.optim.Adam(net.parameters(), 1e-2), 0, 5)
@@ -289,10 +292,17 @@ def test_a_perfect_chip_gives_what_eval_mode_gives(
 
 
 @pytest.mark.parametrize("mapping", ["differential", "offset", "single"])
-def test_outputs_have_the_mean_and_the_spread_of_those_of_chips(mapping: str) -> None:
+@pytest.mark.parametrize("full_scale_per", ["layer", "column"])
+def test_outputs_have_the_mean_and_the_spread_of_those_of_chips(
+    mapping: str, full_scale_per: Literal["layer", "column"]
+) -> None:
     """Of every read, programming and read noise together; no converters."""
-    hardware = NOISY.replace(mapping=mapping, dac_bits=None, adc_bits=None)
+    hardware = NOISY.replace(
+        mapping=mapping, dac_bits=None, adc_bits=None, full_scale_per=full_scale_per
+    )
     model, n = nn.Linear(12, 5), 2000
+    with torch.no_grad():
+        model.weight[2] *= 0.2
     x = torch.randn(1, 12)
     net = trainee(model, hardware, clip=None)
     with torch.no_grad():

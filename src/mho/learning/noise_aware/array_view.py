@@ -48,15 +48,20 @@ class ArrayView:
 
     # ---------------------------------------------------------------- weights
 
+    @property
+    def in_order(self) -> bool:
+        """Whether the numbers of a contiguous weight are in the order of `rows`."""
+        return isinstance(self._twin, Composite) or self._twin.as_torch
+
     def rows(self, weight: Tensor) -> Tensor:
         """A weight as (out, in), one column of arrays in each row, contiguous."""
-        if isinstance(self._twin, ArrayLayer) and not self._twin.as_torch:
+        if isinstance(self._twin, ArrayLayer) and not self.in_order:
             weight = self._twin.from_torch(weight)
         return weight.flatten(1).contiguous()
 
     def weight(self, rows: Tensor, like: Tensor) -> Tensor:
         """The inverse of `rows`, shaped as a weight of the layer."""
-        if isinstance(self._twin, ArrayLayer) and not self._twin.as_torch:
+        if isinstance(self._twin, ArrayLayer) and not self.in_order:
             return self._twin.to_torch(rows.view(self._twin.from_torch(like).shape))
         return rows.view(like.shape)
 

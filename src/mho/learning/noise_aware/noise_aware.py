@@ -22,8 +22,9 @@ from mho.learning.layers.fused import unfuse
 from mho.learning.layers.layer import ArrayLayer
 from mho.learning.layers.replace import copied, holder_of
 from mho.learning.noise_aware.array_view import ArrayView
-from mho.learning.noise_aware.conversions import Conversions, Ranges
+from mho.learning.noise_aware.conversions import Conversions
 from mho.learning.noise_aware.recurrent import draw_once, keep_weights
+from mho.learning.noise_aware.trained_converter import Ranges
 from mho.learning.noise_aware.weights import ChipWeight
 from mho.learning.selection import selected
 from mho.learning.twins import twin_of
@@ -47,7 +48,7 @@ def noise_aware(
     output_noise: Annotated[float, Range(least=0.0, most=1.0)] = 0.0,
     ranges: Ranges | None = "learnt",
     clip: Annotated[float, Range(least=0.1, most=100.0)] | None = CLIP,
-    clip_per: Literal["layer", "column"] = "layer",
+    clip_per: Literal["layer", "column"] | None = None,
 ) -> Net:
     """A copy of a network that is trained as any other and meets another chip at each pass.
 
@@ -74,7 +75,8 @@ def noise_aware(
             saturates, or None: nothing is converted. See `TrainedConverter`.
         clip: largest weight, in root mean squares of the weights of a layer or column [1]; None:
             the largest there is. The largest that is left stands at the edge of the window.
-        clip_per: whether that is of a layer or of each column.
+        clip_per: whether that is of a layer or of each column; None: of what has a full scale of
+            its own, `Hardware.full_scale_per`.
 
     Returns:
         The copy; its layers are of the same classes and names.
@@ -101,10 +103,11 @@ def noise_aware(
     net = copied(model)
     for name, view, chip in layers:
         layer, own = net.get_submodule(name), derived_seed(seed, name)
+        per = clip_per or chip.full_scale_per
         for path, matrices in view.weights.items():
             weight = ChipWeight(
                 f"{name}.{path}".lstrip("."), chip, view, matrices, clip, weight_noise,
-                per=clip_per, reads=not view.columns, seed=derived_seed(own, path),
+                per=per, reads=not view.columns, seed=derived_seed(own, path),
             )  # fmt: skip
             parametrize.register_parametrization(*holder_of(layer, path), weight, unsafe=True)
         draw_once(layer)

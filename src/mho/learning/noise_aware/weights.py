@@ -14,7 +14,7 @@ from mho.hardware.mapping import level_index, level_value
 from mho.hardware.philox import normals, words
 from mho.hardware.streams import key
 from mho.kernels import native, ties
-from mho.kernels.noisy_weights import noisy_weights
+from mho.kernels.noisy_weights import block_sizes, held_back, noisy_weights
 from mho.learning.layers.graphs import check_not_recomputed, uncompiled
 from mho.learning.layers.inputs import check_input
 from mho.learning.noise_aware.array_view import ArrayView
@@ -57,6 +57,8 @@ class ChipWeight(nn.Module):
 
     step: Tensor
     """Passes in train mode so far, int64 ()."""
+    seed: Tensor
+    """Of what is drawn, int64 ()."""
 
     def __init__(
         self,
@@ -74,10 +76,11 @@ class ChipWeight(nn.Module):
         super().__init__()
         self.owner, self.hardware, self.view, self.matrices = owner, hardware, view, matrices
         self.per = per
-        self.clip, self.amount, self.reads, self.seed = clip, amount, reads, seed
+        self.clip, self.amount, self.reads = clip, amount, reads
         self.edge: Tensor | None = None
-        """Full scale of each matrix (matrices,), in the last pass."""
+        """Full scale of each matrix, or column, in the last pass."""
         self.register_buffer("step", torch.zeros((), dtype=torch.int64))
+        self.register_buffer("seed", torch.tensor(seed))
 
     @uncompiled
     def forward(self, w: Tensor) -> Float[Tensor, "*n"]:
@@ -102,29 +105,44 @@ class ChipWeight(nn.Module):
 
     def _limits(self, rows: Float[Tensor, "out in"]) -> Float[Tensor, " blocks"]:
         """Largest weight of each column or matrix, once it is clipped."""
-        blocks = rows.view(self._clipped_apart(rows), -1)
-        limits = torch.maximum(blocks.amax(1), -blocks.amin(1))
+        blocks = rows.view(max(self._clipped_apart(rows), self._scaled_apart(rows)), -1)
+        if native(blocks):
+            limits = rows.new_empty(len(blocks))
+            squares = torch.empty(len(blocks), dtype=torch.float64)
+            block_sizes(rows.view(-1).numpy(), limits.numpy(), squares.numpy())
+        else:
+            limits = torch.maximum(blocks.amax(1), -blocks.amin(1))
+            squares = torch.linalg.vector_norm(blocks, dim=1).double().square()
         if self.clip is None:
             return limits
-        size = torch.linalg.vector_norm(blocks, dim=1)
-        return torch.minimum(limits, size * (self.clip / blocks.shape[1] ** 0.5))
+        together = squares.view(self._clipped_apart(rows), -1).sum(1)
+        most = self.clip * (together * (len(together) / rows.numel())).sqrt()
+        each = limits.view(len(together), -1)
+        return torch.minimum(each, most.to(each.dtype).unsqueeze(1)).flatten()
 
     def _clipped_apart(self, rows: Tensor) -> int:
         return len(rows) if self.per == "column" else self.matrices
 
-    def _edges(self, limits: Float[Tensor, " blocks"], inputs: int) -> Float[Tensor, " matrices"]:
-        """Full scale of each matrix: as `mho.hardware.full_scale` has it."""
-        edge = limits
-        if len(limits) > self.matrices:
-            edge = limits.view(self.matrices, -1).amax(1)
-        idle = inputs**-0.5 if self.hardware.levels % 2 else _HARMLESS
-        return torch.where(edge < _NOTHING, idle, edge)
+    def _scaled_apart(self, rows: Tensor) -> int:
+        return len(rows) if self.hardware.full_scale_per == "column" else self.matrices
+
+    def _edges(
+        self, limits: Float[Tensor, " blocks"], rows: Float[Tensor, "out in"]
+    ) -> Float[Tensor, " scales"]:
+        """Full scale of each matrix, or column: as `mho.hardware.full_scale` has them."""
+        odd, scales = self.hardware.levels % 2 == 1, self._scaled_apart(rows)
+        whole = limits.view(self.matrices, -1).amax(1)
+        whole = torch.where(whole < _NOTHING, rows.shape[1] ** -0.5 if odd else _HARMLESS, whole)
+        if scales == self.matrices:
+            return whole
+        idle = (whole if odd else whole * _HARMLESS).repeat_interleave(scales // self.matrices)
+        return torch.where(limits > _NOTHING, limits, idle)
 
     def held(self, w: Tensor) -> tuple[Tensor, Tensor | None]:
         """What a chip holds of weights; and the limits (blocks,), if some lie beyond theirs."""
         rows = self.view.rows(w.detach().float())
         limits = self._limits(rows)
-        self.edge = edge = self._edges(limits, rows.shape[1])
+        self.edge = edge = self._edges(limits, rows)
         several = len(limits) > len(edge)
         limit = limits.unsqueeze(1)
         clipped = rows.clamp(-limit, limit) if several else rows
@@ -134,7 +152,7 @@ class ChipWeight(nn.Module):
         made = self._compiled if native(blocks, edge) else self._in_torch
         held, beyond = made(blocks, edge, errors)
         if errors is not None and self.reads and errors.read > 0:
-            z = normals([key(self.seed, "read", int(self.step))], w.numel(), w.device)
+            z = normals([key(int(self.seed), "read", int(self.step))], w.numel(), w.device)
             z = z.view(blocks.shape).mul_(edge.unsqueeze(1))
             held = held.add_(z, alpha=errors.read)
         if several:
@@ -144,7 +162,7 @@ class ChipWeight(nn.Module):
 
     def _choices(self, n: int, device: torch.device) -> Tensor:
         """Random int16 (n,)."""
-        stream = key(self.seed, int(self.step))
+        stream = key(int(self.seed), int(self.step))
         return words([stream], (n + 1) // 2, device)[0].view(torch.int16)[:n]
 
     def _compiled(self, w: Tensor, edge: Tensor, errors: Errors | None) -> tuple[Tensor, bool]:
@@ -186,6 +204,11 @@ class _StraightThrough(torch.autograd.Function):
             return grad, None
         w, limits = ctx.saved_tensors
         view = ctx.chip.view
+        if native(grad, w) and view.in_order:
+            kept = torch.empty_like(grad)
+            flat = (t.detach().view(-1).numpy() for t in (grad, w, limits, kept))
+            held_back(*flat)
+            return kept, None
         blocks = view.rows(w.detach()).view(len(limits), -1)
         away = view.weight(blocks.abs() > limits.unsqueeze(1), w)
         return grad.masked_fill(away & (grad * w < 0), 0.0), None
