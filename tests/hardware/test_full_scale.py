@@ -8,7 +8,7 @@ from torch import nn
 
 import mho
 from builders.networks import only_layer
-from mho.hardware.full_scale import full_scale_of
+from mho.hardware.full_scale import column_scales, full_scale_of
 
 CELL = mho.cells.MultiLevel(g_min=10e-6, g_max=90e-6, levels=9)
 EVEN = CELL.replace(levels=16)
@@ -204,3 +204,23 @@ def test_a_quantized_layer_keeps_its_outputs(
         warnings.simplefilter("ignore")
         chips = mho.convert(net, mho.Hardware(device=cell, weight_levels=levels, mapping="single"))
     torch.testing.assert_close(chips(x), expected, rtol=1e-4, atol=1e-5)
+
+
+# ------------------------------------------------------------------ one of each column
+
+
+@pytest.mark.parametrize("deviations", [None, 2.0])
+@pytest.mark.parametrize("cell", [CELL, EVEN])
+def test_columns_divided_by_their_scales_have_the_full_scale_of_the_layer(
+    deviations: float | None, cell: mho.MultiLevel
+) -> None:
+    hardware = mho.Hardware(device=cell, full_scale=deviations, mapping="single")
+    w = torch.randn(5, 40) * torch.tensor([1.0, 1e-3, 1e6, 0.0, 3.0]).unsqueeze(1)
+    scales = column_scales(w, hardware)
+    whole = full_scale_of(w, hardware, "layer")
+    for column, scale in zip(w, scales, strict=True):
+        if column.any():
+            own = full_scale_of((column / scale).unsqueeze(0), hardware, "layer")
+            assert own == pytest.approx(whole, rel=1e-5)
+    assert 0 < scales[3] <= 1  # of nothing
+    assert (column_scales(torch.zeros(3, 4), hardware) == 1).all()

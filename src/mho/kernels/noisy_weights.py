@@ -20,7 +20,7 @@ def noisy_weights(
     errors: np.ndarray,
     which: np.ndarray,
     out: np.ndarray,
-) -> int:
+) -> None:
     """Quantize weights (n,), and add an error to each.
 
     Args:
@@ -32,14 +32,11 @@ def noisy_weights(
             to `r (levels - 1) / (rows - 1)`; size is a power of two. Empty: none are added.
         which: random numbers (n,), int16, that choose an error; not read where there is none.
         out: receives the weights (n,).
-
-    Returns:
-        How many weights lie beyond their edge.
     """
     last, rows, mask = levels - 1, errors.shape[0], errors.shape[1] - 1
     half, near = np.float32(last / 2), np.float32(levels * NEAR)
     factor, one, zero = np.float32(2 / last), np.float32(1), np.float32(0)
-    every, each, beyond = np.float32(last), w.size // edge.size, 0
+    every, each = np.float32(last), w.size // edge.size
     level = np.empty(_TOGETHER, np.int32)
     for block in range(edge.size):
         scale, end = edge[block], (block + 1) * each
@@ -51,7 +48,6 @@ def noisy_weights(
                 place = min(max(place, zero), every)
                 level[i] = np.int32(place)
                 made[i] = (place * factor - one) * scale
-                beyond += abs(given[i]) > scale
             if errors.size == 0:
                 continue
             choices = which[some]
@@ -62,7 +58,6 @@ def noisy_weights(
                 for i in range(given.size):
                     row = (np.int64(level[i]) * (rows - 1) + last // 2) // last
                     made[i] += scale * errors[row, choices[i] & mask]
-    return beyond
 
 
 @summing
@@ -73,17 +68,18 @@ def block_sizes(w: np.ndarray, largest: np.ndarray, squares: np.ndarray) -> None
         largest: receives the largest |w| of each block (blocks,); nan if there is one.
         squares: receives the sum of the squares of each block (blocks,), float64.
     """
-    each = w.size // largest.size
+    # as bits, floats without their sign are ordered as they are, nan above all
+    each, bits, size = w.size // largest.size, w.view(np.int32), largest.view(np.int32)
     for block in range(largest.size):
-        size, total = np.float32(0), 0.0
+        most, total = np.int32(0), 0.0
         for begin in range(block * each, (block + 1) * each, _TOGETHER):
-            some = w[begin : min(begin + _TOGETHER, (block + 1) * each)]
-            part = np.float32(0)
-            for i in range(some.size):
-                size = max(size, abs(some[i]))
-                part += some[i] * some[i]
+            some = slice(begin, min(begin + _TOGETHER, (block + 1) * each))
+            given, unsigned, part = w[some], bits[some], np.float32(0)
+            for i in range(given.size):
+                most = max(most, unsigned[i] & np.int32(0x7FFFFFFF))
+                part += given[i] * given[i]
             total += part
-        largest[block] = size if total == total else np.float32(np.nan)
+        size[block] = most
         squares[block] = total
 
 

@@ -129,3 +129,13 @@ def test_none_converts_nothing() -> None:
     net = noise_aware(nn.Linear(6, 3), HARDWARE, ranges=None)
     assert net.conversions.dac is None
     assert net.conversions.adc is None
+
+
+def test_what_follows_may_work_in_place_and_batches_may_be_empty() -> None:
+    model = nn.Sequential(
+        nn.Linear(6, 3, bias=False), nn.ReLU(inplace=True), nn.Linear(3, 2), nn.ReLU(inplace=True)
+    )
+    for ranges in ("learnt", "following"):
+        net = noise_aware(model, HARDWARE, ranges=ranges)  # type: ignore[arg-type]
+        net(torch.randn(5, 6)).sum().backward()
+        assert net(torch.randn(0, 6)).shape == (0, 2)

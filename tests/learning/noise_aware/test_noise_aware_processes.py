@@ -49,9 +49,7 @@ def trained(net: nn.Module, dtype: torch.dtype | None) -> list[float]:
 
 
 HALF = [(torch.bfloat16, name) for name in NETWORKS]
-HALF += [
-    (torch.float16, name) for name in NETWORKS if name != "recurrent"
-]  # torch has none on CPUs
+HALF += [(torch.float16, name) for name in NETWORKS if name != "recurrent"]  # none on CPUs
 
 
 @pytest.mark.parametrize(("dtype", "network"), HALF)

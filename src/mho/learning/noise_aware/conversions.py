@@ -124,7 +124,6 @@ class Conversions(nn.Module):
     @torch.no_grad()
     def _deviation(self, inputs: list[Tensor], y: Tensor, edge: Tensor) -> Tensor:
         """Standard deviation of the noise of each output, or what broadcasts to it."""
-        """Standard deviation of the noise of each output, or what broadcasts to it."""
         variance, along = y.new_zeros(()), self.view.of_columns
         if self.read > 0:
             squares = self.view.square_sums(inputs, y)
@@ -151,8 +150,8 @@ class Conversions(nn.Module):
             rows = _weight(layer).original.numel() // self.view.columns
             self.adc.found.copy_(share * rows * largest * self.dac.ranges)
         # columns with full scales of their own are converted before their factors come in
-        bias, factors = layer.bias, edge / edge.max() if edge.numel() > 1 else None
-        bias = bias if bias is None else bias.to(y.dtype)
+        factors = edge / edge.max() if edge.numel() > 1 else None
+        bias = None if layer.bias is None else layer.bias.to(y.dtype)
         if self.added == 0:
             return self.adc(y, bias, factors)
         added = self.view.sums(inputs, y) * self.view.of_columns(self.added * edge, y)

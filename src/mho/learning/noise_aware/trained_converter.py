@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -100,13 +100,10 @@ class TrainedConverter(nn.Module):
             NotReady: there is no range yet, in eval mode.
             ValueError: the range was to be found from nan or inf.
         """
-        ranges = self.ranges
-        if not x.numel():
-            return x
-        if ranges is None:
+        ranges, y = self.ranges, x
+        if ranges is None and x.numel():
             ranges = self._first(self._bare(x, bias, factors))
-        y = x
-        if ranges is not None:
+        if ranges is not None and x.numel():
             grid = self._grid(x, ranges, bias, factors)
             y = _Converted.apply(x, bias, self.log_factor, grid)
             if self.training and self.converter.follows:
@@ -128,15 +125,17 @@ class TrainedConverter(nn.Module):
     def _grid(
         self, x: Tensor, ranges: Tensor, bias: Tensor | None, factors: Tensor | None
     ) -> _Grid:
-        step = ranges.flatten().double() / self.converter.most
-        if factors is not None:
-            step = step * factors.flatten()
-        inverse = torch.where(step == 0, 0.0, 1 / step)
         columns, pixels = 1, x.numel()
-        if bias is not None or step.numel() > 1:
+        if bias is not None or factors is not None or ranges.numel() > 1:
             columns = x.shape[self.column_dim]
             pixels = math.prod(x.shape[self.column_dim :][1:])
-        return _Grid(step, inverse, self.converter.most, columns, pixels, self, [])
+        step: float | Tensor
+        if factors is None and ranges.numel() == 1:
+            step = ranges.item() / self.converter.most
+        else:
+            step = ranges.flatten().double() / self.converter.most
+            step = step if factors is None else step * factors.flatten()
+        return _Grid(self, step, columns, pixels)
 
     def _first(self, x: Tensor) -> Tensor | None:
         """The range of a first batch; None where all of it is 0."""
@@ -156,7 +155,9 @@ class TrainedConverter(nn.Module):
 
     def _widen(self, x: Tensor, grid: _Grid) -> None:
         """Widen ranges of which too much saturated."""
-        saturated = grid.counts[0].view(self.found.numel(), -1).sum(1).view(self.found.shape)
+        saturated = grid.saturated.view(self.found.numel(), -1).sum(1).view(self.found.shape)
+        if not saturated.any():
+            return
         share = saturated.to(self.found) * (self.found.numel() / max(1, x.numel()))
         over = share > self.allowed + 1e-9
         if over.any() and bool(torch.isfinite(x).all()):
@@ -171,38 +172,54 @@ class TrainedConverter(nn.Module):
             dist.all_reduce(self.found, dist.ReduceOp.MAX, ddp.process_group)
 
 
-class _Grid(NamedTuple):
-    """What one conversion rounds to."""
+class _Grid:
+    """What one conversion rounds to.
 
-    step: Tensor
-    """Distance between neighbouring values, float64, one or one a column."""
-    inverse: Tensor
-    """1 / step."""
-    most: int
-    """Of them to either side."""
-    columns: int
-    pixels: int
-    """Values are (n, columns, pixels)."""
-    by: TrainedConverter
-    counts: list[Tensor]
-    """Receives how many values saturated, of each column."""
+    Attributes:
+        by: whose it is.
+        most: steps to either side.
+        columns, pixels: values are (n, columns, pixels).
+        saturated: values that did, of each column or of all; set by the conversion.
+
+    Args:
+        step: distance between neighbouring values, float64, one or (columns,).
+    """
+
+    saturated: Tensor
+
+    def __init__(
+        self, by: TrainedConverter, step: float | Tensor, columns: int, pixels: int
+    ) -> None:
+        self.by, self.most = by, by.converter.most
+        self._step, self.columns, self.pixels = step, columns, pixels
+        self._arrays: tuple[np.ndarray, ...] | None = None
+
+    @property
+    def _inverse(self) -> float | Tensor:
+        step = self._step
+        if isinstance(step, float):
+            return 1 / step if step else 0.0
+        return torch.where(step == 0, 0.0, 1 / step)
 
     def arrays(self, bias: Tensor | None) -> tuple[np.ndarray, ...]:
         """Bias, inverse and step, as kernels take them."""
-        every = (t.float().expand(self.columns).contiguous() for t in (self.inverse, self.step))
-        about = torch.zeros(self.columns) if bias is None else bias.detach()
-        return about.numpy(), *(t.numpy() for t in every)
+        if self._arrays is None:
+            both = (np.asarray(each, np.float32) for each in (self._inverse, self._step))
+            self._arrays = tuple(np.broadcast_to(t, (self.columns,)).copy() for t in both)
+        about = np.zeros(self.columns, np.float32) if bias is None else bias.detach().numpy()
+        return about, *self._arrays
 
     def shaped(self, x: Tensor) -> np.ndarray:
         """Values as kernels take them."""
         return x.detach().numpy().reshape(-1, self.columns, self.pixels)
 
-    def codes(self, x: Tensor, bias: Tensor | None) -> tuple[Tensor, Tensor, Any]:
+    def codes(self, x: Tensor, bias: Tensor | None) -> tuple[Tensor, Tensor, float | Tensor]:
         """In torch: values without their bias, their codes, not saturated, and the step."""
         v = x if bias is None else x - self.by._along(bias, x)
-        if self.step.numel() == 1:
-            return v, (v * self.inverse.item()).round_(), self.step.item()
-        per, lsb = (self.by._along(t.to(x.device), x) for t in (self.inverse, self.step))
+        per, lsb = (
+            t if isinstance(t, float) else self.by._along(t.to(x.device), x)
+            for t in (self._inverse, self._step)
+        )
         return v, (v * per).round_(), lsb
 
 
@@ -223,16 +240,16 @@ class _Converted(torch.autograd.Function):
             y, counts = torch.empty_like(x), torch.empty(grid.columns, dtype=torch.int64)
             into = grid.shaped(y), counts.numpy()
             convert(grid.shaped(x), *grid.arrays(bias), grid.most, *into)
-            grid.counts.append(counts)
+            grid.saturated = counts
             return y
         _, codes, step = grid.codes(x, bias)
         edged = codes.clamp(-grid.most, grid.most)
         beyond = codes != edged  # nan included
         if grid.columns > 1 and grid.by.found.numel() > 1:
             others = [d for d in range(x.dim()) if d != x.dim() + grid.by.column_dim]
-            grid.counts.append(beyond.sum(others) if others else beyond.long())
+            grid.saturated = beyond.sum(others) if others else beyond.long()
         else:
-            grid.counts.append(beyond.sum())
+            grid.saturated = beyond.sum()
         y = edged.mul_(step)
         return y if bias is None else y + grid.by._along(bias, x)
 

@@ -79,6 +79,8 @@ class ChipWeight(nn.Module):
         self.clip, self.amount, self.reads = clip, amount, reads
         self.edge: Tensor | None = None
         """Full scale of each matrix, or column, in the last pass."""
+        self.levels = hardware.levels
+        self._drawn: dict[str, Errors] = {}
         self.register_buffer("step", torch.zeros((), dtype=torch.int64))
         self.register_buffer("seed", torch.tensor(seed))
 
@@ -99,12 +101,12 @@ class ChipWeight(nn.Module):
     def clipped(self, w: Tensor) -> Tensor:
         """Weights, clipped, same shape."""
         rows = self.view.rows(w.detach().float())
-        limits = self._limits(rows).unsqueeze(1)
+        limits = self._limits(rows)[0].unsqueeze(1)
         held = rows.view(len(limits), -1).clamp(-limits, limits)
         return self.view.weight(held.view(rows.shape), w).to(w.dtype)
 
-    def _limits(self, rows: Float[Tensor, "out in"]) -> Float[Tensor, " blocks"]:
-        """Largest weight of each column or matrix, once it is clipped."""
+    def _limits(self, rows: Float[Tensor, "out in"]) -> tuple[Float[Tensor, " blocks"], bool]:
+        """Largest weight of each column or matrix, once it is clipped; and whether any is."""
         blocks = rows.view(max(self._clipped_apart(rows), self._scaled_apart(rows)), -1)
         if native(blocks):
             limits = rows.new_empty(len(blocks))
@@ -114,11 +116,12 @@ class ChipWeight(nn.Module):
             limits = torch.maximum(blocks.amax(1), -blocks.amin(1))
             squares = torch.linalg.vector_norm(blocks, dim=1).double().square()
         if self.clip is None:
-            return limits
+            return limits, False
         together = squares.view(self._clipped_apart(rows), -1).sum(1)
         most = self.clip * (together * (len(together) / rows.numel())).sqrt()
         each = limits.view(len(together), -1)
-        return torch.minimum(each, most.to(each.dtype).unsqueeze(1)).flatten()
+        clipped = torch.minimum(each, most.to(each.dtype).unsqueeze(1)).flatten()
+        return clipped, not torch.equal(clipped, limits)
 
     def _clipped_apart(self, rows: Tensor) -> int:
         return len(rows) if self.per == "column" else self.matrices
@@ -130,7 +133,7 @@ class ChipWeight(nn.Module):
         self, limits: Float[Tensor, " blocks"], rows: Float[Tensor, "out in"]
     ) -> Float[Tensor, " scales"]:
         """Full scale of each matrix, or column: as `mho.hardware.full_scale` has them."""
-        odd, scales = self.hardware.levels % 2 == 1, self._scaled_apart(rows)
+        odd, scales = self.levels % 2 == 1, self._scaled_apart(rows)
         whole = limits.view(self.matrices, -1).amax(1)
         whole = torch.where(whole < _NOTHING, rows.shape[1] ** -0.5 if odd else _HARMLESS, whole)
         if scales == self.matrices:
@@ -141,43 +144,46 @@ class ChipWeight(nn.Module):
     def held(self, w: Tensor) -> tuple[Tensor, Tensor | None]:
         """What a chip holds of weights; and the limits (blocks,), if some lie beyond theirs."""
         rows = self.view.rows(w.detach().float())
-        limits = self._limits(rows)
+        limits, beyond = self._limits(rows)
         self.edge = edge = self._edges(limits, rows)
         several = len(limits) > len(edge)
-        limit = limits.unsqueeze(1)
-        clipped = rows.clamp(-limit, limit) if several else rows
-        drawn = self.training and self.amount > 0
-        errors = errors_of(self.hardware, self.amount, str(w.device)) if drawn else None
+        clipped = rows
+        if several:
+            limit = limits.unsqueeze(1)
+            clipped = rows.clamp(-limit, limit)
+        errors = self._errors(w.device) if self.training and self.amount > 0 else None
         blocks = clipped.view(len(edge), -1)
         made = self._compiled if native(blocks, edge) else self._in_torch
-        held, beyond = made(blocks, edge, errors)
+        held = made(blocks, edge, errors)
         if errors is not None and self.reads and errors.read > 0:
             z = normals([key(int(self.seed), "read", int(self.step))], w.numel(), w.device)
             z = z.view(blocks.shape).mul_(edge.unsqueeze(1))
             held = held.add_(z, alpha=errors.read)
-        if several:
-            beyond = bool((rows.abs() > limit).any())
         held = self.view.weight(held.view(rows.shape), w).to(w.dtype)
         return held, limits if beyond else None
+
+    def _errors(self, device: torch.device) -> Errors:
+        drawn = self._drawn.get(str(device))
+        if drawn is None:
+            drawn = self._drawn[str(device)] = errors_of(self.hardware, self.amount, str(device))
+        return drawn
 
     def _choices(self, n: int, device: torch.device) -> Tensor:
         """Random int16 (n,)."""
         stream = key(int(self.seed), int(self.step))
         return words([stream], (n + 1) // 2, device)[0].view(torch.int16)[:n]
 
-    def _compiled(self, w: Tensor, edge: Tensor, errors: Errors | None) -> tuple[Tensor, bool]:
+    def _compiled(self, w: Tensor, edge: Tensor, errors: Errors | None) -> Tensor:
         out, n = torch.empty_like(w), w.numel()
         table = _NO_ERRORS if errors is None else errors.of_levels.numpy()
         which = _NO_CHOICE if errors is None else self._choices(n, w.device).numpy()
         toward = ties.directions(n, w.device).numpy()
         given, made = w.view(-1).numpy(), out.view(-1).numpy()
-        beyond = noisy_weights(
-            given, edge.numpy(), self.hardware.levels, toward, table, which, made
-        )
-        return out, beyond > 0
+        noisy_weights(given, edge.numpy(), self.levels, toward, table, which, made)
+        return out
 
-    def _in_torch(self, w: Tensor, edge: Tensor, errors: Errors | None) -> tuple[Tensor, bool]:
-        n = self.hardware.levels
+    def _in_torch(self, w: Tensor, edge: Tensor, errors: Errors | None) -> Tensor:
+        n = self.levels
         edges = edge.unsqueeze(1)
         index = level_index(w.div(edges), 1.0, n)
         held = level_value(index, 1.0, n)
@@ -186,7 +192,7 @@ class ChipWeight(nn.Module):
             row = index if rows == n else (index * (rows - 1) + (n - 1) // 2) // (n - 1)
             which = self._choices(w.numel(), w.device).view(w.shape).long() & (size - 1)
             held = held + errors.of_levels.view(-1)[row * size + which]
-        return held * edges, bool((w.abs() > edges).any())
+        return held * edges
 
 
 class _StraightThrough(torch.autograd.Function):
