@@ -76,8 +76,13 @@ def _signals(received: list[int]) -> Iterator[None]:
 
 
 def _ended(status: int, text: str) -> int:
-    """Say how the command ended, in one line on standard error if there is one."""
-    line = f"mho: {' '.join(text.split())}\n"
+    """Say how the command ended, in one line on standard error if there is one. Of several
+    processes that do one run, all but the first say so, and nothing of an interruption."""
+    rank = os.environ.get("RANK", "0") if "TORCHELASTIC_RUN_ID" in os.environ else "0"
+    if rank != "0" and status == 130:
+        return status
+    who = "" if rank == "0" else f"process {rank}: "
+    line = f"mho: {who}{' '.join(text.split())}\n"
     with suppress(OSError):
         encoding = getattr(sys.stderr, "encoding", None) or "utf-8"
         sys.stderr.write(line.encode(encoding, "replace").decode(encoding))

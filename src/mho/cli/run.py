@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import tyro
 
@@ -47,10 +47,20 @@ class Run:
 
     def run(self) -> None:
         """Run, print the claims, write the report."""
+        from mho.experiments import processes
+
+        with processes.joined() as this:
+            configs, folders, digests, out = processes.by_first(self._plan)
+            for name, config in configs.items():
+                _run_one(name, config, folders[name], self.resume, digests[name])
+            if this.leads:
+                _show(folders, out)
+
+    def _plan(self) -> _Plan:
+        """What is to be run and where; refuses what cannot work."""
         from mho import experiments
         from mho.experiments import EXPERIMENTS
         from mho.experiments.checkpoint import exists
-        from mho.experiments.execution import execute, finished
         from mho.experiments.own_data import check_data
 
         if self.name not in (*EXPERIMENTS, "all"):
@@ -74,12 +84,7 @@ class Run:
                 with waiting(f"mho: trying the settings of {name} in small"):
                     experiments.get(name).check(configs[name])
         digests = {name: check_data(config) for name, config in configs.items()}
-        for name, config in configs.items():
-            if self.resume and finished(folders[name], config):
-                tell(f"{name} finished earlier in {folders[name]}")
-                continue
-            execute(name, config, folders[name], resume=self.resume, digests=digests[name])
-        _show(folders, out)
+        return _Plan(configs, folders, digests, out)
 
     def _configure(self, name: str) -> Any:
         """The preset, with a file, then single settings, then options laid over it."""
@@ -95,6 +100,28 @@ class Run:
         config = config.replace(**{k: v for k, v in options.items() if v is not None})
         config.torch_device()
         return config
+
+
+class _Plan(NamedTuple):
+    """Runs by the name of their experiment."""
+
+    configs: dict[str, Any]
+    folders: dict[str, Path]
+    digests: dict[str, dict[str, str]]
+    """SHA-256 of their data, by name."""
+    out: Path
+    """Folder of all of them."""
+
+
+def _run_one(name: str, config: Any, folder: Path, resume: bool, digests: dict[str, str]) -> None:
+    """One run, or nothing where it is finished."""
+    from mho.experiments import processes
+    from mho.experiments.execution import execute, finished
+
+    if not processes.by_first(lambda: resume and finished(folder, config)):
+        execute(name, config, folder, resume=resume, digests=digests)
+    elif processes.here().leads:
+        tell(f"{name} finished earlier in {folder}")
 
 
 def _show(folders: dict[str, Path], out: Path) -> None:

@@ -9,9 +9,10 @@ import torch
 
 from mho import experiments
 from mho.errors import invalid
-from mho.experiments import provenance
+from mho.experiments import processes, provenance
 from mho.experiments.earlier import same
 from mho.experiments.experiment import ExperimentConfig
+from mho.experiments.own_data import check_data
 from mho.experiments.progress import Progress
 from mho.experiments.run import FINISHED, Run
 from mho.files import check_sums, read_text
@@ -54,12 +55,15 @@ def execute(
         KeyboardInterrupt: it was interrupted; a checkpoint is written.
         ValueError, OSError: as `Run`.
     """
+    if not processes.here().leads and (own := check_data(config)) != digests:
+        raise invalid("SHA-256 of the data in this process", own, f"{digests}, as in process 0")
+    device = config.torch_device()
     if config.threads is not None:
         torch.set_num_threads(config.threads)
     run = Run(folder, config.to_toml(), resume=resume, title=name, progress=progress)
     try:
-        now = provenance.environment(config.torch_device(), config.seed, dict(digests))
-        if changed := provenance.record(folder, now):
+        now = provenance.environment(device, config.seed, dict(digests))
+        if changed := processes.by_first(lambda: provenance.record(folder, now)):
             run.progress.note(f"not as the session before: {'; '.join(changed)}")
         with run.interruptible():
             result = experiments.get(name).run(config, run)

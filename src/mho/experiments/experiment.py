@@ -14,6 +14,7 @@ import mho
 from mho.config import Config, Range
 from mho.data import Samples, batches, shifted
 from mho.errors import InvalidInput, invalid
+from mho.experiments import processes
 from mho.experiments.earlier import current, moved
 from mho.files import parse_toml
 from mho.hardware import prices as price_lists
@@ -104,18 +105,19 @@ class ExperimentConfig(Config):
         """
 
     def torch_device(self) -> torch.device:
-        """The processor as torch's device.
+        """The processor as torch's device, that of this process where there are several.
 
         Raises:
-            ValueError: CUDA is asked for and is not there.
+            ValueError: CUDA is asked for and is not there, or processes would share one device.
         """
         if self.processor == "auto":
-            return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+            there = "cuda" if torch.cuda.is_available() else "cpu"
+            return processes.here().device(torch.device(there))
         device, there = torch.device(self.processor), torch.cuda.device_count()
         if device.type == "cuda" and (device.index or 0) >= there:
             allowed = f"'cpu' or 'auto': this torch sees {there} CUDA devices"
             raise invalid("processor", self.processor, allowed)
-        return device
+        return processes.here().device(device)
 
     def in_small(self) -> Self:
         """The same settings for a run of seconds: small networks, few images, one epoch, and of

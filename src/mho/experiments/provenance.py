@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from mho.errors import InvalidInput, invalid
+from mho.experiments.processes import here
 from mho.files import read_json, text_of_json, write_text
 from mho.results.environment import checked
 
@@ -24,7 +25,7 @@ NAME = "env.json"
 LIBRARIES = ("torch", "numpy", "numba", "scipy")
 """Libraries that numbers depend on."""
 
-TOLD = ("commit", "versions", "device")
+TOLD = ("commit", "versions", "device", "processes")
 """What is told where runs, or sessions of one, differ in it."""
 
 
@@ -45,6 +46,7 @@ def environment(device: Any, seed: int, data: Mapping[str, str] | None = None) -
         "device": f"{device.type}: {computer}",
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
+        **({"processes": many} if (many := here().count) > 1 else {}),
         "seed": seed,
         "versions": versions | {name: metadata.version(name) for name in LIBRARIES},
         **({"data": dict(data)} if data else {}),
@@ -90,7 +92,8 @@ def differences(environments: Sequence[Mapping[str, Any]]) -> list[str]:
     for name in dict.fromkeys(name for each in digests for name in each):
         _tell(told, f"SHA-256 of {name}", [each[name] for each in digests if name in each])
     for name in TOLD:
-        values = [each.get(name) for each in environments]
+        # one process is not worth an entry
+        values = [each.get(name, 1 if name == "processes" else None) for each in environments]
         if name == "versions":
             tables = [value if isinstance(value, Mapping) else {} for value in values]
             for library in dict.fromkeys(key for table in tables for key in table):

@@ -6,6 +6,9 @@ An experiment is written as if nothing ever broke. Two calls make it resumable:
   does so for many pieces;
 - `run.steps(key, total, state)` counts training steps, saving `state` every few seconds.
 
+Where several processes do the run (`mho.experiments.processes`) all make the same calls; the folder
+is that of process 0, and all save, stop and go on at the same step.
+
 Started again, the experiment runs from the top, and each call gives back what is already known.
 """
 
@@ -25,7 +28,7 @@ from typing import Any, Protocol, TypeVar
 import torch
 
 from mho.errors import Failed, InvalidInput, invalid
-from mho.experiments import checkpoint, earlier
+from mho.experiments import checkpoint, earlier, processes
 from mho.experiments.checkpoint import METRICS, Checkpoint, frozen
 from mho.experiments.progress import Progress
 from mho.files import (
@@ -92,10 +95,20 @@ class Run:
         progress: Progress | None = None,
     ) -> None:
         self.directory = directory
-        self.progress = Progress(title) if progress is None else progress
+        self._processes = processes.here()
+        own = Progress(title, shown=self._processes.leads)
+        self.progress = own if progress is None else progress
         self._path: list[str] = []
-        self._stop = False
+        self._asked = self._stop = False
         self._started = self._saved = time.monotonic()
+        self._digest = hashlib.sha256()
+        self._metrics, self._open = None, ExitStack()
+        self._kept = processes.by_first(lambda: self._opened(config, resume))
+        self._earlier = self._kept.elapsed
+
+    def _opened(self, config: str, resume: bool) -> Checkpoint:
+        """Open the folder; returns what is there of the run."""
+        directory = self.directory
         check_output(directory, folder=True)
         if checkpoint.exists(directory) and not resume:
             raise invalid("out", str(directory), "a new folder, or --resume to continue this run")
@@ -105,18 +118,18 @@ class Run:
             lock = directory / ".lock"
             self._writing = stack.enter_context(only_writer(lock, "out", directory))
             clear_leftovers(directory)
-            self._kept = self._begun(config)
+            found = self._begun(config)
             write_text(directory / "config.toml", config)
             with naming(directory / METRICS):
                 self._metrics = stack.enter_context((directory / METRICS).open("ab"))
-                self._metrics.truncate(self._kept.metrics_bytes)
-                self._metrics.seek(self._kept.metrics_bytes)
-            self._digest = hashlib.sha256()
-            if self._kept.metrics_bytes:
+                self._metrics.truncate(found.metrics_bytes)
+                self._metrics.seek(found.metrics_bytes)
+            if found.metrics_bytes:
                 self._digest.update(read_bytes(directory / METRICS, most=1 << 40))
             if not checkpoint.exists(directory):
-                self._save()
+                found = self._written(found)
             self._open = stack.pop_all()
+        return found
 
     @property
     def elapsed(self) -> float:
@@ -137,13 +150,12 @@ class Run:
                 outcome = work()
             finally:
                 self._path.pop()
-            outcomes[name] = json.loads(json.dumps(outcome))
+            outcomes[name] = processes.of_first(json.loads(json.dumps(outcome)))
             inside = [k for k in (*stages, *outcomes) if k.startswith(f"{name}/")]
             for inner in inside:
                 stages.pop(inner, None)
                 outcomes.pop(inner, None)
-            due = time.monotonic() - self._saved > SAVE_EVERY
-            if due or self._stop or not self._path:
+            if self._due() or not self._path:
                 self._save()
                 self._check()
         return outcomes[name]
@@ -186,7 +198,7 @@ class Run:
             for step in range(first, total):
                 yield step
                 advance(1)
-                if self._stop or time.monotonic() - self._saved > SAVE_EVERY:
+                if self._due():
                     self._keep(name, step + 1, state)
                     self._check()
         if first < total:
@@ -196,12 +208,15 @@ class Run:
         """Pass items on under a progress bar, stopping between two if the user interrupts."""
         with self.progress.bar("/".join([*self._path, key]), total, 0) as advance:
             for item in items:
+                self._due()
                 self._check()
                 yield item
                 advance(1)
 
     def log(self, **values: Any) -> None:
         """Append a line to `metrics.jsonl`."""
+        if self._metrics is None:
+            return
         line = {"stage": "/".join(self._path), **{k: plain(v) for k, v in values.items()}}
         encoded = json.dumps(line).encode() + b"\n"
         self._digest.update(encoded)
@@ -211,7 +226,10 @@ class Run:
     def finish(self, result: Result) -> None:
         """Write `result.json`, with the time that the run took, and `SHA256SUMS`: all is done."""
         self._save()
-        timed = replace(result, wall_s=round(self.elapsed, 1))
+        if not self._processes.leads:
+            return
+        many = self._processes.count
+        timed = replace(result, wall_s=round(self.elapsed, 1), processes=many)
         contents = {
             name: read_bytes(self.directory / name, most=1 << 40)
             for name in FINISHED
@@ -236,16 +254,20 @@ class Run:
         """
 
         def stop(_signal: int, _frame: object) -> None:
-            if self._stop:
+            if self._asked:
                 raise KeyboardInterrupt
-            self._stop = True
+            self._asked = True
             self.progress.note("stopping at the next step; press Ctrl-C again to stop at once")
 
         before = {each: signal.signal(each, stop) for each in (signal.SIGINT, signal.SIGTERM)}
         try:
             yield
+        except Failed:
+            if self._asked and self._processes.count > 1:  # all were, and another was faster
+                raise KeyboardInterrupt from None
+            raise
         except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError) as error:
-            if self._kept.verified or isinstance(error, Failed):
+            if self._kept.verified:
                 raise
             allowed = "a folder of this run; delete it to start anew"
             raise invalid("checkpoint", str(self.directory), allowed) from error
@@ -257,10 +279,15 @@ class Run:
         if self._stop:
             raise KeyboardInterrupt
 
+    def _due(self) -> bool:
+        """Whether to save now; the same in all processes, of which any may be told to stop."""
+        late = self._processes.leads and time.monotonic() - self._saved > SAVE_EVERY
+        self._stop, late = processes.any_of(self._asked, late)
+        return self._stop or late
+
     def _begun(self, config: str) -> Checkpoint:
         """What is there of this run already."""
         if not checkpoint.exists(self.directory):
-            self._earlier = 0.0
             return Checkpoint(config)
         found, remark = checkpoint.newest(self.directory)
         if not earlier.same(found.config, config):
@@ -268,7 +295,6 @@ class Run:
             raise invalid("config", str(self.directory), same)
         if remark:
             self.progress.note(remark)
-        self._earlier = found.elapsed
         return replace(found, config=config)
 
     def _restored(
@@ -300,19 +326,24 @@ class Run:
 
     def _keep(self, name: str, step: int, state: Mapping[str, Stateful]) -> None:
         parts = {part: item.state_dict() for part, item in state.items()}
+        processes.check_alike(f"stage {name!r}, step {step}", parts)
         self._kept.stages[name] = {"step": step, "state": frozen(parts)}
         self._save()
 
     def _save(self) -> None:
-        self._writing.check()
+        if self._processes.leads:
+            self._writing.check()
+            self._kept = self._written(replace(self._kept, elapsed=self.elapsed))
+        self._saved = time.monotonic()
+
+    def _written(self, kept: Checkpoint) -> Checkpoint:
+        """Write a checkpoint, with what the metrics file holds by now."""
+        assert self._metrics is not None
         with naming(self.directory / METRICS):
             self._metrics.flush()
             os.fsync(self._metrics.fileno())
-        self._kept = replace(
-            self._kept,
-            metrics_bytes=self._metrics.tell(),
-            metrics_digest=self._digest.hexdigest(),
-            elapsed=self.elapsed,
+        kept = replace(
+            kept, metrics_bytes=self._metrics.tell(), metrics_digest=self._digest.hexdigest()
         )
-        self._kept.write(self.directory)
-        self._saved = time.monotonic()
+        kept.write(self.directory)
+        return kept

@@ -43,11 +43,11 @@ def uniforms(
 
 
 def normals(
-    keys: Sequence[int], n: int, device: torch.device | str = "cpu"
+    keys: Sequence[int], n: int, device: torch.device | str = "cpu", first: int = 0
 ) -> Float32[Tensor, "streams {n}"]:
-    """Standard normal numbers of pairs of words, by the Box-Muller transform.
-    Arguments as those of `words`."""
-    return _made(torch.float32, normal.normal_rows, _normals, keys, n, device)
+    """Standard normal numbers of pairs of words, by the Box-Muller transform, from number `first`
+    of each stream on. Other arguments as those of `words`."""
+    return _made(torch.float32, normal.normal_rows, _normals, keys, n, device, first)
 
 
 def _made(
@@ -57,19 +57,23 @@ def _made(
     keys: Sequence[int],
     n: int,
     device: torch.device | str,
+    begin: int = 0,
 ) -> Tensor:
     """Numbers (streams, n) by a kernel, or by a transform of words in torch."""
     given = np.array(keys, np.uint64)
     out = torch.empty((len(given), n), dtype=dtype, device=device)
     if out.is_cpu and allowed():
         bits = out.numpy()
-        kernel(bits.view(np.uint32) if dtype == torch.int32 else bits, given, 0)
+        kernel(bits.view(np.uint32) if dtype == torch.int32 else bits, given, begin)
         return out
+    if before := begin % compiled.BLOCK:  # torch makes whole blocks
+        return _made(dtype, kernel, transform, keys, before + n, device, begin - before)[:, before:]
     together = max(1, _PIECE // max(1, len(given)) // compiled.BLOCK) * compiled.BLOCK
     rounds = _round_keys(given).to(out.device)
     for first in range(0, n, together):
         part = out[:, first : first + together]
-        even, odd = _philox(rounds, first // compiled.BLOCK, -(-part.shape[1] // compiled.BLOCK))
+        block = (begin + first) // compiled.BLOCK
+        even, odd = _philox(rounds, block, -(-part.shape[1] // compiled.BLOCK))
         # (2, streams, blocks, LANES) twice -> (streams, blocks, 2, 2, LANES) -> (streams, n)
         whole = transform(even, odd).permute(2, 3, 0, 1, 4).flatten(1)
         part.copy_(whole[:, : part.shape[1]])

@@ -37,6 +37,23 @@ class ReadNoise(NamedTuple):
     """Of each chip's numbers."""
     references: ReferenceNoise | None = None
     """Noise that several columns share; None: they share none."""
+    part: NumbersOfPart | None = None
+    """Which of the numbers of each key, where a part of a batch is read; None: the first ones."""
+
+
+class NumbersOfPart(NamedTuple):
+    """Which numbers of a stream the samples of a part of a batch have: those that they would have
+    in a read of the whole batch."""
+
+    first: int
+    """First sample."""
+    count: int
+    """Samples."""
+    total: int
+    """Samples of the batch."""
+    blocks: int = 1
+    """Stretches of numbers one after another, each of the whole batch: one for each tile that is
+    converted apart."""
 
 
 class ReferenceNoise(NamedTuple):
@@ -84,8 +101,10 @@ def sense(
     dim = 1 if maps else y.dim() - 1
     if noise is not None and noise.references is not None:
         size = noise.size(noise.inputs)
-        _add_references(y, size, noise.references, dim)
+        _add_references(y, size, noise.references, dim, noise.part)
         noise = noise._replace(size=lambda _: size)
+    if noise is not None and noise.part is not None:
+        y, noise = _add(y, noise, dim), None
     if adc.bits is not None and not adc.watched and native(y, bias):
         return y, _sense(y, noise, adc, bias, maps=maps, keep=keep, chips=chips)
     if noise is not None and native(y):
@@ -155,7 +174,9 @@ def row_size(x: Tensor) -> Tensor:
     return torch.from_numpy(size)
 
 
-def _add_references(y: Tensor, size: Tensor, references: ReferenceNoise, dim: int) -> None:
+def _add_references(
+    y: Tensor, size: Tensor, references: ReferenceNoise, dim: int, part: NumbersOfPart | None
+) -> None:
     """Add the noise of reference columns to columns y along `dim`, in place.
 
     Args:
@@ -165,7 +186,7 @@ def _add_references(y: Tensor, size: Tensor, references: ReferenceNoise, dim: in
     shape[dim] = len(references.blocks)
     # as y, but with one column a block
     keys, size = references.keys, _spread(size, len(references.blocks), dim)
-    z = normals(keys, math.prod(shape) // len(keys), y.device).view(shape).to(y.dtype).mul_(size)
+    z = _numbers(keys, shape, y.device, part).to(y.dtype).mul_(size)
     for block, (first, count) in enumerate(references.blocks):
         part = y.narrow(dim, first, count)
         part.add_(z.narrow(dim, block, 1), alpha=references.deviation)
@@ -174,11 +195,24 @@ def _add_references(y: Tensor, size: Tensor, references: ReferenceNoise, dim: in
 def _add(y: Tensor, noise: ReadNoise, dim: int) -> Tensor:
     """Noisy columns along a dimension, as `kernels/sense.py` has them; their numbers are made where
     they are."""
-    chips = len(noise.keys)
-    z = normals(noise.keys, y.numel() // chips, y.device).view(y.shape)
+    z = _numbers(noise.keys, y.shape, y.device, noise.part)
     # the product is rounded before it is added, as in the kernels
     size = _spread(noise.size(noise.inputs), y.shape[dim], dim)
     return y.add_((size * noise.deviation * z).to(y.dtype))
+
+
+def _numbers(
+    keys: Sequence[int], shape: Sequence[int], device: torch.device, part: NumbersOfPart | None
+) -> Tensor:
+    """Normal numbers of columns of a shape, of all chips together."""
+    each = math.prod(shape) // len(keys)
+    if part is None:
+        return normals(keys, each, device).view(*shape)
+    of_block = each // part.blocks
+    of_sample = of_block // part.count
+    starts = [(b * part.total + part.first) * of_sample for b in range(part.blocks)]
+    made = [normals(keys, of_block, device, start) for start in starts]
+    return (made[0] if len(made) == 1 else torch.cat(made, 1)).reshape(*shape)
 
 
 def _spread(size: Tensor, count: int, dim: int) -> Tensor:

@@ -17,6 +17,7 @@ _KINDS: dict[str, tuple[str, tuple[type, ...]]] = {
     "cores": (_COUNT, (int, type(None))),
     "threads": (_COUNT, (int, type(None))),
     "seed": ("a whole number", (int,)),
+    "processes": ("a whole number", (int,)),
     "versions": ("a table of texts", (dict,)),
     "data": ("a table of texts", (dict,)),
     "runs": (_RUNS, (list,)),

@@ -88,6 +88,8 @@ class Result(Record):
     seed: int
     wall_s: float | None = None
     """Time that the run took [s]."""
+    processes: int = optional(1)
+    """Processes that did the run together."""
     title: str
     summary: str = ""
     claims: Sequence[Claim]

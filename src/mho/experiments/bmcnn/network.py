@@ -7,7 +7,6 @@ from collections import OrderedDict
 from collections.abc import Callable
 
 import torch
-import torch.nn.functional as F
 from torch import nn
 
 import mho
@@ -15,6 +14,7 @@ from mho.data import Dataset
 from mho.experiments.bmcnn.config import Architecture, BmcnnConfig
 from mho.experiments.experiment import Feed, check_loss, moved_images, plain_accuracy, seeded
 from mho.experiments.own_data import check_images
+from mho.experiments.processes import backward
 from mho.experiments.run import Run
 from mho.hardware.streams import derived_seed
 
@@ -117,9 +117,8 @@ def train(
         x, y = feed.at(step)
         x = moved_images(x, config.shift, generator.manual_seed(derived_seed(seed, "shift", step)))
         optimizer.zero_grad()
-        loss = F.cross_entropy(net(x), y)
+        loss = backward(net, x, y)
         check_loss(loss, f"{name}, network {number},", step, f"rate (it is {config.rate:g})")
-        loss.backward()
         optimizer.step()
         schedule.step()
         if feed.ends_epoch(step):

@@ -9,7 +9,6 @@ from statistics import fmean
 from typing import Any, Literal, NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 import mho
@@ -20,6 +19,7 @@ from mho.experiments.metaplastic.config import MetaplasticConfig, Network
 from mho.experiments.metaplastic.network import chips, network, optimizer, widths
 from mho.experiments.metaplastic.phases import Mixed, Phase, phases
 from mho.experiments.metaplastic.schemes import SCHEMES, Setting
+from mho.experiments.processes import backward
 from mho.experiments.run import Run
 from mho.hardware.streams import derived_seed
 
@@ -126,9 +126,8 @@ class Learner:
                 mho.calibrate(self.net, feed.sample(CALIBRATION))
             x, y = feed.at(since)
             self.optimizer.zero_grad()
-            loss = F.cross_entropy(self.net(x), y)
+            loss = backward(self.net, x, y)
             check_loss(loss, self._name(phase), step, self._rates())
-            loss.backward()
             self.optimizer.step()
             schedule.step()
             history.add("written", self.write().weights)

@@ -6,7 +6,6 @@ import math
 from typing import Any, NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 import mho
@@ -20,6 +19,7 @@ from mho.experiments.experiment import (
     seeded,
 )
 from mho.experiments.own_data import check_images
+from mho.experiments.processes import backward
 from mho.experiments.run import Run, Stateful
 from mho.experiments.siamese.config import Network, SiameseConfig
 from mho.experiments.siamese.measures import aged, often, snapshot
@@ -138,9 +138,8 @@ class Descent:
         shifts = self._shifts.manual_seed(derived_seed(self._seed, "shift", step))
         x = moved_images(x, config.shift, shifts)
         self._optimizer.zero_grad()
-        loss = F.cross_entropy(self.net(x), y)
+        loss = backward(self.net, x, y)
         check_loss(loss, self._name, step, f"rate (it is {config.rate:g})")
-        loss.backward()
         self._optimizer.step()
         self._schedule.step()
         if self.write is not None:
@@ -150,7 +149,7 @@ class Descent:
             if scheme.threshold is not None:
                 self.write.threshold = scheme.threshold(self._setting, rate)
             self.history.add("written", self.write().weights)
-        return loss.detach()
+        return loss
 
     def accuracy(self, split: str) -> float:
         """Accuracy of the network as it stands [%]."""

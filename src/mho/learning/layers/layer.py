@@ -23,6 +23,7 @@ from mho.hardware.predistortion import predistorted
 from mho.hardware.programming import place, program_all
 from mho.hardware.store import Store, check_finite
 from mho.learning.layers.arithmetic import FixedPointArithmetic
+from mho.learning.layers.batch_part import part_now
 from mho.learning.layers.chip_pass import Alone, Together, current, on_all_chips
 from mho.learning.layers.conversion import Conversion
 from mho.learning.layers.followers import Followers
@@ -531,7 +532,8 @@ class ArrayLayer(nn.Module):
             check_input(self.label, x, None if torch.is_autocast_enabled() else self.weight)
             self._check_shape(x)
             raise
-        counts.inputs += x.shape[0] // chips if x.dim() > 1 else 1
+        items, part = x.shape[0] // chips if x.dim() > 1 else 1, part_now()
+        counts.inputs += items if part is None else part.of_whole(items)
         if self._observer is not None:
             self._observer(self, x, y)
         return y

@@ -14,10 +14,11 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from mho.errors import invalid
+from mho.errors import NotReady, invalid
 from mho.hardware import on_instrument
 from mho.hardware.converters import ALL, Converter, calibration, passed
 from mho.hardware.sensing import (
+    NumbersOfPart,
     ReadNoise,
     ReferenceNoise,
     biased,
@@ -29,6 +30,7 @@ from mho.hardware.sensing import (
 from mho.hardware.store import Store
 from mho.hardware.streams import key
 from mho.hardware.tally import Tally
+from mho.learning.layers.batch_part import BatchPart, part_now
 from mho.learning.layers.product import Product, wide_sum
 
 _CACHED = 1 << 21
@@ -214,8 +216,11 @@ class Reading:
 
     def _following(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         """`_outputs`, after which ranges are those for the next batch."""
-        dac, adc = self.dac, self.adc
+        dac, adc, part = self.dac, self.adc, part_now()
         unset = [c for c in (dac, adc) if c.follows and c.ranges is None]
+        if unset and part is not None:
+            raise NotReady(f"{self.name}: no range is set yet; call mho.calibrate(net, inputs) "
+                           "before several processes train it")  # fmt: skip
         if unset and x.numel():
             self._check_finite(x)
             if not x.any():
@@ -230,6 +235,8 @@ class Reading:
             y = self._outputs(x, weight, bias)
         finally:
             dac.tally = adc.tally = None
+        if part is not None:
+            part.add_up(driven, sensed)
         if driven.share() or sensed.share():
             self._check_finite(x)
             dac.follow(driven)
@@ -396,7 +403,7 @@ class Reading:
         # (chips, tiles, n, rows) and (chips, tiles, rows, columns)
         x, w = self.by_tiles(x, self.weights())
         if keep or self.adc.calibrating:
-            noise = self._read_noise(x, row_size)
+            noise = self._read_noise(x, row_size, blocks=x.shape[1])
             # x @ w is (chips, tiles, n, columns)
             y, passes = sense(self._tile_columns(x, w), noise, self.adc, maps=False, keep=keep)
             return biased(self._tiles_added(y), bias, maps=False), passes
@@ -407,7 +414,7 @@ class Reading:
         parts = []
         for first in range(0, self.chips, together):
             chips = slice(first, first + together)
-            noise = self._read_noise(x[chips], row_size, chips)
+            noise = self._read_noise(x[chips], row_size, chips, x.shape[1])
             y = self._tile_columns(x[chips], w[chips])
             y, _ = sense(y, noise, self.adc, maps=False, keep=False, chips=chips)
             parts.append(self._tiles_added(y))
@@ -441,11 +448,15 @@ class Reading:
         )
 
     def _read_noise(
-        self, x: Tensor, size: Callable[[Tensor], Tensor], chips: slice = ALL
+        self, x: Tensor, size: Callable[[Tensor], Tensor], chips: slice = ALL, blocks: int = 1
     ) -> ReadNoise | None:
         """Noise of one read of inputs x by some chips.
 
-        `size(x)`: root of the sum of the squared inputs of each column.
+        Args:
+            x: the inputs.
+            size: of them, root of the sum of the squared inputs of each column.
+            chips: which of the chips.
+            blocks: tiles that are converted apart.
         """
         if self._noise == 0.0:
             return None
@@ -457,7 +468,9 @@ class Reading:
             theirs = [key(crossbar.seed, chip, "read of references", vectors) for chip in some]
             deviation = self._reference_noise * scale
             references = ReferenceNoise(deviation, self._sharing, theirs)
-        return ReadNoise(self._noise * scale, x.detach(), size, keys, references)
+        now = part_now()
+        part = None if now is None else NumbersOfPart(now.first, now.count, now.total, blocks)
+        return ReadNoise(self._noise * scale, x.detach(), size, keys, references, part)
 
     @cached_property
     def _sharing(self) -> list[tuple[int, int]]:
@@ -474,7 +487,9 @@ class Reading:
 
     def _count(self, vectors: int) -> None:
         """Count a read of `vectors` vectors by all chips together."""
-        self.store.crossbar.count_reads(0, self._reads_as_one * (vectors // self.chips))
+        each, part = vectors // self.chips, part_now()
+        each = each if part is None else part.of_whole(each)
+        self.store.crossbar.count_reads(0, self._reads_as_one * each)
 
     @property
     def counts(self) -> bool:
@@ -561,6 +576,7 @@ class _Read(torch.autograd.Function):
             x, drives = reading.dac.keeping(x, keep=ctx.needs_input_grad[0])
         y, kept = reading.converted(x, bias, by_tile, keep=True)
         ctx.reading, ctx.by_tile, ctx.shape = reading, by_tile, shadow.shape
+        ctx.part = part_now()
         transposed = reading.store.hardware.transposed
         weight = reading.effective() if transposed else shadow.detach().flatten(1)
         ctx.save_for_backward(x, weight, drives, kept)
@@ -596,6 +612,8 @@ class _Read(torch.autograd.Function):
             to_w = to_w.reshape(ctx.shape)  # (out, in) -> that of the parameter
         columns = grads[0].shape[-1 if by_tile else reading.product.column_dim]
         vectors = grads[0].numel() // (max(columns, 1) * reading.chips)
+        part: BatchPart | None = ctx.part
+        vectors = vectors if part is None else part.of_whole(vectors)
         # without `transposed` errors went through the float twin
         read = needed[0] and weight.dim() == 3
         if reading.counts:

@@ -15,7 +15,7 @@ from mho.hardware.streams import key
 from mho.learning.layers.graphs import check_not_recomputed, uncompiled
 from mho.learning.layers.processes import wrapper
 from mho.learning.noise_aware.array_view import ArrayView
-from mho.learning.noise_aware.recorded import check_plain
+from mho.learning.noise_aware.recorded import check_plain, with_own_seed
 from mho.learning.noise_aware.trained_converter import Ranges, TrainedConverter
 
 
@@ -74,6 +74,7 @@ class Conversions(nn.Module):
             )
         self.register_buffer("step", torch.zeros((), dtype=torch.int64))
         self.register_buffer("seed", torch.tensor(seed))
+        self.register_load_state_dict_pre_hook(with_own_seed)
 
     # ---------------------------------------------------------------- before the arrays
 

@@ -1,8 +1,11 @@
-"""Passes that torch records or transforms, which noise cannot be part of."""
+"""What noise cannot be part of: passes that torch records or transforms, and states of before."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
+from torch import nn
 from torch._C import _are_functorch_transforms_active, _is_tracing
 
 from mho.errors import invalid
@@ -28,3 +31,8 @@ def check_plain(owner: str) -> None:
     else:
         return
     raise invalid(f"{owner} forward pass", how, _PLAIN)
+
+
+def with_own_seed(module: nn.Module, state: dict[str, Any], prefix: str, *_: object) -> None:
+    """A hook: a state without seed, of an earlier version, leaves that of the module."""
+    state.setdefault(f"{prefix}seed", module.get_buffer("seed"))

@@ -19,7 +19,7 @@ from mho.learning.layers.graphs import check_not_recomputed, uncompiled
 from mho.learning.layers.inputs import check_input
 from mho.learning.noise_aware.array_view import ArrayView
 from mho.learning.noise_aware.errors import Errors, errors_of
-from mho.learning.noise_aware.recorded import check_plain
+from mho.learning.noise_aware.recorded import check_plain, with_own_seed
 
 _NOTHING = 2.0**-100
 """Full scales below that are those of zeros, as in `mho.hardware.full_scale`."""
@@ -83,6 +83,7 @@ class ChipWeight(nn.Module):
         self._drawn: dict[str, Errors] = {}
         self.register_buffer("step", torch.zeros((), dtype=torch.int64))
         self.register_buffer("seed", torch.tensor(seed))
+        self.register_load_state_dict_pre_hook(with_own_seed)
 
     @uncompiled
     def forward(self, w: Tensor) -> Float[Tensor, "*n"]:
