@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import signal
 from collections.abc import Callable, Iterator
@@ -13,6 +15,7 @@ import torch
 from torch import nn
 
 import mho
+from mho.cli import main
 from mho.data.stand_in import stand_ins
 from mho.errors import Failed, InvalidInput
 from mho.experiments import bmcnn, metaplastic, processes, siamese
@@ -68,17 +71,13 @@ def once(kind: str, **architecture: Any) -> Work:
 
 
 RUNS: dict[str, Work] = {
-    "float": rarely("float"),
     "frugal": rarely("frugal"),
     "frugal, convolutions": rarely("frugal", "cnn"),
     "frugal, tiles and bits apart": rarely("frugal", **TILES),
     "frugal, drift and wires": rarely("frugal", wire_resistance=1.0, wire_refresh=2),
-    "read-back": rarely("read-back"),
     "tiki-taka": rarely("Tiki-Taka"),
     "gated importance": for_life("gated importance"),
     "EWC": for_life("EWC"),
-    "Bayesian": for_life("Bayesian"),
-    "joint": for_life("joint"),
     "binarized": once("aware"),
     "binarized at random": once("plain", stochastic=True),
 }
@@ -194,10 +193,29 @@ def apart(run: Run) -> None:
         pass
 
 
+def command(folder: Path) -> tuple[dict[str, int], str]:
+    """Exit status of the command with wrong settings and with right ones; what it said of the
+    wrong ones."""
+    claimed = 'claimed=["float","frugal","sparse","level change"]'
+    small = (claimed, 'networks=["mlp"]', 'schemes=["float"]', "studies=[]", "per_class=10")
+    run = ["run", "siamese", "--out", str(folder), "--processor", "cpu"]
+    options = [part for each in small for part in ("--set", each)]
+    said, shown = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stderr(said), contextlib.redirect_stdout(shown), stand_ins():
+        try:
+            wrong = main([*run, *options, "--set", "hidden=0"])
+        except SystemExit as ended:
+            wrong = int(ended.code or 0)
+        complaint = said.getvalue()
+        return {"wrong": wrong, "right": main([*run, *options])}, complaint
+
+
 def work(rank: int, folder: Path, port: int) -> None:
     """All of it, by one of two processes; what was found goes to a file."""
     torch.set_num_threads(1)
     found: dict[str, Any] = {}
+    with as_launched(rank, port):
+        found["command"], found["said"] = command(folder / "command")
     with as_launched(rank, port), processes.joined():
         found["gradients"] = {str(d): gradients(d) for d in (torch.float32, torch.float64)}
         together, one = folder / "two", folder / "one"

@@ -44,19 +44,27 @@ def unbroken_and_resumed(folder: Path, toml: str, work: Work) -> tuple[Any, Any]
 
 
 def kept(folder: Path) -> dict[str, Any]:
-    """Leaves of what the checkpoint in a folder keeps of its stages, by path."""
-    stages = torch.load(folder / "checkpoint.pt", weights_only=True)["stages"]
-    return dict(_leaves(stages, ""))
+    """Leaves of what the checkpoint in a folder keeps of its stages, by path; tensors as bytes."""
+    return {
+        path: (value.dtype, value.shape, value.numpy().tobytes())
+        if isinstance(value, torch.Tensor)
+        else value
+        for path, value in leaves(stages(folder))
+    }
 
 
-def _leaves(value: Any, path: str) -> Iterator[tuple[str, Any]]:
+def stages(folder: Path) -> dict[str, Any]:
+    """What the checkpoint in a folder keeps of its stages."""
+    return torch.load(folder / "checkpoint.pt", weights_only=True)["stages"]
+
+
+def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """What is in nested tables and lists, by path."""
     if isinstance(value, dict):
         for name, inner in value.items():
-            yield from _leaves(inner, f"{path}/{name}")
+            yield from leaves(inner, f"{path}/{name}")
     elif isinstance(value, list | tuple):
         for number, inner in enumerate(value):
-            yield from _leaves(inner, f"{path}/{number}")
-    elif isinstance(value, torch.Tensor):
-        yield path, (value.dtype, value.shape, value.numpy().tobytes())
+            yield from leaves(inner, f"{path}/{number}")
     else:
         yield path, value

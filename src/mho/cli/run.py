@@ -51,6 +51,8 @@ class Run:
 
         with processes.joined() as this:
             configs, folders, digests, out = processes.by_first(self._plan)
+            for config in configs.values():
+                config.check_processes(this.count)
             for name, config in configs.items():
                 _run_one(name, config, folders[name], self.resume, digests[name])
             if this.leads:

@@ -119,6 +119,14 @@ class ExperimentConfig(Config):
             raise invalid("processor", self.processor, allowed)
         return processes.here().device(device)
 
+    def check_processes(self, count: int) -> None:
+        """Refuse what so many processes cannot do together; asked in each of them.
+
+        Raises:
+            ValueError: as said.
+        """
+        self.torch_device()
+
     def in_small(self) -> Self:
         """The same settings for a run of seconds: small networks, few images, one epoch, and of
         values that are compared the smallest and the largest."""

@@ -11,6 +11,7 @@ from torch import nn
 
 import mho
 from mho.errors import invalid
+from mho.experiments.processes import started
 from mho.hardware import Tiling
 
 PER_WEIGHT = 12
@@ -58,7 +59,8 @@ def needed(
 
 
 def available(device: torch.device) -> int:
-    """Bytes of memory that a device has: all that the machine, or its container, may use."""
+    """Bytes of memory that a device has: all that the machine, or its container, may use; of that
+    of a CPU a share for each process of the run that is there."""
     if device.type == "cuda":
         return torch.cuda.get_device_properties(device).total_memory
     limits = [_installed()]
@@ -67,7 +69,7 @@ def available(device: torch.device) -> int:
             limits.append(int(Path("/sys/fs/cgroup", file).read_text(encoding="ascii")))
         except (OSError, ValueError):  # no container, or "max"
             continue
-    return min(limits)
+    return min(limits) // started().on_machine
 
 
 def check_memory(needs: Mapping[str, int], device: torch.device) -> None:

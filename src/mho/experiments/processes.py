@@ -80,11 +80,18 @@ class Processes:
 
 ALONE = Processes()
 _HERE: ContextVar[Processes] = ContextVar("processes", default=ALONE)
+_STARTED: ContextVar[Processes] = ContextVar("processes started", default=ALONE)
 
 
 def here() -> Processes:
-    """This process; alone unless `joined` is around."""
+    """This process among those that work together now; alone unless `joined` is around, and in
+    what `by_first` does."""
     return _HERE.get()
+
+
+def started() -> Processes:
+    """This process among those that were started together, whatever they do now."""
+    return _STARTED.get()
 
 
 @contextmanager
@@ -105,20 +112,25 @@ def joined() -> Iterator[Processes]:
         torch.cuda.set_device(local % cuda)
         backend = "cpu:gloo,cuda:nccl"
     dist.init_process_group(backend, timeout=PATIENCE)
-    with warnings.catch_warnings():
-        if rank > 0:
-            warnings.simplefilter("ignore")
-        with _being(Processes(rank, count, local, on_machine)) as this:
+    this, done = Processes(rank, count, local, on_machine), False
+    before = _STARTED.set(this)
+    try:
+        with warnings.catch_warnings(), _being(this):
+            if rank > 0:
+                warnings.simplefilter("ignore")
             yield this
-    # After an error the group is left as it is, so that the others see this process end.
-    dist.destroy_process_group()
+        done = True
+    finally:
+        _STARTED.reset(before)
+        if done or not cuda:  # nccl would wait for what other processes have left undone
+            dist.destroy_process_group()
 
 
 @contextmanager
-def _being(this: Processes) -> Iterator[Processes]:
+def _being(this: Processes) -> Iterator[None]:
     before = _HERE.set(this)
     try:
-        yield this
+        yield
     finally:
         _HERE.reset(before)
 
@@ -188,7 +200,7 @@ def check_alike(what: str, state: Any) -> None:
 
 
 def backward(net: nn.Module, x: Tensor, y: Tensor) -> Tensor:
-    """Mean cross-entropy of a batch; its gradient is in the parameters then, which had none.
+    """Mean cross-entropy of a batch; the parameters have its gradient then, and no other.
 
     With several processes each runs its part, as `mho.learning.layers.batch_part` describes. A
     batch of fewer samples than processes is run whole by each.
@@ -199,6 +211,7 @@ def backward(net: nn.Module, x: Tensor, y: Tensor) -> Tensor:
         y: labels (batch,).
     """
     this, total = here(), len(y)
+    net.zero_grad()
     if this.count == 1 or total < this.count:
         loss = F.cross_entropy(net(x), y)
         loss.backward()

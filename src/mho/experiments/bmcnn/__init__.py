@@ -27,6 +27,7 @@ from mho.experiments.bmcnn.result import result
 from mho.experiments.bmcnn.studies import STUDY, compared, networks, variants
 from mho.experiments.experiment import plain_accuracy
 from mho.experiments.memory import needed
+from mho.experiments.processes import started
 from mho.experiments.run import Run
 from mho.experiments.study import Jobs
 from mho.results import Result, mean_std
@@ -40,7 +41,8 @@ def memory(config: BmcnnConfig) -> dict[str, int]:
     networks = {"the network": (config.architecture, copies)}
     if "networks" in config.studies:
         networks |= {name: (own, 1) for name, own in variants(config.architecture).items()}
-    images, data = max(500, config.chips, config.batch), mho.data.dataset(config.data)
+    images = max(500, config.chips, started().most(config.batch))
+    data = mho.data.dataset(config.data)
     return {
         name: needed(
             lambda own=own: network(own, data),

@@ -116,7 +116,6 @@ def train(
         net.train()
         x, y = feed.at(step)
         x = moved_images(x, config.shift, generator.manual_seed(derived_seed(seed, "shift", step)))
-        optimizer.zero_grad()
         loss = backward(net, x, y)
         check_loss(loss, f"{name}, network {number},", step, f"rate (it is {config.rate:g})")
         optimizer.step()

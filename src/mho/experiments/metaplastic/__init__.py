@@ -24,6 +24,7 @@ from mho.experiments.metaplastic.result import result
 from mho.experiments.metaplastic.schemes import SCHEMES
 from mho.experiments.metaplastic.studies import STUDY, check
 from mho.experiments.metaplastic.training import Job, learn
+from mho.experiments.processes import started
 from mho.experiments.run import Run
 from mho.experiments.study import Jobs
 from mho.results import Result
@@ -38,7 +39,7 @@ PERMUTED = ("gated importance", "EWC", "SI", "gated SI", "joint")
 
 def memory(config: MetaplasticConfig) -> dict[str, int]:
     """Bytes that each network takes."""
-    scheme, images = SCHEMES["none"], max(1000, config.batch)
+    scheme, images = SCHEMES["none"], max(1000, started().most(config.batch))
     trained: dict[str, tuple[Network, tuple[Task, ...]]] = {"the mlp": ("mlp", in_order(config))}
     if "convolution" in config.studies:
         trained["the cnn"] = ("cnn", in_order(config))

@@ -125,7 +125,6 @@ class Learner:
             if since in SETTLED or since % self.config.calibrate_every == 0:
                 mho.calibrate(self.net, feed.sample(CALIBRATION))
             x, y = feed.at(since)
-            self.optimizer.zero_grad()
             loss = backward(self.net, x, y)
             check_loss(loss, self._name(phase), step, self._rates())
             self.optimizer.step()

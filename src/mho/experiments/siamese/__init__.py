@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import mho
 from mho.experiments.memory import needed
+from mho.experiments.processes import started
 from mho.experiments.run import Run
 from mho.experiments.siamese.chip import check_chip, run_on_chip
 from mho.experiments.siamese.comparison import schemes
@@ -45,7 +46,7 @@ def check(config: SiameseConfig) -> None:
 
 def memory(config: SiameseConfig) -> dict[str, int]:
     """Bytes that each network takes."""
-    images = max(1000, config.batch * config.writes.every)
+    images = max(1000, started().most(config.batch * config.writes.every))
     networks = ("mlp",) if config.chip is not None else config.networks
     return {
         f"the {name}": needed(lambda name=name: network(config, name), config.hardware, 1, images,

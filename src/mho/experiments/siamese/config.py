@@ -213,6 +213,12 @@ class SiameseConfig(ExperimentConfig):
             studies = ()
         return self.replace(hardware=hardware, studies=studies), notes
 
+    def check_processes(self, count: int) -> None:
+        """As any run; an instrument is asked by one process."""
+        super().check_processes(count)
+        if count > 1 and self.chip is not None:
+            raise invalid("processes", count, "1 where the chip of an instrument is trained")
+
     def on_instrument(self, address: str) -> Self:
         """The perceptron on the chip of an instrument at an address."""
         return self.merged({"chip": {"address": address}})

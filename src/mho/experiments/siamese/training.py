@@ -137,7 +137,6 @@ class Descent:
         x, y = self.feed.at(step)
         shifts = self._shifts.manual_seed(derived_seed(self._seed, "shift", step))
         x = moved_images(x, config.shift, shifts)
-        self._optimizer.zero_grad()
         loss = backward(self.net, x, y)
         check_loss(loss, self._name, step, f"rate (it is {config.rate:g})")
         self._optimizer.step()
