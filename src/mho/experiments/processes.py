@@ -111,7 +111,11 @@ def joined() -> Iterator[Processes]:
     if cuda := torch.cuda.device_count():
         torch.cuda.set_device(local % cuda)
         backend = "cpu:gloo,cuda:nccl"
-    dist.init_process_group(backend, timeout=PATIENCE)
+    store, _, _ = next(dist.rendezvous("env://", timeout=PATIENCE))
+    # Started again by torchrun, processes must not find what those before them have left there.
+    attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
+    store = dist.PrefixStore(f"attempt {attempt}", store)
+    dist.init_process_group(backend, store=store, rank=rank, world_size=count, timeout=PATIENCE)
     this, done = Processes(rank, count, local, on_machine), False
     before = _STARTED.set(this)
     try:

@@ -66,6 +66,7 @@ def pooled(results: Sequence[Result], equal: Sequence[Result]) -> Result:
         summary=summary,
         seeds=seeds,
         wall_s=round(sum(r.wall_s or 0.0 for r in results), 1),
+        processes=max(r.processes for r in results),
         claims=_each(results, equal, lambda r: r.claims, _claim),
         curves=_each(results, equal, lambda r: r.curves, _curve),
         bars=bars,
