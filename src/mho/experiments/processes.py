@@ -111,10 +111,13 @@ def joined() -> Iterator[Processes]:
     if cuda := torch.cuda.device_count():
         torch.cuda.set_device(local % cuda)
         backend = "cpu:gloo,cuda:nccl"
-    store, _, _ = next(dist.rendezvous("env://", timeout=PATIENCE))
+    from torch._C._distributed_c10d import PrefixStore
+    from torch.distributed.rendezvous import rendezvous
+
+    store, _, _ = next(rendezvous("env://", timeout=PATIENCE))
     # Started again by torchrun, processes must not find what those before them have left there.
     attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
-    store = dist.PrefixStore(f"attempt {attempt}", store)
+    store = PrefixStore(f"attempt {attempt}", store)
     dist.init_process_group(backend, store=store, rank=rank, world_size=count, timeout=PATIENCE)
     this, done = Processes(rank, count, local, on_machine), False
     before = _STARTED.set(this)

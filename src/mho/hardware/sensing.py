@@ -47,8 +47,8 @@ class NumbersOfPart(NamedTuple):
 
     first: int
     """First sample."""
-    count: int
-    """Samples."""
+    samples: int
+    """How many."""
     total: int
     """Samples of the batch."""
     blocks: int = 1
@@ -188,8 +188,8 @@ def _add_references(
     keys, size = references.keys, _spread(size, len(references.blocks), dim)
     z = _numbers(keys, shape, y.device, part).to(y.dtype).mul_(size)
     for block, (first, count) in enumerate(references.blocks):
-        part = y.narrow(dim, first, count)
-        part.add_(z.narrow(dim, block, 1), alpha=references.deviation)
+        columns = y.narrow(dim, first, count)
+        columns.add_(z.narrow(dim, block, 1), alpha=references.deviation)
 
 
 def _add(y: Tensor, noise: ReadNoise, dim: int) -> Tensor:
@@ -209,7 +209,7 @@ def _numbers(
     if part is None:
         return normals(keys, each, device).view(*shape)
     of_block = each // part.blocks
-    of_sample = of_block // part.count
+    of_sample = of_block // part.samples
     starts = [(b * part.total + part.first) * of_sample for b in range(part.blocks)]
     made = [normals(keys, of_block, device, start) for start in starts]
     return (made[0] if len(made) == 1 else torch.cat(made, 1)).reshape(*shape)
