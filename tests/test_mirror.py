@@ -62,8 +62,9 @@ ELSEWHERE = {
     ],
     "sweep/test_sweep.py": [
         "cli/search.py", "cli/sweep.py", "sweep/check.py", "sweep/driver.py", "sweep/folder.py",
-        "sweep/worker.py", "sweep/engines/engine.py", "sweep/engines/local.py",
+        "sweep/worker.py",
     ],
+    "sweep/test_engines.py": ["sweep/job.py", "sweep/process.py"],
     "experiments/test_memory.py": ["experiments/systems.py"],
     # Every cell, law and model goes through the tests of its family.
     "contracts/test_cells.py": [

@@ -8,15 +8,9 @@ import pytest
 from mho.cli import main
 from mho.sweep import plan
 from mho.sweep.driver import drive
-from mho.sweep.engines.engine import (
-    DONE,
-    FAILED,
-    INTERRUPTED,
-    STORAGE,
-    TAKEN,
-    Ended,
-)
+from mho.sweep.engines import Ended
 from mho.sweep.folder import TRIES, PointFolder, SweepFolder
+from mho.sweep.process import DONE, FAILED, INTERRUPTED, STORAGE, TAKEN
 
 SMALL = (
     "--set", "epochs=1", "--set", "per_class=10", "--set", "studies=[]", "--set",
@@ -34,6 +28,9 @@ class Pretended:
 
     def room(self) -> int:
         return self.most - len(self.running)
+
+    def found(self, folder: PointFolder) -> bool:
+        return False
 
     def start(self, folder: PointFolder) -> None:
         self.running.append(folder)
@@ -122,6 +119,30 @@ def test_what_another_process_works_on_is_left_to_it(
     assert len(drive(points, Pretended(work)).done) == 3
     assert tries == 4
     assert not points[0].failures
+
+
+def test_a_result_that_a_shared_file_system_shows_later_counts(tmp_path: Path) -> None:
+    points = folders(tmp_path)
+    assert len(drive(points, Pretended(lambda _folder: (DONE, ""))).done) == 3
+    assert not points[0].failures
+
+
+def test_what_an_earlier_driver_left_in_a_queue_is_waited_for_not_started(tmp_path: Path) -> None:
+    points = folders(tmp_path)
+    left, started = points[:2], []
+
+    class Outliving(Pretended):
+        def found(self, folder: PointFolder) -> bool:
+            if folder in left and folder not in self.running:
+                self.running.append(folder)
+            return folder in left
+
+        def start(self, folder: PointFolder) -> None:
+            started.append(folder)
+            super().start(folder)
+
+    assert len(drive(points, Outliving(finish)).done) == 3
+    assert started == points[2:]
 
 
 def test_the_command_goes_on_and_a_wider_plan_repeats_nothing(

@@ -246,15 +246,15 @@ class Run:
 
     @contextmanager
     def interruptible(self) -> Iterator[None]:
-        """Let Ctrl-C, or SIGTERM, stop the run at the next safe point; a second one stops it at
-        once.
+        """Let Ctrl-C, or SIGTERM, stop the run at the next safe point; a second Ctrl-C stops it at
+        once. SIGTERM may come twice, from a batch system and from who started the process.
 
         Raises:
             ValueError: what was taken over from a file without its digest is not of this run.
         """
 
-        def stop(_signal: int, _frame: object) -> None:
-            if self._asked:
+        def stop(number: int, _frame: object) -> None:
+            if self._asked and number == signal.SIGINT:
                 raise KeyboardInterrupt
             self._asked = True
             self.progress.note("stopping at the next step; press Ctrl-C again to stop at once")

@@ -11,8 +11,9 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from mho.sweep.engines.engine import FAILED, INTERRUPTED, STORAGE, TAKEN, Ended, Engine
+from mho.sweep.engines.engine import Ended, Engine
 from mho.sweep.folder import TRIES, PointFolder
+from mho.sweep.process import DONE, FAILED, INTERRUPTED, STORAGE, TAKEN
 
 LOOK_EVERY = 1.0
 """Seconds between two looks at what has ended."""
@@ -59,7 +60,7 @@ def drive(
     """
     standing = Standing()
     for point in points:
-        _file(point, standing)
+        _file(point, standing, engine)
     looked = time.monotonic()
     try:
         while _more(standing, engine, more) or standing.running or standing.elsewhere:
@@ -77,12 +78,11 @@ def drive(
                 looked = time.monotonic()
                 again, standing.elsewhere = standing.elsewhere, []
                 for point in again:
-                    _file(point, standing)
-    except BaseException:
+                    _file(point, standing, engine)
+    finally:
         for ended in engine.stop():
             if ended.folder in standing.running:
                 standing.running.remove(ended.folder)
-        raise
     shown(standing)
     return standing
 
@@ -95,15 +95,17 @@ def _more(
         if not (further := list(more(standing))):
             break
         for point in further:  # some may be done
-            _file(point, standing)
+            _file(point, standing, engine)
     return bool(standing.waiting)
 
 
-def _file(point: PointFolder, standing: Standing) -> None:
+def _file(point: PointFolder, standing: Standing, engine: Engine) -> None:
     """Put a point where it belongs."""
     status = point.status
     if status == "done":
         standing.done.append(point)
+    elif engine.found(point):
+        standing.running.append(point)
     elif status == "parked":
         standing.parked.append(point)
     elif status == "running":
@@ -115,7 +117,7 @@ def _file(point: PointFolder, standing: Standing) -> None:
 def _after(ended: Ended, standing: Standing, told: Callable[[str], None]) -> None:
     """What comes after the end of a worker."""
     point, name = ended.folder, ended.folder.path.name
-    if point.done:
+    if ended.status == DONE or point.done:  # a shared file system may show the result later
         standing.done.append(point)
     elif ended.status == TAKEN:
         standing.elsewhere.append(point)

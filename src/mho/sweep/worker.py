@@ -2,7 +2,7 @@
 
 It goes on from what is in the folder, says there every few seconds how far it is, and writes there
 what goes wrong. It stops with a checkpoint when its standard input ends, as that does when the
-process that started it is gone. Exit status: see `engines.engine`.
+process that started it is gone. Exit status: see `process`.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from mho.experiments.execution import execute, finished
 from mho.experiments.own_data import check_data
 from mho.experiments.progress import Progress
 from mho.files import Taken, write_json
-from mho.sweep.engines.engine import DONE, FAILED, INTERRUPTED, STORAGE, TAKEN
 from mho.sweep.folder import Beat, PointFolder
+from mho.sweep.process import DONE, FAILED, INTERRUPTED, STORAGE, TAKEN
 
 BEAT_EVERY = 2.0
 """Seconds between two signs of life."""
@@ -99,6 +99,10 @@ class Beating(Progress):
 def work(folder: PointFolder, threads: int) -> int:
     """Do what is left of a point; returns the exit status."""
     progress = Beating(folder)
+    if not folder.path.is_dir():
+        print(f"{folder.path} is not there on {socket.gethostname()}; a sweep on several machines "
+              "needs a folder that all of them have under this name", file=sys.stderr)  # fmt: skip
+        return STORAGE
     try:
         point = folder.point
         config = point.config
@@ -156,6 +160,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         raise KeyboardInterrupt
 
     signal.signal(signal.SIGTERM, interrupt)
+    for each in (signal.SIGUSR1, signal.SIGUSR2):  # Slurm tells all processes of a job that it ends
+        signal.signal(each, signal.SIG_IGN)
     if not given.alone:
         _stop_with_starter()
     return work(PointFolder(given.folder), given.threads)

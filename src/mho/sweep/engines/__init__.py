@@ -14,6 +14,9 @@ from mho.errors import unknown
 from mho.experiments.settings import key_and_value, nested
 from mho.sweep.engines.engine import Ended, Engine
 from mho.sweep.engines.local import Local, LocalSettings
+from mho.sweep.engines.queues import SlurmSettings
+from mho.sweep.engines.ray import Ray, RaySettings
+from mho.sweep.engines.slurm import Slurm
 
 
 class Entry(NamedTuple):
@@ -23,7 +26,11 @@ class Entry(NamedTuple):
     make: Callable[..., Engine]
 
 
-ENGINES = {"local": Entry(LocalSettings, Local)}
+ENGINES = {
+    "local": Entry(LocalSettings, Local),
+    "ray": Entry(RaySettings, Ray),
+    "slurm": Entry(SlurmSettings, Slurm),
+}
 """By name."""
 
 

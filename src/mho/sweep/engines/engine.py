@@ -1,16 +1,13 @@
-"""What an engine is, and how a worker's end is told."""
+"""What an engine is."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from importlib import import_module
+from typing import Any, Protocol
 
+from mho.errors import invalid
 from mho.sweep.folder import PointFolder
-
-DONE, STORAGE, FAILED, TAKEN, INTERRUPTED = 0, 1, 2, 3, 130
-"""Exit status of a worker: all is done; the disk is full or cannot be written; it failed, and wrote
-so into its folder; another process works on the point; it stopped with a checkpoint. Any other: it
-died."""
 
 
 @dataclass(frozen=True)
@@ -19,6 +16,7 @@ class Ended:
 
     folder: PointFolder
     status: int
+    """See `mho.sweep.process`."""
     said: str = ""
     """Last lines of what its process said."""
 
@@ -28,6 +26,13 @@ class Engine(Protocol):
 
     def room(self) -> int:
         """How many points can be started now."""
+        ...
+
+    def found(self, folder: PointFolder) -> bool:
+        """Whether a job that an earlier driver has left works on a point, or will.
+
+        If so, it counts as started here.
+        """
         ...
 
     def start(self, folder: PointFolder) -> None:
@@ -43,5 +48,20 @@ class Engine(Protocol):
         ...
 
     def stop(self) -> list[Ended]:
-        """Have all points stop with a checkpoint; returns when they have."""
+        """Have all points stop with a checkpoint; returns when they have. The last call."""
         ...
+
+
+def of_extra(extra: str, module: str) -> Any:
+    """A module of a package that an engine alone needs.
+
+    Raises:
+        ValueError: it is not installed.
+    """
+    try:
+        return import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name != module:
+            raise
+        allowed = f"an engine that is installed, here with: pip install 'mho[{extra}]'"
+        raise invalid("engine", extra, allowed) from error

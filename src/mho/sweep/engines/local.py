@@ -3,29 +3,17 @@
 from __future__ import annotations
 
 import os
-import signal
-import subprocess
-import sys
-import tempfile
 import time
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import IO, Annotated
+from typing import Annotated
 
 import torch
 
 from mho.config import Config, Range
 from mho.sweep.engines.engine import Ended
 from mho.sweep.folder import PointFolder
-
-SAID = 4000
-"""Characters of a worker's last words that are kept."""
-
-PATIENCE = 120.0
-"""Seconds that a worker has to stop with a checkpoint before it is killed."""
-
-POLL = 0.05
-"""Seconds between two looks at the processes."""
+from mho.sweep.process import PATIENCE, POLL, Worker
 
 
 class LocalSettings(Config):
@@ -38,84 +26,65 @@ class LocalSettings(Config):
 
 
 @dataclass
-class _Worker:
+class _Running:
     folder: PointFolder
-    process: subprocess.Popen[bytes]
-    said: IO[bytes]
+    worker: Worker
     slot: int
 
 
 class Local:
     """An engine of plain processes: one that dies takes its own point along, and no other.
 
-    A worker whose starter is gone stops with a checkpoint: it reads its standard input, which ends
-    with that process, in whatever way.
+    A worker whose starter is gone stops with a checkpoint.
     """
 
     def __init__(self, settings: LocalSettings | None = None) -> None:
         self.settings = settings or LocalSettings()
         self._devices = torch.cuda.device_count()
         self._most = self.settings.processes or self._devices or _cores()
-        self._workers: list[_Worker] = []
+        self._running: list[_Running] = []
 
     def room(self) -> int:
         """Processes that may still be started."""
-        return self._most - len(self._workers)
+        return self._most - len(self._running)
+
+    def found(self, folder: PointFolder) -> bool:
+        """Never: processes stop with the driver that started them."""
+        return False
 
     def start(self, folder: PointFolder) -> None:
         """Start the process of a point; CUDA devices are given out in turn."""
-        slot = min(set(range(self._most)) - {worker.slot for worker in self._workers})
-        threads = str(self.settings.threads)
-        own = {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads, "NUMBA_NUM_THREADS": threads}
+        slot = min(set(range(self._most)) - {each.slot for each in self._running})
+        own = {}
         if self._devices:
             seen = os.environ.get("CUDA_VISIBLE_DEVICES")
             names = seen.split(",") if seen else [str(n) for n in range(self._devices)]
             own["CUDA_VISIBLE_DEVICES"] = names[slot % len(names)]
-        said = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as the process
-        process = subprocess.Popen(
-            command(folder, self.settings.threads), stdin=subprocess.PIPE, stdout=said, stderr=said,
-            env=os.environ | own, start_new_session=True,
-        )  # fmt: skip
-        self._workers.append(_Worker(folder, process, said, slot))
+        worker = Worker(folder.path, self.settings.threads, own)
+        self._running.append(_Running(folder, worker, slot))
 
     def ended(self, wait: float) -> list[Ended]:
         """Points whose process has ended since the last call."""
         until = time.monotonic() + wait
         while True:
-            gone = [worker for worker in self._workers if worker.process.poll() is not None]
-            if gone or not self._workers or time.monotonic() >= until:
-                return [self._end(worker) for worker in gone]
+            gone = [each for each in self._running if each.worker.ended]
+            if gone or not self._running or time.monotonic() >= until:
+                return [self._end(each) for each in gone]
             time.sleep(POLL)
 
     def stop(self) -> list[Ended]:
         """Ask all to stop, wait for them, and kill what does not within minutes."""
-        for worker in self._workers:
-            with suppress(ProcessLookupError):
-                worker.process.send_signal(signal.SIGTERM)
+        for each in self._running:
+            each.worker.ask_to_stop()
         until, ended = time.monotonic() + PATIENCE, []
-        while self._workers and time.monotonic() < until:
-            ended += self.ended(1.0)
-        for worker in list(self._workers):
-            worker.process.kill()
-            worker.process.wait()
-            ended.append(self._end(worker))
+        for each in list(self._running):
+            each.worker.await_end(until - time.monotonic())
+            ended.append(self._end(each))
         return ended
 
-    def _end(self, worker: _Worker) -> Ended:
-        self._workers.remove(worker)
-        assert worker.process.stdin is not None
-        worker.process.stdin.close()
-        with worker.said as said:
-            said.seek(0, os.SEEK_END)
-            said.seek(max(0, said.tell() - SAID))
-            text = said.read().decode("utf-8", "replace").strip()
-        return Ended(worker.folder, worker.process.returncode, text)
-
-
-def command(folder: PointFolder, threads: int) -> list[str]:
-    """The command line of the worker of a point."""
-    module = "mho.sweep.worker"
-    return [sys.executable, "-m", module, str(folder.path), "--threads", str(threads)]
+    def _end(self, each: _Running) -> Ended:
+        self._running.remove(each)
+        return Ended(each.folder, *each.worker.outcome())
 
 
 def _cores() -> int:
