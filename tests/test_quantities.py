@@ -14,6 +14,7 @@ from mho.config import Config, Range
 from mho.errors import InvalidInput
 from mho.experiments import EXPERIMENTS
 from mho.physics import devices, dynamics
+from mho.sweep.engines import ENGINES
 
 
 def records() -> list[type[Config]]:
@@ -77,6 +78,7 @@ def examples() -> list[Config]:
     shipped += devices.PRESETS.values()
     shipped += [mho.prices.get(name) for name in mho.prices.PRICES]
     shipped += [mho.instruments.Limits(), mho.circuits.Wires(), mho.Placement()]
+    shipped += [entry.settings() for entry in ENGINES.values()]
     shipped += [dynamics.get(name) for name in dynamics.MODELS]
     return list({type(each): each for root in shipped for each in inside(root)}.values())
 

@@ -59,6 +59,9 @@ SETTINGS = {
 
 NEEDS = {"ray": "ray", "slurm": "submitit"}
 
+CLAIMED = ("float", "frugal", "level change", "sparse")
+"""Schemes without which the smallest experiment is refused."""
+
 OURS = {"RAY_memory_monitor_refresh_ms": "0", "RAY_DEDUP_LOGS": "0"}
 
 pytestmark = [
@@ -195,6 +198,25 @@ def test_a_driver_that_is_killed_leaves_no_worker_that_nobody_can_stop(
 
 
 @pytest.mark.usefixtures("pretended")
+def test_a_stop_works_for_a_command_in_the_background_of_a_script(
+    tmp_path: Path, made: Callable[[], Engine]
+) -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # as shells do; children inherit it
+    try:
+        engine = made()
+        point = folder_of(tmp_path, "run")
+        engine.start(point)
+        engine.ended(0.0)
+        until(lambda: (point.path / "tries").exists())
+        began = time.monotonic()
+        assert [each.status for each in engine.stop()] == [INTERRUPTED]
+        assert time.monotonic() - began < 30
+        assert (point.path / "checkpoint.pt").exists()
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("pretended")
 def test_a_job_that_is_preempted_stops_with_a_checkpoint_and_is_queued_again(
     tmp_path: Path,
 ) -> None:
@@ -244,7 +266,13 @@ def test_a_node_of_ray_that_dies_takes_no_point_along(tmp_path: Path) -> None:
 
 
 def test_all_engines_compute_the_same_numbers(tmp_path: Path) -> None:
-    set_ = {"epochs": 1, "per_class": 10, "studies": [], "networks": ["mlp"], "claimed": ["float"]}
+    set_ = {
+        "epochs": 1,
+        "per_class": 10,
+        "studies": [],
+        "networks": ["mlp"],
+        "claimed": list(CLAIMED),
+    }
     results = {}
     for name in ENGINES:
         if name in NEEDS and find_spec(NEEDS[name]) is None:

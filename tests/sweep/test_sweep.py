@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from mho.cli import main
+from mho.errors import InvalidInput
 from mho.sweep import plan
+from mho.sweep.check import check
 from mho.sweep.driver import drive
 from mho.sweep.engines import Ended
 from mho.sweep.folder import TRIES, PointFolder, SweepFolder
@@ -25,6 +27,8 @@ class Pretended:
         self.work, self.most = work, most
         self.running: list[PointFolder] = []
         self.stopped = False
+
+    here = True
 
     def room(self) -> int:
         return self.most - len(self.running)
@@ -119,6 +123,16 @@ def test_what_another_process_works_on_is_left_to_it(
     assert len(drive(points, Pretended(work)).done) == 3
     assert tries == 4
     assert not points[0].failures
+
+
+def test_memory_and_devices_of_this_machine_count_where_it_does_the_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mho.sweep.check.covering", lambda _points: [])
+    points = plan.make("siamese", single=[("processor", "cuda:77")]).points()
+    with pytest.raises(InvalidInput, match="processor"):
+        check(points, SweepFolder(tmp_path))
+    check(points, SweepFolder(tmp_path), here=False)
 
 
 def test_a_result_that_a_shared_file_system_shows_later_counts(tmp_path: Path) -> None:

@@ -45,11 +45,11 @@ class OfPoints:
     ] = ()
     """One setting of all points."""
     engine: str = "local"
-    """Where points are worked on: local."""
+    """Where points are worked on: local; ray and slurm, where mho[ray] and mho[slurm] are."""
     engine_set: Annotated[
         tuple[str, ...], tyro.conf.UseAppendAction, tyro.conf.arg(metavar="KEY=VALUE")
     ] = ()
-    """One setting of the engine, as processes=4."""
+    """One setting of the engine, as processes=4; see docs/many-machines.md."""
     out: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
     """Folder of the sweep; else runs/sweep-NAME, NAME that of the experiment or the plan."""
     retry: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
@@ -120,7 +120,7 @@ class Sweep(OfPoints):
             return
         check_output(sweep.path, folder=True)
         with waiting(f"mho: trying the settings of {len(points)} points in small"):
-            check(points, sweep)
+            check(points, sweep, here=engine.here)
         folders = sweep.add(points)
         with stopping():
             say_end(drive(forgiven(folders, self.retry), engine, told=tell), sweep)

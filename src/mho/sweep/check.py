@@ -14,12 +14,17 @@ from mho.sweep.folder import SweepFolder
 from mho.sweep.points import Point, varied
 
 
-def check(points: Sequence[Point], sweep: SweepFolder) -> list[Result]:
+def check(points: Sequence[Point], sweep: SweepFolder, *, here: bool = True) -> list[Result]:
     """Refuse points that cannot work.
 
     Memory, data and what the settings alone tell are looked at for all points that are not in the
     folder yet. A run in small, which takes seconds, is made of so many of them that every value of
     every setting is in one.
+
+    Args:
+        points: of the sweep.
+        sweep: its folder.
+        here: points are worked on by this machine, whose memory and devices are to do.
 
     Returns:
         Results of the runs in small, whose numbers mean nothing.
@@ -33,7 +38,8 @@ def check(points: Sequence[Point], sweep: SweepFolder) -> list[Result]:
     for point in new:
         with _naming(point, keys):
             experiment = experiments.get(point.experiment)
-            check_memory(experiment.memory(point.config), point.config.torch_device())
+            if here:
+                check_memory(experiment.memory(point.config), point.config.torch_device())
             experiment.refuse(point.config)
             check_data(point.config)
     found = []

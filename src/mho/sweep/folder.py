@@ -3,6 +3,7 @@
     S/points/ID/            a run folder, as `mho run` makes them; its config.toml from the first
         progress.json       how far it is, written while it runs; see `Beat`
         failures.json       what went wrong so far; see `Failure`
+        job.json            its job in the queue of Slurm; see `engines.slurm`
 
 Everything else in S is made from these and can be deleted.
 """

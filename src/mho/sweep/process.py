@@ -66,6 +66,8 @@ class Worker:
     @property
     def ended(self) -> bool:
         """Whether it has; callable from a signal handler, too."""
+        if not hasattr(os, "waitid"):  # not on every system
+            return self._process.poll() is not None
         with suppress(ChildProcessError):
             how = os.WEXITED | os.WNOHANG | os.WNOWAIT
             return os.waitid(os.P_PID, self._process.pid, how) is not None
@@ -102,6 +104,7 @@ def work_on(folder: str, threads: int) -> tuple[int, str]:
     Returns:
         Exit status and last words of the worker.
     """
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background ignores it
     worker = Worker(folder, threads)
     try:
         worker.await_end(float("inf"))

@@ -23,8 +23,10 @@ from pathlib import Path
 
 import torch
 
+from mho import experiments
 from mho.errors import InvalidInput
 from mho.experiments.execution import execute, finished
+from mho.experiments.memory import check_memory
 from mho.experiments.own_data import check_data
 from mho.experiments.progress import Progress
 from mho.files import Taken, write_json
@@ -109,6 +111,7 @@ def work(folder: PointFolder, threads: int) -> int:
         if finished(folder.path, config):
             return DONE
         torch.set_num_threads(threads)
+        check_memory(experiments.get(point.experiment).memory(config), config.torch_device())
         digests = check_data(config)
         with progress.told():
             execute(point.experiment, config, folder.path, resume=True, digests=digests,

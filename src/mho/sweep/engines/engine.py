@@ -24,6 +24,11 @@ class Ended:
 class Engine(Protocol):
     """Where points are worked on."""
 
+    @property
+    def here(self) -> bool:
+        """Whether on this machine, whose memory and devices then are to do."""
+        ...
+
     def room(self) -> int:
         """How many points can be started now."""
         ...

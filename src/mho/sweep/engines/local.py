@@ -44,6 +44,11 @@ class Local:
         self._most = self.settings.processes or self._devices or _cores()
         self._running: list[_Running] = []
 
+    @property
+    def here(self) -> bool:
+        """Yes."""
+        return True
+
     def room(self) -> int:
         """Processes that may still be started."""
         return self._most - len(self._running)

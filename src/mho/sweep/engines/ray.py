@@ -61,6 +61,11 @@ class Ray:
         )(work_on)  # fmt: skip
         self._running: dict[Any, PointFolder] = {}
 
+    @property
+    def here(self) -> bool:
+        """Whether it is a cluster of this machine alone."""
+        return self._own and self.settings.address == LOCAL
+
     def room(self) -> int:
         """Tasks that may still be handed over."""
         return self.settings.tasks - len(self._running)
@@ -132,7 +137,7 @@ class Ray:
             return
         most = {kind: max((node.get(kind, 0) for node in nodes), default=0) for kind in _KINDS}
         has = ", ".join(f"{most[kind]:g} {kind}s" for kind in _KINDS)
-        if self._own and self.settings.address == LOCAL:
+        if self.here:
             self._ray.shutdown()
             asked = f"cpus = {cpus:g}, gpus"
             raise invalid(f"RaySettings: {asked}", gpus, f"what this machine has, {has}")

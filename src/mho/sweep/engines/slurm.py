@@ -20,6 +20,9 @@ from mho.sweep.folder import PointFolder
 from mho.sweep.job import Job
 from mho.sweep.process import INTERRUPTED, LOST, PATIENCE, SAID
 
+AGAIN = 60.0
+"""Seconds until jobs are submitted again that Slurm did not take, as beyond a limit of its own."""
+
 WRITTEN = 15.0
 """Seconds after its end in which a shared file system shows what a job has written."""
 
@@ -47,6 +50,12 @@ class Slurm:
         self._new: list[PointFolder] = []
         self._jobs: dict[str, _Queued] = {}
         self._alive, self._looked = set[str](), -math.inf
+        self._refused = -math.inf  # when Slurm did not take jobs
+
+    @property
+    def here(self) -> bool:
+        """Whether Slurm is only tried."""
+        return self.settings.executor != "slurm"
 
     def room(self) -> int:
         """Points that may still be queued."""
@@ -102,7 +111,7 @@ class Slurm:
 
     def _submit(self) -> None:
         """Submit what is new, as one array, and write down the jobs."""
-        if not self._new:
+        if not self._new or time.monotonic() - self._refused < AGAIN:
             return
         new, self._new = self._new, []
         logs = (self.settings.logs or new[0].path.parent.parent / "slurm").resolve()
@@ -114,6 +123,9 @@ class Slurm:
                 self._executor = self._queue.executor(logs, self.settings)
             submitted = self._executor.submit_array(jobs)
         except (RuntimeError, ValueError) as error:
+            if self._jobs:  # it may when some of these have ended
+                self._new, self._refused = new, time.monotonic()
+                return
             said = " ".join(str(error).split())
             raise Failed(f"Slurm did not take {len(new)} points: {said:.500}") from error
         for folder, job in zip(new, submitted, strict=True):
