@@ -124,8 +124,8 @@ class Ray:
         except (ConnectionError, RuntimeError, ValueError) as error:
             said = " ".join(str(error).split())
             allowed = (
-                "the address of a cluster of Ray that runs and lets this machine in, "
-                f'or "{LOCAL}" ({said:.200})'
+                "the address of a cluster of Ray that runs and lets this machine in "
+                f'(see RAY_AUTH_MODE), or "{LOCAL}" ({said:.200})'
             )
             raise invalid("RaySettings.address", address, allowed) from error
 
