@@ -10,8 +10,8 @@ from mho.cli import main
 from mho.results import Result, claim, dumps
 from mho.sweep import plan
 from mho.sweep.driver import drive
-from mho.sweep.engines.engine import DONE, FAILED
 from mho.sweep.folder import PointFolder, SweepFolder
+from mho.sweep.process import DONE, FAILED
 from mho.sweep.search import Choice, Search, Span, objective, span_or_choice
 from sweep.test_sweep import Pretended
 

@@ -48,7 +48,7 @@ class Search(OfPoints):
         search = Searching(plan, over, wanted, self.trials, sweep, seed=plan.seeds[0])
         check_output(sweep.path, folder=True)
         with waiting("mho: trying the ends of what is searched in small"):
-            small = check(search.ends(), sweep)
+            small = check(search.ends(), sweep, here=engine.here)
         for name in wanted:
             if small and name not in (claims := {each.id for each in small[0].claims}):
                 raise unknown("claim", name, claims)

@@ -176,7 +176,7 @@ def _say_cost(points: list[Point], sweep: SweepFolder, engine: Engine) -> None:
     if not left:
         return
     with waiting(f"mho: trying the settings of {len(left)} points in small"):
-        check(left, sweep)
+        check(left, sweep, here=engine.here)
     one = largest(left)
     with waiting(f"mho: measuring one point, for {LIMIT:.0f} s at most"):
         cost = measure(one)

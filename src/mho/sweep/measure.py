@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import resource
-import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -15,10 +12,9 @@ from pathlib import Path
 
 from mho import experiments
 from mho.errors import Failed
-from mho.sweep.engines.engine import DONE
-from mho.sweep.engines.local import command
 from mho.sweep.folder import Beat, SweepFolder
 from mho.sweep.points import Point
+from mho.sweep.process import DONE, PATIENCE, Worker
 
 LIMIT = 120.0
 """Seconds after which a point is stopped."""
@@ -67,30 +63,26 @@ def measure(
         RuntimeError: the point fails.
     """
     limit = LIMIT if limit is None else limit
-    with tempfile.TemporaryDirectory(prefix="mho-") as folder, tempfile.TemporaryFile() as said:
+    with tempfile.TemporaryDirectory(prefix="mho-") as folder:
         (work,) = SweepFolder(Path(folder)).add([point])
         begin, beat = time.monotonic(), None
-        process = subprocess.Popen(
-            command(work, threads), stdin=subprocess.PIPE, stdout=said, stderr=said,
-            env=os.environ | {"OMP_NUM_THREADS": str(threads)}, start_new_session=True,
-        )  # fmt: skip
+        worker = Worker(work.path, threads)
         try:
-            while process.poll() is None:
+            while not worker.ended:
                 if (now := work.beat) is not None:
                     beat = now
                     shown(now)
                 if time.monotonic() - begin > limit:
-                    process.send_signal(signal.SIGTERM)
-                    process.wait()
+                    worker.ask_to_stop()
+                    worker.await_end(PATIENCE)
                 time.sleep(POLL)
         finally:
-            process.kill()
-            process.communicate()
-        seconds, done = time.monotonic() - begin, process.returncode == DONE
+            worker.await_end(0.0)
+            status, said = worker.outcome()
+        seconds, done = time.monotonic() - begin, status == DONE
         if not done and seconds < limit:
-            said.seek(0)
-            text = said.read().decode("utf-8", "replace").strip() or "nothing"
-            raise Failed(f"the point that was measured failed; it said: {text.splitlines()[-1]}")
+            last = (said or "nothing").splitlines()[-1]
+            raise Failed(f"the point that was measured failed; it said: {last}")
         memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
         scale = 1 if sys.platform == "darwin" else 1024
         return Cost(point, seconds, memory * scale, None if done else beat)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import signal
 import time
@@ -60,6 +61,7 @@ class Ray:
             max_retries=self.settings.retries,
         )(work_on)  # fmt: skip
         self._running: dict[Any, PointFolder] = {}
+        self._most = min(self.settings.tasks, self._fitting() if self.here else math.inf)
 
     @property
     def here(self) -> bool:
@@ -68,7 +70,7 @@ class Ray:
 
     def room(self) -> int:
         """Tasks that may still be handed over."""
-        return self.settings.tasks - len(self._running)
+        return int(self._most) - len(self._running)
 
     def found(self, folder: PointFolder) -> bool:
         """Never: tasks end with the driver that started them."""
@@ -128,6 +130,12 @@ class Ray:
                 f'(see RAY_AUTH_MODE), or "{LOCAL}" ({said:.200})'
             )
             raise invalid("RaySettings.address", address, allowed) from error
+
+    def _fitting(self) -> float:
+        """Points that the cores and GPUs of the cluster take at once."""
+        has = self._ray.cluster_resources()
+        asked = zip(_KINDS, (self.settings.cpus, self.settings.gpus), strict=True)
+        return min((has.get(kind, 0) // each for kind, each in asked if each), default=math.inf)
 
     def _refuse_without_node(self) -> None:
         """Refuse what no node can do; a cluster may still get other nodes."""
