@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import operator
+import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self, TypeVar
 
 import numpy as np
@@ -20,6 +21,7 @@ from mho.hardware.hardware import Hardware
 from mho.hardware.same_hardware import check_same, description, sum_of
 from mho.hardware.streams import ChipNoise
 from mho.hardware.tiling import Tiling
+from mho.hardware.untouched import Untouched, by_parts
 from mho.kernels.records import Cells
 from mho.kernels.views import Views
 
@@ -40,6 +42,15 @@ _TOUCHED = (
 
 _MOST_PULSES = torch.iinfo(torch.int32).max
 """What the counter of a cell holds."""
+
+_SHARED = {"level", "clock", "unsolved", "misjudged"}
+"""Buffers that are the same on all chips."""
+
+_CHIPS_SECOND = {"wander", "rows", "columns", "pulses_before"}
+"""Buffers whose second dimension is that of the chips; of all others it is the first."""
+
+_restoring = threading.RLock()
+"""Threads that ask at once for cells that are not there get the same ones."""
 
 _SCALARS = 10
 """Whole numbers of the extra state that every crossbar has."""
@@ -113,6 +124,8 @@ class Crossbar(nn.Module):
 
     Positions are those of the weights: `place` orders each chip's devices over them, once.
 
+    After `begin` there is no buffer, and no `ageing`, until the first of them is asked for.
+
     Args:
         tiling: how the matrix is cut into arrays.
         hardware: the kind of chip.
@@ -120,6 +133,7 @@ class Crossbar(nn.Module):
         seed: identifies this layer's chips; an integer that int64 holds.
         arrays: where the cells of the only chip are, if they are not simulated; the buffers are
             then the host's record of them, and traits, faults and wires are their own.
+        made: whether cells are made now, or by `begin`.
     """
 
     conductance: Tensor
@@ -139,6 +153,8 @@ class Crossbar(nn.Module):
         chips: range,
         seed: int,
         arrays: Arrays | None = None,
+        *,
+        made: bool = True,
     ) -> None:
         super().__init__()
         self.tiling, self.hardware, self.arrays = tiling, hardware, arrays
@@ -149,32 +165,126 @@ class Crossbar(nn.Module):
         self.span = tiling.mapping.span * (high - low)
         """Signed conductance at full scale [S]."""
         self.counts = Counts()
-        shape = (len(chips), *tiling.shape)
-        self.register_buffer("conductance", torch.zeros(shape, dtype=torch.float32))
-        self.register_buffer("level", torch.full(tiling.shape, UNFORMED, dtype=torch.int32))
-        self.register_buffer("fault", torch.zeros(shape, dtype=torch.int8))
-        self.register_buffer("writes", torch.zeros(shape, dtype=torch.int32))
-        self.register_buffer("pulses", torch.zeros(shape, dtype=torch.int32))
         self.failures = hardware.writing.failures if arrays is None else 0
         """Failed events in a row after which a cell is given up; 0: none is, or an instrument's
         answers tell."""
-        if self.failures:
-            self.register_buffer("misses", torch.zeros(shape, dtype=torch.int32))
-        for count in ("set_pulses", "reads", "row_pulses", "row_reads"):
-            self.register_buffer(count, torch.zeros(len(chips), dtype=torch.int64))
         self.trait_names: tuple[str, ...] = ()
         """Names of what differs from device to device."""
         self._views: Views[tuple[Cells, np.ndarray]] = Views()
         self._loads, self._loaded_sum = False, -1
         self._most_pulses = hardware.writing.most_pulses(hardware.device)
-        self.ageing = (
-            Ageing(hardware, len(chips), tiling.shape, self._drawn) if hardware.ages else None
-        )
-        self._make()
-        self._look()
-        self._wire()
+        self._first: Callable[[Crossbar], None] | None = None
+        self._device = torch.device("cpu")
+        if made:
+            self._make()
         self.register_load_state_dict_pre_hook(_before_load)
         self.register_load_state_dict_post_hook(_after_load)
+
+    def _make(self) -> None:
+        """Make the cells, with what is fixed in them."""
+        tiling, chips = self.tiling, len(self.chips)
+        shape = (chips, *tiling.shape)
+        self.register_buffer("conductance", torch.zeros(shape, dtype=torch.float32))
+        self.register_buffer("level", torch.full(tiling.shape, UNFORMED, dtype=torch.int32))
+        self.register_buffer("fault", torch.zeros(shape, dtype=torch.int8))
+        self.register_buffer("writes", torch.zeros(shape, dtype=torch.int32))
+        self.register_buffer("pulses", torch.zeros(shape, dtype=torch.int32))
+        if self.failures:
+            self.register_buffer("misses", torch.zeros(shape, dtype=torch.int32))
+        for count in ("set_pulses", "reads", "row_pulses", "row_reads"):
+            self.register_buffer(count, torch.zeros(chips, dtype=torch.int64))
+        if self.hardware.ages:
+            ageing = Ageing(self.hardware, chips, tiling.shape, self._drawn)
+            self._modules["ageing"] = ageing
+        self._draw()
+        self._look()
+        self._wire()
+
+    @property
+    def ageing(self) -> Ageing | None:
+        """What time and use do to the cells; None if they do nothing."""
+        if self._first is not None:
+            self.restore()
+        found = self._modules.get("ageing")
+        assert found is None or isinstance(found, Ageing)
+        return found
+
+    # ---------------------------------------------------------------- cells that are not there
+
+    def begin(
+        self,
+        write: Callable[[Crossbar], None],
+        look: Callable[[slice, Crossbar], None],
+        device: torch.device,
+    ) -> None:
+        """Have cells that are not made yet written by `write`, and shown to `look`, a few chips at
+        a time, on several threads; what they hold is not kept.
+
+        The buffers, and `ageing`, are there again once one of them is asked for: `write` then
+        brings new cells of the same chips to the same state.
+
+        Args:
+            write: is given a crossbar of some of the chips; does the same each time.
+            look: is given which chips these are, counted from 0, and that crossbar.
+            device: where the cells are made.
+        """
+        self._first, self._device = write, device
+
+        def seen(which: slice, part: Crossbar) -> Crossbar:
+            look(which, part)
+            names[:] = part._buffers
+            part._buffers.clear()
+            part._modules.clear()
+            return part
+
+        names: list[str] = []
+        parts = self._by_parts(seen, inference=torch.is_inference_mode_enabled())
+        margin, room = (min(getattr(p.counts, n) for p in parts) for n in ("margin", "room"))
+        self.counts = replace(parts[0].counts, margin=margin, room=room)
+        self.broken, self.failing = any(p.broken for p in parts), any(p.failing for p in parts)
+        self.trait_names, self.landing = parts[0].trait_names, parts[0].landing
+        self._wired, self._seen = parts[0]._wired, parts[0]._seen
+        self.__dict__["_buffers"] = Untouched(self, names)
+
+    @property
+    def untouched(self) -> bool:
+        """Whether the cells are not there, since nothing has asked for them."""
+        return self._first is not None
+
+    def of_chips(self, look: Callable[[Crossbar], R]) -> list[R]:
+        """What `look` makes of all chips, in order, a few at a time where the cells are not there:
+        they are not there afterwards either."""
+        if self._first is None:
+            return [look(self)]
+        return self._by_parts(lambda _, part: look(part), inference=False)
+
+    def restore(self) -> None:
+        """Have the cells, if they are not there."""
+        with _restoring:
+            if self._first is None:
+                return
+            parts = self._by_parts(lambda _, part: part, inference=False)
+            self._first = None
+            self.__dict__["_buffers"] = _joined([part._buffers for part in parts])
+            if "ageing" in parts[0]._modules:
+                laws = [part._modules["ageing"] for part in parts]
+                laws[0].__dict__["_buffers"] = _joined([law._buffers for law in laws])
+                self._modules["ageing"] = laws[0]
+
+    def _by_parts(self, look: Callable[[slice, Crossbar], R], *, inference: bool) -> list[R]:
+        write, device, tiling = self._first, self._device, self.tiling
+        assert write is not None
+
+        def made(which: slice) -> R:
+            part = Crossbar(tiling, self.hardware, self.chips[which], self.seed).to(device)
+            write(part)
+            return look(which, part)
+
+        cells = math.prod(tiling.shape)
+        with torch.inference_mode(inference):
+            return by_parts(made, len(self.chips), cells, device, inference=inference)
+
+    # ---------------------------------------------------------------- time and wires
 
     def _wire(self) -> None:
         """Have buffers for wires, or none, as the hardware says; nothing is solved yet."""
@@ -218,6 +328,7 @@ class Crossbar(nn.Module):
         if self.arrays is not None:
             allowed = "that of simulated cells; an instrument has wires of its own"
             raise invalid("wire_resistance", hardware.wire_resistance, allowed)
+        self.restore()
         self.hardware = hardware
         self._wire()
         self.solve_all()
@@ -291,7 +402,7 @@ class Crossbar(nn.Module):
         seen[:, tiles] = exact
         self.get_buffer("unsolved").zero_()
 
-    def _make(self) -> None:
+    def _draw(self) -> None:
         """Draw what is fixed when the chips are made: traits, stuck cells, endurance."""
         if self.arrays is not None:
             return
@@ -318,13 +429,23 @@ class Crossbar(nn.Module):
 
     def _look(self) -> None:
         """Look once at what would be dear to look at in every write: faults and the margin."""
-        self.broken = bool((self.fault != HEALTHY).any())
+        healthy = self.fault == HEALTHY
+        self.broken = not bool(healthy.all())
         self.failing = bool(self.failures) and bool(self._buffer("misses").any())
         self.counts.margin, self.counts.room = math.inf, self._room()
         if self.hardware.device.endurance is not None and self.arrays is None:
-            left = self.endurance() - self.pulses
-            healthy = left[self.fault == HEALTHY]
-            self.counts.margin = healthy.min().item() if healthy.numel() else math.inf
+            self.counts.margin = self._least_left(healthy)
+
+    def _least_left(self, healthy: Bool[Tensor, "chips tiles rows width"]) -> float:
+        """Pulses that the weakest of these cells still stands; of none it is inf."""
+        budget, endurance = self._buffers.get("budget"), self.hardware.device.endurance
+        assert endurance is not None
+        if budget is not None:
+            return torch.where(healthy, budget - self.pulses, math.inf).min().item()
+        if not bool(healthy.any()):
+            return math.inf
+        unused = self.counts.room == _MOST_PULSES
+        return endurance - (0 if unused else int((self.pulses * healthy).max()))
 
     @property
     def given_up(self) -> Bool[Tensor, "chips tiles rows width"]:
@@ -451,6 +572,11 @@ class Crossbar(nn.Module):
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
         """Follow the network from device to device, but keep the state's precision and layout."""
+        if self._first is not None:
+            there = fn(torch.empty(0, device=self._device))
+            if there.device == self._device and not there.is_shared():
+                return self
+            self.restore()
         return super()._apply(lambda t: fn(t) if t.is_meta else t.to(fn(t).device), recurse)
 
     def _buffer(self, name: str) -> Tensor:
@@ -535,6 +661,7 @@ class Crossbar(nn.Module):
         self, state_dict: dict[str, Any], prefix: str, *args: Any, **kwargs: Any
     ) -> None:
         self.check_state(state_dict, prefix)
+        self.restore()
         state_dict.pop(f"{prefix}hardware", None)  # no buffer; torch would not know it
         # no extra state, or one entry without the others: what is derived is not of this state
         self._loaded_sum = -1
@@ -584,6 +711,18 @@ class Crossbar(nn.Module):
             self.ageing.follow(self.conductance, self._free(), self.counts.reads)
         self._unsettle()
         self.solve_all()
+
+
+def _joined(parts: list[dict[str, Tensor | None]]) -> dict[str, Tensor | None]:
+    """Buffers of all chips, of those of some after some; what is given is used up."""
+    if len(parts) == 1:
+        return parts[0]
+    made: dict[str, Tensor | None] = {}
+    for name in [*parts[0]]:
+        each = [t for part in parts if (t := part.pop(name)) is not None]
+        dim = int(name in _CHIPS_SECOND)
+        made[name] = each[0] if name in _SHARED else torch.cat(each, dim)
+    return made
 
 
 def _before_load(module: nn.Module, state: dict[str, Any], prefix: str, *_given: object) -> None:

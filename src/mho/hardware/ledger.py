@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Int64
@@ -250,7 +251,10 @@ def fault_map(net: nn.Module) -> dict[str, Int64[Tensor, "n 4"]]:
     Raises:
         ValueError: the network has no memristive layer.
     """
-    return {name: crossbar.given_up.nonzero() for name, crossbar in _crossbars(net).items()}
+    return {
+        name: torch.cat(crossbar.of_chips(lambda part: part.given_up)).nonzero()
+        for name, crossbar in _crossbars(net).items()
+    }
 
 
 def _crossbars(net: nn.Module) -> dict[str, Crossbar]:
@@ -265,18 +269,57 @@ def _crossbars(net: nn.Module) -> dict[str, Crossbar]:
     return found
 
 
-def _layer(name: str, crossbar: Crossbar) -> LayerLedger:
-    tiling, hardware = crossbar.tiling, crossbar.hardware
-    used = tiling.used().to(crossbar.level.device)
+class _Cells(NamedTuple):
+    """What became of the cells of some chips; as in `LayerLedger`."""
+
+    set_pulses: Tensor
+    verify_reads: Tensor
+    row_pulses: Tensor
+    row_reads: Tensor
+    writes_per_cell: Tensor
+    pulses_per_cell: Tensor
+    stuck_off: Tensor
+    stuck_on: Tensor
+    worn: Tensor
+    given_up: Tensor
+    most_pulses: int
+    endurance_used: float
+
+
+def _cells(crossbar: Crossbar) -> _Cells:
+    used = crossbar.tiling.used().to(crossbar.level.device)
     written = used if crossbar.counts.surveys == 0 else torch.ones_like(used)
     fault = crossbar.fault[:, used]
+    return _Cells(
+        set_pulses=crossbar.set_pulses.clone(),
+        verify_reads=crossbar.reads.clone(),
+        row_pulses=crossbar.row_pulses.clone(),
+        row_reads=crossbar.row_reads.clone(),
+        writes_per_cell=crossbar.writes[:, written],
+        pulses_per_cell=crossbar.pulses[:, written],
+        stuck_off=(fault == STUCK_OFF).sum(1),
+        stuck_on=(fault == STUCK_ON).sum(1),
+        worn=(fault == WORN).sum(1),
+        given_up=crossbar.given_up[:, used].sum(1),
+        most_pulses=int(crossbar.pulses.masked_fill(_made_stuck(crossbar), 0).max()),
+        endurance_used=_endurance_used(crossbar),
+    )
+
+
+def _layer(name: str, crossbar: Crossbar) -> LayerLedger:
+    tiling, hardware = crossbar.tiling, crossbar.hardware
+    parts = crossbar.of_chips(_cells)
+    whole = {
+        field: max(each) if isinstance(each[0], int | float) else torch.cat(each)
+        for field, *each in zip(_Cells._fields, *parts, strict=True)
+    }
     apart, inputs = len(tiling.mapping.factors), tiling.inputs
     tiles = tiling.grid[0], tiling.along
     forward, backward = (apart * (n if hardware.adc_per_tile else 1) for n in tiles)
     return LayerLedger(
         name=name,
         weights=tiling.in_features * tiling.out_features,
-        cells=int(used.sum()),
+        cells=int(tiling.used().sum()),
         rows=inputs,
         tiles=tiling.grid,
         columns=tiling.out_features,
@@ -286,23 +329,12 @@ def _layer(name: str, crossbar: Crossbar) -> LayerLedger:
         back_drives_per_vector=apart * tiling.out_features if hardware.dac_bits else 0,
         adds_conversions=(forward > 1 or hardware.serial_inputs, backward > 1),
         states=hardware.device.states,
-        endurance_used=_endurance_used(crossbar),
         inputs=crossbar.counts.inputs,
         vectors=crossbar.counts.vectors,
         backward_vectors=crossbar.counts.backward_vectors,
         gradient_vectors=crossbar.counts.gradient_vectors,
         updates=crossbar.counts.updates,
-        set_pulses=crossbar.set_pulses.clone(),
-        verify_reads=crossbar.reads.clone(),
-        row_pulses=crossbar.row_pulses.clone(),
-        row_reads=crossbar.row_reads.clone(),
-        writes_per_cell=crossbar.writes[:, written],
-        pulses_per_cell=crossbar.pulses[:, written],
-        most_pulses=int(crossbar.pulses.masked_fill(_made_stuck(crossbar), 0).max()),
-        stuck_off=(fault == STUCK_OFF).sum(1),
-        stuck_on=(fault == STUCK_ON).sum(1),
-        worn=(fault == WORN).sum(1),
-        given_up=crossbar.given_up[:, used].sum(1),
+        **whole,  # type: ignore[arg-type]
     )
 
 

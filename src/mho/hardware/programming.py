@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Int, Int64
 from torch import Tensor
@@ -16,6 +17,8 @@ from mho.hardware.streams import ChipNoise, JoinedNoise
 from mho.kernels import native
 from mho.kernels import programming as compiled
 from mho.physics import Present, Programmed
+
+_NO_OFFSET = np.empty((0, 0), np.float32)
 
 
 class Request(NamedTuple):
@@ -32,21 +35,42 @@ class Request(NamedTuple):
     """Noise of this event."""
 
 
+class FirstWrite(NamedTuple):
+    """What the cells of new chips are written to first."""
+
+    levels: Int[Tensor, "tiles rows width"]
+    """Of the cells; -1 where there is none to write."""
+    index: Int[Tensor, "tiles rows cols"]
+    """Of the weights, -1 where there is none: what devices are placed by."""
+
+    def __call__(self, crossbar: Crossbar) -> None:
+        """Place the devices of a crossbar, write its cells, solve its wires."""
+        place(crossbar, self.index)
+        program_all(crossbar, self.levels)
+        crossbar.solve_all()
+
+
 def program_all(crossbar: Crossbar, levels: Int[Tensor, "tiles rows width"]) -> None:
     """Bring all cells of all chips to `levels`; write what differs.
 
     A level of -1 leaves the cell alone.
     """
     levels = levels.to(crossbar.level)
-    cells = ((levels != crossbar.level) & (levels >= 0)).flatten().nonzero().squeeze(1)
+    differs = ((levels != crossbar.level) & (levels >= 0)).flatten()
+    wanted, simulated = levels.flatten(), crossbar.arrays is None
+    if simulated and bool(differs.all()):
+        if crossbar.landing is not None and native(crossbar.conductance):
+            _land_all(crossbar, wanted)
+        else:
+            _carry_out([_request(crossbar, None, wanted)])
+        return
+    cells = differs.nonzero().squeeze(1)
     if cells.numel() == 0:
         return
-    every = cells.numel() == crossbar.level.numel()
-    wanted = levels.flatten() if every else levels.flatten()[cells]
-    if crossbar.arrays is not None:
-        on_instrument.program(crossbar, cells, wanted)
+    if simulated:
+        _carry_out([_request(crossbar, cells, wanted[cells])])
     else:
-        _carry_out([_request(crossbar, None if every else cells, wanted)])
+        on_instrument.program(crossbar, cells, wanted[cells])
 
 
 def program_cells(wanted: Sequence[tuple[Crossbar, Tensor, Tensor]]) -> None:
@@ -147,6 +171,32 @@ def _carry_out(requests: Sequence[Request]) -> Programmed:
     return done
 
 
+def _land_all(crossbar: Crossbar, level: Int[Tensor, " n"]) -> None:
+    """Bring all cells to levels (n,) where an event is one draw a cell and nothing follows from it;
+    as `_carry_out`."""
+    landing = crossbar.landing
+    assert landing is not None
+    line, sigma, (pulses, reads) = landing
+    landed = crossbar.noise(len(level)).normal()
+    z, offset = landed.numpy(), _NO_OFFSET
+    if "offset" in crossbar.trait_names:
+        offset = crossbar.at("trait_offset", None).clone().numpy()
+    compiled.land(z, level.numpy(), offset, line, sigma, z)
+    held = crossbar.level.view(-1)
+    conductance, rows = crossbar.conductance.flatten(1), len(level) // crossbar.tiling.width
+    if crossbar.broken:
+        landed = torch.where(crossbar.at("fault", None) == 0, landed, conductance)
+    crossbar.set_pulses += pulses * int(_raised(level, held).sum())
+    crossbar.row_pulses += pulses * rows
+    crossbar.reads += reads * len(level)
+    crossbar.row_reads += reads * rows
+    held.copy_(level)
+    conductance.copy_(landed)
+    crossbar.writes += int(pulses > 0)
+    crossbar.pulses += pulses
+    crossbar.wear(pulses)
+
+
 def _commit(wanted: Request, done: Programmed) -> None:
     """Enter the outcome (chips, n) of a request; faults overwrite it in place."""
     crossbar, cells, level, held, _ = wanted
@@ -174,9 +224,19 @@ def _record(wanted: Request, done: Programmed) -> None:
     crossbar, cells, level, held, _ = wanted
     landed, pulses, reads = done
     which = slice(None) if cells is None else cells
-    crossbar.set_pulses += (pulses * _raised(level, held)).sum(1)
-    crossbar.row_pulses += crossbar.tiling.most_in_rows(cells, pulses)
-    if crossbar.hardware.writing.verifies:
+    raised = _raised(level, held)
+    if cells is None and native(landed):
+        counts = np.empty((len(pulses), 4), np.int64)
+        each = raised.numpy(), pulses.numpy(), reads.numpy()
+        compiled.totals(*each, crossbar.tiling.width, counts)
+        sets, of_rows, all_reads, reads_of_rows = torch.from_numpy(counts).unbind(1)
+        crossbar.set_pulses += sets
+        crossbar.row_pulses += of_rows
+        crossbar.reads += all_reads
+        crossbar.row_reads += reads_of_rows
+    else:
+        crossbar.set_pulses += (pulses * raised).sum(1)
+        crossbar.row_pulses += crossbar.tiling.most_in_rows(cells, pulses)
         crossbar.count_cell_reads(cells, reads)
     crossbar.level.view(-1)[which] = level
     crossbar.conductance.flatten(1)[:, which] = landed

@@ -8,7 +8,7 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Float, Int, Int64
 from torch import Tensor
 from torch.autograd.graph import increment_version
 
@@ -17,6 +17,7 @@ from mho.hardware import on_instrument
 from mho.hardware.crossbar import Crossbar
 from mho.hardware.hardware import Hardware
 from mho.hardware.mapping import level_index, level_value
+from mho.hardware.programming import FirstWrite
 from mho.kernels.records import Cells, Layout, Plan, Weights
 from mho.kernels.views import Views
 
@@ -233,11 +234,26 @@ class Store:
             shadow: tells the levels where those of the cells are predistorted, and do not.
         """
         self.fold_all()
+        self._stand(shadow, self.crossbar.level)
+
+    @torch.no_grad()
+    def begin(self, write: FirstWrite, shadow: Float[Tensor, "out in"]) -> None:
+        """`refresh` after the first write of cells that are not made yet; see `Crossbar.begin`."""
+
+        def fold(which: slice, part: Crossbar) -> None:
+            torch.mul(part.signed(), self.scale, out=self.effective[which])
+
+        self.crossbar.begin(write, fold, shadow.device)
+        self._address = self.effective.data_ptr()
+        self._stand(shadow, write.levels)
+
+    def _stand(self, shadow: Tensor, levels: Int[Tensor, "tiles rows width"]) -> None:
+        """Take each weight to stand where its cells are at `levels`; `shadow` as in `refresh`."""
         if self.hardware.predistorts:
             index = level_index(shadow, self.full_scale, self.levels)
             self.target.copy_(level_value(index, self.full_scale, self.levels))
             return
-        place = self.index_held()
+        place = self._index_of(levels)
         nearest = place.round().clamp_(0, self.levels - 1)
         on_level = (place - nearest).abs_() < _SAME_LEVEL
         # as `fold` gives it, to the bit; between levels where a chip was found so
@@ -253,8 +269,11 @@ class Store:
     def index_held(self) -> Float[Tensor, "out in"]:
         """Level of each weight, float64, that the levels of its cells make: whole numbers where
         they are those of a weight level."""
+        return self._index_of(self.crossbar.level)
+
+    def _index_of(self, levels: Int[Tensor, "tiles rows width"]) -> Float[Tensor, "out in"]:
         tiling, top = self.crossbar.tiling, self.hardware.device.states - 1
-        cells = self.crossbar.level.to(torch.float64)
+        cells = levels.to(torch.float64)
         folded = tiling.join(tiling.mapping.fold(cells, tiling.cols, (0.0, top)))
         return folded.div_(tiling.mapping.span * top).add_(1).mul_((self.levels - 1) / 2)
 
@@ -268,7 +287,8 @@ class Store:
     def by_digit(self) -> Float[Tensor, "chips digits out in"]:
         """Weight that each digit realizes; kept up to date from then on."""
         if self.digits is None:
-            self.digits = self.crossbar.digits().mul_(self.scale).to(self.effective.dtype)
+            each = self.crossbar.of_chips(lambda part: part.digits().mul_(self.scale))
+            self.digits = torch.cat(each).to(self.effective.dtype)
         return self.digits
 
     def expected(self, hardware: Hardware | None = None) -> Float[Tensor, "out in"]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from mho.kernels.compiled import exclusive
+from mho.kernels.compiled import compiled, exclusive
 from mho.kernels.records import Cells
 
 
-@exclusive
+@compiled
 def land(
     z: np.ndarray,
     level: np.ndarray,
@@ -20,7 +20,7 @@ def land(
     """`landed = max(g + offset + s(g) z, 0)` with `g = line[0] + line[1] level`, s a polynomial.
 
     Args:
-        z, landed: (chips, n).
+        z, landed: (chips, n); they may be one.
         level: (n,).
         offset: of each device (chips, n), or empty.
         sigma: coefficients of s, the constant first, float32.
@@ -127,3 +127,36 @@ def record(
         for k in range(n):
             of_row[cells[k] // width] = 0
             reads_of_row[cells[k] // width] = 0
+
+
+@compiled
+def totals(
+    raised: np.ndarray, pulses: np.ndarray, reads: np.ndarray, width: int, counts: np.ndarray
+) -> None:
+    """What an event that programs every cell of some chips adds to the counts of each.
+
+    Args:
+        raised: (n,) bool, cells that go to a higher level.
+        pulses, reads: (chips, n) of each cell, int32.
+        width: cells in a row.
+        counts: receives (chips, 4), int64: pulses on raised cells; most pulses on any cell of a
+            row, summed over rows; reads; most reads of any cell of a row, summed over rows.
+    """
+    chips, n = pulses.shape
+    for chip in range(chips):
+        sets = all_reads = most_pulses = most_reads = np.int64(0)
+        for first in range(0, n, width):
+            spent, read = pulses[chip, first : first + width], reads[chip, first : first + width]
+            up = raised[first : first + width]
+            most = most_read = sets_of = reads_of = np.int32(0)
+            for k in range(spent.size):
+                sets_of += spent[k] if up[k] else np.int32(0)
+                reads_of += read[k]
+                most = max(most, spent[k])
+                most_read = max(most_read, read[k])
+            sets += sets_of
+            all_reads += reads_of
+            most_pulses += most
+            most_reads += most_read
+        counts[chip, 0], counts[chip, 1] = sets, most_pulses
+        counts[chip, 2], counts[chip, 3] = all_reads, most_reads

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -39,10 +40,13 @@ def conductances(net: nn.Module) -> dict[str, Tensor]:
     """
     found = {}
     for name, layer in memristive_layers(net).items():
-        crossbar = layer.crossbar
-        used = crossbar.tiling.used().to(crossbar.conductance.device)
-        found[name] = torch.where(used, crossbar.conductance, math.nan)
+        used = layer.crossbar.tiling.used().to(layer.weight.device)
+        found[name] = torch.cat(layer.crossbar.of_chips(partial(_held, used)))
     return found
+
+
+def _held(used: Tensor, crossbar: Crossbar) -> Tensor:
+    return torch.where(used, crossbar.conductance, math.nan)
 
 
 @checked

@@ -11,7 +11,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils import _pytree as pytree
 
 from mho.errors import invalid
-from mho.learning.layers.layer import ArrayLayer
+from mho.learning.layers.layer import ArrayLayer, digital_buffers
 
 _PRODUCTS = {
     *("linear", "bilinear", "matmul", "__matmul__", "__rmatmul__", "mm", "bmm", "mv", "dot"),
@@ -64,7 +64,7 @@ class _Watch(TorchFunctionMode):
         self.past: dict[str, str] = {}
         self._made = {id(each.weight): (each.weight, name) for name, each in layers.items()}
         """Shadow weights, and what is made of them alone, by id, with the layer."""
-        fixed = [*net.parameters(), *net.buffers()]
+        fixed = [*net.parameters(), *digital_buffers(net)]
         self._fixed = {id(each): each for each in fixed}
 
     def __torch_function__(

@@ -15,6 +15,8 @@ from torch.utils import _pytree as pytree
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
+from mho.learning.layers.layer import digital_buffers
+
 aten = torch.ops.aten
 
 _FORMULAS: dict[Any, Callable[..., int]] = {
@@ -112,7 +114,7 @@ class _Counting(TorchDispatchMode):
             self._names[first[parameter]].append(name)
         for name, parameter in self._parameters.items():
             self._origins[_place(parameter)] = parameter, {name: (0.0, 1.0)}
-        for buffer in net.buffers():
+        for buffer in digital_buffers(net):
             self._origins[_place(buffer)] = buffer, {}
         for name, module in net.named_modules():
             if isinstance(module, ParametrizationList):

@@ -15,12 +15,13 @@ from mho.arguments import checked
 from mho.config import Range
 from mho.errors import NotReady, Said, invalid
 from mho.hardware import Crossbar, Hardware, Tiling
+from mho.hardware.ageing import Ageing
 from mho.hardware.converters import Converter
 from mho.hardware.full_scale import column_scales, full_scale_of, warn_of_zeros
 from mho.hardware.instrument import InstrumentError
 from mho.hardware.mapping import level_index
 from mho.hardware.predistortion import predistorted
-from mho.hardware.programming import place, program_all
+from mho.hardware.programming import FirstWrite
 from mho.hardware.store import Store, check_finite
 from mho.learning.layers.arithmetic import FixedPointArithmetic
 from mho.learning.layers.batch_part import part_now
@@ -124,7 +125,7 @@ class ArrayLayer(nn.Module):
         matrix = self.matrix()
         size, groups = (matrix.shape[1], matrix.shape[0]), self._product().groups
         tiling = Tiling(*size, hardware.tile, hardware.cells, groups)
-        self.move_to(Crossbar(tiling, hardware, chips, seed).to(matrix.device))
+        self.move_to(Crossbar(tiling, hardware, chips, seed, made=False))
         self.tuned, self.arithmetic = False, None
         self.followers, self.said = Followers(), Said()
         self._loads_weight_alone = self._takes_own_layout = False
@@ -132,7 +133,9 @@ class ArrayLayer(nn.Module):
         self.register_buffer("gain", matrix.new_ones(self.chips, out))
         self.register_buffer("offset", matrix.new_zeros(self.chips, out))
         self.register_load_state_dict_post_hook(_after_load)
-        self.program()
+        write = self._planned()
+        self.store.begin(write, self.matrix())
+        self.mark_written()
 
     def move_to(self, crossbar: Crossbar) -> None:
         """Keep the weights on other arrays from now on; these are yet to be written.
@@ -301,21 +304,23 @@ class ArrayLayer(nn.Module):
 
     def program(self) -> None:
         """Bring every cell to the level nearest to its shadow weight; write only what differs."""
+        self._planned()(self.crossbar)
+        self.refresh()
+        self.mark_written()
+
+    def _planned(self) -> FirstWrite:
+        """What brings every cell there; where levels allow for wires, so does the gain now."""
         self.hold_pruned()
         tiling, hardware = self.crossbar.tiling, self.hardware
         index = level_index(self.matrix(), self.full_scale, hardware.levels)
         index = tiling.cut(index, -1)  # (tiles, rows, cols)
-        place(self.crossbar, index)
         levels = tiling.mapping.levels(index.clamp(min=0), hardware.levels, hardware.device.states)
         levels = torch.where(tiling.used().to(levels.device), levels, -1)
         if hardware.predistorts:
             levels, share = predistorted(levels, tiling, hardware)
             self.gain.copy_((1 / share).expand_as(self.gain))
             self.tuned = True
-        program_all(self.crossbar, levels)
-        self.crossbar.solve_all()
-        self.refresh()
-        self.mark_written()
+        return FirstWrite(levels.to(torch.int32), index)
 
     def restart(self) -> None:
         """Take the present weight as a new start, as if it was converted now; see `mho.restart`.
@@ -683,6 +688,13 @@ def memristive_layers(net: nn.Module) -> dict[str, ArrayLayer]:
     for layer in found.values():
         check_whole(layer.label, layer.weight, replaced=False)
     return found
+
+
+def digital_buffers(net: nn.Module) -> Iterator[Tensor]:
+    """Buffers of a network that are not of its arrays."""
+    for module in net.modules():
+        if not isinstance(module, Crossbar | Ageing):
+            yield from module.buffers(recurse=False)
 
 
 @stays
