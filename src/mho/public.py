@@ -31,6 +31,7 @@ from mho.learning.convert import convert, to_digital
 from mho.learning.coverage import coverage
 from mho.learning.distillation import distillation_loss
 from mho.learning.evaluate import calibrate, confusion, evaluate
+from mho.learning.in_chunks import in_chunks
 from mho.learning.ledger import ledger
 from mho.learning.noise_aware.noise_aware import noise_aware
 from mho.learning.over_time import evaluate_over_time
@@ -72,6 +73,7 @@ __all__ = [
     "fixed_point",
     "formats",
     "hardware",
+    "in_chunks",
     "instruments",
     "kernels",
     "ledger",

@@ -199,6 +199,13 @@ CALLS: dict[str, Callable[[], Call]] = {
             "generator": torch.Generator(), "first_chip": 0, "strict": True,
         },
     ),
+    "in_chunks": lambda: (
+        mho.in_chunks,
+        {
+            "model": model(), "hardware": HARDWARE, "chips": 3, "memory": 1, "most": 2,
+            "generator": torch.Generator(), "first_chip": 0, "strict": True,
+        },
+    ),
     "coverage": lambda: (mho.coverage, {"net": chip(), "inputs": X}),
     "to_digital": lambda: (mho.to_digital, {"net": chip(), "chip": 0}),
     "evaluate": lambda: (mho.evaluate, {"net": chip(), "loader": [(X, Y)]}),

@@ -68,8 +68,11 @@ def account(net: nn.Module, prices: str, layer: int = 0) -> dict[str, Any]:
     writes = counts.writes_per_cell().flatten()
     crossbar = list(memristive_layers(net).values())[layer].crossbar
     used = crossbar.tiling.used()
-    conductance = crossbar.conductance.cpu()[:, used]
-    level = crossbar.level.cpu()[used].expand(conductance.shape)
+    parts = crossbar.of_chips(
+        lambda part: (part.conductance.cpu()[:, used], part.level.cpu()[used])
+    )
+    conductance = torch.cat([g for g, _ in parts])
+    level = parts[0][1].expand(conductance.shape)
     return {
         "cells": sum(row.cells for row in counts.layers),
         "weights": sum(row.weights for row in counts.layers),

@@ -1,23 +1,21 @@
-"""Memory that a training needs at the least, and what the machine has."""
+"""Memory that a run needs at the least; what does not fit is refused."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
-from pathlib import Path
 
 import torch
 from torch import nn
 
 import mho
 from mho.errors import invalid
-from mho.experiments.processes import started
 from mho.hardware import Tiling
+from mho.hardware.memory import available
 
 PER_WEIGHT = 12
 """Bytes of a weight: itself, its gradient, what its optimizer keeps."""
 PER_CELL = 12
-"""Bytes of a simulated cell: its conductance and its counts."""
+"""Bytes of a simulated cell that is written: its conductance and its counts."""
 PER_EFFECTIVE = 4
 """Bytes of a weight as a chip realizes it."""
 PER_OUTPUT = 8
@@ -30,8 +28,10 @@ def needed(
     chips: int,
     images: int,
     shape: tuple[int, ...],
+    *,
+    written: bool = True,
 ) -> int:
-    """Bytes that the training of a network takes at the least.
+    """Bytes that a network takes at the least.
 
     Args:
         make: makes the network; it is made without its numbers.
@@ -39,6 +39,8 @@ def needed(
         chips: chips that are simulated at once.
         images: samples that all of them together take at once.
         shape: of a sample.
+        written: whether cells are written after conversion, as in training: what each holds is
+            kept then.
     """
     with torch.device("meta"), torch.no_grad():
         net = make().eval()
@@ -54,22 +56,9 @@ def needed(
         rows, cols = layer.weight[0].numel(), len(layer.weight)
         tiling = Tiling(rows, cols, kind.tile, kind.cells)
         tiles, height, width = tiling.shape
-        total += chips * (PER_CELL * tiles * height * width + PER_EFFECTIVE * rows * cols)
+        cells = tiles * height * width if written else 0
+        total += chips * (PER_CELL * cells + PER_EFFECTIVE * rows * cols)
     return total
-
-
-def available(device: torch.device) -> int:
-    """Bytes of memory that a device has: all that the machine, or its container, may use; of that
-    of a CPU a share for each process of the run that is there."""
-    if device.type == "cuda":
-        return torch.cuda.get_device_properties(device).total_memory
-    limits = [_installed()]
-    for file in ("memory.max", "memory/memory.limit_in_bytes"):
-        try:
-            limits.append(int(Path("/sys/fs/cgroup", file).read_text(encoding="ascii")))
-        except (OSError, ValueError):  # no container, or "max"
-            continue
-    return min(limits) // started().on_machine
 
 
 def check_memory(needs: Mapping[str, int], device: torch.device) -> None:
@@ -83,6 +72,8 @@ def check_memory(needs: Mapping[str, int], device: torch.device) -> None:
         ValueError: one needs more memory than there is; the message has both numbers.
     """
     there = available(device)
+    if device.type == "cpu":  # shared with the other processes of the run
+        there //= started().on_machine
     what, bytes_needed = max(needs.items(), key=lambda item: item[1])
     if bytes_needed > there:
         allowed = (
@@ -90,11 +81,3 @@ def check_memory(needs: Mapping[str, int], device: torch.device) -> None:
             "arrays, or fewer chips"
         )
         raise invalid(f"memory of {what}", f"{bytes_needed / 1e9:.3g} GB or more", allowed)
-
-
-def _installed() -> int:
-    """Bytes of memory of the machine; where it does not say, more than any has."""
-    try:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, ValueError, OSError):  # not on Windows
-        return 1 << 50

@@ -238,7 +238,7 @@ class Crossbar(nn.Module):
             return part
 
         names: list[str] = []
-        parts = self._by_parts(seen, inference=torch.is_inference_mode_enabled())
+        parts = self._by_parts(seen)
         margin, room = (min(getattr(p.counts, n) for p in parts) for n in ("margin", "room"))
         self.counts = replace(parts[0].counts, margin=margin, room=room)
         self.broken, self.failing = any(p.broken for p in parts), any(p.failing for p in parts)
@@ -256,14 +256,14 @@ class Crossbar(nn.Module):
         they are not there afterwards either."""
         if self._first is None:
             return [look(self)]
-        return self._by_parts(lambda _, part: look(part), inference=False)
+        return self._by_parts(lambda _, part: look(part))
 
     def restore(self) -> None:
         """Have the cells, if they are not there."""
         with _restoring:
             if self._first is None:
                 return
-            parts = self._by_parts(lambda _, part: part, inference=False)
+            parts = self._by_parts(lambda _, part: part)
             self._first = None
             self.__dict__["_buffers"] = _joined([part._buffers for part in parts])
             if "ageing" in parts[0]._modules:
@@ -271,7 +271,7 @@ class Crossbar(nn.Module):
                 laws[0].__dict__["_buffers"] = _joined([law._buffers for law in laws])
                 self._modules["ageing"] = laws[0]
 
-    def _by_parts(self, look: Callable[[slice, Crossbar], R], *, inference: bool) -> list[R]:
+    def _by_parts(self, look: Callable[[slice, Crossbar], R]) -> list[R]:
         write, device, tiling = self._first, self._device, self.tiling
         assert write is not None
 
@@ -280,9 +280,7 @@ class Crossbar(nn.Module):
             write(part)
             return look(which, part)
 
-        cells = math.prod(tiling.shape)
-        with torch.inference_mode(inference):
-            return by_parts(made, len(self.chips), cells, device, inference=inference)
+        return by_parts(made, len(self.chips), math.prod(tiling.shape), device)
 
     # ---------------------------------------------------------------- time and wires
 

@@ -13,6 +13,7 @@ from torch import Tensor
 from mho.hardware import on_instrument
 from mho.hardware.assignment import sources
 from mho.hardware.crossbar import UNFORMED, Crossbar
+from mho.hardware.hardware import Hardware
 from mho.hardware.streams import ChipNoise, JoinedNoise
 from mho.kernels import native
 from mho.kernels import programming as compiled
@@ -40,12 +41,20 @@ class FirstWrite(NamedTuple):
 
     levels: Int[Tensor, "tiles rows width"]
     """Of the cells; -1 where there is none to write."""
-    index: Int[Tensor, "tiles rows cols"]
-    """Of the weights, -1 where there is none: what devices are placed by."""
+    index: Int[Tensor, "tiles rows cols"] | None
+    """Of the weights, -1 where there is none, if devices are placed by them."""
+
+    @staticmethod
+    def of(levels: Tensor, index: Tensor, hardware: Hardware) -> FirstWrite:
+        """The same in few bytes."""
+        small = torch.int8 if hardware.device.states < 1 << 7 else torch.int16
+        index = index.to(torch.int32)
+        return FirstWrite(levels.to(small), None if hardware.placement is None else index)
 
     def __call__(self, crossbar: Crossbar) -> None:
         """Place the devices of a crossbar, write its cells, solve its wires."""
-        place(crossbar, self.index)
+        if self.index is not None:
+            place(crossbar, self.index.long())
         program_all(crossbar, self.levels)
         crossbar.solve_all()
 

@@ -73,16 +73,13 @@ class Untouched(MutableMapping[str, Tensor]):
         return Untouched, (self._owner, [*self._names])
 
 
-def by_parts(
-    work: Callable[[slice], R], chips: int, cells: int, device: torch.device, *, inference: bool
-) -> list[R]:
+def by_parts(work: Callable[[slice], R], chips: int, cells: int, device: torch.device) -> list[R]:
     """What `work` makes of chips, a few at a time, on as many threads as torch uses.
 
     Args:
         work: is given which chips, from 0 to `chips` - 1; changes nothing that others look at.
         cells: of each chip.
         device: where they are made.
-        inference: whether tensors that are made are to be those of `torch.inference_mode`.
     """
     on_cpu = device.type == "cpu"
     each = max(1, (_CELLS if on_cpu else _ON_OTHERS) // cells)
@@ -90,7 +87,7 @@ def by_parts(
     threads = torch.get_num_threads()
 
     def done(part: slice) -> R:
-        with torch.inference_mode(inference), torch.no_grad():
+        with torch.inference_mode(mode=False), torch.no_grad():
             return work(part)
 
     if not on_cpu or min(threads, len(parts)) == 1:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -39,7 +39,7 @@ from mho.learning.noise_aware.noise_aware import (
 )
 from mho.learning.repair.chip_batchnorm import ChipBatchNorm
 from mho.learning.repair.chip_linear import ChipLinear
-from mho.learning.selection import selected
+from mho.learning.selection import Selection, selected
 from mho.learning.twins import twin_of, weights_taken_by
 
 EXCLUDED_ROWS = "_excluded_rows"
@@ -91,6 +91,74 @@ def convert(
             non-finite weight; chips below 1; with `strict`, a layer with weights that would stay
             digital.
     """
+    plan = planned(model, hardware, strict)
+    net = plan.on_chips(seed_of(generator), first_chip, chips)
+    plan.warn(net)
+    return net
+
+
+class Plan(NamedTuple):
+    """Which layers of a network are to be on arrays."""
+
+    model: nn.Module
+    """Without what `noise_aware` put around it."""
+    trained: dict[str, TrainedRanges]
+    """Ranges of converters that were found in noise-aware training, by layer."""
+    layers: Selection
+    """Which layers are put on arrays, and which stay digital."""
+
+    def on_chips(self, seed: int, first_chip: int, chips: int | None) -> nn.Module:
+        """The network on chips of a seed; arguments as of `convert`."""
+        which = range(first_chip, first_chip + (chips or 1))
+        copies: dict[int, object] = {}
+        splits: dict[int, list[nn.Parameter]] = {}
+        taken: set[nn.Module] = set()
+        placed: list[tuple[nn.Module, nn.Module, list[object]]] = []
+
+        def replace(name: str, module: nn.Module) -> nn.Module | None:
+            twin, kind = twin_of(module), self.layers.chosen.get(module)
+            if twin is None or kind is None or module in taken:
+                taken.update(weights_taken_by(module))
+                return None
+            if issubclass(twin, Composite) or not twin.as_torch:
+                check_layouts(self.model, name, module)
+            modes = [(part, part.training) for part in module.modules()]
+            module.eval()
+            try:
+                with recomputed(name or type(module).__name__, module) as hooks:
+                    layer = twin.adopt(module, Conversion(name, kind, which, seed, copies, splits))
+            finally:
+                for part, mode in modes:
+                    part.training = mode
+            placed.append((module, layer, hooks))
+            return layer.train(module.training)
+
+        net = rebuild(self.model, replace, copies)
+        for old, new, hooks in placed:
+            carry(old, new, copies, hooks)
+        hand_over(net, self.trained)
+        unfuse(net)
+        net.register_load_state_dict_pre_hook(_check_states)
+        net.register_load_state_dict_post_hook(_after_states)
+        net.__dict__[EXCLUDED_ROWS] = self.layers.excluded
+        net = net if chips is None else Chips(net, chips)
+        summarize(net)
+        return net
+
+    def warn(self, net: nn.Module) -> None:
+        """Say what stays digital in the network on chips, if anything does."""
+        if not (digital := self.layers.digital):
+            return
+        share = in_percent(shares([each.row for each in holders(net)]))
+        warn(
+            f"mho.convert: {named(digital)} stay digital: {share} of the weights are on "
+            "arrays; mho.coverage(net) lists all, strict=True refuses, and hardware={name: None, "
+            "'*': hardware} says that this is meant"
+        )
+
+
+def planned(model: nn.Module, hardware: ByLayer, strict: bool) -> Plan:
+    """What `convert` is to do; errors as there."""
     if any(isinstance(m, ArrayLayer | Chips) for m in model.modules()):
         raise invalid("model", model, "a network that is not converted yet")
     check_functions(model)
@@ -100,50 +168,7 @@ def convert(
     for name, module in model.named_modules():
         if twin_of(module) is not None:
             check_has_values(name, module)
-    rows, chosen, excluded = selected(model, hardware, strict)
-    seed = seed_of(generator)
-    which = range(first_chip, first_chip + (chips or 1))
-    copies: dict[int, object] = {}
-    splits: dict[int, list[nn.Parameter]] = {}
-    taken: set[nn.Module] = set()
-    placed: list[tuple[nn.Module, nn.Module, list[object]]] = []
-
-    def replace(name: str, module: nn.Module) -> nn.Module | None:
-        twin, kind = twin_of(module), chosen.get(module)
-        if twin is None or kind is None or module in taken:
-            taken.update(weights_taken_by(module))
-            return None
-        if issubclass(twin, Composite) or not twin.as_torch:
-            check_layouts(model, name, module)
-        modes = [(part, part.training) for part in module.modules()]
-        module.eval()
-        try:
-            with recomputed(name or type(module).__name__, module) as hooks:
-                layer = twin.adopt(module, Conversion(name, kind, which, seed, copies, splits))
-        finally:
-            for part, mode in modes:
-                part.training = mode
-        placed.append((module, layer, hooks))
-        return layer.train(module.training)
-
-    net = rebuild(model, replace, copies)
-    for old, new, hooks in placed:
-        carry(old, new, copies, hooks)
-    hand_over(net, trained)
-    unfuse(net)
-    net.register_load_state_dict_pre_hook(_check_states)
-    net.register_load_state_dict_post_hook(_after_states)
-    net.__dict__[EXCLUDED_ROWS] = excluded
-    net = net if chips is None else Chips(net, chips)
-    summarize(net)
-    if rows:
-        share = in_percent(shares([each.row for each in holders(net)]))
-        warn(
-            f"mho.convert: {named(rows)} stay digital: {share} of the weights are on arrays; "
-            "mho.coverage(net) lists all, strict=True refuses, and hardware={name: None, '*': "
-            "hardware} says that this is meant"
-        )
-    return net
+    return Plan(model, trained, selected(model, hardware, strict))
 
 
 @stays

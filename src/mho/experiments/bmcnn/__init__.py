@@ -47,6 +47,7 @@ def memory(config: BmcnnConfig) -> dict[str, int]:
         name: needed(
             lambda own=own: network(own, data),
             by_layer(own, config.aware.replace(copies=many)), config.chips, images, data.shape,
+            written=False,
         )
         for name, (own, many) in networks.items()
     }  # fmt: skip

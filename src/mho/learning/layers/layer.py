@@ -320,7 +320,7 @@ class ArrayLayer(nn.Module):
             levels, share = predistorted(levels, tiling, hardware)
             self.gain.copy_((1 / share).expand_as(self.gain))
             self.tuned = True
-        return FirstWrite(levels.to(torch.int32), index)
+        return FirstWrite.of(levels, index, hardware)
 
     def restart(self) -> None:
         """Take the present weight as a new start, as if it was converted now; see `mho.restart`.

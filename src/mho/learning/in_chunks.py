@@ -1,0 +1,81 @@
+"""More chips than fit into memory: a few of them at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated
+
+import torch
+from torch import nn
+
+from mho.arguments import checked
+from mho.config import Range
+from mho.hardware.memory import unused
+from mho.hardware.streams import seed_of
+from mho.learning.convert import MOST_CHIPS, Plan, planned
+from mho.learning.hardware_by_layer import ByLayer
+
+_SHARE = 0.25
+"""Share of the unused memory that the weights of a chunk take: those of the chunk before may be
+there still, and the rest is for what layers pass on."""
+
+
+@checked
+def in_chunks(
+    model: nn.Module,
+    hardware: ByLayer,
+    chips: Annotated[int, Range(least=1, most=MOST_CHIPS)],
+    *,
+    memory: Annotated[int, Range(least=1)] | None = None,
+    most: Annotated[int, Range(least=1, most=MOST_CHIPS)] | None = None,
+    generator: torch.Generator | None = None,
+    first_chip: Annotated[int, Range(least=0)] = 0,
+    strict: bool = False,
+) -> Iterator[nn.Module]:
+    """The networks of `convert(model, hardware, chips)`, on some of the chips at a time.
+
+        accuracy = torch.cat([mho.evaluate(net, loader) for net in mho.in_chunks(model, hw, 1000)])
+
+    Every chip is the one that it is among all, to the bit, and so are its weights, its noise and
+    the ranges of its converters, however many chips are in a chunk. What a network shares between
+    its chips, such as batch normalization that `refresh_batchnorm` averages over them, is that of
+    the chunk.
+
+    Args:
+        model, hardware, chips, generator, first_chip, strict: as of `convert`; the seed is drawn,
+            and what cannot be is refused, before the first chunk is asked for.
+        memory: bytes that the weights of a chunk take at most; at least one chip is in it. None: a
+            quarter of what nothing uses, on the device of the model, when this is called.
+        most: chips in a chunk at most; None: as many as fit.
+
+    Returns:
+        Networks on chips, with outputs (chips of the chunk, batch, ...); made one by one.
+
+    Raises:
+        ValueError: as `convert`.
+    """
+    plan = planned(model, hardware, strict)
+    each = chips_that_fit(plan, memory)
+    seed = seed_of(generator)
+    return _made(plan, seed, range(first_chip, first_chip + chips), min(each, most or each))
+
+
+def chips_that_fit(plan: Plan, memory: int | None) -> int:
+    """Chips whose weights take so many bytes, at least one; `memory` as of `in_chunks`."""
+    weights = 0
+    for layer, kind in plan.chosen.items():
+        digits = kind.cells.digits
+        parts = 1 + digits if digits > 1 else 1  # those of each digit too, where there are several
+        weights += sum(p.numel() * p.element_size() for p in layer.parameters()) * parts
+    if memory is None:
+        memory = int(_SHARE * unused(next(plan.model.parameters()).device))
+    return max(1, memory // max(1, weights))
+
+
+def _made(plan: Plan, seed: int, chips: range, each: int) -> Iterator[nn.Module]:
+    for first in range(chips.start, chips.stop, each):
+        net = plan.on_chips(seed, first, min(each, chips.stop - first))
+        if first == chips.start:
+            plan.warn(net)
+        yield net
+        del net  # before the next one is made
