@@ -84,6 +84,7 @@ def test_cells_are_those_of_chips_made_at_once(kind: str) -> None:
         kept = Crossbar(crossbar.tiling, crossbar.hardware, crossbar.chips, crossbar.seed)
         assert isinstance(crossbar._first, FirstWrite)
         crossbar._first(kept)
+        kept.solve_all()
         weights = kept.signed() * layer.scale
         assert torch.equal(layer.effective, weights)
         assert crossbar.counts.programmings == kept.counts.programmings
@@ -143,7 +144,7 @@ def test_a_converted_chip_takes_less_than_8_bytes_a_cell_and_its_weights() -> No
         kept = len(pickle.dumps(net)) - shadow - weights
         assert kept < 8 * cells
         if chips > 1:
-            assert kept < 2 * cells
+            assert kept < (5 if kind == "wires" else 1) * cells
 
 
 Touch = Callable[[nn.Module], object]

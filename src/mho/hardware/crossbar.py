@@ -174,6 +174,7 @@ class Crossbar(nn.Module):
         self._loads, self._loaded_sum = False, -1
         self._most_pulses = hardware.writing.most_pulses(hardware.device)
         self._first: Callable[[Crossbar], None] | None = None
+        self._solved: Tensor | None = None
         self._device = torch.device("cpu")
         if made:
             self._make()
@@ -224,21 +225,27 @@ class Crossbar(nn.Module):
         brings new cells of the same chips to the same state.
 
         Args:
-            write: is given a crossbar of some of the chips; does the same each time.
+            write: is given a crossbar of some of the chips; does the same each time. The wires
+                are solved after it, once.
             look: is given which chips these are, counted from 0, and that crossbar.
             device: where the cells are made.
         """
         self._first, self._device = write, device
 
-        def seen(which: slice, part: Crossbar) -> Crossbar:
+        def forgotten(which: slice, part: Crossbar) -> Crossbar:
             look(which, part)
             names[:] = part._buffers
+            if part._wired:
+                seen.append((which.start, part.get_buffer("seen")))
             part._buffers.clear()
             part._modules.clear()
             return part
 
         names: list[str] = []
-        parts = self._by_parts(seen)
+        seen: list[tuple[int, Tensor]] = []
+        parts = self._by_parts(forgotten)
+        if seen:  # wires take long to solve
+            self._solved = torch.cat([each for _, each in sorted(seen, key=lambda pair: pair[0])])
         margin, room = (min(getattr(p.counts, n) for p in parts) for n in ("margin", "room"))
         self.counts = replace(parts[0].counts, margin=margin, room=room)
         self.broken, self.failing = any(p.broken for p in parts), any(p.failing for p in parts)
@@ -264,7 +271,7 @@ class Crossbar(nn.Module):
             if self._first is None:
                 return
             parts = self._by_parts(lambda _, part: part)
-            self._first = None
+            self._first = self._solved = None
             self.__dict__["_buffers"] = _joined([part._buffers for part in parts])
             if "ageing" in parts[0]._modules:
                 laws = [part._modules["ageing"] for part in parts]
@@ -278,6 +285,10 @@ class Crossbar(nn.Module):
         def made(which: slice) -> R:
             part = Crossbar(tiling, self.hardware, self.chips[which], self.seed).to(device)
             write(part)
+            if self._solved is None:
+                part.solve_all()
+            else:
+                part._take(self._solved[which])
             return look(which, part)
 
         return by_parts(made, len(self.chips), math.prod(tiling.shape), device)
@@ -368,6 +379,13 @@ class Crossbar(nn.Module):
         device = self.hardware.device
         index = ((mean - device.window[0]) / device.step).round()
         self.level[used] = index.clamp(0, device.states - 1).to(self.level)
+
+    def _take(self, seen: Tensor) -> None:
+        """As `solve_all`, with what it has found before."""
+        self.counts.unsettled = 0
+        self.get_buffer("seen").copy_(seen)
+        self.get_buffer("unsolved").zero_()
+        self.get_buffer("misjudged").zero_()
 
     @property
     def staleness(self) -> float:

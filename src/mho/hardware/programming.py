@@ -52,11 +52,10 @@ class FirstWrite(NamedTuple):
         return FirstWrite(levels.to(small), None if hardware.placement is None else index)
 
     def __call__(self, crossbar: Crossbar) -> None:
-        """Place the devices of a crossbar, write its cells, solve its wires."""
+        """Place the devices of a crossbar and write its cells."""
         if self.index is not None:
             place(crossbar, self.index.long())
         program_all(crossbar, self.levels)
-        crossbar.solve_all()
 
 
 def program_all(crossbar: Crossbar, levels: Int[Tensor, "tiles rows width"]) -> None:

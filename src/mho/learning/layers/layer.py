@@ -305,6 +305,7 @@ class ArrayLayer(nn.Module):
     def program(self) -> None:
         """Bring every cell to the level nearest to its shadow weight; write only what differs."""
         self._planned()(self.crossbar)
+        self.crossbar.solve_all()
         self.refresh()
         self.mark_written()
 
