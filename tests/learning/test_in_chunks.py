@@ -12,7 +12,7 @@ from torch import Tensor, nn
 import mho
 from mho.learning import in_chunks as module
 from mho.learning.convert import planned
-from mho.learning.in_chunks import chips_that_fit
+from mho.learning.in_chunks import bytes_of_a_chip
 from mho.nn import ArrayLayer
 
 CHIPS = 7
@@ -72,16 +72,38 @@ def test_what_comes_after_is_the_same_too() -> None:
     assert torch.equal(after(whole), torch.cat([after(net) for net in chunks("columns", most=2)]))
 
 
-def test_memory_says_how_many_chips_are_in_a_chunk(monkeypatch: pytest.MonkeyPatch) -> None:
-    parameters = 20 * 12 + 12 + 12 * 4 + 4
-    sizes = [net.chips for net in chunks(memory=3 * 4 * parameters)]
-    assert sizes == [3, 3, 1]
-    assert [net.chips for net in chunks(memory=1)] == [1] * CHIPS
-    assert [net.chips for net in chunks("slices", memory=9 * 4 * parameters)] == [3, 3, 1]
-    monkeypatch.setattr(module, "unused", lambda _device: 4 * 5 * 4 * parameters)
-    assert [net.chips for net in chunks()] == [5, 2]
-    assert [net.chips for net in chunks(most=4)] == [4, 3]
-    assert chips_that_fit(planned(network(), KINDS["exact"], strict=False), 10**9) > 10**5
+def bytes_of(kind: str) -> float:
+    return bytes_of_a_chip(planned(network(), KINDS[kind], strict=False))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_memory_says_how_many_chips_are_in_a_chunk(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    each = bytes_of(kind)
+
+    def sizes(**how: Any) -> list[int]:
+        return [net.chips for net in chunks(kind, **how)]
+
+    assert sizes(memory=int(3.5 * each)) == [3, 3, 1]
+    assert sizes(memory=1) == [1] * CHIPS
+    monkeypatch.setattr(module, "unused", lambda _device: int(4 * 5.5 * each))
+    assert sizes() == [5, 2]
+    assert sizes(most=4) == [4, 3]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_chip_takes_what_it_is_said_to_take(kind: str) -> None:
+    model = nn.Sequential(nn.Linear(96, 64, bias=False))
+
+    def taken(chips: int) -> int:
+        net = mho.convert(model, KINDS[kind], chips, generator=generator())
+        layer = next(m for m in net.modules() if isinstance(m, ArrayLayer))
+        digits = 0 if layer.store.levels < 20 else layer.store.by_digit().nbytes
+        return sum(b.nbytes for b in net.buffers()) + layer.effective.nbytes + digits
+
+    said = bytes_of_a_chip(planned(model, KINDS[kind], strict=False))
+    assert 1.0 < said / (taken(5) - taken(4)) < 1.5
 
 
 def test_a_part_of_the_chips_begins_where_it_says() -> None:

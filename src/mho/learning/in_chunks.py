@@ -10,14 +10,18 @@ from torch import nn
 
 from mho.arguments import checked
 from mho.config import Range
+from mho.hardware import Crossbar, Hardware, Tiling
 from mho.hardware.memory import unused
 from mho.hardware.streams import seed_of
 from mho.learning.convert import MOST_CHIPS, Plan, planned
 from mho.learning.hardware_by_layer import ByLayer
 
 _SHARE = 0.25
-"""Share of the unused memory that the weights of a chunk take: those of the chunk before may be
-there still, and the rest is for what layers pass on."""
+"""Share of the unused memory that a chunk takes: the chunk before may be there still, and the rest
+is for what layers pass on."""
+
+_SAMPLE = 64, 16
+"""Inputs and outputs of the arrays by which bytes a cell are found."""
 
 
 @checked
@@ -44,8 +48,9 @@ def in_chunks(
     Args:
         model, hardware, chips, generator, first_chip, strict: as of `convert`; the seed is drawn,
             and what cannot be is refused, before the first chunk is asked for.
-        memory: bytes that the weights of a chunk take at most; at least one chip is in it. None: a
-            quarter of what nothing uses, on the device of the model, when this is called.
+        memory: bytes that a chunk takes at most, its cells included, which are there once they are
+            written, aged or saved; at least one chip is in it. None: a quarter of what nothing
+            uses, on the device of the model, when this is called.
         most: chips in a chunk at most; None: as many as fit.
 
     Returns:
@@ -55,21 +60,31 @@ def in_chunks(
         ValueError: as `convert`.
     """
     plan = planned(model, hardware, strict)
-    each = chips_that_fit(plan, memory)
-    seed = seed_of(generator)
-    return _made(plan, seed, range(first_chip, first_chip + chips), min(each, most or each))
-
-
-def chips_that_fit(plan: Plan, memory: int | None) -> int:
-    """Chips whose weights take so many bytes, at least one; `memory` as of `in_chunks`."""
-    weights = 0
-    for layer, kind in plan.chosen.items():
-        digits = kind.cells.digits
-        parts = 1 + digits if digits > 1 else 1  # those of each digit too, where there are several
-        weights += sum(p.numel() * p.element_size() for p in layer.parameters()) * parts
     if memory is None:
         memory = int(_SHARE * unused(next(plan.model.parameters()).device))
-    return max(1, memory // max(1, weights))
+    each = max(1, int(memory / bytes_of_a_chip(plan)))
+    chosen = range(first_chip, first_chip + chips)
+    return _made(plan, seed_of(generator), chosen, min(each, most or each))
+
+
+def bytes_of_a_chip(plan: Plan) -> float:
+    """What the weights of a chip take, and its cells once they are there."""
+    kinds = {kind: _bytes_of_a_cell(kind) for kind in plan.chosen.values()}
+    total = 0.0
+    for layer, kind in plan.chosen.items():
+        weights = sum(p.numel() for p in layer.parameters())
+        digits = kind.cells.digits
+        each = 1 + digits if digits > 1 else 1  # the weight of each digit too, where it is read
+        size = next(layer.parameters()).element_size()
+        total += weights * (each * size + kind.cells.cells_per_weight * kinds[kind])
+    return total
+
+
+def _bytes_of_a_cell(hardware: Hardware) -> float:
+    """All buffers of a few cells, divided by these."""
+    tiling = Tiling(*_SAMPLE, hardware.tile, hardware.cells)
+    crossbar = Crossbar(tiling, hardware, range(1), 0)
+    return sum(buffer.nbytes for buffer in crossbar.buffers()) / crossbar.level.numel()
 
 
 def _made(plan: Plan, seed: int, chips: range, each: int) -> Iterator[nn.Module]:
