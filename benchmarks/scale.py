@@ -3,7 +3,7 @@
 784-512-512-10 on differential pairs, 1.34 million cells a chip, on more and more chips; and one
 square layer on one chip, of more and more cells. Each size in a process of its own, on all threads;
 then exponents of cells, bytes a cell, and what a billion cells take: by the fit, or measured.
-Run: python benchmarks/scale.py [--devices hfo2-1t1r pcm-gst] [--billion]
+Run: python benchmarks/scale.py [--devices hfo2-1t1r pcm-gst] [--billion hfo2-1t1r]
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def seconds(work: Callable[[], object]) -> float:
 
 def measure(model: nn.Sequential, device: str, chips: int, *, writes: bool) -> Row:
     """One row: seconds, and bytes a cell of each chip."""
-    hardware = mho.Hardware(device=device)
+    hardware = mho.Hardware(device=mho.devices.get(device))
     warm = nn.Linear(64, 64)  # its kernels are loaded
     small = mho.convert(warm, hardware, 2)
     small(torch.rand(2, 64)).sum().backward()
@@ -150,8 +150,8 @@ def table(title: str, rows: list[Row]) -> None:
 def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--devices", nargs="+", default=["hfo2-1t1r", "pcm-gst"])
-    parser.add_argument("--billion", action="store_true", help="convert a billion cells and read")
+    parser.add_argument("--devices", nargs="*", default=["hfo2-1t1r", "pcm-gst"])
+    parser.add_argument("--billion", metavar="DEVICE", help="convert a billion cells, and read")
     parser.add_argument("--one", nargs=4, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.one:
@@ -171,9 +171,9 @@ def main() -> None:
             what = "784-512-512-10, 1 to 64 chips" if kind == "chips" else "one layer on one chip"
             table(f"{device}, {what}", [apart(kind, device, str(n), "writes") for n in sizes])
     if args.billion:
-        row = apart("chips", args.devices[0], str(round(BILLION / 1337344)), "reads")
+        row = apart("chips", args.billion, str(round(BILLION / 1337344)), "reads")
         print(
-            f"\n{args.devices[0]}, {row['cells']:.3g} cells, measured: {row['convert']:.1f} s to "
+            f"\n{args.billion}, {row['cells']:.3g} cells, measured: {row['convert']:.1f} s to "
             f"convert, {row['forward']:.1f} s for {INPUTS} inputs, "
             f"{(row['weights'] + row['else']) * row['cells'] / 1e9:.1f} GB held, "
             f"{row['peak'] * row['cells'] / 1e9:.1f} GB at most"

@@ -13,16 +13,18 @@ import mho
 from mho.learning import in_chunks as module
 from mho.learning.convert import planned
 from mho.learning.in_chunks import bytes_of_a_chip
+from mho.learning.layers.chips import chip_count
 from mho.nn import ArrayLayer
 
 CHIPS = 7
 X, LABELS = torch.rand(40, 20, generator=torch.Generator().manual_seed(5)), torch.arange(40) % 4
+HFO2 = mho.devices.get("hfo2-1t1r")
 KINDS: dict[str, mho.Hardware] = {
-    "exact": mho.Hardware(device="hfo2-1t1r"),
-    "converters": mho.Hardware(device="hfo2-1t1r", dac_bits=6, adc_bits=6, tile=(8, 8)),
-    "columns": mho.Hardware(device="pcm-gst", adc_bits=6, adc_per_tile=True),
-    "slices": mho.Hardware(device="hfo2-1t1r", slices=2, adc_bits=8),
-    "wires": mho.Hardware(device="hfo2-1t1r", wire_resistance=2.0, tile=(16, 16)),
+    "exact": mho.Hardware(device=HFO2),
+    "converters": mho.Hardware(device=HFO2, dac_bits=6, adc_bits=6, tile=(8, 8)),
+    "columns": mho.Hardware(device=mho.devices.get("pcm-gst"), adc_bits=6, adc_per_tile=True),
+    "slices": mho.Hardware(device=HFO2, slices=2, adc_bits=8),
+    "wires": mho.Hardware(device=HFO2, wire_resistance=2.0, tile=(16, 16)),
 }
 
 
@@ -83,7 +85,7 @@ def test_memory_says_how_many_chips_are_in_a_chunk(
     each = bytes_of(kind)
 
     def sizes(**how: Any) -> list[int]:
-        return [net.chips for net in chunks(kind, **how)]
+        return [chip_count(net) for net in chunks(kind, **how)]
 
     assert sizes(memory=int(3.5 * each)) == [3, 3, 1]
     assert sizes(memory=1) == [1] * CHIPS
@@ -146,6 +148,6 @@ def test_a_chunk_is_let_go_before_the_next_but_one() -> None:
     seen: list[weakref.ref[nn.Module]] = []
     for net in chunks(most=1):
         seen.append(weakref.ref(net))
-    del net
+        del net
     alive = [each for each in seen if each() is not None]
     assert len(alive) <= 1

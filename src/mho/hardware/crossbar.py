@@ -273,8 +273,7 @@ class Crossbar(nn.Module):
             parts = self._by_parts(lambda _, part: part)
             self._first = self._solved = None
             self.__dict__["_buffers"] = _joined([part._buffers for part in parts])
-            if "ageing" in parts[0]._modules:
-                laws = [part._modules["ageing"] for part in parts]
+            if laws := [law for part in parts if (law := part.ageing) is not None]:
                 laws[0].__dict__["_buffers"] = _joined([law._buffers for law in laws])
                 self._modules["ageing"] = laws[0]
 

@@ -41,8 +41,8 @@ class FirstWrite(NamedTuple):
 
     levels: Int[Tensor, "tiles rows width"]
     """Of the cells; -1 where there is none to write."""
-    index: Int[Tensor, "tiles rows cols"] | None
-    """Of the weights, -1 where there is none, if devices are placed by them."""
+    weights: Int[Tensor, "tiles rows cols"] | None
+    """Levels of the weights, -1 where there is none, if devices are placed by them."""
 
     @staticmethod
     def of(levels: Tensor, index: Tensor, hardware: Hardware) -> FirstWrite:
@@ -53,8 +53,8 @@ class FirstWrite(NamedTuple):
 
     def __call__(self, crossbar: Crossbar) -> None:
         """Place the devices of a crossbar and write its cells."""
-        if self.index is not None:
-            place(crossbar, self.index.long())
+        if self.weights is not None:
+            place(crossbar, self.weights.long())
         program_all(crossbar, self.levels)
 
 

@@ -93,7 +93,8 @@ def by_parts(work: Callable[[slice], R], chips: int, cells: int, device: torch.d
     if not on_cpu or min(threads, len(parts)) == 1:
         return [*map(done, parts)]
     together = min(threads, len(parts))
-    with ThreadPoolExecutor(together, "chips", torch.set_num_threads, (1,)) as pool:
-        made = [*pool.map(done, parts)]
-    torch.set_num_threads(threads)  # torch gives threads to come the number that was set last
-    return made
+    try:
+        with ThreadPoolExecutor(together, "chips", torch.set_num_threads, (1,)) as pool:
+            return [*pool.map(done, parts)]
+    finally:
+        torch.set_num_threads(threads)  # later threads get the number that was set last, by anyone

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from mho.arguments import checked
 from mho.errors import invalid, warn
 from mho.files.arrays import read_csv, read_npz, write_npz
+from mho.hardware import Crossbar
 from mho.learning.evaluate import Net
 from mho.learning.layers.layer import ArrayLayer, memristive_layers
 
