@@ -42,6 +42,7 @@ bench: $(READY)
 	$(BIN)/python benchmarks/lifelong.py
 	$(BIN)/python benchmarks/ageing.py
 	$(BIN)/python benchmarks/conversion.py
+	$(BIN)/python benchmarks/scale.py
 	$(BIN)/python benchmarks/binarized.py
 	$(BIN)/python benchmarks/noise_aware.py
 	$(BIN)/python benchmarks/wires.py

@@ -3,7 +3,7 @@
 784-512-512-10 on differential pairs, 1.34 million cells a chip, on more and more chips; and one
 square layer on one chip, of more and more cells. Each size in a process of its own, on all threads;
 then exponents of cells, bytes a cell, and what a billion cells take: by the fit, or measured.
-Run: python benchmarks/scale.py [--devices hfo2-1t1r pcm-gst] [--billion hfo2-1t1r]
+Run: python benchmarks/scale.py [--devices hfo2-1t1r pcm-gst] [--chips 1 4] [--billion hfo2-1t1r]
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def seconds(work: Callable[[], object]) -> float:
 
 def measure(model: nn.Sequential, device: str, chips: int, *, writes: bool) -> Row:
     """One row: seconds, and bytes a cell of each chip."""
-    hardware = mho.Hardware(device=mho.devices.get(device))
+    hardware = mho.Hardware(device=device)
     warm = nn.Linear(64, 64)  # its kernels are loaded
     small = mho.convert(warm, hardware, 2)
     small(torch.rand(2, 64)).sum().backward()
@@ -151,6 +151,8 @@ def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--devices", nargs="*", default=["hfo2-1t1r", "pcm-gst"])
+    parser.add_argument("--chips", nargs="+", type=int, default=CHIPS)
+    parser.add_argument("--sides", nargs="+", type=int, default=SIDES)
     parser.add_argument("--billion", metavar="DEVICE", help="convert a billion cells, and read")
     parser.add_argument("--one", nargs=4, help=argparse.SUPPRESS)
     args = parser.parse_args()
@@ -167,8 +169,8 @@ def main() -> None:
         "write step"
     )
     for device in args.devices:
-        for kind, sizes in (("chips", CHIPS), ("sides", SIDES)):
-            what = "784-512-512-10, 1 to 64 chips" if kind == "chips" else "one layer on one chip"
+        for kind, sizes in (("chips", args.chips), ("sides", args.sides)):
+            what = "784-512-512-10 on chips" if kind == "chips" else "one layer on one chip"
             table(f"{device}, {what}", [apart(kind, device, str(n), "writes") for n in sizes])
     if args.billion:
         row = apart("chips", args.billion, str(round(BILLION / 1337344)), "reads")

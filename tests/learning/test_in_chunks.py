@@ -22,7 +22,7 @@ HFO2 = mho.devices.get("hfo2-1t1r")
 KINDS: dict[str, mho.Hardware] = {
     "exact": mho.Hardware(device=HFO2),
     "converters": mho.Hardware(device=HFO2, dac_bits=6, adc_bits=6, tile=(8, 8)),
-    "columns": mho.Hardware(device=mho.devices.get("pcm-gst"), adc_bits=6, adc_per_tile=True),
+    "columns": mho.Hardware(device="pcm-gst", adc_bits=6, adc_per_tile=True),
     "slices": mho.Hardware(device=HFO2, slices=2, adc_bits=8),
     "wires": mho.Hardware(device=HFO2, wire_resistance=2.0, tile=(16, 16)),
 }
