@@ -75,8 +75,12 @@ class Plan:
     """Whether convolutions round what they multiply in training to bfloat16, which is faster."""
     ranges: Literal["learnt", "following"] | None = "learnt"
     """As `mho.noise_aware` takes it."""
+    teacher: float = 0.0
+    """Share of the noise-aware loss that asks for the answers of the network it began from."""
     devices: tuple[tuple[str, float], ...] = (("pcm-gst", 1.0), ("rram-neurram-1s", 2.0))
     """Kinds of cells, and `weight_noise` of the noise-aware training for each."""
+    copies: tuple[tuple[str, int], ...] = ()
+    """Kinds of cells that are measured once more, with so many cells in place of each."""
     tile: tuple[int, int] = (256, 256)
     bits: int = 8
     """Of all converters."""
@@ -88,19 +92,24 @@ class Plan:
     measured: int | None = 100
     """Validation or test samples of a class; None: all."""
 
-    def hardware(self, device: str) -> mho.Hardware:
+    def hardware(self, device: str, copies: int = 1) -> mho.Hardware:
         """The chips of a device."""
         return mho.Hardware(
             device=device, tile=self.tile, adc_per_tile=False, dac_bits=self.bits,
-            adc_bits=self.bits,
+            adc_bits=self.bits, copies=copies,
         )  # fmt: skip
+
+    def measured_on(self) -> dict[str, tuple[str, int]]:
+        """Kinds of chips by name: the device, and how many cells stand in place of each."""
+        once = {device: (device, 1) for device, _ in self.devices}
+        return once | {f"{device}, {n} copies": (device, n) for device, n in self.copies}
 
 
 def quick(plan: Plan) -> Plan:
     """The same in a minute: it shows that all works, and no accuracy."""
     return replace(
         plan, epochs=1, further=1, per_class=8, measured=2, chips=2, unlabelled=16, batch=16,
-        devices=plan.devices[:1],
+        devices=plan.devices[:1], copies=(),
     )  # fmt: skip
 
 
@@ -164,7 +173,11 @@ def run(name: str, plan: Plan, given: argparse.Namespace) -> dict[str, Any]:
         "processor seconds of this session": round(time.process_time() - begin),
         "samples": {"training": len(y), measured_on: len(held_out), "repair": plan.unlabelled},
         "epochs": {"float": plan.epochs, "further, float or noise-aware": plan.further},
-        "noise-aware": {"ranges": plan.ranges, "weight noise": dict(plan.devices)},
+        "noise-aware": {
+            "ranges": plan.ranges,
+            "weight noise": dict(plan.devices),
+            "share of the loss that asks for the float answers": plan.teacher,
+        },
         "convolutions in training": "bfloat16" if plan.bfloat16 else "float32",
         "chips": f"{plan.chips}, tiles {plan.tile[0]} x {plan.tile[1]}, {plan.bits}-bit converters",
         "repair": plan.repair_says,
@@ -185,9 +198,11 @@ def _one_seed(
 
     seconds: dict[str, float] = {}
 
-    def trained(net: nn.Module, what: str, epochs: int, rate: float) -> nn.Module:
+    def trained(
+        net: nn.Module, what: str, epochs: int, rate: float, teacher: nn.Module | None = None
+    ) -> nn.Module:
         file = given.work / f"{name}-{seed}-{what}.pt"
-        seconds[what] = train(net, what, epochs, rate, file=file, **kept)
+        seconds[what] = train(net, what, epochs, rate, file=file, teacher=teacher, **kept)
         return net
 
     start = trained(start, "start", plan.epochs, plan.rate)
@@ -200,13 +215,13 @@ def _one_seed(
             generator=torch.Generator().manual_seed(seed),
         )  # fmt: skip
         what = f"noise-aware x {weight_noise:g}, {device}"
-        aware[device] = trained(net, what, plan.further, plan.further_rate)
+        aware[device] = trained(net, what, plan.further, plan.further_rate, start)
 
     found: dict[str, Any] = {"accuracy in float": mho.evaluate(plain, loader).item()}
     progress.note(f"float: {found['accuracy in float']:.2%}")
     unlabelled, rows = x[: plan.unlabelled], []
-    for device, _ in plan.devices:
-        hardware = plan.hardware(device)
+    for chip, (device, copies) in plan.measured_on().items():
+        hardware = plan.hardware(device, copies)
         for kind, net in (("float", plain), ("noise-aware", aware[device])):
             generator = torch.Generator().manual_seed(1000 + seed)
             chips = mho.convert(net, hardware, plan.chips, generator=generator)
@@ -220,9 +235,9 @@ def _one_seed(
                 mended = None if repair == "none" else lambda aged: plan.repair(aged, unlabelled)
                 each = mho.evaluate_over_time(chips, loader, list(TIMES.values()), mended)
                 shown = ", ".join(f"{a.mean():.2%}" for a in each)
-                progress.note(f"{device}, {kind}, repair {repair}: {shown}")
+                progress.note(f"{chip}, {kind}, repair {repair}: {shown}")
                 accuracy = [[round(a, 4) for a in chip.tolist()] for chip in each]
-                rows.append({"device": device, "training": kind, "repair": repair,
+                rows.append({"device": chip, "training": kind, "repair": repair,
                              "accuracy (times, chips)": accuracy})  # fmt: skip
     found["on chips"] = rows
     found["processor seconds of training"] = {k: round(v) for k, v in seconds.items()}
@@ -231,9 +246,10 @@ def _one_seed(
 
 def train(
     net: nn.Module, what: str, epochs: int, rate: float, *, training: tuple[Tensor, Tensor],
-    plan: Plan, seed: int, file: Path, progress: Progress,
+    plan: Plan, seed: int, file: Path, progress: Progress, teacher: nn.Module | None = None,
 ) -> float:  # fmt: skip
     """Train a network in place, from the last epoch in the file on; processor seconds in all."""
+    share = 0.0 if teacher is None else plan.teacher
     optimizer = plan.optimizer(net.parameters(), lr=rate)
     steps = len(mho.data.batches(training, plan.batch, seed=seed))
     schedule = torch.optim.lr_scheduler.OneCycleLR(
@@ -242,7 +258,7 @@ def train(
     parts = {"net": net, "optimizer": optimizer, "schedule": schedule}
     settings = [plan.data, len(training[1]), plan.batch, plan.bfloat16, plan.epochs, plan.rate]
     if what != "start":
-        settings += [plan.further, plan.further_rate, plan.ranges]
+        settings += [plan.further, plan.further_rate, plan.ranges, share]
     done, seconds = 0, 0.0
     if file.exists() and (state := torch.load(file))["settings"] == settings:
         for name, part in parts.items():
@@ -259,7 +275,7 @@ def train(
             for x, y in mho.data.batches(training, plan.batch, seed=seed, epoch=epoch):
                 x = x if plan.augment is None else plan.augment(x, generator)
                 optimizer.zero_grad()
-                F.cross_entropy(net(x), y).backward()
+                _loss(net, x, y, teacher, share).backward()
                 if plan.clip_gradient is not None:
                     nn.utils.clip_grad_norm_(net.parameters(), plan.clip_gradient)
                 optimizer.step()
@@ -273,6 +289,17 @@ def train(
             os.replace(file.with_suffix(".new"), file)
     net.eval()
     return seconds
+
+
+def _loss(
+    net: nn.Module, x: Tensor, y: Tensor, teacher: nn.Module | None, share: float
+) -> Tensor:
+    """What a batch costs: cross entropy, and a share of it as `mho.distillation_loss`."""
+    if teacher is None or share == 0:
+        return F.cross_entropy(net(x), y)
+    with torch.no_grad():
+        answers = teacher(x)
+    return mho.distillation_loss(net(x), answers, y, weight=share)
 
 
 @contextmanager
@@ -292,10 +319,10 @@ def as_text(result: dict[str, Any]) -> str:
         f"{result['network']} on {result['data']}: accuracy on the {result['measured on']} samples",
         f"float: {in_float(result)}; {share(result)} of the multiplications are on arrays",
         "",
-        f"{'chips':18}{'training':14}{'repair':12}" + "".join(f"{t:>18}" for t in TIMES),
+        f"{'chips':27}{'training':14}{'repair':12}" + "".join(f"{t:>18}" for t in TIMES),
     ]
     for device, training, repair, *accuracies in rows(result):
-        first = f"{device:18}{training:14}{repair:12}"
+        first = f"{device:27}{training:14}{repair:12}"
         lines.append(first + "".join(f"{a:>18}" for a in accuracies))
     made = [f"{key}: {value}" for key, value in result.items() if key != "found"]
     return "\n".join([*lines, "", *made, ""])

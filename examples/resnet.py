@@ -74,8 +74,10 @@ PLAN = Plan(
     augment=mho.data.augmented,
     bfloat16=True,
     ranges=None,
-    epochs=5,
-    further=1,
+    teacher=0.9,
+    copies=(("rram-neurram-1s", 2),),
+    epochs=24,
+    further=6,
     rate=0.2,
     further_rate=0.05,
 )
