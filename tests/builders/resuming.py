@@ -31,7 +31,7 @@ def unbroken_and_resumed(folder: Path, toml: str, work: Work) -> tuple[Any, Any]
         for steps, step in enumerate(plain(key, total, state, **options), 1):
             yield step
             if steps == total * 2 // 3:
-                run._keep("/".join([*run._path, key]), step + 1, state)
+                run.keep(run.name_of(key), step + 1, state)
                 raise KeyboardInterrupt
 
     run.steps = broken  # type: ignore[method-assign]

@@ -108,13 +108,11 @@ class Sweep(OfPoints):
         from mho.sweep.check import check
         from mho.sweep.driver import drive
         from mho.sweep.engines import engine_of
+        from mho.sweep.sharing import share, shared
 
-        plan = self._plan()
-        engine, sweep, points = (
-            engine_of(self.engine, self.engine_set),
-            self.folder(),
-            plan.points(),
-        )
+        engine, sweep = engine_of(self.engine, self.engine_set), self.folder()
+        points = self._plan().points()
+        tell(str(shared(points)))
         if self.dry_run:
             _say_cost(points, sweep, engine)
             return
@@ -122,6 +120,7 @@ class Sweep(OfPoints):
         with waiting(f"mho: trying the settings of {len(points)} points in small"):
             check(points, sweep, here=engine.here)
         folders = sweep.add(points)
+        share(sweep, folders)
         with stopping():
             say_end(drive(forgiven(folders, self.retry), engine, told=tell), sweep)
 

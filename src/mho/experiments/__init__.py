@@ -12,6 +12,7 @@ from mho.experiments.experiment import PRESET_NAMES, ExperimentConfig
 from mho.experiments.memory import check_memory
 from mho.experiments.rehearsal import rehearse
 from mho.experiments.run import Run
+from mho.experiments.trainings import Training
 from mho.results import Result
 
 
@@ -25,6 +26,8 @@ class Experiment:
     run: Callable[[Any, Run], Result]
     memory: Callable[[Any], dict[str, int]]
     """Bytes that each training takes at the least, by its name."""
+    trainings: Callable[[Any], list[Training]]
+    """Those that runs may share, each once, in the order in which they are made."""
     refuse: Callable[[Any], None] = lambda _config: None
     """Refuses settings that only the whole of them tells, in no time."""
     trial: Callable[[Any, Run], object] | None = None
@@ -56,17 +59,19 @@ EXPERIMENTS = {
     e.name: e
     for e in (
         Experiment("bmcnn", "write once: binarized convolutions under device spread",
-                   bmcnn.PRESETS, bmcnn.run, bmcnn.memory),
+                   bmcnn.PRESETS, bmcnn.run, bmcnn.memory, bmcnn.trainings),
         Experiment("siamese", "write rarely: in-situ training that writes only what must change",
-                   siamese.PRESETS, siamese.run, siamese.memory, siamese.check),
+                   siamese.PRESETS, siamese.run, siamese.memory, siamese.trainings,
+                   siamese.check),
         Experiment("metaplastic", "write for life: two tasks in turn without forgetting",
                    metaplastic.PRESETS, metaplastic.run, metaplastic.memory,
-                   metaplastic.check),
+                   metaplastic.trainings, metaplastic.check),
         Experiment("wires", "what resistance of the lines costs each system, and what wins it back",
-                   wires.PRESETS, wires.run, wires.memory, wires.check),
+                   wires.PRESETS, wires.run, wires.memory, wires.trainings,
+                   wires.check),
         Experiment("sensitivity", "which imperfection costs each of the three systems most",
                    sensitivity.PRESETS, sensitivity.run, sensitivity.memory,
-                   sensitivity.check,
+                   sensitivity.trainings, sensitivity.check,
                    sensitivity.trial, among_all=False),
     )
 }  # fmt: skip

@@ -15,6 +15,7 @@ from mho.experiments.experiment import ExperimentConfig
 from mho.experiments.own_data import check_data
 from mho.experiments.progress import Progress
 from mho.experiments.run import FINISHED, Run
+from mho.experiments.sharing import SharingRun
 from mho.files import check_sums, read_text
 
 
@@ -40,6 +41,7 @@ def execute(
     resume: bool,
     digests: Mapping[str, str],
     progress: Progress | None = None,
+    trainings: Path | None = None,
 ) -> None:
     """Do a run, or the rest of it, and write its result.
 
@@ -50,6 +52,7 @@ def execute(
         resume: go on with the run in the folder, if there is one.
         digests: SHA-256 of its data, as `check_data` gives them.
         progress: shows how far it is; None: on standard error.
+        trainings: folder of those that it shares with other runs; None: it makes all itself.
 
     Raises:
         KeyboardInterrupt: it was interrupted; a checkpoint is written.
@@ -60,7 +63,12 @@ def execute(
     device = config.torch_device()
     if config.threads is not None:
         torch.set_num_threads(config.threads)
-    run = Run(folder, config.to_toml(), resume=resume, title=name, progress=progress)
+    toml = config.to_toml()
+    if trainings is None:
+        run = Run(folder, toml, resume=resume, title=name, progress=progress)
+    else:
+        run = SharingRun(folder, toml, resume=resume, title=name, progress=progress,
+                         trainings=trainings)  # fmt: skip
     try:
         now = provenance.environment(device, config.seed, dict(digests))
         if changed := processes.by_first(lambda: provenance.record(folder, now)):

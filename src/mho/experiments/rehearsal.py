@@ -19,6 +19,7 @@ from mho.errors import InvalidInput
 from mho.experiments.experiment import ExperimentConfig
 from mho.experiments.progress import Progress
 from mho.experiments.run import Run, Stateful
+from mho.experiments.trainings import Training
 
 T = TypeVar("T")
 
@@ -46,6 +47,7 @@ class Rehearsal(Run):
         state: Mapping[str, Stateful],
         *,
         keep: Sequence[str] | None = None,
+        of: Training | None = None,
     ) -> Iterator[int]:
         """All steps."""
         yield from range(total)

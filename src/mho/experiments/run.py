@@ -21,7 +21,7 @@ import signal
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -31,6 +31,7 @@ from mho.errors import Failed, InvalidInput, invalid
 from mho.experiments import checkpoint, earlier, processes
 from mho.experiments.checkpoint import METRICS, Checkpoint, frozen
 from mho.experiments.progress import Progress
+from mho.experiments.trainings import Training
 from mho.files import (
     check_output,
     clear_leftovers,
@@ -65,6 +66,16 @@ class Stateful(Protocol):
         ...
 
 
+@dataclass
+class Stop:
+    """Whether a run, and runs within it, are to stop."""
+
+    asked: bool = False
+    """Of this process."""
+    agreed: bool = False
+    """All processes of the run know."""
+
+
 class Run:
     """The run in a folder; loads what is there if `resume`.
 
@@ -78,6 +89,7 @@ class Run:
         resume: continue from the checkpoint in the folder, if there is one.
         title: what progress calls the run.
         progress: shows how far it is; None: on standard error.
+        stop: that of the run which this one is part of; None: its own.
 
     Raises:
         ValueError: the folder holds a run and `resume` is False, or another configuration, or
@@ -93,13 +105,14 @@ class Run:
         resume: bool,
         title: str,
         progress: Progress | None = None,
+        stop: Stop | None = None,
     ) -> None:
         self.directory = directory
         self._processes = processes.here()
         own = Progress(title, shown=self._processes.leads)
         self.progress = own if progress is None else progress
+        self.stop = stop or Stop()
         self._path: list[str] = []
-        self._asked = self._stop = False
         self._started = self._saved = time.monotonic()
         self._digest = hashlib.sha256()
         self._metrics, self._open = None, ExitStack()
@@ -136,13 +149,21 @@ class Run:
         """Seconds spent on this run, over all its sessions."""
         return self._earlier + time.monotonic() - self._started
 
+    def name_of(self, key: str) -> str:
+        """Name of a piece of work: those that it is part of, and its own."""
+        return "/".join([*self._path, key])
+
+    def begun(self, stage: str) -> bool:
+        """Whether the checkpoint knows a stage."""
+        return stage in self._kept.stages
+
     def once(self, key: str, work: Callable[[], T]) -> T:
         """Do a piece of work unless its outcome is known; the outcome is kept.
 
         It is saved at once, or within seconds if the piece is part of another one. Stages begun
         inside are dropped from the checkpoint when it is done.
         """
-        name = "/".join([*self._path, key])
+        name = self.name_of(key)
         outcomes, stages = self._kept.outcomes, self._kept.stages
         if name not in outcomes:
             self._path.append(key)
@@ -156,7 +177,7 @@ class Run:
                 stages.pop(inner, None)
                 outcomes.pop(inner, None)
             if self._due() or not self._path:
-                self._save()
+                self.save()
                 self._check()
         return outcomes[name]
 
@@ -182,31 +203,33 @@ class Run:
         state: Mapping[str, Stateful],
         *,
         keep: Sequence[str] | None = None,
+        of: Training | None = None,
     ) -> Iterator[int]:
         """Count training steps 0 .. total - 1, from where the checkpoint stands.
 
         `state` is loaded at the start, in its order, if the checkpoint knows this stage, and saved
         every few seconds, at the end, and when the user interrupts. Of a finished stage only the
-        parts named in `keep` stay in the checkpoint; None: all.
+        parts named in `keep` stay in the checkpoint; None: all. `of` says all that they and what is
+        logged depend on; runs of a sweep make a training that depends on the same only once.
 
         Raises:
             ValueError: what the checkpoint holds of this stage is not its state.
         """
-        name = "/".join([*self._path, key])
+        name = self.name_of(key)
         first = self._restored(name, total, state, state if keep is None else keep)
         with self.progress.bar(name, total, first) as advance:
             for step in range(first, total):
                 yield step
                 advance(1)
                 if self._due():
-                    self._keep(name, step + 1, state)
+                    self.keep(name, step + 1, state)
                     self._check()
         if first < total:
-            self._keep(name, total, {k: v for k, v in state.items() if keep is None or k in keep})
+            self.keep(name, total, {k: v for k, v in state.items() if keep is None or k in keep})
 
     def watch(self, key: str, items: Iterable[T], total: int) -> Iterator[T]:
         """Pass items on under a progress bar, stopping between two if the user interrupts."""
-        with self.progress.bar("/".join([*self._path, key]), total, 0) as advance:
+        with self.progress.bar(self.name_of(key), total, 0) as advance:
             for item in items:
                 self._due()
                 self._check()
@@ -225,7 +248,7 @@ class Run:
 
     def finish(self, result: Result) -> None:
         """Write `result.json`, with the time that the run took, and `SHA256SUMS`: all is done."""
-        self._save()
+        self.save()
         if not self._processes.leads:
             return
         many = self._processes.count
@@ -254,16 +277,16 @@ class Run:
         """
 
         def stop(number: int, _frame: object) -> None:
-            if self._asked and number == signal.SIGINT:
+            if self.stop.asked and number == signal.SIGINT:
                 raise KeyboardInterrupt
-            self._asked = True
+            self.stop.asked = True
             self.progress.note("stopping at the next step; press Ctrl-C again to stop at once")
 
         before = {each: signal.signal(each, stop) for each in (signal.SIGINT, signal.SIGTERM)}
         try:
             yield
         except Failed:
-            if self._asked and self._processes.count > 1:  # all were, and another was faster
+            if self.stop.asked and self._processes.count > 1:  # all were, and another was faster
                 raise KeyboardInterrupt from None
             raise
         except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError) as error:
@@ -276,14 +299,14 @@ class Run:
                 signal.signal(each, handler)
 
     def _check(self) -> None:
-        if self._stop:
+        if self.stop.agreed:
             raise KeyboardInterrupt
 
     def _due(self) -> bool:
         """Whether to save now; the same in all processes, of which any may be told to stop."""
         late = self._processes.leads and time.monotonic() - self._saved > SAVE_EVERY
-        self._stop, late = processes.any_of(self._asked, late)
-        return self._stop or late
+        self.stop.agreed, late = processes.any_of(self.stop.asked, late)
+        return self.stop.agreed or late
 
     def _begun(self, config: str) -> Checkpoint:
         """What is there of this run already."""
@@ -324,13 +347,15 @@ class Run:
                                        ) from error  # fmt: skip
         return step
 
-    def _keep(self, name: str, step: int, state: Mapping[str, Stateful]) -> None:
+    def keep(self, name: str, step: int, state: Mapping[str, Stateful]) -> None:
+        """Put a stage as it stands into the checkpoint."""
         parts = {part: item.state_dict() for part, item in state.items()}
         processes.check_alike(f"stage {name!r}, step {step}", parts)
         self._kept.stages[name] = {"step": step, "state": frozen(parts)}
-        self._save()
+        self.save()
 
-    def _save(self) -> None:
+    def save(self) -> None:
+        """Write the checkpoint."""
         if self._processes.leads:
             self._writing.check()
             self._kept = self._written(replace(self._kept, elapsed=self.elapsed))

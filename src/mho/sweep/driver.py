@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from mho.sweep.engines.engine import Ended, Engine
 from mho.sweep.folder import TRIES, PointFolder
 from mho.sweep.process import DONE, FAILED, INTERRUPTED, STORAGE, TAKEN
+from mho.sweep.sharing import Order
 
 LOOK_EVERY = 1.0
 """Seconds between two looks at what has ended."""
@@ -58,14 +59,18 @@ def drive(
         OSError: the disk is full or cannot be written; points that were running have stopped.
         KeyboardInterrupt: so have they then.
     """
-    standing = Standing()
+    standing, order = Standing(), Order()
     for point in points:
         _file(point, standing, engine)
     looked = time.monotonic()
     try:
         while _more(standing, engine, more) or standing.running or standing.elsewhere:
-            while engine.room() > 0 and _more(standing, engine, more):
-                point = standing.waiting.popleft()
+            while (
+                engine.room() > 0
+                and _more(standing, engine, more)
+                and (point := order.next(standing.waiting, standing.running))
+            ):
+                standing.waiting.remove(point)
                 engine.start(point)
                 standing.running.append(point)
             shown(standing)

@@ -4,6 +4,7 @@
         progress.json       how far it is, written while it runs; see `Beat`
         failures.json       what went wrong so far; see `Failure`
         job.json            its job in the queue of Slurm; see `engines.slurm`
+    S/trained/ID/           a training that points share; see `mho.experiments.sharing`
 
 Everything else in S is made from these and can be deleted.
 """
@@ -24,7 +25,7 @@ from mho.errors import InvalidInput, invalid
 from mho.files import is_alive, naming, read_json, read_text, write_json, write_text
 from mho.sweep.points import Point
 
-POINTS = "points"
+POINTS, TRAINED = "points", "trained"
 
 TRIES = 3
 """Failures after which a point is parked."""
@@ -81,6 +82,12 @@ class PointFolder:
         """
         file = self.path / "config.toml"
         return Point.of_toml(read_text(file, wanted="a readable TOML file"), str(file))
+
+    @property
+    def trained(self) -> Path | None:
+        """Folder of the trainings that it shares with other points; None: it is in no sweep."""
+        points = self.path.absolute().parent
+        return points.parent / TRAINED if points.name == POINTS else None
 
     @property
     def done(self) -> bool:
@@ -173,6 +180,11 @@ class SweepFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+
+    @property
+    def trained(self) -> Path:
+        """Folder of the trainings that points share."""
+        return self.path / TRAINED
 
     @property
     def exists(self) -> bool:

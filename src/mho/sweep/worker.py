@@ -115,7 +115,7 @@ def work(folder: PointFolder, threads: int) -> int:
         digests = check_data(config)
         with progress.told():
             execute(point.experiment, config, folder.path, resume=True, digests=digests,
-                    progress=progress)  # fmt: skip
+                    progress=progress, trainings=folder.trained)  # fmt: skip
     except KeyboardInterrupt:
         return INTERRUPTED
     except Taken as taken:

@@ -21,18 +21,20 @@ import mho
 from mho.experiments.account import account
 from mho.experiments.bmcnn.config import PRESETS, Architecture, BmcnnConfig
 from mho.experiments.bmcnn.mitigation import Mitigation, mitigation
-from mho.experiments.bmcnn.network import TRAININGS, by_layer, network, train
+from mho.experiments.bmcnn.network import TRAININGS, by_layer, network, train, training
 from mho.experiments.bmcnn.points import Bench, Point
 from mho.experiments.bmcnn.result import result
 from mho.experiments.bmcnn.studies import STUDY, compared, networks, variants
+from mho.experiments.bmcnn.studies import trainings as of_networks
 from mho.experiments.experiment import plain_accuracy
 from mho.experiments.memory import needed
 from mho.experiments.processes import started
 from mho.experiments.run import Run
 from mho.experiments.study import Jobs
+from mho.experiments.trainings import Training
 from mho.results import Result, mean_std
 
-__all__ = ["PRESETS", "Architecture", "BmcnnConfig", "memory", "run"]
+__all__ = ["PRESETS", "Architecture", "BmcnnConfig", "memory", "run", "trainings"]
 
 
 def memory(config: BmcnnConfig) -> dict[str, int]:
@@ -51,6 +53,17 @@ def memory(config: BmcnnConfig) -> dict[str, int]:
         )
         for name, (own, many) in networks.items()
     }  # fmt: skip
+
+
+def trainings(config: BmcnnConfig) -> list[Training]:
+    """The trainings of a run."""
+    own = [
+        training(config, config.architecture, kind=kind, number=number, epochs=config.epochs,
+                 name=f"train {kind}")
+        for number in range(config.trainings)
+        for kind in TRAININGS
+    ]  # fmt: skip
+    return own + (of_networks(config) if "networks" in config.studies else [])
 
 
 def run(config: BmcnnConfig, run: Run) -> Result:

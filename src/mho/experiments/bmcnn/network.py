@@ -16,7 +16,11 @@ from mho.experiments.experiment import Feed, check_loss, moved_images, plain_acc
 from mho.experiments.own_data import check_images
 from mho.experiments.processes import backward
 from mho.experiments.run import Run
+from mho.experiments.trainings import Training
 from mho.hardware.streams import derived_seed
+
+BITS = Architecture().bits
+"""Of fixed point, which plays no part in training."""
 
 TRAININGS = ("plain", "aware")
 """Without spread, and under spread redrawn at each step."""
@@ -84,6 +88,25 @@ def by_layer(
     return lambda name, layer: hardware if chosen(name, layer) else None
 
 
+def training(
+    config: BmcnnConfig, architecture: Architecture, *, kind: str, number: int, epochs: int,
+    name: str,
+) -> Training:  # fmt: skip
+    """What `train` depends on: of the cells and their spread, in training with spread alone."""
+    spread = ("cells", "spread.aware") if kind == "aware" else ()
+    return Training.of(
+        config, "per_class", "batch", "rate", "shift", "sweep_per_class", *spread,
+        data=(config.data,), architecture=as_trained(architecture).replace(bits=BITS), kind=kind,
+        number=number, epochs=epochs, name=name,
+    )  # fmt: skip
+
+
+def as_trained(architecture: Architecture) -> Architecture:
+    """What is trained for an architecture: fixed point is a matter of mapping."""
+    fixed = architecture.classifier == "fixed"
+    return architecture.replace(classifier="float") if fixed else architecture
+
+
 def train(
     config: BmcnnConfig, architecture: Architecture, run: Run, *, kind: str, number: int,
     epochs: int, name: str,
@@ -112,7 +135,8 @@ def train(
     validation = mho.data.load(config.data, "validation", per_class=config.sweep_per_class)
     generator = torch.Generator()
     state = {"net": net, "optimizer": optimizer, "schedule": schedule}
-    for step in run.steps(name, total, state, keep=("net",)):
+    of = training(config, architecture, kind=kind, number=number, epochs=epochs, name=name)
+    for step in run.steps(name, total, state, keep=("net",), of=of):
         net.train()
         x, y = feed.at(step)
         x = moved_images(x, config.shift, generator.manual_seed(derived_seed(seed, "shift", step)))

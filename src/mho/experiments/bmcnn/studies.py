@@ -8,11 +8,12 @@ from typing import Any, get_args
 import mho
 from mho.data import Samples
 from mho.experiments.bmcnn.config import Architecture, BmcnnConfig
-from mho.experiments.bmcnn.network import TRAININGS, train
+from mho.experiments.bmcnn.network import TRAININGS, as_trained, train, training
 from mho.experiments.bmcnn.points import Bench, Point
 from mho.experiments.run import Run
 from mho.experiments.study import Axis, Grid, Study, Value, each
 from mho.experiments.study import Point as At
+from mho.experiments.trainings import Training
 from mho.physics.spread import Distribution
 
 Studied = Study[Point, Sequence[float]]
@@ -35,12 +36,12 @@ SIGMAS = (0.1, 0.3, 0.5)
 def compared(config: BmcnnConfig, number: int) -> list[Point]:
     """Mitigations on both trainings, spread in both resistances; in full on the first network."""
     points = []
-    for training in TRAININGS:
+    for kind in TRAININGS:
         for cov in config.spread.compared if number == 0 else config.spread.claimed:
             names = config.mitigations
             if number == 0 and cov in config.spread.claimed:
                 names += config.further
-            points += [Point(training, name, cov, cov) for name in names]
+            points += [Point(kind, name, cov, cov) for name in names]
     return points
 
 
@@ -196,22 +197,32 @@ def variants(base: Architecture) -> dict[str, Architecture]:
     }
 
 
+def trainings(config: BmcnnConfig) -> list[Training]:
+    """The trainings of `networks`, once each."""
+    first: dict[Architecture, str] = {}
+    for name, architecture in variants(config.architecture).items():
+        first.setdefault(as_trained(architecture), name)
+    return [
+        training(config, own, kind=kind, number=0, epochs=config.study.epochs,
+                 name=f"{name}, {kind}")
+        for own, name in first.items()
+        for kind in TRAININGS
+    ]  # fmt: skip
+
+
 def networks(config: BmcnnConfig, run: Run, images: Samples) -> list[dict[str, Any]]:
     """Each architecture: without spread, and at each claimed one, raw and best."""
     trained: dict[Architecture, dict[str, Any]] = {}
     rows = []
     for name, architecture in variants(config.architecture).items():
-        # Fixed point is a matter of mapping: the network trained is that of the float classifier.
-        as_trained = architecture
-        if architecture.classifier == "fixed":
-            as_trained = architecture.replace(classifier="float")
-        if as_trained not in trained:
-            trained[as_trained] = {
-                kind: train(config, as_trained, run, kind=kind, number=0,
+        own = as_trained(architecture)
+        if own not in trained:
+            trained[own] = {
+                kind: train(config, own, run, kind=kind, number=0,
                             epochs=config.study.epochs, name=f"{name}, {kind}")
                 for kind in TRAININGS
             }  # fmt: skip
-        nets = trained[as_trained]
+        nets = trained[own]
         bench = Bench(config, run, 0, architecture, nets)
         points = [Point("plain", "none", 0.0, 0.0)]
         for cov in config.spread.claimed:

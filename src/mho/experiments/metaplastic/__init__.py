@@ -24,12 +24,14 @@ from mho.experiments.metaplastic.result import result
 from mho.experiments.metaplastic.schemes import SCHEMES
 from mho.experiments.metaplastic.studies import STUDY, check
 from mho.experiments.metaplastic.training import Job, learn
+from mho.experiments.metaplastic.training import trainings as of_job
 from mho.experiments.processes import started
 from mho.experiments.run import Run
 from mho.experiments.study import Jobs
+from mho.experiments.trainings import Training
 from mho.results import Result
 
-__all__ = ["PRESETS", "MetaplasticConfig", "check", "memory", "run"]
+__all__ = ["PRESETS", "MetaplasticConfig", "check", "memory", "run", "trainings"]
 
 CLAIMED = ("gated importance", "software")
 """Schemes trained in full and tested, in both orders."""
@@ -52,6 +54,22 @@ def memory(config: MetaplasticConfig) -> dict[str, int]:
         )
         for what, (name, tasks) in trained.items()
     }  # fmt: skip
+
+
+def trainings(config: MetaplasticConfig) -> list[Training]:
+    """The trainings of a run."""
+    job = Job("", in_order(config), config, tested=True)
+    groups = [(job, CLAIMED), (job._replace(tasks=job.tasks[::-1]), CLAIMED)]
+    groups += [(permuted(config), PERMUTED)] if config.permuted.tasks else []
+    jobs = [
+        job._replace(scheme=scheme, chip=chip)
+        for job, names in groups
+        for chip in range(config.chips)
+        for scheme in names
+    ]
+    studies = [*schemes(config), *(each for s in config.studies for each in STUDY[s](config))]
+    jobs += [point.job for study in studies for point in study.points.values()]
+    return [training for job in dict.fromkeys(jobs) for training in of_job(job)]
 
 
 def run(config: MetaplasticConfig, run: Run) -> Result:

@@ -97,6 +97,8 @@ class Scheme:
     """Whether the optimizer is SGD, since the rule scales the steps itself."""
     binary: bool = False
     """Whether weights have two levels."""
+    decides_by: tuple[str, ...] = ()
+    """Settings of `Rules` that play a part in it, beside `hidden_bits`."""
 
     def rules(self, setting: Setting) -> list[UpdateRule]:
         """Update rules, with that of hidden weights of few bits as the last."""
@@ -109,41 +111,62 @@ SCHEMES: dict[str, Scheme] = {
         "path importance, and a random share of the hidden units open in each task",
         _importance,
         gated=True,
+        decides_by=("damping", "pull"),
     ),
     "software": Scheme(
         "the same, cells and converters without imperfections",
         _importance,
         gated=True,
         perfect=True,
+        decides_by=("damping", "pull"),
     ),
-    "importance": Scheme("path importance, all units open", _importance),
+    "importance": Scheme(
+        "path importance, all units open", _importance, decides_by=("damping", "pull")
+    ),
     "one state": Scheme(
-        "path importance, and one batch normalization for all tasks", _importance, one_state=True
+        "path importance, and one batch normalization for all tasks",
+        _importance,
+        one_state=True,
+        decides_by=("damping", "pull"),
     ),
     "interval": Scheme(
         "the paper's rule between levels, as we read it",
         lambda s: mho.rules.IntervalRule(s.rules.m, s.rules.direction, mode=s.rules.mode),
+        decides_by=("m", "mode", "direction"),
     ),
     "binarized": Scheme(
         "two levels and the binarized ancestor's rule; activation, schedule and size ours",
         lambda s: mho.rules.IntervalRule(s.rules.binary_m, mode="global"),
         binary=True,
+        decides_by=("binary_m",),
     ),
     "none": Scheme("no protection"),
     "gates": Scheme("gates alone", gated=True),
-    "EWC": Scheme("elastic weight consolidation", _elastic, fisher=True),
-    "gated EWC": Scheme("the same with gates", _elastic, gated=True, fisher=True),
+    "EWC": Scheme(
+        "elastic weight consolidation", _elastic, fisher=True, decides_by=("elastic", "fisher")
+    ),
+    "gated EWC": Scheme(
+        "the same with gates",
+        _elastic,
+        gated=True,
+        fisher=True,
+        decides_by=("elastic", "fisher"),
+    ),
     "SI": Scheme(
-        "synaptic intelligence", lambda s: mho.rules.SynapticIntelligence(s.rules.intelligence)
+        "synaptic intelligence",
+        lambda s: mho.rules.SynapticIntelligence(s.rules.intelligence),
+        decides_by=("intelligence",),
     ),
     "gated SI": Scheme(
         "the same with gates",
         lambda s: mho.rules.SynapticIntelligence(s.rules.gated_intelligence),
         gated=True,
+        decides_by=("gated_intelligence",),
     ),
     "random": Scheme(
         "path importance, shuffled among the synapses of a layer",
         lambda s: mho.rules.PathImportance(s.rules.damping, s.rules.pull, shuffled=s.seed),
+        decides_by=("damping", "pull"),
     ),
     "Bayesian": Scheme(
         "steps by each synapse's uncertainty",
@@ -151,6 +174,7 @@ SCHEMES: dict[str, Scheme] = {
             s.rules.bayesian.uncertainty, s.rules.bayesian.memory, s.batch
         ),
         plain=True,
+        decides_by=("bayesian",),
     ),
     "joint": Scheme(
         "all tasks at once, not told which: an upper bound for that", one_state=True, joint=True

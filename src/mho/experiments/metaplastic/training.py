@@ -21,6 +21,7 @@ from mho.experiments.metaplastic.phases import Mixed, Phase, phases
 from mho.experiments.metaplastic.schemes import SCHEMES, Setting
 from mho.experiments.processes import backward
 from mho.experiments.run import Run
+from mho.experiments.trainings import Training
 from mho.hardware.streams import derived_seed
 
 CALIBRATION = 1000
@@ -49,6 +50,36 @@ class Job(NamedTuple):
 def learn(run: Run, job: Job) -> dict[str, Any]:
     """Learn the tasks of a job and measure all of them; accuracies in percent."""
     return _apart(run, job) if SCHEMES[job.scheme].apart else Learner(run, job).learn()
+
+
+def trainings(job: Job) -> list[Training]:
+    """What the trainings of a job depend on: one, or one for each task."""
+    if SCHEMES[job.scheme].apart:
+        return [training(job._replace(tasks=(task,))) for task in job.tasks]
+    return [training(job)]
+
+
+def training(job: Job) -> Training:
+    """What one training depends on: of the rules, on what its scheme decides by."""
+    config, scheme = job.config, SCHEMES[job.scheme]
+    names = ["per_class", "epochs", "batch", "transfer", "threshold", "calibrate_every",
+             "refreshed", "pause", "rules.hidden_bits"]  # fmt: skip
+    names += ["hidden"] if job.network == "mlp" else ["cnn.channels", "cnn.dense"]
+    names += ["share"] if scheme.gated else []
+    names += [] if scheme.plain else ["rate"]
+    names += [f"rules.{name}" for name in scheme.decides_by]
+    return Training.of(
+        config, *names, data=tuple(task.dataset for task in job.tasks), scheme=job.scheme,
+        network=job.network, chip=job.chip, one_state=job.one_state,
+        hardware=chips(config.hardware, scheme),
+        tasks=[_said(task) for task in job.tasks],
+    )  # fmt: skip
+
+
+def _said(task: Task) -> dict[str, Any]:
+    """What a task is, but for its data, as plain values."""
+    values = {name: value for name, value in vars(task).items() if name != "dataset"}
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def _falling(plan: list[Phase], step: int) -> float:
@@ -115,7 +146,8 @@ class Learner:
         }  # fmt: skip
         self.net.train()
         phase = feed = None
-        for step in self.run.steps("train", plan[-1].end, state):
+        kept = ("net", "states", "recognizer", "history")
+        for step in self.run.steps("train", plan[-1].end, state, keep=kept, of=training(job)):
             if phase is None or feed is None or step >= phase.end:
                 phase = next(p for p in plan if step < p.end)
                 feed = phase.feed(self.config, self.seed, self.device)

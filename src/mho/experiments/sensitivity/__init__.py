@@ -16,11 +16,11 @@ from mho.experiments.sensitivity.config import PRESETS, SensitivityConfig, Syste
 from mho.experiments.sensitivity.imperfections import chips, imperfections
 from mho.experiments.sensitivity.plan import Found, Point, analyse
 from mho.experiments.sensitivity.result import result
-from mho.experiments.sensitivity.systems import MEASURES
+from mho.experiments.sensitivity.systems import MEASURES, trainings
 from mho.experiments.systems import memory
 from mho.results import Result
 
-__all__ = ["PRESETS", "SensitivityConfig", "check", "memory", "run", "trial"]
+__all__ = ["PRESETS", "SensitivityConfig", "check", "memory", "run", "trainings", "trial"]
 
 
 def check(config: SensitivityConfig) -> None:

@@ -7,14 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from statistics import fmean
+from typing import Any
 
 import torch
 from torch import nn
 
 import mho
+from mho.experiments.bmcnn.config import BmcnnConfig
 from mho.experiments.bmcnn.mitigation import Known, mitigation, probabilities
 from mho.experiments.bmcnn.network import by_layer
 from mho.experiments.bmcnn.network import train as train_binarized
+from mho.experiments.bmcnn.network import training as of_binarized
 from mho.experiments.experiment import plain_accuracy
 from mho.experiments.metaplastic.training import Job as Lifelong
 from mho.experiments.metaplastic.training import Learner
@@ -22,6 +25,7 @@ from mho.experiments.run import Run
 from mho.experiments.sensitivity.config import SensitivityConfig, System
 from mho.experiments.siamese.training import Job as InPlace
 from mho.experiments.siamese.training import train as train_in_place
+from mho.experiments.trainings import Training
 from mho.hardware.streams import derived_seed
 from mho.learning.layers.chips import at_once
 
@@ -31,6 +35,22 @@ from before the ranges moved can cost half of the accuracy at 4 bits."""
 
 Measure = Callable[[mho.Hardware, int], float]
 """Held-out accuracy [%] of a system on chips of a kind, in a draw of all that is random."""
+
+
+def trainings(config: SensitivityConfig) -> list[Training]:
+    """The trainings of the binarized network; those in place, one for each kind of chip, are many,
+    and left to each run."""
+    own = config.part(config.bmcnn)
+    repeats = range(config.repeats if "bmcnn" in config.systems else 0)
+    return [of_binarized(own, own.architecture, **_offline(own, number)) for number in repeats]
+
+
+def _offline(config: BmcnnConfig, number: int) -> dict[str, Any]:
+    """Which training of the binarized network."""
+    return {
+        "kind": "plain", "number": number, "epochs": config.epochs,
+        "name": f"bmcnn: training {number}",
+    }  # fmt: skip
 
 
 def write_once(config: SensitivityConfig, run: Run) -> Measure:
@@ -50,10 +70,7 @@ def write_once(config: SensitivityConfig, run: Run) -> Measure:
     together = at_once(config.chips, device)
 
     def trained(number: int) -> nn.Module:
-        return train_binarized(
-            own, own.architecture, run, kind="plain", number=number, epochs=own.epochs,
-            name=f"bmcnn: training {number}",
-        )  # fmt: skip
+        return train_binarized(own, own.architecture, run, **_offline(own, number))
 
     nets = [trained(k) for k in range(config.repeats)]
 

@@ -24,11 +24,12 @@ from mho.experiments.siamese.measures import Outcome
 from mho.experiments.siamese.result import result
 from mho.experiments.siamese.studies import STUDY
 from mho.experiments.siamese.studies import check as check_studies
-from mho.experiments.siamese.training import Job, network, train
+from mho.experiments.siamese.training import Job, network, train, training
 from mho.experiments.study import Jobs
+from mho.experiments.trainings import Training
 from mho.results import Result
 
-__all__ = ["PRESETS", "SiameseConfig", "check", "memory", "run"]
+__all__ = ["PRESETS", "SiameseConfig", "check", "memory", "run", "trainings"]
 
 
 def check(config: SiameseConfig) -> None:
@@ -53,6 +54,21 @@ def memory(config: SiameseConfig) -> dict[str, int]:
                                mho.data.dataset(config.data).shape)
         for name in networks
     }  # fmt: skip
+
+
+def trainings(config: SiameseConfig) -> list[Training]:
+    """The trainings of a run on simulated chips; of one on an instrument, that in float."""
+    if config.chip is not None:
+        return [training(config, Job("float", config.epochs, config.hardware, tested=True))]
+    jobs = [
+        job
+        for network in config.networks
+        for chip in range(config.chips)
+        for job in claimed(config, network, chip).values()
+    ]
+    studies = [*schemes(config), *(each for s in config.studies for each in STUDY[s](config))]
+    jobs += [point.job for study in studies for point in study.points.values()]
+    return [training(config, job) for job in dict.fromkeys(jobs)]
 
 
 def run(config: SiameseConfig, run: Run) -> Result:

@@ -130,6 +130,8 @@ class Scheme:
     """Thresholds at a learning rate, given as a share of the first; None: those of the step."""
     scheduled: str = ""
     """Parameter of its rule that falls with the learning rate, if its movement does not."""
+    decides_by: tuple[str, ...] = ()
+    """Settings of `Writes` that play a part in it."""
 
     def together(self, writes: Writes) -> int:
         """Batches in one gradient step."""
@@ -157,43 +159,55 @@ SCHEMES: dict[str, Scheme] = {
     "hysteresis": Scheme(
         "beyond one distance for all layers",
         lambda s: mho.WriteStep(s.net, threshold=s.writes.hysteresis),
+        decides_by=("hysteresis",),
     ),
     "frugal": Scheme(
         "beyond a distance that falls with the learning rate, a smaller one in small layers",
         lambda s: mho.WriteStep(s.net),
         threshold=Setting.frugal,
+        decides_by=("frugal", "cnn_frugal", "small"),
     ),
     "frugal, verified": Scheme(
         "frugal, what is written is read first and pulsed until verified, as in the closed loop",
         lambda s: mho.WriteStep(s.net),
         verify=True,
         threshold=Setting.frugal,
+        decides_by=("frugal", "cnn_frugal", "small"),
     ),
     "sparse": Scheme(
         "beyond larger distances, which stay",
         lambda s: mho.WriteStep(s.net, threshold=s.sparse),
+        decides_by=("sparse", "small"),
     ),
     "read-back": Scheme(
         "sparse; what was written is read and the shadow set to it",
         lambda s: mho.WriteStep(s.net, threshold=s.sparse, feedback=mho.rules.ReadBack()),
+        decides_by=("sparse", "small"),
     ),
     "compensated": Scheme(
         "frugal; what landed too far from the shadow is written again, 3 times at most",
         lambda s: mho.WriteStep(s.net, feedback=mho.rules.ReadBack(pull=0.0)),
         threshold=Setting.frugal,
+        decides_by=("frugal", "cnn_frugal", "small"),
     ),
     "every few batches": Scheme(
         "frugal, write phases only every few batches",
         lambda s: mho.WriteStep(s.net, policies=[mho.rules.Every(s.writes.every)]),
         threshold=Setting.frugal,
+        decides_by=("frugal", "cnn_frugal", "small", "every"),
     ),
     "summed gradients": Scheme(
         "frugal, one gradient step for several batches",
         lambda s: mho.WriteStep(s.net),
         threshold=Setting.frugal,
         summed=True,
+        decides_by=("frugal", "cnn_frugal", "small", "every"),
     ),
-    "budget": Scheme("the farthest from their level first, so many an epoch", _budget),
+    "budget": Scheme(
+        "the farthest from their level first, so many an epoch",
+        _budget,
+        decides_by=("budget",),
+    ),
     "mixed precision": Scheme(
         "movements gathered digitally, whole steps written",
         lambda s: mho.WriteStep(s.net, rules=[mho.rules.Accumulate()]),
@@ -203,6 +217,7 @@ SCHEMES: dict[str, Scheme] = {
         "the same, written when several steps have gathered",
         lambda s: mho.WriteStep(s.net, rules=[mho.rules.Accumulate(s.writes.gathered)]),
         rival=True,
+        decides_by=("gathered",),
     ),
     "probabilistic": Scheme(
         "movements rounded at random to whole steps",
@@ -215,6 +230,7 @@ SCHEMES: dict[str, Scheme] = {
             s.net, rules=[mho.rules.StochasticRounding(s.seed, s.writes.rounded)]
         ),
         rival=True,
+        decides_by=("rounded",),
     ),
     "stochastic sparse": Scheme(
         "one step for a random few, those with large velocity first",
@@ -224,12 +240,14 @@ SCHEMES: dict[str, Scheme] = {
         momentum=False,
         rival=True,
         scheduled="share",
+        decides_by=("random_share",),
     ),
     "sign": Scheme(
         "one step against the gradient's sign where it is largest",
         lambda s: mho.WriteStep(s.net, rules=[mho.rules.SignUpdate(s.writes.sign_share)]),
         rival=True,
         scheduled="share",
+        decides_by=("sign_share",),
     ),
     "Tiki-Taka": Scheme(
         "gradients gathered in a fast array of asymmetric cells, then moved to the slow one",

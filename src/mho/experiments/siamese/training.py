@@ -24,6 +24,7 @@ from mho.experiments.run import Run, Stateful
 from mho.experiments.siamese.config import Network, SiameseConfig
 from mho.experiments.siamese.measures import aged, often, snapshot
 from mho.experiments.siamese.schemes import SCHEMES, Scheme, Setting
+from mho.experiments.trainings import Training
 from mho.hardware.streams import derived_seed
 
 
@@ -164,6 +165,33 @@ class Descent:
         }
 
 
+def training(config: SiameseConfig, job: Job) -> Training:
+    """What the training of a job depends on: on nothing of the chips if it stays in float, and on
+    what its scheme decides by."""
+    scheme = SCHEMES[job.scheme]
+    names = ["per_class", "batch", "rate", "shift"]
+    names += ["hidden"] if job.network == "mlp" else ["cnn.channels", "cnn.dense"]
+    names += ["momentum"] if scheme.momentum else []
+    names += [f"writes.{name}" for name in scheme.decides_by]
+    more: dict[str, Any] = {}
+    if scheme.step is not None:
+        names += ["calibrate_every", "calibration", "prices"]
+        more = {"hardware": _chips(job), "corrected": job.corrected}
+        if scheme.decides_by:
+            more["levels"] = config.hardware.levels
+    return Training.of(
+        config, *names, data=(config.data,), scheme=job.scheme, network=job.network, chip=job.chip,
+        epochs=job.epochs, tested=job.tested, **more,
+    )  # fmt: skip
+
+
+def _chips(job: Job) -> mho.Hardware:
+    """The chips of a training, written as its scheme has it."""
+    if not SCHEMES[job.scheme].verify:
+        return job.hardware
+    return job.hardware.replace(programming=mho.cells.Verify(read_first=True))
+
+
 def begun(config: SiameseConfig, job: Job) -> Descent:
     """The training before its first step: the network on its chip, calibrated, unless it stays in
     float."""
@@ -172,10 +200,8 @@ def begun(config: SiameseConfig, job: Job) -> Descent:
     feed = training_feed(config, scheme, seed, device)
     net: nn.Module = seeded(seed, lambda: network(config, job.network)).to(device)
     if scheme.step is not None:
-        closed = mho.cells.Verify(read_first=True)
-        hardware = job.hardware.replace(programming=closed) if scheme.verify else job.hardware
         generator = torch.Generator().manual_seed(seed)
-        net = mho.convert(net, hardware, generator=generator, first_chip=job.chip)
+        net = mho.convert(net, _chips(job), generator=generator, first_chip=job.chip)
         if job.corrected:
             mho.correct(net)
         mho.calibrate(net, feed.sample(config.calibration))
@@ -197,7 +223,8 @@ def train(config: SiameseConfig, run: Run, job: Job) -> Trained:
     net, feed = descent.net, descent.feed
     write, history = descent.write, descent.history
     start = snapshot(net, write, config.prices) if write is not None else {}
-    for step in run.steps("train", descent.steps, descent.state):
+    of, kept = training(config, job), ("net", "history")
+    for step in run.steps("train", descent.steps, descent.state, keep=kept, of=of):
         descent.step(step)
         if feed.ends_epoch(step):
             if write is not None:

@@ -19,10 +19,17 @@ from mho.experiments.wires.config import PRESETS, WiresConfig
 from mho.experiments.wires.picture import circuit
 from mho.experiments.wires.plan import Refreshed, Row, refreshes
 from mho.experiments.wires.result import result
-from mho.experiments.wires.systems import TRAINED, behind, refreshed, write_once
+from mho.experiments.wires.systems import (
+    TRAINED,
+    behind,
+    loops,
+    refreshed,
+    trainings,
+    write_once,
+)
 from mho.results import Circuit, Result, plain, read
 
-__all__ = ["PRESETS", "WiresConfig", "check", "memory", "run"]
+__all__ = ["PRESETS", "WiresConfig", "check", "memory", "run", "trainings"]
 
 
 def check(config: WiresConfig) -> None:
@@ -40,9 +47,7 @@ def run(config: WiresConfig, run: Run) -> Result:
     for system in TRAINED:
         if system not in config.systems:
             continue
-        loops = [(tile, 0.0) for tile in config.tiles]
-        loops += [(config.claimed.tile, r) for r in config.resistances]
-        for tile, loop in loops:
+        for tile, loop in loops(config):
             through = f", through {loop:g} ohm" if loop else ""
             rows += run.once(
                 f"{system}, tile {tile}{through}",

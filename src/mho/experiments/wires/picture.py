@@ -7,19 +7,17 @@ import torch
 import mho
 from mho.experiments.run import Run
 from mho.experiments.wires.config import WiresConfig
-from mho.experiments.wires.systems import in_place
+from mho.experiments.wires.systems import SIZE, in_place, once
 from mho.learning.layers.layer import memristive_layers
 from mho.results import Circuit
 
-SIZE = 48
-"""Rows and columns of the array drawn, at most."""
 VOLTS = 0.2
 """Voltage of an input of 1 [V]."""
 
 
 def circuit(config: WiresConfig, run: Run) -> Circuit:
     """An array of the first layer and the sample that drives it most; wires as they are claimed."""
-    trained = in_place(config, run, SIZE, 0.0, epochs=1, per_class=config.refresh.per_class)
+    trained = in_place(config, run, SIZE, 0.0, **once(config))
     layer = next(iter(memristive_layers(trained.net).values()))
     crossbar, tiling = layer.crossbar, layer.crossbar.tiling
     images = trained.inputs[config.siamese.data].flatten(1).cpu()

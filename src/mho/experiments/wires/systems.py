@@ -10,27 +10,35 @@ from torch import Tensor, nn
 
 import mho
 from mho.experiments.bmcnn.network import train as train_binarized
+from mho.experiments.bmcnn.network import training as of_binarized
 from mho.experiments.bmcnn.points import Bench
 from mho.experiments.bmcnn.points import Point as Binarized
 from mho.experiments.experiment import plain_accuracy
 from mho.experiments.metaplastic.training import Job as Lifelong
 from mho.experiments.metaplastic.training import Learner
+from mho.experiments.metaplastic.training import training as of_lifelong
 from mho.experiments.run import Run
+from mho.experiments.siamese.config import SiameseConfig
 from mho.experiments.siamese.training import Job as InPlace
 from mho.experiments.siamese.training import train as train_in_place
+from mho.experiments.siamese.training import training as of_in_place
+from mho.experiments.trainings import Training
 from mho.experiments.wires.compensation import LOOP, behind_wires, fit
 from mho.experiments.wires.config import System, WiresConfig
 from mho.experiments.wires.plan import Point, Row, claimed, measured, points
 from mho.learning.layers.layer import memristive_layers
+
+SIZE = 48
+"""Rows and columns of the array drawn, at most."""
+OFFLINE: dict[str, Any] = {"kind": "plain", "number": 0, "name": "bmcnn: training"}
+"""Which training of the binarized network."""
 
 
 def write_once(config: WiresConfig, run: Run) -> list[Row]:
     """The binarized network, trained without wires or spread, mapped to many chips."""
     own = config.part(config.bmcnn).replace(chips=config.chips)
     architecture = own.architecture
-    net = train_binarized(
-        own, architecture, run, kind="plain", number=0, epochs=own.epochs, name="bmcnn: training"
-    )
+    net = train_binarized(own, architecture, run, epochs=own.epochs, **OFFLINE)
     bench = Bench(own, run, 0, architecture, {"plain": net})
 
     def accuracy(point: Point, split: str) -> dict[str, list[float]]:
@@ -63,26 +71,39 @@ class Trained(NamedTuple):
 
 def in_place(config: WiresConfig, run: Run, tile: int, loop: float, **changes: Any) -> Trained:
     """The network trained in place; `loop`: through wires of so many ohm a segment."""
+    own, job = _in_place(config, tile, loop, **changes)
+    net = train_in_place(own, run, job).net
+    return Trained(net, {own.data: _inputs(config, own.data)}, None)
+
+
+def _in_place(
+    config: WiresConfig, tile: int, loop: float, **changes: Any
+) -> tuple[SiameseConfig, InPlace]:
+    """Its settings and what is trained; `changes` are of the settings."""
     own = config.part(config.siamese).replace(**changes)
     hardware = own.hardware.replace(
         tile=(tile, tile), wire_resistance=loop, wire_refresh=config.refresh.every
     )
-    net = train_in_place(own, run, InPlace("frugal", own.epochs, hardware, corrected=True)).net
-    return Trained(net, {own.data: _inputs(config, own.data)}, None)
+    return own, InPlace("frugal", own.epochs, hardware, corrected=True)
 
 
 def lifelong(config: WiresConfig, run: Run, tile: int, loop: float) -> Trained:
     """The network of several tasks, likewise."""
+    job = _lifelong(config, tile, loop)
+    learner = Learner(run, job)
+    learner.learn()
+    inputs = {task.name: _inputs(config, task.name) for task in job.tasks}
+    return Trained(learner.net, inputs, learner.states)
+
+
+def _lifelong(config: WiresConfig, tile: int, loop: float) -> Lifelong:
+    """What is trained."""
     own = config.part(config.metaplastic)
     hardware = own.hardware.replace(
         tile=(tile, tile), wire_resistance=loop, wire_refresh=config.refresh.every
     )
     tasks = mho.data.sequential(own.tasks)
-    own = own.replace(hardware=hardware)
-    learner = Learner(run, Lifelong("gated importance", tasks, own))
-    learner.learn()
-    inputs = {task.name: _inputs(config, task.name) for task in tasks}
-    return Trained(learner.net, inputs, learner.states)
+    return Lifelong("gated importance", tasks, own.replace(hardware=hardware))
 
 
 TRAINED: dict[System, Callable[[WiresConfig, Run, int, float], Trained]] = {
@@ -90,6 +111,35 @@ TRAINED: dict[System, Callable[[WiresConfig, Run, int, float], Trained]] = {
     "metaplastic": lifelong,
 }
 """Systems that learn on the arrays."""
+
+
+def loops(config: WiresConfig) -> list[tuple[int, float]]:
+    """Arrays on which systems learn, and the wires that they learn through [ohm]; 0: without."""
+    without = [(tile, 0.0) for tile in config.tiles]
+    return without + [(config.claimed.tile, r) for r in config.resistances]
+
+
+def trainings(config: WiresConfig) -> list[Training]:
+    """The trainings of a run."""
+    found = []
+    if "bmcnn" in config.systems:
+        own = config.part(config.bmcnn)
+        found.append(of_binarized(own, own.architecture, epochs=own.epochs, **OFFLINE))
+    if "siamese" in config.systems:
+        found += [of_in_place(*_in_place(config, *loop)) for loop in loops(config)]
+    if "metaplastic" in config.systems:
+        found += [of_lifelong(_lifelong(config, *loop)) for loop in loops(config)]
+    at = config.claimed
+    for every in config.refreshes:
+        changed = config.replace(refresh=config.refresh.replace(every=every))
+        job = _in_place(changed, at.tile, at.resistance, **once(changed))
+        found.append(of_in_place(*job))
+    return [*found, of_in_place(*_in_place(config, SIZE, 0.0, **once(config)))]
+
+
+def once(config: WiresConfig) -> dict[str, Any]:
+    """Changed settings of the network trained in place, for a few images that are shown once."""
+    return {"epochs": 1, "per_class": config.refresh.per_class}
 
 
 def behind(
@@ -128,8 +178,7 @@ def behind(
 def refreshed(config: WiresConfig, run: Run, every: int) -> dict[str, Any]:
     """Train through wires solved at every so many write steps: accuracy, error of the estimates."""
     config, at = config.replace(refresh=config.refresh.replace(every=every)), config.claimed
-    images = config.refresh.per_class
-    trained = in_place(config, run, at.tile, at.resistance, epochs=1, per_class=images)
+    trained = in_place(config, run, at.tile, at.resistance, **once(config))
     layers = memristive_layers(trained.net).values()
     staleness = max(layer.crossbar.staleness for layer in layers)
     data = config.siamese.data
