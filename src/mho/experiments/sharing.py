@@ -15,7 +15,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -140,6 +140,8 @@ class SharingRun(Run):
         told = False
         while True:
             try:
+                if finished(folder) and not checkpoint.exists(folder):
+                    raise InvalidInput(f"{folder} has lost its {checkpoint.NAME}")
                 return Run(folder, of.to_toml(), resume=True, title=self.progress.title,
                            progress=self.progress, stop=self.stop)  # fmt: skip
             except Taken:
@@ -172,14 +174,10 @@ def _clear(folder: Path, of: Training) -> None:
     """Remove what cannot be read of a training, unless another process has done so by now."""
     try:
         with only_writer(folder / ".lock", "training", folder):
-            if not checkpoint.exists(folder):
-                return
-            try:
-                found, _ = checkpoint.newest(folder)
-                if found.config == of.to_toml():
+            with suppress(InvalidInput):
+                whole = checkpoint.exists(folder) and checkpoint.newest(folder)[0]
+                if whole and whole.config == of.to_toml():
                     return
-            except InvalidInput:
-                pass
             for name in (SUMS, METRICS, checkpoint.PREVIOUS, checkpoint.NAME):
                 with naming(folder / name):
                     (folder / name).unlink(missing_ok=True)

@@ -1,0 +1,146 @@
+"""Points that differ only after training share it: the plan says so, and results are the same."""
+
+import json
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mho.data.stand_in import stand_ins
+from mho.experiments import sharing as shared_run
+from mho.experiments.execution import execute
+from mho.sweep import plan
+from mho.sweep.driver import drive
+from mho.sweep.engines.engine import DONE, INTERRUPTED, Ended
+from mho.sweep.folder import PointFolder, SweepFolder
+from mho.sweep.points import Point
+from mho.sweep.sharing import Order, share, shared
+
+BITS = {"converter_bits": [4, 6, 8]}
+
+
+def points(grid: dict[str, list[Any]], experiment: str = "bmcnn", seeds: int = 1) -> list[Point]:
+    return plan.make(experiment, grid=grid, seeds=seeds).points()
+
+
+@pytest.mark.parametrize(
+    ("experiment", "grid", "count", "made", "after"),
+    [
+        ("bmcnn", BITS, 12, 4, ["converter_bits"]),
+        ("bmcnn", {"chips": [1, 2], "calibration": [50, 60]}, 16, 4, ["chips", "calibration"]),
+        ("bmcnn", {"epochs": [1, 2]}, 8, 8, []),
+        ("bmcnn", {"cells.r_on": [1e4, 2e4]}, 8, 6, []),
+        ("siamese", {"hardware.adc_bits": [4, 6, 8]}, 162, 154, []),
+        ("siamese", {"writes.hysteresis": [0.6, 0.7]}, 108, 56, []),
+        ("wires", {"predistortion.rounds": [1, 2, 3]}, 72, 24, ["predistortion.rounds"]),
+        ("sensitivity", {"mitigation": ["gain", "layer"], "seconds": [60.0, 90.0]}, 16, 4,
+         ["mitigation", "seconds"]),
+    ],
+)  # fmt: skip
+def test_the_plan_says_what_is_shared_and_what_comes_after(
+    experiment: str, grid: dict[str, list[Any]], count: int, made: int, after: list[str]
+) -> None:
+    found = shared(points(grid, experiment, seeds=2))
+    assert (found.count, len(found.points), found.after) == (count, made, after)
+    assert set(found.trainings) == set(found.points)
+    text = str(found)
+    assert f"need {count} trainings" in text
+    assert (f"{made} are made" in text) == (made < count)
+
+
+def test_only_what_two_unfinished_points_need_is_kept(tmp_path: Path) -> None:
+    sweep = SweepFolder(tmp_path)
+    folders = sweep.add(points({"epochs": [1, 2]}))
+    share(sweep, folders)
+    assert not sweep.trained.exists()
+    folders = sweep.add(points(BITS))
+    (folders[0].path / "result.json").write_text("{}")
+    share(sweep, folders[:2])
+    assert not sweep.trained.exists()
+    share(sweep, folders)
+    assert len(list(sweep.trained.iterdir())) == 2
+    assert all((each / "config.toml").exists() for each in sweep.trained.iterdir())
+
+
+class Watched:
+    """An engine with room for all; a point, when it ends, has trained what was left to train."""
+
+    def __init__(self) -> None:
+        self.running: list[PointFolder] = []
+        self.batches: list[list[str]] = []
+
+    def room(self) -> int:
+        return 100
+
+    def start(self, folder: PointFolder) -> None:
+        self.running.append(folder)
+
+    def ended(self, wait: float) -> list[Ended]:
+        running, self.running = self.running, []
+        self.batches.append([folder.path.name for folder in running])
+        for folder in running:
+            (folder.path / "result.json").write_text("{}")
+            for training in shared([folder.point]).trainings:
+                assert folder.trained is not None
+                if (folder.trained / training).is_dir():
+                    (folder.trained / training / "SHA256SUMS").write_text("")
+        return [Ended(folder, DONE) for folder in running]
+
+    def stop(self) -> list[Ended]:
+        return [Ended(folder, INTERRUPTED) for folder in self.running]
+
+
+def test_one_point_of_each_training_goes_first_and_the_others_follow(tmp_path: Path) -> None:
+    sweep, engine = SweepFolder(tmp_path), Watched()
+    folders = sweep.add(points(BITS | {"chips": [1, 2]}, seeds=2))
+    share(sweep, folders)
+    assert len(drive(folders, engine).done) == 12
+    assert [len(batch) for batch in engine.batches] == [2, 10]
+
+
+def test_a_point_whose_trainings_nobody_makes_does_not_wait(tmp_path: Path) -> None:
+    sweep, order = SweepFolder(tmp_path), Order()
+    folders = sweep.add(points(BITS))
+    share(sweep, folders)
+    first, second, third = folders
+    assert order.next([first, second], []) is first
+    assert order.next([second, third], [first]) is None
+    (other,) = sweep.add(points({"epochs": [1]}))
+    assert order.next([second, third, other], [first]) is other
+
+
+def test_results_are_the_same_with_and_without_sharing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also of points that take trainings which another one has logged."""
+    small = plan.make("bmcnn").base.merged(
+        {"studies": (), "further": (), "mitigations": ("none", "batch norm"),
+         "spread": {"compared": (0.5,), "claimed": (0.5,)}}
+    ).in_small()  # fmt: skip
+    several = [Point("bmcnn", small.replace(converter_bits=bits)) for bits in (4, 8)]
+    made: list[str] = []
+    seal = shared_run._seal
+    monkeypatch.setattr(
+        shared_run, "_seal", lambda folder, run: (made.append(folder.name), seal(folder, run))
+    )
+    with stand_ins(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        together, apart = SweepFolder(tmp_path / "together"), SweepFolder(tmp_path / "apart")
+        for sweep in (together, apart):
+            folders = sweep.add(several)
+            if sweep is together:
+                share(sweep, folders)
+            for folder in folders:
+                execute("bmcnn", folder.point.config, folder.path, resume=True, digests={},
+                        trainings=folder.trained)  # fmt: skip
+    assert len(made) == len(set(made)) == 2
+    for one, other in zip(together.points(), apart.points(), strict=True):
+        assert (one.path / "metrics.jsonl").read_bytes() == (
+            other.path / "metrics.jsonl"
+        ).read_bytes()
+        first, second = (
+            json.loads((each.path / "result.json").read_text()) | {"wall_s": 0}
+            for each in (one, other)
+        )
+        assert first == second
