@@ -31,7 +31,7 @@ def points(grid: dict[str, list[Any]], experiment: str = "bmcnn", seeds: int = 1
         ("bmcnn", {"chips": [1, 2], "calibration": [50, 60]}, 16, 4, ["chips", "calibration"]),
         ("bmcnn", {"epochs": [1, 2]}, 8, 8, []),
         ("bmcnn", {"cells.r_on": [1e4, 2e4]}, 8, 6, []),
-        ("siamese", {"hardware.adc_bits": [4, 6, 8]}, 162, 154, []),
+        ("siamese", {"hardware.adc_bits": [4, 6, 8]}, 162, 150, []),
         ("siamese", {"writes.hysteresis": [0.6, 0.7]}, 108, 56, []),
         ("wires", {"predistortion.rounds": [1, 2, 3]}, 72, 24, ["predistortion.rounds"]),
         ("sensitivity", {"mitigation": ["gain", "layer"], "seconds": [60.0, 90.0]}, 16, 4,
