@@ -27,7 +27,7 @@ class Experiment:
     memory: Callable[[Any], dict[str, int]]
     """Bytes that each training takes at the least, by its name."""
     trainings: Callable[[Any], list[Training]]
-    """Those that runs may share, each once, in the order in which they are made."""
+    """Those that runs may share, in the order in which they are made."""
     refuse: Callable[[Any], None] = lambda _config: None
     """Refuses settings that only the whole of them tells, in no time."""
     trial: Callable[[Any, Run], object] | None = None

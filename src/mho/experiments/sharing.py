@@ -15,7 +15,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -140,8 +140,10 @@ class SharingRun(Run):
         told = False
         while True:
             try:
-                if finished(folder) and not checkpoint.exists(folder):
-                    raise InvalidInput(f"{folder} has lost its {checkpoint.NAME}")
+                with only_writer(folder / ".lock", "training", folder):
+                    if why := _damage(folder, of):
+                        self.progress.note(f"{name}: {why}; trained anew")
+                        _clear(folder)
                 return Run(folder, of.to_toml(), resume=True, title=self.progress.title,
                            progress=self.progress, stop=self.stop)  # fmt: skip
             except Taken:
@@ -149,9 +151,6 @@ class SharingRun(Run):
                     self.progress.note(f"{name}: another run trains it, in {folder}; waiting")
                 told = True
                 self._wait(name)
-            except InvalidInput as error:
-                self.progress.note(f"{name}: {error}; trained anew")
-                _clear(folder, of)
 
     def _wait(self, name: str) -> None:
         with self.progress.bar(f"waiting for {name}", 1, 0):
@@ -170,16 +169,19 @@ def _seal(folder: Path, training: Run) -> None:
         (folder / checkpoint.PREVIOUS).unlink(missing_ok=True)
 
 
-def _clear(folder: Path, of: Training) -> None:
-    """Remove what cannot be read of a training, unless another process has done so by now."""
+def _damage(folder: Path, of: Training) -> str | None:
+    """What is wrong with a training, begun or finished, for its only writer; None: nothing."""
+    if not checkpoint.exists(folder):
+        return f"{folder} has lost its {checkpoint.NAME}" if finished(folder) else None
     try:
-        with only_writer(folder / ".lock", "training", folder):
-            with suppress(InvalidInput):
-                whole = checkpoint.exists(folder) and checkpoint.newest(folder)[0]
-                if whole and whole.config == of.to_toml():
-                    return
-            for name in (SUMS, METRICS, checkpoint.PREVIOUS, checkpoint.NAME):
-                with naming(folder / name):
-                    (folder / name).unlink(missing_ok=True)
-    except Taken:
-        return
+        found, _ = checkpoint.newest(folder)
+    except InvalidInput as error:
+        return str(error)
+    return None if found.config == of.to_toml() else f"{folder} holds another training"
+
+
+def _clear(folder: Path) -> None:
+    """Remove what there is of a training, for its only writer."""
+    for name in (SUMS, METRICS, checkpoint.PREVIOUS, checkpoint.NAME):
+        with naming(folder / name):
+            (folder / name).unlink(missing_ok=True)

@@ -49,7 +49,8 @@ class Training:
             more: what else it depends on, by name.
         """
         chosen = {name: _at(config, name) for name in ("seed", *names)}
-        return cls(chosen | {"data": [_content(name) for name in data]} | more)
+        made = {"mho": mho.__version__, "data": [_content(name) for name in data]}
+        return cls(made | chosen | more)
 
     @cached_property
     def id(self) -> str:
