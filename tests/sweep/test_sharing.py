@@ -35,7 +35,7 @@ def points(grid: dict[str, list[Any]], experiment: str = "bmcnn", seeds: int = 1
         ("siamese", {"writes.hysteresis": [0.6, 0.7]}, 108, 56, []),
         ("wires", {"predistortion.rounds": [1, 2, 3]}, 72, 24, ["predistortion.rounds"]),
         ("sensitivity", {"mitigation": ["gain", "layer"], "seconds": [60.0, 90.0]}, 16, 4,
-         ["mitigation", "seconds"]),
+         ["seconds", "mitigation"]),
     ],
 )  # fmt: skip
 def test_the_plan_says_what_is_shared_and_what_comes_after(
