@@ -108,7 +108,7 @@ class SharingRun(Run):
             return
         if not finished(folder):  # what is known so far is not lost with the training
             self.save()
-        with closing(self._opened(folder, of, name)) as training:
+        with closing(self._begin(folder, of, name)) as training:
             self._training = training
             try:
                 yield from training.steps(STAGE, total, state, keep=keep)
@@ -135,7 +135,7 @@ class SharingRun(Run):
             self._training.close()
         super().close()
 
-    def _opened(self, folder: Path, of: Training, name: str) -> Run:
+    def _begin(self, folder: Path, of: Training, name: str) -> Run:
         """The training, when no other process makes it."""
         told = False
         while True:
