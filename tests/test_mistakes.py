@@ -26,7 +26,8 @@ from mho.errors import Failed, InvalidInput, NotReady
 
 MODULES = (
     *("mho", "mho.cells", "mho.circuits", "mho.data", "mho.devices", "mho.dynamics", "mho.fit"),
-    *("mho.hardware", "mho.instruments", "mho.nn", "mho.prices", "mho.rules", "mho.tasks"),
+    *("mho.hardware", "mho.instruments", "mho.nn", "mho.prices", "mho.rules", "mho.sweep"),
+    "mho.tasks",
 )
 NOT_CALLED = (
     *(
@@ -40,6 +41,7 @@ NOT_CALLED = (
         "TrainingAccount",
     ),
     *("OperatingPoint", "Fit", "Goodness", "Parameter", "Picture", "Rival", "Series", "Table"),
+    *("Plan", "PointRecord", "Records"),
     *("Update", "Synapses"),  # given back, or handed to a rule
     *("Crossbar", "Mapping", "Tiling", "Dense", "ArrayLayer", "GeneratorNoise"),
     *("Convolution", "TransposedConvolution"),
@@ -68,7 +70,9 @@ PARTS = {
     "label": "IDX", "cells": "cell", "table": "file|csv", "x": "input", "w": "input",
     "state_dict": "crossbar|weight|_extra_state", "v_read": "csv", "levels": "csv",
     "family": "csv", "groups": "classes", "method": "family", "source": "Source",
-    "waveform": "family", "train": "trains|family", "noise": "noise",
+    "out": "engine", "settings": "engine", "experiment": "unknown", "single": "field|setting",
+    "device_file": "file|preset|device", "config": "file|config", "zips": "zip|field|axis|axes",
+    "grid": "field|axis|axes", "waveform": "family", "train": "trains|family", "noise": "noise",
 }  # fmt: skip
 """Other words by which a sentence names an argument: its parts, or what it is made of."""
 

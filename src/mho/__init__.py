@@ -15,7 +15,7 @@ nn          layers, parametrizations                        prices       price l
 circuits    wires, operating points, SPICE decks            instruments  chips on the bench
 hardware    arrays, mappings, counters                      dynamics     cells in motion
 data        MNIST and its like, tasks                       kernels      compiled loops, `off()`
-fit         fits to measured files (import mho.fit)
+fit         fits to measured files (import mho.fit)     sweep        many runs (import mho.sweep)
 
 Names of these modules are also found as `mho.NAME`, for short sessions; type checkers know them in
 their modules only.

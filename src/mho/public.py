@@ -100,9 +100,9 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """A name of one of the modules, or the module `fit` or `card`, which are imported when asked
-    for."""
-    if name in ("card", "fit"):
+    """A name of one of the modules, or the module `fit`, `card` or `sweep`, which are imported when
+    asked for."""
+    if name in ("card", "fit", "sweep"):
         return importlib.import_module(f"mho.{name}")
     for module in (cells, rules, tasks, circuits, nn, hardware):
         if name in module.__all__:

@@ -18,6 +18,7 @@ from torch import nn
 
 import mho
 import mho.fit
+import mho.sweep
 from builders.wrong_values import CELL, HARDWARE, X, Y, chip, model
 from mho.config import Config
 
@@ -302,6 +303,24 @@ CALLS: dict[str, Callable[[], Call]] = {
     "devices.preset": lambda: (mho.devices.preset, {"name": "pcm-gst"}),
     "devices.read": lambda: (mho.devices.read, {"path": Path("nowhere.toml")}),
     "prices.get": lambda: (mho.prices.get, {"name": "hfo2-130nm"}),
+    # mho.sweep
+    "sweep.make": lambda: (
+        mho.sweep.make,
+        {
+            "experiment": "siamese", "preset": "quick", "config": None, "device_file": None,
+            "single": [("epochs", 2)], "grid": {"hardware.adc_bits": [4, 6]},
+            "zips": [{"batch": [50, 100], "rate": [1e-3, 2e-3]}], "seeds": 2, "told": print,
+        },
+    ),
+    "sweep.read": lambda: (mho.sweep.read, {"path": Path("nowhere.toml"), "told": print}),
+    "sweep.load": lambda: (mho.sweep.load, {"path": Path("nowhere")}),
+    "sweep.run": lambda: (
+        mho.sweep.run,
+        {
+            "plan": mho.sweep.make("siamese"), "out": Path("nowhere"), "engine": "nowhere",
+            "settings": ["processes=1"],
+        },
+    ),
     # mho.nn
     "Levels": lambda: (mho.nn.Levels, {"n": 3, "full_scale": 1.0}),
     "StochasticSign": lambda: (mho.nn.StochasticSign, {"width": 1.0, "seed": 0}),

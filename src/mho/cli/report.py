@@ -1,4 +1,4 @@
-"""`mho report`: the page of a run."""
+"""`mho report`: the page of a run, or of a sweep."""
 
 from __future__ import annotations
 
@@ -8,17 +8,35 @@ from typing import Annotated
 
 import tyro
 
+from mho.errors import invalid
+
 
 @dataclass(frozen=True)
 class Report:
-    """Write DIR/report.html, one page without any need of a network, from finished runs."""
+    """Write DIR/report.html, one page without any need of a network, from finished runs.
+
+    Of a sweep it shows all points, done or not, and DIR/table.csv is written with it.
+    """
 
     dir: Annotated[Path, tyro.conf.Positional]
-    """A run folder, or a folder of run folders."""
+    """A run folder, a folder of run folders, or the folder of a sweep."""
+    claim: Annotated[tuple[str, ...], tyro.conf.UseAppendAction, tyro.conf.arg(metavar="ID")] = ()
+    """Claim of a sweep to draw, by its column in table.csv; all that differ if not given."""
 
     def run(self) -> None:
         """Write the page and say where it is."""
         from mho import report
         from mho.cli.terminal import say
 
-        say(str(report.write(self.dir)))
+        if (self.dir / "points").is_dir() and not (self.dir / "result.json").exists():
+            from mho.sweep.overview import overview
+            from mho.sweep.records import load, write_table
+
+            records = load(self.dir)
+            shown = overview(records, self.claim)
+            write_table(records)
+            say(str(report.write_overview(shown, self.dir)))
+        elif self.claim:
+            raise invalid("claim", ", ".join(self.claim), "claims of a sweep; DIR is none")
+        else:
+            say(str(report.write(self.dir)))

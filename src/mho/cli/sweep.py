@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
+import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import tyro
+from rich.console import Console
 
 from mho.cli.terminal import say, tell, waiting
 from mho.errors import Failed, invalid, unknown
@@ -22,6 +23,12 @@ if TYPE_CHECKING:
     from mho.sweep.folder import PointFolder, SweepFolder
     from mho.sweep.plan import Plan
     from mho.sweep.points import Point
+
+LOOK_EVERY = 0.5
+"""Seconds between two times that it is asked whether to look again."""
+
+NOT_OVER = ("running", "waiting", "stopped", "failed")
+"""Points that more is to be seen of."""
 
 Many = Annotated[tuple[str, ...], tyro.conf.UseAppendAction, tyro.conf.arg(metavar="KEY=A,B,C")]
 
@@ -62,7 +69,7 @@ class OfPoints:
 
         return plan.make(
             self.what, preset=self.preset, config=self.config, device_file=self.device_file,
-            single=map(key_and_value, self.set), grid=dict(map(plan.values_of, grid)),
+            single=list(map(key_and_value, self.set)), grid=dict(map(plan.values_of, grid)),
             zips=[dict(map(plan.values_of, each.split(";"))) for each in zips],
             seeds=self.seeds, told=tell,
         )  # fmt: skip
@@ -79,7 +86,7 @@ class Sweep(OfPoints):
     """Run an experiment at many settings, each a run folder of its own; or show how a sweep stands.
 
     mho sweep PLAN.toml --out S and mho sweep NAME --grid KEY=A,B,C --out S run what is not done
-    yet; mho sweep S shows how it stands.
+    yet; mho sweep S shows how it stands, on a terminal until all is done or Ctrl-C is pressed.
     """
 
     what: Annotated[str, tyro.conf.Positional]
@@ -108,6 +115,7 @@ class Sweep(OfPoints):
         from mho.sweep.check import check
         from mho.sweep.driver import drive
         from mho.sweep.engines import engine_of
+        from mho.sweep.live import Watch
         from mho.sweep.sharing import share, shared
 
         engine, sweep = engine_of(self.engine, self.engine_set), self.folder()
@@ -121,8 +129,10 @@ class Sweep(OfPoints):
             check(points, sweep, here=engine.here)
         folders = sweep.add(points)
         share(sweep, folders)
-        with stopping():
-            say_end(drive(forgiven(folders, self.retry), engine, told=tell), sweep)
+        with stopping(), Watch(sweep, Console(stderr=True), tell) as watch:
+            left = forgiven(folders, self.retry)
+            standing = drive(left, engine, shown=watch.glance, told=tell)
+        say_end(standing, sweep)
 
     def _plan(self) -> Plan:
         from mho.experiments import EXPERIMENTS
@@ -154,7 +164,10 @@ def stopping() -> Iterator[None]:
 
 
 def say_end(standing: Standing, sweep: SweepFolder) -> None:
-    """Say what is done; raises `RuntimeError` if points are parked."""
+    """Write the table, say what is done; raises `RuntimeError` if points are parked."""
+    from mho.sweep.records import load, write_table
+
+    write_table(load(sweep.path))
     every = len(standing.done) + len(standing.parked)
     say(f"{len(standing.done)} of {every} points done, in {sweep.path}")
     if standing.parked:
@@ -193,6 +206,14 @@ def _say_cost(points: list[Point], sweep: SweepFolder, engine: Engine) -> None:
 
 
 def _show(sweep: SweepFolder) -> None:
-    """How many points stand how."""
-    counts = Counter(folder.status for folder in sweep.points())
-    say(", ".join(f"{status}: {n}" for status, n in sorted(counts.items())))
+    """How it stands: until it is done, or the user has seen enough, where there is a terminal."""
+    from mho.sweep.live import Watch, table
+
+    console = Console()
+    with Watch(sweep, console) as watch:
+        records = watch.look()
+        with suppress(KeyboardInterrupt):  # ends the looking, and nothing else
+            while console.is_terminal and any(records.counts[each] for each in NOT_OVER):
+                records = watch.show() or records
+                time.sleep(LOOK_EVERY)
+    say(table(records))

@@ -38,11 +38,15 @@ def draw_curve(curve: Curve) -> Figure:
     lines = []
     for i, series in enumerate(curve.series):
         x, y = _numbers(series.x) / x_unit, _numbers(series.y) / y_unit
-        marker = MARKERS[i % len(MARKERS)] if len(x) <= 25 else ""
         colour = PALETTE[i % len(PALETTE)]
+        std = None if series.std is None else _numbers(series.std) / y_unit
+        if not series.joined:
+            _draw_points(axes, x, y, std, MARKERS[i % len(MARKERS)], colour, series.name)
+            continue
+        marker = MARKERS[i % len(MARKERS)] if len(x) <= 25 else ""
         axes.plot(x, y, color=colour, ls=dash(i), marker=marker, label=series.name, zorder=3)
-        if series.std is not None:
-            lines.append((x, y, _numbers(series.std) / y_unit, colour))
+        if std is not None:
+            lines.append((x, y, std, colour))
     floor = axes.get_ylim()[0] if curve.y_scale == "log" else -np.inf
     for x, y, std, colour in lines:
         low = np.maximum(y - std, floor)
@@ -55,6 +59,17 @@ def draw_curve(curve: Curve) -> Figure:
     set_ticks(axes.yaxis, curve.y_scale)
     legend_below(figure, axes)
     return figure
+
+
+def _draw_points(
+    axes: Axes, x: np.ndarray, y: np.ndarray, std: np.ndarray | None, marker: str, colour: str,
+    name: str,
+) -> None:  # fmt: skip
+    """Points with a bar of one standard deviation each; faint where there are many."""
+    alpha = 1.0 if len(x) <= 60 else 0.5
+    axes.plot(x, y, color=colour, ls="", marker=marker, label=name, alpha=alpha, zorder=3)
+    if std is not None and len(x) <= 60:
+        axes.errorbar(x, y, np.nan_to_num(std), ecolor=colour, ls="", elinewidth=0.8, alpha=0.6)
 
 
 def draw_histogram(histogram: Histogram) -> Figure:

@@ -1,38 +1,21 @@
 """The report: one HTML page without scripts or network access, and its figures as PNG."""
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
-from matplotlib.figure import Figure as Drawing
-
 from mho.errors import invalid
 from mho.files import write_files
-from mho.report import bars, circuits, maps, provenance, ranking
-from mho.report.axes import entitle, style
+from mho.report import provenance
+from mho.report.axes import style
 from mho.report.comparison import Comparison, compare, tally
-from mho.report.figures import draw_claims, draw_curve, draw_histogram
+from mho.report.figures import draw_claims
 from mho.report.folder import RunFolder
-from mho.report.svg import inline
+from mho.report.plots import Plot, plot_of, rendered
 from mho.report.tables import PrintedTable, print_table
-from mho.results import (
-    Bars,
-    Circuit,
-    Curve,
-    Group,
-    Histogram,
-    Ledger,
-    Map,
-    Ranking,
-    Result,
-    Series,
-)
-from mho.results import Figure as Shown
+from mho.report.templates import template
+from mho.results import Ledger, Result
 from mho.results.figures import RESERVED_ID
-from mho.results.units import count, quantity
 
 # The order of the story, from write-once to lifelong; anything else follows by name.
 _ORDER = ("bmcnn", "siamese", "metaplastic", "wires", "sensitivity")
@@ -42,17 +25,6 @@ PAGE = "report.html"
 """Name of the page."""
 
 _SIGNS_OF_A_RUN = ("config.toml", "env.json", "metrics.jsonl", "checkpoint.pt")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Plot:
-    """A figure ready for the page and for the folder of its run."""
-
-    title: str
-    caption: str
-    svg: Markup
-    png: bytes
-    path: Path
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,15 +67,11 @@ def page(
     """The figures of runs and, last, the page on them in a directory: contents by path."""
     with style():
         sections = [_section(run, f"run{i}") for i, run in enumerate(runs, start=1)]
-    html = (
-        _environment()
-        .get_template("page.html.jinja")
-        .render(
-            title=runs[0].result.title if len(runs) == 1 else "Learning on memristors",
-            sections=sections,
-            unfinished=unfinished,
-            tally=tally([claim for run in runs for claim in run.result.claims]),
-        )
+    html = template("page.html.jinja").render(
+        title=runs[0].result.title if len(runs) == 1 else "Learning on memristors",
+        sections=sections,
+        unfinished=unfinished,
+        tally=tally([claim for run in runs for claim in run.result.claims]),
     )
     plots = (plot for section in sections for plot in section.plots)
     return {plot.path: plot.png for plot in plots} | {directory / PAGE: html.encode()}
@@ -140,46 +108,14 @@ def _section(run: RunFolder, anchor: str) -> Section:
         result=result,
         rows=[compare(claim) for claim in result.claims],
         tables=[print_table(table) for table in result.tables],
-        plots=_at_a_glance(run, anchor) + [_plot(each, run, anchor) for each in result.figures],
+        plots=_at_a_glance(run, anchor)
+        + [plot_of(each, run.path, anchor) for each in result.figures],
         counters=known + [key for key in present if key not in known],
         provenance=list(provenance.lines(run)),
         command=provenance.command(run),
         date=provenance.date(run),
         config=run.config,
     )
-
-
-def _plot(what: Shown, run: RunFolder, anchor: str) -> Plot:
-    if isinstance(what, Ranking):
-        drawing, kind = ranking.draw_ranking(what), "Ranking"
-        holds, notes = ranking.in_words(what), ranking.notes_on(what)
-    elif isinstance(what, Map):
-        drawing, kind = maps.draw_map(what), "Map"
-        holds, notes = maps.in_words(what), maps.notes_on(what)
-    elif isinstance(what, Circuit):
-        drawing, kind = circuits.draw_figure(what), "Array"
-        holds, notes = circuits.in_words(what), circuits.notes_on(what)
-    elif isinstance(what, Bars):
-        drawing, kind = bars.draw_bars(what), "Bars"
-        holds, notes = bars.in_words(what), bars.notes_on(what)
-    elif isinstance(what, Curve):
-        drawing, kind, notes = draw_curve(what), "Curves", []
-        holds = f"{what.y_label} over {what.x_label}; {_names(what.series)}"
-        if any(each.std is not None for each in what.series):
-            notes.append("Band: ± one standard deviation.")
-    else:
-        assert isinstance(what, Histogram)
-        drawing, kind, notes = draw_histogram(what), "Histogram", []
-        holds = f"{what.y_label} over {what.x_label}; {_names(what.groups)}"
-        if what.x_scale == "log" and any(each.edges[0] <= 0 for each in what.groups):
-            notes.append("The leftmost bin begins at zero.")
-    description = f"{kind}: {what.title}. {holds}."
-    path = run.path / "figures" / f"{what.id}.png"
-    return _rendered(drawing, what.title, " ".join(notes), description, f"{anchor}-{what.id}", path)
-
-
-def _names(parts: Sequence[Series | Group]) -> str:
-    return ", ".join(each.name for each in parts)
 
 
 def _at_a_glance(run: RunFolder, anchor: str) -> list[Plot]:
@@ -191,33 +127,4 @@ def _at_a_glance(run: RunFolder, anchor: str) -> list[Plot]:
     caption = "Claims in percent. Bar: ± one standard deviation. Open triangle: off the paper."
     description = f"{title}: the difference in percentage points for each claim of the table."
     path = run.path / "figures" / f"{RESERVED_ID}.png"
-    return [_rendered(drawing, title, caption, description, f"{anchor}-{RESERVED_ID}", path)]
-
-
-def _rendered(
-    drawing: Drawing, title: str, caption: str, description: str, name: str, path: Path
-) -> Plot:
-    svg = Markup(inline(drawing, name, description))  # matplotlib escapes every text
-    entitle(drawing, title)
-    buffer = io.BytesIO()
-    drawing.savefig(buffer, format="png", dpi=160, facecolor="white")
-    return Plot(title=title, caption=caption, svg=svg, png=buffer.getvalue(), path=path)
-
-
-def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("mho.report", ""),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"count": count, "heading": _heading}
-    environment.globals["quantity"] = quantity
-    return environment
-
-
-def _heading(field: str) -> str:
-    """A counter's name in words: set_pulses -> SET pulses."""
-    upper = {"set": "SET", "reset": "RESET", "adc": "ADC", "dac": "DAC"}
-    return " ".join(upper.get(word, word) for word in field.split("_"))
+    return [rendered(drawing, title, caption, description, f"{anchor}-{RESERVED_ID}", path)]

@@ -39,6 +39,8 @@ class Printed:
     text: str
     tail: str = ""
     numeric: bool = False
+    value: float | None = None
+    """The number, in the unit of the table."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,7 +109,7 @@ def print_cell(cell: str | MeanStd | None, form: Format) -> Printed:
     std = None if cell.std is None else cell.std / factor
     text, spread = _number(mean, std, form)
     tail = NBSP.join(filter(None, [f"±{NBSP}{spread}" if spread else "", unit]))
-    return Printed(text=text, tail=tail, numeric=True)
+    return Printed(text=text, tail=tail, numeric=True, value=cell.mean)
 
 
 def _number_or_text(cell: Cell) -> str | MeanStd | None:

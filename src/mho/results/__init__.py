@@ -25,6 +25,7 @@ from mho.results.repeats import (
     claim,
     histogram,
     mean_std,
+    over_all,
     series,
     whole_edges,
 )
@@ -62,6 +63,7 @@ __all__ = [
     "histogram",
     "load",
     "mean_std",
+    "over_all",
     "plain",
     "pooled",
     "read",

@@ -55,6 +55,8 @@ class Series(Record):
     x: Sequence[float | None]
     y: Sequence[float | None]
     std: Sequence[float | None] | None = None
+    joined: bool = optional(True)
+    """False: points without a line between them."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -9,6 +9,7 @@ from statistics import fmean, stdev
 from typing import Protocol, TypeVar
 
 from mho.results.figures import Bars, Curve, Map, Series
+from mho.results.repeats import over_all
 from mho.results.result import Claim, Result
 from mho.results.tables import Cell, MeanStd, Table
 
@@ -110,16 +111,10 @@ def _claim(same: Sequence[Claim], _equal: Sequence[Claim]) -> Claim:
     first = same[0]
     note = "; ".join(dict.fromkeys(c.note for c in same if c.note))
     n = sum(c.n for c in same)
-    known = [c.ours for c in same if c.ours is not None]
-    if len(known) < len(same):
-        return replace(first, ours=None, std=None, n=n, note=note)
-    if first.pooled != "mean":
-        ours = (min if first.pooled == "lowest" else max)(known)
-        return replace(first, ours=ours, std=None, n=n, note=note)
-    mean = sum(c.n * ours for c, ours in zip(same, known, strict=True)) / n
-    within = sum((c.n - 1) * (c.std or 0.0) ** 2 for c in same)
-    between = sum(c.n * (ours - mean) ** 2 for c, ours in zip(same, known, strict=True))
-    return replace(first, ours=mean, std=math.sqrt((within + between) / (n - 1)), n=n, note=note)
+    ours, std = over_all(
+        [c.ours for c in same], [c.std for c in same], [c.n for c in same], first.pooled
+    )
+    return replace(first, ours=ours, std=std, n=n, note=note)
 
 
 def _curve(same: Sequence[Curve], equal: Sequence[Curve]) -> Curve:

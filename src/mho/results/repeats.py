@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -16,6 +17,28 @@ def mean_std(values: Sequence[float]) -> MeanStd:
     """Mean and sample standard deviation; no deviation for a single value."""
     x = torch.tensor(list(values), dtype=torch.float64)
     return MeanStd(x.mean().item(), x.std().item() if len(x) > 1 else None)
+
+
+def over_all(
+    ours: Sequence[float | None],
+    std: Sequence[float | None],
+    n: Sequence[int],
+    pooled: Pooled = "mean",
+) -> tuple[float | None, float | None]:
+    """Mean and sample standard deviation of all values of several groups, of which these are the
+    means, deviations and numbers; or their lowest or highest. None where a group has no value."""
+    known = [value for value in ours if value is not None]
+    if len(known) < len(ours) or not known:
+        return None, None
+    if pooled != "mean":
+        return (min if pooled == "lowest" else max)(known), None
+    total = sum(n)
+    mean = sum(k * value for k, value in zip(n, known, strict=True)) / total
+    if total < 2:
+        return mean, None
+    within = sum((k - 1) * (each or 0.0) ** 2 for k, each in zip(n, std, strict=True))
+    between = sum(k * (value - mean) ** 2 for k, value in zip(n, known, strict=True))
+    return mean, math.sqrt((within + between) / (total - 1))
 
 
 def claim(

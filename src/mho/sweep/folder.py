@@ -15,7 +15,7 @@ import os
 import socket
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -61,6 +61,23 @@ class Beat:
     stage: str = ""
     done: int = 0
     total: int = 0
+    since: float = 0.0
+    """When the stage began, by the same clock; 0: it did not say."""
+    start: int = 0
+    """Steps that were done then."""
+
+
+def status_of(done: bool, running: bool, failures: Sequence[Failure], begun: bool) -> Status:
+    """How a point stands, by what is in its folder."""
+    if done:
+        return "done"
+    if running:
+        return "running"
+    if len(failures) >= TRIES:
+        return "parked"
+    if failures:
+        return "failed"
+    return "stopped" if begun else "waiting"
 
 
 class PointFolder:
@@ -99,14 +116,8 @@ class PointFolder:
         """How it stands."""
         if self.done:
             return "done"
-        if self.running:
-            return "running"
-        failures = self.failures
-        if len(failures) >= TRIES:
-            return "parked"
-        if failures:
-            return "failed"
-        return "stopped" if (self.path / "checkpoint.pt").exists() else "waiting"
+        begun = (self.path / "checkpoint.pt").exists()
+        return status_of(False, self.running, self.failures, begun)
 
     @property
     def running(self) -> bool:
@@ -191,14 +202,22 @@ class SweepFolder:
         """Whether there is a sweep in the folder."""
         return (self.path / POINTS).is_dir()
 
+    def check_exists(self) -> None:
+        """Refuse what is no folder of a sweep.
+
+        Raises:
+            ValueError: there is none.
+        """
+        if not self.exists:
+            raise invalid("sweep", str(self.path), f"the folder of a sweep, with {POINTS} in it")
+
     def points(self) -> list[PointFolder]:
         """All points, by name.
 
         Raises:
             ValueError: it is no folder of a sweep.
         """
-        if not self.exists:
-            raise invalid("sweep", str(self.path), f"the folder of a sweep, with {POINTS} in it")
+        self.check_exists()
         inside = sorted((self.path / POINTS).iterdir())
         return [PointFolder(each) for each in inside if (each / "config.toml").exists()]
 

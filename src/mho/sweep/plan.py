@@ -20,13 +20,14 @@ A plan as a TOML file:
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 from mho import experiments
+from mho.arguments import checked
 from mho.errors import InvalidInput, invalid, unknown
 from mho.experiments.experiment import ExperimentConfig
 from mho.experiments.settings import flat, nested, settings_of, value_of
@@ -121,13 +122,14 @@ class Plan:
         return Point(self.experiment, config)
 
 
+@checked
 def make(
     experiment: str,
     *,
     preset: str = "quick",
     config: Path | None = None,
     device_file: Path | None = None,
-    single: Iterable[tuple[str, Any]] = (),
+    single: Sequence[tuple[str, Any]] = (),
     grid: Axis | None = None,
     zips: Sequence[Axis] = (),
     seeds: int | Sequence[int] | None = None,
@@ -161,6 +163,7 @@ def make(
     return Plan(experiment, base, axes, (base.seed,) if seeds is None else tuple(seeds))
 
 
+@checked
 def read(path: Path, told: Callable[[str], None] = lambda _note: None) -> Plan:
     """A plan from a TOML file; paths in it start at its folder.
 
@@ -179,7 +182,7 @@ def read(path: Path, told: Callable[[str], None] = lambda _note: None) -> Plan:
         raise invalid("set", common, "a table of settings")
     return make(
         name, preset=_text(given, "preset") if "preset" in given else "quick", **files,
-        single=common.items(), grid=_axis(given.get("grid", {}), "grid"),
+        single=list(common.items()), grid=_axis(given.get("grid", {}), "grid"),
         zips=[_axis(each, "zip") for each in _list(given.get("zip", []), "zip")],
         seeds=_seeds(given.get("seeds")), told=told,
     )  # fmt: skip

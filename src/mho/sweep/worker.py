@@ -65,7 +65,8 @@ class Beating(Progress):
         """Progress from `done` to `total`; that of a bar within another one is not told."""
         self._inside += 1
         if self._inside == 1:
-            self._beat = replace(self._beat, stage=what, done=done, total=total)
+            self._beat = replace(self._beat, stage=what, done=done, total=total,
+                                 since=time.time(), start=done)  # fmt: skip
 
         def advance(n: int) -> None:
             if self._inside == 1:
@@ -91,9 +92,9 @@ class Beating(Progress):
 
     def _tell(self) -> None:
         while True:
-            self._beat = replace(self._beat, at=time.time())
+            beat = replace(self._beat, at=time.time())  # a copy: steps are counted meanwhile
             with suppress(OSError):  # the run itself meets and names it
-                write_json(self._file, asdict(self._beat), to_disk=False)
+                write_json(self._file, asdict(beat), to_disk=False)
             if self._over.wait(BEAT_EVERY):
                 return
 

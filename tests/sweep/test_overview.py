@@ -1,0 +1,70 @@
+"""The page on a sweep, and the figures in it, by the number and kind of axes."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import mho.sweep
+from builders.sweeps import made_up
+from mho.report import write_overview
+from mho.results import Bars, Curve, Map
+from mho.sweep.overview import overview
+
+BITS, HYSTERESIS = "hardware.adc_bits", "writes.hysteresis"
+NAMES = {"data": ["mnist", "fashion-mnist"]}
+
+
+@pytest.mark.parametrize(
+    ("grid", "kinds"),
+    [
+        ({}, []),
+        ({BITS: [4, 6, 8]}, [Curve]),
+        (NAMES, [Bars]),
+        ({BITS: [4, 6, 8], HYSTERESIS: [0.6, 0.7]}, [Map, Curve]),
+        (NAMES | {BITS: [4, 6, 8]}, [Map, Curve]),
+        (NAMES | {"hardware.transposed": [False, True]}, [Map, Bars]),
+        ({BITS: [4, 6], HYSTERESIS: [0.6, 0.7], "chips": [1, 2]}, [Curve, Curve, Curve, Map]),
+    ],
+    ids=lambda value: "-".join(value) if isinstance(value, Mapping) else "",
+)
+def test_figures_suit_the_axes(
+    tmp_path: Path, grid: Mapping[str, Sequence[Any]], kinds: list[type]
+) -> None:
+    shown = overview(mho.sweep.load(made_up(tmp_path, grid).path), ["accuracy"])
+    figures = [figure for chapter in shown.chapters for figure in chapter.figures]
+    assert [type(figure) for figure in figures[: len(kinds)]] == kinds
+    fronts = figures[len(kinds) :]
+    assert all("against" in figure.title for figure in fronts)
+    assert len(fronts) == (2 if len(mho.sweep.load(tmp_path)) > 4 else 0)
+
+
+def test_a_curve_holds_means_over_seeds_at_each_value(tmp_path: Path) -> None:
+    records = mho.sweep.load(made_up(tmp_path, {BITS: [4, 6, 8]}, seeds=3).path)
+    (chapter,) = overview(records, ["accuracy"]).chapters
+    curve = chapter.figures[0]
+    assert isinstance(curve, Curve)
+    (line,) = curve.series
+    for bits, mean in zip(line.x, line.y, strict=True):
+        own = [p.claims["accuracy"].ours for p in records if p.settings[BITS] == bits]
+        assert mean == pytest.approx(sum(own) / 3)  # type: ignore[arg-type]
+
+
+def test_the_page_says_what_failed_what_is_missing_and_where_it_came_from(tmp_path: Path) -> None:
+    sweep = made_up(tmp_path, unfinished=2)
+    sweep.points()[-1].failed("Traceback (most recent call last):\nKeyError: '<b>3</b>'")
+    (sweep.points()[0].path / "result.json").write_text("{")
+    page = write_overview(overview(mho.sweep.load(tmp_path)), tmp_path)
+    text = page.read_text()
+    assert "KeyError: &#39;&lt;b&gt;3&lt;/b&gt;&#39;" in text
+    assert "valid JSON" in text
+    assert "0123abc" in text
+    assert "2 points have no result yet" in text
+    assert "https://" not in text.replace("http://www.w3.org", "")
+    assert len(list((tmp_path / "figures").glob("*.png"))) == text.count("<figure")
+
+
+def test_a_claim_that_is_none_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="did you mean 'accuracy'"):
+        overview(mho.sweep.load(made_up(tmp_path).path), ["acuracy"])
