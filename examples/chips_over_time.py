@@ -291,9 +291,7 @@ def train(
     return seconds
 
 
-def _loss(
-    net: nn.Module, x: Tensor, y: Tensor, teacher: nn.Module | None, share: float
-) -> Tensor:
+def _loss(net: nn.Module, x: Tensor, y: Tensor, teacher: nn.Module | None, share: float) -> Tensor:
     """What a batch costs: cross entropy, and a share of it as `mho.distillation_loss`."""
     if teacher is None or share == 0:
         return F.cross_entropy(net(x), y)

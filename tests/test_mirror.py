@@ -62,9 +62,14 @@ ELSEWHERE = {
     ],
     "sweep/test_sweep.py": [
         "cli/search.py", "cli/sweep.py", "sweep/check.py", "sweep/driver.py", "sweep/folder.py",
-        "sweep/worker.py",
+        "sweep/run.py", "sweep/worker.py",
     ],
     "sweep/test_engines.py": ["sweep/job.py", "sweep/process.py"],
+    "sweep/test_live.py": ["sweep/standing.py"],
+    "sweep/test_overview.py": [
+        "report/overview.py", "results/overview.py", "sweep/figures.py",
+    ],
+    "sweep/test_records.py": ["sweep/record.py"],
     "experiments/test_memory.py": ["experiments/systems.py"],
     # Every cell, law and model goes through the tests of its family.
     "contracts/test_cells.py": [
@@ -111,7 +116,8 @@ ELSEWHERE = {
     "learning/test_coverage.py": ["learning/layer_table.py", "learning/ledger.py"],
     # What draws a page is seen on the page.
     "report/test_page.py": [
-        "report/figures.py", "report/provenance.py", "report/svg.py", "report/axes.py",
+        "report/figures.py", "report/plots.py", "report/provenance.py", "report/svg.py",
+        "report/axes.py", "report/templates.py",
     ],
     "report/test_circuits.py": ["report/drawing.py", "report/wiring.py"],
     "report/test_comparison.py": ["report/terminal.py"],

@@ -27,4 +27,4 @@ def test_energies_are_named_as_prices_name_them() -> None:
 
     net = mho.convert(torch.nn.Sequential(torch.nn.Linear(3, 2)), mho.Hardware(device="hfo2-1t1r"))
     cost = price(mho.ledger(net), prices.get("hfo2-130nm"))
-    assert set(ENERGIES) <= {item.what for item in cost.items}
+    assert set(ENERGIES) <= {item["what"] for item in cost.items()}

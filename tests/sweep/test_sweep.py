@@ -172,7 +172,8 @@ def test_the_command_goes_on_and_a_wider_plan_repeats_nothing(
     assert len(SweepFolder(sweep).points()) == 2
     assert {file.name: file.stat().st_mtime_ns for file in first.path.iterdir()} == before
     assert main(["sweep", str(sweep)]) == 0
-    assert "done: 2" in capsys.readouterr().out
+    assert "2 points: 2 done" in capsys.readouterr().out
+    assert (sweep / "table.csv").read_text().count("\n") == 3
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,11 @@ and a map of the two axes along which the claim changes most.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import combinations
 
 from mho.results import BarGroup, Bars, Curve, Figure, Map, Series
+from mho.results.figures import Scale
 from mho.sweep.front import MOST_COLOURS, labelled
 from mho.sweep.places import FEW, Axis, Place, Places, text_of
 from mho.sweep.record import Measured
@@ -152,7 +153,7 @@ def _stds(values: Sequence[Measured | None]) -> list[float | None] | None:
     return None if all(each is None for each in found) else found
 
 
-def _scale(values: Sequence[float]) -> str:
+def _scale(values: Sequence[float]) -> Scale:
     """Logarithmic for positive numbers that lie far apart."""
     return (
         "log"
@@ -161,7 +162,7 @@ def _scale(values: Sequence[float]) -> str:
     )
 
 
-def _value_scale(claim: Measured, values: Mapping | Sequence) -> str:
+def _value_scale(claim: Measured, values: Iterable[Measured | None]) -> Scale:
     """That of a claim: percentages are never logarithmic."""
     known = [each.ours for each in values if each is not None and each.ours is not None]
     return "linear" if claim.unit == "%" or not known else _scale(known)
