@@ -13,8 +13,9 @@ from mho.cli import main
 from mho.files import write_json
 from mho.sweep.folder import Beat, SweepFolder
 from mho.sweep.live import Watch
+from mho.sweep.record import Measured
 from mho.sweep.records import load
-from mho.sweep.standing import best, running, settings_text, time_left
+from mho.sweep.standing import best, measured_text, running, settings_text, time_left
 
 
 @pytest.fixture
@@ -76,4 +77,7 @@ def test_the_report_writes_page_and_table(
 
 def test_settings_are_named_by_their_last_part_where_that_will_do() -> None:
     assert settings_text({"hardware.adc_bits": 4, "seed": 1}) == "adc_bits 4, seed 1"
+    found = Measured(43.7412, 8.626, 4, "%", "w", "higher", "mean")
+    assert measured_text(found) == "43.7 ± 8.6\N{NO-BREAK SPACE}%"
+    assert measured_text(found._replace(std=None, unit="")) == "43.74"
     assert settings_text({"a.x": 4, "b.x": 1}) == "a.x 4, b.x 1"

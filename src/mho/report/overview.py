@@ -35,8 +35,12 @@ def write_overview(what: Overview, directory: Path) -> Path:
     """
     with style():
         chapters = [_drawn(each, directory, f"claim{i}") for i, each in enumerate(what.chapters, 1)]
-    tables = [print_table(table) for table in what.tables]
-    html = template("overview.html.jinja").render(what=what, tables=tables, chapters=chapters)
+    html = template("overview.html.jinja").render(
+        what=what,
+        tables=[print_table(table) for table in what.tables],
+        chapters=chapters,
+        closing=[print_table(table) for table in what.closing],
+    )
     write_files({**_pictures(chapters), directory / PAGE: html.encode()})
     return directory / PAGE
 

@@ -30,6 +30,8 @@ class Overview:
     """What a reader should know before the numbers."""
     tables: Sequence[Table] = ()
     chapters: Sequence[Chapter] = ()
+    closing: Sequence[Table] = ()
+    """Tables after the chapters."""
     made: Sequence[tuple[str, str]] = ()
     """Where the runs came from: names and values."""
     command: str = ""

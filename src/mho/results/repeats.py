@@ -36,9 +36,15 @@ def over_all(
     mean = sum(k * value for k, value in zip(n, known, strict=True)) / total
     if total < 2:
         return mean, None
-    within = sum((k - 1) * (each or 0.0) ** 2 for k, each in zip(n, std, strict=True))
-    between = sum(k * (value - mean) ** 2 for k, value in zip(n, known, strict=True))
-    return mean, math.sqrt((within + between) / (total - 1))
+    spread = [each or 0.0 for each in std]
+    try:
+        within = sum((k - 1) * each**2 for k, each in zip(n, spread, strict=True))
+        between = sum(k * (value - mean) ** 2 for k, value in zip(n, known, strict=True))
+        return mean, math.sqrt((within + between) / (total - 1))
+    except OverflowError:  # of squares
+        parts = [math.sqrt(k - 1) * each for k, each in zip(n, spread, strict=True)]
+        parts += [math.sqrt(k) * (value - mean) for k, value in zip(n, known, strict=True)]
+        return mean, math.hypot(*parts) / math.sqrt(total - 1)
 
 
 def claim(

@@ -15,11 +15,11 @@ from rich.table import Table
 from rich.text import Text
 
 from mho.experiments.progress import clock
-from mho.results.units import number, quantity
+from mho.results.units import number
 from mho.sweep.folder import SweepFolder
 from mho.sweep.index import Index
 from mho.sweep.records import Records, records_of
-from mho.sweep.standing import best, counted, running, settings_text, time_left
+from mho.sweep.standing import best, counted, measured_text, running, settings_text, time_left
 
 LINE_EVERY = 60.0
 """Seconds between two lines where there is no terminal."""
@@ -161,11 +161,8 @@ def _best(records: Records, rows: int | None) -> Table | None:
         return None
     made = _table("best so far", "claim", "ours", "at")
     for each in found[:rows]:
-        spread = each.value.std
-        ours = quantity(each.value.ours or 0.0, each.value.unit)
-        more = "" if spread is None else f" ± {quantity(spread, each.value.unit)}"
-        made.add_row(*map(Text, (each.claim.what, f"{ours}{more}",
-                                 settings_text(each.settings))))  # fmt: skip
+        row = (each.claim.what, measured_text(each.value), settings_text(each.settings))
+        made.add_row(*map(Text, row))
     return _cut(made, 0 if rows is None else len(found) - rows)
 
 

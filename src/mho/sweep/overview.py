@@ -17,7 +17,7 @@ from mho.sweep.front import cell, front_table, trade_off, weighed
 from mho.sweep.places import Place, Places, places_of, text_of
 from mho.sweep.record import Measured
 from mho.sweep.records import Records
-from mho.sweep.standing import Best, best, counted
+from mho.sweep.standing import Best, best, counted, measured_text
 
 MOST_ROWS = 1000
 """Places in the table of the page."""
@@ -42,16 +42,18 @@ def overview(records: Records, claims: Sequence[str] = ()) -> Overview:
     places = places_of(records)
     chosen = {key: records.claims[key] for key in claims or records.claims}
     differing = {key: each for key, each in chosen.items() if claims or _differs(places, key)}
-    tables = [_table(places, differing, records), _best(places, best(records))]
-    tables += [_constant(places, {k: c for k, c in chosen.items() if k not in differing})]
+    best_of = [each for each in best(records) if each.claim in chosen.values()]
+    constant = {key: each for key, each in chosen.items() if key not in differing}
     chapters, left = _chapters(places, differing)
-    bad = _bad(records)
+    opening = [_bad(records), _table(places, differing, records)]
+    closing = [_best(places, best_of), _constant(places, constant)]
     return Overview(
         title=_title(records),
         lead=list(_lead(records, places, differing)),
         notices=list(_notices(records, left)),
-        tables=[table for table in (bad, *tables) if table is not None],
+        tables=[table for table in opening if table is not None],
         chapters=chapters,
+        closing=[table for table in closing if table is not None],
         made=_made(records),
         command=f"mho report {records.path}",
         settings=_common(records),
@@ -151,14 +153,9 @@ def _best(places: Places, found: Sequence[Best]) -> Table | None:
     columns = [Column("claim"), Column("ours"), *(Column(axis.name) for axis in places.axes)]
     return Table("best", "Best of each claim", columns, [
         (f"{each.claim.what} ({'least' if each.claim.better == 'lower' else 'most'})",
-         _with_unit(each.value), *_at(places, each.settings))
+         measured_text(each.value), *_at(places, each.settings))
         for each in found
     ])  # fmt: skip
-
-
-def _with_unit(value: Measured) -> str:
-    spread = "" if value.std is None else f" ± {quantity(value.std, value.unit)}"
-    return f"{quantity(value.ours or 0.0, value.unit)}{spread}"
 
 
 def _constant(places: Places, claims: dict[str, Measured]) -> Table | None:
@@ -167,7 +164,7 @@ def _constant(places: Places, claims: dict[str, Measured]) -> Table | None:
     for claim_key, claim in claims.items():
         value = next((v for p in places.every if (v := p.claim(claim_key)) is not None), None)
         if value is not None and value.ours is not None:
-            rows.append((claim.what, _with_unit(value)))
+            rows.append((claim.what, measured_text(value)))
     if not rows:
         return None
     columns = [Column("claim"), Column("ours")]

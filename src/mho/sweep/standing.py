@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
+from mho.results.units import NBSP, decimals_for, fixed, prefixed, quantity
 from mho.sweep.places import places_of, text_of
 from mho.sweep.record import Measured, PointRecord
 from mho.sweep.records import Records
@@ -86,3 +87,16 @@ def settings_text(settings: Mapping[str, Any]) -> str:
     names = ends if len(set(ends)) == len(ends) else list(settings)
     values = zip(names, settings.values(), strict=True)
     return ", ".join(f"{name} {text_of(value)}" for name, value in values)
+
+
+def measured_text(value: Measured) -> str:
+    """A mean with its spread, in the digits that the spread leaves: 43.7 ± 8.6 %."""
+    ours, std = value.ours or 0.0, value.std
+    if not std:
+        return quantity(ours, value.unit)
+    factor, unit = prefixed(max(abs(ours), std), value.unit)
+    if not 1e-4 <= std / factor < 1e9:
+        return f"{quantity(ours, value.unit)} ± {quantity(std, value.unit)}"
+    decimals = decimals_for(std / factor, 2)
+    text = f"{fixed(ours / factor, decimals)} ± {fixed(std / factor, decimals)}"
+    return f"{text}{NBSP}{unit}" if unit else text
