@@ -72,7 +72,7 @@ def test_the_report_writes_page_and_table(
 ) -> None:
     assert main(["report", str(sweep.path), "--claim", "accuracy"]) == 0
     assert capsys.readouterr().out.strip() == str(sweep.path / "report.html")
-    assert (sweep.path / "table.csv").read_text().startswith("id,status,hardware.adc_bits")
+    assert (sweep.path / "table.csv").read_text().startswith("id,status,writes.hysteresis")
 
 
 def test_settings_are_named_by_their_last_part_where_that_will_do() -> None:
