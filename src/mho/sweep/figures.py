@@ -41,7 +41,8 @@ def figures(places: Places, key: str, claim: Measured, name: Namer) -> list[Figu
     found: list[Figure] = [_one(places, axis, of, claim, name, ", over all others")
                            for axis in axes]  # fmt: skip
     if len(axes) > 2 and (most := _most(places, axes, of)) is not None:
-        found.append(_map(places, *sorted(most, key=_across), of, claim, name, ", over all others"))
+        across, up = sorted(most, key=_across)
+        found.append(_map(places, across, up, of, claim, name, ", over all others"))
     return found
 
 
@@ -94,10 +95,10 @@ def _map(
         for j in range(len(up.values))
     ]  # fmt: skip
     title = f"{claim.what}, by {across.name} and {up.name}{more}"
-    sides = [axis.values if axis.numeric else [text_of(v) for v in axis.values]
-             for axis in (across, up)]  # fmt: skip
-    return Map(name(f"{across.key}.{up.key}"), title, across.name, up.name, labelled(claim),
-               *sides, values, scale=_value_scale(claim, found.values()))  # fmt: skip
+    x, y = (axis.values if axis.numeric else [text_of(v) for v in axis.values]
+            for axis in (across, up))  # fmt: skip
+    return Map(name(f"{across.key}.{up.key}"), title, across.name, up.name, labelled(claim), x, y,
+               values, scale=_value_scale(claim, found.values()))  # fmt: skip
 
 
 def _lines(

@@ -200,7 +200,10 @@ class SweepFolder:
     @property
     def exists(self) -> bool:
         """Whether there is a sweep in the folder."""
-        return (self.path / POINTS).is_dir()
+        try:
+            return (self.path / POINTS).is_dir()
+        except OSError:  # no name of a folder, or none that can be looked into
+            return False
 
     def check_exists(self) -> None:
         """Refuse what is no folder of a sweep.
