@@ -70,7 +70,8 @@ PARTS = {
     "label": "IDX", "cells": "cell", "table": "file|csv", "x": "input", "w": "input",
     "state_dict": "crossbar|weight|_extra_state", "v_read": "csv", "levels": "csv",
     "family": "csv", "groups": "classes", "method": "family", "source": "Source",
-    "out": "engine", "settings": "engine", "told": "plan", "experiment": "unknown", "single": "field|setting",
+    "out": "engine", "settings": "engine", "told": "plan", "experiment": "unknown",
+    "single": "field|setting",
     "device_file": "file|preset|device", "config": "file|config", "zips": "zip|field|axis|axes",
     "grid": "field|axis|axes", "waveform": "family", "train": "trains|family", "noise": "noise",
 }  # fmt: skip
