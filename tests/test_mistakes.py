@@ -58,7 +58,7 @@ PARTS = {
     "hardware": "Hardware|Cell|Preset", "trained_on": "Hardware", "preset": "Preset",
     "loader": "labels|input", "inputs": "input|targets|label|gradient",
     "data": "field|Hardware|IDX|dataset",
-    "changes": "field|Hardware", "text": "field|Hardware|csv|TOML", "path": "file|config",
+    "changes": "field|Hardware", "text": "field|Hardware|csv|TOML", "path": "file|config|sweep",
     "wire_resistance": "Wires", "wires": "Wires", "limits": "Limits", "conduction": "family",
     "net": "chips|Hardware|input", "model": "chips", "name": "unknown|known",
     "prices": "price list|Prices", "threshold": "layer", "split": "unknown",
