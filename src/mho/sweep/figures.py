@@ -97,8 +97,11 @@ def _map(
     title = f"{claim.what}, by {across.name} and {up.name}{more}"
     x, y = (axis.values if axis.numeric else [text_of(v) for v in axis.values]
             for axis in (across, up))  # fmt: skip
-    return Map(name(f"{across.key}.{up.key}"), title, across.name, up.name, labelled(claim), x, y,
-               values, scale=_value_scale(claim, found.values()))  # fmt: skip
+    label = f"mean [{claim.unit}]" if claim.unit else "mean"  # a map may be low; its title says all
+    sides = [axis.key.rpartition(".")[2] for axis in (across, up)]
+    sides = sides if sides[0] != sides[1] else [across.key, up.key]
+    return Map(name(f"{across.key}.{up.key}"), title, sides[0], sides[1], label, x, y, values,
+               scale=_value_scale(claim, found.values()))  # fmt: skip
 
 
 def _lines(
