@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import count as numbers
 from typing import Any, TypeVar
 
 import torch
@@ -80,6 +81,8 @@ class Processes:
 
 ALONE = Processes()
 _HERE: ContextVar[Processes] = ContextVar("processes", default=ALONE)
+_MEETINGS = numbers()
+"""Of this process, the same in all."""
 _STARTED: ContextVar[Processes] = ContextVar("processes started", default=ALONE)
 
 
@@ -111,14 +114,7 @@ def joined() -> Iterator[Processes]:
     if cuda := torch.cuda.device_count():
         torch.cuda.set_device(local % cuda)
         backend = "cpu:gloo,cuda:nccl"
-    from torch._C._distributed_c10d import PrefixStore
-    from torch.distributed.rendezvous import rendezvous
-
-    store, _, _ = next(rendezvous("env://", timeout=PATIENCE))
-    # Started again by torchrun, processes must not find what those before them have left there.
-    attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
-    store = PrefixStore(f"attempt {attempt}", store)
-    dist.init_process_group(backend, store=store, rank=rank, world_size=count, timeout=PATIENCE)
+    _meet(backend, rank, count)
     this, done = Processes(rank, count, local, on_machine), False
     before = _STARTED.set(this)
     try:
@@ -131,6 +127,18 @@ def joined() -> Iterator[Processes]:
         _STARTED.reset(before)
         if done or not cuda:  # nccl would wait for what other processes have left undone
             dist.destroy_process_group()
+
+
+def _meet(backend: str, rank: int, count: int) -> None:
+    """Meet the other processes, where none finds what was left by those before them: torchrun may
+    keep its store as it starts all of them again."""
+    from torch._C._distributed_c10d import PrefixStore
+    from torch.distributed.rendezvous import rendezvous
+
+    attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
+    store, _, _ = next(rendezvous("env://", timeout=PATIENCE))
+    store = PrefixStore(f"start {attempt}, meeting {next(_MEETINGS)}", store)
+    dist.init_process_group(backend, store=store, rank=rank, world_size=count, timeout=PATIENCE)
 
 
 @contextmanager
