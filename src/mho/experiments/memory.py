@@ -9,6 +9,7 @@ from torch import nn
 
 import mho
 from mho.errors import invalid
+from mho.experiments.processes import started
 from mho.hardware import Tiling
 from mho.hardware.memory import available
 

@@ -11,6 +11,7 @@ from torch.nn.parameter import is_lazy
 from mho.arguments import checked
 from mho.config import Range
 from mho.errors import invalid, warn
+from mho.hardware import Crossbar
 from mho.hardware.share import in_percent
 from mho.hardware.streams import seed_of
 from mho.learning.hardware_by_layer import ByLayer

@@ -69,9 +69,9 @@ def in_chunks(
 
 def bytes_of_a_chip(plan: Plan) -> float:
     """What the weights of a chip take, and its cells once they are there."""
-    kinds = {kind: _bytes_of_a_cell(kind) for kind in plan.chosen.values()}
+    kinds = {kind: _bytes_of_a_cell(kind) for kind in plan.layers.chosen.values()}
     total = 0.0
-    for layer, kind in plan.chosen.items():
+    for layer, kind in plan.layers.chosen.items():
         weights = sum(p.numel() for p in layer.parameters())
         digits = kind.cells.digits
         each = 1 + digits if digits > 1 else 1  # the weight of each digit too, where it is read

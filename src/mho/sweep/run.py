@@ -13,6 +13,7 @@ from mho.sweep.engines import engine_of
 from mho.sweep.folder import SweepFolder
 from mho.sweep.plan import Plan
 from mho.sweep.records import Records, load, write_table
+from mho.sweep.sharing import share
 
 
 @checked
@@ -35,8 +36,10 @@ def run(plan: Plan, out: Path, engine: str = "local", settings: Sequence[str] = 
     works = engine_of(engine, settings)
     sweep, points = SweepFolder(out), plan.points()
     check_output(sweep.path, folder=True)
-    check(points, sweep)
-    drive(sweep.add(points), works)
+    check(points, sweep, here=works.here)
+    folders = sweep.add(points)
+    share(sweep, folders)
+    drive(folders, works)
     records = load(sweep.path)
     write_table(records)
     return records

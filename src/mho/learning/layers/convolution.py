@@ -345,7 +345,7 @@ def _windows(
         # (n, channels, d', h, w, windows) -> (n, d', channels, windows, h, w)
         deep = x.unfold(2, across, apart[0])[..., :: dilation[0]].permute(0, 2, 1, 5, 3, 4)
         x = deep.flatten(2, 3).flatten(0, 1)  # (n * d', channels * windows, h, w)
-    size, apart, dilation = size[-2:], apart[-2:], dilation[-2:]
+    size, apart, dilation = ((t[-2], t[-1]) for t in (size, apart, dilation))
     each = zip(x.shape[2:], size, apart, dilation, strict=True)
     count = [(n - d * (kernel - 1) - 1) // stride + 1 for n, kernel, stride, d in each]
     differentiated = torch.is_grad_enabled() and x.requires_grad

@@ -192,20 +192,23 @@ class _Grid:
     ) -> None:
         self.by, self.most = by, by.converter.most
         self._step, self.columns, self.pixels = step, columns, pixels
-        self._arrays: tuple[np.ndarray, ...] | None = None
+        self._arrays: tuple[np.ndarray, np.ndarray] | None = None
 
     @property
     def _inverse(self) -> float | Tensor:
         step = self._step
-        if isinstance(step, float):
+        if not isinstance(step, Tensor):
             return 1 / step if step else 0.0
-        return torch.where(step == 0, 0.0, 1 / step)
+        return step.reciprocal().masked_fill_(step == 0, 0.0)
 
-    def arrays(self, bias: Tensor | None) -> tuple[np.ndarray, ...]:
+    def arrays(self, bias: Tensor | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Bias, inverse and step, as kernels take them."""
         if self._arrays is None:
-            both = (np.asarray(each, np.float32) for each in (self._inverse, self._step))
-            self._arrays = tuple(np.broadcast_to(t, (self.columns,)).copy() for t in both)
+            inverse, step = (
+                np.broadcast_to(np.asarray(each, np.float32), (self.columns,)).copy()
+                for each in (self._inverse, self._step)
+            )
+            self._arrays = inverse, step
         about = np.zeros(self.columns, np.float32) if bias is None else bias.detach().numpy()
         return about, *self._arrays
 
@@ -217,7 +220,7 @@ class _Grid:
         """In torch: values without their bias, their codes, not saturated, and the step."""
         v = x if bias is None else x - self.by._along(bias, x)
         per, lsb = (
-            t if isinstance(t, float) else self.by._along(t.to(x.device), x)
+            self.by._along(t.to(x.device), x) if isinstance(t, Tensor) else t
             for t in (self._inverse, self._step)
         )
         return v, (v * per).round_(), lsb
@@ -261,8 +264,11 @@ class _Converted(torch.autograd.Function):
         if native(grad, x, bias):
             to_x = torch.empty_like(grad)
             to_range, lost = torch.empty(2, grid.columns, dtype=torch.float64)
-            into = grid.shaped(to_x), to_range.numpy(), lost.numpy()
-            back(grid.shaped(grad), grid.shaped(x), *grid.arrays(bias), grid.most, *into)
+            about, inverse, step = grid.arrays(bias)
+            back(
+                grid.shaped(grad), grid.shaped(x), about, inverse, step, grid.most,
+                grid.shaped(to_x), to_range.numpy(), lost.numpy(),
+            )  # fmt: skip
         else:
             to_x, to_range, lost = _back_in_torch(grad, x, bias, grid)
         to_bias = lost.to(grad.dtype) if bias is not None and ctx.needs_input_grad[1] else None
