@@ -81,6 +81,8 @@ class Plan:
     """Kinds of cells, and `weight_noise` of the noise-aware training for each."""
     copies: tuple[tuple[str, int], ...] = ()
     """Kinds of cells that are measured once more, with so many cells in place of each."""
+    full_scale_per: Literal["layer", "column"] = "layer"
+    """Which weights have a full scale of their own on the chips."""
     tile: tuple[int, int] = (256, 256)
     bits: int = 8
     """Of all converters."""
@@ -96,7 +98,7 @@ class Plan:
         """The chips of a device."""
         return mho.Hardware(
             device=device, tile=self.tile, adc_per_tile=False, dac_bits=self.bits,
-            adc_bits=self.bits, copies=copies,
+            adc_bits=self.bits, copies=copies, full_scale_per=self.full_scale_per,
         )  # fmt: skip
 
     def measured_on(self) -> dict[str, tuple[str, int]]:
@@ -179,7 +181,8 @@ def run(name: str, plan: Plan, given: argparse.Namespace) -> dict[str, Any]:
             "share of the loss that asks for the float answers": plan.teacher,
         },
         "convolutions in training": "bfloat16" if plan.bfloat16 else "float32",
-        "chips": f"{plan.chips}, tiles {plan.tile[0]} x {plan.tile[1]}, {plan.bits}-bit converters",
+        "chips": f"{plan.chips}, tiles {plan.tile[0]} x {plan.tile[1]}, {plan.bits}-bit converters, "
+        f"a full scale for each {plan.full_scale_per}",
         "repair": plan.repair_says,
         "times": TIMES,
         "found": seeds,
@@ -258,7 +261,9 @@ def train(
     parts = {"net": net, "optimizer": optimizer, "schedule": schedule}
     settings = [plan.data, len(training[1]), plan.batch, plan.bfloat16, plan.epochs, plan.rate]
     if what != "start":
-        settings += [plan.further, plan.further_rate, plan.ranges, share]
+        settings += [plan.further, plan.further_rate]
+    if teacher is not None:
+        settings += [plan.ranges, share, plan.full_scale_per]
     done, seconds = 0, 0.0
     if file.exists() and (state := torch.load(file))["settings"] == settings:
         for name, part in parts.items():

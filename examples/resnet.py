@@ -75,6 +75,7 @@ PLAN = Plan(
     bfloat16=True,
     ranges=None,
     teacher=0.9,
+    full_scale_per="column",
     copies=(("rram-neurram-1s", 2),),
     epochs=24,
     further=6,
