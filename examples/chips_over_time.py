@@ -181,8 +181,8 @@ def run(name: str, plan: Plan, given: argparse.Namespace) -> dict[str, Any]:
             "share of the loss that asks for the float answers": plan.teacher,
         },
         "convolutions in training": "bfloat16" if plan.bfloat16 else "float32",
-        "chips": f"{plan.chips}, tiles {plan.tile[0]} x {plan.tile[1]}, {plan.bits}-bit converters, "
-        f"a full scale for each {plan.full_scale_per}",
+        "chips": f"{plan.chips}, tiles {plan.tile[0]} x {plan.tile[1]}, {plan.bits}-bit "
+        f"converters, a full scale for each {plan.full_scale_per}",
         "repair": plan.repair_says,
         "times": TIMES,
         "found": seeds,
@@ -318,14 +318,15 @@ def _products_of_convolutions(precision: str) -> Iterator[None]:
 
 def as_text(result: dict[str, Any]) -> str:
     """A result as a table, with what it was made with."""
+    wide = max(18, *(2 + len(row[0]) for row in rows(result)))
     lines = [
         f"{result['network']} on {result['data']}: accuracy on the {result['measured on']} samples",
         f"float: {in_float(result)}; {share(result)} of the multiplications are on arrays",
         "",
-        f"{'chips':27}{'training':14}{'repair':12}" + "".join(f"{t:>18}" for t in TIMES),
+        f"{'chips':{wide}}{'training':14}{'repair':12}" + "".join(f"{t:>18}" for t in TIMES),
     ]
     for device, training, repair, *accuracies in rows(result):
-        first = f"{device:27}{training:14}{repair:12}"
+        first = f"{device:{wide}}{training:14}{repair:12}"
         lines.append(first + "".join(f"{a:>18}" for a in accuracies))
     made = [f"{key}: {value}" for key, value in result.items() if key != "found"]
     return "\n".join([*lines, "", *made, ""])

@@ -56,7 +56,8 @@ class OfPoints:
     engine_set: Annotated[
         tuple[str, ...], tyro.conf.UseAppendAction, tyro.conf.arg(metavar="KEY=VALUE")
     ] = ()
-    """One setting of the engine, as processes=4; see docs/many-machines.md."""
+    """One setting of the engine, as processes=4; see docs/many-machines.md in the source
+    distribution."""
     out: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
     """Folder of the sweep; else runs/sweep-NAME, NAME that of the experiment or the plan."""
     retry: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False

@@ -13,13 +13,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from statistics import fmean
-from types import ModuleType
 from typing import Any, Literal
 
 from mho.errors import InvalidInput, invalid, unknown
 from mho.experiments.settings import nested, value_of
 from mho.results import Result, load
 from mho.sweep.driver import Standing
+from mho.sweep.extras import of_extra
 from mho.sweep.folder import PointFolder, SweepFolder
 from mho.sweep.plan import MOST, Plan, values_of
 from mho.sweep.points import Point
@@ -247,9 +247,5 @@ def objective(text: str) -> tuple[str, Direction]:
     return name, directions[how]
 
 
-def _optuna() -> ModuleType:
-    try:
-        import optuna
-    except ImportError as error:
-        raise InvalidInput("mho search needs Optuna: pip install 'mho[search]'") from error
-    return optuna
+def _optuna() -> Any:
+    return of_extra("search", "optuna")

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib import import_module
-from typing import Any, Protocol
+from typing import Protocol
 
-from mho.errors import invalid
 from mho.sweep.folder import PointFolder
 
 
@@ -55,18 +53,3 @@ class Engine(Protocol):
     def stop(self) -> list[Ended]:
         """Have all points stop with a checkpoint; returns when they have. The last call."""
         ...
-
-
-def of_extra(extra: str, module: str) -> Any:
-    """A module of a package that an engine alone needs.
-
-    Raises:
-        ValueError: it is not installed.
-    """
-    try:
-        return import_module(module)
-    except ModuleNotFoundError as error:
-        if error.name != module:
-            raise
-        allowed = f"an engine that is installed, here with: pip install 'mho[{extra}]'"
-        raise invalid("engine", extra, allowed) from error

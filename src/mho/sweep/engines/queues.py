@@ -46,7 +46,7 @@ class SlurmSettings(Config):
     """Folder of what jobs say, seen by all nodes; None: slurm/ in that of the sweep."""
     setup: tuple[str, ...] = ()
     """Lines of the shell before a job, such as "module load cuda"."""
-    sbatch: Mapping[str, str | int | bool] | None = None
+    sbatch: Mapping[str, str | Annotated[int, Range(least=0, most=1 << 31)] | bool] | None = None
     """Further options of sbatch by name: qos, gres, constraint; true: an option without a value."""
     leave: bool = False
     """Whether jobs stay in the queue when the command is stopped; the next one waits for them."""
