@@ -10,6 +10,8 @@ import torch
 from torch import nn
 
 import mho
+from builders.weighted_layers import LAYERS, first, made
+from mho.learning.twins import parts_of
 from mho.nn import memristive_layers
 
 ONE = mho.Hardware(device=mho.devices.get("hfo2-1t1r"))
@@ -133,3 +135,152 @@ def test_spread_of_training_is_said_by_layer_too(verb: str) -> None:
     assert not any(layer.tuned for layer in memristive_layers(net).values())
     repair(net, trained_on={"2": last, "*": None}, **inputs)
     assert all(layer.tuned for layer in memristive_layers(net).values())
+
+
+# ---------------------------------------------------------------- layers of several matrices
+
+OTHER = mho.Hardware(
+    device=mho.cells.MultiLevel(g_min=1e-6, g_max=1e-4, levels=5, sigma=(3e-6,)),
+    mapping="offset", tile=(4, 8),
+)  # fmt: skip
+SEVERAL = [which for which in LAYERS if parts_of(made(which)[0])]
+each_of_several = pytest.mark.parametrize("which", SEVERAL)
+
+
+def named(which: str) -> nn.Module:
+    """A layer of several matrices, with a name, beside another one."""
+    return nn.ModuleDict({"seq": made(which)[0], "head": nn.Linear(4, 3)})
+
+
+def on(model: nn.Module, hardware: Any, chips: int | None = 2) -> nn.Module:
+    return mho.convert(model, hardware, chips, generator=torch.Generator().manual_seed(1))
+
+
+def said_in_four_ways(which: str) -> tuple[list[Any], set[str]]:
+    """Hardware that puts every second matrix of `seq` on `OTHER`; and which these are."""
+    parts = parts_of(made(which)[0])
+    entries = list(dict.fromkeys(entry for _, entry in parts.values()))[-1::-2]
+    chosen = [part for part, (_, entry) in parts.items() if entry in entries]
+
+    def function(name: str, _layer: nn.Module) -> Any:
+        return dict.fromkeys(entries, OTHER) | {"*": ONE} if name == "seq" else ONE
+
+    return [
+        {f"seq.{part}": OTHER for part in chosen} | {"*": ONE},
+        {"seq": ONE, "head": ONE} | {f"seq.{entry}": OTHER for entry in entries},
+        {"*": ONE} | {f"?eq.{entry[:-1]}*": OTHER for entry in entries},
+        function,
+    ], {f"seq.{part}" for part in chosen}
+
+
+@each_of_several
+def test_matrices_of_a_layer_are_on_what_was_said_of_each(which: str) -> None:
+    """Part for part they are those of networks of one kind, as chips, in a pass, and in reports."""
+    model, inputs = named(which), made(which)[1]
+    ways, chosen = said_in_four_ways(which)
+    one, two = (memristive_layers(on(model, kind)) for kind in (ONE, OTHER))
+    for hardware in ways[1:] if len(chosen) > 4 else ways:
+        net = on(model, hardware)
+        assert {
+            name.removeprefix("net.")
+            for name, layer in memristive_layers(net).items()
+            if layer.hardware == OTHER
+        } == chosen
+        for name, layer in memristive_layers(net).items():
+            alike = (two if layer.hardware == OTHER else one)[name]
+            assert torch.equal(layer.effective, alike.effective), name
+            assert torch.equal(layer.crossbar.conductance, alike.crossbar.conductance), name
+    # a pass: that of a layer of one kind, some of whose parts are taken from one of the other
+    mine, theirs, other = (on(model, kind, None)["seq"] for kind in (ways[0], ONE, OTHER))
+    for name in chosen:
+        setattr(theirs, name.removeprefix("seq."), other.get_submodule(name[4:]))
+    with torch.no_grad():
+        assert torch.equal(first(mine(*inputs)), first(theirs(*inputs)))
+
+
+@each_of_several
+def test_reports_and_states_say_the_chips_of_each_matrix(which: str) -> None:
+    model = made(which)[0]
+    wrapped, (ways, chosen) = nn.ModuleDict({"seq": model}), said_in_four_ways(which)
+    net = on(wrapped, {key: kind for key, kind in ways[0].items() if key != "head"})
+    rows = {row.name: row for row in mho.coverage(net).rows}
+    ledgers = [mho.ledger(each) for each in (net, on(wrapped, ONE), on(wrapped, OTHER))]
+    mixed, *alone = ({layer.name: layer for layer in each.layers} for each in ledgers)
+    for name, layer in memristive_layers(net).items():
+        is_two = name.removeprefix("net.") in chosen
+        hardware = rows[name.removeprefix("net.")].hardware
+        assert hardware == layer.hardware == (OTHER if is_two else ONE)
+        for field in ("cells", "rows", "tiles", "columns"):
+            assert getattr(mixed[name], field) == getattr(alone[is_two][name], field)
+    for kind in (ONE, OTHER):
+        part = next(name for name in rows if (name in chosen) == (kind == ONE))
+        with pytest.raises(ValueError, match=f"{part}.crossbar.hardware: "):
+            on(wrapped, kind).load_state_dict(net.state_dict())
+    again = on(wrapped, ways[0])
+    again.load_state_dict(net.state_dict())
+
+
+PARTS_WRONG: dict[str, tuple[Any, str]] = {
+    "one digital matrix": (
+        {"seq.weight_hh_l0": None, "*": ONE},
+        "hardware for 'seq.hh_l0' = None: allowed is a kind of chip, as 'seq.ih_l0'.*or None for "
+        "all matrices of 'seq'",
+    ),
+    "one matrix on arrays": ({"seq.hh*": ONE, "*": None}, "hardware for 'seq.ih_l0' = None"),
+    "one matrix unsaid": ({"seq.ih_l0": ONE, "head": ONE}, "no key matches layer 'seq.hh_l0'"),
+    "all matrices unsaid": ({"head": ONE}, "no key matches layer 'seq',"),
+    "a spelling": ({"seq.weight_hh_10": ONE, "*": ONE}, "such as 'seq.weight_hh_l0'"),
+    "a bias": ({"seq.bias_hh_l0": ONE, "*": ONE}, "key = 'seq.bias_hh_l0'"),
+    "a digital bias": ({"seq.bias_hh_l0": None, "*": ONE}, "key = 'seq.bias_hh_l0'"),
+    "the weight of a layer of one": ({"head.weight": None, "*": ONE}, "key = 'head.weight'"),
+    "a function of one digital matrix": (
+        lambda name, layer: {"hh_l0": None, "*": ONE} if name == "seq" else ONE,
+        "hardware for 'seq.hh_l0' = None",
+    ),
+    "a function of a spelling": (
+        lambda name, layer: {"weight_hh_10": OTHER, "*": ONE}, "seq.*'weight_hh_10'.*weight_hh_l0",
+    ),
+    "a function of something else": (lambda name, layer: {"*": 3}, "hardware.'seq', layer.*= 3"),
+    "a mapping for a layer of one matrix": (
+        lambda name, layer: {"weight": ONE} if name == "head" else ONE, "hardware.'head', layer",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("verb", [mho.convert, mho.noise_aware])
+@pytest.mark.parametrize("case", PARTS_WRONG)
+def test_what_fits_no_matrix_is_refused(case: str, verb: Callable[..., nn.Module]) -> None:
+    hardware, message = PARTS_WRONG[case]
+    model, state = named("GRU"), torch.get_rng_state()
+    with pytest.raises(ValueError, match=message):
+        verb(model, hardware)
+    assert torch.equal(state, torch.get_rng_state())
+
+
+def test_all_matrices_of_a_layer_may_stay_digital() -> None:
+    net = on(named("LSTM"), {"seq.weight_*": None, "*": ONE})
+    assert list(memristive_layers(net)) == ["net.head"]
+    (row,) = (row for row in mho.coverage(net).rows if row.name == "seq")
+    assert row.why == "excluded by hardware="
+
+
+@each_of_several
+@pytest.mark.parametrize("verb", ["tune", "correct"])
+def test_what_was_said_to_convert_is_understood_after(which: str, verb: str) -> None:
+    """`trained_on` takes the same mapping; of some matrices None may be said."""
+    wrapped = nn.ModuleDict({"seq": made(which)[0]})
+    ways, chosen = said_in_four_ways(which)
+    ways[1].pop("head")
+    for hardware in ways:
+        net = on(wrapped, hardware)
+        mho.correct(net, hardware)
+    net = on(wrapped, ways[0])
+    layers = memristive_layers(net)
+    part = sorted(chosen)[0]
+    mho.correct(net, {part: OTHER, "*": None})
+    gains = {name: layer.gain.clone() for name, layer in layers.items()}
+    mho.correct(net)
+    wrong = next(name for name in layers if name.removeprefix("net.") not in chosen)
+    assert torch.equal(gains[wrong], layers[wrong].gain)
+    with pytest.raises(ValueError, match=f"trained_on, mapping = 'offset'.*layer '{wrong[4:]}'"):
+        mho.correct(net, OTHER)

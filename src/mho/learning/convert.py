@@ -14,7 +14,7 @@ from mho.errors import invalid, warn
 from mho.hardware import Crossbar
 from mho.hardware.share import in_percent
 from mho.hardware.streams import seed_of
-from mho.learning.hardware_by_layer import ByLayer
+from mho.learning.hardware_by_layer import ByLayer, Choice
 from mho.learning.layer_table import (
     holders,
     named,
@@ -77,8 +77,9 @@ def convert(
         model: any network.
         hardware: the kind of chip; or by layer, None for one that stays digital: a mapping of names
             or patterns, of which the first that matches counts (`{"head": None, "*": hardware}`),
-            or a function of (name, layer), asked of all with weights. Where a network has a
-            parameter of its own, that parameter's name may be excluded too.
+            or a function of (name, layer), asked of all with weights. The matrices of a layer of
+            several may be named each; see `ByLayer`. Where a network has a parameter of its own,
+            that parameter's name may be excluded too.
         chips: None: one chip, outputs as before; n: n chips, outputs (chips, batch, ...).
         generator: source of the chips' seed; None: torch's default generator. A seed is drawn from
             it, so that networks converted one after another are on different chips.
@@ -87,10 +88,10 @@ def convert(
 
     Raises:
         ValueError: nothing to convert; a key of `hardware` that no layer has, or a layer that no
-            key matches; a layer with options that arrays do not have; a function kept by the model
-            that holds a layer of it; a parameter that is shared in two layouts or has no values; a
-            non-finite weight; chips below 1; with `strict`, a layer with weights that would stay
-            digital.
+            key matches; a layer of which some matrices are to stay digital, and not all; one with
+            options that arrays do not have; a function kept by the model that holds a layer of it;
+            a parameter that is shared in two layouts or has no values; a non-finite weight; chips
+            below 1; with `strict`, a layer with weights that would stay digital.
     """
     plan = planned(model, hardware, strict)
     net = plan.on_chips(seed_of(generator), first_chip, chips)
@@ -116,9 +117,14 @@ class Plan(NamedTuple):
         taken: set[nn.Module] = set()
         placed: list[tuple[nn.Module, nn.Module, list[object]]] = []
 
+        def conversion(name: str, choice: Choice) -> Conversion:
+            assert choice.hardware is not None
+            parts = {part: kind for part, kind in choice.parts.items() if kind is not None}
+            return Conversion(name, choice.hardware, which, seed, copies, splits, parts)
+
         def replace(name: str, module: nn.Module) -> nn.Module | None:
-            twin, kind = twin_of(module), self.layers.chosen.get(module)
-            if twin is None or kind is None or module in taken:
+            twin, choice = twin_of(module), self.layers.chosen.get(module)
+            if twin is None or choice is None or module in taken:
                 taken.update(weights_taken_by(module))
                 return None
             if issubclass(twin, Composite) or not twin.as_torch:
@@ -127,7 +133,7 @@ class Plan(NamedTuple):
             module.eval()
             try:
                 with recomputed(name or type(module).__name__, module) as hooks:
-                    layer = twin.adopt(module, Conversion(name, kind, which, seed, copies, splits))
+                    layer = twin.adopt(module, conversion(name, choice))
             finally:
                 for part, mode in modes:
                     part.training = mode

@@ -68,15 +68,24 @@ def in_chunks(
 
 
 def bytes_of_a_chip(plan: Plan) -> float:
-    """What the weights of a chip take, and its cells once they are there."""
-    kinds = {kind: _bytes_of_a_cell(kind) for kind in plan.layers.chosen.values()}
+    """What the weights of a chip take, and its cells once they are there; of a layer whose matrices
+    are on several kinds of chips, as if all were on the largest."""
+    of_layers = {
+        layer: {kind for kind in (choice.hardware, *choice.parts.values()) if kind is not None}
+        for layer, choice in plan.layers.chosen.items()
+    }
+    cells = {
+        kind: kind.cells.cells_per_weight * _bytes_of_a_cell(kind)
+        for kind in {kind for kinds in of_layers.values() for kind in kinds}
+    }
     total = 0.0
-    for layer, kind in plan.layers.chosen.items():
+    for layer, kinds in of_layers.items():
         weights = sum(p.numel() for p in layer.parameters())
-        digits = kind.cells.digits
-        each = 1 + digits if digits > 1 else 1  # the weight of each digit too, where it is read
-        size = next(layer.parameters()).element_size()
-        total += weights * (each * size + kind.cells.cells_per_weight * kinds[kind])
+        size, digits = next(layer.parameters()).element_size(), [k.cells.digits for k in kinds]
+        each = max(
+            1 + n if n > 1 else 1 for n in digits
+        )  # that of each digit too, where it is read
+        total += weights * (each * size + max(cells[kind] for kind in kinds))
     return total
 
 

@@ -7,10 +7,9 @@ from typing import NamedTuple
 from torch import nn
 
 from mho.errors import invalid
-from mho.hardware import Hardware
-from mho.learning.hardware_by_layer import ByLayer, Candidate, by_layer
+from mho.learning.hardware_by_layer import ByLayer, Candidate, Choice, by_layer
 from mho.learning.layer_table import Holder, Row, holders, named
-from mho.learning.twins import kinds, twin_of
+from mho.learning.twins import kinds, parts_of, twin_of
 
 
 class Selection(NamedTuple):
@@ -18,8 +17,8 @@ class Selection(NamedTuple):
 
     digital: list[Row]
     """What stays digital though nobody said so."""
-    chosen: dict[nn.Module, Hardware]
-    """The kind of chip of each layer that is put on arrays."""
+    chosen: dict[nn.Module, Choice]
+    """What was said of each layer that is put on arrays."""
     excluded: frozenset[str]
     """Names of rows that were said to stay digital."""
 
@@ -40,7 +39,7 @@ def selected(model: nn.Module, hardware: ByLayer, strict: bool) -> Selection:
         raise invalid("model", model, f"a network with at least one {kinds()}{_instead(every)}")
     choices = by_layer("hardware", hardware, layers)
     chosen = {
-        layer.module: choice.hardware
+        layer.module: choice
         for layer, choice in zip(layers, choices, strict=True)
         if layer.convertible and choice.hardware is not None
     }
@@ -73,7 +72,8 @@ def _candidate(holder: Holder, names: dict[nn.Module, list[str]]) -> Candidate:
     own, whole = names[holder.module], holder.row.name == holder.layer
     known = tuple(own) if whole else (holder.row.name, *filter(None, own))
     convertible = whole and twin_of(holder.module) is not None
-    return Candidate(known, holder.module, convertible, convertible or holder.row.counts)
+    parts = parts_of(holder.module) if convertible else {}
+    return Candidate(known, holder.module, convertible, convertible or holder.row.counts, parts)
 
 
 def _instead(every: list[Holder]) -> str:

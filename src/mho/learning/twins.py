@@ -87,6 +87,14 @@ def why_not(module: nn.Module) -> str:
     return _reason(module, kind)
 
 
+def parts_of(module: nn.Module) -> dict[str, tuple[str, ...]]:
+    """Of a layer of several matrices, what each is called in it, by part; see
+    `Composite.part_names`. Empty for other layers."""
+    kind = _kind_of(plain_type(module))
+    twin = None if kind is None else _known(kind)
+    return twin.parts_of(module) if twin is not None and issubclass(twin, Composite) else {}
+
+
 def weights_taken_by(module: nn.Module) -> set[nn.Module]:
     """Layers inside of a digital one that computes with their weights, and does not call them."""
     several = tuple(kind for kind, twin in TWINS.items() if issubclass(twin, Composite))

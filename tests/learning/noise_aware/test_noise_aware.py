@@ -17,8 +17,10 @@ from mho.cells import MultiLevel, OpenLoop
 from mho.learning.hardware_by_layer import ByLayer
 from mho.learning.layers.composite import Composite
 from mho.learning.layers.layer import memristive_layers
+from mho.learning.layers.replace import holder_of
+from mho.learning.noise_aware.array_view import ArrayView
 from mho.learning.noise_aware.noise_aware import noise_aware
-from mho.learning.twins import twin_of
+from mho.learning.twins import parts_of, twin_of
 
 CELL = MultiLevel(g_min=10e-6, g_max=90e-6, levels=9, sigma=(2e-6,), read_noise=0.01)
 NOISY = mho.Hardware(device=CELL, programming=OpenLoop(), dac_bits=8, adc_bits=8)
@@ -237,6 +239,53 @@ def test_hardware_is_given_by_layer_as_for_convert() -> None:
         trainee(small_model(), {"*": None})
     with pytest.raises(ValueError, match=r"hardware, key = 'five'"):
         trainee(small_model(), {"five": None, "*": NOISY})
+
+
+def test_a_function_is_asked_of_layers_alone() -> None:
+    seen: list[str] = []
+
+    def by_size(name: str, layer: nn.Module) -> mho.Hardware | None:
+        seen.append(name)
+        return NOISY if layer.weight.numel() > 50 else None
+
+    net = trainee(small_model(), by_size)
+    assert seen == [name for name, m in small_model().named_modules() if hasattr(m, "weight")]
+    assert any(hasattr(net.get_submodule(name), "conversions") for name in seen)
+
+
+@each_layer
+def test_each_matrix_of_a_layer_is_trained_for_its_own_chips(which: str) -> None:
+    layer = made(which)[0]
+    entries = list(dict.fromkeys(entry for _, entry in parts_of(layer).values()))[-1::-2]
+    if not entries:
+        return
+    coarse = NOISY.replace(mapping="offset")
+    model = nn.ModuleDict({"seq": layer})
+    mixed = {f"seq.{entry}": coarse for entry in entries} | {"*": NOISY}
+    net, one, two = (trainee(model, kind) for kind in (mixed, NOISY, coarse))
+    weights = ArrayView(layer).weights
+    assert {*entries} < {*weights}
+    for path in weights:
+        expected = two if path in entries else one
+        mine, theirs = (
+            getattr(*holder_of(each.get_submodule("seq"), path)) for each in (net, expected)
+        )
+        assert torch.equal(mine, theirs), path
+
+
+def test_matrices_that_torch_has_in_one_parameter_are_trained_for_one_kind() -> None:
+    model = nn.ModuleDict({"attn": nn.MultiheadAttention(8, 2)})
+    coarse = NOISY.replace(dac_bits=3)
+    with pytest.raises(ValueError, match=r"'attn.in_proj_weight'.*one kind for q_proj, k_proj, v"):
+        trainee(model, {"attn.q_proj": coarse, "*": NOISY})
+    trainee(model, {"attn.?_proj": coarse, "*": NOISY})
+    lstm = nn.ModuleDict({"lstm": nn.LSTM(5, 6, 2, bidirectional=True)})
+    with pytest.raises(ValueError, match=r"Hardware.dac_bits of lstm = \[3, 8\].*weight_ih_l0, we"):
+        trainee(lstm, {"lstm.weight_ih_l0": coarse, "*": NOISY})
+    net = trainee(lstm, {"lstm.weight_ih_l0*": coarse, "*": NOISY})
+    assert net.lstm.conversions.dac.converter.bits == 3
+    net = trainee(lstm, {"lstm.hh_l?": coarse, "*": NOISY})
+    assert net.lstm.conversions.dac.converter.bits == 8
 
 
 def test_weight_norm_stays_beneath() -> None:

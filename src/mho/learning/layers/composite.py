@@ -95,6 +95,23 @@ class Composite(nn.Module):
         return self.name or type(self).__name__
 
     @classmethod
+    def parts_of(cls, module: nn.Module) -> dict[str, tuple[str, ...]]:
+        """As `part_names`, of the torch layer that it would stand for."""
+        self = cls.__new__(cls)
+        nn.Module.__init__(self)
+        self.configure(module)
+        return self.part_names()
+
+    def part_names(self) -> dict[str, tuple[str, ...]]:
+        """What each matrix is called in the layer: as a part, and by the parameter of the torch
+        layer that has it: `{"q_proj": ("q_proj", "in_proj_weight")}`."""
+        return {
+            part: (part, entry)
+            for entry, places in self.entries().items()
+            for part in _parts(places)
+        }
+
+    @classmethod
     def adopt(cls, module: nn.Module, conversion: Conversion) -> Self:
         """The layer on arrays that stands for a torch layer, which is untouched."""
         self = cls.__new__(cls)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -28,6 +28,8 @@ class Conversion:
         copies: what stands for the model's own objects in the converted network, by their id, as
             `copy.deepcopy` keeps it.
         splits: parts that stand for one parameter of the model, by its id.
+        parts: kinds of chips of the matrices of a layer of several; those left out are on that of
+            the layer.
     """
 
     name: str
@@ -36,6 +38,7 @@ class Conversion:
     network_seed: int
     copies: dict[int, object]
     splits: dict[int, list[nn.Parameter]] = field(default_factory=dict)
+    parts: Mapping[str, Hardware] = field(default_factory=dict)
 
     @property
     def seed(self) -> int:
@@ -44,7 +47,8 @@ class Conversion:
 
     def part(self, name: str) -> Conversion:
         """Of one of several matrices of the layer, which has its own arrays."""
-        return replace(self, name=f"{self.name}.{name}" if self.name else name)
+        full = f"{self.name}.{name}" if self.name else name
+        return replace(self, name=full, hardware=self.parts.get(name, self.hardware), parts={})
 
     def parameter(
         self,

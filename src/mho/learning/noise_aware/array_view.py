@@ -20,7 +20,8 @@ class ArrayView:
         weights: parameters that arrays hold, each with the number of matrices that stand one after
             another in it.
         inputs: arguments of the forward pass that are multiplied with weights, in order.
-        driven: whether arrays are driven by these as they are.
+        parts: of a layer of several matrices, the parameter that each part is of.
+        driven: parameters whose arrays are driven by these as they are.
         columns: of the output; 0: it has none, for what arrays give is joined digitally.
         column_dim: dimension of the output, from the end, whose places are columns; -1 without.
 
@@ -33,17 +34,20 @@ class ArrayView:
         names = [*inspect.signature(type(module).forward).parameters][1:]
         self.inputs = tuple(names[: twin.inputs])
         self.columns, self.column_dim = 0, -1
+        self.parts: Mapping[str, str] = {}
         if isinstance(twin, Composite):
             self.weights: Mapping[str, int] = {
                 name: parts
                 for name, parts in twin.matrices().items()
                 if getattr(*holder_of(module, name), None) is not None
             }
-            self.driven = bool(twin.driven())
+            self.parts = {part: entry for part, (*_, entry) in twin.part_names().items()}
+            own = [self.parts[part] for part in twin.driven()]
+            self.driven = [name for name in self.weights if name in own]
             return
         self._product = twin._product()
         self.weights = {"weight": 1}
-        self.driven = type(twin).vectors is ArrayLayer.vectors
+        self.driven = ["weight"] if type(twin).vectors is ArrayLayer.vectors else []
         self.columns, self.column_dim = twin.weight.shape[0], self._product.column_dim
 
     # ---------------------------------------------------------------- weights

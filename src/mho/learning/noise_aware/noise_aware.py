@@ -15,7 +15,7 @@ from mho.errors import invalid
 from mho.hardware import Hardware
 from mho.hardware.store import check_finite
 from mho.hardware.streams import derived_seed, seed_of
-from mho.learning.hardware_by_layer import ByLayer
+from mho.learning.hardware_by_layer import ByLayer, Choice, within
 from mho.learning.layers.composite import Composite
 from mho.learning.layers.conversion import check_has_values
 from mho.learning.layers.fused import unfuse
@@ -92,28 +92,29 @@ def noise_aware(
             check_has_values(name, module)
     chosen = selected(model, hardware, strict=False).chosen
     layers = [
-        (name, ArrayView(module), chosen[module])
+        _chips(name, ArrayView(module), chosen[module])
         for name, module in model.named_modules()
         if module in chosen
     ]
-    for name, view, chip in layers:
-        _check_hardware(chip, output_noise, ranges)
+    for name, view, chips in layers:
+        for chip in {*chips.values()}:
+            _check_hardware(chip, output_noise, ranges)
         _check_weights(name, model.get_submodule(name), view)
     seed = seed_of(generator)
     net = copied(model)
-    for name, view, chip in layers:
+    for name, view, chips in layers:
         layer, own = net.get_submodule(name), derived_seed(seed, name)
-        per = clip_per or chip.full_scale_per
         for path, matrices in view.weights.items():
+            per = clip_per or chips[path].full_scale_per
             weight = ChipWeight(
-                f"{name}.{path}".lstrip("."), chip, view, matrices, clip, weight_noise,
+                within(name, path), chips[path], view, matrices, clip, weight_noise,
                 per=per, reads=not view.columns, seed=derived_seed(own, path),
             )  # fmt: skip
             parametrize.register_parametrization(*holder_of(layer, path), weight, unsafe=True)
         draw_once(layer)
         converts = Conversions(
-            name or type(layer).__name__, view, chip, ranges, weight_noise, output_noise,
-            derived_seed(own, "output"),
+            name or type(layer).__name__, view, _driven(view, chips), ranges, weight_noise,
+            output_noise, derived_seed(own, "output"),
         )  # fmt: skip
         layer.add_module(CONVERSIONS, converts)
         converts.to(next(layer.parameters()).device)
@@ -164,6 +165,46 @@ def hand_over(net: nn.Module, ranges: Mapping[str, TrainedRanges]) -> None:
                 layer.get_submodule(part).reading.fix_ranges(found.inputs, None)  # type: ignore[union-attr]
         elif isinstance(layer, ArrayLayer):
             layer.reading.fix_ranges(found.inputs, found.outputs)
+
+
+# ---------------------------------------------------------------- which chip for which weight
+
+
+class _Chips(NamedTuple):
+    """A layer, and the kind of chip of each of its weights."""
+
+    name: str
+    view: ArrayView
+    of_weights: dict[str, Hardware]
+
+
+def _chips(name: str, view: ArrayView, choice: Choice) -> _Chips:
+    """The kind of chip of each weight of a layer.
+
+    Raises:
+        ValueError: matrices that are one parameter in torch, or that are driven by the same
+            converters, are said to be on chips that differ in these.
+    """
+    assigned: dict[str, Hardware] = {}
+    for path in view.weights:
+        said = {part: choice.parts[part] for part, entry in view.parts.items() if entry == path}
+        every = {kind for kind in (said.values() or [choice.hardware]) if kind is not None}
+        if len(every) > 1:
+            allowed = f"one kind for {', '.join(said)}: in torch they are one parameter"
+            raise invalid(f"hardware for {within(name, path)!r}", "several kinds of chips", allowed)
+        (assigned[path],) = every
+    driven = {path: assigned[path] for path in view.driven}
+    for field in ("dac_bits", "dac_range", "coverage", "range_growth"):
+        values = [getattr(chip, field) for chip in driven.values()]
+        if len({*values}) > 1:
+            allowed = f"the same for {', '.join(driven)}, which the layer's inputs drive"
+            raise invalid(f"Hardware.{field} of {name or 'the layer'}", values, allowed)
+    return _Chips(name, view, assigned)
+
+
+def _driven(view: ArrayView, of_weights: dict[str, Hardware]) -> Hardware:
+    """The kind of chip whose converters the inputs of a layer pass."""
+    return of_weights[next(iter(view.driven or view.weights))]
 
 
 # ---------------------------------------------------------------- what cannot be

@@ -15,10 +15,11 @@ from mho.errors import invalid
 from mho.hardware import Hardware
 from mho.learning.batches import Batch, Inputs, run, split, taking, whole_of
 from mho.learning.evaluate import Net, evaluating
-from mho.learning.hardware_by_layer import ByLayer, Candidate, by_layer
+from mho.learning.hardware_by_layer import ByLayer, Candidate, by_layer, within
 from mho.learning.layer_table import plain_part
 from mho.learning.layers.chip_pass import refuse_alone
 from mho.learning.layers.chips import at_once
+from mho.learning.layers.composite import Composite
 from mho.learning.layers.layer import ArrayLayer, memristive_layers
 
 Per = Literal["layer", "column"]
@@ -138,17 +139,36 @@ def _trained_on(
     if given is None:
         return dict.fromkeys(layers.values())
     field = f"{verb}.trained_on"
-    inside = memristive_layers(plain_part(net))
-    every = [Candidate((name,), layer, True) for name, layer in inside.items()]
-    found = {}
-    for choice, (name, layer) in zip(by_layer(field, given, every), inside.items(), strict=True):
-        found[layer], own = choice.hardware, layer.hardware
-        for what in ("mapping", "levels", "slices"):
-            theirs = getattr(choice.hardware or own, what)
-            if theirs != getattr(own, what):
-                allowed = f"{getattr(own, what)!r}, that of layer {name!r}; hardware may be given "
-                raise invalid(f"{field}, {what}", theirs, f"{allowed}by layer: {{name: hardware}}")
+    every = _candidates(plain_part(net))
+    found: dict[ArrayLayer, Hardware | None] = {}
+    for candidate, choice in zip(
+        every, by_layer(field, given, every, digital_parts=True), strict=True
+    ):
+        for part, hardware in (choice.parts or {"": choice.hardware}).items():
+            layer = candidate.module.get_submodule(part)
+            assert isinstance(layer, ArrayLayer)
+            found[layer], own = hardware, layer.hardware
+            for what in ("mapping", "levels", "slices"):
+                theirs = getattr(hardware or own, what)
+                if theirs != getattr(own, what):
+                    name = within(candidate.names[0], part)
+                    allowed = f"{getattr(own, what)!r}, that of layer {name!r}; hardware may be "
+                    allowed += "given by layer: {name: hardware}"
+                    raise invalid(f"{field}, {what}", theirs, allowed)
     return found
+
+
+def _candidates(net: nn.Module) -> list[Candidate]:
+    """Layers of a converted network, as `convert` has named them."""
+    every: list[Candidate] = []
+    inside: set[nn.Module] = set()
+    for name, module in net.named_modules():
+        if isinstance(module, Composite):
+            every.append(Candidate((name,), module, True, parts=module.part_names()))
+            inside.update(module.modules())
+        elif isinstance(module, ArrayLayer) and module not in inside:
+            every.append(Candidate((name,), module, True))
+    return every
 
 
 def _wanted(layer: ArrayLayer, trained_on: Hardware | None) -> Tensor:
