@@ -163,12 +163,22 @@ _LONGEST = 200
 def whole_of(inputs: Inputs, what: str) -> Batch:
     """All batches as one (batch, ...); errors as in `batches_of`."""
     parts = [*batches_of(inputs, what)]
-    columns = [*zip(*map(tensors_of, parts), strict=True)]
-    for column in columns:
+    for column in zip(*map(tensors_of, parts), strict=True):
         for x in column:
             if x.shape[1:] != column[0].shape[1:]:
                 found = f"{shown(column[0])} and {shown(x)}"
                 raise invalid(what, found, "batches of one shape, but for their length")
+    return joined(parts)
+
+
+def are_alike(parts: list[Batch]) -> bool:
+    """Whether batches are of one shape but for their length, so that they can be joined."""
+    return len({tuple(x.shape[1:] for x in tensors_of(batch)) for batch in parts}) == 1
+
+
+def joined(parts: list[Batch]) -> Batch:
+    """Batches of one shape as one."""
+    columns = zip(*map(tensors_of, parts), strict=True)
     return parts[0] if len(parts) == 1 else like(parts[0], map(torch.cat, columns))
 
 

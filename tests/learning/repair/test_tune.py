@@ -1,15 +1,18 @@
 """Tuning the read-out brings chips closer to what was meant, and writes no cell."""
 
 import copy
+from collections.abc import Callable
 
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 import mho
 from mho import Hardware
 from mho.cells import MultiLevel, Resistance, Spread, TwoState
-from mho.learning.layers.layer import memristive_layers
+from mho.learning.layers.layer import ArrayLayer, memristive_layers
+from mho.learning.repair.uses import Pass, in_order, uses_of
 
 ANALOG = MultiLevel(g_min=10e-6, g_max=90e-6, levels=9, sigma=(5e-6,), device_spread=0.08)
 BINARY = TwoState(
@@ -142,20 +145,204 @@ def test_least_squares_is_least() -> None:
             parameter.sub_(change)
 
 
-def test_a_layer_used_twice_is_tuned_for_its_last_use(generator: torch.Generator) -> None:
-    class Twice(nn.Module):
+class Twice(nn.Module):
+    """Uses a layer for inputs of different means and spreads."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(8, 6)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layer(x) + self.layer(3.0 * x.square() + 2.0)
+
+
+class AndAgain(nn.Module):
+    """Uses a layer on what it gave, and one between."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer, self.between = nn.Linear(8, 8), nn.Linear(8, 8)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layer(self.between(self.layer(x)).relu() + 1.0)
+
+
+class Sizes(nn.Module):
+    """Uses a convolution on maps of two sizes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Conv2d(2, 3, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        small = nn.functional.max_pool2d(x, 2) * 4.0
+        return self.layer(x).mean((2, 3)) + self.layer(small).mean((2, 3))
+
+
+class Reader(nn.Module):
+    """A recurrent layer, of which all steps count."""
+
+    def __init__(self, kind: str = "LSTM", **options: object) -> None:
+        super().__init__()
+        self.rnn = getattr(nn, kind)(5, 6, **options)
+        self.head = nn.Linear(12 if "bidirectional" in options else 6, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.rnn(x)[0])
+
+
+class Packed(Reader):
+    """A recurrent layer of sequences of other lengths, the first one short."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        lengths = (torch.arange(len(x)) * 2 + 1) % x.shape[1] + 1
+        rows = pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
+        return self.head(pad_packed_sequence(self.rnn(rows)[0], batch_first=True)[0])
+
+
+class Attention(nn.Module):
+    """Attention over the first dimension."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.attention = nn.MultiheadAttention(8, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.attention(x, x, x, need_weights=False)[0]
+
+
+class Steps(nn.Module):
+    """A cell, step after step."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cell = nn.GRUCell(5, 6)
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = x.new_zeros(len(x), 6)
+        for step in x.unbind(1):
+            h = self.cell(step, h)
+        return h
+
+
+class Experts(nn.Module):
+    """Each input is seen by one of two layers; the first one by the second."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.one, self.two, self.head = nn.Linear(5, 4), nn.Linear(5, 4), nn.Linear(4, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        which = x[:, 0] > x[0, 0]
+        if not which.any():
+            return self.head(self.two(x))
+        y = x.new_zeros(len(x), 4)
+        y[which], y[~which] = self.one(x[which]), self.two(x[~which])
+        return self.head(y)
+
+
+USES: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...], int | None]] = {
+    "a linear layer, twice": (Twice, (60, 8), 3),
+    "a linear layer on its own output": (AndAgain, (60, 8), 3),
+    "a convolution of maps of two sizes": (Sizes, (20, 2, 8, 8), 2),
+    "time first": (Reader, (7, 9, 5), 2),
+    "time first, two layers, two ways": (
+        lambda: Reader("GRU", num_layers=2, bidirectional=True), (7, 9, 5), 2,
+    ),
+    "batch first": (lambda: Reader("RNN", batch_first=True), (9, 7, 5), 2),
+    "packed": (lambda: Packed("LSTM", batch_first=True), (6, 7, 5), 2),
+    "packed, both ways": (
+        lambda: Packed("GRU", batch_first=True, bidirectional=True), (6, 7, 5), 2,
+    ),
+    "a cell": (Steps, (9, 7, 5), 2),
+    "attention, time first": (Attention, (7, 9, 8), 2),
+    "some inputs only": (Experts, (30, 5), None),
+}  # fmt: skip
+
+
+def fitted(layer: ArrayLayer, inputs: list[Tensor], outputs: list[Tensor]) -> tuple[Tensor, Tensor]:
+    """Gain and offset (chips, out) of each column, by least squares on all uses together."""
+    seen, wanted = [], []
+    for x, y in zip(inputs, outputs, strict=True):
+        if isinstance(layer, nn.Conv2d):
+            goal = nn.functional.conv2d(x, layer.target.view_as(layer.weight)).movedim(1, -1)
+            y = y.movedim(1, -1)
+        else:
+            goal = x @ layer.target.mT
+        for values, into in ((y - layer.bias, seen), (goal, wanted)):
+            into.append(values.unflatten(0, (layer.chips, -1)).flatten(1, -2))
+    y, goal = (torch.cat(each, 1).mT.double() for each in (seen, wanted))  # (chips, out, samples)
+    matrix = torch.stack((y, torch.ones_like(y)), -1)
+    return torch.linalg.lstsq(matrix, goal.unsqueeze(-1)).solution.squeeze(-1).unbind(-1)
+
+
+@pytest.mark.parametrize("case", USES)
+@pytest.mark.parametrize("parts", [1, 2])
+def test_a_layer_is_fitted_on_all_its_uses(case: str, parts: int) -> None:
+    """All time steps, all sizes of maps, all batches, each vector counting once."""
+    make, shape, chips = USES[case]
+    torch.manual_seed(1)
+    net = mho.convert(make().eval(), HARDWARE["analog"], chips)
+    torch.manual_seed(2)
+    batches = [torch.randn(shape) for _ in range(parts)]
+    mho.tune(net, batches)
+    layers = memristive_layers(net)
+    order = in_order([Pass(x, uses_of(net, x)) for x in batches])
+    assert {*order} == {*layers.values()}
+    found = {layer: (layer.gain.clone(), layer.offset.clone()) for layer in order}
+    mho.untune(net)
+    for layer in order:
+        inputs: list[Tensor] = []
+        outputs: list[Tensor] = []
+
+        def keep(_layer: ArrayLayer, x: Tensor, y: Tensor, into=(inputs, outputs)) -> None:
+            into[0].append(x)
+            into[1].append(y)
+
+        with torch.no_grad(), layer.observed(keep):
+            for x in batches:
+                net(x)
+        gain, offset = fitted(layer, inputs, outputs)
+        torch.testing.assert_close(found[layer][0], gain.float(), rtol=1e-3, atol=1e-4)
+        torch.testing.assert_close(found[layer][1], offset.float(), rtol=1e-3, atol=1e-4)
+        layer.gain.copy_(found[layer][0])
+        layer.offset.copy_(found[layer][1])
+        layer.tuned = True
+
+
+def test_time_first_is_tuned_as_batch_first() -> None:
+    """The same chips, and sequences, in either order; also in batches of other lengths."""
+    x = [torch.randn(9, 7, 5), torch.randn(4, 7, 5), torch.randn(4, 5, 5)]
+    nets = []
+    for batch_first in (True, False):
+        torch.manual_seed(0)
+        generator = torch.Generator().manual_seed(3)
+        model = Reader("LSTM", batch_first=batch_first)
+        net = mho.convert(model, HARDWARE["analog"], 2, generator=generator)
+        given = x if batch_first else [each.transpose(0, 1) for each in x]
+        nets.append(memristive_layers(mho.tune(net, given)))
+    for name, layer in nets[0].items():
+        assert layer.tuned
+        torch.testing.assert_close(layer.gain, nets[1][name].gain)
+        torch.testing.assert_close(layer.offset, nets[1][name].offset)
+
+
+def test_a_network_whose_passes_are_never_alike_is_refused() -> None:
+    class Changing(nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.layer = nn.Linear(8, 8)
+            self.layer, self.passes = nn.Linear(4, 4), 0
 
         def forward(self, x: Tensor) -> Tensor:
-            return self.layer(self.layer(x).relu())
+            self.passes += 1
+            for _ in range(self.passes):
+                x = self.layer(x)
+            return x
 
-    net = mho.convert(Twice(), HARDWARE["analog"], 2, generator=generator)
-    layer = net.net.layer
-    layer.effective.copy_(0.7 * layer.target)
-    mho.tune(net, torch.randn(300, 8, generator=generator))
-    torch.testing.assert_close(layer.gain, torch.full((2, 8), 1 / 0.7), rtol=1e-3, atol=0)
+    net = mho.convert(Changing(), HARDWARE["analog"])
+    with pytest.raises(ValueError, match=r"tune.net = .*layer 'layer' now more, now less often"):
+        mho.tune(net, torch.randn(5, 4))
+    assert not net.layer.tuned
 
 
 def test_unknown_choices_are_refused() -> None:
@@ -234,26 +421,3 @@ def test_a_reference_of_other_layers_is_refused() -> None:
     net = made(HARDWARE["analog"])
     with pytest.raises(ValueError, match=r"tune.reference = a .*same layers and chips; 'net.0'"):
         mho.tune(net, images(6), reference=made(HARDWARE["analog"], 2))
-
-
-@pytest.mark.parametrize("batch_first", [True, False])
-@pytest.mark.parametrize("head", [True, False])
-def test_sequences_have_their_batch_first_or_are_refused(batch_first: bool, head: bool) -> None:
-    class Reader(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.lstm = nn.LSTM(5, 6, batch_first=batch_first)
-            self.head = nn.Linear(6, 3) if head else nn.Identity()
-
-        def forward(self, x: Tensor) -> Tensor:
-            return self.head(self.lstm(x)[0])
-
-    torch.manual_seed(0)
-    net, x = mho.convert(Reader(), HARDWARE["analog"], 2), torch.randn(7, 9, 5)
-    if batch_first:
-        mho.tune(net, x)
-        assert all(layer.tuned for layer in mho.nn.memristive_layers(net).values())
-        return
-    with pytest.raises(ValueError, match=r"use layer 'lstm.hh_l0' 7 times, one of them 1"):
-        mho.tune(net, x)
-    assert not any(layer.tuned for layer in mho.nn.memristive_layers(net).values())

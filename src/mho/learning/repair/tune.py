@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager
 from functools import partial
 from typing import Literal
 
@@ -13,14 +13,13 @@ from torch import Tensor, nn
 from mho.arguments import checked
 from mho.errors import invalid
 from mho.hardware import Hardware
-from mho.learning.batches import Batch, Inputs, run, split, taking, whole_of
+from mho.learning.batches import Inputs, batches_of
 from mho.learning.evaluate import Net, evaluating
 from mho.learning.hardware_by_layer import ByLayer, Candidate, by_layer, within
 from mho.learning.layer_table import plain_part
-from mho.learning.layers.chip_pass import refuse_alone
-from mho.learning.layers.chips import at_once
 from mho.learning.layers.composite import Composite
 from mho.learning.layers.layer import ArrayLayer, memristive_layers
+from mho.learning.repair.uses import Pass, in_order, note, plans
 
 Per = Literal["layer", "column"]
 Method = Literal["least-squares", "moments"]
@@ -39,8 +38,12 @@ def tune(
     """Fit read-out gain and offset of each chip, in place, on some inputs.
 
     Layer after layer, `a y + b` is fitted to what the layer would give for the same input with the
-    weight that its levels stand for. Labels are not used. After Lammie et al.
+    weight that its levels stand for, over all its uses: those of all time steps of a recurrent
+    layer, each vector counting once. Labels are not used. After Lammie et al.
     (10.1016/j.neucom.2022.02.043), who fit one gain and offset a layer on random inputs.
+
+    Inputs are run in parts of some hundred; or in batches as given, where the first dimension is
+    time, or passes are not alike (packed sequences, layers that not all inputs use).
 
     Least squares shrinks the gain where y is noisy (regression dilution): what follows the layer
     then sees outputs of less than the usual size. `"moments"` gives them the wanted mean and
@@ -64,31 +67,44 @@ def tune(
 
     Raises:
         ValueError: unknown `per` or `method`; a reference of other layers or chips; inputs that
-            are none, zeros only, or not finite; or a layer whose inputs or outputs become so. The
-            read-out is then as before.
+            are none, zeros only, or not finite; a layer whose inputs or outputs become so; or a
+            network that uses its layers differently from pass to pass. The read-out is then as
+            before.
     """
-    batch = whole_of(inputs, "tune.inputs")
+    parts = [*batches_of(inputs, "tune.inputs")]
     before = None if reference is None else _paired(net, reference)
     names = {layer: name for name, layer in memristive_layers(net).items()}
     spread = _trained_on(net, trained_on, "tune")
-    with evaluating(net), _kept_on_error(list(names)):
+
+    def wanted(layer: ArrayLayer) -> Callable[[Tensor], Tensor]:
+        if before is not None:
+            return partial(_held, before[layer])
+        return partial(_apply, layer, _wanted(layer, spread[layer]))
+
+    def fit(passes: list[Pass]) -> ArrayLayer | None:
         untune(net)
-        uses = _in_order(net, split(batch, 1)[0])
-        for layer in uses:
-            if before is not None:
-                wanted = partial(_held, before[layer])
-            else:
-                weight = _wanted(layer, spread[layer])
-                wanted = partial(_apply, layer, weight)
-            moments = Moments(layer, wanted)
-            for x in split(batch, at_once(layer.chips, layer.weight.device)):
-                _run_to(net, x, layer, uses, moments.add)
+        for layer in in_order(passes):
+            moments = Moments(layer, wanted(layer))
+            odd = note(net, passes, layer, moments.add)
+            if odd is not None:
+                return odd
             gain, offset = moments.fit(per, method)
             if not (gain.isfinite().all() and offset.isfinite().all()):
                 allowed = "inputs for which those of every layer, and its outputs, are finite"
                 raise invalid(f"tune.inputs at layer {names[layer]}", "nan or inf", allowed)
             _set(layer, gain, offset)
-    return net
+        return None
+
+    with evaluating(net), _kept_on_error(list(names)):
+        untune(net)
+        odd = None
+        for passes in plans(net, parts):
+            odd = fit(passes)
+            if odd is None:
+                return net
+        assert odd is not None
+        what = f"one that uses layer {names[odd]!r} now more, now less often for the same inputs"
+        raise invalid("tune.net", what, "a network whose passes are alike")
 
 
 @torch.no_grad()
@@ -286,61 +302,3 @@ class Moments:
         reading = self.layer.reading
         # (chips, batch, ...) -> (chips, batch, ..., out) -> (chips, samples, out)
         return reading.folded(y).movedim(reading.product.column_dim, -1).flatten(1, -2)
-
-
-class _Reached(BaseException):
-    """The forward pass need not go on."""
-
-
-def _in_order(net: nn.Module, x: Batch) -> dict[ArrayLayer, int]:
-    """The layers in the order of their last use, and how often a forward pass uses them."""
-    used: dict[ArrayLayer, int] = {}
-
-    def note(layer: ArrayLayer, _inputs: Tensor, _output: Tensor) -> None:
-        refuse_alone("tune.net")
-        used[layer] = used.pop(layer, 0) + 1
-
-    with ExitStack() as watched:
-        for layer in memristive_layers(net).values():
-            watched.enter_context(layer.observed(note))
-        with taking(x, "tune.inputs"):
-            run(net, x)
-    return used
-
-
-def _run_to(
-    net: nn.Module,
-    x: Batch,
-    layer: ArrayLayer,
-    uses: dict[ArrayLayer, int],
-    then: Callable[[Tensor, Tensor], None],
-) -> None:
-    """Run the network to the last use of a layer, and hand over its inputs and outputs; with the
-    layer that is last of all, to its end.
-
-    Args:
-        uses: how often a single input uses each layer, in the order of their last use.
-
-    Raises:
-        ValueError: these inputs use a layer more or less often than a single one.
-    """
-    counts, last = dict.fromkeys(uses, 0), next(reversed(uses))
-
-    def reached(one: ArrayLayer, inputs: Tensor, output: Tensor) -> None:
-        counts[one] += 1
-        if one is layer and counts[one] == uses[one]:
-            then(inputs, output)
-            if one is not last:
-                raise _Reached
-
-    with suppress(_Reached), ExitStack() as watched, taking(x, "tune.inputs"):
-        for one in uses:
-            watched.enter_context(one.observed(reached))
-        run(net, x)
-    for one, times in uses.items():
-        if counts[one] != times:
-            what = f"inputs that use layer {one.label!r} {counts[one]} times, one of them {times}"
-            allowed = "inputs (batch, ...), all of one length; time is no batch"
-            raise invalid("tune.inputs", what, allowed)
-        if one is layer:
-            return
