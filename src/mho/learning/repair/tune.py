@@ -68,8 +68,7 @@ def tune(
     Raises:
         ValueError: unknown `per` or `method`; a reference of other layers or chips; inputs that
             are none, zeros only, or not finite; a layer whose inputs or outputs become so; or a
-            network that uses its layers differently from pass to pass. The read-out is then as
-            before.
+            network of which no two passes are alike. The read-out is then as before.
     """
     parts = [*batches_of(inputs, "tune.inputs")]
     before = None if reference is None else _paired(net, reference)
@@ -99,8 +98,7 @@ def tune(
         untune(net)
         odd = None
         for passes in plans(net, parts):
-            odd = fit(passes)
-            if odd is None:
+            if (odd := fit(passes)) is None:
                 return net
         assert odd is not None
         what = f"one that uses layer {names[odd]!r} now more, now less often for the same inputs"
@@ -157,9 +155,8 @@ def _trained_on(
     field = f"{verb}.trained_on"
     every = _candidates(plain_part(net))
     found: dict[ArrayLayer, Hardware | None] = {}
-    for candidate, choice in zip(
-        every, by_layer(field, given, every, digital_parts=True), strict=True
-    ):
+    choices = by_layer(field, given, every, digital_parts=True)
+    for candidate, choice in zip(every, choices, strict=True):
         for part, hardware in (choice.parts or {"": choice.hardware}).items():
             layer = candidate.module.get_submodule(part)
             assert isinstance(layer, ArrayLayer)
