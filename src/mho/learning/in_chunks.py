@@ -82,9 +82,7 @@ def bytes_of_a_chip(plan: Plan) -> float:
     for layer, kinds in of_layers.items():
         weights = sum(p.numel() for p in layer.parameters())
         size, digits = next(layer.parameters()).element_size(), [k.cells.digits for k in kinds]
-        each = max(
-            1 + n if n > 1 else 1 for n in digits
-        )  # that of each digit too, where it is read
+        each = max(1 + n if n > 1 else 1 for n in digits)  # each digit has one, to be read
         total += weights * (each * size + max(cells[kind] for kind in kinds))
     return total
 
