@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 import tyro
+from rich.console import Console
 
 from mho.cli.sweep import OfPoints, forgiven, say_end, stopping
 from mho.cli.terminal import say, tell, waiting
@@ -37,6 +38,7 @@ class Search(OfPoints):
         from mho.sweep.check import check
         from mho.sweep.driver import drive
         from mho.sweep.engines import engine_of
+        from mho.sweep.live import Watch
         from mho.sweep.search import Search as Searching
         from mho.sweep.search import objective, span_or_choice
 
@@ -54,8 +56,8 @@ class Search(OfPoints):
                 raise unknown("claim", name, claims)
         if sweep.exists:
             forgiven(sweep.points(), self.retry)
-        with stopping():
-            standing = drive((), engine, search.more, told=tell)
+        with stopping(), Watch(sweep, Console(stderr=True), tell) as watch:
+            standing = drive((), engine, search.more, shown=watch.glance, told=tell)
         for settings, values in search.best():
             found = ", ".join(f"{name} {v:g}" for name, v in zip(wanted, values, strict=True))
             say(f"{found}: {', '.join(f'{key}={value}' for key, value in settings.items())}")
