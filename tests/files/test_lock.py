@@ -62,6 +62,7 @@ def without_locks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr("filelock.FileLock.acquire", acquire)
     monkeypatch.setattr(lock, "SETTLE", 0.0)
+    monkeypatch.setattr(lock, "SAID_EVERY", 0.01)
 
 
 def said(path: Path, host: str, pid: int) -> None:

@@ -143,8 +143,9 @@ def _is_written(path: Path, own: _Writer, locked: bool) -> bool:
     writer = _read(path)
     if writer is None:
         return False
-    if writer.host == own.host:
-        return not locked and is_alive(writer.pid)
+    if writer.host == own.host and (locked or not is_alive(writer.pid)):
+        return False
+    # One that is there may be another process, which has the number since the machine was started.
     until = time.monotonic() + SILENT
     while time.monotonic() < until:
         time.sleep(min(1.0, SILENT))

@@ -31,7 +31,7 @@ TRIES = 3
 """Failures after which a point is parked."""
 
 ALIVE = 60.0
-"""Seconds after its last sign of life in which a point on another machine counts as running."""
+"""Seconds after its last sign of life in which a point counts as running."""
 
 Status = Literal["waiting", "running", "stopped", "failed", "parked", "done"]
 """waiting: not begun; stopped: begun and interrupted; failed: to be tried again."""
@@ -121,13 +121,13 @@ class PointFolder:
 
     @property
     def running(self) -> bool:
-        """Whether a process works on it: one of this machine that is there, or one of another that
-        said so within `ALIVE` seconds by the clock of the file system."""
+        """Whether a process works on it: one that said so within `ALIVE` seconds by the clock of the
+        file system, and that is there if it is of this machine."""
         beat = self.beat
         if beat is None:
             return False
-        if beat.host == socket.gethostname():
-            return is_alive(beat.pid)
+        if beat.host == socket.gethostname() and not is_alive(beat.pid):
+            return False
         try:
             said = (self.path / "progress.json").stat().st_mtime
         except OSError:  # it has just ended
