@@ -12,9 +12,10 @@ from mho.experiments import sharing as shared_run
 from mho.experiments.execution import execute
 from mho.sweep import plan
 from mho.sweep.driver import drive
-from mho.sweep.engines.engine import DONE, INTERRUPTED, Ended
+from mho.sweep.engines.engine import Ended
 from mho.sweep.folder import PointFolder, SweepFolder
 from mho.sweep.points import Point
+from mho.sweep.process import DONE, INTERRUPTED
 from mho.sweep.sharing import Order, share, shared
 
 BITS = {"converter_bits": [4, 6, 8]}
@@ -70,8 +71,13 @@ class Watched:
         self.running: list[PointFolder] = []
         self.batches: list[list[str]] = []
 
+    here = True
+
     def room(self) -> int:
         return 100
+
+    def found(self, folder: PointFolder) -> bool:
+        return False
 
     def start(self, folder: PointFolder) -> None:
         self.running.append(folder)
