@@ -121,8 +121,8 @@ class PointFolder:
 
     @property
     def running(self) -> bool:
-        """Whether a process works on it: one that said so within `ALIVE` seconds by the clock of the
-        file system, and that is there if it is of this machine."""
+        """Whether a process works on it: one that said so within `ALIVE` seconds, by the clock of
+        the file system, and that is there if it is of this machine."""
         beat = self.beat
         if beat is None:
             return False
