@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from mho.errors import invalid
-from mho.fit.table import POSSIBLE, Table
+from mho.fit.reading.table import POSSIBLE, Table
 
 SIEMENS = POSSIBLE["conductance"]
 

@@ -23,7 +23,7 @@ from mho.fit.outcome import (
     judge,
     on_log,
 )
-from mho.fit.table import Table
+from mho.fit.reading.table import Table
 from mho.physics import Ohmic, Sinh, Transistor
 
 LAWS = {"ohmic": Ohmic, "sinh": Sinh, "1t1r": Transistor}

@@ -23,7 +23,7 @@ from mho.fit.outcome import (
     on_log,
 )
 from mho.fit.random_effects import between
-from mho.fit.table import Table
+from mho.fit.reading.table import Table
 from mho.physics import MultiLevel
 
 DEGREES = {0: "constant sigma", 1: "sigma linear in G", 2: "quadratic", 3: "cubic"}

@@ -8,7 +8,7 @@ import numpy as np
 
 from mho.arguments import checked
 from mho.errors import InvalidInput, invalid, unknown
-from mho.fit.table import Table
+from mho.fit.reading.table import Table
 
 READ = ("conductance", "resistance", "current")
 

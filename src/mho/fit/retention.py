@@ -23,7 +23,7 @@ from mho.fit.outcome import (
     on_line,
 )
 from mho.fit.random_effects import between, deviation
-from mho.fit.table import Table
+from mho.fit.reading.table import Table
 from mho.physics import LogTime, PowerLaw
 
 

@@ -8,8 +8,8 @@ from scipy import stats
 from mho.errors import invalid
 from mho.fit.electrical import conductance
 from mho.fit.outcome import Fit, Picture, Rival, Series, far_out, judge
+from mho.fit.reading.table import Table
 from mho.fit.resistance import State, compare, preferred
-from mho.fit.table import Table
 from mho.physics import TwoState
 
 ON_WORDS = frozenset({"1", "on", "lrs", "set", "low", "low resistance", "r_on", "ron", "1.0"})

@@ -23,7 +23,7 @@ from mho.fit.pulses.model import PulseModel, maximum, predicted
 from mho.fit.pulses.screening import check, heaped, reference, screen
 from mho.fit.pulses.tabulated import tables
 from mho.fit.pulses.trains import Trains, trains
-from mho.fit.table import Table
+from mho.fit.reading.table import Table
 
 FAMILIES = ("pulse-response", "pulse-table")
 MISSED = 1e-3

@@ -7,7 +7,7 @@ import numpy as np
 from mho.errors import invalid
 from mho.fit.outcome import far_out
 from mho.fit.pulses.trains import Trains
-from mho.fit.table import Table
+from mho.fit.reading.table import Table
 
 
 def check(table: Table, chains: Trains) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mho.errors import invalid
-from mho.fit.table import Table
+from mho.fit.reading.table import Table
 
 SET_WORDS = frozenset({"set", "+", "p", "pot", "potentiation", "ltp", "up", "pos", "positive",
                        "on", "increase"})  # fmt: skip

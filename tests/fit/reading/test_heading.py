@@ -4,7 +4,7 @@ import pytest
 
 from mho.errors import InvalidInput
 from mho.fit import parse
-from mho.fit.heading import UNITS, check_unit, read_heading, unit_of, with_unit
+from mho.fit.reading.heading import UNITS, check_unit, read_heading, unit_of, with_unit
 
 
 @pytest.mark.parametrize(

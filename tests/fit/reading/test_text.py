@@ -6,7 +6,7 @@ import pytest
 
 from mho.errors import InvalidInput
 from mho.fit import read
-from mho.fit.text import rows_of, separator_of, text_of
+from mho.fit.reading.text import rows_of, separator_of, text_of
 
 
 def test_utf16_and_latin1(tmp_path: Path) -> None:

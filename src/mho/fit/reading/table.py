@@ -13,8 +13,8 @@ from mho.arguments import checked
 from mho.config import Range
 from mho.errors import InvalidInput, invalid
 from mho.files.numbers import decimal_mark, is_number, marks_shown, number
-from mho.fit.heading import Heading, check_unit, read_heading, unit_of, with_unit
-from mho.fit.text import Rows, rows_of, separator_of, text_of
+from mho.fit.reading.heading import Heading, check_unit, read_heading, unit_of, with_unit
+from mho.fit.reading.text import Rows, rows_of, separator_of, text_of
 
 GAPS = frozenset({"", "-", "--", "nan", "na", "n/a", "none", "null", "ol", "overflow", "inf",
                   "+inf", "-inf", "#n/a", "?", "9.91e37", "9.91e+37"})  # fmt: skip

@@ -1,0 +1,1 @@
+"""Measured files as columns of numbers in SI units."""
