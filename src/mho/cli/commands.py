@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Protocol
 
 import tyro
 
@@ -21,6 +21,7 @@ from mho.cli.serve_chip import ServeChip
 from mho.cli.show import Show
 from mho.cli.sweep import Sweep
 from mho.cli.terminal import say
+from mho.cli.try_device import Try
 from mho.errors import UsageError, unknown
 
 Command = (
@@ -33,19 +34,26 @@ Command = (
     | Annotated[Netlist, tyro.conf.subcommand("netlist")]
     | Annotated[Fit, tyro.conf.subcommand("fit")]
     | Annotated[Show, tyro.conf.subcommand("show")]
+    | Annotated[Try, tyro.conf.subcommand("try")]
     | Annotated[ServeChip, tyro.conf.subcommand("serve-chip")]
     | Annotated[ReleaseChip, tyro.conf.subcommand("release-chip")]
 )
 
 VERBS = (
-    "run", "sweep", "search", "list", "report", "pool", "netlist", "fit", "show", "serve-chip",
-    "release-chip",
+    "run", "sweep", "search", "list", "report", "pool", "netlist", "fit", "show", "try",
+    "serve-chip", "release-chip",
 )  # fmt: skip
 
 
-def parse(
-    arguments: Sequence[str],
-) -> Run | Sweep | Search | List | Report | Pool | Netlist | Fit | Show | ServeChip | ReleaseChip:
+class Runs(Protocol):
+    """A command with its options."""
+
+    def run(self) -> None:
+        """Do it."""
+        ...
+
+
+def parse(arguments: Sequence[str]) -> Runs:
     """The command that a command line asks for.
 
     Raises:

@@ -31,24 +31,13 @@ class Show:
         from mho.files import write_bytes
         from mho.report.card import picture_of
 
-        ending = "" if self.out is None else self._ending(self.out)
+        ending = "" if self.out is None else ending_of(self.out, self.overwrite)
         card = self._card()
         if self.out is not None:
             write_bytes(self.out, picture_of(card, ending))
         _say(card)
         if self.out is not None:
             say(str(self.out))
-
-    def _ending(self, out: Path) -> str:
-        """Kind of the figure, checked before any work."""
-        from mho.files import check_output
-        from mho.report.card import FORMATS
-
-        check_output(out, overwrite=self.overwrite)
-        ending = out.suffix.removeprefix(".").lower()
-        if ending not in FORMATS:
-            raise invalid("out", str(out), "a file that ends in .png, .svg or .pdf")
-        return ending
 
     def _card(self) -> Card:
         from mho import card
@@ -63,6 +52,18 @@ class Show:
         if path.suffix == ".toml" or path.is_file():
             return card.of_preset(path.stem, devices.read(path))
         raise unknown("device", name, [*devices.PRESETS, *dynamics.MODELS])
+
+
+def ending_of(out: Path, overwrite: bool) -> str:
+    """Kind of a figure that is to be written, checked before any work."""
+    from mho.files import check_output
+    from mho.report.card import FORMATS
+
+    check_output(out, overwrite=overwrite)
+    ending = out.suffix.removeprefix(".").lower()
+    if ending not in FORMATS:
+        raise invalid("out", str(out), "a file that ends in .png, .svg or .pdf")
+    return ending
 
 
 def _say(card: Card) -> None:

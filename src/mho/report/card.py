@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.gridspec import GridSpec
 
 from mho.files import write_bytes
 from mho.report.axes import FAINT, INK, colours, set_ticks, style, typical
@@ -24,14 +25,29 @@ def draw_card(card: Card) -> Figure:
     """Five panels and the column of numbers."""
     figure = Figure(figsize=(13.6, 6.6), facecolor="white")
     figure.set_layout_engine("constrained", rect=(0, 0, COLUMN, 1))
-    grid = figure.add_gridspec(2, 3)
+    card_on(figure, figure.add_gridspec(2, 3), card)
+    figure.suptitle(card.name, x=0.01, ha="left", fontsize="x-large", fontweight="bold")
+    return figure
+
+
+def card_on(
+    figure: Figure, grid: GridSpec, card: Card, top: float = 0.93, bottom: float = 0.0
+) -> None:
+    """Panels in the upper two rows of a grid of three columns, numbers at the right between
+    heights of the figure [1]."""
     places = (grid[0, 0], grid[0, 1:3], grid[1, 0], grid[1, 1], grid[1, 2])
     panels = (card.levels, card.response, card.current, card.retention, card.noise)
     for place, panel in zip(places, panels, strict=True):
         _draw(figure.add_subplot(place), panel, wide=panel is card.response)
-    _column(figure.add_axes((COLUMN + 0.015, 0.0, 0.98 - COLUMN, 0.93)), card)
-    figure.suptitle(card.name, x=0.01, ha="left", fontsize="x-large", fontweight="bold")
-    return figure
+    column = (COLUMN + 0.015, bottom, 0.98 - COLUMN, top - bottom)
+    _column(figure.add_axes(column), card, step=0.2026 / (figure.get_figheight() * column[3]))
+
+
+def metadata_of(ending: str) -> dict[str, None] | None:
+    """What keeps the time of drawing out of a file."""
+    if ending == "png":
+        return None
+    return {"Date" if ending == "svg" else "CreationDate": None}
 
 
 def picture_of(card: Card, ending: str) -> bytes:
@@ -39,10 +55,8 @@ def picture_of(card: Card, ending: str) -> bytes:
     with style():
         figure = draw_card(card)
         FigureCanvasAgg(figure)
-        whole = {"Date": None} if ending == "svg" else {"CreationDate": None}
-        metadata = None if ending == "png" else whole
         buffer = io.BytesIO()
-        figure.savefig(buffer, format=ending, dpi=84, metadata=metadata)
+        figure.savefig(buffer, format=ending, dpi=84, metadata=metadata_of(ending))
     return buffer.getvalue()
 
 
@@ -89,11 +103,11 @@ def _typical(values: list[np.ndarray], panel: Panel) -> float:
     return typical(np.concatenate(values), panel.x_scale)
 
 
-def _column(axes: Axes, card: Card) -> None:
+def _column(axes: Axes, card: Card, step: float) -> None:
     """Names, numbers, and the note below them, line by line from the top."""
     axes.set_axis_off()
     axes.set_in_layout(False)
-    step, y = 0.033, 1.0
+    y = 1.0
     for name, value in card.numbers:
         lines = textwrap.wrap(value, 32, break_on_hyphens=False) or [""]
         axes.text(0.0, y, name, transform=axes.transAxes, fontsize="small", va="top", color=FAINT)

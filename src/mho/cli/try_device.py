@@ -1,0 +1,128 @@
+"""`mho try`: what a small network would do on a device, in seconds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import tyro
+
+from mho.cli.show import ending_of
+from mho.cli.terminal import say
+from mho.errors import invalid, unknown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rich.table import Table
+
+    from mho.physics import Preset
+    from mho.results.trial import Trial
+
+MEASURED = (".csv", ".txt", ".tsv", ".dat", ".xlsx", ".xls", ".mat")
+"""Endings of measured files, which are fitted first."""
+
+
+@dataclass(frozen=True)
+class Try:
+    """Try a device on a small network that was trained beforehand: accuracy over chips and time,
+    what limits it, writes, energy and lifetime; with --out its card and all of it as one figure."""
+
+    source: Annotated[str, tyro.conf.Positional]
+    """A device of mho list devices, a file of mho fit, or a measured file as mho fit takes it."""
+    out: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
+    """Figure to write: .png, .svg or .pdf."""
+    chips: Annotated[int, tyro.conf.arg(metavar="INT")] = 8
+    """Chips, each drawn anew [1]."""
+    seed: Annotated[int, tyro.conf.arg(metavar="INT")] = 0
+    """Of everything that is drawn."""
+    v_read: Annotated[float | None, tyro.conf.arg(metavar="V")] = None
+    """Read voltage of a measured file's currents [V]; else its own column V_read."""
+    prices: Annotated[str, tyro.conf.arg(metavar="STR")] = "hfo2-130nm"
+    """Price list, of mho list prices."""
+    overwrite: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Replace the file that is there."""
+
+    def run(self) -> None:
+        """Measure, print, draw."""
+        from mho import card, prices, trial
+        from mho.experiments.progress import Progress
+        from mho.files import write_bytes
+        from mho.report.trial import picture_of
+
+        ending = "" if self.out is None else ending_of(self.out, self.overwrite)
+        prices.get(self.prices)
+        if not 2 <= self.chips <= 1000:
+            raise invalid("chips", self.chips, "2 to 1000")
+        name, preset = self._preset()
+        with Progress("try").bar(name, trial.steps(preset), 0) as advance:
+            found = trial.of_preset(name, preset, self.chips, self.seed, self.prices, advance)
+        if self.out is not None:
+            picture = picture_of(found, card.of_preset(name, preset), ending)
+            write_bytes(self.out, picture)
+        say(*_told(found))
+        if self.out is not None:
+            say(str(self.out))
+
+    def _preset(self) -> tuple[str, Preset]:
+        """Name of the device, and all that is known of it."""
+        from mho.physics import devices
+
+        if self.source in devices.PRESETS:
+            return self.source, devices.preset(self.source)
+        path = Path(self.source)
+        if path.suffix.lower() in MEASURED:
+            return path.stem, self._fitted(path)
+        if path.suffix == ".toml" or path.is_file():
+            return path.stem, devices.read(path)
+        raise unknown("device", self.source, devices.PRESETS)
+
+    def _fitted(self, path: Path) -> Preset:
+        """The preset of a measured file; it must be one that gives a cell."""
+        from mho import fit
+        from mho.physics import Preset
+
+        found = fit.fit(fit.read(path), v_read=self.v_read)
+        if found.table != "device":
+            allowed = (
+                "a file of pulses, of targets or of states, which give a cell; "
+                f"add its law to a preset: mho fit {path} --out device.toml --add"
+            )
+            raise invalid("source", f"{path} ({found.kind})", allowed)
+        say(f"{path}: {found.kind}, {found.goodness.n} points; mho fit shows the fit")
+        note = f"mho fit {path.name}, {found.kind}."
+        return Preset().replace(**{found.table: found.record, "note": note})
+
+
+def _told(found: Trial) -> Iterator[Table | str]:
+    """Accuracies, costs, limits, and what it comes to."""
+    from rich.table import Table
+
+    yield f"{found.name}: {found.network}; {100 * found.in_float:.1f} % in float"
+    yield f"chips: {found.chips}"
+    table = Table(box=None, pad_edge=False)
+    table.add_column("accuracy, mean ± deviation of chips")
+    for name, _ in found.times:
+        table.add_column(name, justify="right")
+    for what, accuracy in found.accuracy.items():
+        cells = [f"{100 * a.mean():.1f} ± {100 * a.std(ddof=1):.1f} %" for a in accuracy]
+        table.add_row(what, *cells)
+    yield table
+    limits = Table(box=None, pad_edge=False)
+    limits.add_column(f"points won by mending one alone, {found.times[-1][0]} ± error")
+    for what in found.limits:
+        limits.add_column(what, justify="right")
+    written = {limit.name: limit for limit in found.limits["as written"]}
+    for repaired in found.limits["after repair"]:
+        both = (written[repaired.name], repaired)
+        shown = [f"{100 * limit.mean:.2f} ± {100 * limit.error:.2f}" for limit in both]
+        limits.add_row(repaired.name, *shown)
+    yield limits
+    costs = Table(box=None, pad_edge=False, show_header=False)
+    for name, value in found.costs:
+        costs.add_row(name, value)
+    yield costs
+    yield from found.verdicts()
+    for remark in found.remarks:
+        yield f"note: {remark}"
