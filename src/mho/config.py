@@ -30,7 +30,7 @@ import tomli_w
 from mho.errors import invalid, unknown, with_article
 from mho.files import parse_toml
 from mho.kinds import Range as Range
-from mho.kinds import taken
+from mho.kinds import ranges, taken
 
 C = TypeVar("C", bound="Config")
 Given = TypeVar("Given", contravariant=True)
@@ -171,6 +171,11 @@ def families(record: type[C]) -> list[type[C]]:
     if not inspect.isabstract(record):
         return [record]
     return [leaf for below in record.__subclasses__() for leaf in families(below)]
+
+
+def ranges_of(record: type[Config], field: str) -> list[Range]:
+    """Ranges of the numbers that a field of a record takes."""
+    return ranges(_hints(record)[field])
 
 
 @cache

@@ -155,6 +155,12 @@ def asked(hint: Any, *, finite: bool = False) -> str:
     return " or ".join(dict.fromkeys(word for word in wanted if word))
 
 
+def ranges(hint: Any) -> list[Range]:
+    """Where numbers that an annotation takes are to lie."""
+    limits = (limits for option, limits in _options(hint) if option in (int, float))
+    return [each for found in limits for each in found if isinstance(each, Range)]
+
+
 def words(hint: Any, ranges: Sequence[Range | NotMeasured] = (), *, finite: bool = False) -> str:
     """What one option of an annotation asks for, in words."""
     if get_origin(hint) is Literal:

@@ -127,7 +127,7 @@ def traces(law: PowerLaw | LogTime, seed: int, *, devices: int) -> Measured:
     """Fifteen reads over five decades of time, with an error of 1 % or 0.3 uS."""
     time = torch.logspace(0, 5, 15, dtype=torch.float64)
     start = torch.linspace(2e-5, 1e-4, devices, dtype=torch.float64)[:, None]
-    g = law.at(time, start, law.rates(noise(seed, devices, 1)))
+    g = law.at(time, start, law.rates(noise(seed, devices, 1).normal(), start))
     error = noise(seed + 1_000_000, *g.shape).normal()
     g = g * (1 + 0.01 * error) if isinstance(law, PowerLaw) else g + 3e-7 * error
     rows = [(d, t, 1e6 * x) for d in range(devices) for t, x in _pairs(time, g[d])]

@@ -120,13 +120,13 @@ class Fading(Retention):
 
     rate: float = 1e-6
 
-    def rates(self, noise: Noise) -> Tensor:
-        return torch.full_like(noise.normal(), self.rate)
+    def rates(self, z: Tensor, g: Tensor) -> Tensor:
+        return torch.full_like(z, self.rate)
 
     def at(self, time: Tensor, g: Tensor, rate: Tensor) -> Tensor:
         return g * torch.exp(-rate * (time - self.t0).clamp(min=0.0))
 
-    def drift(self, seconds: float, span: float) -> float:
+    def drift(self, seconds: float, window: tuple[float, float]) -> float:
         return -math.expm1(-self.rate * (seconds - self.t0))
 
     def times(self, factor: float) -> "Fading":

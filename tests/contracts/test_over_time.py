@@ -39,7 +39,7 @@ class Law(NamedTuple):
 
 
 def relaxed(law: PowerLaw | LogTime) -> Callable[[Tensor, float, GeneratorNoise], Tensor]:
-    return lambda g, t, noise: law.at(torch.full_like(g, t), g, law.rates(noise))
+    return lambda g, t, noise: law.at(torch.full_like(g, t), g, law.rates(noise.normal(), g))
 
 
 def wandered(law: Flicker) -> Callable[[Tensor, float, GeneratorNoise], Tensor]:

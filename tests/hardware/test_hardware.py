@@ -160,7 +160,9 @@ def test_verifying_once_more_is_told_with_what_it_leaves(name: str) -> None:
 
 def test_relaxation_up_to_the_measurement_is_not_counted_twice_in_silence() -> None:
     aged = CELL.replace(written=SourceWrite(after=3600.0))
-    with pytest.warns(UserWarning, match=r"t0 = 1 s lies before the 3600 s .* counts twice"):
+    with pytest.warns(
+        UserWarning, match=r"begins 1 s after programming, before the 3600 s .* counts twice"
+    ):
         Hardware(device=aged, retention=LogTime(rate_spread=1e-8))
     Hardware(device=aged, retention=LogTime(rate_spread=1e-8, t0=3600.0))
 

@@ -28,7 +28,7 @@ def test_nothing_has_happened_up_to_t0(law: PowerLaw | LogTime) -> None:
 @laws
 def test_rates_are_drawn_as_told(law: PowerLaw | LogTime) -> None:
     source = GeneratorNoise((40_000,), torch.Generator().manual_seed(1), torch.float64)
-    rates = law.rates(source)
+    rates = law.rates(source.normal(), at(0.0))
     power = isinstance(law, PowerLaw)
     mean, spread = (law.nu, law.nu_spread) if power else (law.rate, law.rate_spread)
     assert rates.mean().item() == pytest.approx(mean, abs=4 * spread / 200)
@@ -50,26 +50,28 @@ def test_a_conductance_stays_above_zero() -> None:
 
 def test_drift_is_the_root_mean_square_change() -> None:
     source = GeneratorNoise((40_000,), torch.Generator().manual_seed(2), torch.float64)
-    span, seconds, g = 80e-6, 1e5, torch.full((40_000,), 50e-6, dtype=torch.float64)
+    seconds, g, window = 1e5, torch.full((40_000,), 50e-6, dtype=torch.float64), (10e-6, 90e-6)
+    span = 80e-6
     for law, unit in ((LAWS["log time"].times(0.3), span), (LAWS["power law"].times(0.05), 50e-6)):
-        change = (law.at(at(seconds), g, law.rates(source)) - g) / unit
-        assert law.drift(seconds, span) == pytest.approx(
+        change = (law.at(at(seconds), g, law.rates(source.normal(), g)) - g) / unit
+        assert law.drift(seconds, window) == pytest.approx(
             change.square().mean().sqrt().item(), rel=0.02
         )
-        assert law.drift(law.t0, span) == 0
+        assert law.drift(law.t0, window) == 0
 
 
 @laws
 def test_a_law_is_made_stronger_and_carried_to_other_cells(law: PowerLaw | LogTime) -> None:
-    assert law.times(3.0).drift(1e4, 1e-4) == pytest.approx(3 * law.drift(1e4, 1e-4))
-    assert law.times(0.0).drift(1e4, 1e-4) == 0
+    window = (1e-5, 1.1e-4)
+    assert law.times(3.0).drift(1e4, window) == pytest.approx(3 * law.drift(1e4, window))
+    assert law.times(0.0).drift(1e4, window) == 0
     wider = law.for_conductances(5.0)  # the same share of a window five times as wide
-    assert wider.drift(1e4, 5e-4) == pytest.approx(law.drift(1e4, 1e-4))
+    assert wider.drift(1e4, (5e-5, 5.5e-4)) == pytest.approx(law.drift(1e4, window))
     assert wider.t0 == law.t0
 
 
 @laws
 def test_a_law_of_retention_has_a_line(law: PowerLaw | LogTime) -> None:
-    name, text, values = law.datasheet()
+    name, text, values = law.datasheet((1e-5, 1e-4))
     assert name == "retention"
     assert text.count("{}") == len(values)

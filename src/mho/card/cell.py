@@ -9,7 +9,7 @@ import torch
 from scipy.stats import gaussian_kde
 from torch import Tensor
 
-from mho.card.numbers import known, numbers
+from mho.card.numbers import WINDOW, known, numbers
 from mho.physics import Cell, GeneratorNoise, OpenLoop, Preset, as_obtained, pulsed
 from mho.results.card import Card, Curve, Panel
 from mho.results.units import quantity
@@ -126,7 +126,7 @@ def _current(preset: Preset) -> Panel:
     if law is None:
         return Panel(title)
     top = law.telling_voltage
-    low, high = (1e-5, 1e-4) if preset.device is None else preset.device.window
+    low, high = WINDOW if preset.device is None else preset.device.window
     v = torch.linspace(-top, top, 121, dtype=torch.float64)
     curves = []
     for g in (high, (low + high) / 2, low):
@@ -141,12 +141,12 @@ def _retention(preset: Preset) -> Panel:
     law, title = preset.retention, "Retention"
     if law is None:
         return Panel(title)
-    low, high = (1e-5, 1e-4) if preset.device is None else preset.device.window
+    low, high = WINDOW if preset.device is None else preset.device.window
     time = torch.logspace(math.log10(law.t0), math.log10(YEARS), 80, dtype=torch.float64)
-    rates = law.rates(source(DEVICES, 1, seed=2))
+    z = source(DEVICES, 1, seed=2).normal()
     curves = []
     for g in (high, (low + high) / 2, low):
-        at = law.at(time, torch.tensor(g, dtype=torch.float64), rates).numpy()
+        at = law.relaxed(time, torch.full_like(z, g), z).numpy()
         least, most = np.quantile(at, BAND, axis=0)
         curves.append(Curve(time.numpy(), at.mean(0), quantity(g, "S"), least, most))
     remark = "the law taken on to 10 years; band: 90 % of cells"
@@ -165,23 +165,24 @@ def _noise(preset: Preset) -> Panel:
     if preset.telegraph is not None:
         period = (preset.telegraph.full + preset.telegraph.empty) / 40
     white = source(READS, seed=3)
-    g = middle * (1 + _wander(preset, period)) * (1 - _lost(preset, period))
-    g = g + cell.read_noise * (high - low) * white.normal()
+    g = middle * (1 + _wander(preset, period, middle)) * (1 - _lost(preset, period))
+    g = g + (high - low) * cell.read_variance(g).sqrt() * white.normal()
     time = period * torch.arange(READS, dtype=torch.float64)
     curve = Curve(time.numpy(), g.numpy())
     remark = f"{' + '.join(kinds)}, a cell at the middle, read each {quantity(period, 's')}"
     return Panel(title, "time [s]", "G [S]", [curve], remark=remark)
 
 
-def _wander(preset: Preset, period: float) -> Tensor:
-    """Relative 1/f noise of the reads (n,)."""
+def _wander(preset: Preset, period: float, g: float) -> Tensor:
+    """Relative 1/f noise of the reads (n,) of a cell that was programmed to g [S]."""
     law = preset.flicker
     if law is None:
         return torch.zeros(READS, dtype=torch.float64)
     noise = source(1, seed=4)
     state, out = law.start(noise), []
+    programmed = torch.full((1,), g, dtype=torch.float64)
     for _ in range(READS):
-        out.append(state.sum(0))
+        out.append(law.relative(state, programmed))
         state = law.after(period, state, noise)
     return torch.cat(out)
 

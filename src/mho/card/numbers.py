@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from mho.physics import Entry, Preset, Quantity
+from mho.physics.of_conductance import Number, none_of, shown
 from mho.results.units import number, quantity
 
 NOT_GIVEN = "not given"
+WINDOW = (1e-5, 1e-4)
+"""Conductances at which laws without a cell are shown [S]."""
 Numbers = list[tuple[str, str]]
 
 
@@ -30,7 +33,7 @@ def known(preset: Preset) -> list[str]:
     laws = {
         "I-V": preset.conduction,
         "retention": preset.retention,
-        "white noise": None if cell is None else cell.read_noise or None,
+        "white noise": None if cell is None or none_of(cell.read_noise) else cell.read_noise,
         "1/f noise": preset.flicker,
         "telegraph noise": preset.telegraph,
         "disturb": preset.disturb,
@@ -40,15 +43,16 @@ def known(preset: Preset) -> list[str]:
 
 def _laws(preset: Preset) -> Numbers:
     cell, flicker, trap = preset.device, preset.flicker, preset.telegraph
+    window = WINDOW if cell is None else cell.window
     white, disturb = 0.0 if cell is None else cell.read_noise, preset.disturb
     iv = Entry("I-V") if preset.conduction is None else preset.conduction.datasheet()
-    drift = Entry("retention") if preset.retention is None else preset.retention.datasheet()
+    drift = Entry("retention") if preset.retention is None else preset.retention.datasheet(window)
     return [
         ("I-V", text(iv)),
         ("retention", text(drift)),
-        ("white noise", NOT_GIVEN if white == 0 else f"{_percent(white)} of the window"),
+        ("white noise", NOT_GIVEN if none_of(white) else f"{_share(white, window)} of the window"),
         ("1/f noise", NOT_GIVEN if flicker is None
-         else f"{_percent(flicker.amplitude)} of G in a factor e of frequency"),
+         else f"{_share(flicker.amplitude, window)} of G in a factor e of frequency"),
         ("telegraph noise", NOT_GIVEN if trap is None
          else f"up to {_percent(trap.depth)} of G; full {quantity(trap.full, 's')}, "
          f"empty {quantity(trap.empty, 's')}"),
@@ -62,6 +66,11 @@ def _shown(given: Quantity) -> str:
     if unit == "%":
         return _percent(value)
     return number(value, 3) if unit == "1" else quantity(value, unit)
+
+
+def _share(given: Number, window: tuple[float, float]) -> str:
+    words, values = shown(given, window, "%")
+    return words.format(*map(_shown, values))
 
 
 def _percent(share: float) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import reduce
 
 import torch
 from torch import Tensor, nn
@@ -23,7 +22,8 @@ class Ageing(nn.Module):
 
     What the hardware has no law for takes no buffer. With `cells = (tiles, rows, width)`:
         clock (3,): float64, seconds; seconds of retention, which heat makes longer; calls so far.
-        rate (chips, *cells): float32, each cell's rate of relaxation.
+        rate (chips, *cells): float32, each cell's rate of relaxation; or, where the law depends on
+            what a cell was programmed to, score (chips, *cells): float32, what tells it.
         landed (chips, *cells): float32 [S], what each cell was last programmed to.
         since (chips, *cells): float64, seconds of retention on the clock then.
         wander (k, chips, *cells): float32, relaxations of the 1/f noise.
@@ -51,8 +51,12 @@ class Ageing(nn.Module):
         zeros = torch.zeros((chips, *shape), dtype=torch.float64)
         self.register_buffer("clock", torch.zeros(3, dtype=torch.float64))
         if hardware.retention is not None:
-            self.register_buffer("rate", hardware.retention.rates(noise("retention")))
-            self.register_buffer("landed", zeros.float())
+            score, landed = noise("retention").normal(), zeros.float()
+            if hardware.retention.follows_conductance:
+                self.register_buffer("score", score)
+            else:
+                self.register_buffer("rate", hardware.retention.rates(score, landed))
+            self.register_buffer("landed", landed)
             self.register_buffer("since", zeros.clone())
         if hardware.flicker is not None:
             self.register_buffer("wander", hardware.flicker.start(noise("flicker")))
@@ -89,16 +93,34 @@ class Ageing(nn.Module):
         names = ("wander", "depth", "full")
         return {name: self.get_buffer(name) for name in names if name in self._buffers}
 
-    def seen(self, conductance: Tensor) -> Tensor:
-        """Conductance (chips, *cells) [S] with the slow noise as it stands, never below 0."""
+    @property
+    def noise_follows_conductance(self) -> bool:
+        """Whether a cell that is written gets another share of slow noise."""
+        return self.hardware.flicker is not None and self.hardware.flicker.follows_conductance
+
+    def seen(self, conductance: Tensor, cells: Tensor | None = None) -> Tensor:
+        """Conductance [S] with the slow noise as it stands, never below 0.
+
+        Args:
+            conductance: (chips, *cells) of all cells, or (chips, n).
+            cells: flat positions (n,) on one chip; None: all.
+        """
+
+        def at(name: str) -> Tensor:
+            buffer = self.get_buffer(name)
+            return buffer if cells is None else buffer.flatten(-3)[..., cells]
+
+        seen = conductance
         if self.hardware.flicker is not None:
-            # one after another: `sum` may take another order for another number of chips
-            wander = reduce(torch.add, self.get_buffer("wander"))
-            conductance = conductance * (1 + wander).clamp_(min=0.0)
+            programmed = conductance
+            if self.noise_follows_conductance and self.relaxes:
+                landed = at("landed")  # 0 of cells that never took a pulse
+                programmed = torch.where(landed > 0, landed, conductance)
+            wander = self.hardware.flicker.relative(at("wander"), programmed)
+            seen = seen * (1 + wander).clamp_(min=0.0)
         if self.hardware.telegraph is not None:
-            lost = self.get_buffer("depth") * self.get_buffer("full")
-            conductance = conductance * (1 - lost)
-        return conductance
+            seen = seen * (1 - at("depth") * at("full"))
+        return seen
 
     def wrote(
         self, cells: Tensor | None, landed: Tensor, sets: Tensor, resets: Tensor, reads: int
@@ -146,7 +168,10 @@ class Ageing(nn.Module):
         law = self.hardware.retention
         assert law is not None
         elapsed = (self.clock[1] - self.get_buffer("since")).to(dtype)
-        return law.at(elapsed, self.get_buffer("landed"), self.get_buffer("rate"))
+        landed = self.get_buffer("landed")
+        if law.follows_conductance:
+            return law.relaxed(elapsed, landed, self.get_buffer("score"))
+        return law.at(elapsed, landed, self.get_buffer("rate"))
 
     def _start(self, cells: Tensor | None, which: Tensor, landed: Tensor, reads: int) -> None:
         """Have cells, where (chips, n) says so, relax from where they are, undisturbed."""

@@ -24,6 +24,7 @@ from mho.hardware.tiling import Tiling
 from mho.hardware.untouched import Untouched, by_parts
 from mho.kernels.records import Cells
 from mho.kernels.views import Views
+from mho.physics import OfConductance
 
 HEALTHY, STUCK_OFF, STUCK_ON, WORN = 0, 1, 2, 3
 """Values of `Crossbar.fault`."""
@@ -570,6 +571,12 @@ class Crossbar(nn.Module):
         if self._seen == "conductance":
             return
         before, which = self.at("conductance", cells), slice(None) if cells is None else cells
+        ageing = self.ageing
+        if not self._wired and ageing is not None and ageing.noise_follows_conductance:
+            held = landed if cells is not None else landed.view(self.conductance.shape)
+            seen = self._buffer("seen").flatten(1)
+            seen[:, which] = ageing.seen(held, cells).view(landed.shape).to(seen.dtype)
+            return
         share = self.at("seen", cells) / before
         seen = self._buffer("seen").flatten(1)
         seen[:, which] = torch.where(before > 0, share, 1.0).mul_(landed)
@@ -634,8 +641,25 @@ class Crossbar(nn.Module):
         words = ("read back", self.counts.programmings)
         noise = ChipNoise(self.seed, self.chips, words, (len(cells),), cells.device)
         low, high = device.window
-        sigma = device.read_noise * (high - low) * math.sqrt(self.tiling.mapping.read_variance)
+        mapping = self.tiling.mapping
+        if isinstance(device.read_noise, OfConductance):
+            g = self.at("conductance", cells.flatten()).unflatten(1, (-1, cells.shape[1]))
+            variances = device.read_variance(g)
+            each = mapping.squared().combine_digits(variances, device.window)
+            deviation = mapping.of_digits(each).sqrt_().mul_(high - low)
+            return signed.add_(noise.normal() * deviation)
+        sigma = device.read_noise * (high - low) * math.sqrt(mapping.read_variance)
         return signed.add_(noise.normal(), alpha=sigma)
+
+    def read_variances(self, *, own: bool) -> Float[Tensor, "chips digits out in"]:
+        """Variance of a read of each digit of each weight, of shares of the window [1], where the
+        noise of cells depends on their conductance: that of the weights' own cells, or of the
+        reference cells, which are the same for all columns of a tile."""
+        t, device = self.tiling, self.hardware.device
+        squared = t.mapping.squared(own=own, shared=not own)
+        variances = device.read_variance(self.conductance)
+        digits = squared.fold_digits(variances, t.cols, device.window)
+        return torch.stack([t.join(digit) for digit in digits], dim=1)
 
     def signed_at(self, cells: Tensor) -> Tensor:
         """Signed conductance (chips, n) [S], as seen, of weights with cells `cells` (n, terms)."""

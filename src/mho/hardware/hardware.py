@@ -24,6 +24,7 @@ from mho.physics import (
     devices,
     spread_left,
 )
+from mho.physics.of_conductance import check_in_window
 from mho.quantities import Count, LineOhms
 
 OVER_TIME = ("retention", "flicker", "telegraph", "disturb")
@@ -161,6 +162,8 @@ class Hardware(Config):
 
     def _check(self) -> None:
         """Refuse what does not go together."""
+        for record in (self.device, self.retention, self.flicker):
+            check_in_window(record, self.device.window)
         if self.mapping not in MAPPINGS:
             raise unknown("Hardware.mapping", self.mapping, MAPPINGS)
         if self.serial_inputs and self.dac_bits is None:
@@ -205,11 +208,11 @@ class Hardware(Config):
                 "spread of the device, whose numbers are of cells that were verified or relaxed "
                 "already; without `programming` cells show the spread that was measured"
             )
-        if self.retention is not None and written and self.retention.t0 < written.after:
+        if self.retention is not None and written and self.retention.begins < written.after:
             doubts.append(
-                f"Hardware.retention: t0 = {self.retention.t0:g} s lies before the "
-                f"{written.after:g} s that the cells of the device had relaxed when their spread "
-                "was measured: what they relaxed in between counts twice"
+                f"Hardware.retention: it begins {self.retention.begins:g} s after programming, "
+                f"before the {written.after:g} s that the cells of the device had relaxed when "
+                "their spread was measured: what they relaxed in between counts twice"
             )
         return doubts
 

@@ -90,6 +90,20 @@ class Mapping:
         places = [(self.radix or 1) ** digit for digit in range(self.digits)]
         return tuple(place / sum(places) for place in places)
 
+    def squared(self, *, own: bool = True, shared: bool = True) -> Mapping:
+        """What gives the variance of a digit's signed conductance, of those of the cells: of all of
+        them, or of the own or the reference cells alone."""
+        parts = ((self.own, own), (self.shared, shared))
+        mine, theirs = (
+            tuple(c * c / self.copies if counted else 0.0 for c in part) for part, counted in parts
+        )
+        return replace(self, own=mine, shared=theirs, constant=0.0)
+
+    def of_digits(self, variances: list[Tensor]) -> Tensor:
+        """Variance of a weight's signed conductance of those of its digits."""
+        terms = [v * f**2 for v, f in zip(variances, self.factors, strict=True)]
+        return reduce(torch.add, terms)
+
     @property
     def read_variance(self) -> float:
         """Variance of a weight's signed conductance per variance of one cell."""

@@ -39,6 +39,8 @@ class ReadNoise(NamedTuple):
     """Noise that several columns share; None: they share none."""
     part: NumbersOfPart | None = None
     """Which of the numbers of each key, where a part of a batch is read; None: the first ones."""
+    of_columns: bool = False
+    """Whether each column has a size of its own."""
 
 
 class NumbersOfPart(NamedTuple):
@@ -66,6 +68,8 @@ class ReferenceNoise(NamedTuple):
     """First column of each block, and how many it has."""
     keys: Sequence[int]
     """Of each chip's numbers."""
+    size: Callable[[Tensor], Tensor] | None = None
+    """As in `ReadNoise`, one for each block; None: that of the columns."""
 
 
 def sense(
@@ -101,9 +105,11 @@ def sense(
     dim = 1 if maps else y.dim() - 1
     if noise is not None and noise.references is not None:
         size = noise.size(noise.inputs)
-        _add_references(y, size, noise.references, dim, noise.part)
+        theirs = noise.references.size
+        shared = size if theirs is None else theirs(noise.inputs)
+        _add_references(y, shared, noise.references, dim, noise.part)
         noise = noise._replace(size=lambda _: size)
-    if noise is not None and noise.part is not None:
+    if noise is not None and (noise.part is not None or noise.of_columns):
         y, noise = _add(y, noise, dim), None
     if adc.bits is not None and not adc.watched and native(y, bias):
         return y, _sense(y, noise, adc, bias, maps=maps, keep=keep, chips=chips)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -45,6 +46,15 @@ class StoreViews(NamedTuple):
     """(chips * cells,) [S] of each device, or empty."""
 
 
+class ReadVariances(NamedTuple):
+    """Variance of a read of each digit of the weights, where it depends on the conductance."""
+
+    own: Float[Tensor, "chips digits out in"]
+    """That of a weight's own cells, in full scales squared."""
+    references: Float[Tensor, "chips digits out in"] | None
+    """That of the reference cells, one for all columns of a tile; None: there are none."""
+
+
 class Store:
     """The weights (out, in) of one layer as its arrays hold them; the shadow weight is elsewhere.
 
@@ -80,6 +90,7 @@ class Store:
         self._views: Views[StoreViews] = Views()
         self._room: Plan | None = None
         self._current: tuple[Tensor, int] | None = None
+        self._read: tuple[int, ReadVariances] | None = None
 
     @property
     def hardware(self) -> Hardware:
@@ -101,7 +112,7 @@ class Store:
         self.cell_levels, target = fn(self.cell_levels), fn(self.target)
         same = target.dtype == self.target.dtype
         self.target = target if same else self.target.to(target.device)
-        self.effective = fn(self.effective)
+        self.effective, self._read = fn(self.effective), None
         self._address = self.effective.data_ptr()
         self.digits = None if self.digits is None else fn(self.digits)
 
@@ -135,7 +146,8 @@ class Store:
         """Copies and pickles carry whether the shadow is held, not torch's count; and no room."""
         current = self._current
         held = current is not None and self.holds(current[0])
-        return self.__dict__ | {"_current": current[0] if current and held else None, "_room": None}
+        shadow = current[0] if current and held else None
+        return self.__dict__ | {"_current": shadow, "_room": None, "_read": None}
 
     def __setstate__(self, state: dict[str, object]) -> None:
         self.__dict__.update(state)
@@ -290,6 +302,18 @@ class Store:
             each = self.crossbar.of_chips(lambda part: part.digits().mul_(self.scale))
             self.digits = torch.cat(each).to(self.effective.dtype)
         return self.digits
+
+    def read_variances(self) -> ReadVariances:
+        """As the cells are now; kept while the weights that they realize stay as they are."""
+        crossbar = self.crossbar
+        now = -1 if self.effective.is_inference() else self.effective._version
+        if self._read is None or self._read[0] != now or now < 0:
+            kinds = (True, False) if crossbar.tiling.mapping.shared else (True,)
+            scale = 1 / crossbar.tiling.mapping.span**2
+            looks = [partial(Crossbar.read_variances, own=own) for own in kinds]
+            found = [torch.cat(crossbar.of_chips(look)).mul_(scale) for look in looks]
+            self._read = now, ReadVariances(found[0], found[1] if len(found) > 1 else None)
+        return self._read[1]
 
     def expected(self, hardware: Hardware | None = None) -> Float[Tensor, "out in"]:
         """Weight that the levels give on average over chips, spread included, and with the wires

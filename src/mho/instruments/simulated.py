@@ -24,7 +24,8 @@ from mho.hardware.instrument import (
 from mho.hardware.programming import spend
 from mho.hardware.streams import ChipNoise
 from mho.instruments.chip_state import check_chip_state, fields_of
-from mho.physics import pulsed
+from mho.physics import OfConductance, pulsed
+from mho.physics.of_conductance import none_of
 
 
 class SimulatedInstrument:
@@ -159,12 +160,17 @@ class SimulatedInstrument:
         g = crossbar.conductance_seen[0, first : first + arrays]
         crossbar.count_reads(0, n * arrays)
         amps = volts.transpose(0, 1) @ g
-        if device.read_noise > 0.0:
+        if not none_of(device.read_noise):
             low, high = device.window
             words = ("read", crossbar.counts.vectors)
             z = ChipNoise(crossbar.seed, crossbar.chips, words, tuple(amps.shape)).normal()[0]
-            size = torch.linalg.vector_norm(volts, dim=-1).T.unsqueeze(-1)
-            amps.addcmul_(z, size, value=device.read_noise * (high - low))
+            if isinstance(device.read_noise, OfConductance):
+                cells = crossbar.conductance[0, first : first + arrays]
+                variance = volts.transpose(0, 1).square() @ device.read_variance(cells)
+                amps.addcmul_(z, variance.sqrt_(), value=high - low)
+            else:
+                size = torch.linalg.vector_norm(volts, dim=-1).T.unsqueeze(-1)
+                amps.addcmul_(z, size, value=device.read_noise * (high - low))
         return amps.transpose(0, 1).contiguous()
 
     def report(self) -> Report:

@@ -10,6 +10,7 @@ from mho.physics.fluctuation import Flicker, Telegraph
 from mho.physics.imperfection import Imperfection
 from mho.physics.multi_level import MultiLevel
 from mho.physics.noise import GeneratorNoise, Noise
+from mho.physics.of_conductance import OfConductance, PolynomialOfG, PowerOfG, TableOfG
 from mho.physics.open_loop import OpenLoop
 from mho.physics.preset import Preset
 from mho.physics.programming import Present, Programmed, Programming
@@ -34,9 +35,12 @@ __all__ = [
     "LogTime",
     "MultiLevel",
     "Noise",
+    "OfConductance",
     "Ohmic",
     "OpenLoop",
+    "PolynomialOfG",
     "PowerLaw",
+    "PowerOfG",
     "Present",
     "Preset",
     "Programmed",
@@ -50,6 +54,7 @@ __all__ = [
     "Sinh",
     "SourceWrite",
     "Spread",
+    "TableOfG",
     "Telegraph",
     "Traits",
     "Transistor",

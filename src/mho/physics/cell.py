@@ -7,14 +7,17 @@ from collections.abc import Sequence
 from typing import Annotated, ClassVar, NamedTuple, Self
 
 import numpy as np
+import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from mho.config import Config, Range, Taken, otherwise
 from mho.errors import invalid, unknown
+from mho.physics import of_conductance
 from mho.physics.datasheet import Entry, Quantity
 from mho.physics.imperfection import Imperfection
 from mho.physics.noise import Noise
+from mho.physics.of_conductance import OfConductance
 from mho.quantities import Seconds
 
 Traits = dict[str, Float[Tensor, "*#n"]]
@@ -60,8 +63,9 @@ class Cell(Config, ABC):
     remembers: ClassVar[bool]
     """Whether programming starts from what the cell holds, which the caller then has to say."""
 
-    read_noise: Annotated[float, Range(least=0.0, most=1.0)] = 0.0
-    """Standard deviation of one read of one cell, as a share of the window [1]."""
+    read_noise: Annotated[float, Range(least=0.0, most=1.0)] | OfConductance = 0.0
+    """Standard deviation of one read of one cell, as a share of the window [1]; one that depends on
+    the conductance is taken at what the cell holds."""
     stuck_off: Annotated[float, Range(least=0.0, most=1.0)] = 0.0
     """Share of cells made stuck at the lowest conductance [1]."""
     stuck_on: Annotated[float, Range(least=0.0, most=1.0)] = 0.0
@@ -128,6 +132,12 @@ class Cell(Config, ABC):
         low, high = self.window
         return (high - low) / (self.states - 1)
 
+    def read_variance(self, g: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:
+        """Variance of one read of cells that hold g (...) [S], of shares of the window [1]."""
+        shares = of_conductance.at(self.read_noise, g)
+        shares = shares if isinstance(shares, Tensor) else torch.full_like(g, shares)
+        return shares.square()
+
     def nominal(self, level: Shaped[Tensor, "*n"]) -> Float[Tensor, "*n"]:
         """Conductance that a level stands for [S]; `level` (...) of any number type."""
         return self.window[0] + self.step * level
@@ -154,21 +164,24 @@ class Cell(Config, ABC):
         """What makes the cell differ from an ideal one and can be changed, by name; families add
         their own."""
         stuck = self.stuck_off + self.stuck_on
+        read = of_conductance.mean(self.read_noise, self.window)
         return {
-            "read noise": Imperfection(self.read_noise, "of each read of a cell"),
+            "read noise": Imperfection(read, "of each read of a cell"),
             "stuck cells": Imperfection(stuck, "at the ends of the window"),
         }
 
     def with_imperfection(self, name: str, value: float) -> Self:
         """The same cell with so much of one of its `imperfections`; 0: without it.
 
-        Where one has several numbers they keep their proportions; from 0 they grow evenly.
+        Where one has several numbers, or one that depends on the conductance, they keep their
+        proportions, and the value is their mean; from 0 they grow evenly.
 
         Raises:
             ValueError: the family has none of that name, or cannot have so much of it.
         """
         if name == "read noise":
-            return self.replace(read_noise=value)
+            course = of_conductance.with_mean(self.read_noise, value, self.window)
+            return self.replace(read_noise=course)
         if name == "stuck cells":
             both = self.stuck_off + self.stuck_on
             share = self.stuck_off / both if both else 0.5

@@ -10,6 +10,7 @@ from mho.errors import unknown
 from mho.physics.cell import Cell, SourceWrite
 from mho.physics.fluctuation import Flicker, Telegraph
 from mho.physics.multi_level import MultiLevel
+from mho.physics.of_conductance import PowerOfG, TableOfG
 from mho.physics.preset import Preset
 from mho.physics.pulse_response import PulseResponse
 from mho.physics.pulse_table import PulseTable
@@ -88,6 +89,40 @@ def _stellar() -> PulseTable:
     )
 
 
+_WAN = {
+    1.0: (0.348e-6, 16.030e-6, -43.853e-6, 45.393e-6, -16.815e-6),
+    86_400.0: (0.701e-6, 22.086e-6, -50.773e-6, 47.095e-6, -16.458e-6),
+}
+"""Spread of cells after a time [s] of 10.1038/s41586-022-04992-8: polynomials in G / 40 uS [S]."""
+
+
+def _wan(after: float) -> MultiLevel:
+    coefficients = tuple(c / 40e-6**k for k, c in enumerate(_WAN[after]))
+    return MultiLevel(
+        g_min=1e-6,
+        g_max=40e-6,
+        levels=16,
+        sigma=coefficients,
+        written=SourceWrite(pulses=10, after=after),
+        doi="10.1038/s41586-022-04992-8",
+        note=f"Spread of verified cells {'one second' if after == 1 else 'one day'} after "
+        "programming, quartic in G / 40 uS, a fit to the source's figures. g_min = 1 uS, 16 levels "
+        "and ten pulses a write are chosen here.",
+    )
+
+
+def _wan_relaxing() -> LogTime:
+    """Relaxation that widens the spread of a second to that of a day, conductance by conductance:
+    the difference of their squares is the square of the spread in ln(a day / 1 s)."""
+    g = tuple(1e-6 * each for each in (0, 0.5, 1, 1.5, 2, 3, 4, 6, 8, 10, 15, 20, 25, 30, 35, 40))
+    second, day = (
+        [sum(c * (x / 40e-6) ** k for k, c in enumerate(_WAN[after])) for x in g] for after in _WAN
+    )
+    growth = math.log(86_400.0)
+    spread = (math.sqrt(b * b - a * a) / growth for a, b in zip(second, day, strict=True))
+    return LogTime(rate_spread=TableOfG(g=g, values=tuple(spread)))
+
+
 _CELLS: dict[str, Cell] = {
     "hfo2-1t1r": MultiLevel(
         g_min=50e-6,
@@ -113,26 +148,8 @@ _CELLS: dict[str, Cell] = {
         "figure that users of the source quote. Chosen here: window as in hfo2-1t1r, ten pulses a "
         "write, an hour of relaxation.",
     ),
-    "rram-neurram-1s": MultiLevel(
-        g_min=1e-6,
-        g_max=39.26e-6,
-        levels=16,
-        sigma=(1.053e-6, 0.2374, -1.167e4, 1.536e8),
-        written=SourceWrite(pulses=10, after=1.0),
-        doi="10.1038/s41586-022-04992-8",
-        note="Spread of verified cells one second after programming, cubic in G, valid up to "
-        "39.26 uS. g_min = 1 uS, 16 levels and ten pulses a write are chosen here.",
-    ),
-    "rram-neurram-1day": MultiLevel(
-        g_min=1e-6,
-        g_max=40e-6,
-        levels=16,
-        sigma=(0.701e-6, 22.086 / 40, -50.773e6 / 40**2, 47.095e12 / 40**3, -16.458e18 / 40**4),
-        written=SourceWrite(pulses=10, after=86_400.0),
-        doi="10.1038/s41586-022-04992-8",
-        note="Spread of verified cells one day after programming, quartic in G / 40 uS, a fit to "
-        "the source's figures. g_min = 1 uS, 16 levels and ten pulses a write are chosen here.",
-    ),
+    "rram-neurram-1s": _wan(1.0),
+    "rram-neurram-1day": _wan(86_400.0),
     "pcm-gst": MultiLevel(
         g_min=0.1e-6,
         g_max=25e-6,
@@ -201,23 +218,42 @@ _CELLS: dict[str, Cell] = {
 }
 
 
+def _in_ln(slope: float, at_most: float, low: float, high: float) -> TableOfG:
+    """`at_most + slope ln(G / 25 uS)`, slope below 0, within limits: straight in ln G between the
+    conductances at which it meets them."""
+    ends = (25e-6 * math.exp((value - at_most) / slope) for value in (high, low))
+    return TableOfG(g=tuple(ends), values=(high, low), along="ln g")
+
+
 _OVER_TIME: dict[str, Preset] = {
     "rram-neurram-1s": Preset(
-        retention=LogTime(rate_spread=0.29e-6),
-        note="Relaxation converted here: it widens the source's spread at half of the window from "
-        "2.0 uS after a second to 3.9 uS after a day, taken as even in ln t and without a mean.",
+        retention=_wan_relaxing(),
+        note="Relaxation converted here: it widens the source's spread after a second to that "
+        "after a day, at each conductance, taken as even in ln t and without a mean.",
     ),
     "pcm-gst": Preset(
-        retention=PowerLaw(t0=20.0, nu=0.049, nu_spread=0.008),
-        flicker=Flicker(amplitude=0.0138, fastest=1e-3, slowest=1e5),
-        note="Drift and 1/f noise of the source at half of the window: exponent 0.049 +- 0.008 "
-        "from 20 s on (0.1 at the lowest conductances), noise 0.0088 (G / G_max)^-0.65. The band "
-        "of the noise is chosen here.",
+        retention=PowerLaw(
+            t0=20.0,
+            nu=_in_ln(-0.0155, 0.0244, 0.049, 0.1),
+            nu_spread=_in_ln(-0.0125, -0.0059, 0.008, 0.045),
+        ),
+        flicker=Flicker(
+            amplitude=PowerOfG(factor=0.0088, exponent=-0.65, unit=25e-6, most=0.2),
+            fastest=1e-3,
+            slowest=1e5,
+        ),
+        note="Drift and 1/f noise of the source, of the conductance programmed: exponent "
+        "0.0244 - 0.0155 ln(G / G_max) within 0.049 to 0.1, its spread -0.0059 - 0.0125 ln(G / "
+        "G_max) within 0.008 to 0.045, from 20 s on; noise 0.0088 (G / G_max)^-0.65, 0.2 at most. "
+        "The band of the noise is chosen here: the source has it grow with the time since "
+        "programming, 0.94 of what is here after 20 s and 1.22 after a month.",
     ),
     "cmo-hfox": Preset(
-        retention=LogTime(rate=-0.089e-6, rate_spread=0.042e-6),
-        note="Mean and spread of the relaxation in ln t from the source; its constant part of the "
-        "spread, 0.41 uS after a second, is left out.",
+        retention=LogTime(
+            rate=-0.08900206e-6, rate_spread=0.04201137e-6, start_spread=0.41183342e-6
+        ),
+        note="Relaxation of the source, the same at all conductances: its mean straight in ln t, "
+        "its spread 0.41 uS after a second and straight in ln t from there.",
     ),
     "hfo2-weak-reset": Preset(
         telegraph=Telegraph(depth=0.5, full=0.5, empty=1.25),

@@ -7,6 +7,7 @@ may lie microseconds or days apart. What is faster than they are is white: `Cell
 from __future__ import annotations
 
 import math
+from functools import reduce
 from typing import Annotated
 
 import torch
@@ -16,6 +17,7 @@ from torch import Tensor
 from mho.config import Config, Range
 from mho.errors import invalid
 from mho.physics.noise import Noise
+from mho.physics.of_conductance import OfConductance
 from mho.quantities import PositiveSeconds
 
 _RATIO = 4.0
@@ -31,8 +33,9 @@ class Flicker(Config):
     time constant. It is slower than white below that band and falls as 1 / f^2 above.
     """
 
-    amplitude: Annotated[float, Range(least=1e-9, most=1.0)]
-    """Root of f S(f): relative standard deviation in a factor e of frequency [1]."""
+    amplitude: Annotated[float, Range(least=1e-9, most=1.0)] | OfConductance
+    """Root of f S(f): relative standard deviation in a factor e of frequency [1]. One that depends
+    on the conductance is taken at what the cell was programmed to."""
     slowest: PositiveSeconds = 1e5
     """Longest time constant [s]."""
     fastest: PositiveSeconds = 1e-3
@@ -51,10 +54,28 @@ class Flicker(Config):
         return tuple(self.fastest * math.exp(decades * k / steps) for k in range(steps + 1))
 
     @property
+    def follows_conductance(self) -> bool:
+        """Whether cells of other conductances have noise of another amplitude; then relaxations are
+        kept in units of it."""
+        return isinstance(self.amplitude, OfConductance)
+
+    @property
     def sigma(self) -> float:
-        """Relative standard deviation of each relaxation [1]."""
+        """Standard deviation of each relaxation [1]: of the relative conductance, or in units of
+        the amplitude where that depends on the conductance."""
         times = self.times
-        return self.amplitude * math.sqrt(math.log(times[1] / times[0]))
+        amplitude = 1.0 if isinstance(self.amplitude, OfConductance) else self.amplitude
+        return amplitude * math.sqrt(math.log(times[1] / times[0]))
+
+    def relative(
+        self, state: Float[Tensor, " k *n"], g: Float[Tensor, "*n"]
+    ) -> Float[Tensor, "*n"]:
+        """What cells that were programmed to g [S] are off by, as a share of their conductance."""
+        # one after another: `sum` may take another order for another number of chips
+        wander = reduce(torch.add, state)
+        if isinstance(self.amplitude, OfConductance):
+            return wander * self.amplitude.at(g)
+        return wander
 
     def start(self, noise: Noise) -> Float[Tensor, " k *n"]:
         """Stationary relaxations of new cells, one row a time constant."""

@@ -17,6 +17,7 @@ from mho.physics.cell import Landing, LandingCell, Traits
 from mho.physics.datasheet import Entry, Quantity
 from mho.physics.imperfection import Imperfection
 from mho.physics.noise import Noise
+from mho.physics.of_conductance import OfConductance, PolynomialOfG
 from mho.quantities import CellSiemens, Siemens
 
 MAX_LEVELS = 4096
@@ -40,10 +41,12 @@ class MultiLevel(LandingCell):
     """Conductance of the highest level [S]."""
     levels: Annotated[int, Range(least=2, most=MAX_LEVELS)] = 9
     """Number of programmable levels [1]."""
-    sigma: Taken[Sequence[float], Annotated[tuple[float, ...], Range(least=-1e30, most=1e30)]] = (
-        otherwise(default=(0.0,))
-    )
-    """Cycle-to-cycle spread of an attempt: polynomial in g, coefficient k in [S^(1-k)]."""
+    sigma: Taken[
+        Sequence[float] | OfConductance,
+        Annotated[tuple[float, ...], Range(least=-1e30, most=1e30)] | OfConductance,
+    ] = otherwise(default=(0.0,))
+    """Cycle-to-cycle spread of an attempt: coefficients of a polynomial in g, the k-th in
+    [S^(1-k)]; or another function of the conductance, its values in [S]."""
     device_spread: Annotated[float, Range(least=0.0, most=1.0)] = 0.0
     """Device-to-device spread of the offset, as a share of the window [1]."""
 
@@ -51,9 +54,9 @@ class MultiLevel(LandingCell):
         super().__post_init__()
         if self.g_min >= self.g_max:
             raise invalid("MultiLevel.g_min", self.g_min, f"below g_max = {self.g_max:g} S")
-        if not self.sigma:
+        if self.sigma == ():
             raise invalid("MultiLevel.sigma", self.sigma, "at least one coefficient")
-        if len(self.sigma) == 1 and self.sigma[0] < 0:
+        if (even := self._even) is not None and even < 0:
             raise invalid("MultiLevel.sigma", self.sigma, "at least 0 where it is constant")
         levels = self.nominal(torch.arange(self.levels, dtype=torch.float64))
         if not self.spread(levels).max() <= _MOST_SPREAD * (self.g_max - self.g_min):
@@ -72,12 +75,19 @@ class MultiLevel(LandingCell):
         return self.g_min, self.g_max
 
     @property
-    def landing(self) -> Landing:
-        """How `draw` computes."""
-        return Landing((self.g_min, self.step), np.array(self.sigma, np.float32))
+    def landing(self) -> Landing | None:
+        """How `draw` computes, where the spread is a polynomial without limits."""
+        coefficients = self.sigma
+        if isinstance(coefficients, PolynomialOfG):
+            coefficients = coefficients.plain
+        if coefficients is None or isinstance(coefficients, OfConductance):
+            return None
+        return Landing((self.g_min, self.step), np.array(coefficients, np.float32))
 
     def spread(self, g: Float[Tensor, "*n"]) -> Float[Tensor, "*_"]:
         """Standard deviation of one attempt at conductance g [S], never negative."""
+        if isinstance(self.sigma, OfConductance):
+            return self.sigma.at(g if g.is_floating_point() else g.float()).clamp(min=0.0)
         *lower, total = self.sigma
         for coefficient in reversed(lower):
             total = total * g + coefficient
@@ -99,7 +109,7 @@ class MultiLevel(LandingCell):
     ) -> Float[Tensor, "*#n"]:
         """Where one attempt lands [S]; a conductance is never below 0."""
         centre = self._centre(level, traits, corrected)
-        spread = self.sigma[0] if len(self.sigma) == 1 else self.spread(self.nominal(level))
+        spread = self.spread(self.nominal(level)) if self._even is None else self._even
         return (centre + spread * z).clamp_(min=0.0)
 
     def score(
@@ -139,6 +149,8 @@ class MultiLevel(LandingCell):
             own = self._mean_spread()
             if value == 0 or own == 0:
                 return self.replace(sigma=(value * (self.g_max - self.g_min),))
+            if isinstance(self.sigma, OfConductance):
+                return self.replace(sigma=self.sigma.times(value / own))
             return self.replace(sigma=tuple(value / own * c for c in self.sigma))
         return super().with_imperfection(name, value)
 
@@ -152,6 +164,13 @@ class MultiLevel(LandingCell):
             text += "; devices {} of the window"
             values.append(Quantity(self.device_spread, "%"))
         return [Entry("spread", text, tuple(values))]
+
+    @property
+    def _even(self) -> float | None:
+        """The spread where it is one number; None: it depends on the conductance."""
+        if isinstance(self.sigma, OfConductance) or len(self.sigma) != 1:
+            return None
+        return self.sigma[0]
 
     def _mean_spread(self) -> float:
         """Of an attempt, over all levels, as a share of the window [1]."""

@@ -13,6 +13,7 @@ from mho.physics.cell import Cell
 from mho.physics.conduction import Conduction
 from mho.physics.disturb import Disturb
 from mho.physics.fluctuation import Flicker, Telegraph
+from mho.physics.of_conductance import check_in_window
 from mho.physics.retention import Retention
 
 
@@ -36,6 +37,12 @@ class Preset(Config):
     """What reads, and pulses on its neighbours, do to it."""
     note: str = ""
     """Where the numbers come from."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.device is not None:
+            for record in (self.device, self.retention, self.flicker):
+                check_in_window(record, self.device.window)
 
     @property
     def cell(self) -> Cell:

@@ -95,8 +95,8 @@ def _bits(step: float) -> int:
 
 def _drift(hardware: mho.Hardware, seconds: float) -> float:
     """Root mean square change of cells in a time: of the window, or of themselves [1]."""
-    low, high = hardware.device.window
-    return 0.0 if hardware.retention is None else hardware.retention.drift(seconds, high - low)
+    law = hardware.retention
+    return 0.0 if law is None else law.drift(seconds, hardware.device.window)
 
 
 def _put_drift(hardware: mho.Hardware, value: float, seconds: float) -> mho.Hardware:

@@ -32,6 +32,7 @@ from mho.hardware.streams import key
 from mho.hardware.tally import Tally
 from mho.learning.layers.batch_part import BatchPart, part_now
 from mho.learning.layers.product import Product, wide_sum
+from mho.physics import OfConductance
 
 _CACHED = 1 << 21
 """Outputs of tiles that are converted in one go."""
@@ -82,7 +83,12 @@ class Reading:
         self._reads_as_one = (hardware.dac_bits or 1) if as_one else 1
         cells = tiling.mapping
         variance = cells.part_variance if self.by_digit else cells.read_variance
-        noise, shared = hardware.device.read_noise / cells.span, cells.reference_share
+        share = hardware.device.read_noise
+        self.noise_of_columns = isinstance(share, OfConductance)
+        """Whether the noise of a read depends on the conductances, and so on the column."""
+        # with sizes of columns, which hold all else: see `_sizes`
+        noise = 0.0 if isinstance(share, OfConductance) else share / cells.span
+        shared = cells.reference_share
         self._noise = noise * math.sqrt(variance * (1 - shared))
         """Standard deviation of a column's read for a single input of 1, in full scales, without
         that of the reference columns."""
@@ -360,11 +366,14 @@ class Reading:
         """Weights (chips * columns, in) of the columns that are converted: for each group, for each
         digit, those of its outputs."""
         if self.by_digit:
-            digits = self.store.by_digit()[self.some]  # (chips, digits, out, in)
-            if self.groups > 1:
-                digits = digits.unflatten(2, (self.groups, -1)).transpose(1, 2).flatten(0, 1)
-            return digits.flatten(0, 2)
+            return self._as_columns(self.store.by_digit()[self.some])
         return self.effective().flatten(0, 1)  # (chips, out, in)
+
+    def _as_columns(self, digits: Tensor) -> Tensor:
+        """Digits (chips, digits, out, in) as `weights` has them."""
+        if self.groups > 1:
+            digits = digits.unflatten(2, (self.groups, -1)).transpose(1, 2).flatten(0, 1)
+        return digits.flatten(0, 2)
 
     def effective(self) -> Tensor:
         """Weight (chips, out, in) that the arrays realize."""
@@ -458,12 +467,14 @@ class Reading:
             chips: which of the chips.
             blocks: tiles that are converted apart.
         """
-        if self._noise == 0.0:
+        if self._noise == 0.0 and not self.noise_of_columns:
             return None
         scale, crossbar = self.store.full_scale, self.store.crossbar
         vectors, some = crossbar.counts.vectors, crossbar.chips[self.some][chips]
         keys = [key(crossbar.seed, chip, "read", vectors) for chip in some]
         references = None
+        if self.noise_of_columns:
+            return self._noise_of_columns(x, keys, chips, blocks)
         if self._reference_noise > 0.0:
             theirs = [key(crossbar.seed, chip, "read of references", vectors) for chip in some]
             deviation = self._reference_noise * scale
@@ -471,6 +482,49 @@ class Reading:
         now = part_now()
         part = None if now is None else NumbersOfPart(now.first, now.count, now.total, blocks)
         return ReadNoise(self._noise * scale, x.detach(), size, keys, references, part)
+
+    def _noise_of_columns(self, x: Tensor, keys: list[int], chips: slice, blocks: int) -> ReadNoise:
+        """`_read_noise` where that of a cell depends on its conductance: the squared inputs go
+        through arrays of variances."""
+        scale, crossbar = self.store.full_scale, self.store.crossbar
+        variances, references = self.store.read_variances(), None
+        if variances.references is not None:
+            vectors, some = crossbar.counts.vectors, crossbar.chips[self.some][chips]
+            theirs = [key(crossbar.seed, chip, "read of references", vectors) for chip in some]
+            size = self._sizes(variances.references, chips, [first for first, _ in self._sharing])
+            references = ReferenceNoise(scale, self._sharing, theirs, size)
+        now = part_now()
+        part = None if now is None else NumbersOfPart(now.first, now.count, now.total, blocks)
+        size = self._sizes(variances.own, chips, None)
+        return ReadNoise(scale, x.detach(), size, keys, references, part, of_columns=True)
+
+    def _sizes(
+        self, variances: Tensor, chips: slice, columns: list[int] | None
+    ) -> Callable[[Tensor], Tensor]:
+        """Standard deviation of each column, or of some, of inputs.
+
+        Args:
+            variances: (chips, digits, out, in) in full scales squared.
+            chips: which of the chips.
+            columns: which of the columns; None: all.
+        """
+        if not self.by_digit:
+            whole = self.store.crossbar.tiling.mapping.of_digits(list(variances.unbind(1)))
+            variances = whole.unsqueeze(1)
+        variances = self._as_columns(variances[self.some])
+        dim = -1 if self.by_tile else self.product.column_dim
+
+        def sizes(x: Tensor) -> Tensor:
+            kind = torch.promote_types(x.dtype, torch.float32)
+            squares, v = x.to(kind).square(), variances.to(kind)
+            if self.by_tile:
+                y = squares @ self.tiled(v)[chips]
+            else:
+                y = self.product.columns(squares, v, self.chips)
+            y = y if columns is None else y.index_select(dim, y.new_tensor(columns).long())
+            return y.clamp(min=0.0).sqrt_()
+
+        return sizes
 
     @cached_property
     def _sharing(self) -> list[tuple[int, int]]:
@@ -512,11 +566,20 @@ class Reading:
         x = x.unflatten(-1, (tiling.groups, tiling.in_features))
         if short:
             # in -> tiles * rows
-            x, w = F.pad(x, (0, short)), F.pad(w, (0, short))
-        # (chips, n, groups * tiles, rows) and (chips, groups, columns of one, tiles, rows)
+            x = F.pad(x, (0, short))
+        # (chips, n, groups * tiles, rows)
         x = self.folded(x.reshape(len(x), tiling.groups * tiles, rows))
+        return x.transpose(1, 2), self.tiled(w)
+
+    def tiled(self, w: Tensor) -> Tensor:
+        """Weights (chips * columns, in) as (chips, groups * tiles, rows, columns of one)."""
+        tiling = self.store.crossbar.tiling
+        tiles, rows = tiling.grid[0], tiling.rows
+        short = tiles * rows - tiling.in_features
+        w = F.pad(w, (0, short)) if short else w
+        # (chips, groups, columns of one, tiles, rows)
         w = w.unflatten(0, (self.chips, tiling.groups, -1)).unflatten(3, (tiles, rows))
-        return x.transpose(1, 2), w.permute(0, 1, 3, 4, 2).flatten(1, 2)
+        return w.permute(0, 1, 3, 4, 2).flatten(1, 2)
 
     # ---------------------------------------------------------------- backward
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from torch import Tensor, nn
 
 from mho.learning.layers.composite import Composite
 from mho.learning.layers.layer import ArrayLayer
+from mho.learning.layers.product import Product
 from mho.learning.layers.replace import holder_of
 from mho.learning.twins import described
 
@@ -75,22 +76,38 @@ class ArrayView:
         """One value, or one a column, as it broadcasts over outputs y."""
         return values.detach().view(-1, *(1,) * (-1 - self.column_dim)).to(y.dtype)
 
-    def square_sums(self, inputs: Sequence[Tensor], y: Tensor) -> Tensor:
-        """Sums of the squared inputs of each column, as they broadcast over outputs y."""
-        return self._of_inputs(inputs, y, squared=True)
+    def square_sums(
+        self, inputs: Sequence[Tensor], y: Tensor, weights: Tensor | None = None
+    ) -> Tensor:
+        """Sums of the squared inputs of each column, as they broadcast over outputs y; each times
+        that of so many weights (out, in), if there are."""
+        if weights is None:
+            return self._of_inputs(inputs, y, lambda product, x: product.input_size(x).square_())
+        return self._of_inputs(
+            inputs, y, lambda product, x: product.columns(x.square(), weights, 1), whole=True
+        )
 
     def sums(self, inputs: Sequence[Tensor], y: Tensor) -> Tensor:
         """Sums of the inputs of each column, as they broadcast over outputs y."""
-        return self._of_inputs(inputs, y, squared=False)
+        return self._of_inputs(inputs, y, lambda product, x: product.input_sum(x))
 
-    def _of_inputs(self, inputs: Sequence[Tensor], y: Tensor, *, squared: bool) -> Tensor:
+    def _of_inputs(
+        self,
+        inputs: Sequence[Tensor],
+        y: Tensor,
+        total_of: Callable[[Product, Tensor], Tensor],
+        *,
+        whole: bool = False,
+    ) -> Tensor:
+        """What a function gives of a product and its inputs: one column for all of a group, or
+        all."""
         assert isinstance(self._twin, ArrayLayer)
         x, dim = self._twin.vectors(*(x.to(y.dtype) for x in inputs)), self.column_dim
         alone = dim < -1 and x.dim() == -dim  # a map without its batch
         x, size = (x.unsqueeze(0) if alone else x), y.shape[dim + 1 :] if dim < -1 else ()
         product = self._product.giving(x, tuple(size))
         x = product.prepared(x)
-        total = product.input_size(x).square_() if squared else product.input_sum(x)
-        if product.groups > 1:
+        total = total_of(product, x)
+        if product.groups > 1 and not whole:
             total = total.repeat_interleave(self.columns // product.groups, dim)
         return total.squeeze(0) if alone else total

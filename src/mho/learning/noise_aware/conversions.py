@@ -15,6 +15,7 @@ from mho.hardware.streams import key
 from mho.learning.layers.graphs import check_not_recomputed, uncompiled
 from mho.learning.layers.processes import wrapper
 from mho.learning.noise_aware.array_view import ArrayView
+from mho.learning.noise_aware.errors import level_with_errors, read_errors
 from mho.learning.noise_aware.recorded import check_plain, with_own_seed
 from mho.learning.noise_aware.trained_converter import Ranges, TrainedConverter
 
@@ -55,9 +56,9 @@ class Conversions(nn.Module):
         self.owner, self.view, self.hardware = owner, view, hardware
         self.output_noise = output_noise
         cells = hardware.cells
-        read = hardware.device.read_noise / cells.span * cells.read_variance**0.5
-        self.read = reads * read if view.columns else 0.0
-        """Standard deviation of a column's read for a single input of 1, in full scales."""
+        self.read = reads * read_errors(hardware) if view.columns and reads > 0 else 0.0
+        """Standard deviation of a column's read for a single input of 1, in full scales: one for
+        all, or of each of the levels that have errors of their own."""
         low, high = hardware.device.window
         self.added = cells.constant * (low + high) / (cells.span * (high - low))
         """Weight that is added digitally behind the ADC, in full scales."""
@@ -109,7 +110,7 @@ class Conversions(nn.Module):
         self, layer: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any
     ) -> Any:
         """Output of the layer with noise, converted: a hook."""
-        drawn = self.training and (self.read > 0 or self.output_noise > 0)
+        drawn = self.training and (self._reads or self.output_noise > 0)
         if not (drawn or self.adc):
             return None
         edge: Tensor = _weight(layer)[-1].edge
@@ -118,15 +119,21 @@ class Conversions(nn.Module):
         y = output.float() if output.element_size() < 4 else output
         if drawn:
             check_not_recomputed(self.owner, "what it draws")
-            y = self._noisy(y, inputs, edge)
+            y = self._noisy(y, inputs, layer, edge)
         y = y if self.adc is None else self._converted(y, layer, inputs, edge)
         return y.to(output.dtype)
 
     @torch.no_grad()
-    def _deviation(self, inputs: list[Tensor], y: Tensor, edge: Tensor) -> Tensor:
+    def _deviation(self, inputs: list[Tensor], y: Tensor, layer: Any, edge: Tensor) -> Tensor:
         """Standard deviation of the noise of each output, or what broadcasts to it."""
         variance, along = y.new_zeros(()), self.view.of_columns
-        if self.read > 0:
+        if isinstance(self.read, Tensor):
+            rows = self.view.rows(_weight(layer).original.detach().float())
+            blocks = rows.view(len(edge), -1) / edge.unsqueeze(1)
+            level = level_with_errors(blocks, len(self.read))
+            each = self.read.to(y.device)[level].mul_(edge.unsqueeze(1)).square_()
+            variance = self.view.square_sums(inputs, y, each.view(rows.shape).to(y.dtype))
+        elif self.read > 0:
             squares = self.view.square_sums(inputs, y)
             variance = squares * along(self.read * edge, y).square()
         ranges = None if self.adc is None else self.adc.ranges
@@ -135,11 +142,16 @@ class Conversions(nn.Module):
             variance = variance + along(noise, y).square()
         return variance.sqrt()
 
-    def _noisy(self, y: Tensor, inputs: list[Tensor], edge: Tensor) -> Tensor:
+    @property
+    def _reads(self) -> bool:
+        """Whether a read has noise."""
+        return isinstance(self.read, Tensor) or self.read > 0
+
+    def _noisy(self, y: Tensor, inputs: list[Tensor], layer: Any, edge: Tensor) -> Tensor:
         self.step += 1
         stream = key(int(self.seed), int(self.step), *_other_process())
         z = normals([stream], y.numel(), y.device).view(y.shape)
-        return y + z.to(y.dtype).mul_(self._deviation(inputs, y, edge))
+        return y + z.to(y.dtype).mul_(self._deviation(inputs, y, layer, edge))
 
     def _converted(self, y: Tensor, layer: Any, inputs: list[Tensor], edge: Tensor) -> Tensor:
         """Outputs behind the ADC, which does not see their bias."""

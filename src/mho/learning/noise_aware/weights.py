@@ -18,7 +18,7 @@ from mho.kernels.noisy_weights import block_sizes, held_back, noisy_weights
 from mho.learning.layers.graphs import check_not_recomputed, uncompiled
 from mho.learning.layers.inputs import check_input
 from mho.learning.noise_aware.array_view import ArrayView
-from mho.learning.noise_aware.errors import Errors, errors_of
+from mho.learning.noise_aware.errors import Errors, errors_of, level_with_errors
 from mho.learning.noise_aware.recorded import check_plain, with_own_seed
 
 _NOTHING = 2.0**-100
@@ -156,10 +156,18 @@ class ChipWeight(nn.Module):
         blocks = clipped.view(len(edge), -1)
         made = self._compiled if native(blocks, edge) else self._in_torch
         held = made(blocks, edge, errors)
-        if errors is not None and self.reads and errors.read > 0:
+        if (
+            errors is not None
+            and self.reads
+            and (isinstance(errors.read, Tensor) or errors.read > 0)
+        ):
             z = normals([key(int(self.seed), "read", int(self.step))], w.numel(), w.device)
             z = z.view(blocks.shape).mul_(edge.unsqueeze(1))
-            held = held.add_(z, alpha=errors.read)
+            if isinstance(errors.read, Tensor):
+                level = level_with_errors(blocks / edge.unsqueeze(1), len(errors.read))
+                held = held.addcmul_(z, errors.read[level])
+            else:
+                held = held.add_(z, alpha=errors.read)
         held = self.view.weight(held.view(rows.shape), w).to(w.dtype)
         return held, limits if beyond else None
 
