@@ -59,6 +59,9 @@ class MultiLevel(LandingCell):
         if (even := self._even) is not None and even < 0:
             raise invalid("MultiLevel.sigma", self.sigma, "at least 0 where it is constant")
         levels = self.nominal(torch.arange(self.levels, dtype=torch.float64))
+        if isinstance(self.sigma, OfConductance) and self.sigma.at(levels).max() < 0:
+            least = f"below 0 S at all {self.levels} levels"
+            raise invalid("MultiLevel.sigma", least, "values of at least 0")
         if not self.spread(levels).max() <= _MOST_SPREAD * (self.g_max - self.g_min):
             most = _MOST_SPREAD * (self.g_max - self.g_min)
             allowed = f"a spread of at most {most:.3g} S, {_MOST_SPREAD} windows, at every level"
