@@ -645,7 +645,9 @@ RECORDS: tuple[Config, ...] = (
     mho.cells.LogTime(),
     mho.cells.MultiLevel(g_min=1e-5, g_max=9e-5, levels=5),
     mho.cells.OpenLoop(),
+    mho.cells.PolynomialOfG(coefficients=(0.1, 0.2)),
     mho.cells.PowerLaw(),
+    mho.cells.PowerOfG(factor=0.1, exponent=0.5),
     mho.cells.PulseResponse(g_min=1e-5, g_max=9e-5, pulses=20),
     mho.cells.PulseTable(
         g=(1e-5, 5e-5, 9e-5), set_step=(4e-5,) * 3, reset_step=(4e-5,) * 3, levels=2
@@ -653,6 +655,7 @@ RECORDS: tuple[Config, ...] = (
     mho.cells.Resistance(mean=1e4),
     mho.cells.SourceWrite(),
     mho.cells.Spread(),
+    mho.cells.TableOfG(g=(1e-5, 9e-5), values=(0.1, 0.2)),
     mho.cells.Telegraph(depth=0.1, full=1.0, empty=1.0),
     mho.cells.TwoState(r_on=mho.cells.Resistance(mean=1e4), r_off=mho.cells.Resistance(mean=1e5)),
     mho.cells.Verify(),

@@ -38,7 +38,20 @@ def cells() -> list[tuple[float, ...]]:
     )
     table = mho.cells.PulseTable(g=[1e-6, 5e-6, 9e-6], set_step=[1e-7] * 3, reset_step=[1e-7] * 3)
     samples = mho.dynamics.Samples(times=[0.0, 1e-6], volts=[0.0, 1.0])
-    return [pulses.nonlinearity, pulses.closing, table.g, samples.times, CELL.sigma]
+    return [pulses.nonlinearity, pulses.closing, table.g, samples.times]
+
+
+def by_conductance() -> list[mho.cells.MultiLevel]:
+    """Numbers, lists of numbers and functions of the conductance."""
+    law = mho.cells.TableOfG(g=[1e-6, 9e-6], values=[1e-7, 2e-7])
+    share = mho.cells.PolynomialOfG(coefficients=[0.01, 0.02], unit=9e-6)
+    cells = [
+        mho.cells.MultiLevel(g_min=1e-6, g_max=9e-6, sigma=sigma, read_noise=noise)
+        for sigma in ([1e-7, 0.01], law)
+        for noise in (0.01, share)
+    ]
+    mho.Hardware(device=cells[0], retention=mho.cells.LogTime(rate=0.0, rate_spread=law))
+    return cells
 
 
 def files(folder: str) -> None:

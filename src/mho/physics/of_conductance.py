@@ -217,10 +217,10 @@ def for_conductances(number: Number, scale: float) -> Number:
 
 
 def in_window(number: Number, window: tuple[float, float]) -> Float[Tensor, " n"]:
-    """Values at conductances evenly along a window [S], float64."""
-    g = torch.linspace(*window, _POINTS, dtype=torch.float64)
-    value = at(number, g)
-    return value if isinstance(value, Tensor) else torch.full_like(g, value)
+    """Values at conductances evenly along a window [S], float64; of a number itself alone."""
+    if not isinstance(number, OfConductance):
+        return torch.tensor([number], dtype=torch.float64)
+    return number.at(torch.linspace(*window, _POINTS, dtype=torch.float64))
 
 
 def mean(number: Number, window: tuple[float, float]) -> float:

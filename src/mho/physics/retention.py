@@ -198,12 +198,14 @@ class LogTime(Retention):
 
     def drift(self, seconds: float, window: tuple[float, float]) -> float:
         """Of the window."""
-        rate, spread, start = (
-            of_conductance.in_window(number, window)
-            for number in (self.rate, self.rate_spread, self.start_spread)
-        )
-        growth = max(0.0, math.log(seconds / self.t0))
-        return _rms(rate * growth, spread * growth + start) / (window[1] - window[0])
+        rate = of_conductance.in_window(self.rate, window)
+        spread = of_conductance.in_window(self.rate_spread, window)
+        growth, span = math.log(seconds / self.t0), window[1] - window[0]
+        if of_conductance.none_of(self.start_spread):
+            return _rms(rate, spread) * growth / span
+        start = of_conductance.in_window(self.start_spread, window)
+        growth = max(0.0, growth)
+        return _rms(rate * growth, spread * growth + start) / span
 
     def times(self, factor: float) -> Self:
         """Rates, and the spread at the start, times `factor`."""
@@ -235,6 +237,8 @@ class LogTime(Retention):
 
 def _rms(mean: Tensor, spread: Tensor) -> float:
     """Root mean square over conductances of numbers of a mean and a spread (n,)."""
+    if mean.numel() == spread.numel() == 1:
+        return math.hypot(mean.item(), spread.item())
     return (mean.square() + spread.square()).mean().sqrt().item()
 
 

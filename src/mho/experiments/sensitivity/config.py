@@ -40,7 +40,7 @@ class Assumed(Config):
     """Share of stuck cells, half of them in either state [1]: as there."""
     drift: Share = 0.05
     """Spread of what cells change by in `seconds`, of the window, straight in ln t [1]; without a
-    mean. The HfOx cells of rram-neurram-1s have 8 % in a day."""
+    mean. The HfOx cells of rram-neurram-1s have 7 % in a day."""
     wire_resistance: WiredOhms = 1.0
     """Of a segment of word lines and bit lines [ohm]: between the tenths of wide lines and the
     ohms of narrow ones. No cell's preset says it."""
