@@ -146,3 +146,15 @@ def test_imperfections_keep_the_course(name: str) -> None:
     else:
         torch.testing.assert_close(double.spread(g), 2 * cell.spread(g))
     assert cell.ideal().imperfections()[name].value == 0
+
+
+def test_conductances_that_are_loaded_have_the_noise_of_where_they_are() -> None:
+    made = net(LAWS["both"])
+    mho.age(made, 1e4)
+    held_before = mho.conductances(made)
+    mho.load_conductances(made, {name: 1.5 * g for name, g in held_before.items()})
+    crossbar = only_layer(made).crossbar
+    assert crossbar.ageing is not None
+    noise = crossbar.conductance_seen / crossbar.conductance - 1
+    share = crossbar.ageing.get_buffer("wander").sum(0) * STEEP.at(crossbar.conductance)
+    torch.testing.assert_close(noise, share, rtol=1e-3, atol=1e-5)

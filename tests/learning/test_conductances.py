@@ -28,7 +28,13 @@ SETTINGS: dict[str, dict[str, object]] = {
     "wires": {"device": CELL, "wire_resistance": 3.0},
     "stuck": {"device": CELL.replace(stuck_off=0.1, stuck_on=0.1)},
     "pulsed": {"device": "hfox-stellar", "wire_resistance": 3.0},
-    "over time": {"device": "pcm-gst", "wire_resistance": 3.0},
+    # amplitude of one number: one that depends on what a cell was programmed to is another after
+    # it was found drifted
+    "over time": {
+        "device": "pcm-gst",
+        "wire_resistance": 3.0,
+        "flicker": mho.cells.Flicker(amplitude=0.0138),
+    },
     "disturbed": {"device": CELL, "disturb": mho.cells.Disturb(half_select=1e-3)},
     "traps": {"device": CELL, "telegraph": mho.cells.Telegraph(depth=0.1, full=1.0, empty=1.0)},
 }
