@@ -16,6 +16,8 @@ from mho.physics.pulse_response import PulseResponse
 from mho.physics.pulse_table import PulseTable
 from mho.physics.retention import LogTime, PowerLaw
 from mho.physics.spread import Spread
+from mho.physics.three_terminal import CELLS as THREE_TERMINAL
+from mho.physics.three_terminal import OVER_TIME as THREE_TERMINAL_OVER_TIME
 from mho.physics.two_state import Resistance, TwoState
 
 _LAMMIE = (
@@ -262,6 +264,9 @@ _OVER_TIME: dict[str, Preset] = {
         "chosen here.",
     ),
 }
+
+_CELLS |= THREE_TERMINAL
+_OVER_TIME |= THREE_TERMINAL_OVER_TIME
 
 PRESETS: dict[str, Preset] = {
     name: _OVER_TIME.get(name, Preset()).replace(device=cell) for name, cell in _CELLS.items()
