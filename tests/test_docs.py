@@ -36,6 +36,13 @@ def test_the_readme_has_a_session() -> None:
     assert ">>> net = mho.convert" in sessions(ROOT / "README.md")
 
 
+def test_the_gallery_shows_every_device() -> None:
+    page = (ROOT / "docs" / "gallery" / "README.md").read_text(encoding="utf-8")
+    for name in (*mho.devices.PRESETS, *mho.dynamics.MODELS):
+        assert f"![Card of {name}]({name}.png)" in page, "mho show all --out docs/gallery"
+        assert (ROOT / "docs" / "gallery" / f"{name}.png").is_file()
+
+
 def test_every_way_to_extend_has_an_example_of_about_thirty_lines() -> None:
     lengths = {
         part.splitlines()[0]: len(part.split("```python\n")[1].split("```")[0].splitlines())

@@ -7,6 +7,8 @@ import pytest
 from builders.cells import FULL_PRESET
 from mho import devices, dynamics
 from mho.cli import main
+from mho.physics import devices as devices_module
+from mho.physics import dynamics as dynamics_module
 
 
 @pytest.fixture(autouse=True)
@@ -71,3 +73,18 @@ def test_the_lists_name_every_device_and_its_source(capsys: pytest.CaptureFixtur
     assert main(["list", "dynamics"]) == 0
     out = capsys.readouterr().out
     assert all(name in out and model.doi in out for name, model in dynamics.MODELS.items())
+
+
+def test_all_cards_are_a_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    few = {name: devices.PRESETS[name] for name in ("cmo-hfox", "pcm-gst")}
+    monkeypatch.setattr(devices_module, "PRESETS", few)
+    monkeypatch.setattr(dynamics_module, "MODELS", {})
+    assert main(["show", "all", "--out", "gallery"]) == 0
+    page = Path("gallery/README.md").read_text()
+    for name, preset in few.items():
+        assert f"![Card of {name}]({name}.png)" in page
+        assert preset.note[:20] in page
+        assert Path(f"gallery/{name}.png").read_bytes().startswith(b"\x89PNG")
+    assert main(["show", "all", "--out", "gallery"]) == 2
+    assert main(["show", "all", "--out", "gallery", "--overwrite"]) == 0
+    assert main(["show", "all"]) == 2

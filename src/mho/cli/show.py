@@ -1,7 +1,8 @@
-"""`mho show`: the card of a device."""
+"""`mho show`: the card of a device, or of all."""
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,20 +15,27 @@ from mho.errors import invalid, unknown
 if TYPE_CHECKING:
     from mho.results.card import Card
 
+ALL = "all"
+"""What stands for every device."""
+
 
 @dataclass(frozen=True)
 class Show:
-    """Show what is known of a device: its numbers, and with --out its card as one figure."""
+    """Show what is known of a device: its numbers, and with --out its card as one figure; all: a
+    page with the cards of all devices and dynamic models."""
 
     source: Annotated[str, tyro.conf.Positional]
-    """A device of mho list devices, a dynamic model, or a file of mho fit."""
+    """A device of mho list devices, a dynamic model, a file of mho fit, or all."""
     out: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
-    """Figure to write: .png, .svg or .pdf."""
+    """Figure to write: .png, .svg or .pdf; of all: a folder, with README.md."""
     overwrite: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
-    """Replace the file that is there."""
+    """Replace what is there."""
 
     def run(self) -> None:
         """Print the numbers, draw the figure."""
+        if self.source == ALL:
+            _show_all(self.out, self.overwrite)
+            return
         from mho.files import write_bytes
         from mho.report.card import picture_of
 
@@ -52,6 +60,30 @@ class Show:
         if path.suffix == ".toml" or path.is_file():
             return card.of_preset(path.stem, devices.read(path))
         raise unknown("device", name, [*devices.PRESETS, *dynamics.MODELS])
+
+
+def _show_all(out: Path | None, overwrite: bool) -> None:
+    """Write the page of all cards."""
+    from mho import card
+    from mho.experiments.progress import Progress
+    from mho.files import check_output, write_files
+    from mho.physics import devices, dynamics
+    from mho.report.gallery import PAGE, gallery
+
+    if out is None:
+        raise invalid("out", None, f"a folder, as in mho show {ALL} --out gallery")
+    check_output(out, folder=True)
+    if out.is_dir():
+        check_output(out / PAGE, overwrite=overwrite)
+    cards = itertools.chain(
+        (card.of_preset(name, preset) for name, preset in devices.PRESETS.items()),
+        (card.of_model(name, dynamics.get(name)) for name in dynamics.MODELS),
+    )
+    total = len(devices.PRESETS) + len(dynamics.MODELS)
+    with Progress("show").bar("cards", total, 0) as advance:
+        files = gallery("Devices", cards, advance)
+    write_files({out / name: content for name, content in files.items()})
+    say(str(out / PAGE))
 
 
 def ending_of(out: Path, overwrite: bool) -> str:
