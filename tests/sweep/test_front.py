@@ -14,7 +14,7 @@ def test_the_front_is_what_nothing_beats() -> None:
     def beaten(cost: int, gain: int) -> bool:
         return any(c <= cost and g >= gain and (c, g) != (cost, gain) for c, g in pairs)
 
-    found = [pairs[i] for i in front(pairs)]
+    found = [pairs[i] for i in front([(cost, -gain) for cost, gain in pairs])]
     assert sorted(set(found)) == sorted({pair for pair in pairs if not beaten(*pair)})
     assert found == sorted(found)
     assert front([]) == []

@@ -8,8 +8,10 @@ import pytest
 
 import mho.sweep
 from builders.sweeps import made_up
+from mho.cli import main
 from mho.report import write_overview
 from mho.results import Bars, Curve, Map
+from mho.sweep.objectives import NAME, write_objectives
 from mho.sweep.overview import overview
 
 BITS, HYSTERESIS = "hardware.adc_bits", "writes.hysteresis"
@@ -68,3 +70,44 @@ def test_the_page_says_what_failed_what_is_missing_and_where_it_came_from(tmp_pa
 def test_a_claim_that_is_none_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="did you mean 'accuracy'"):
         overview(mho.sweep.load(made_up(tmp_path).path), ["acuracy"])
+
+
+def test_the_front_of_a_search_is_drawn_and_listed(tmp_path: Path) -> None:
+    grid = {BITS: [4, 6, 8], HYSTERESIS: [0.6, 0.7, 0.8]}
+    records = mho.sweep.load(made_up(tmp_path, grid, seeds=1).path)
+    shown = overview(records, objectives={"accuracy": "maximize", "writes": "minimize"})
+    (curve,), (table,) = shown.chapters[0].figures, shown.chapters[0].tables
+    assert isinstance(curve, Curve)
+    assert curve.y_label == "test accuracy [%]"
+    assert "in both" in curve.series[-1].name
+    # Each percent costs writes, so that nothing is beaten.
+    assert len(curve.series[-1].y) == len(table.rows) == len(records)
+    means = [row[2].mean for row in table.rows]  # type: ignore[union-attr]
+    assert means == sorted(means, reverse=True)
+
+
+def test_a_front_of_three_is_not_beaten_in_all_and_each_two_are_drawn(tmp_path: Path) -> None:
+    records = mho.sweep.load(made_up(tmp_path, seeds=1).path)
+    wanted = {"accuracy": "maximize", "writes": "minimize", "same": "maximize"}
+    chapter = overview(records, objectives=wanted).chapters[0]  # type: ignore[arg-type]
+    assert len(chapter.figures) == 3
+    for curve in chapter.figures:
+        assert isinstance(curve, Curve)
+        assert not curve.series[-1].joined
+    shown = overview(records, objectives={"writes": "minimize", "same": "maximize"})
+    (table,) = shown.chapters[0].tables
+    assert len(table.rows) == 1
+
+
+def test_the_command_draws_what_was_searched_for_or_is_asked(tmp_path: Path) -> None:
+    made_up(tmp_path)
+    assert main(["report", str(tmp_path)]) == 0
+    assert "Pareto front" not in (tmp_path / "report.html").read_text()
+    write_objectives(tmp_path, {"accuracy": "maximize", "writes": "minimize", "gone": "minimize"})
+    assert main(["report", str(tmp_path)]) == 0
+    assert "Pareto front of test accuracy" in (tmp_path / "report.html").read_text()
+    (tmp_path / NAME).unlink()
+    options = ["--objective", "accuracy:max", "--objective", "same:min"]
+    assert main(["report", str(tmp_path), *options]) == 0
+    assert "Pareto front of test accuracy" in (tmp_path / "report.html").read_text()
+    assert main(["report", str(tmp_path), "--objective", "acuracy:max"]) == 2

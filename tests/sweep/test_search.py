@@ -12,7 +12,7 @@ from mho.sweep import plan
 from mho.sweep.driver import drive
 from mho.sweep.folder import PointFolder, SweepFolder
 from mho.sweep.process import DONE, FAILED
-from mho.sweep.search import Choice, Search, Span, objective, span_or_choice
+from mho.sweep.search import Choice, Search, Span, span_or_choice
 from sweep.test_sweep import Pretended
 
 pytest.importorskip("optuna")
@@ -46,19 +46,12 @@ def test_spans_and_choices() -> None:
     assert {"writes.hysteresis": Span(0.5, 1.0), "batch": Span(1, 1000, log=True),
                     "hardware.adc_bits": Choice((4, 6, 8))} == OVER  # fmt: skip
     assert span_or_choice("hardware.device=pcm-gst,rram")[1] == Choice(("pcm-gst", "rram"))
-    assert objective("accuracy:max") == ("accuracy", "maximize")
 
 
 @pytest.mark.parametrize("text", ["a", "a=", "=1:2", "a=2:1", "a=0:1:log", "a=1:2:lin"])
 def test_what_is_no_span_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="over"):
         span_or_choice(text)
-
-
-@pytest.mark.parametrize("text", ["a", "a:", "a:up", ":max"])
-def test_what_is_no_objective_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="objective"):
-        objective(text)
 
 
 def test_all_seeds_of_a_trial_are_tried_and_the_front_is_of_their_means(tmp_path: Path) -> None:

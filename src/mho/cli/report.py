@@ -22,6 +22,11 @@ class Report:
     """A run folder, a folder of run folders, or the folder of a sweep."""
     claim: Annotated[tuple[str, ...], tyro.conf.UseAppendAction, tyro.conf.arg(metavar="ID")] = ()
     """Claim of a sweep to draw, by its column in table.csv; all that differ if not given."""
+    objective: Annotated[
+        tuple[str, ...], tyro.conf.UseAppendAction, tyro.conf.arg(metavar="CLAIM:max")
+    ] = ()
+    """A claim of a sweep, and max or min; the settings that no other beats in all that are given
+    are drawn. Those of mho search if not given."""
 
     def run(self) -> None:
         """Write the page and say where it is."""
@@ -29,14 +34,20 @@ class Report:
         from mho.cli.terminal import say
 
         if (self.dir / "points").is_dir() and not (self.dir / "result.json").exists():
+            from mho.sweep.objectives import objective, objectives_of
             from mho.sweep.overview import overview
             from mho.sweep.records import load, write_table
 
             records = load(self.dir)
-            shown = overview(records, self.claim)
+            kept = objectives_of(self.dir)
+            wanted = dict(map(objective, self.objective)) or {
+                key: how for key, how in kept.items() if key in records.claims
+            }
+            shown = overview(records, self.claim, wanted)
             write_table(records)
             say(str(report.write_overview(shown, self.dir)))
-        elif self.claim:
-            raise invalid("claim", ", ".join(self.claim), "claims of a sweep; DIR is none")
+        elif given := self.claim or self.objective:
+            name = "claim" if self.claim else "objective"
+            raise invalid(name, ", ".join(given), "claims of a sweep; DIR is none")
         else:
             say(str(report.write(self.dir)))

@@ -39,8 +39,9 @@ class Search(OfPoints):
         from mho.sweep.driver import drive
         from mho.sweep.engines import engine_of
         from mho.sweep.live import Watch
+        from mho.sweep.objectives import objective, write_objectives
         from mho.sweep.search import Search as Searching
-        from mho.sweep.search import objective, span_or_choice
+        from mho.sweep.search import span_or_choice
 
         if self.what not in EXPERIMENTS:
             raise unknown("experiment", self.what, EXPERIMENTS)
@@ -54,6 +55,7 @@ class Search(OfPoints):
         for name in wanted:
             if small and name not in (claims := {each.id for each in small[0].claims}):
                 raise unknown("claim", name, claims)
+        write_objectives(sweep.path, wanted)
         if sweep.exists:
             forgiven(sweep.points(), self.retry)
         with stopping(), Watch(sweep, Console(stderr=True), tell) as watch:

@@ -5,6 +5,7 @@
         failures.json       what went wrong so far; see `Failure`
         job.json            its job in the queue of Slurm; see `engines.slurm`
     S/trained/ID/           a training that points share; see `mho.experiments.sharing`
+    S/search.json           what it was last searched for; see `objectives`
 
 Everything else in S is made from these and can be deleted.
 """

@@ -13,7 +13,18 @@ from mho.results import Column, Figure, Table
 from mho.results.overview import Chapter, Overview
 from mho.results.units import count, quantity
 from mho.sweep.figures import figures
-from mho.sweep.front import cell, front_table, trade_off, weighed
+from mho.sweep.front import (
+    Aim,
+    aims,
+    cell,
+    costs,
+    front_table,
+    fronts,
+    gain,
+    table_of_fronts,
+    trade_off,
+)
+from mho.sweep.objectives import Direction
 from mho.sweep.places import Place, Places, places_of, text_of
 from mho.sweep.record import Measured
 from mho.sweep.records import Records
@@ -26,17 +37,23 @@ MOST_FIGURES = 60
 """Figures of the page; claims beyond have rows in the table alone."""
 
 
-def overview(records: Records, claims: Sequence[str] = ()) -> Overview:
+def overview(
+    records: Records,
+    claims: Sequence[str] = (),
+    objectives: Mapping[str, Direction] | None = None,
+) -> Overview:
     """What is shown of a sweep.
 
     Args:
         records: of its points.
         claims: ids of those to draw, in this order; none: all that are not the same everywhere.
+        objectives: claims by id, each with its direction, whose front is drawn.
 
     Raises:
         ValueError: there is no such claim.
     """
-    for key in claims:
+    wanted = objectives or {}
+    for key in (*claims, *wanted):
         if key not in records.claims:
             raise unknown("claim of the sweep", key, records.claims)
     places = places_of(records)
@@ -44,7 +61,9 @@ def overview(records: Records, claims: Sequence[str] = ()) -> Overview:
     differing = {key: each for key, each in chosen.items() if claims or _differs(places, key)}
     best_of = [each for each in best(records) if each.claim in chosen.values()]
     constant = {key: each for key, each in chosen.items() if key not in differing}
-    chapters, left = _chapters(places, differing)
+    name = _namer()
+    chapters, left = _chapters(places, differing, name)
+    searched = _searched(places, aims(records.claims, wanted), name)
     opening = [_bad(records), _table(places, differing, records)]
     closing = [_best(places, best_of), _constant(places, constant)]
     return Overview(
@@ -52,7 +71,7 @@ def overview(records: Records, claims: Sequence[str] = ()) -> Overview:
         lead=list(_lead(records, places, differing)),
         notices=list(_notices(records, left)),
         tables=[table for table in opening if table is not None],
-        chapters=chapters,
+        chapters=[*searched, *chapters],
         closing=[table for table in closing if table is not None],
         made=_made(records),
         command=f"mho report {records.path}",
@@ -193,19 +212,31 @@ def _differs(places: Places, key: str) -> bool:
     return len(set(values)) > 1
 
 
-def _chapters(places: Places, claims: dict[str, Measured]) -> tuple[list[Chapter], int]:
+def _searched(places: Places, wanted: Sequence[Aim], name: Callable[[str], str]) -> list[Chapter]:
+    """That of the objectives of a search, if there are several."""
+    if len(wanted) < 2:
+        return []
+    shown = fronts(places, wanted, lambda what: name(f"front.{what}"))
+    best = front_table(places, wanted, name("front"))
+    tables = [best] if best is not None else []
+    title = f"Pareto front of {', '.join(aim.what for aim in wanted)}"
+    return [Chapter(title=title, figures=shown, tables=tables)] if shown or tables else []
+
+
+def _chapters(
+    places: Places, claims: dict[str, Measured], name: Callable[[str], str]
+) -> tuple[list[Chapter], int]:
     """One of each claim; and how many claims more there would be."""
     found: list[Chapter] = []
-    costs, drawn = weighed(places), 0
-    name = _namer()
+    against, drawn = costs(places), 0
     for at, (key, claim) in enumerate(claims.items()):
         shown: list[Figure] = figures(places, key, claim, lambda what, k=key: name(f"{k}.{what}"))
         tables = []
         if claim.unit == "%" and claim.better == "higher":
-            for cost in costs:
-                curve = trade_off(places, key, claim, cost, name(f"{key}.{cost}"))
+            for cost in against:
+                curve = trade_off(places, cost, gain(key, claim), name(f"{key}.{cost.what}"))
                 shown += [curve] if curve is not None else []
-            best = front_table(places, key, claim, costs, name(f"{key}.front"))
+            best = table_of_fronts(places, gain(key, claim), against, name(f"{key}.front"))
             tables = [best] if best is not None else []
         drawn += len(shown)
         if drawn > MOST_FIGURES:

@@ -12,19 +12,17 @@ import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from statistics import fmean
-from typing import Any, Literal
+from typing import Any
 
 from mho.errors import InvalidInput, invalid, unknown
 from mho.experiments.settings import nested, value_of
-from mho.results import Result, load
+from mho.results import Claim, Result, load, over_all
 from mho.sweep.driver import Standing
 from mho.sweep.extras import of_extra
 from mho.sweep.folder import PointFolder, SweepFolder
+from mho.sweep.objectives import Direction
 from mho.sweep.plan import MOST, Plan, values_of
 from mho.sweep.points import Point
-
-Direction = Literal["maximize", "minimize"]
 
 
 @dataclass(frozen=True)
@@ -175,21 +173,24 @@ class Search:
                 for trial in self.study.best_trials]  # fmt: skip
 
     def _values(self, folders: Iterable[PointFolder]) -> list[float] | None:
-        """Mean over the seeds of each objective; None: one has no value.
+        """Each objective over the seeds, as the page has it; None: one has no value.
 
         Raises:
             ValueError: a result has no such claim.
         """
-        found: dict[str, list[float]] = {name: [] for name in self.objectives}
+        found: dict[str, list[Claim]] = {name: [] for name in self.objectives}
         for folder in folders:
-            claims = {c.id: c.ours for c in load(Result, folder.path / "result.json").claims}
-            for name, values in found.items():
+            claims = {c.id: c for c in load(Result, folder.path / "result.json").claims}
+            for name, several in found.items():
                 if name not in claims:
                     raise unknown("claim", name, claims)
-                if (ours := claims[name]) is None:
-                    return None
-                values.append(ours)
-        return [fmean(values) for values in found.values()]
+                several.append(claims[name])
+        values = [
+            over_all([c.ours for c in several], [c.std for c in several], [c.n for c in several],
+                     several[0].pooled)[0]
+            for several in found.values()
+        ]  # fmt: skip
+        return None if None in values else values  # type: ignore[return-value]
 
     def _points(self, settings: Mapping[str, Any]) -> list[Point]:
         """The seeds of one trial."""
@@ -236,15 +237,6 @@ class Search:
             found[key] = value
         own = self._points(self._settings(found))
         return found if point.id in {each.id for each in own} else None
-
-
-def objective(text: str) -> tuple[str, Direction]:
-    """Claim and direction of "claim:max" or "claim:min"."""
-    name, _, how = text.rpartition(":")
-    directions: dict[str, Direction] = {"max": "maximize", "min": "minimize"}
-    if not name or how not in directions:
-        raise invalid("objective", text, "claim:max or claim:min")
-    return name, directions[how]
 
 
 def _optuna() -> Any:
