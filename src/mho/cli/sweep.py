@@ -20,7 +20,7 @@ from mho.files import check_output
 if TYPE_CHECKING:
     from mho.sweep.driver import Standing
     from mho.sweep.engines import Engine
-    from mho.sweep.folder import PointFolder, SweepFolder
+    from mho.sweep.folder import Beat, PointFolder, SweepFolder
     from mho.sweep.plan import Plan
     from mho.sweep.points import Point
 
@@ -121,9 +121,10 @@ class Sweep(OfPoints):
 
         engine, sweep = engine_of(self.engine, self.engine_set), self.folder()
         points = self._plan().points()
-        tell(str(shared(points)))
+        common = shared(points)
+        tell(str(common))
         if self.dry_run:
-            _say_cost(points, sweep, engine)
+            _say_cost(points, sweep, engine, shares=common.count > len(common.points))
             return
         check_output(sweep.path, folder=True)
         with waiting(f"mho: trying the settings of {len(points)} points in small"):
@@ -177,7 +178,7 @@ def say_end(standing: Standing, sweep: SweepFolder) -> None:
                      "failures.json in their folders, and --retry")  # fmt: skip
 
 
-def _say_cost(points: list[Point], sweep: SweepFolder, engine: Engine) -> None:
+def _say_cost(points: list[Point], sweep: SweepFolder, engine: Engine, *, shares: bool) -> None:
     """How many points there are, and what one costs; only what is in the folder counts as done."""
     from mho.experiments.progress import clock
     from mho.sweep.check import check
@@ -194,16 +195,27 @@ def _say_cost(points: list[Point], sweep: SweepFolder, engine: Engine) -> None:
     with waiting(f"mho: measuring one point, for {LIMIT:.0f} s at most"):
         cost = measure(one)
     memory = f"{cost.memory / 1e9:.2f} GB of memory"
+    name = f"one point ({one.id})"
+    if cost.whole is None:
+        stood = "before its first step" if cost.beat is None else f"in {_stage(cost.beat)}"
+        say(f"{name}: more than {cost.seconds:.0f} s, stopped {stood}, too early to extrapolate; "
+            f"at least {memory}")  # fmt: skip
+        return
     if cost.beat is None:
-        at_once = engine.room()
-        rounds = math.ceil(len(left) / at_once)
-        say(f"one point ({one.id}): {cost.seconds:.0f} s, {memory}")
-        say(
-            f"all that is left: {clock(rounds * cost.seconds)}, {at_once} at once, if all are alike"
-        )
+        say(f"{name}: {cost.seconds:.0f} s, {memory}")
     else:
-        stage = f"{cost.beat.stage}: {cost.beat.done} of {cost.beat.total}"
-        say(f"one point ({one.id}): more than {cost.seconds:.0f} s (stopped in {stage}), {memory}")
+        say(f"{name}: about {clock(cost.whole)}, extrapolated from {cost.seconds:.0f} s "
+            f"(stopped in {_stage(cost.beat)}); at least {memory}")  # fmt: skip
+    at_once = engine.room()
+    rounds = math.ceil(len(left) / at_once)
+    alike = "if all are alike" + (" and share no training" if shares else "")
+    about = "about " if cost.beat else ""
+    say(f"all that is left: {about}{clock(rounds * cost.whole)}, {at_once} at once, {alike}")
+
+
+def _stage(beat: Beat) -> str:
+    """The stage that a point is in, and its steps."""
+    return f"{beat.stage}: {beat.done} of {beat.total}" if beat.stage else "its start"
 
 
 def _show(sweep: SweepFolder) -> None:

@@ -37,10 +37,13 @@ class Progress:
                                 soft_wrap=True)  # fmt: skip
 
     @contextmanager
-    def bar(self, what: str, total: int, done: int) -> Iterator[Callable[[int], None]]:
+    def bar(
+        self, what: str, total: int, done: int, *, trains: bool = False
+    ) -> Iterator[Callable[[int], None]]:
         """Show progress from `done` to `total`; call the result with the number of steps made.
 
-        A bar within another one is not shown: the outer one says when all is done.
+        A bar within another one is not shown: the outer one says when all is done. `trains` says
+        that it is a training, which a point of a sweep counts.
         """
         if self._open:
             yield lambda _n: None

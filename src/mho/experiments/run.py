@@ -217,7 +217,7 @@ class Run:
         """
         name = self.name_of(key)
         first = self._restored(name, total, state, state if keep is None else keep)
-        with self.progress.bar(name, total, first) as advance:
+        with self.progress.bar(name, total, first, trains=True) as advance:
             for step in range(first, total):
                 yield step
                 advance(1)

@@ -66,6 +66,10 @@ class Beat:
     """When the stage began, by the same clock; 0: it did not say."""
     start: int = 0
     """Steps that were done then."""
+    trains: bool = False
+    """Whether the stage is a training."""
+    trained: int = 0
+    """Trainings that this process has made [1]."""
 
 
 def status_of(done: bool, running: bool, failures: Sequence[Failure], begun: bool) -> Status:

@@ -25,14 +25,43 @@ POLL = 0.2
 
 @dataclass(frozen=True)
 class Cost:
-    """What a point took."""
+    """What a point took, or will take."""
 
     point: Point
     seconds: float
+    """Until it was done, or was stopped [s]."""
     memory: int
-    """Largest memory of its process [bytes]."""
+    """Largest memory of its process until then [bytes]."""
+    whole: float | None
+    """Time of all of it [s], extrapolated if it was stopped; None: it was too early to tell."""
     beat: Beat | None
     """Where it stood when it was stopped; None: it was done."""
+
+
+def extrapolated(seconds: float, began: float, beat: Beat, trainings: int) -> float | None:
+    """About how long the whole of a point takes [s], by what it has done so far; None: nothing.
+
+    What is left of its stage goes on at the rate of that stage, and each training that is still to
+    come takes as long as all so far did, divided by the trainings so far. What comes after the last
+    training counts once it has begun.
+
+    Args:
+        seconds: that it has had [s].
+        began: when its first stage began, by the clock of the beat [s].
+        beat: how far it is.
+        trainings: that it makes in all [1].
+    """
+    took, made = beat.at - beat.since, beat.done - beat.start
+    if took <= 0 or made <= 0:
+        return None
+    left = (beat.total - beat.done) * took / made
+    passed = beat.trained + (beat.done / beat.total if beat.trains else 0.0)
+    ahead = max(0, trainings - beat.trained - beat.trains)
+    if ahead:
+        if not passed:
+            return None
+        left += ahead * (beat.at - began) / passed
+    return seconds + left
 
 
 def largest(points: Sequence[Point]) -> Point:
@@ -65,12 +94,12 @@ def measure(
     limit = LIMIT if limit is None else limit
     with tempfile.TemporaryDirectory(prefix="mho-") as folder:
         (work,) = SweepFolder(Path(folder)).add([point])
-        begin, beat = time.monotonic(), None
+        begin, beat, began = time.monotonic(), None, 0.0
         worker = Worker(work.path, threads)
         try:
             while not worker.ended:
                 if (now := work.beat) is not None:
-                    beat = now
+                    beat, began = now, began or now.since
                     shown(now)
                 if time.monotonic() - begin > limit:
                     worker.ask_to_stop()
@@ -84,5 +113,9 @@ def measure(
             last = (said or "nothing").splitlines()[-1]
             raise Failed(f"the point that was measured failed; it said: {last}")
         memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-        scale = 1 if sys.platform == "darwin" else 1024
-        return Cost(point, seconds, memory * scale, None if done else beat)
+        memory *= 1 if sys.platform == "darwin" else 1024
+        if done:
+            return Cost(point, seconds, memory, seconds, None)
+        count = len(experiments.get(point.experiment).trainings(point.config))
+        whole = None if beat is None else extrapolated(seconds, began, beat, count)
+        return Cost(point, seconds, memory, whole, beat)

@@ -61,12 +61,14 @@ class Beating(Progress):
             print(text, file=sys.stderr, flush=True)
 
     @contextmanager
-    def bar(self, what: str, total: int, done: int) -> Iterator[Callable[[int], None]]:
+    def bar(
+        self, what: str, total: int, done: int, *, trains: bool = False
+    ) -> Iterator[Callable[[int], None]]:
         """Progress from `done` to `total`; that of a bar within another one is not told."""
         self._inside += 1
         if self._inside == 1:
             self._beat = replace(self._beat, stage=what, done=done, total=total,
-                                 since=time.time(), start=done)  # fmt: skip
+                                 since=time.time(), start=done, trains=trains)  # fmt: skip
 
         def advance(n: int) -> None:
             if self._inside == 1:
@@ -74,6 +76,9 @@ class Beating(Progress):
 
         try:
             yield advance
+            if trains and self._inside == 1:
+                trained = self._beat.trained + 1
+                self._beat = replace(self._beat, trains=False, trained=trained)
         finally:
             self._inside -= 1
 
