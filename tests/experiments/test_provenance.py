@@ -39,6 +39,15 @@ def test_sessions_that_differ_are_all_recorded(tmp_path: Path) -> None:
     assert "is lost" in record(tmp_path, session())[0]
 
 
+def test_a_session_on_another_host_is_kept_and_not_told(tmp_path: Path) -> None:
+    assert record(tmp_path, session()) == []  # of an earlier version, which did not record it
+    for host in ("a", "a", "b", "b"):
+        assert record(tmp_path, session() | {"host": host, "engine": "ray"}) == []
+    held = json.loads((tmp_path / "env.json").read_text())
+    assert held["host"] == "b"
+    assert [each.get("host") for each in held["earlier"]] == [None, "a"]
+
+
 def test_what_runs_differ_in_is_told() -> None:
     old = {"commit": "a", "device": "cpu", "versions": {"torch": "2.13"}}
     assert differences([session(), session()]) == []

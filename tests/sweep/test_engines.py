@@ -7,6 +7,7 @@ submitit find: `act` in the folder of a point says what it does.
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -16,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+import mho.sweep
 from mho.errors import InvalidInput
 from mho.sweep import plan
 from mho.sweep.driver import drive
@@ -277,12 +279,16 @@ def test_all_engines_compute_the_same_numbers(tmp_path: Path) -> None:
     for name in ENGINES:
         if name in NEEDS and find_spec(NEEDS[name]) is None:
             continue
-        points = plan.make("siamese", single=set_.items()).points()
+        points = plan.make("siamese", single=list(set_.items())).points()
         (folder,) = SweepFolder(tmp_path / name).add(points)
         assert len(drive([folder], engine_of(name, SETTINGS[name])).done) == 1
         found = json.loads((folder.path / "result.json").read_text())
         assert found.pop("wall_s") > 0
         results[name] = json.dumps(found)
+        made = json.loads((folder.path / "env.json").read_text())
+        assert (made["host"], made["engine"]) == (socket.gethostname(), name)
+        (record,) = mho.sweep.load(tmp_path / name)
+        assert (record.host, record.engine) == (made["host"], made["engine"])
     assert len(set(results.values())) == 1
 
 

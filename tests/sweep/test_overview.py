@@ -1,5 +1,6 @@
 """The page on a sweep, and the figures in it, by the number and kind of axes."""
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -65,6 +66,16 @@ def test_the_page_says_what_failed_what_is_missing_and_where_it_came_from(tmp_pa
     assert "2 points have no result yet" in text
     assert "https://" not in text.replace("http://www.w3.org", "")
     assert len(list((tmp_path / "figures").glob("*.png"))) == text.count("<figure")
+
+
+def test_the_page_says_where_points_were_done(tmp_path: Path) -> None:
+    for i, point in enumerate(made_up(tmp_path, unfinished=1).points()):
+        if point.done:
+            env = {"host": f"node{i % 2}", "engine": "slurm"}
+            (point.path / "env.json").write_text(json.dumps(env))
+    made = dict(overview(mho.sweep.load(tmp_path)).made)
+    assert made["done on"].startswith("node0 (slurm): 4 points, 10")
+    assert "node1 (slurm): 3 points" in made["done on"]
 
 
 def test_a_claim_that_is_none_is_refused(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ def test_rows_hold_what_varies_and_what_came_of_it(tmp_path: Path) -> None:
     assert waiting["accuracy"] is None
     assert list(done[0]) == [
         "id", "status", *records.varied, "accuracy", "accuracy_std", "writes", "writes_std",
-        "same", "same_std", "seconds",
+        "same", "same_std", "seconds", "host", "engine",
     ]  # fmt: skip
 
 

@@ -42,6 +42,7 @@ def execute(
     digests: Mapping[str, str],
     progress: Progress | None = None,
     trainings: Path | None = None,
+    place: Mapping[str, str] | None = None,
 ) -> None:
     """Do a run, or the rest of it, and write its result.
 
@@ -53,6 +54,7 @@ def execute(
         digests: SHA-256 of its data, as `check_data` gives them.
         progress: shows how far it is; None: on standard error.
         trainings: folder of those that it shares with other runs; None: it makes all itself.
+        place: where it is done, for `env.json`: the host and the engine of a sweep.
 
     Raises:
         KeyboardInterrupt: it was interrupted; a checkpoint is written.
@@ -70,7 +72,7 @@ def execute(
         run = SharingRun(folder, toml, resume=resume, title=name, progress=progress,
                          trainings=trainings)  # fmt: skip
     try:
-        now = provenance.environment(device, config.seed, dict(digests))
+        now = provenance.environment(device, config.seed, dict(digests)) | dict(place or {})
         if changed := processes.by_first(lambda: provenance.record(folder, now)):
             run.progress.note(f"not as the session before: {'; '.join(changed)}")
         with run.interruptible():

@@ -28,6 +28,10 @@ LIBRARIES = ("torch", "numpy", "numba", "scipy")
 TOLD = ("commit", "versions", "device", "processes")
 """What is told where runs, or sessions of one, differ in it."""
 
+PLACE = ("host", "engine")
+"""Where a session was; one somewhere else is kept apart, and not told, as numbers do not depend on
+it."""
+
 
 def environment(device: Any, seed: int, data: Mapping[str, str] | None = None) -> dict[str, Any]:
     """What is computed with from now on, on a torch device or its name; `data`: SHA-256 of each
@@ -72,7 +76,7 @@ def record(folder: Path, now: Mapping[str, Any]) -> list[str]:
             _check_same_data(folder, before.get("data", {}), now.get("data", {}))
             earlier = before.pop("earlier", [])
             differs = differences([before, now])
-            if differs:
+            if differs or any(before.get(key) != now.get(key) for key in PLACE if key in now):
                 earlier = [*earlier, before]
     write_text(path, text_of_json({**now, "earlier": earlier} if earlier else now))
     return differs

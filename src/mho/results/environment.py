@@ -14,6 +14,8 @@ _KINDS: dict[str, tuple[str, tuple[type, ...]]] = {
     "date": (_TEXT, (str,)),
     "commit": (f"{_TEXT}, or null", (str, type(None))),
     "device": (_TEXT, (str,)),
+    "host": (_TEXT, (str,)),
+    "engine": (_TEXT, (str,)),
     "cores": (_COUNT, (int, type(None))),
     "threads": (_COUNT, (int, type(None))),
     "seed": ("a whole number", (int,)),

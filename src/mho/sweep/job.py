@@ -27,7 +27,7 @@ class Job:
 
     def __call__(self) -> tuple[int, str]:
         """Exit status and last words of the worker."""
-        self._worker = worker = Worker(self.folder, self.threads)
+        self._worker = worker = Worker(self.folder, self.threads, engine="slurm")
         before = signal.signal(signal.SIGTERM, lambda _number, _frame: worker.ask_to_stop())
         try:
             worker.await_end(float("inf"))

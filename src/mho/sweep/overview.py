@@ -273,6 +273,7 @@ def _made(records: Records) -> list[tuple[str, str]]:
     dates = sorted(str(each["date"]) for each in made if "date" in each)
     if dates:
         said.append(("dates", dates[0] if dates[0] == dates[-1] else f"{dates[0]} to {dates[-1]}"))
+    said += [("done on", text)] if (text := _hosts(records)) else []
     for key in ("commit", "device"):
         values = sorted({str(each[key]) for each in made if each.get(key)})
         said += [(key, ", ".join(values))] if values else []
@@ -282,6 +283,17 @@ def _made(records: Records) -> list[tuple[str, str]]:
                                if "versions" in each}) for name in libraries}  # fmt: skip
         said.append(("versions", ", ".join(f"{name} {' / '.join(v)}" for name, v in found.items())))
     return said
+
+
+def _hosts(records: Records) -> str:
+    """On which machines points were done, how many, and the time that they took there."""
+    found: dict[str, list[float]] = {}
+    for point in records:
+        if point.done and point.host:
+            name = f"{point.host} ({point.engine})" if point.engine else point.host
+            found.setdefault(name, []).append(point.seconds or 0.0)
+    return ", ".join(f"{name}: {count(len(took))} points, {quantity(sum(took), 's')}"
+                     for name, took in sorted(found.items()))  # fmt: skip
 
 
 def _common(records: Records) -> str:

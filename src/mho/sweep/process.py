@@ -42,16 +42,22 @@ class Worker:
         folder: of the point.
         threads: of torch [1].
         environment: variables beside those of this process.
+        engine: that started it, by name, for what the point says of where it was made.
     """
 
     def __init__(
-        self, folder: Path | str, threads: int = 1, environment: Mapping[str, str] | None = None
+        self,
+        folder: Path | str,
+        threads: int = 1,
+        environment: Mapping[str, str] | None = None,
+        engine: str = "",
     ) -> None:
         names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
         own = os.environ | dict.fromkeys(names, str(threads)) | dict(environment or {})
         self._said = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as the process
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "mho.sweep.worker", str(folder), "--threads", str(threads)],
+            [sys.executable, "-m", "mho.sweep.worker", str(folder), "--threads", str(threads),
+             "--engine", engine],
             stdin=subprocess.PIPE, stdout=self._said, stderr=self._said, env=own,
             start_new_session=True,
         )  # fmt: skip
@@ -98,14 +104,14 @@ class Worker:
         return INTERRUPTED if status == -signal.SIGTERM else status, text
 
 
-def work_on(folder: str, threads: int) -> tuple[int, str]:
+def work_on(folder: str, threads: int, engine: str) -> tuple[int, str]:
     """Have a point worked on, and wait; interrupted, stop it with a checkpoint.
 
     Returns:
         Exit status and last words of the worker.
     """
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background ignores it
-    worker = Worker(folder, threads)
+    worker = Worker(folder, threads, engine=engine)
     try:
         worker.await_end(float("inf"))
     except KeyboardInterrupt:

@@ -61,7 +61,7 @@ class PointRecord:
     seconds: float | None = None
     """Time that its run took [s]."""
     environment: Mapping[str, Any] = field(default_factory=dict)
-    """What it was made with: commit, versions, device, command."""
+    """What it was made with, and where: commit, versions, device, command, host, engine."""
     failures: Sequence[Failure] = ()
     beat: Beat | None = None
     """Last sign of life; None: nothing works on it."""
@@ -79,10 +79,17 @@ class PointRecord:
 
     @property
     def host(self) -> str:
-        """Where it is worked on, or was when it last failed; empty: not known."""
+        """Where it is worked on, was done, or was when it last failed; empty: not known."""
         if self.beat is not None:
             return self.beat.host
-        return self.failures[-1].host if self.failures else ""
+        if self.failures and not self.done:
+            return self.failures[-1].host
+        return self.environment.get("host", "")
+
+    @property
+    def engine(self) -> str:
+        """That had it done; empty: it is not done, or that is not known."""
+        return self.environment.get("engine", "")
 
     def status_if(self, running: bool) -> Status:
         """How it stands, by whether a process works on it."""
@@ -194,7 +201,8 @@ def _result(folder: PointFolder) -> dict[str, Any]:
         "costs": dict(_costs(value, str(path))),
         "seconds": seconds if _is_time(seconds) else None,
         "environment": {key: env[key] for key in
-                        ("commit", "versions", "device", "command", "date") if key in env},
+                        ("commit", "versions", "device", "command", "date", "host", "engine")
+                        if key in env},
     }  # fmt: skip
 
 

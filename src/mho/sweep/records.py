@@ -64,11 +64,12 @@ class Records(Sequence[PointRecord]):
         """One table row a point: `pandas.DataFrame(load(S).rows())`.
 
         Columns: id, status, the settings that vary, of each claim its mean and, with `_std` behind
-        its id, its standard deviation, and seconds. A claim that is named as another column has
+        its id, its standard deviation, seconds, and the host and engine where it was done; if it
+        took several sessions, those of the last one. A claim that is named as another column has
         `claim.` before its id. None where there is no value.
         """
         rows = []
-        own = {"id", "status", "seconds", *self.varied}
+        own = {"id", "status", "seconds", "host", "engine", *self.varied}
         names = {key: f"claim.{key}" if key in own else key for key in self.claims}
         for point in self.points:
             row: dict[str, Any] = {"id": point.id, "status": point.status}
@@ -77,7 +78,8 @@ class Records(Sequence[PointRecord]):
                 found = point.claims.get(key)
                 row[name] = None if found is None else found.ours
                 row[f"{name}_std"] = None if found is None else found.std
-            rows.append(row | {"seconds": point.seconds})
+            place = {"host": point.host or None, "engine": point.engine or None}
+            rows.append(row | {"seconds": point.seconds} | place)
         return rows
 
     def csv(self) -> bytes:

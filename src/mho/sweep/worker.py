@@ -104,8 +104,9 @@ class Beating(Progress):
                 return
 
 
-def work(folder: PointFolder, threads: int) -> int:
+def work(folder: PointFolder, threads: int, engine: str = "") -> int:
     """Do what is left of a point; returns the exit status."""
+    place = {"host": socket.gethostname(), **({"engine": engine} if engine else {})}
     progress = Beating(folder)
     if not folder.path.is_dir():
         print(f"{folder.path} is not there on {socket.gethostname()}; a sweep on several machines "
@@ -121,7 +122,7 @@ def work(folder: PointFolder, threads: int) -> int:
         digests = check_data(config)
         with progress.told():
             execute(point.experiment, config, folder.path, resume=True, digests=digests,
-                    progress=progress, trainings=folder.trained)  # fmt: skip
+                    progress=progress, trainings=folder.trained, place=place)  # fmt: skip
     except KeyboardInterrupt:
         return INTERRUPTED
     except Taken as taken:
@@ -162,6 +163,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--engine", default="", help="that started it, for env.json")
     parser.add_argument("--alone", action="store_true", help="standard input is not looked at")
     given = parser.parse_args(arguments)
 
@@ -173,7 +175,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         signal.signal(each, signal.SIG_IGN)
     if not given.alone:
         _stop_with_starter()
-    return work(PointFolder(given.folder), given.threads)
+    return work(PointFolder(given.folder), given.threads, given.engine)
 
 
 if __name__ == "__main__":

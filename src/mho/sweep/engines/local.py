@@ -65,7 +65,7 @@ class Local:
             seen = os.environ.get("CUDA_VISIBLE_DEVICES")
             names = seen.split(",") if seen else [str(n) for n in range(self._devices)]
             own["CUDA_VISIBLE_DEVICES"] = names[slot % len(names)]
-        worker = Worker(folder.path, self.settings.threads, own)
+        worker = Worker(folder.path, self.settings.threads, own, "local")
         self._running.append(_Running(folder, worker, slot))
 
     def ended(self, wait: float) -> list[Ended]:

@@ -79,7 +79,7 @@ class Ray:
 
     def start(self, folder: PointFolder) -> None:
         """Hand a point to Ray."""
-        task = self._task.remote(str(folder.path.resolve()), self.settings.threads)
+        task = self._task.remote(str(folder.path.resolve()), self.settings.threads, "ray")
         self._running[task] = folder
 
     def ended(self, wait: float) -> list[Ended]:
