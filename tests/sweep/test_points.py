@@ -1,7 +1,12 @@
 """What tells points apart."""
 
+import pytest
+
+from mho.experiments import EXPERIMENTS
+from mho.experiments.settings import flat
+from mho.files import parse_toml
 from mho.sweep import plan
-from mho.sweep.points import varied
+from mho.sweep.points import WHERE, Point, id_of, settings_of, varied
 
 
 def test_the_seed_comes_last() -> None:
@@ -14,3 +19,46 @@ def test_a_setting_that_only_some_have_varies() -> None:
     points = plan.make("siamese", grid={"hardware.adc_bits": [4, 6]}).points()
     without = plan.make("siamese").points()
     assert "hardware.adc_bits" in varied([*points, *without])
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_settings_that_give_a_point_its_name_are_those_of_its_configuration(name: str) -> None:
+    for point in plan.make(name, grid={"chips": [1, 2]}, seeds=2).points():
+        for _ in range(2):
+            found = settings_of(point.config.to_toml(), "config.toml", point.id)
+            assert found == point.settings
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("batch = 64", "batch = 65", None),
+        ("batch = 64", "batch = 0", "batch"),
+        ("batch = 64", "batch = ", "TOML"),
+        ("batch = 64", "[batch", "TOML"),
+        ("hidden", "hiden", "did you mean 'hidden'"),
+        ('family = "siamese"', 'family = "x"', "family"),
+        ('family = "siamese"', "", "family"),
+    ],
+)
+def test_settings_that_were_changed_are_checked(old: str, new: str, said: str | None) -> None:
+    (point,) = plan.make("siamese").points()
+    assert settings_of(point.config.to_toml(), "config.toml", point.id) == point.settings
+    text = point.config.to_toml().replace(old, new, 1)
+    assert text != point.config.to_toml()
+    if said is None:
+        found = settings_of(text, "config.toml", point.id)
+        assert found == Point.of_toml(text, "config.toml").settings
+        assert found["batch"] == 65
+    else:
+        with pytest.raises(ValueError, match=said):
+            settings_of(text, "config.toml", point.id)
+
+
+def test_settings_of_an_earlier_version_are_told_as_those_of_today() -> None:
+    (point,) = plan.make("siamese").points()
+    lines = point.config.to_toml().splitlines()
+    former = "\n".join(["hysteresis = 0.61", *(x for x in lines if "hysteresis =" not in x)])
+    known = {k: v for k, v in flat(parse_toml(former, "x")).items() if k not in WHERE}
+    found = settings_of(former, "config.toml", id_of("siamese", known))
+    assert found["writes.hysteresis"] == 0.61

@@ -128,6 +128,11 @@ def _hints(kind: type[Record]) -> dict[str, Any]:
     return typing.get_type_hints(kind, include_extras=True)
 
 
+@cache
+def _parts(hint: Any) -> tuple[Any, tuple[Any, ...]]:
+    return get_origin(hint), get_args(hint)
+
+
 def _within(place: str, name: str) -> str:
     # The file stands before the first ": ", fields of fields follow with dots.
     return f"{place}{'.' if ': ' in place else ': '}{name}"
@@ -135,7 +140,7 @@ def _within(place: str, name: str) -> str:
 
 def _read(hint: Any, value: Any, place: str) -> Any:
     """A JSON value as the type of a field."""
-    origin, options = get_origin(hint), get_args(hint)
+    origin, options = _parts(hint)
     if not _takes(hint, value):
         raise refused(place, value, _words(hint))
     if origin is Annotated:
@@ -159,7 +164,7 @@ def _read(hint: Any, value: Any, place: str) -> Any:
 
 def _takes(hint: Any, value: Any) -> bool:
     """Whether a JSON value is of the kind that a type asks for, whatever is in it."""
-    origin, options = get_origin(hint), get_args(hint)
+    origin, options = _parts(hint)
     if origin is Annotated:
         return _takes(options[0], value)
     if origin in _UNIONS:
@@ -175,7 +180,7 @@ def _takes(hint: Any, value: Any) -> bool:
 
 def _words(hint: Any) -> str:
     """What a type takes, in words."""
-    origin, options = get_origin(hint), get_args(hint)
+    origin, options = _parts(hint)
     if origin is Annotated:
         return str(options[1])
     if origin in _UNIONS:

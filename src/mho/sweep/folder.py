@@ -102,8 +102,16 @@ class PointFolder:
         Raises:
             ValueError: `config.toml` is missing or no configuration.
         """
-        file = self.path / "config.toml"
-        return Point.of_toml(read_text(file, wanted="a readable TOML file"), str(file))
+        return Point.of_toml(self.toml, str(self.path / "config.toml"))
+
+    @cached_property
+    def toml(self) -> str:
+        """Its settings, as the file has them.
+
+        Raises:
+            ValueError: `config.toml` is missing or cannot be read.
+        """
+        return read_text(self.path / "config.toml", wanted="a readable TOML file")
 
     @property
     def trained(self) -> Path | None:

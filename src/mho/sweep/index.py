@@ -94,15 +94,18 @@ class Index:
         if self._kept is None:
             self._read()
         found, records = {}, []
-        for path, stamps in self._stamped():
-            known = self._known.get(path.name)
-            if known is None or known.stamps != stamps:
-                known = _read_anew(path, stamps)
-            record = known.record
-            status = record.status_if(record.beat is not None and PointFolder(path).running)
-            if not record.problem:  # which may pass without a trace on the files
-                found[path.name] = known
-            records.append(record if record.status == status else replace(record, status=status))
+        with _uncollected():
+            for path, stamps in self._stamped():
+                known = self._known.get(path.name)
+                if known is None or known.stamps != stamps:
+                    known = _read_anew(path, stamps)
+                record = known.record
+                status = record.status_if(record.beat is not None and PointFolder(path).running)
+                if not record.problem:  # which may pass without a trace on the files
+                    found[path.name] = known
+                if record.status != status:
+                    record = replace(record, status=status)
+                records.append(record)
         self._known = found
         self._statuses = {record.id: record.status for record in records}
         return records

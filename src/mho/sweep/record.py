@@ -7,6 +7,7 @@ import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from mho.errors import InvalidInput
@@ -16,6 +17,7 @@ from mho.results.environment import checked
 from mho.results.record import read as as_record
 from mho.results.result import Better, Pooled
 from mho.sweep.folder import Beat, Failure, PointFolder, Status, status_of
+from mho.sweep.points import settings_of
 
 RESULT, ENV = "result.json", "env.json"
 
@@ -141,7 +143,19 @@ def _kept(value: Any, shared: dict[str, str]) -> str:
 
 def _apart(several: Mapping[str, Measured], shared: dict[str, str]) -> list[list[Any]]:
     """Numbers, each with the key of its words."""
-    return [[_kept([key, *each[3:]], shared), *each[:3]] for key, each in several.items()]
+    rows = []
+    for name, each in several.items():
+        key, text = _words(name, *each[3:])
+        shared[key] = text
+        rows.append([key, *each[:3]])
+    return rows
+
+
+@lru_cache(4096)
+def _words(*words: str) -> tuple[str, str]:
+    """Key and JSON of words that many numbers have."""
+    text = json.dumps(words)
+    return key_of(text), text
 
 
 def _united(rows: Sequence[Sequence[Any]], shared: Mapping[str, Any]) -> dict[str, Measured]:
@@ -172,8 +186,9 @@ def _progress(folder: PointFolder) -> dict[str, Any]:
 
 
 def _settings(folder: PointFolder) -> dict[str, Any]:
-    point = folder.point
-    return {"experiment": point.experiment, "settings": point.settings}
+    where = str(folder.path / "config.toml")
+    settings = settings_of(folder.toml, where, folder.path.name)
+    return {"experiment": settings["family"], "settings": settings}
 
 
 def _failures(folder: PointFolder) -> dict[str, Any]:
