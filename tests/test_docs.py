@@ -56,7 +56,7 @@ def test_examples_of_extending_run_as_they_stand() -> None:
     """In a process of their own: they add to tables that the other tests go through."""
     done = subprocess.run(
         [sys.executable, examples.__file__, str(EXTENDING)],
-        capture_output=True, text=True, timeout=300, check=False,
+        capture_output=True, text=True, timeout=600, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert f"{len(blocks(EXTENDING))} examples run" in done.stdout
@@ -86,7 +86,7 @@ def test_type_checkers_take_what_documents_show(tmp_path: Path) -> None:
     (tmp_path / "pyrightconfig.json").write_text(json.dumps(settings), encoding="utf-8")
     done = subprocess.run(
         [sys.executable, "-m", "pyright", "-p", str(tmp_path), "--pythonpath", sys.executable],
-        capture_output=True, text=True, timeout=300, check=False,
+        capture_output=True, text=True, timeout=600, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout
 

@@ -231,7 +231,7 @@ def start(folder: Path, *more: str) -> subprocess.Popen[bytes]:
 def wait_for_a_step(folder: Path, process: subprocess.Popen[bytes]) -> None:
     """Until training has begun."""
     metrics = folder / "metrics.jsonl"
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 600
     while time.monotonic() < deadline and process.poll() is None:
         if metrics.exists() and metrics.stat().st_size > 0:
             return
@@ -242,7 +242,7 @@ def wait_for_a_step(folder: Path, process: subprocess.Popen[bytes]) -> None:
 def finish(folder: Path, *more: str) -> None:
     """Run to the end."""
     process = start(folder, *more)
-    _, said = process.communicate(timeout=300)
+    _, said = process.communicate(timeout=600)
     assert process.returncode == 0, said.decode()
 
 
@@ -262,7 +262,7 @@ def test_killed_or_interrupted_it_resumes_to_the_same_result(
     process = start(broken)
     wait_for_a_step(broken, process)
     process.send_signal(how)
-    _, said = process.communicate(timeout=120)
+    _, said = process.communicate(timeout=600)
     assert process.returncode == (130 if how == signal.SIGINT else -how)
     if how == signal.SIGINT:
         assert b"--resume" in said

@@ -193,7 +193,7 @@ def test_a_damaged_file_of_a_run_is_named(capsys: pytest.CaptureFixture[str]) ->
 def command(*arguments: str, **options: object) -> subprocess.CompletedProcess[bytes]:
     environment = {**os.environ, "OMP_NUM_THREADS": "1", **options.pop("env", {})}  # type: ignore
     return subprocess.run(
-        [sys.executable, "-m", "mho", *arguments], env=environment, timeout=120, **options
+        [sys.executable, "-m", "mho", *arguments], env=environment, timeout=600, **options
     )  # type: ignore[call-overload]
 
 
@@ -218,12 +218,12 @@ def test_where_nothing_can_be_printed_the_files_are_there() -> None:
     assert done.returncode == 0
     closed = [sys.executable, "-c", "import os, sys; os.close(1); os.close(2); os.execv("
               "sys.executable, [sys.executable, '-m', 'mho', 'report', 'run1'])"]  # fmt: skip
-    assert subprocess.run(closed, timeout=120).returncode == 0
+    assert subprocess.run(closed, timeout=600).returncode == 0
 
 
 def test_a_reader_that_has_enough_is_no_error() -> None:
     shell = f"{sys.executable} -m mho list siamese | head -1 > /dev/null; echo ${{PIPESTATUS[0]}}"
-    done = subprocess.run(["bash", "-c", shell], capture_output=True, timeout=120)
+    done = subprocess.run(["bash", "-c", shell], capture_output=True, timeout=600)
     assert done.stdout == b"0\n"
     assert done.stderr == b""
 
@@ -255,7 +255,7 @@ def test_interrupted_a_command_says_what_is_true(how: int, after: float, verb: s
     )
     time.sleep(after)
     process.send_signal(how)
-    _, said = process.communicate(timeout=120)
+    _, said = process.communicate(timeout=600)
     if process.returncode == 0 or not said:  # it was done, or Python had not begun
         return
     # Python ends as by SIGINT, 130 in a shell, where it was in code made at run time.

@@ -98,7 +98,7 @@ class Served:
     def stopped(self, how: signal.Signals = signal.SIGINT) -> tuple[int, str, list[str]]:
         """Status, output, and what was logged, after a signal."""
         self.process.send_signal(how)
-        out, err = self.process.communicate(timeout=60)
+        out, err = self.process.communicate(timeout=600)
         return self.process.returncode, out, err.splitlines()
 
 
@@ -185,7 +185,7 @@ def test_it_stops_in_order_while_a_host_is_at_work(tmp_path: Path, how: signal.S
 
         thread = threading.Thread(target=work)
         thread.start()
-        assert going.wait(60)
+        assert going.wait(600)
         status, out, log = server.stopped(how)
         thread.join()
     assert (status, out) == (0, "mho: stopped\n")
@@ -202,7 +202,7 @@ def test_two_servers_of_one_state_are_one_too_many(tmp_path: Path) -> None:
     state = str(tmp_path / "chip.pt")
     with Served(tmp_path, "--state", state) as server:
         command = [sys.executable, "-m", "mho", "serve-chip", "--port", "0", "--state", state]
-        second = subprocess.run(command, capture_output=True, text=True, timeout=120)
+        second = subprocess.run(command, capture_output=True, text=True, timeout=600)
         assert second.returncode == 2
         assert second.stderr.startswith(f"mho: state = {state!r}")
         assert second.stderr.count("\n") == 1

@@ -15,7 +15,7 @@ from mho.instruments.protocol import Garbled
 def pair() -> Iterator[tuple[socket.socket, Lines]]:
     here, there = socket.socketpair()
     with here, there:
-        there.settimeout(10.0)
+        there.settimeout(600.0)
         yield here, Lines(there)
 
 

@@ -254,7 +254,7 @@ def start(package: Path, script: str = CALL, **variables: str) -> subprocess.Pop
 
 def result(process: subprocess.Popen[str]) -> tuple[str, int, str]:
     """The numbers, how often code was there, and what was said."""
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=600)
     assert process.returncode == 0, err
     numbers, hits = out.splitlines()
     return numbers, int(hits), err

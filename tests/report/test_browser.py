@@ -32,7 +32,7 @@ QUIET = (
 def opened(chromium: str, page: Path, folder: Path, *options: str) -> str:
     """What the browser writes on standard output; it has no complaint about the page."""
     command = [chromium, *QUIET, f"--user-data-dir={folder / 'profile'}", *options, page.as_uri()]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stderr
     assert [line for line in done.stderr.splitlines() if "CONSOLE" in line] == []
     return done.stdout

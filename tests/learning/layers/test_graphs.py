@@ -29,7 +29,7 @@ def test_compiled_passes_are_as_plain_ones(part: str) -> None:
     command = [sys.executable, "-W", "ignore", "-m", "builders.compiled", part]
     environment = os.environ | {"PYTHONPATH": folders, "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
-        command, env=environment, capture_output=True, text=True, timeout=300, check=False
+        command, env=environment, capture_output=True, text=True, timeout=600, check=False
     )
     assert done.returncode == 0, done.stderr[-3000:]
 
