@@ -80,6 +80,9 @@ CELLS: dict[str, Cell] = {
         cycle_spread=2.0,
         device_spread=0.3,
     ),
+    "pulses whose steps grow": PulseResponse(
+        g_min=10e-6, g_max=90e-6, pulses=100, nonlinearity=(-1.5, 0.5), cycle_spread=0.5
+    ),
     "pulses of devices that differ in all": PulseResponse(
         g_min=10e-6,
         g_max=90e-6,

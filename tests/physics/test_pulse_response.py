@@ -20,7 +20,9 @@ CELL = PulseResponse(
 NOISY = CELL.replace(cycle_spread=0.8, device_spread=0.3)
 WINDOW = {"g_min": 1e-6, "g_max": 1e-5, "pulses": 50}
 
-curvatures = st.one_of(st.just(0.0), st.floats(1e-12, 1e-3), st.floats(1e-3, 10.0))
+curvatures = st.one_of(
+    st.just(0.0), st.floats(1e-12, 1e-3), st.floats(1e-3, 10.0), st.floats(-10.0, -1e-12)
+)
 
 
 def double(*values: float) -> Tensor:
@@ -48,7 +50,7 @@ def pulse_by_pulse(
 
 
 @pytest.mark.parametrize("pulses", [1, 7, 40, -1, -5, -20])
-@pytest.mark.parametrize("nonlinearity", [(0.0, 0.0), (3.0, 1.5)])
+@pytest.mark.parametrize("nonlinearity", [(0.0, 0.0), (3.0, 1.5), (-1.5, 2.0)])
 @pytest.mark.parametrize("device_spread", [0.0, 0.3])
 def test_a_burst_is_its_pulses_one_by_one(
     pulses: int, nonlinearity: tuple[float, float], device_spread: float
@@ -87,7 +89,7 @@ def test_the_nominal_curve(on: float, off: float, ratio: float) -> None:
         (off, False, burst(cell.replace(pulses=round(100 * ratio)), high, -n)),
     ):
         u = (there - low if up else high - there) / (high - low)
-        curve = torch.expm1(-nu * share) / math.expm1(-nu) if nu > 0 else share
+        curve = torch.expm1(-nu * share) / math.expm1(-nu) if nu else share
         torch.testing.assert_close(u, curve, rtol=1e-9, atol=1e-12)
         assert (u.diff() > 0).all()
         last_over_first = ((u[-1] - u[-2]) / (u[1] - u[0])).item()
@@ -99,13 +101,13 @@ def test_the_linear_limit_is_reached_smoothly() -> None:
     even = CELL.replace(nonlinearity=(0.0, 0.0))
     straight = (45e-6 + 80e-6 * torch.where(n > 0, n / 100, n / 50).double()).clamp(10e-6, 90e-6)
     torch.testing.assert_close(burst(even, 45e-6, n), straight, rtol=1e-6, atol=0)
-    for nu in (1e-12, 1e-9, 1e-6):
+    for nu in (1e-12, 1e-9, 1e-6, -1e-12, -1e-9, -1e-6):
         almost = CELL.replace(nonlinearity=(nu, nu), cycle_spread=1.0)
         exact = even.replace(cycle_spread=1.0)
         g = torch.full(n.shape, 45e-6, dtype=torch.float64)
         z = noise(4, len(n)).normal()
         torch.testing.assert_close(
-            almost.respond(z, g, n, {}), exact.respond(z, g, n, {}), rtol=2 * nu + 1e-12, atol=0
+            almost.respond(z, g, n, {}), exact.respond(z, g, n, {}), rtol=2 * abs(nu) + 1e-12, atol=0
         )
 
 
@@ -152,6 +154,24 @@ def test_a_device_steps_by_its_own_factor() -> None:
         torch.testing.assert_close(g, expected)
 
 
+def test_steps_that_grow_never_overflow() -> None:
+    """Bursts far longer than the window, of noise that grows on the way."""
+    cell = CELL.replace(nonlinearity=(-10.0, -6.0), cycle_spread=1.0)
+    for dtype in (torch.float32, torch.float64):
+        g = torch.linspace(*cell.window, 101, dtype=dtype)
+        z = torch.linspace(-3, 3, 101, dtype=dtype)
+        for n in (1, 90, 100_000, -100_000):
+            after = cell.respond(z, g, torch.full(g.shape, n, dtype=torch.int32), {})
+            assert ((after >= cell.g_min) & (after <= cell.g_max)).all()
+
+
+def test_a_non_linearity_is_put_whatever_its_signs() -> None:
+    cell = CELL.replace(nonlinearity=(-2.0, 1.0))
+    assert cell.imperfections()["non-linearity"].value == 1.5
+    twice = cell.with_imperfection("non-linearity", 3.0)
+    assert twice.nonlinearity == (-4.0, 2.0)
+
+
 # ------------------------------------------------------------------ the way back
 
 
@@ -184,7 +204,7 @@ def test_the_curve_crosses_the_window_in_the_pulses_of_either_way() -> None:
 
 def test_single_precision_will_do() -> None:
     """Chips are float32 throughout; the steepest curve is the hardest to invert."""
-    for nu in (0.0, 1e-9, 3.0, 10.0):
+    for nu in (0.0, 1e-9, 3.0, 10.0, -1e-9, -3.0):
         cell = CELL.replace(nonlinearity=(nu, nu), pulses=1000, levels=32)
         level = torch.arange(32)
         target = cell.nominal(level)
@@ -333,7 +353,7 @@ def test_a_cell_does_not_depend_on_those_beside_it() -> None:
         ({"pulses": 0}, r"pulses = 0: allowed is .*\[1, 100000\]"),
         ({"pulses": 1.5}, r"pulses = 1\.5: allowed is a whole number"),
         ({"levels": 52}, r"levels = 52: allowed is at most pulses \+ 1 = 51"),
-        ({"nonlinearity": (-0.1, 0.0)}, r"nonlinearity = \(-0\.1, 0\.0\): allowed is .*\[0, 10\]"),
+        ({"nonlinearity": (-11.0, 0.0)}, r"nonlinearity = \(-11\.0, 0\.0\): allowed is .*\[-10, 10\]"),
         ({"nonlinearity": (1.0,)}, r"nonlinearity = \(1\.0,\): allowed is one number for both"),
         ({"reset_ratio": 0.0}, r"reset_ratio = 0\.0: allowed is .*\[0\.1, 10\]"),
         (

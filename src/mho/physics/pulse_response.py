@@ -23,20 +23,23 @@ from mho.quantities import CellSiemens, Siemens
 _STRAIGHT = 1e-20
 """Non-linearity that stands for 0: its curve is a straight line to the last digit."""
 
+_FAR = 40.0
+"""ln of a growth of steps that leads out of any window, and whose square is no overflow yet."""
+
 
 class PulseResponse(PulsedCell):
-    """Pulsed cell whose steps shrink exponentially on the way.
+    """Pulsed cell whose steps shrink, or grow, exponentially on the way.
 
     With `u = (g - g_min) / (g_max - g_min)`, n SET pulses on a device of step factor f move
 
         u -> u + (1 - exp(-nu x)) (1 / (1 - exp(-nu)) - u),  x = f n / N:
 
     N pulses take a nominal device from g_min to g_max, in steps that shrink by exp(-nu) on the
-    way; nu -> 0 is u + x. RESET is the same seen from the other end, on 1 - u, with a nu of its
+    way, or grow where nu is below 0; nu -> 0 is u + x. RESET is the same seen from the other end, on 1 - u, with a nu of its
     own and x = reset_ratio f n / N.
 
-    Each pulse adds a normal error. Later pulses contract what earlier ones added, so that after n
-    of them the error is normal with variance `s^2 sum_{k < n} exp(-2 nu f k / N)` (RESET: times
+    Each pulse adds a normal error. Later pulses contract what earlier ones added, or stretch it
+    where nu is below 0, so that after n of them the error is normal with variance `s^2 sum_{k < n} exp(-2 nu f k / N)` (RESET: times
     the ratio in the exponent): a burst is drawn at once, without a loop. The bounds of the window
     are applied once, at the end of a burst, where a real device meets them at each pulse; the two
     differ for bursts that run along a bound.
@@ -51,9 +54,10 @@ class PulseResponse(PulsedCell):
     pulses: Annotated[int, Range(least=1, most=100_000)]
     """SET pulses that take a nominal device from g_min to g_max [1]."""
     nonlinearity: Taken[
-        float | Sequence[float], Annotated[tuple[float, float], Range(least=0.0, most=10.0)]
+        float | Sequence[float], Annotated[tuple[float, float], Range(least=-10.0, most=10.0)]
     ] = otherwise(default=(0.0, 0.0))
-    """How far SET and RESET are from even steps: ln(first step / last step) [1]; 0: even."""
+    """How far SET and RESET are from even steps: ln(first step / last step) [1]; 0: even, below 0:
+    steps that grow on the way."""
     reset_ratio: Annotated[float, Range(least=0.1, most=10.0)] = 1.0
     """Mean step of a RESET pulse over that of a SET pulse [1]."""
     cycle_spread: Annotated[float, Range(least=0.0, most=100.0)] = 0.0
@@ -127,10 +131,13 @@ class PulseResponse(PulsedCell):
         bent = (on * traits.get("bend_set", 1.0), off * traits.get("bend_reset", 1.0))
         nu = self._towards(up, bent, g)
         rate = nu * traits.get("step_factor", 1.0) / crossing
-        step = -torch.expm1(-rate * n) * (-1 / torch.expm1(-nu) - done)
+        way = rate * n
+        if min(self.nonlinearity) < 0:
+            way = way.clamp(min=-_FAR)
+        step = -torch.expm1(-way) * (-1 / torch.expm1(-nu) - done)
         step = torch.where(up, step, -step)
         if self.cycle_spread > 0:
-            left = torch.expm1(-2 * rate * n) / torch.expm1(-2 * rate)
+            left = torch.expm1(-2 * way) / torch.expm1(-2 * rate)
             step = step + self.cycle_spread / self.pulses * left.sqrt() * z
         return (g + (high - low) * step).clamp(low, high)
 
@@ -157,7 +164,7 @@ class PulseResponse(PulsedCell):
 
     def imperfections(self) -> dict[str, Imperfection]:
         """The spread of a write is that of a pulse, in mean SET steps."""
-        bend, uneven = sum(self.nonlinearity) / 2, abs(math.log(self.reset_ratio))
+        bend, uneven = self._bend, abs(math.log(self.reset_ratio))
         return {
             "write spread": Imperfection(self.cycle_spread, "from one write to the next"),
             **super().imperfections(),
@@ -166,11 +173,11 @@ class PulseResponse(PulsedCell):
         }
 
     def with_imperfection(self, name: str, value: float) -> Self:
-        """Non-linearities keep their proportion, an asymmetry its direction."""
+        """Non-linearities keep their proportion and signs, an asymmetry its direction."""
         if name == "write spread":
             return self.replace(cycle_spread=value)
         if name == "non-linearity":
-            mean = sum(self.nonlinearity) / 2
+            mean = self._bend
             pair = tuple(value * nu / mean if mean else value for nu in self.nonlinearity)
             return self.replace(nonlinearity=pair)
         if name == "asymmetry":
@@ -187,7 +194,12 @@ class PulseResponse(PulsedCell):
     def _curvature(self) -> tuple[float, float]:
         """Non-linearity of SET and RESET, never 0."""
         on, off = self.nonlinearity
-        return max(on, _STRAIGHT), max(off, _STRAIGHT)
+        return on or _STRAIGHT, off or _STRAIGHT
+
+    @property
+    def _bend(self) -> float:
+        """Mean size of the non-linearities."""
+        return sum(map(abs, self.nonlinearity)) / 2
 
     def _towards(
         self, up: Tensor, pair: tuple[float | Tensor, float | Tensor], like: Tensor
