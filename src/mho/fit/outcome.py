@@ -9,9 +9,12 @@ import numpy as np
 from scipy import stats
 
 from mho.config import Config
+from mho.fit.free_run import FreeRun
 
 CONFIDENCE = 0.95
 Z = float(stats.norm.ppf(0.5 + CONFIDENCE / 2))
+NOT_KNOWN = 6 * math.log(10)
+"""Half an interval of a logarithm from which on it says nothing."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,8 @@ class Goodness:
     """p of D'Agostino and Pearson's test that the residuals are normal; nan: too few."""
     runs_p: float
     """p of Wald and Wolfowitz's test that their signs do not stay for long; nan: too few."""
+    free_run: FreeRun | None = None
+    """The record simulated over the whole measurement from its start; None: it has no course."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +66,8 @@ class Series:
     x: np.ndarray
     measured: np.ndarray
     fitted: np.ndarray
+    free: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
+    """Mean, lower and upper end of the band of a free run, nan where there is none."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +94,7 @@ class Fit:
     table: str
     """Table of the preset that the record belongs in: device, conduction or retention."""
     record: Config
+    """What is written; goodness and picture are of this one."""
     parameters: list[Parameter]
     goodness: Goodness
     rivals: list[Rival]
@@ -100,9 +108,12 @@ class Fit:
 
 
 def on_log(name: str, log: float, error: float, unit: str = "1", width: float = Z) -> Parameter:
-    """A positive parameter from the estimate and standard error of its logarithm."""
-    low, high = (math.exp(min(700.0, log + side * width * error)) for side in (-1, 1))
-    return Parameter(name, math.exp(log), low, high, unit)
+    """A positive parameter from the estimate and standard error of its logarithm; an interval that
+    is wider than six decades each way is not known: 0 to inf."""
+    low, high = 0.0, math.inf
+    if width * error < NOT_KNOWN:
+        low, high = (math.exp(min(700.0, log + side * width * error)) for side in (-1, 1))
+    return Parameter(name, math.exp(min(700.0, log)), low, high, unit)
 
 
 def on_line(name: str, value: float, error: float, unit: str = "1", width: float = Z) -> Parameter:

@@ -35,14 +35,14 @@ class PulseResponse(PulsedCell):
         u -> u + (1 - exp(-nu x)) (1 / (1 - exp(-nu)) - u),  x = f n / N:
 
     N pulses take a nominal device from g_min to g_max, in steps that shrink by exp(-nu) on the
-    way, or grow where nu is below 0; nu -> 0 is u + x. RESET is the same seen from the other end, on 1 - u, with a nu of its
-    own and x = reset_ratio f n / N.
+    way, or grow where nu is below 0; nu -> 0 is u + x. RESET is the same seen from the other end,
+    on 1 - u, with a nu of its own and x = reset_ratio f n / N.
 
     Each pulse adds a normal error. Later pulses contract what earlier ones added, or stretch it
-    where nu is below 0, so that after n of them the error is normal with variance `s^2 sum_{k < n} exp(-2 nu f k / N)` (RESET: times
-    the ratio in the exponent): a burst is drawn at once, without a loop. The bounds of the window
-    are applied once, at the end of a burst, where a real device meets them at each pulse; the two
-    differ for bursts that run along a bound.
+    where nu is below 0, so that after n of them the error is normal with variance `s^2 sum_{k < n}
+    exp(-2 nu f k / N)` (RESET: times the ratio in the exponent): a burst is drawn at once, without
+    a loop. The bounds of the window are applied once, at the end of a burst, where a real device
+    meets them at each pulse; the two differ for bursts that run along a bound.
     """
 
     family: ClassVar[str] = "pulse-response"

@@ -6,6 +6,7 @@ import pytest
 from builders.measurements import PULSED, pulse_trains
 from mho.fit import parse
 from mho.fit.electrical import conductance
+from mho.fit.maximum import Maximum
 from mho.fit.outcome import Parameter
 from mho.fit.pulses.exponential import Exponential, variants
 from mho.fit.pulses.trains import Trains, trains
@@ -75,10 +76,35 @@ def numbers(**changes: float) -> list[Parameter]:
 def test_the_record_takes_what_the_family_can_have() -> None:
     cell, remarks = MET.record(numbers(), None)
     assert (cell.pulses, cell.levels, cell.nonlinearity) == (20, 9, (2.0, 10.0))
-    assert remarks == []
+    assert remarks == [
+        "pulses 20.4: written as 20, a whole number",
+        "nonlinearity[1] 12: written as 10, the most that the family takes",
+    ]
     few, _ = MET.record(numbers(pulses=3.2), None)
     assert few.levels == 4
     assert MET.record(numbers(), 5)[0].levels == 5
-    wild, remarks = MET.record(numbers(device_spread=1.7, g_min=-1e-6), None)
+    wild, _ = MET.record(numbers(device_spread=1.7, g_min=-1e-6), None)
     assert (wild.device_spread, wild.g_min) == (1.0, 0.0)
-    assert remarks == ["device_spread 1.7: written as 1, the most that the family takes"]
+
+
+@pytest.mark.parametrize("window", [None, (0.0, 1.0)])
+def test_a_record_holds_the_parameters_that_it_was_made_of(
+    window: tuple[float, float] | None,
+) -> None:
+    """Back from the record to the parameters in units of a window of reference."""
+    model = Exponential("each", noisy=True, bounded=True, window=window)
+    low, width = (12e-6, 70e-6) if window is None else (10e-6, 80e-6)
+    values = numbers(**{"pulses": 20.0, "nonlinearity RESET": -3.0, "read_noise": 0.02})
+    cell, remarks = model.record(values, None)
+    assert remarks == []
+    best = Maximum(np.zeros(len(model.names)), np.zeros((1, 1)), np.eye(1), 0.0, True)
+    shared = dict(zip(model.names, model.shared_by(cell, best, low, width), strict=True))
+    span = 80e-6 / width
+    assert shared["set_curve"], shared["reset_curve"] == (2.0, -3.0)
+    assert np.exp(shared["log_ratio"]) == pytest.approx(1.5)
+    assert np.exp(shared["log_noise"]) == pytest.approx(0.4 / 20 * span)
+    assert np.exp(shared["log_read"]) == pytest.approx(0.02 * span)
+    if window is None:
+        ends = [low + width * shared[e] for e in ("low", "high")]
+        assert ends == pytest.approx([10e-6, 90e-6])
+    assert model.typical(cell) == model.typical_found({"pulses": 20.0}) == np.log(20)

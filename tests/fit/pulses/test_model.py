@@ -40,7 +40,7 @@ def test_the_maximum_is_a_sum_over_transitions() -> None:
 def test_a_cell_without_noise_is_predicted_read_by_read() -> None:
     (model,), found = variants(True), chains(1e-3)
     best = maximum(model, found, LOW, HIGH - LOW)
-    mean, sd = predicted(model, best, found, LOW, HIGH - LOW)
+    mean, sd = predicted(model, best.rows, found, LOW, HIGH - LOW)
     seen = np.isfinite(mean)
     assert seen.sum() == len(found.transitions()[0])
     assert not seen[:, 0].any()  # nothing comes before a first read
@@ -48,5 +48,5 @@ def test_a_cell_without_noise_is_predicted_read_by_read() -> None:
     assert (sd[seen] < 2e-3 * (HIGH - LOW)).all()
     noisy = variants(False)[1]
     best = maximum(noisy, found, LOW, HIGH - LOW)
-    mean, sd = predicted(noisy, best, found, LOW, HIGH - LOW)
+    mean, sd = predicted(noisy, best.rows, found, LOW, HIGH - LOW)
     assert np.nanmedian(np.abs(mean - found.g)) < 0.03 * (HIGH - LOW)

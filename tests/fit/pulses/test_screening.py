@@ -25,7 +25,10 @@ FEW = "pulse,polarity,G [uS]\n0,SET,1\n" + "".join(f"{k},SET,{k}\n" for k in ran
     [
         (FEW, "at least 5 reads after RESET pulses; there are 0"),
         (FEW + "".join(f"{k},RESET,{8 - k}\n" for k in range(1, 4)), "there are 3"),
-        (FEW + "".join(f"{k},RESET,{8 + k}\n" for k in range(1, 9)), "is the sign swapped?"),
+        (
+            FEW + "".join(f"{k},RESET,{8 + k}\n" for k in range(1, 9)),
+            "RESET train moves by +9e-06 S",
+        ),
         (FEW.replace("7,SET,7", "7,SET,-7"), "line 9, column 'G [uS]' = '-7'"),
     ],
 )
@@ -61,5 +64,5 @@ def test_the_window_of_reference_is_what_was_met_or_the_mean_of_the_ends() -> No
     ends = found.ends()
     assert (low, low + width) == pytest.approx((ends[0].mean(), ends[1].mean()))
     swapped = Trains(found.g, found.pulses, ~found.up, found.row, found.device)
-    with pytest.raises(InvalidInput, match="is the sign swapped"):
+    with pytest.raises(InvalidInput, match="SET trains that end above RESET trains"):
         reference(swapped, at_ends=False)

@@ -22,7 +22,7 @@ WINDOW = [Parameter("g_min", 10e-6, 9e-6, 11e-6, "S"), Parameter("g_max", 90e-6,
 
 def started() -> list[Tabulated]:
     best = Maximum(SHARED, OWN, np.eye(6), 0.0, True)
-    return tables(MET, best, WINDOW)
+    return tables(MET, best, WINDOW, 10e-6, 80e-6, 1000)
 
 
 def test_tables_start_as_the_response_that_they_follow() -> None:
@@ -67,7 +67,7 @@ def test_reads_with_an_error_have_one_more() -> None:
     chains = trains(table, conductance(table, None))
     shared, own = free.start(chains, 10e-6, 80e-6)
     best = Maximum(shared, own, 1e-4 * np.eye(6), 0.0, True)
-    (first, *_) = tables(free, best, WINDOW)
+    (first, *_) = tables(free, best, WINDOW, 10e-6, 80e-6, 1000)
     assert first.name == "table of 3, noisy reads, no ends met"
     start, _ = first.start(chains, 10e-6, 80e-6)
     assert len(start) == 2 * 3 + 2

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
-from mho.fit.maximum import Likelihood, Maximum
+from mho.fit.maximum import Likelihood, Maximum, deviation
 from mho.fit.outcome import Parameter, on_line, on_log
 from mho.fit.pulses.model import PulseModel
 from mho.fit.pulses.parameters import DEFAULT_LEVELS, device_parameters, window_parameters
 from mho.fit.pulses.trains import Trains
 from mho.fit.pulses.walk import Walk
+from mho.fit.within import within
 from mho.physics import PulseResponse
 
 ENDS = ("low", "high")
@@ -53,7 +55,7 @@ class Exponential(PulseModel):
             slope, offset = np.polyfit(at, some, 1) if np.ptp(at) > 0 else (0.0, some.mean())
             ends = np.maximum(np.abs([offset, offset + slope]), 1e-6)
             first, last = ends if sign else ends[::-1]
-            curves[sign] = float(np.clip(np.log(first / last), 0.1, 4.0))
+            curves[sign] = float(np.clip(np.log(first / last), -2.0, 4.0)) or 0.1
             steps[sign] = max(abs(float(some.mean())), 1e-6)
         error = 1.4826 * float(np.median(np.abs(step - np.where(up, steps[True], -steps[False]))))
         guess = {
@@ -113,15 +115,12 @@ class Exponential(PulseModel):
         pulses, spread, steps = device_parameters(best, n)
         log_n, drawn, z = steps
         into[n:] = 1 / len(best.own)
-        noise_error = math.sqrt(max(0.0, into @ cov @ into) + drawn)
+        noise_error = deviation(float(into @ cov @ into) + drawn)
         log_cycle = value["log_noise"] + log_n - math.log(span)
         out = [*window, pulses]
         for name, label in zip(CURVES, ("SET", "RESET"), strict=True):
             if name in at:
-                each = on_line(f"nonlinearity {label}", value[name], best.error(at[name]))
-                if each.value < 0 and (each.high or 0.0) < 0:
-                    remarks.append(f"{label} steps grow on the way; the family has none such: 0")
-                out.append(replace(each, value=max(0.0, each.value), low=max(0.0, each.low or 0.0)))
+                out.append(on_line(f"nonlinearity {label}", value[name], best.error(at[name])))
         out.append(on_log("reset_ratio", value["log_ratio"], best.error(at["log_ratio"])))
         out.append(on_log("cycle_spread", log_cycle, noise_error, width=z))
         out += spread
@@ -130,7 +129,7 @@ class Exponential(PulseModel):
             into[at["log_read"]] = 1.0
             if self.window is None:
                 into[at["low"]], into[at["high"]] = 1 / span, -1 / span
-            error = math.sqrt(max(0.0, into @ cov @ into))
+            error = deviation(float(into @ cov @ into))
             out.append(on_log("read_noise", value["log_read"] - math.log(span), error))
         return out, remarks
 
@@ -139,27 +138,38 @@ class Exponential(PulseModel):
     ) -> tuple[PulseResponse, list[str]]:
         """The record, and what it could not take as it was found."""
         value = {p.name: p.value for p in parameters}
-        remarks = []
-        pulses = max(1, round(value["pulses"]))
-        least = min(DEFAULT_LEVELS, pulses + 1)
-        spread = value.get("device_spread", 0.0)
-        if spread > 1:
-            remarks.append(
-                f"device_spread {spread:.3g}: written as 1, the most that the family takes"
-            )
-        curves = [min(10.0, value.get(f"nonlinearity {s}", 0.0)) for s in ("SET", "RESET")]
-        record = PulseResponse(
-            g_min=max(0.0, value["g_min"]),
-            g_max=value["g_max"],
-            levels=levels or max(2, least),
-            pulses=pulses,
-            nonlinearity=(curves[0], curves[1]),
-            reset_ratio=value["reset_ratio"],
-            cycle_spread=value["cycle_spread"],
-            device_spread=min(1.0, spread),
-            read_noise=min(1.0, value.get("read_noise", 0.0)),
-        )
-        return record, remarks
+        curves = tuple(value.get(f"nonlinearity {s}", 0.0) for s in ("SET", "RESET"))
+        names = ("g_min", "g_max", "pulses", "reset_ratio", "cycle_spread", "device_spread",
+                 "read_noise")  # fmt: skip
+        found = {name: value[name] for name in names if name in value}
+        held, remarks = within(PulseResponse, {**found, "nonlinearity": curves})
+        least = min(DEFAULT_LEVELS, int(held["pulses"]) + 1)  # type: ignore[arg-type]
+        return PulseResponse(levels=levels or max(2, least), **held), remarks  # type: ignore[arg-type]
+
+    def shared_by(
+        self, record: PulseResponse, best: Maximum, low: float, width: float
+    ) -> np.ndarray:
+        """Its numbers in units of the window of reference."""
+        ends = [(g - low) / width for g in record.window]
+        span = math.log(ends[1] - ends[0])
+        first = zip((*ENDS, *CURVES), (*ends, *record.nonlinearity), strict=True)
+        held: dict[str, float] = dict(first)
+        held["log_ratio"] = math.log(record.reset_ratio)
+        held["log_noise"] = _log(record.cycle_spread / record.pulses) + span
+        held["log_read"] = _log(record.read_noise) + span
+        return np.array([held[name] for name in self.names])
+
+    def typical(self, record: PulseResponse) -> float:
+        """ln of its pulses."""
+        return math.log(record.pulses)
+
+    def typical_found(self, value: Mapping[str, float]) -> float:
+        """ln of its pulses."""
+        return math.log(value["pulses"])
+
+
+def _log(share: float) -> float:
+    return math.log(max(share, 1e-12))
 
 
 def variants(at_ends: bool) -> list[Exponential]:

@@ -3,39 +3,52 @@
 The window is where pulses stop moving the cell, if the data show such ends (reads that heap up
 there); else the mean of the ends of the trains, and the other numbers are relative to that. A
 device that saturates smoothly has the same response seen from any window. Where the exponential
-response misses the curve, tables are fitted too, and the family of the least AIC is taken.
+response as it is written misses the curve, tables are fitted too, and the record of the least AIC
+is taken.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
-from typing import TypeVar
 
 import numpy as np
 
-from mho.errors import unknown
+from mho.errors import invalid, unknown
 from mho.fit.electrical import conductance, resolution
+from mho.fit.free_run import Course, FreeRun, judge_free_run
 from mho.fit.maximum import Maximum
-from mho.fit.outcome import Fit, Goodness, Picture, Rival, Series, far_out, judge
+from mho.fit.outcome import Fit, Picture, Rival, Series, far_out
+from mho.fit.pulses.candidate import Candidate, Reads, candidate
+from mho.fit.pulses.equal_pulses import equal_pulses
 from mho.fit.pulses.exponential import variants
-from mho.fit.pulses.model import PulseModel, maximum, predicted
-from mho.fit.pulses.screening import check, heaped, reference, screen
+from mho.fit.pulses.model import PulseModel
+from mho.fit.pulses.screening import check, heaped, noted, reference, screen
 from mho.fit.pulses.tabulated import tables
-from mho.fit.pulses.trains import Trains, trains
+from mho.fit.pulses.trains import trains
 from mho.fit.reading.table import Table
 
 FAMILIES = ("pulse-response", "pulse-table")
 MISSED = 1e-3
 """p of the test of runs below which the exponential response counts as missing the curve."""
+LOST = 4.0
+"""AIC that a record may lose by what it cannot hold before tables are tried."""
+SLOW = 3000
+"""Reads from which on a fit takes more than a few seconds."""
 
-Found = tuple[PulseModel, Maximum]
-"""A model and where its likelihood is largest."""
-AnyModel = TypeVar("AnyModel", bound=PulseModel)
+Bar = Callable[[str, int, int], AbstractContextManager[Callable[[int], None]]]
+"""Shows progress: what, of how many, how many are done -> to be called with the number of steps."""
 
 
 def fit_pulses(
-    table: Table, v_read: float | None = None, levels: int | None = None, family: str | None = None
+    table: Table,
+    v_read: float | None = None,
+    levels: int | None = None,
+    family: str | None = None,
+    *,
+    amplitude: tuple[float, float] | None = None,
+    bar: Bar | None = None,
 ) -> Fit:
     """Window, steps, noise and spread of pulsed cells.
 
@@ -44,108 +57,144 @@ def fit_pulses(
         v_read: read voltage [V], where the file has currents.
         levels: levels of the cell; None: 9, or a pulse a level.
         family: one of `FAMILIES`; None: as the data say.
+        amplitude: of the SET and RESET pulses to fit [V], where the file has several.
+        bar: shows progress over models, where that takes long.
     """
     if family not in (None, *FAMILIES):
         raise unknown("family of pulses", str(family), FAMILIES)
     g = conductance(table, v_read)
-    chains = trains(table, g)
+    foreign, remarks = equal_pulses(table, amplitude)
+    chains = trains(table, g, foreign)
     check(table, chains)
+    remarks += noted(table, chains)
     wild = screen(chains)
-    chains = chains.without(wild)
-    digit = resolution(table, g, v_read)
-    at_ends = heaped(chains.g)
-    low, width = reference(chains, at_ends)
+    at_ends = heaped(chains.without(wild).g)
+    low, width = reference(chains.without(wild), at_ends)
+    reads = Reads(chains.without(wild), low, width, resolution(table, g, v_read))
     models = variants(at_ends)
-    plain = [(m, maximum(m, chains, low, width)) for m in models]
-    model, best = _least(plain)
-    late = _late(model, best, chains, low, width)
-    if late.any():
-        wild, chains = wild | late, chains.without(late)
-        plain = [(m, maximum(m, chains, low, width, best if m == model else None)) for m in models]
-        model, best = _least(plain)
-    even = replace(model, name=f"{model.name}, even steps", curved=False)
-    plain.append((even, maximum(even, chains, low, width)))
-    parameters, remarks = model.parameters(best, chains, low, width, digit)
-    fits: list[Found] = [*plain]
-    found: Found = (model, best)
-    missed = _judged(*found, chains, low, width).runs_p < MISSED
-    if family == "pulse-table" or (family is None and missed):
-        rivals: list[Found] = [
-            (each, maximum(each, chains, low, width)) for each in tables(model, best, parameters)
-        ]
-        fits += rivals
-        found = _least(rivals if family else fits)
-        if found[0] is not model:
-            parameters, remarks = found[0].parameters(found[1], chains, low, width, digit)
-    if not found[1].settled:
-        remarks.append("the likelihood has no clear maximum: intervals are not to be trusted")
-    record, more = found[0].record(parameters, levels)
+    shown = nullcontext(lambda _n: None) if bar is None or len(table) < SLOW else None
+    with shown or bar("models", len(models) + 1, 0) as advance:  # type: ignore[misc]
+        fits = Fits(reads, levels, advance)
+        best = fits.least(models)
+        late = _late(best)
+        if late.any():
+            wild |= late
+            reads = replace(reads, chains=chains.without(wild))
+            again = Fits(reads, levels, advance)
+            best = again.least(models, fits.maxima)
+            fits = again
+        response = next(m for m in models if m == best.model)
+        fits.add(replace(response, name=f"{response.name}, even steps", curved=False))
+        if family == "pulse-table" or (family is None and _misses(best)):
+            seen = int(np.isfinite(reads.chains.g).sum())
+            more = tables(response, best.best, best.parameters[:2], low, width, seen)
+            rival = fits.least(more)
+            best = rival if family else min(best, rival, key=_aic)
+    free = best.course()
+    position = np.cumsum(chains.pulses, axis=1)
+    free_run = judge_free_run(reads.chains.g, free, position, "pulse")
     return Fit(
         kind="pulses",
         table="device",
-        record=record,
-        parameters=parameters,
-        goodness=_judged(*found, chains, low, width),
-        rivals=[Rival(m.name, f.aic(), len(f.covariance)) for m, f in fits],
-        picture=_picture(*found, chains, low, width, wild, g),
+        record=best.record,
+        parameters=best.parameters,
+        goodness=replace(best.goodness(), free_run=free_run),
+        rivals=[Rival(c.model.name, c.written.aic(), len(c.best.covariance)) for c in fits.found],
+        picture=_picture(best, wild, g, free, position),
         outliers=sorted({int(n) for n in table.lines[chains.row[wild]]}),
-        remarks=remarks + more,
+        remarks=[*remarks, *_remarks(best, free_run)],
     )
 
 
-def _least(fits: Sequence[tuple[AnyModel, Maximum]]) -> tuple[AnyModel, Maximum]:
-    """The least AIC, of those with a clear maximum if there is one."""
-    return min(fits, key=lambda each: each[1].aic() + 1e6 * (not each[1].settled))
+class Fits:
+    """Models fitted to the same reads, each once.
+
+    Args:
+        reads: what they are fitted to.
+        levels: levels of their records; None: as many as they can have, to 9.
+        advance: called with 1 when one is done.
+    """
+
+    def __init__(self, reads: Reads, levels: int | None, advance: Callable[[int], None]) -> None:
+        self.found: list[Candidate] = []
+        self.maxima: dict[str, Maximum] = {}
+        self._reads, self._levels, self._advance = reads, levels, advance
+
+    def add(self, model: PulseModel, near: Maximum | None = None) -> Candidate | None:
+        """Fit one more, from what was found for nearly the same reads; None: it cannot be."""
+        each = candidate(model, self._reads, self._levels, near)
+        self._advance(1)
+        if each is not None:
+            self.found.append(each)
+            self.maxima[model.name] = each.best
+        return each
+
+    def least(
+        self, models: Sequence[PulseModel], near: dict[str, Maximum] | None = None
+    ) -> Candidate:
+        """That of the least AIC, of those with a clear maximum if there is one."""
+        each = [self.add(model, (near or {}).get(model.name)) for model in models]
+        some = [found for found in each if found is not None]
+        if not some:
+            allowed = "reads that equal pulses move the same way each time; no model follows these"
+            raise invalid(
+                "pulse trains", f"{np.isfinite(self._reads.chains.g).sum()} reads", allowed
+            )
+        return min(some, key=_aic)
 
 
-def _late(model: PulseModel, best: Maximum, chains: Trains, low: float, width: float) -> np.ndarray:
+def _aic(each: Candidate) -> float:
+    return each.written.aic() + 1e6 * (not each.best.settled)
+
+
+def _misses(best: Candidate) -> bool:
+    """Whether the record misses the curve of the reads, or lost much of what was found."""
+    return (
+        best.goodness().runs_p < MISSED or best.written.aic() - best.best.aic() > LOST
+        or not best.best.settled
+    )  # fmt: skip
+
+
+def _remarks(best: Candidate, free_run: FreeRun) -> list[str]:
+    """What is to be known of the record."""
+    remarks = list(best.remarks)
+    if not best.best.settled:
+        remarks.append("the likelihood has no clear maximum: intervals are not to be trusted")
+    if free_run.failed:
+        remarks.append(
+            f"the record does not tell the whole file from its first read, though it may each read "
+            f"from the one before; {free_run}"
+        )
+    return remarks
+
+
+def _late(best: Candidate) -> np.ndarray:
     """Reads that the model does not believe, the first of those in a row."""
-    mean, sd = predicted(model, best, chains, low, width)
-    out = far_out(((chains.g - mean) / sd).ravel(), least=1.0).reshape(mean.shape)
+    _, residual, _ = best.told()
+    out = far_out(residual.ravel(), least=1.0).reshape(residual.shape)
     out[:, 1:] &= ~out[:, :-1]
     return out
 
 
-def _told(
-    model: PulseModel, best: Maximum, chains: Trains, low: float, width: float
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Prediction [S] and standardized residual of each read, and which of them say something."""
-    mean, sd = predicted(model, best, chains, low, width)
-    told = np.isfinite(chains.g) & np.isfinite(mean)
-    if model.bounded and not model.noisy:  # a read at an end tells only that it was reached
-        told &= (chains.g > low) & (chains.g < low + width)
-    return mean, (chains.g - mean) / sd, told
-
-
-def _judged(model: PulseModel, best: Maximum, chains: Trains, low: float, width: float) -> Goodness:
-    mean, residual, told = _told(model, best, chains, low, width)
-    return judge(chains.g[told], mean[told], residual[told])
-
-
 def _picture(
-    model: PulseModel,
-    best: Maximum,
-    chains: Trains,
-    low: float,
-    width: float,
-    wild: np.ndarray,
-    g: np.ndarray,
+    best: Candidate, wild: np.ndarray, g: np.ndarray, free: Course, position: np.ndarray
 ) -> Picture:
-    """Reads over what was predicted from the read before, and the standardized difference."""
-    mean, residual, told = _told(model, best, chains, low, width)
+    """Reads over what was predicted from the read before and over a free run, and the standardized
+    difference."""
+    mean, residual, told = best.told()
+    chains = best.reads.chains
     seen = np.isfinite(chains.g) & np.isfinite(mean)
-    position = np.cumsum(chains.pulses, axis=1)
-    shown = range(min(len(chains.g), 4))
-    series = [
-        Series(f"train {c + 1}", position[c][seen[c]], chains.g[c][seen[c]], mean[c][seen[c]])
-        for c in shown
-    ]
-    rows = chains.row[wild]
+    series = []
+    for c in range(min(len(chains.g), 4)):
+        at = seen[c]
+        run = free.mean[c][at], free.low[c][at], free.high[c][at]
+        x = position[c][at]
+        series.append(Series(f"train {c + 1}", x, chains.g[c][at], mean[c][at], run))
     return Picture(
         "pulses",
         "G [S]",
         series,
         position[told],
         residual[told],
-        left_out=(position[wild], g[rows]),
+        left_out=(position[wild], g[chains.row[wild]]),
     )

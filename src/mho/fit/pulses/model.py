@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from mho.config import Config
-from mho.fit.maximum import Likelihood, Maximum, maximise
+from mho.fit.maximum import Likelihood, Maximum, Sum, maximise
 from mho.fit.outcome import Parameter
+from mho.fit.pulses.pieces import COUNTED, LONGEST, pieces
 from mho.fit.pulses.trains import Trains
 from mho.fit.pulses.walk import Course, exact_reads, noisy_reads
+from mho.physics import PulsedCell
 
 
 @dataclass(frozen=True)
@@ -48,8 +51,28 @@ class PulseModel(ABC):
         """Parameters of the record, with intervals, and remarks."""
 
     @abstractmethod
-    def record(self, parameters: list[Parameter], levels: int | None) -> tuple[Config, list[str]]:
+    def record(
+        self, parameters: list[Parameter], levels: int | None
+    ) -> tuple[PulsedCell, list[str]]:
         """The record, and what it could not take as it was found."""
+
+    @abstractmethod
+    def shared_by(self, record: Any, best: Maximum, low: float, width: float) -> np.ndarray:
+        """Shared parameters (s,) of a record, as it holds them."""
+
+    @abstractmethod
+    def typical(self, record: Any) -> float:
+        """Own parameter of a device of step factor 1, as a record holds it."""
+
+    @abstractmethod
+    def typical_found(self, value: Mapping[str, float]) -> float:
+        """The same of parameters."""
+
+
+WARM_UP = 64
+"""Reads before those of a piece that count, at first."""
+FORGOTTEN = 0.02
+"""Change of the log-likelihood by a warm-up twice as long that does not matter."""
 
 
 def maximum(
@@ -57,41 +80,67 @@ def maximum(
 ) -> Maximum:
     """The likelihood of a model, maximised, from what was found for nearly the same reads."""
     shared, own = model.start(chains, low, width) if near is None else (near.shared, near.own)
-    member = np.eye(chains.devices)[chains.device]
-    g = (chains.g - low) / width
+    warm_up, longest = WARM_UP, chains.g.shape[1]
+    likelihood = log_likelihood(model, chains, low, width, warm_up)
+    if near is None:
+        shared = model.searched(likelihood, shared, own, (chains.g - low) / width)
+    best = maximise(likelihood, shared, own)
+    while model.noisy and longest > max(LONGEST, warm_up + COUNTED) and best.settled:
+        warm_up *= 2
+        likelihood = log_likelihood(model, chains, low, width, warm_up)
+        value = float(likelihood(best.rows[None]).sum())
+        if abs(value - best.value) < FORGOTTEN:
+            break
+        best = maximise(likelihood, best.shared, best.own)
+    return best
+
+
+def log_likelihood(
+    model: PulseModel, chains: Trains, low: float, width: float, warm_up: int = WARM_UP
+) -> Sum:
+    """The log-likelihood as a function of the parameters of a model, a term a read."""
     if model.noisy:
+        cut = pieces(chains, warm_up)
+        each, g = cut.trains, (cut.trains.g - low) / width
+        counted = cut.counted & np.isfinite(g)
+        counted[:, 0] = False
 
-        def likelihood(x: np.ndarray) -> np.ndarray:
-            walk = model.walk(x).of(chains.device)
-            return noisy_reads(walk, g, chains.pulses, chains.up, model.bounded)[0] @ member
+        def noisy(x: np.ndarray) -> np.ndarray:
+            walk = model.walk(x).of(each.device)
+            return noisy_reads(walk, g, each.pulses, each.up, model.bounded)[0][:, counted]
 
-        return maximise(likelihood, model.searched(likelihood, shared, own, g), own)
+        return Sum(noisy, chains.device[cut.chain[counted]], chains.devices)
     before, after, pulses, up, device, _, _ = chains.transitions()
     before, after = (before - low) / width, (after - low) / width
-    sums = np.eye(chains.devices)[device]
 
     def exact(x: np.ndarray) -> np.ndarray:
         walk = model.walk(x).of(device)
-        return exact_reads(walk, before, after, pulses, up, model.bounded)[0] @ sums
+        return exact_reads(walk, before, after, pulses, up, model.bounded)[0]
 
-    return maximise(exact, shared, own)
+    return Sum(exact, device, chains.devices)
 
 
 def predicted(
-    model: PulseModel, best: Maximum, chains: Trains, low: float, width: float
+    model: PulseModel, rows: np.ndarray, chains: Trains, low: float, width: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Prediction of each read [S] and its deviation [S], both (chains, reads)."""
-    x = np.concatenate([np.tile(best.shared, (len(best.own), 1)), best.own], 1)[None]
-    g = (chains.g - low) / width
+    """Prediction of each read [S] and its deviation [S], both (chains, reads).
+
+    Args:
+        rows: (devices, q) parameters.
+    """
     if model.noisy:
-        walk = model.walk(x).of(chains.device)
-        _, mean, sd = noisy_reads(walk, g, chains.pulses, chains.up, model.bounded)
-        return low + width * mean[0], width * sd[0]
+        cut = pieces(chains, 4 * WARM_UP)
+        each, g = cut.trains, (cut.trains.g - low) / width
+        walk = model.walk(rows[None]).of(each.device)
+        _, mean, sd = noisy_reads(walk, g, each.pulses, each.up, model.bounded)
+        mean, sd = (cut.joined(part[0], chains.g.shape) for part in (mean, sd))
+        return low + width * mean, width * sd
+    shape = chains.g.shape
     before, after, pulses, up, device, c, k = chains.transitions()
-    walk = model.walk(x).of(device)
+    walk = model.walk(rows[None]).of(device)
     pair = ((before - low) / width, (after - low) / width)
     _, mean, sd = exact_reads(walk, *pair, pulses, up, model.bounded)
-    means, sds = np.full(g.shape, np.nan), np.full(g.shape, np.nan)
+    means, sds = np.full(shape, np.nan), np.full(shape, np.nan)
     means[c, k] = mean[0].clip(walk.low[0], walk.high[0]) if model.bounded else mean[0]
     sds[c, k] = sd[0]
     return low + width * means, width * sds

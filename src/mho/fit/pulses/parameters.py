@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from mho.fit.maximum import Maximum
+from mho.fit.maximum import Maximum, deviation
 from mho.fit.outcome import Parameter, Z, given, on_line, on_log
 from mho.fit.pulses.trains import Trains
 from mho.fit.random_effects import between
@@ -45,14 +45,14 @@ def device_parameters(
     logs, covariance = best.own[:, 0], best.covariance[shared:, shared:]
     n = len(logs)
     if n == 1:
-        error = math.sqrt(covariance[0, 0])
+        error = deviation(covariance[0, 0])
         return on_log("pulses", logs[0], error), [], (float(logs[0]), 0.0, Z)
     common = (covariance.sum() - np.trace(covariance)) / (n * (n - 1))
     of = between(logs, np.maximum(np.diag(covariance) - common, 1e-12))
     # step factors are lognormal of mean 1: the mean of ln(pulses) is raised by tau^2 / 2
     log = float(logs.mean()) - of.tau**2 / 2
     drawn = of.tau**2 / n + of.tau**4 / (2 * (n - 1))
-    error = math.sqrt(covariance.mean() + drawn)
+    error = deviation(covariance.mean() + drawn)
     cov = [math.sqrt(math.expm1(min(t, 20.0) ** 2)) for t in (of.tau, of.low, of.high)]
     spread = Parameter("device_spread", cov[0], cov[1], cov[2])
     return on_log("pulses", log, error, width=of.width), [spread], (log, drawn, of.width)

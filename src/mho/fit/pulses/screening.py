@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 from mho.errors import invalid
 from mho.fit.outcome import far_out
-from mho.fit.pulses.trains import Trains
+from mho.fit.pulses.trains import Trains, counts_each
 from mho.fit.reading.table import Table
+
+FEWEST = 5
+"""Reads after pulses of each direction that a fit needs."""
+UNLIKE = 0.5
+"""Distance of the ends of trains that is remarked, as a share of the window."""
+
+
+WAYS = ((True, "SET"), (False, "RESET"))
 
 
 def check(table: Table, chains: Trains) -> None:
@@ -16,21 +26,116 @@ def check(table: Table, chains: Trains) -> None:
         c, k = np.argwhere(chains.g < 0)[0]
         where = table.where(int(chains.row[c, k]))
         raise invalid(f"{where}, conductance", float(chains.g[c, k]), "0 S or more")
-    before, after, pulses, up, device, _, _ = chains.transitions()
-    for sign, name in ((True, "SET"), (False, "RESET")):
+    _, _, _, up, device, _, _ = chains.transitions()
+    rows = chains.up[chains.row >= 0]
+    for sign, name in WAYS:
         found = int((up == sign).sum())
-        if found < 5:
-            allowed = f"at least 5 reads after {name} pulses; there are {found}"
-            raise invalid(f"{table.path}, polarity", f"{name} missing" * (not found), allowed)
-    step = (after - before) / pulses
-    if not np.median(step[~up]) <= 0 <= np.median(step[up]):
-        found = f"a SET pulse moves by {np.median(step[up]):.3g} S"
-        allowed = "SET that raises the conductance, RESET that lowers it; is the sign swapped?"
-        raise invalid(f"{table.path}, polarity", found, allowed)
+        if found >= FEWEST:
+            continue
+        allowed = f"at least {FEWEST} reads after {name} pulses; there are {found}"
+        if not (rows == sign).any():
+            allowed += f": a pulsed cell needs both, append the lines of a {name} train to the file"
+            raise invalid(f"{table.path}, polarity", f"{name} missing", allowed)
+        if (rows == sign).sum() > FEWEST + found:
+            allowed += ", as pulse does not count on from one read to the next"
+        raise invalid(f"{table.path}, polarity", name, allowed)
+    _moves(table, chains)
     counts = np.bincount(device[up], minlength=chains.devices)
     if counts.min() < 3:
         name = f"device {np.argmin(counts) + 1}"
         raise invalid(f"{table.path}, {name}", int(counts.min()), "at least 3 reads after SET")
+    _one_window(table, chains)
+
+
+def _moves(table: Table, chains: Trains) -> None:
+    """Refuse trains whose SET pulses do not raise the conductance, or RESET not lower it."""
+    before, after, _, up, _, _, _ = chains.transitions()
+    moved = {}
+    for sign, _ in WAYS:
+        step = (after - before)[up == sign]
+        noise = 1.4826 * float(np.median(np.abs(step - np.median(step))))
+        trains_ = sum(bool(chains.up[c, k]) == sign for c, k, _ in chains.runs())
+        mean = float(step.sum()) / max(1, trains_)
+        moved[sign] = (mean, 3 * noise / np.sqrt(max(1, trains_)) + 1e-9 * np.abs(before).max())
+    (rise, rises), (fall, falls) = moved[True], moved[False]
+    where = f"{table.path}, polarity"
+    if rise < -rises and fall > falls:
+        allowed = "SET that raises the conductance, RESET that lowers it; is the sign swapped?"
+        raise invalid(where, f"a SET train moves by {rise:.3g} S, RESET by {fall:.3g} S", allowed)
+    for sign, name in WAYS:
+        mean, least = moved[sign]
+        if abs(mean) > least and (mean > 0) == sign:
+            continue
+        if abs(mean) > least:
+            found = f"a {name} train moves by {mean:+.3g} S"
+            allowed = "SET that raises the conductance, RESET that lowers it"
+        else:
+            found = f"{name} trains that end where they begin, within {least:.2g} S"
+            allowed = (
+                f"{name} trains that start at the other end and move the cell by more than its "
+                "reads scatter; is it stuck, or saturated from the first read on?"
+            )
+        raise invalid(where, found, allowed)
+
+
+def _one_window(table: Table, chains: Trains) -> None:
+    """Refuse trains of one device, SET and RESET, that have no conductance in common with the next
+    ones: those are of two cells."""
+    for d in range(chains.devices):
+        parted, back = (_parted(_ranges(chains, d, sign)) for sign, _ in WAYS)
+        if parted is None or back is None:
+            continue
+        a, b = parted
+        lines = [f"line {table.lines[row]}" for _, _, row in (a, b)]
+        found = (
+            f"SET from {a[0]:.3g} to {a[1]:.3g} S at {lines[0]}, "
+            f"from {b[0]:.3g} to {b[1]:.3g} S at {lines[1]}"
+        )
+        allowed = "trains that share a window: several cells are told apart by a column device"
+        raise invalid(f"{table.path}, trains of one device", found, allowed)
+
+
+Range = tuple[float, float, int]
+"""Least and largest conductance of a run [S], and its first row."""
+
+
+def _ranges(chains: Trains, device: int, up: bool) -> list[Range]:
+    """Of each run of one direction that has three reads, as they stand in the file."""
+    out = []
+    for c, begin, end in chains.runs():
+        g = chains.g[c, begin:end]
+        if chains.device[c] == device and chains.up[c, begin] == up and np.isfinite(g).sum() >= 3:
+            out.append((float(np.nanmin(g)), float(np.nanmax(g)), int(chains.row[c, begin])))
+    return sorted(out, key=lambda each: each[2])
+
+
+def _parted(ranges: list[Range]) -> tuple[Range, Range] | None:
+    """The first two neighbours that hardly overlap."""
+    for a, b in pairwise(ranges):
+        smaller = min(a[1] - a[0], b[1] - b[0])
+        if min(a[1], b[1]) - max(a[0], b[0]) < 0.1 * smaller:
+            return a, b
+    return None
+
+
+def noted(table: Table, chains: Trains) -> list[str]:
+    """What was taken for granted, and what may be wrong with trains that can be fitted."""
+    remarks = []
+    number = table.numbers["pulse"]
+    if counts_each(number):
+        remarks.append(f"pulse is {number[0]:g} in each line: taken for the pulses before a read")
+    for d in range(chains.devices):
+        mine = np.flatnonzero(chains.device == d)
+        one = Trains(*(getattr(chains, n)[mine] for n in ("g", "pulses", "up", "row", "device")))
+        ends = [end for end in one.ends() if len(end) > 1]
+        if len(ends) == 2 and max(map(np.ptp, ends)) > UNLIKE * (ends[1].mean() - ends[0].mean()):
+            far = max(map(np.ptp, ends)) / (ends[1].mean() - ends[0].mean())
+            remarks.append(
+                f"trains{f' of device {d + 1}' * (chains.devices > 1)} end up to {far:.0%} of the "
+                "window apart: of cells that a column device should tell apart, or of a cell that "
+                "changes?"
+            )
+    return remarks
 
 
 def screen(chains: Trains) -> np.ndarray:
@@ -65,8 +170,8 @@ def reference(chains: Trains, at_ends: bool) -> tuple[float, float]:
         low, high = float(np.nanmin(chains.g)), float(np.nanmax(chains.g))
     else:
         low, high = (float(end.mean()) for end in chains.ends())
-    if high <= low:
-        found = f"{low:.4g} S after RESET, {high:.4g} S after SET"
-        allowed = "trains in which SET raises the conductance; is the sign swapped?"
+    if not high > low:
+        found = f"RESET trains end at {low:.4g} S, SET trains at {high:.4g} S"
+        allowed = "SET trains that end above RESET trains"
         raise invalid("polarity", found, allowed)
     return low, high - low

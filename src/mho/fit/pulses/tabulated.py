@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from mho.fit.maximum import Maximum
+from mho.fit.maximum import Maximum, deviation
 from mho.fit.outcome import Parameter, on_log
 from mho.fit.pulses.exponential import Exponential
 from mho.fit.pulses.model import PulseModel
 from mho.fit.pulses.parameters import DEFAULT_LEVELS, device_parameters
 from mho.fit.pulses.table_walk import TableWalk
 from mho.fit.pulses.trains import Trains
+from mho.fit.within import Value, within
 from mho.physics import PulseTable
 
 KNOTS = (3, 5, 8)
@@ -70,7 +72,7 @@ class Tabulated(PulseModel):
             into, shape = mean.copy(), 0.0
             if j > 0:
                 into[j - 1], shape = 1.0, float(best.shared[j - 1])
-            error = math.sqrt(max(0.0, into @ covariance @ into) + drawn)
+            error = deviation(float(into @ covariance @ into) + drawn)
             out.append(on_log(name, shape - log + math.log(span * width), error, "S", z))
         for j, name in enumerate(("set_spread", "reset_spread"), 2 * k - 1):
             out.append(on_log(name, best.shared[j] + math.log(width), best.error(j), "S"))
@@ -88,40 +90,63 @@ class Tabulated(PulseModel):
     ) -> tuple[PulseTable, list[str]]:
         """The record, and what it could not take as it was found."""
         value = {p.name: p.value for p in parameters}
-        remarks = []
-        spread = value.get("device_spread", 0.0)
-        if spread > 1:
-            most = "written as 1, the most that the family takes"
-            remarks.append(f"device_spread {spread:.3g}: {most}")
-        steps = [tuple(value[f"{d}_step[{i}]"] for i in range(self.knots))
-                 for d in ("set", "reset")]  # fmt: skip
-        record = PulseTable(
-            g=tuple(np.linspace(max(0.0, value["g_min"]), value["g_max"], self.knots).tolist()),
-            set_step=steps[0],
-            reset_step=steps[1],
-            set_spread=(value["set_spread"],),
-            reset_spread=(value["reset_spread"],),
-            levels=2,
-            device_spread=min(1.0, spread),
-            read_noise=min(1.0, value.get("read_noise", 0.0)),
-        )
+        found: dict[str, Value] = {
+            f"{d}_step": tuple(value[f"{d}_step[{i}]"] for i in range(self.knots))
+            for d in ("set", "reset")
+        }
+        for name in ("set_spread", "reset_spread"):
+            found[name] = (value[name],)
+        for name in ("device_spread", "read_noise"):
+            found[name] = value.get(name, 0.0)
+        found["g"] = tuple(np.linspace(value["g_min"], value["g_max"], self.knots).tolist())
+        held, remarks = within(PulseTable, found)
+        record = PulseTable(levels=2, **held)  # type: ignore[arg-type]
         most = max(2, min(DEFAULT_LEVELS, int(record.crossing[0]) + 1))
         return record.replace(levels=levels or most), remarks
 
+    def shared_by(self, record: PulseTable, best: Maximum, low: float, width: float) -> np.ndarray:
+        """Logarithms of its steps over the first, and of its spreads over the window."""
+        steps = np.log([*record.set_step, *record.reset_step])
+        spreads = np.log(np.maximum([record.set_spread[0], record.reset_spread[0]], 1e-12 * width))
+        read = math.log(max(record.read_noise, 1e-12) * (self.ends[1] - self.ends[0]))
+        shared = [*(steps[1:] - steps[0]), *(spreads - math.log(width)), read]
+        return np.array(shared[: len(best.shared)])
 
-def tables(model: Exponential, best: Maximum, window: list[Parameter]) -> list[Tabulated]:
-    """Tables that start from the exponential response, in its window, which they keep.
+    def typical(self, record: PulseTable) -> float:
+        """-ln of its first SET step, in units of the window."""
+        return math.log((record.g[-1] - record.g[0]) / record.set_step[0])
+
+    def typical_found(self, value: Mapping[str, float]) -> float:
+        """-ln of its first SET step, in units of the window."""
+        return math.log((value["g_max"] - value["g_min"]) / value["set_step[0]"])
+
+
+def tables(
+    model: Exponential,
+    best: Maximum,
+    window: list[Parameter],
+    low: float,
+    width: float,
+    reads: int,
+) -> list[Tabulated]:
+    """Tables that start from the exponential response, in its window, which they keep; of as many
+    conductances as give each parameter three reads, or of the fewest.
 
     Args:
-        window: g_min and g_max as found with it.
+        window: g_min and g_max as found with it; no cell conducts less than 0 S.
+        low, width: the window of reference [S].
+        reads: how many there are.
     """
     ends = model.window
     if ends is None:
-        ends = float(best.shared[0]), float(best.shared[1])
+        ends = max(-low / width, float(best.shared[0])), float(best.shared[1])
+        window = [replace(window[0], value=max(0.0, window[0].value)), window[1]]
     x = np.concatenate([np.tile(best.shared, (len(best.own), 1)), best.own], 1)[None]
     walk, out = model.walk(x), []
     read = "noisy reads" if model.noisy else "exact reads"
     for knots in KNOTS:
+        if knots > KNOTS[0] and reads < 3 * (2 * knots + 2 + len(best.own)):
+            continue
         g = np.linspace(*ends, knots)
         steps = []
         for up in (True, False):
@@ -131,8 +156,8 @@ def tables(model: Exponential, best: Maximum, window: list[Parameter]) -> list[T
             steps.append(np.log(np.maximum(moved, 1e-6)))
         rise, fall = steps
         noise = float(np.mean(walk.log_noise))
-        reads = (float(np.mean(walk.log_read)),) if model.noisy else ()
-        shared = (*(rise[1:] - rise[0]), *(fall - rise[0]), noise, noise, *reads)
+        error = (float(np.mean(walk.log_read)),) if model.noisy else ()
+        shared = (*(rise[1:] - rise[0]), *(fall - rise[0]), noise, noise, *error)
         own = best.own[:, 0] - best.own[0, 0] - rise[0]
         near = tuple(float(v) for v in shared), tuple(float(v) for v in own)
         name = f"table of {knots}, {read}, {'ends met' if model.bounded else 'no ends met'}"

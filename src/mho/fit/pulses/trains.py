@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -40,17 +41,34 @@ class Trains:
         return Trains(np.where(mask, np.nan, self.g), self.pulses, self.up, self.row, self.device)
 
     def ends(self) -> tuple[np.ndarray, np.ndarray]:
-        """Conductances [S] at the end of each RESET train and of each SET train."""
-        seen = np.isfinite(self.g)
+        """Conductances [S] at the end of each RESET train and of each SET train; where the
+        last read is missing, the farthest beside the gap."""
         low, high = [], []
-        for g, up, on, row in zip(self.g, self.up, seen, self.row, strict=True):
-            length = int((row >= 0).sum())
-            for k in range(length):
-                if on[k] and (k + 1 == length or up[k + 1] != up[k]):
-                    (high if up[k] else low).append(g[k])
-                if on[k] and k == 0 and length > 1 and up[0] == up[1] and up[0]:
-                    low.append(g[k])
+        runs = self.runs()
+        for run, (c, begin, end) in enumerate(runs):
+            seen = begin + np.flatnonzero(np.isfinite(self.g[c, begin:end]))
+            if len(seen) == 0:
+                continue
+            up, last = bool(self.up[c, begin]), float(self.g[c, seen[-1]])
+            if seen[-1] + 1 < end and run + 1 < len(runs) and runs[run + 1][:2] == (c, end):
+                later = self.g[c, end : runs[run + 1][2]]  # the way back began beyond
+                if np.isfinite(later).any():
+                    last = (max if up else min)(last, float(later[np.isfinite(later)][0]))
+            (high if up else low).append(last)
+            if begin == 0 and seen[0] == 0 and up and end > 1:
+                low.append(self.g[c, 0])
         return np.array(low), np.array(high)
+
+    def runs(self) -> list[tuple[int, int, int]]:
+        """Reads after pulses of one direction that follow one another: chain, first, past the
+        last."""
+        out = []
+        for c in range(len(self.g)):
+            length = int((self.row[c] >= 0).sum())
+            turns = 1 + np.flatnonzero(np.diff(self.up[c, :length]))
+            bounds = [0, *turns.tolist(), length]
+            out += [(c, begin, end) for begin, end in pairwise(bounds)]
+        return out
 
     def transitions(self) -> tuple[np.ndarray, ...]:
         """From read to read: before, after [S], pulses, up, device, chain, position of the later.
@@ -74,15 +92,22 @@ class Trains:
         return before, after, pulses, up_ > 0, device.astype(int), chain.astype(int), at.astype(int)
 
 
-def trains(table: Table, g: np.ndarray) -> Trains:
+def trains(table: Table, g: np.ndarray, foreign: np.ndarray | None = None) -> Trains:
     """Chains of a table of pulse number, polarity, and perhaps device and cycle.
 
-    The pulse number counts on, or starts again at 0 or 1 where the polarity changes. Where it
-    starts again under the same polarity, and in another cycle, what came before is not known.
+    The pulse number counts on, or starts again at 0 or 1 where the polarity changes; one number in
+    all rows is that of the pulses before each read. Where it starts again under the same polarity,
+    and in another cycle, what came before is not known.
+
+    Args:
+        g: (n,) conductances [S].
+        foreign: (n,) rows whose pulses are of another kind: a chain starts with their read.
     """
     up = polarity(table)
     number = table.numbers["pulse"]
     _whole(table, number)
+    foreign = np.zeros(len(table), dtype=bool) if foreign is None else foreign
+    each = counts_each(number)
     device, cycle = table.labels("device"), table.labels("device", "cycle")
     chains: list[list[tuple[int, int]]] = []
     last: dict[int, int] = {}
@@ -90,7 +115,9 @@ def trains(table: Table, g: np.ndarray) -> Trains:
     for i in range(len(table)):
         key, k = int(cycle[i]), int(number[i])
         j = last.get(key)
-        n = None if j is None else _between(k, int(number[j]), bool(up[i] == up[j]))
+        n = None
+        if j is not None and not foreign[i]:
+            n = k if each else _between(k, int(number[j]), bool(up[i] == up[j]))
         if n is None:
             where[key] = [(i, 0)]
             chains.append(where[key])
@@ -106,6 +133,11 @@ def trains(table: Table, g: np.ndarray) -> Trains:
     padded = np.where(row >= 0, g[row], np.nan)
     ups = np.where(row >= 0, up[row], False)
     return Trains(padded, pulses, ups, row, device[row[:, 0]])
+
+
+def counts_each(number: np.ndarray) -> bool:
+    """Whether the column says how many pulses come before each read, always as many."""
+    return len(number) > 1 and number[0] > 0 and bool((number == number[0]).all())
 
 
 def polarity(table: Table) -> np.ndarray:

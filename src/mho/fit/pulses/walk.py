@@ -114,7 +114,8 @@ def exact_reads(
 def noisy_reads(
     walk: Course, g: np.ndarray, pulses: np.ndarray, up: np.ndarray, bounded: bool
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Log-density of each chain (batch, chains); each read's prediction and its deviation.
+    """Log-density of each read (batch, chains, reads), its prediction and its deviation; 0 where
+    there is no read.
 
     Kalman's filter. Bounded: before it is read the state is a normal that was cut at the ends of
     the window, its tails heaped there; the state after the read is such a mixture and is carried
@@ -128,8 +129,8 @@ def noisy_reads(
     shape = np.broadcast_shapes(noise.shape, (len(g),))
     mean = np.broadcast_to(np.nan_to_num(g[:, 0], nan=0.5), shape)
     variance = np.where(np.isfinite(g[:, 0]), noise, 1.0) * np.ones(shape)
-    total = np.zeros(shape)
-    predicted, deviation = (np.full((*shape, g.shape[1]), np.nan) for _ in range(2))
+    logs = np.zeros((*shape, g.shape[1]))
+    predicted, deviation = (np.full(logs.shape, np.nan) for _ in range(2))
     for k in range(1, g.shape[1]):
         moved, left, added = walk.step(mean, pulses[:, k], up[:, k])
         variance = left**2 * variance + added + 1e-16
@@ -144,10 +145,10 @@ def noisy_reads(
         if bounded:
             log, after, kept = _cut(walk, moved, variance, read, noise, log, after, kept)
             moved = np.clip(moved, walk.low, walk.high)
-        total = total + np.where(seen, log, 0.0)
+        logs[..., k] = np.where(seen, log, 0.0)
         mean = np.where(seen, after, moved)
         variance = np.where(seen, kept, variance)
-    return total, predicted, deviation
+    return logs, predicted, deviation
 
 
 def _cut(
