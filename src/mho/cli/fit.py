@@ -41,6 +41,9 @@ class Fit:
     """Levels of the cell [1], from pulses or targets; else 9, or the evenly spaced targets."""
     family: Annotated[str | None, tyro.conf.arg(metavar="STR")] = None
     """Of a cell under pulses: pulse-response or pulse-table; else what the data say."""
+    amplitude: Annotated[tuple[float, float] | None, tyro.conf.arg(metavar="V V")] = None
+    """Amplitudes of the SET and the RESET pulses to fit [V], where the file has pulses of several;
+    else all are to be alike."""
     add: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Add to the preset that is there what it does not know yet."""
     overwrite: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
@@ -49,6 +52,7 @@ class Fit:
     def run(self) -> None:
         """Fit, print, write."""
         from mho import fit
+        from mho.experiments.progress import Progress
         from mho.files import encoded, write_files
         from mho.report.residuals import picture_of
 
@@ -59,6 +63,8 @@ class Fit:
             v_read=self.v_read,
             levels=self.levels,
             family=self.family,
+            amplitude=self.amplitude,
+            bar=Progress("fit").bar,
         )
         preset = self._preset(before, found)
         picture = picture_of(found.picture, f"{self.source.name}: {found.kind}")
@@ -136,6 +142,8 @@ def _told(found: Found, source: str) -> Iterator[Table | str]:
         f"{name} {value:.{5 if name == 'R^2' else 2}g}" for name, value in tests if value == value
     ]
     yield "goodness of fit: " + "; ".join(told)
+    if good.free_run is not None:
+        yield str(good.free_run)
     rivals = Table(box=None, pad_edge=False)
     for heading in ("family", "parameters", "AIC over the least"):
         rivals.add_column(heading, justify="left" if heading == "family" else "right")

@@ -13,10 +13,11 @@ import numpy as np
 
 from mho.arguments import checked
 from mho.errors import InvalidInput, invalid
+from mho.fit.free_run import FreeRun
 from mho.fit.iv import fit_iv
 from mho.fit.levels import fit_levels
 from mho.fit.outcome import Fit, Goodness, Parameter, Picture, Rival, Series
-from mho.fit.pulses.fit_pulses import fit_pulses
+from mho.fit.pulses.fit_pulses import Bar, fit_pulses
 from mho.fit.reading.table import Table, parse, read
 from mho.fit.recognise import KINDS, recognise
 from mho.fit.retention import fit_retention
@@ -32,6 +33,8 @@ def fit(
     v_read: float | None = None,
     levels: int | None = None,
     family: str | None = None,
+    amplitude: tuple[float, float] | None = None,
+    bar: Bar | None = None,
 ) -> Fit:
     """Fit what a table holds.
 
@@ -40,6 +43,9 @@ def fit(
         v_read: read voltage of currents [V]; None: the table's own.
         levels: levels of the cell, for pulses and levels; None: as the data say.
         family: of the cell, for pulses: pulse-response or pulse-table; None: as the data say.
+        amplitude: of the SET and RESET pulses to fit [V], where a file of pulses has several.
+        bar: shows progress where a fit takes long: what, of how many, how many are done -> a
+            context that gives what is to be called with the number of steps made.
 
     Raises:
         ValueError: the table is no such measurement, or cannot be fitted; one line.
@@ -47,9 +53,11 @@ def fit(
     kind = recognise(table, kind)
     if family is not None and kind != "pulses":
         raise invalid("family", family, f"none for {kind}; it is for pulses")
+    if amplitude is not None and kind != "pulses":
+        raise invalid("amplitude", amplitude, f"none for {kind}; it is for pulses")
     try:
         with np.errstate(all="ignore"):  # what overflows on the way is worse, not wrong
-            found = _fit(table, kind, v_read, levels, family)
+            found = _fit(table, kind, v_read, levels, family, amplitude, bar)
     except InvalidInput:
         raise
     except (ArithmeticError, ValueError, np.linalg.LinAlgError) as error:
@@ -72,10 +80,16 @@ def _as_written(found: Fit) -> Fit:
 
 
 def _fit(
-    table: Table, kind: str, v_read: float | None, levels: int | None, family: str | None
+    table: Table,
+    kind: str,
+    v_read: float | None,
+    levels: int | None,
+    family: str | None,
+    amplitude: tuple[float, float] | None,
+    bar: Bar | None,
 ) -> Fit:
     if kind == "pulses":
-        return fit_pulses(table, v_read, levels, family)
+        return fit_pulses(table, v_read, levels, family, amplitude=amplitude, bar=bar)
     if kind == "levels":
         return fit_levels(table, v_read, levels)
     if kind == "states":
@@ -88,6 +102,7 @@ def _fit(
 __all__ = [
     "KINDS",
     "Fit",
+    "FreeRun",
     "Goodness",
     "Parameter",
     "Picture",

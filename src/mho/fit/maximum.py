@@ -21,8 +21,10 @@ from scipy.optimize import minimize
 Likelihood = Callable[[np.ndarray], np.ndarray]
 """Log-likelihoods (batch, groups) of parameters (batch, groups, q), shared ones first."""
 
-MANY = 30
-"""Terms for each of the q^2 numbers of a Hessian from which on their gradients stand for it."""
+MANY = 2500
+"""Terms times parameters from which on gradients of the terms stand for the Hessian."""
+LAST = 8
+"""Rounds by the Hessian that may follow then."""
 AT_ONCE = 2**18
 """Terms of a batch that are evaluated at once: as many as a cache holds."""
 NEAR = 1e-4
@@ -106,12 +108,12 @@ def maximise(
     own = np.zeros((1, 0)) if own is None else own
     climb = _Climb(likelihood, len(shared), *own.shape)
     x = np.concatenate([shared, own.ravel()])
-    if isinstance(likelihood, Sum) and len(likelihood.group) > MANY * len(climb.steps) ** 2:
-        x = climb.upwards(x, _scores, rounds)
+    if isinstance(likelihood, Sum) and len(likelihood.group) * len(climb.steps) > MANY:
+        x = climb.upwards(x, _scores, rounds // 2)
         climb.steps = climb.suited(climb.at(x, _scores)[2])
         gain = _left(*climb.at(x, _derivatives)[1:])
         if not 0 <= gain < NEAR:
-            x = climb.upwards(x, _derivatives, rounds)
+            x = climb.upwards(x, _derivatives, min(rounds, LAST))
     else:
         x = climb.upwards(x, _derivatives, rounds)  # again with steps that suit the curvature
         climb.steps = climb.suited(climb.at(x, _derivatives)[2])
@@ -214,14 +216,15 @@ def _scores(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The same with the curvature of the terms' gradients for the Hessian."""
     groups, q = rows.shape
-    value = likelihood(rows[None])[0]
     gradient, hessian = np.empty((groups, q)), np.empty((groups, q, q))
-    each = np.empty((q, len(likelihood.group)))
-    for i in range(q):
-        shifts = np.zeros((2, 1, q))
-        shifts[:, 0, i] = h[i], -h[i]
-        plus, minus = likelihood.terms(rows[None] + shifts)
-        each[i] = (plus - minus) / (2 * h[i])
+    unit = np.diag(h)
+    shifted = rows[None] + np.concatenate([np.zeros((1, q)), unit, -unit])[:, None]
+    at_once = max(1, AT_ONCE // len(likelihood.group))
+    terms = np.concatenate(
+        [likelihood.terms(shifted[k : k + at_once]) for k in range(0, len(shifted), at_once)]
+    )
+    each = (terms[1 : q + 1] - terms[q + 1 :]) / (2 * h[:, None])
+    value = np.bincount(likelihood.group, terms[0], groups)
     for g in range(groups):
         mine = each[:, likelihood.group == g]
         gradient[g], hessian[g] = mine.sum(1), -mine @ mine.T

@@ -16,7 +16,8 @@ MOST_POINTS = 4000
 
 
 class Series(Protocol):
-    """One line: what was measured and what the fit says, at each x."""
+    """One line: what was measured and what the fit says, at each x, and perhaps mean, lower and
+    upper end of what the record gives on its own from the first read."""
 
     @property
     def name(self) -> str: ...
@@ -26,6 +27,8 @@ class Series(Protocol):
     def measured(self) -> np.ndarray: ...
     @property
     def fitted(self) -> np.ndarray: ...
+    @property
+    def free(self) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None: ...
 
 
 class Picture(Protocol):
@@ -64,6 +67,12 @@ def draw_fit(picture: Picture, title: str) -> Figure:
         x, y = series.x[thin] / x_unit, series.measured[thin] / y_unit
         above.plot(x, y, ls="", marker="o", ms=2.8, alpha=0.6, color=colour, label=series.name)
         above.plot(x, series.fitted[thin] / y_unit, color=colour, lw=1.2, label="")
+        if series.free is not None:
+            mean, low, high = (part[thin] / y_unit for part in series.free)
+            above.plot(
+                x, mean, color=colour, lw=1.0, ls=(0, (4, 2)), label=f"free run, {series.name}"
+            )
+            above.fill_between(x, low, high, color=colour, alpha=0.15, lw=0)
     x, y = picture.left_out
     if len(x):
         above.plot(x / x_unit, y / y_unit, ls="", marker="x", color="#444444", label="set aside")

@@ -84,11 +84,14 @@ def fit_pulses(
             best = again.least(models, fits.maxima)
             fits = again
         response = next(m for m in models if m == best.model)
-        fits.add(replace(response, name=f"{response.name}, even steps", curved=False))
+        even = fits.add(replace(response, name=f"{response.name}, even steps", curved=False))
+        curved = best
+        if even is not None and not best.best.settled:
+            best = min(best, even, key=_aic)
         if family == "pulse-table" or (family is None and _misses(best)):
             seen = int(np.isfinite(reads.chains.g).sum())
-            more = tables(response, best.best, best.parameters[:2], low, width, seen)
-            rival = fits.least(more)
+            more = tables(response, curved.best, curved.parameters[:2], low, width, seen)
+            rival = fits.growing(more)
             best = rival if family else min(best, rival, key=_aic)
     free = best.course()
     position = np.cumsum(chains.pulses, axis=1)
@@ -141,6 +144,16 @@ class Fits:
                 "pulse trains", f"{np.isfinite(self._reads.chains.g).sum()} reads", allowed
             )
         return min(some, key=_aic)
+
+    def growing(self, models: Sequence[PulseModel]) -> Candidate:
+        """The same of models of more and more parameters, as long as more of them help."""
+        best = self.least(models[:1])
+        for model in models[1:]:
+            each = self.add(model)
+            if each is None or _aic(each) >= _aic(best):
+                break
+            best = each
+        return best
 
 
 def _aic(each: Candidate) -> float:
