@@ -40,7 +40,17 @@ NOT_CALLED = (
         "LayerLedger",
         "TrainingAccount",
     ),
-    *("OperatingPoint", "Fit", "Goodness", "Parameter", "Picture", "Rival", "Series", "Table"),
+    *(
+        "OperatingPoint",
+        "Fit",
+        "FreeRun",
+        "Goodness",
+        "Parameter",
+        "Picture",
+        "Rival",
+        "Series",
+        "Table",
+    ),
     *("Plan", "PointRecord", "Records"),
     *("Update", "Synapses"),  # given back, or handed to a rule
     *("Crossbar", "Mapping", "Tiling", "Dense", "ArrayLayer", "GeneratorNoise"),

@@ -24,8 +24,13 @@ from builders.measurements import (
 from mho.fit import fit, parse
 from mho.physics import LogTime, PowerLaw, Sinh
 
+GROWING = PULSED.replace(nonlinearity=(-1.5, 0.7), cycle_spread=0.2)
+
 CASES: dict[str, tuple[Callable[[int], Measured], str, int]] = {
     "pulses": (lambda seed: pulse_trains(PULSED, seed), "pulse-response", 200),
+    "pulses whose steps grow": (
+        lambda seed: pulse_trains(GROWING, seed), "pulse-response", 50
+    ),
     "levels": (
         lambda seed: program_and_read(LEVELS, seed, devices=8, repeats=5), "multi-level", 200
     ),
