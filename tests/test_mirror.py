@@ -64,7 +64,7 @@ ELSEWHERE = {
         "cli/search.py", "cli/sweep.py", "sweep/check.py", "sweep/driver.py", "sweep/folder.py",
         "sweep/run.py", "sweep/worker.py",
     ],
-    "sweep/test_engines.py": ["sweep/extras.py", "sweep/job.py", "sweep/process.py"],
+    "sweep/test_engines.py": ["files/extras.py", "sweep/job.py", "sweep/process.py"],
     "sweep/test_live.py": ["sweep/standing.py"],
     "sweep/test_overview.py": [
         "report/overview.py", "results/overview.py", "sweep/figures.py",

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from mho.fit import Fit as Found
+    from mho.fit import Table as Measured
     from mho.physics import Preset
 
 Volts = Annotated[float | None, tyro.conf.arg(metavar="V")]
@@ -29,10 +30,20 @@ class Fit:
     """Fit a device to measured data: pulse trains, program-and-read tables, reads of two states,
     I-V sweeps, retention traces; write it as a preset for --device-file."""
 
-    source: Annotated[Path, tyro.conf.Positional]
-    """Text table with a line of headings and their units, as pulse; polarity; G [uS]."""
-    out: Annotated[Path, tyro.conf.arg(metavar="FILE.toml")]
-    """Preset to write; the residual plot goes beside it as .png."""
+    source: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="FILE")]
+    """Measured file, as the instrument wrote it: text, .xlsx, .xls, .ods, .mat; two, if SET and
+    RESET are apart. docs/fitting.md says what is read."""
+    out: Annotated[Path | None, tyro.conf.arg(metavar="FILE.toml")] = None
+    """Preset to write; the residual plot goes beside it as .png. With --look: a .png of the data."""
+    look: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Fit nothing: show how the file was read, and what would be fitted."""
+    columns: Annotated[str, tyro.conf.arg(metavar="STR")] = ""
+    """What columns are, if they do not say it: 'time=Time [s], current=AI [A]'; by number if there
+    are no headings: 'G [S]=3..'; 'unused=X' ignores one."""
+    unit: Annotated[str, tyro.conf.arg(metavar="STR")] = ""
+    """Units of columns that do not say them: 'I=uA, Time=ms'."""
+    sheet: Annotated[str, tyro.conf.arg(metavar="STR")] = ""
+    """Sheet of a spreadsheet, or several as 'Run*'; else the one of which most is understood."""
     kind: Annotated[str | None, tyro.conf.arg(metavar="STR")] = None
     """pulses, levels, states, iv or retention; else what the columns say."""
     v_read: Volts = None
@@ -50,15 +61,27 @@ class Fit:
     """Replace the file that is there."""
 
     def run(self) -> None:
-        """Fit, print, write."""
+        """Fit, print, write; or show how the file was read."""
+        from mho import fit
+
+        if not self.source:
+            raise invalid("source", "none", "a measured file: mho fit FILE --out device.toml")
+        before = None if self.look else self._before()
+        self._check()
+        table = fit.read(self.source, columns=self.columns, units=self.unit, sheet=self.sheet)
+        if before is None:
+            self._look(table)
+            return
+        self._fit(table, *before)
+
+    def _fit(self, table: Measured, out: Path, before: Preset) -> None:
         from mho import fit
         from mho.experiments.progress import Progress
         from mho.files import encoded, write_files
         from mho.report.residuals import picture_of
 
-        before = self._before()
         found = fit.fit(
-            fit.read(self.source),
+            table,
             self.kind,
             v_read=self.v_read,
             levels=self.levels,
@@ -66,40 +89,71 @@ class Fit:
             amplitude=self.amplitude,
             bar=Progress("fit").bar,
         )
-        preset = self._preset(before, found)
-        picture = picture_of(found.picture, f"{self.source.name}: {found.kind}")
-        write_files({self.out: encoded(preset.to_toml()), self._picture(found.kind): picture})
-        say(*_told(found, str(self.source)), str(self.out))
+        preset = self._preset(before, found, out)
+        picture = picture_of(found.picture, f"{self._name}: {found.kind}")
+        write_files({out: encoded(preset.to_toml()), self._picture(out, found.kind): picture})
+        say(*_told(found, " + ".join(map(str, self.source))), str(out))
 
-    def _before(self) -> Preset:
-        """The preset that is there, checked before any work."""
-        from mho.files import check_output
-        from mho.physics import Preset
+    def _look(self, table: Measured) -> None:
+        """How the file was read, what would be fitted, and a picture of the data."""
+        from mho.errors import InvalidInput
+        from mho.files import check_output, write_files
+        from mho.fit.recognise import reason, recognise
+        from mho.report.measured import picture_of
 
-        if self.out.suffix != ".toml":
-            raise invalid("out", str(self.out), "a .toml file")
-        if self.add and self.overwrite:
-            raise invalid("overwrite", True, "one of --add and --overwrite")
+        if self.out is not None:
+            if self.out.suffix != ".png":
+                raise invalid("out", str(self.out), "a .png file, as --look writes no preset")
+            check_output(self.out, overwrite=self.overwrite)
+        kind, why = "", ""
+        try:
+            kind = recognise(table, self.kind)
+            why = reason(table, kind)
+        except InvalidInput as error:
+            why = f"nothing yet: {error}"
+        say(*_read(table, " + ".join(map(str, self.source))), f"would be fitted: {why}")
+        if self.out is not None:
+            write_files({self.out: picture_of(table, kind, f"{self._name}: as read")})
+            say(str(self.out))
+
+    @property
+    def _name(self) -> str:
+        return " + ".join(path.name for path in self.source)
+
+    def _check(self) -> None:
+        """Numbers, before any work."""
         if self.v_read is not None and not 0 < abs(self.v_read) < 100:
             raise invalid("v_read", self.v_read, "a voltage other than 0, below 100 V")
         if self.levels is not None and not 2 <= self.levels <= 4096:
             raise invalid("levels", self.levels, "2 to 4096")
-        there = self.out.exists()
-        if there and not (self.add or self.overwrite):
-            raise invalid("out", str(self.out), "a new file; --overwrite replaces it, --add adds")
-        check_output(self.out, overwrite=True)
-        check_output(self._picture(), overwrite=self.add or self.overwrite)
-        return Preset.read(self.out) if there and self.add else Preset()
 
-    def _preset(self, before: Preset, found: Found) -> Preset:
+    def _before(self) -> tuple[Path, Preset]:
+        """Where to write, and the preset that is there; checked before any work."""
+        from mho.files import check_output
+        from mho.physics import Preset
+
+        out = self.out
+        if out is None:
+            raise invalid("out", None, "--out FILE.toml, or --look to see how the file is read")
+        if out.suffix != ".toml":
+            raise invalid("out", str(out), "a .toml file")
+        if self.add and self.overwrite:
+            raise invalid("overwrite", True, "one of --add and --overwrite")
+        there = out.exists()
+        if there and not (self.add or self.overwrite):
+            raise invalid("out", str(out), "a new file; --overwrite replaces it, --add adds")
+        check_output(out, overwrite=True)
+        check_output(self._picture(out), overwrite=self.add or self.overwrite)
+        return out, Preset.read(out) if there and self.add else Preset()
+
+    def _preset(self, before: Preset, found: Found, out: Path) -> Preset:
         """The preset with what was found."""
         if getattr(before, found.table) is not None:
             allowed = f"a preset without [{found.table}]; --overwrite replaces it"
-            raise invalid("out", str(self.out), allowed)
+            raise invalid("out", str(out), allowed)
         today = datetime.now(UTC).date().isoformat()
         note = (
-            f"[{found.table}]: mho fit {self.source.name}, {found.kind}, "
-            f"n = {found.goodness.n}, {today}."
+            f"[{found.table}]: mho fit {self._name}, {found.kind}, n = {found.goodness.n}, {today}."
         )
         record = found.record
         if found.table == "device":
@@ -107,12 +161,49 @@ class Fit:
         notes = f"{before.note} {note}".strip()
         return before.replace(**{found.table: record, "note": notes})
 
-    def _picture(self, kind: str | None = None) -> Path:
+    def _picture(self, out: Path, kind: str | None = None) -> Path:
         """The residual plot beside the preset; with --add its name says the kind."""
-        path = self.out.with_suffix(".png")
+        path = out.with_suffix(".png")
         if self.add and path.exists() and kind is not None:
-            path = self.out.with_name(f"{self.out.stem}-{kind}.png")
+            path = out.with_name(f"{out.stem}-{kind}.png")
         return path
+
+
+def _read(table: Measured, source: str) -> Iterator[Table | str]:
+    """Format, lines, columns, layout, first rows."""
+    from rich.table import Table
+
+    account = table.account
+    assert account is not None
+    yield f"{source}: {account.format}; {len(table)} rows"
+    yield "; ".join(f"{what}: line {lines}" for what, lines in account.lines)
+    columns = Table(box=None, pad_edge=False)
+    for heading in ("column", "taken for", "unit"):
+        columns.add_column(heading)
+    shown = account.columns[:30]
+    for each in shown:
+        columns.add_row(*each)
+    yield columns
+    if len(account.columns) > len(shown):
+        yield f"and {len(account.columns) - len(shown)} more columns"
+    yield "layout: " + "; ".join(account.layout)
+    rows = Table(box=None, pad_edge=False)
+    units = {name: unit for name, unit in _units().items() if name in table}
+    for name in ("line", *table.columns):
+        rows.add_column(f"{name} [{units[name]}]" if name in units else name, justify="right")
+    for k in range(min(5, len(table))):
+        numbers = [f"{table.numbers[n][k]:.6g}" for n in table.numbers]
+        words = [str(table.words[n][k])[:24] for n in table.words]
+        rows.add_row(str(table.lines[k]), *numbers, *words)
+    yield rows
+    for remark in table.remarks:
+        yield f"note: {remark}"
+
+
+def _units() -> dict[str, str]:
+    from mho.fit.reading.vocabulary import UNITS
+
+    return UNITS
 
 
 def _told(found: Found, source: str) -> Iterator[Table | str]:

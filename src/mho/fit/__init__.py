@@ -18,7 +18,8 @@ from mho.fit.iv import fit_iv
 from mho.fit.levels import fit_levels
 from mho.fit.outcome import Fit, Goodness, Parameter, Picture, Rival, Series
 from mho.fit.pulses.fit_pulses import Bar, fit_pulses
-from mho.fit.reading.table import Table, parse, read
+from mho.fit.reading.read import parse, read
+from mho.fit.reading.table import Table
 from mho.fit.recognise import KINDS, recognise
 from mho.fit.retention import fit_retention
 from mho.fit.states import fit_states

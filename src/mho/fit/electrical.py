@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from mho.errors import invalid
-from mho.fit.reading.table import POSSIBLE, Table
+from mho.fit.reading.cells import POSSIBLE
+from mho.fit.reading.table import Table
 
 SIEMENS = POSSIBLE["conductance"]
 
@@ -21,9 +22,14 @@ def conductance(table: Table, v_read: float | None) -> np.ndarray:
     if "resistance" in table:
         return 1 / table.numbers["resistance"]
     if "current" not in table:
+        for quantity in ("conductance", "resistance", "current"):
+            if quantity in table.refused:
+                raise table.refused[quantity]
         raise invalid(f"{table.path}, line {table.header}", ", ".join(table.columns),
                       "a column of conductance [S], resistance [ohm] or current [A]")  # fmt: skip
     name = next((n for n in ("v_read", "voltage") if n in table), None)
+    if name is None and v_read is None and "v_read" in table.refused:
+        raise table.refused["v_read"]
     if name is None and v_read is None:
         allowed = "--v-read V, or a column V_read [V]: the file gives a current"
         raise invalid("v_read", v_read, allowed)

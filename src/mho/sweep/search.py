@@ -18,7 +18,7 @@ from mho.errors import InvalidInput, invalid, unknown
 from mho.experiments.settings import nested, value_of
 from mho.results import Claim, Result, load, over_all
 from mho.sweep.driver import Standing
-from mho.sweep.extras import of_extra
+from mho.files.extras import of_extra
 from mho.sweep.folder import PointFolder, SweepFolder
 from mho.sweep.objectives import Direction
 from mho.sweep.plan import MOST, Plan, values_of

@@ -4,83 +4,129 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
+import re
+from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
 
 from mho.errors import invalid
-from mho.files import read_bytes
+from mho.files.numbers import is_number
 
-MOST_BYTES = 1 << 27
-"""Largest file that is read [bytes]."""
-MOST_CHARACTERS = 100_000
+MOST_CHARACTERS = 1_000_000
 """Longest line."""
-MOST_COLUMNS = 1000
+MOST_COLUMNS = 20_000
 MOST_ROWS = 2_000_000
+MOST_CELLS = 20_000_000
+
+COMMENTS = ("#", "%", "//", "!", "*")
+"""What a line of comment may start with."""
+SEPARATORS = {";": "semicolons", "\t": "tabs", ",": "commas", " ": "blanks", "|": "bars"}
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line that is not blank."""
+
+    line: int
+    """Its number in the file, from 1."""
+    cells: list[str]
+    comment: bool = False
+    text: str = ""
+    """All of it, without the mark of a comment."""
+
 
 Rows = list[tuple[int, list[str]]]
 """Number of a line, from 1, and its cells."""
 
+_DIGITS_APART = re.compile(r"[0-9]\s+[-+.]?[0-9]")
 
-def text_of(path: Path) -> str:
-    """Text of a file in UTF-8, UTF-16 with its mark, or else Latin-1."""
-    raw = read_bytes(path, "source", most=MOST_BYTES, wanted="a readable file")
+
+def decoded(raw: bytes) -> tuple[str, str] | None:
+    """Text of a file, and the name of its encoding: UTF-8, UTF-16, or else Latin-1.
+
+    None: it is no text.
+    """
     if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return raw.decode("utf-16", errors="replace")
+        return raw.decode("utf-16", errors="replace"), "UTF-16"
     if b"\x00" in raw:
-        raise invalid("source", str(path), "a text file of columns, as .csv")
+        even, odd = raw[:4000:2].count(0), raw[1:4000:2].count(0)
+        if min(even, odd) * 10 < max(even, odd) and max(even, odd) > min(len(raw), 4000) // 4:
+            name = "utf-16-le" if odd > even else "utf-16-be"
+            return raw.decode(name, errors="replace"), "UTF-16"
+        return None
     try:
-        return raw.decode("utf-8-sig")
+        return raw.decode("utf-8-sig"), "UTF-8"
     except UnicodeDecodeError:
-        return raw.decode("latin-1")
+        return raw.decode("latin-1"), "Latin-1"
 
 
 def separator_of(text: str) -> str:
-    """The separator of which most lines have the same number."""
-    lines = [line for line in islice(_lines(text), 10_000) if not _comment(line)]
-    lines = [line[:MOST_CHARACTERS] for line in lines if line.strip()][:200]
-    best, score = " ", 0
-    for separator in (";", "\t", ","):
-        counts = [line.count(separator) for line in lines]
-        usual = max(set(counts), key=counts.count, default=0)
-        agree = counts.count(usual) if usual else 0
+    """The separator of which most lines have the same number, and clean cells between."""
+    lines = [line for line in islice(text.splitlines(), 10_000) if not is_comment(line)]
+    lines = [line[:MOST_CHARACTERS] for line in lines if line.strip()][:300]
+    best, score = " ", 0.0
+    for separator in (";", "\t", "|", ","):
+        agree = _agree([line.split(separator) for line in lines if separator in line])
         if agree > score and (separator != "," or best == " " or agree > 1.5 * score):
             best, score = separator, agree
-    return best
+    rows = [line.split() for line in lines]
+    numbers = [row for row in rows if len(row) > 1 and all(map(is_number, row))]
+    return " " if _agree(numbers) > 2 * score else best
 
 
-def _comment(line: str) -> bool:
-    return line.lstrip().startswith(("#", "%", "//"))
+def _agree(rows: list[list[str]]) -> float:
+    """How many rows have the usual number of cells, and none that holds two numbers."""
+    counts = [len(row) for row in rows if not any(map(_DIGITS_APART.search, row[:50]))]
+    if not counts:
+        return len(rows) / 100
+    usual = max(sorted(set(counts), reverse=True), key=counts.count)
+    return float(counts.count(usual))
 
 
-def rows_of(text: str, separator: str, path: str = "text") -> Iterator[tuple[int, list[str]]]:
-    """Line number and cells of each line that is neither blank nor a comment.
+def is_comment(line: str) -> bool:
+    """Whether a line starts with the mark of a comment."""
+    line = line.lstrip().lstrip('"')
+    if line.startswith(("!", "*")):
+        return not is_number(re.split(r"[\s,;]", line[1:].strip())[0])
+    if line.startswith("#") and re.match(r"#(?:[A-Z]{2,}|N/A|DIV|REF|VALUE|NUM)", line):
+        return bool(re.match(r"#[A-Za-z][^,;\t]*[a-z ]", line))
+    return line.startswith(("#", "%", "//"))
+
+
+def split(line: str, separator: str) -> list[str]:
+    """Cells of a line."""
+    if separator == " ":
+        return line.split()
+    if '"' not in line:
+        return [cell.strip() for cell in line.split(separator)]
+    cells = next(csv.reader(io.StringIO(line), delimiter=separator, skipinitialspace=True), [])
+    return [cell.strip() for cell in cells]
+
+
+def rows_of(text: str, separator: str, path: str = "text") -> list[Row]:
+    """Each line that is not blank, comments with the cells that they hold behind their mark.
 
     Raises:
         ValueError: a line, or the number of lines or of columns, is longer than any table's;
             `path` names the file.
     """
-    found = 0
-    for number, line in enumerate(_lines(text), 1):
-        if _comment(line) or not line.strip():
+    found: list[Row] = []
+    total = 0
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.strip():
             continue
         if len(line) > MOST_CHARACTERS:
             allowed = f"lines of at most {MOST_CHARACTERS} characters"
             raise invalid(f"{path}, line {number}", f"{len(line)} characters", allowed)
-        if separator == " ":
-            cells = line.split()
-        else:
-            cells = next(csv.reader(io.StringIO(line), delimiter=separator), [])
-        cells = [cell.strip() for cell in cells]
+        comment = is_comment(line)
+        plain = line.strip().strip('"').lstrip("#%/!* ").strip() if comment else line
+        cells = split(plain, separator)
         if len(cells) > MOST_COLUMNS:
             allowed = f"at most {MOST_COLUMNS} columns"
             raise invalid(f"{path}, line {number}", f"{len(cells)} columns", allowed)
         if any(cells):
-            found += 1
-            if found > MOST_ROWS:
-                raise invalid(path, f"over {MOST_ROWS} lines", f"at most {MOST_ROWS} lines")
-            yield number, cells
-
-
-def _lines(text: str) -> Iterator[str]:
-    return iter(text.splitlines())
+            found.append(Row(number, cells, comment, plain))
+            total += len(cells)
+            if len(found) > MOST_ROWS or total > MOST_CELLS:
+                raise invalid(path, f"over {MOST_ROWS} lines or {MOST_CELLS} cells",
+                              f"at most {MOST_ROWS} lines and {MOST_CELLS} cells")  # fmt: skip
+    return found

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 from mho.config import Config, Range
 from mho.errors import invalid, warn
 from mho.sweep.engines.engine import Ended
-from mho.sweep.extras import of_extra
+from mho.files.extras import of_extra
 from mho.sweep.folder import PointFolder
 from mho.sweep.process import INTERRUPTED, LOST, PATIENCE, work_on
 

@@ -1,4 +1,4 @@
-"""Packages that only a part of the sweeps needs, imported when it is asked for."""
+"""Packages that come with an extra, imported when something asks for them."""
 
 from __future__ import annotations
 
