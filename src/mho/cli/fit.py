@@ -34,7 +34,7 @@ class Fit:
     """Measured file, as the instrument wrote it: text, .xlsx, .xls, .ods, .mat; two, if SET and
     RESET are apart. docs/fitting.md says what is read."""
     out: Annotated[Path | None, tyro.conf.arg(metavar="FILE.toml")] = None
-    """Preset to write; the residual plot goes beside it as .png. With --look: a .png of the data."""
+    """Preset to write; the residual plot goes beside it as .png. With --look: a .png."""
     look: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Fit nothing: show how the file was read, and what would be fitted."""
     columns: Annotated[str, tyro.conf.arg(metavar="STR")] = ""

@@ -124,7 +124,7 @@ _VOLTAGE = re.compile(
 def _refusal(table: Table, name: str, lacking: list[str]) -> InvalidInput:
     """What was understood, what was not, and a command that would do."""
     where = f"{table.path}, line {table.header}"
-    free = [title for title, why in table.unused if why in ("not understood", "no unit")]
+    free = [title[:60] for title, why in table.unused if why in ("not understood", "no unit")]
     allowed = f"for {KINDS[name].what} ({name}) also a column of " + " and of ".join(lacking)
     if not table.columns:
         allowed = "headings that say what the columns hold, or --columns"

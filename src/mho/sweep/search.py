@@ -16,9 +16,9 @@ from typing import Any
 
 from mho.errors import InvalidInput, invalid, unknown
 from mho.experiments.settings import nested, value_of
+from mho.files.extras import of_extra
 from mho.results import Claim, Result, load, over_all
 from mho.sweep.driver import Standing
-from mho.files.extras import of_extra
 from mho.sweep.folder import PointFolder, SweepFolder
 from mho.sweep.objectives import Direction
 from mho.sweep.plan import MOST, Plan, values_of

@@ -6,7 +6,8 @@ import pytest
 
 from mho.errors import InvalidInput
 from mho.fit import read
-from mho.fit.reading.text import rows_of, separator_of, text_of
+from mho.fit.reading.source import sheets_of
+from mho.fit.reading.text import rows_of, separator_of
 
 
 def test_utf16_and_latin1(tmp_path: Path) -> None:
@@ -32,15 +33,18 @@ def test_the_separator_is_what_most_lines_agree_on(text: str, separator: str) ->
     assert separator_of(text) == separator
 
 
-def test_blank_lines_and_comments_are_counted_and_left_out() -> None:
+def test_blank_lines_are_counted_and_left_out_and_comments_marked() -> None:
     text = '# run 3\n\na, b\n% note\n1,"2,5"\n // end\n,\n'
-    assert list(rows_of(text, ",")) == [(3, ["a", "b"]), (5, ["1", "2,5"])]
-    assert list(rows_of("a  b\tc\n", " ")) == [(1, ["a", "b", "c"])]
+    rows = [(row.line, row.cells) for row in rows_of(text, ",") if not row.comment]
+    assert rows == [(3, ["a", "b"]), (5, ["1", "2,5"])]
+    assert [row.line for row in rows_of(text, ",") if row.comment] == [1, 4, 6]
+    assert rows_of("a  b\tc\n", " ")[0].cells == ["a", "b", "c"]
 
 
-def test_what_is_no_text_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "x.bin").write_bytes(b"PK\x03\x00\x00")
-    with pytest.raises(InvalidInput, match="a text file of columns"):
-        text_of(tmp_path / "x.bin")
+def test_what_is_no_table_is_refused(tmp_path: Path) -> None:
+    for name, content in {"x.bin": b"PK\x03\x00\x00", "x.xlsx": b"PK\x03\x04 no zip"}.items():
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(InvalidInput, match=r"a table: text as \.csv"):
+            sheets_of(tmp_path / name)
     with pytest.raises(InvalidInput, match="a readable file"):
-        text_of(tmp_path / "none.csv")
+        sheets_of(tmp_path / "none.csv")

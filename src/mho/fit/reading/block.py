@@ -81,13 +81,20 @@ def _run(rows: list[Row]) -> tuple[int, int]:
         if values:
             start, score = at if start is None else start, score + values - 0.5
             label = first
-        elif start is not None and not (at < len(rows) and (row.comment or _is_data(row.cells))):
+        elif start is not None and not (at < len(rows) and _goes_on(row)):
             runs.append((score, start, at))
             start, score = None, 0.0
     runs = [(s + 0.25 * s * _above(rows, a), a, b) for s, a, b in runs]
     best = max(runs, key=lambda run: run[0], default=(0.0, 0, 0))
     alike = [run for run in runs if _same_kind(rows, run, best)]
     return (alike[0][1], alike[0][2]) if alike else (0, 0)
+
+
+def _goes_on(row: Row) -> bool:
+    """Whether values may follow below a line as they stood above it."""
+    if row.comment:
+        return sum(read_heading(cell) is not None for cell in row.cells[:50]) < 2
+    return _is_data(row.cells)
 
 
 def _same_kind(rows: list[Row], run: tuple[float, int, int], best: tuple[float, int, int]) -> bool:
@@ -206,8 +213,8 @@ def _heads(rows: list[Row], start: int, width: int, separator: str) -> tuple[lis
         best = full[0]
     if units is not None and units < best - 2:
         units = None
-    others = [at for at in known if at != best and abs(at - best) <= 2
-              and sum(bool(c) for c in rows[at].cells) * 3 >= width and not rows[at].comment]  # fmt: skip
+    near = [at for at in known if at != best and abs(at - best) <= 2 and not rows[at].comment]
+    others = [at for at in near if sum(map(bool, rows[at].cells)) * 3 >= width]
     return [best, *others], units
 
 
@@ -221,7 +228,7 @@ def _are_units(cells: list[str]) -> bool:
     seen = [c.strip("[]() ") for c in cells if c]
     found = [c for c in seen if unit_of(c)]
     plain = all(unit_of(c) or c in ("1", "-", "#", "", "a.u.", "%", "N/A") for c in seen)
-    return bool(found) and plain and not all(c.lower() in ("v", "s", "a", "t") for c in seen[:1])
+    return bool(found) and plain
 
 
 def _titles(lines: list[list[str]], width: int) -> tuple[list[str], dict[int, Heading]]:
@@ -229,7 +236,7 @@ def _titles(lines: list[list[str]], width: int) -> tuple[list[str], dict[int, He
     if not lines:
         return [""] * width, {}
     chief, *others = [[*cells, *[""] * width] for cells in lines]
-    count = max(width, _used(lines[0]))
+    count = _used(lines[0])
     repeated = Counter(c for c in chief[:count] if c)
     titles, headings = chief[:count], {}
     for k in range(count):

@@ -223,8 +223,9 @@ def _pulses(long: Long) -> None:
         out[rows] = np.cumsum(np.where(new, each[rows], 0.0))
     numbers["pulse"] = out
     long.resolution["pulse"] = 1.0
-    long.layout.append("the order of the lines is the number of the pulse" if burst is None
-                       else "pulses of one read are added up to the number of the pulse")  # fmt: skip
+    order = "the order of the lines is the number of the pulse"
+    added = "pulses of one read are added up to the number of the pulse"
+    long.layout.append(order if burst is None else added)
 
 
 def _swept(long: Long) -> set[str]:

@@ -142,6 +142,8 @@ def _meaning(text: str, name: str, unit: Unit | None) -> Heading | None:
         at["time"] = 0.0
     tokens = [t for t in tokens if t not in BEFORE and not (at and t in ("at", "after", "bake"))]
     tokens, tag, numbered = _number(tokens)
+    if len(tokens) > 3:
+        tokens = [t for t in tokens if t not in ("on", "off")]  # no states in a sentence
     whole = " ".join(tokens)
     if tag and whole in NAMED and NAMED[whole] not in ("device", "cycle", "repeat"):
         found = Heading(text, "", unit, tag, numbered, {}, at)
@@ -249,9 +251,9 @@ def _split(text: str) -> tuple[str, Unit | None]:
     for found in reversed(list(_BRACKETS.finditer(text))):
         if unit := unit_of(found[1]):
             return f"{text[: found.start()]} {text[found.end() :]}".strip(), unit
-    if found := _UNIT_AT_END.match(text):
-        if unit := unit_of(next((g for g in found.groups()[1:] if g is not None), "")):
-            return found[1], unit
+    found = _UNIT_AT_END.match(text)
+    if found and (unit := unit_of(next((g for g in found.groups()[1:] if g is not None), ""))):
+        return found[1], unit
     if _plain(text) in NAMED or _AT_TIME.search(text) or _AT_TEMPERATURE.search(text):
         return text, None
     for mark, shortest in (("_", 1), (" ", 2)):

@@ -160,7 +160,7 @@ def _channels(volts: list[Column], amps: list[Column]) -> None:
 
 
 def _groups(by: dict[str, list[Column]]) -> list[dict[str, Column]]:
-    """Columns that make up one part of the long form, by quantity; none: nothing is side by side."""
+    """Columns that make up one part of the long form, by quantity; none: all stand alone."""
     counts = {q: len(by[q]) for q in MEASURED if q in by}
     if not counts or max(counts.values()) < 2:
         for quantity, several in by.items():
@@ -194,7 +194,7 @@ def _first(quantity: str, several: list[Column]) -> None:
 
 
 def _matched(chief: list[Column], several: list[Column]) -> list[Column]:
-    """Companions in the order of the chief columns: by what their headings say, else as they stand."""
+    """Companions in the order of the chief columns: by their headings, else as they stand."""
     keys = [_key(c) for c in several]
     if len(set(keys)) == len(keys) and {_key(c) for c in chief} == set(keys):
         by = dict(zip(keys, several, strict=True))

@@ -92,14 +92,15 @@ def _of_sheets(sheets: list[Sheet], path: str, said: Said) -> Table:
 def _of_sheet(sheet: Sheet, path: str, said: Said) -> Table:
     """One sheet; lines become columns where it is the lines that have headings."""
     block = block_of(sheet.rows, sheet.separator)
-    if block is None or not block.headings:
+    known = len(block.headings) if block else 0
+    if known < 2:
         turned = _turned(sheet, path)
-        if turned is not None:
+        if turned is not None and len(turned[1].headings) > known:
             return _of_block(turned[1], turned[0], path, said, ["lines are taken for columns"])
     if block is None:
         first = sheet.rows[0] if sheet.rows else Row(1, [])
-        raise invalid(f"{path}, line {first.line}", " | ".join(first.cells)[:60],
-                      "headings such as pulse, polarity, G [uS] in one line, and numbers below")  # fmt: skip
+        allowed = "a line of headings such as pulse, polarity, G [uS], and numbers below"
+        raise invalid(f"{path}, line {first.line}", " | ".join(first.cells)[:60], allowed)
     return _of_block(block, sheet, path, said, [])
 
 
@@ -139,9 +140,9 @@ def _of_block(block: Block, sheet: Sheet, path: str, said: Said, layout: list[st
     table = Table(path, cells.lines[long.rows], block.header, long.numbers, long.words,
                   long.resolution, [], refused={}, unused=[])  # fmt: skip
     for column in columns:
-        if column.error is not None and column.heading:
-            if column.heading.quantity not in table:
-                table.refused.setdefault(column.heading.quantity, column.error)
+        heading = column.heading
+        if column.error is not None and heading and heading.quantity not in table:
+            table.refused.setdefault(heading.quantity, column.error)
         if column.why:
             table.unused.append((column.title, column.why))
     table.remarks += _remarks(columns, block, long)

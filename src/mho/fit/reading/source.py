@@ -104,7 +104,9 @@ def _matlab(path: Path, raw: bytes) -> list[Sheet]:
             out.append(Sheet(name, rows, "\t", "MATLAB"))
     for vectors in columns.values():
         rows = [Row(1, list(vectors))]
-        rows += [_row(i, row) for i, row in enumerate(zip(*vectors.values(), strict=True), 2)]
+        rows += [
+            _row(i, row) for i, row in enumerate(np.stack(list(vectors.values()), 1).tolist(), 2)
+        ]
         out.insert(0, Sheet(" ".join(vectors), rows, "\t", "MATLAB"))
     if not out:
         raise invalid("source", str(path), "a .mat file with vectors or a matrix of numbers")
@@ -119,9 +121,8 @@ def _arrays(variables: dict[str, Any], depth: int = 3) -> list[tuple[str, np.nda
             out += _arrays({n: value[n] for n in value.dtype.names}, depth - 1)
         elif isinstance(value, np.ndarray) and value.shape == () and value.dtype == object:
             out += _arrays({name: value.item()}, depth - 1) if depth else []
-        elif isinstance(value, np.ndarray) and value.dtype.names is None:
-            if value.dtype.kind in "biufU":
-                out.append((name, value))
+        elif isinstance(value, np.ndarray) and value.dtype.kind in "biufU":
+            out.append((name, value))
     return out
 
 
@@ -140,7 +141,7 @@ def _cell(value: object) -> str:
     if isinstance(value, float):
         if math.isnan(value):
             return ""
-        return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
+        return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(float(value))
     if isinstance(value, datetime):
         return value.isoformat(sep=" ")
     if isinstance(value, timedelta):

@@ -38,7 +38,8 @@ ALIKE = str.maketrans(
 """Characters that are written in several ways."""
 
 PREFIXES = {"": 1.0, "f": 1e-15, "p": 1e-12, "n": 1e-9, "u": 1e-6, "m": 1e-3, "k": 1e3, "K": 1e3,
-            "M": 1e6, "G": 1e9, "micro": 1e-6, "nano": 1e-9, "milli": 1e-3, "kilo": 1e3}  # fmt: skip
+            "M": 1e6, "G": 1e9, "micro": 1e-6, "nano": 1e-9, "milli": 1e-3,
+            "kilo": 1e3}  # fmt: skip
 SYMBOLS = {
     "S": "S", "mho": "S", "siemens": "S", "Siemens": "S", "1/ohm": "S", "ohm^-1": "S",
     "ohm-1": "S", "A/V": "S",

@@ -13,8 +13,8 @@ from typing import Annotated, Any
 
 from mho.config import Config, Range
 from mho.errors import invalid, warn
-from mho.sweep.engines.engine import Ended
 from mho.files.extras import of_extra
+from mho.sweep.engines.engine import Ended
 from mho.sweep.folder import PointFolder
 from mho.sweep.process import INTERRUPTED, LOST, PATIENCE, work_on
 

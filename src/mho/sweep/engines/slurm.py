@@ -14,9 +14,9 @@ from typing import Any
 
 from mho.errors import Failed, InvalidInput
 from mho.files import naming, read_json, write_json
+from mho.files.extras import of_extra
 from mho.sweep.engines.engine import Ended
 from mho.sweep.engines.queues import QUEUES, SlurmSettings
-from mho.files.extras import of_extra
 from mho.sweep.folder import PointFolder
 from mho.sweep.job import Job
 from mho.sweep.process import INTERRUPTED, LOST, PATIENCE, SAID
