@@ -61,9 +61,53 @@ def test_what_is_known_comes_together_in_one_file(folder: Path) -> None:
     }
 
 
+def test_a_look_shows_how_a_file_was_read(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("sweep.csv").write_text("Time,AI,AV,Note\n" + "".join(
+        f"{0.1 * k},{1e-8 * k:.3e},{0.02 * k:.2f},x\n" for k in range(1, 20)
+    ))  # fmt: skip
+    assert main(["fit", "sweep.csv", "--look", "--out", "look.png"]) == 0
+    out = capsys.readouterr().out
+    for word in (
+        "commas",
+        "headings: line 1",
+        "no unit is given",
+        "Note",
+        "I-V sweeps",
+        "look.png",
+    ):
+        assert word in out
+    assert Path("look.png").read_bytes().startswith(b"\x89PNG")
+    for name in ("pulses", "levels", "iv", "traces"):
+        assert main(["fit", f"{name}.csv", "--look", "--out", f"{name}.png"]) == 0
+    Path("bare.csv").write_text("1,2\n2,3\n3,4\n")
+    assert main(["fit", "bare.csv", "--look", "--out", "bare.png"]) == 0
+    assert "mho fit bare.csv --columns" in capsys.readouterr().out
+
+
+def test_what_a_file_does_not_say_is_said_on_the_command_line(folder: Path) -> None:
+    lines = [f"{k};{100 * v:.4f};{1e3 * v:.4f}" for k, v in enumerate(range(1, 30), 1)]
+    Path("bare.txt").write_text("\n".join(lines))
+    says = ["--columns", "V [mV]=2, I=3", "--unit", "3=nA"]
+    assert main(["fit", "bare.txt", *says, "--out", "law.toml"]) == 0
+    assert devices.read("law.toml").conduction is not None
+
+
+def test_set_and_reset_may_be_two_files(folder: Path) -> None:
+    for name, start, step in (("set", 10, 1), ("reset", 30, -1)):
+        rows = [f"{k},{start + step * k + 0.1 * (k % 3)}" for k in range(1, 21)]
+        Path(f"{name}.csv").write_text("\n".join(["pulse,G [uS]", *rows]))
+    assert main(["fit", "set.csv", "reset.csv", "--out", "device.toml"]) == 0
+    assert devices.read("device.toml").device is not None
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
+        (["pulses.csv"], "--out FILE.toml, or --look"),
+        (["pulses.csv", "--look", "--out", "d.toml"], "a .png file"),
+        (["pulses.csv", "--out", "d.toml", "--columns", "x"], "QUANTITY=COLUMN"),
+        (["pulses.csv", "--out", "d.toml", "--columns", "R=nothing"], "unknown column of"),
+        (["pulses.csv", "--out", "d.toml", "--unit", "pulse=furlong"], "a unit that is known"),
         (["pulses.csv", "--out", "taken.toml"], "--overwrite replaces it"),
         (["missing.csv", "--out", "d.toml"], "source = 'missing.csv'"),
         (["pulses.csv", "--out", "d.json"], "a .toml file"),

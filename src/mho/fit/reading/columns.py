@@ -55,6 +55,7 @@ class Said:
 
 
 _NEXT = re.compile(r",(?=[^,=]*=)")
+_OF = re.compile(r"\s+of\s+(device|cycle|repeat)s?\b")
 _UNIT = re.compile(r"^(.*\S)\s*\[([^\[\]]+)\]$")
 _SPAN = re.compile(r"([0-9]+)?\s*(?:\.\.|:|-)\s*([0-9]+)?")
 
@@ -99,6 +100,8 @@ def _as_said(columns: list[Column], said: Said, path: str) -> None:
             for column in chosen:
                 column.unused("as --columns says")
             continue
+        each = _OF.search(name)
+        name = _OF.sub("", name)
         heading = read_heading(name)
         if heading is None and name in QUANTITIES:
             heading = Heading(name, name, None)
@@ -107,6 +110,8 @@ def _as_said(columns: list[Column], said: Said, path: str) -> None:
         if unit is not None:
             heading = with_unit(heading, unit)
         several = len(chosen) > 1
+        if each:
+            heading = replace(heading, numbered=each[1])
         for k, column in enumerate(chosen):
             own = column.heading
             found = replace(heading, text=column.title, sure=True)

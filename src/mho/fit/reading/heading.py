@@ -54,7 +54,7 @@ class Heading:
 
 _BRACKETS = re.compile(r"[\[({]\s*([^\[\](){}]*)\s*[\])}]")
 _UNIT_AT_END = re.compile(r"^(.*?)\s*(?:[/,;]\s*(\S[^/,;]*)|\sin\s+(\S+))\s*$")
-_LOG = re.compile(r"^\s*(?:log10|log_10|log|lg)\s*[\s(|_]?\s*", re.IGNORECASE)
+_LOG = re.compile(r"^\s*(?:[Ll]og_?10|LOG_?10|[Ll]og|LOG|lg)(?![a-z0-9])\s*[\s(|_]?\s*")
 _ABS = re.compile(r"\babs\b|absolute|\|", re.IGNORECASE)
 _NUMBERED = {
     **dict.fromkeys(("device", "dev", "cell", "dut", "sample", "die", "chip", "d"), "device"),
@@ -88,8 +88,6 @@ def read_heading(text: str) -> Heading | None:
     name, unit = _split(plain)
     logarithm = _LOG.match(name)
     if logarithm and logarithm.end() < len(name):
-        if name.lower().startswith("log") and name[3:6].lower() in ("ic ", "ger", "gin"):
-            return None
         name = name[logarithm.end() :]
         unit = replace(unit, log=True) if unit else None
     absolute = bool(_ABS.search(name)) or bool(re.match(r"abs[IVR]", name))

@@ -309,7 +309,7 @@ def _counted(out: Long, parts: list[dict[str, Column]], words: list[dict[str, st
         if name == "repeat":
             out.remarks.append(
                 "columns side by side differ by no more than their reads scatter: taken for "
-                "repeated reads of one state; --columns 'G of device=...' takes them for devices"
+                "repeated reads of one state; --columns 'G of device=G*' takes them for devices"
             )
     return (
         name
