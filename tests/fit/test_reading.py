@@ -206,3 +206,27 @@ def test_garbage_is_read_or_refused_in_one_line(seed: int, tmp_path: Path) -> No
     except InvalidInput as error:
         said = str(error)
     assert "\n" not in said
+
+
+def test_records_below_one_another_are_sweeps() -> None:
+    head = "SetupTitle, a\nDataName, Vte, Ite\n"
+    rows = "".join(f"DataValue, {v}, {i}\n" for v, i in zip(V, I, strict=True))
+    table = parse(head + rows + head + rows, "x.csv")
+    assert len(table) == 2 * len(V)
+    assert len(set(table.words["cycle"].tolist())) == 2
+
+
+def test_times_across_as_numbers_take_the_quantity_that_is_said() -> None:
+    text = "device\\time (s),1,10,100,1000\nd0,10,11,12,13\nd1,20,21,22,23\n"
+    table = parse(text, "x.csv", columns="R [kOhm]=2..")
+    assert table.numbers["time"].tolist() == [1.0, 1.0, 10.0, 10.0, 100.0, 100.0, 1e3, 1e3]
+    assert table.words["device"].tolist() == ["d0", "d1"] * 4
+
+
+def test_columns_side_by_side_are_what_the_user_says() -> None:
+    noise = np.random.default_rng(1)
+    rows = 10 + np.arange(12)[:, None] + 0.1 * noise.standard_normal((12, 4))
+    head = "V_pulse [V]," + ",".join(f"G_{k} [uS]" for k in range(4))
+    text = "\n".join([head, *(f"1,{','.join(f'{g:.4f}' for g in row)}" for row in rows)])
+    for name in ("device", "cycle", "repeat"):
+        assert name in parse(text, "x.csv", columns=f"G of {name}=G_*")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass, field, replace
 
@@ -47,6 +48,7 @@ def block_of(rows: list[Row], separator: str) -> Block | None:
         return None
     width = _width(rows[start:stop])
     if _numbers_across(rows, start, stop):
+        rows = [*rows[:start], _across(rows[start], rows[start + 1]), *rows[start + 1 :]]
         heads, units, start = [start], None, start + 1
     else:
         heads, units = _heads(rows, start, width, separator)
@@ -54,11 +56,11 @@ def block_of(rows: list[Row], separator: str) -> Block | None:
     titles, headings = _titles([cells[at] for at in heads], width)
     if units is not None:
         headings = _in_units(headings, titles, _fitted(rows[units], width, separator))
-    first = min([*heads, *([] if units is None else [units]), start])
+    first = min([start, *heads] if units is None else [start, units, *heads])
     lines = [rows[at].line for at in heads]
     block = Block(titles, headings, lines[0] if lines else rows[start].line, [], rows[:first],
                   lines, 0 if units is None else rows[units].line)  # fmt: skip
-    _collect(block, rows, start, {tuple(rows[at].cells) for at in heads})
+    _collect(block, rows, start, [tuple(rows[at].cells) for at in heads])
     return block
 
 
@@ -144,6 +146,22 @@ def _numbers_across(rows: list[Row], start: int, stop: int) -> bool:
         and (title or is_value(below[0]))
         and (below[0] != cells[0])
     )
+
+
+def _across(row: Row, below: Row) -> Row:
+    """A line of numbers as headings: of times, where its corner says so."""
+    corner = [part.strip() for part in re.split(r"[\\|]", row.cells[0])]
+    found = read_heading(corner[-1])
+    first = corner[0]
+    if found is None or found.quantity != "time":
+        return replace(row, cells=[first, *row.cells[1:]])
+    if len(corner) == 1:
+        if is_value(below.cells[0]):
+            return row
+        first = "device"
+    unit = re.search(r"[\[(]([^\])]*)[\])]", corner[-1])
+    text = unit[1] if unit else "s"
+    return replace(row, cells=[first, *(f"{c} {text}" if c else c for c in row.cells[1:])])
 
 
 def _fitted(row: Row, width: int, separator: str) -> list[str]:
@@ -283,7 +301,7 @@ def _in_units(
     return out
 
 
-def _collect(block: Block, rows: list[Row], start: int, heads: set[tuple[str, ...]]) -> None:
+def _collect(block: Block, rows: list[Row], start: int, heads: list[tuple[str, ...]]) -> None:
     """Lines of values from `start` on, up to where another table begins."""
     part, between = 0, False
     label = rows[start].cells[0] if rows[start].cells[0] in LABELS else ""
@@ -292,8 +310,10 @@ def _collect(block: Block, rows: list[Row], start: int, heads: set[tuple[str, ..
             between |= bool(block.data) and not _is_blank(row)
             continue
         if tuple(row.cells) in heads:
-            part += between
-            between = False
+            if tuple(row.cells) != heads[0]:
+                between = bool(block.data)
+            else:
+                part, between = part + between, False
             continue
         if (label and row.cells[0] != label) or not _is_data(row.cells):
             known = sum(h is not None and h.sure for h in map(read_heading, row.cells[:50]))

@@ -244,12 +244,15 @@ def _reads_between(long: Long, chains: list[np.ndarray]) -> None:
     """Reads at amplitude 0 show the state that the pulse before left."""
     volts = long.numbers["v_pulse"].copy()
     only = volts == 0
+    width = long.numbers.get("pulse_width")
     for rows in chains:
         given = np.flatnonzero(~only[rows] & np.isfinite(volts[rows]))
         if not len(given):
             return
         last = np.searchsorted(given, np.arange(len(rows)), side="right") - 1
         volts[rows] = volts[rows][given[np.maximum(last, 0)]]
+        if width is not None:
+            width[rows] = width[rows][given[np.maximum(last, 0)]]
     long.numbers["v_pulse"] = volts
     long.words["reading"] = np.where(only, "only", "")
     long.remarks.append("lines of amplitude 0 are reads: the pulse before them is theirs")

@@ -128,7 +128,7 @@ def example(quantity: str) -> str:
 def _meaning(text: str, name: str, unit: Unit | None) -> Heading | None:
     """By the whole name, else by its words."""
     lower = _plain(name)
-    for whole in (lower, " ".join(_tokens(name))):
+    for whole in (lower, lower.replace("#", "").strip(), " ".join(_tokens(name))):
         if whole in NAMED:
             return _heading(Heading(text, "", unit), NAMED[whole], unit)
     if not lower and unit and unit.si in ("S", "ohm"):
@@ -211,7 +211,7 @@ def _tokens(name: str) -> list[str]:
 
 def _number(tokens: list[str]) -> tuple[list[str], str, str]:
     """The words, the number that tells columns apart, and what it counts."""
-    channel = {"ch", "channel", "smu", "we", "port", "terminal"}
+    channel = {"ch", "channel", "smu", "smua", "smub", "nvbuffer", "we", "port", "terminal"}
     kept: list[str] = []
     tag, numbered, k = "", "", 0
     while k < len(tokens):

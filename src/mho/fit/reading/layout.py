@@ -188,9 +188,12 @@ def _groups(by: dict[str, list[Column]]) -> list[dict[str, Column]]:
 
 def _first(quantity: str, several: list[Column]) -> None:
     """The first of several columns; names of devices are put together."""
-    for column in several[1:]:
-        if quantity != "device":
-            column.unused(f"{several[0].title!r} is taken for the {quantity}")
+    if quantity == "device":
+        return
+    chosen = next((c for c in several if not c.assumed.startswith("no")), several[0])
+    for column in several:
+        if column is not chosen:
+            column.unused(f"{chosen.title!r} is taken for the {quantity}")
 
 
 def _matched(chief: list[Column], several: list[Column]) -> list[Column]:
@@ -269,7 +272,9 @@ def _tell_apart(out: Long, parts: list[dict[str, Column]], n: int) -> None:
             out.resolution[name] = 0.0
     if len(parts) < 2:
         return
-    same = [(*sorted(w.items()), *sorted(a.items())) for w, a in zip(words, at, strict=True)]
+    same: list[tuple[object, ...]] = [
+        (*sorted(w.items()), *sorted(a.items())) for w, a in zip(words, at, strict=True)
+    ]
     name = ""
     if max(Counter(same).values()) > 1:
         name = _counted(out, parts, words, n)

@@ -84,7 +84,7 @@ def _agree(rows: list[list[str]]) -> float:
 
 def is_comment(line: str) -> bool:
     """Whether a line starts with the mark of a comment."""
-    line = line.lstrip().lstrip('"')
+    line = line.lstrip(" ").lstrip('"')
     if line.startswith(("!", "*")):
         return not is_number(re.split(r"[\s,;]", line[1:].strip())[0])
     if line.startswith("#") and re.match(r"#(?:[A-Z]{2,}|N/A|DIV|REF|VALUE|NUM)", line):

@@ -74,7 +74,8 @@ QUANTITIES = {
         "drain i", "meas i", "i measured", "current measured", "device current", "i device",
         "dut current", "i dut", "i te", "te current", "sense current", "i sense", "currents",
         "absolute current", "we current", "synaptic current", "postsynaptic current", "psc",
-        "epsc", "read i", "cell current", "i out", "output current", "i value"), example="uA"),
+        "epsc", "read i", "im", "readings", "cell current", "i out", "output current",
+        "i value"), example="uA"),
     "voltage": Quantity("voltage of a sweep", "V", (
         "v", "voltage", "u", "bias", "spannung", "v bias", "applied voltage", "v d", "vd", "av",
         "a v", "anode v", "anode voltage", "vds", "v ds", "drain voltage", "drain v",
@@ -83,7 +84,8 @@ QUANTITIES = {
         "measured voltage", "v measured", "te voltage", "v te", "top electrode voltage",
         "device voltage", "v device", "v dut", "dut voltage", "sweep voltage", "v sweep",
         "bias voltage", "vf", "volts", "voltages", "v app", "v in", "input voltage", "v cell",
-        "cell voltage", "we potential", "set voltage applied", "source value", "voltage source",
+        "cell voltage", "we potential", "set voltage applied", "source value", "sourcevalues",
+        "voltage source",
         "voltage bias", "bias v"), example="V"),
     "pulse": Quantity("number of the pulse, counted on or from the last change of polarity", None, (
         "pulse", "pulse number", "pulses", "pulse no", "pulse nr", "pulse index", "n pulse",
