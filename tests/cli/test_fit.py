@@ -85,7 +85,7 @@ def test_a_look_shows_how_a_file_was_read(folder: Path, capsys: pytest.CaptureFi
 
 
 def test_what_a_file_does_not_say_is_said_on_the_command_line(folder: Path) -> None:
-    lines = [f"{k};{100 * v:.4f};{1e3 * v:.4f}" for k, v in enumerate(range(1, 30), 1)]
+    lines = [f"{k};{10 * k};{1e3 * k + 40 * (k * 7 % 5 - 2):.4f}" for k in range(1, 30)]
     Path("bare.txt").write_text("\n".join(lines))
     says = ["--columns", "V [mV]=2, I=3", "--unit", "3=nA"]
     assert main(["fit", "bare.txt", *says, "--out", "law.toml"]) == 0

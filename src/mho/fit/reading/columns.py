@@ -74,11 +74,12 @@ def columns_of(block: Block, cells: Cells, said: Said) -> list[Column]:
     _as_said(out, said, cells.path)
     _in_units(out, said, cells.path)
     rows = max((cells.filled(c.index) for c in out if c.quantity), default=0)
+    trains = any(c.quantity in ("polarity", "v_pulse") for c in out)
     for column in out:
         if not column.quantity:
             continue
         filled = cells.filled(column.index)
-        if not filled:
+        if not filled and not (column.quantity == "pulse" and trains):
             column.unused("empty")
         elif rows >= 20 and filled < 0.05 * rows and column.quantity not in WORDS:
             column.unused(f"{filled} of {rows} lines hold a value")
