@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -121,6 +122,17 @@ def sweeps(
     names = ("v0", "beta", "overdrive")
     law_own = {name: getattr(law, name) for name in names if hasattr(law, name)}
     return csv("sweep,V [V],I [uA]", *zip(*rows, strict=True)), own | law_own
+
+
+def loop(v_set: float, v_reset: float, step: float = 0.05) -> tuple[list[float], list[float]]:
+    """0 to 1 V, to -1 V, to 0 of a cell of 10 and 200 kohm that begins off."""
+    up = np.arange(step, 1 + step / 2, step)
+    v = np.concatenate([up, up[-2::-1], -up, -up[-2::-1]])
+    on, i = False, []
+    for x in v:
+        on = (on or x >= v_set) and x > v_reset
+        i.append(x / (1e4 if on else 2e5))
+    return v.tolist(), i
 
 
 def traces(law: PowerLaw | LogTime, seed: int, *, devices: int) -> Measured:

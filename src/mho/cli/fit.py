@@ -24,11 +24,15 @@ if TYPE_CHECKING:
 
 Volts = Annotated[float | None, tyro.conf.arg(metavar="V")]
 
+IN_PARTS = ("states", "endurance", "switching")
+"""Kinds of several models; the first word of a rival is what it describes."""
+
 
 @dataclass(frozen=True)
 class Fit:
     """Fit a device to measured data: pulse trains, program-and-read tables, reads of two states,
-    I-V sweeps, retention traces; write it as a preset for --device-file."""
+    I-V sweeps and switching loops, endurance logs, retention traces; write it as a preset for
+    --device-file."""
 
     source: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="FILE")]
     """Measured file, as the instrument wrote it: text, .xlsx, .xls, .ods, .mat; two, if SET and
@@ -45,7 +49,7 @@ class Fit:
     sheet: Annotated[str, tyro.conf.arg(metavar="STR")] = ""
     """Sheet of a spreadsheet, or several as 'Run*'; else the one of which most is understood."""
     kind: Annotated[str | None, tyro.conf.arg(metavar="STR")] = None
-    """pulses, levels, states, iv or retention; else what the columns say."""
+    """pulses, levels, states, endurance, iv, switching or retention; else what the columns say."""
     v_read: Volts = None
     """Read voltage [V] of a column of currents; else its own column V_read."""
     levels: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
@@ -148,18 +152,20 @@ class Fit:
 
     def _preset(self, before: Preset, found: Found, out: Path) -> Preset:
         """The preset with what was found."""
-        if getattr(before, found.table) is not None:
-            allowed = f"a preset without [{found.table}]; --overwrite replaces it"
-            raise invalid("out", str(out), allowed)
+        for table in found.records:
+            if getattr(before, table) is not None:
+                allowed = f"a preset without [{table}]; --overwrite replaces it"
+                raise invalid("out", str(out), allowed)
         today = datetime.now(UTC).date().isoformat()
+        tables = ", ".join(f"[{table}]" for table in found.records)
         note = (
-            f"[{found.table}]: mho fit {self._name}, {found.kind}, n = {found.goodness.n}, {today}."
+            f"{tables}: mho fit {self._name}, {found.kind}, n = {found.goodness.n}, {today}."
         )
-        record = found.record
-        if found.table == "device":
-            record = record.replace(note=note)
+        records = dict(found.records)
+        if "device" in records:
+            records["device"] = records["device"].replace(note=note)
         notes = f"{before.note} {note}".strip()
-        return before.replace(**{found.table: record, "note": notes})
+        return before.replace(**records, note=notes)
 
     def _picture(self, out: Path, kind: str | None = None) -> Path:
         """The residual plot beside the preset; with --add its name says the kind."""
@@ -240,8 +246,8 @@ def _told(found: Found, source: str) -> Iterator[Table | str]:
         rivals.add_column(heading, justify="left" if heading == "family" else "right")
     groups: dict[str, list] = {}
     for rival in found.rivals:
-        state = rival.name.partition(" ")[0]
-        groups.setdefault(state if found.kind == "states" else "", []).append(rival)
+        part = rival.name.partition(" ")[0]
+        groups.setdefault(part if found.kind in IN_PARTS else "", []).append(rival)
     for group in groups.values():
         least = min(r.aic for r in group)
         for rival in sorted(group, key=lambda r: r.aic):

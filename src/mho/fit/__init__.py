@@ -13,6 +13,7 @@ import numpy as np
 
 from mho.arguments import checked
 from mho.errors import InvalidInput, invalid
+from mho.fit.endurance import fit_endurance
 from mho.fit.free_run import FreeRun
 from mho.fit.iv import fit_iv
 from mho.fit.levels import fit_levels
@@ -23,6 +24,7 @@ from mho.fit.reading.table import Table
 from mho.fit.recognise import KINDS, recognise
 from mho.fit.retention import fit_retention
 from mho.fit.states import fit_states
+from mho.fit.switching import fit_switching
 from mho.physics import SourceWrite
 
 
@@ -95,6 +97,10 @@ def _fit(
         return fit_levels(table, v_read, levels)
     if kind == "states":
         return fit_states(table, v_read)
+    if kind == "endurance":
+        return fit_endurance(table, v_read)
+    if kind == "switching":
+        return fit_switching(table, v_read)
     if kind == "iv":
         return fit_iv(table)
     return fit_retention(table, v_read)

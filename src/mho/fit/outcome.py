@@ -90,7 +90,7 @@ class Fit:
     """A record fitted to a file."""
 
     kind: str
-    """pulses, levels, states, iv or retention."""
+    """One of `mho.fit.KINDS`."""
     table: str
     """Table of the preset that the record belongs in: device, conduction or retention."""
     record: Config
@@ -102,6 +102,13 @@ class Fit:
     outliers: list[int] = field(default_factory=list)
     """Lines of the file that were set aside."""
     remarks: list[str] = field(default_factory=list)
+    further: dict[str, Config] = field(default_factory=dict)
+    """Records of other tables of the preset that the same file gives."""
+
+    @property
+    def records(self) -> dict[str, Config]:
+        """All records, by the table of the preset that each belongs in."""
+        return {self.table: self.record, **self.further}
 
     def __getitem__(self, name: str) -> Parameter:
         return next(p for p in self.parameters if p.name == name)

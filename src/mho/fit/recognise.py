@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 import numpy as np
 
 from mho.arguments import checked
 from mho.errors import InvalidInput, invalid, unknown
+from mho.fit.endurance import cycles_of
+from mho.fit.loops import switches
 from mho.fit.reading.table import Table
 from mho.fit.reading.vocabulary import QUANTITIES
 
@@ -26,13 +28,46 @@ class Kind:
     without: tuple[str, ...] = ()
     swept: bool | None = None
     """Whether the voltage must vary, or must not; None: either."""
+    shows: Callable[[Table], bool] | None = None
+    """Whether the data look like it, where columns alone do not tell; None: they do."""
+
+
+LONG_LOG = 100
+"""Cycles of both states from which on they are an endurance log."""
+FAR = 1000.0
+"""Number of a cycle from which on it is one, however few were read."""
+
+
+def _is_log(table: Table) -> bool:
+    """Whether cycles are numbered and so many that they tell of wear."""
+    cycle = cycles_of(table)
+    return bool(
+        np.isfinite(cycle).all()
+        and len(cycle)
+        and (len(np.unique(cycle)) >= LONG_LOG or cycle.max() >= FAR)
+        and len(cycle) >= 1.5 * len(set(zip(table.labels("device"), cycle, strict=True)))
+    )
 
 
 KINDS = {
     "pulses": Kind("pulse trains", (("pulse",), ("polarity", "v_pulse"), READ), ("target",)),
     "levels": Kind("program-and-read table", (("target",), READ)),
+    "switching": Kind(
+        "switching I-V loops",
+        (("voltage",), ("current",)),
+        ("pulse", "target", "state"),
+        swept=True,
+        shows=switches,
+    ),
     "iv": Kind("I-V sweeps", (("voltage",), ("current",)), ("pulse", "target"), swept=True),
     "retention": Kind("retention traces", (("time",), READ), ("pulse", "target"), swept=False),
+    "endurance": Kind(
+        "an endurance log",
+        (("cycle",), ("state",), READ),
+        ("pulse", "target", "time"),
+        swept=False,
+        shows=_is_log,
+    ),
     "states": Kind(
         "reads of two states", (("state",), READ), ("pulse", "target", "time"), swept=False
     ),
@@ -70,6 +105,8 @@ def recognise(table: Table, kind: str | None = None) -> str:
         if not _lacking(there, each):
             if lacking := _lacking(table.columns, each):
                 raise _unread(table, each) or _refusal(table, name, lacking)
+            if each.shows is not None and not each.shows(table):
+                continue
             _check_voltage(table, name, each)
             return name
     nearest = min(open_, key=lambda n: (len(_lacking(there, KINDS[n])), -_held(there, KINDS[n])))

@@ -25,7 +25,7 @@ def fit_states(table: Table, v_read: float | None = None) -> Fit:
         v_read: read voltage [V], where the file has currents.
     """
     g = conductance(table, v_read)
-    on = _states(table)
+    on = states_of(table)
     told = np.isfinite(g)
     bad = np.flatnonzero(told & (g <= 0))
     if len(bad):
@@ -76,7 +76,7 @@ def fit_states(table: Table, v_read: float | None = None) -> Fit:
     )
 
 
-def _states(table: Table) -> np.ndarray:
+def states_of(table: Table) -> np.ndarray:
     """Whether each row is a read of the state of low resistance."""
     words = np.array([" ".join(str(w).lower().split()) for w in table.words["state"]])
     for i, word in enumerate(words):
