@@ -33,6 +33,7 @@ WITHOUT_A_FILE = {
     "experiments/test_experiments.py": "what all systems promise",
     "fit/test_fit.py": "all kinds of files through one door",
     "fit/test_recovery.py": "what simulated files went in with comes out",
+    "hardware/test_neurram_prices.py": "a price list against what was published",
     "physics/test_families.py": "cells of two and of many levels, and their presets",
     "physics/dynamics/test_loops.py": "hysteresis loops of all models",
     "physics/dynamics/test_models.py": "rates and currents of all models, by their sources",
@@ -50,6 +51,8 @@ ELSEWHERE = {
     "circuits/test_operating_point.py": [
         "circuits/circuit.py", "circuits/linear_circuit.py", "circuits/newton.py",
     ],
+    # What a cost is made of is tested as its sum.
+    "hardware/test_cost.py": ["hardware/area.py", "hardware/spending.py"],
     # Commands are tested by calling them.
     "cli/test_cli.py": [
         "cli/catalogue.py", "cli/commands.py", "cli/report.py", "cli/run.py", "cli/terminal.py",
@@ -85,6 +88,7 @@ ELSEWHERE = {
         "physics/dynamics/vteam.py", "physics/trajectory.py",
     ],
     "physics/test_programming.py": ["physics/open_loop.py", "physics/verify.py"],
+    "hardware/test_neurram_prices.py": "a price list against what was published",
     "physics/test_families.py": ["physics/devices.py"],
     "physics/dynamics/test_models.py": ["physics/dynamics/presets.py"],
     "card/test_numbers.py": ["physics/preset.py"],

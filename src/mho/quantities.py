@@ -45,6 +45,8 @@ Kelvin = Annotated[float, Range(least=1.0, most=1e4)]
 """A temperature [K]."""
 Joules = Annotated[float, Range(least=0.0, most=1e3)]
 """An energy of one event [J]."""
+SquareMetres = Annotated[float, Range(least=0.0, most=1.0)]
+"""An area of one circuit [m^2]."""
 Count = Annotated[int, Range(least=1, most=1_000_000_000)]
 """So many, at least one [1]."""
 Epochs = Annotated[int, Range(least=1, most=100_000)]

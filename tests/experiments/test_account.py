@@ -1,6 +1,7 @@
 """The account of a run's chips: kept as JSON, shown with every cell in one bin of its wear."""
 
 import json
+import math
 
 import torch
 from torch import nn
@@ -33,7 +34,7 @@ def test_every_kind_of_event_stands_in_one_table(generator: torch.Generator) -> 
     paid = mho.prices.training_account(mho.ledger(net), mho.prices.get("hfo2-130nm"))
     assert [row[0] for row in table.rows] == [*(entry.what for entry in paid.entries), "total"]
     energies = [row[4] for row in table.rows if row[4] is not None]
-    assert sum(energies[:-1]) == energies[-1] == paid.energy
+    assert math.fsum(energies[:-1]) == energies[-1] == paid.energy
     assert "Without a price and not in the total: weight gradients" in table.note
     del kept["events"]  # an outcome of before
     assert Account.of(kept).events == ()

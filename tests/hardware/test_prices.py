@@ -1,218 +1,80 @@
-"""Costs are pure functions of counts and prices."""
+"""Laws that unit prices follow."""
 
-import dataclasses
-import math
+import itertools
 
 import pytest
-import torch
-from hypothesis import given
-from hypothesis import strategies as st
-from torch import nn
 
-import mho
-from mho.hardware import LayerLedger, Ledger, Prices
-from mho.hardware.programming import program_all
+from mho.hardware.prices import Prices
+from mho.physics.conduction import Sinh, Transistor
 
-FREE = {
-    name: 0.0
-    for name in (
-        "set_energy",
-        "reset_energy",
-        "verify_energy",
-        "read_energy",
-        "dac_energy",
-        "adc_energy",
-        "pulse_time",
-        "verify_time",
-        "read_time",
-    )
-}
-
-
-def layer(
-    endurance: float | None = 1e4, vectors: int = 10, inputs: int | None = None
-) -> LayerLedger:
-    """Two chips of a 2 x 2 layer on eight 5-level cells; one vector an input if not told."""
-    pulses = torch.tensor([[1, 2, 3, 4, 5, 6, 7, 8], [2, 2, 2, 2, 2, 2, 2, 2]])
-    return LayerLedger(
-        name="layer", weights=4, cells=8, rows=2, tiles=(1, 1), columns=2, states=5,
-        conversions_per_vector=2, drives_per_vector=2, vectors=vectors,
-        endurance_used=8 / endurance if endurance else 0.0,
-        inputs=vectors if inputs is None else inputs,
-        set_pulses=torch.tensor([30, 10]), verify_reads=pulses.sum(1),
-        most_pulses=8, row_pulses=torch.tensor([12, 4]), row_reads=torch.tensor([14, 6]),
-        writes_per_cell=torch.ones(2, 8),
-        pulses_per_cell=pulses, stuck_off=torch.zeros(2), stuck_on=torch.zeros(2),
-        worn=torch.zeros(2),
-    )  # fmt: skip
-
-
-def cost(changes: dict[str, float], *layers: LayerLedger) -> mho.hardware.Cost:
-    return mho.price(Ledger(layers=layers or (layer(),)), Prices(**(FREE | changes)))
-
-
-@pytest.mark.parametrize(
-    ("price", "field", "expected"),
-    [
-        ("set_energy", "programming_energy", 20),  # (30 + 10) / 2 chips
-        ("reset_energy", "programming_energy", 6),  # (36 + 16 - 40) / 2
-        ("verify_energy", "programming_energy", 26),
-        ("read_energy", "read_energy", 80),  # 10 vectors x 8 cells
-        ("dac_energy", "read_energy", 20),
-        ("adc_energy", "read_energy", 20),
-        ("adc_energy", "energy_per_input", 2),
-        ("pulse_time", "programming_time_serial", 26),
-        ("verify_time", "programming_time_serial", 26),
-        ("pulse_time", "programming_time_rows", 8),  # (12 + 4) / 2
-        ("verify_time", "programming_time_rows", 10),
-        ("read_time", "read_time", 10),
-    ],
-)
-def test_each_price_meets_its_count(price: str, field: str, expected: float) -> None:
-    assert getattr(cost({price: 3.0}), field) == 3 * expected
-    others = dataclasses.asdict(cost({price: 3.0}))
-    free = dataclasses.asdict(cost({}))
-    counted = {name for name in others if others[name] != free[name]}
-    times = {"programming_time_serial", "programming_time_rows"}
-    assert counted <= {field, "energy_per_input", "read_energy"} | times
-
-
-TIMES = ("programming_time_serial", "programming_time_rows", "read_time")
-prices_ = st.fixed_dictionaries({name: st.floats(0, 1e-3) for name in FREE})
-
-
-@given(prices_, prices_, st.floats(0, 100))
-def test_costs_are_linear_in_prices(a: dict, b: dict, factor: float) -> None:
-    mixed = cost({name: factor * a[name] + b[name] for name in FREE})
-    one, two = cost(a), cost(b)
-    for name in ("programming_energy", "read_energy", *TIMES):
-        expected = factor * getattr(one, name) + getattr(two, name)
-        assert getattr(mixed, name) == pytest.approx(expected, rel=1e-9)
-
-
-def test_lifetime_is_set_by_the_busiest_cell_of_the_weakest_layer() -> None:
-    assert cost({}, layer(1e4)).lifetime_repeats == pytest.approx(1e4 / 8)
-    assert cost({}, layer(1e4), layer(1e3)).lifetime_repeats == pytest.approx(1e3 / 8)
-    assert cost({}, layer(None)).lifetime_repeats == math.inf
-
-
-@pytest.mark.parametrize("spread", [0.0, 0.6, 1.5])
-@pytest.mark.parametrize(
-    ("device", "programming"),
-    [
-        ("hfo2-1t1r", None), ("two-state-10k-100k", mho.cells.OpenLoop()), ("cmo-hfox", None),
-        ("ag-asi", mho.cells.OpenLoop(assumes="curve")),
-    ],
+BASE = Prices(
+    set_voltage=2.0, reset_voltage=1.5, pulse_time=1e-7, read_voltage=0.3, read_pulse=1e-8,
+    dac_energy=1e-13, adc_energy=1e-12, adc_time=1e-9, adc_area=1e-9, sum_energy=1e-14,
 )  # fmt: skip
-def test_lifetime_is_when_the_first_simulated_cell_dies(
-    device: str, programming: mho.cells.Programming | None, spread: float
-) -> None:
-    cell = mho.devices.get(device).replace(
-        endurance=6_000.0, endurance_spread=spread, stuck_off=0.05, stuck_on=0.05
+
+
+@pytest.mark.parametrize("adc", ["sar", "flash", "ramp"])
+@pytest.mark.parametrize("driver", ["dac", "bits", "width"])
+def test_more_bits_never_cost_less(adc: str, driver: str) -> None:
+    p = BASE.replace(adc=adc, driver=driver, adc_capacitors=0.2)
+    for less, more in itertools.pairwise(range(1, 17)):
+        for price in (p.conversion, p.converter_area, p.addition):
+            assert price(more) > price(less)
+        assert p.conversion_time(more) >= p.conversion_time(less)
+        assert p.drive(more) >= p.drive(less)
+        assert p.steps(more) >= p.steps(less)
+        assert p.vector_time(more, 8, 4) >= p.vector_time(less, 8, 4)
+        assert p.cell_read(1e-5, more) >= p.cell_read(1e-5, less)
+
+
+@pytest.mark.parametrize(
+    ("adc", "energy", "time"), [("sar", 1.5, 1.5), ("flash", 16, 1), ("ramp", 16, 16)]
+)
+def test_an_architecture_sets_how_numbers_follow_bits(adc: str, energy: float, time: float) -> None:
+    p = BASE.replace(adc=adc)
+    assert p.conversion(12) == pytest.approx(energy * p.conversion(8))
+    assert p.conversion_time(12) == pytest.approx(time * p.conversion_time(8))
+
+
+def test_capacitors_double_with_each_bit() -> None:
+    p = BASE.replace(adc_capacitors=1.0)
+    assert p.conversion(11) == pytest.approx(8 * p.conversion(8))
+
+
+def test_cells_take_v_squared_g_t() -> None:
+    assert BASE.pulse("set", 1e-5) == pytest.approx(4 * 1e-5 * 1e-7)
+    assert BASE.pulse("reset", 1e-5) == pytest.approx(2.25 * 1e-5 * 1e-7)
+    assert BASE.cell_step(1e-5) == pytest.approx(0.09 * 1e-5 * 1e-8)
+    assert BASE.replace(activity=0.5).cell_step(1e-5) == pytest.approx(0.045 * 1e-5 * 1e-8)
+    assert BASE.replace(driver="width").cell_read(1e-5, 4) == pytest.approx(
+        7 * BASE.cell_step(1e-5)
     )
-    hardware = mho.Hardware(device=cell, programming=programming, tile=(12, 12))
-    net = mho.convert(torch.nn.Linear(30, 20), hardware, 3)
-    (crossbar,) = (m for m in net.modules() if isinstance(m, mho.hardware.Crossbar))
-
-    def repeat() -> None:
-        for level in (cell.states - 1, 0):
-            program_all(crossbar, torch.full_like(crossbar.level, level))
-
-    repeat()  # from a level that was anything
-    for count in (crossbar.pulses, crossbar.writes, crossbar.set_pulses):
-        count.zero_()
-    repeat()
-    told = mho.price(mho.ledger(net), Prices(**FREE)).lifetime_repeats
-    repeats = 1
-    while not mho.ledger(net).totals()["worn"]:
-        repeat()
-        repeats += 1
-    assert repeats == math.ceil(told * (1 - 1e-9))
 
 
-def test_cells_that_live_for_ever_and_cells_that_are_dead() -> None:
-    cell = mho.devices.get("hfo2-1t1r").replace(endurance=None, endurance_spread=0.5)
-    net = mho.convert(torch.nn.Linear(3, 2), mho.Hardware(device=cell))
-    assert mho.price(mho.ledger(net), Prices(**FREE)).lifetime_repeats == math.inf
-    frail = mho.devices.get("hfo2-1t1r").replace(endurance=4.0)
-    net = mho.convert(torch.nn.Linear(3, 2), mho.Hardware(device=frail))
-    assert mho.price(mho.ledger(net), Prices(**FREE)).lifetime_repeats == pytest.approx(0.4)
+def test_a_law_of_conduction_counts_when_a_cell_is_read() -> None:
+    ohmic = BASE.cell_step(1e-5)
+    assert BASE.replace(conduction=Sinh(v0=0.1)).cell_step(1e-5) > ohmic
+    assert BASE.replace(conduction=Transistor(beta=1e-5)).cell_step(1e-5) < ohmic
 
 
-def test_memory_counts_bits() -> None:
-    memory = cost({})
-    assert memory.array_bytes == pytest.approx(8 * math.log2(5) / 8)
-    assert memory.hidden_bytes == 4 * 32 / 8
-    assert memory.float32_bytes == 16
-    assert cost({"hidden_bits": 8}).hidden_bytes == 4
-    assert cost({}, layer(), layer()).float32_bytes == 32
+def test_one_number_counts_whatever_the_cell() -> None:
+    fixed = BASE.replace(set_energy=5e-12, read_energy=3e-15, verify_energy=7e-13)
+    assert {fixed.pulse("set", g) for g in (None, 1e-6, 1e-4)} == {5e-12}
+    assert {fixed.cell_step(g) for g in (None, 1e-6, 1e-4)} == {3e-15}
+    assert {fixed.verify(g, b) for g, b in ((None, None), (1e-5, 4))} == {7e-13}
 
 
-def test_nothing_read_has_no_energy_per_input() -> None:
-    unread = cost({"read_energy": 1.0}, layer(vectors=0))
-    assert math.isnan(unread.energy_per_input)
-    rows = {row["what"]: row["value"] for row in unread.items()}
-    assert rows["energy per input"] is None
-    assert rows["read energy (per chip)"] == 0
+def test_what_a_list_does_not_give_is_none() -> None:
+    bare = Prices(pulse_time=0.0)
+    assert bare.pulse("set", 1e-5) is bare.cell_step(1e-5) is bare.verify(1e-5, 8) is None
+    assert bare.drive(4) is bare.conversion(8) is bare.addition(8) is bare.cell_area is None
+    assert bare.vector_time(4, 8, 1) is bare.verify_duration(8) is bare.converter_area(8) is None
 
 
-def test_energy_per_input_is_that_of_all_layers_over_the_inputs_of_the_first() -> None:
-    # A convolution that reads 16 vectors an input, then a layer that reads one.
-    several = cost({"adc_energy": 3.0}, layer(vectors=80, inputs=5), layer(vectors=5))
-    assert several.read_energy == 3 * 2 * (80 + 5)
-    assert several.energy_per_input == 3 * 2 * (16 + 1)
-
-
-@pytest.mark.parametrize("adc_per_tile", [True, False])
-@pytest.mark.parametrize("chips", [None, 3])
-def test_energy_per_input_of_a_small_network_is_what_going_through_it_costs(
-    chips: int | None, adc_per_tile: bool, generator: torch.Generator
-) -> None:
-    model = nn.Sequential(
-        nn.Conv2d(2, 5, 3, padding=1), nn.Conv2d(5, 3, 2, stride=2), nn.Flatten(), nn.Linear(27, 4)
-    )
-    device = mho.cells.MultiLevel(g_min=10e-6, g_max=90e-6, levels=5)
-    bits = {"dac_bits": 8, "adc_bits": 8, "adc_per_tile": adc_per_tile}
-    hw = mho.Hardware(device=device, tile=(7, 8), **bits)
-    net = mho.convert(model, hw, chips, generator=generator)
-    mho.calibrate(net, torch.randn(4, 2, 6, 6, generator=generator))
-    net(torch.randn(3, 2, 6, 6, generator=generator))
-    net(torch.randn(1, 2, 6, 6, generator=generator))
-    entry = Prices(**(FREE | {"read_energy": 2.0, "dac_energy": 30.0, "adc_energy": 500.0}))
-
-    expected = 0.0
-    for pixels, rows, columns in ((36, 2 * 9, 5), (9, 5 * 4, 3), (1, 27, 4)):
-        for _ in range(pixels):
-            expected += 30.0 * rows
-            for start in range(0, rows, 7):
-                expected += 2.0 * 2 * columns * len(range(start, min(start + 7, rows)))
-                expected += 500.0 * columns * (adc_per_tile or start == 0)
-    book = mho.ledger(net)
-    assert [layer.inputs for layer in book.layers] == [8, 8, 8]
-    assert [layer.vectors for layer in book.layers] == [8 * 36, 8 * 9, 8]
-    paid = mho.price(book, entry)
-    assert paid.energy_per_input == pytest.approx(expected, rel=1e-12)
-    assert paid.read_energy == pytest.approx(8 * expected, rel=1e-12)
-
-
-@pytest.mark.parametrize("name", mho.prices.PRICES)
-def test_price_lists_name_their_source(name: str) -> None:
-    entry = mho.prices.get(name)
-    assert entry.doi.startswith("10.")
-    assert entry.set_energy > 0
-
-
-def test_an_unknown_price_list_suggests_the_nearest() -> None:
-    with pytest.raises(ValueError, match="unknown price list 'hfo2-130': did you mean 'hfo2-130nm"):
-        mho.prices.get("hfo2-130")
-
-
-def test_a_price_list_may_be_named() -> None:
-    net = mho.convert(torch.nn.Linear(3, 2), mho.Hardware(device=mho.devices.get("hfo2-1t1r")))
-    counts = mho.ledger(net)
-    named = mho.price(counts, "hfo2-130nm").items()
-    assert named == mho.price(counts, mho.prices.get("hfo2-130nm")).items()
-    with pytest.raises(ValueError, match="unknown price list 'hfo2-120nm': did you mean 'hfo2-130"):
-        mho.price(counts, "hfo2-120nm")
-    with pytest.raises(ValueError, match=r"ledger = a Linear: allowed is a ledger, mho\.ledger"):
-        mho.price(torch.nn.Linear(3, 2), "hfo2-130nm")  # type: ignore[arg-type]
+def test_assumptions_are_of_fields() -> None:
+    told = BASE.replace(assumptions=("adc_energy: measured at 0.9 V",))
+    assert told.source("adc_energy") == "measured at 0.9 V"
+    assert told.source("adc_time") == ""
+    for wrong in ("measured", "volume: 3", "adc_energy: "):
+        with pytest.raises(ValueError, match=r"Prices\.assumptions = .*: allowed is lines such"):
+            BASE.replace(assumptions=(wrong,))

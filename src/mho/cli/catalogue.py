@@ -131,10 +131,12 @@ def _datasets() -> Table:
 
 
 def _prices() -> Table:
-    from mho.hardware.prices import PRICES
+    from mho.hardware.price_lists import PRICES
 
-    table = _table("name", "pulse [J]", "cell read [J]", "ADC [J]", "DOI")
-    for name, p in PRICES.items():
-        numbers = (p.set_energy, p.read_energy, p.adc_energy)
-        table.add_row(name, *(f"{x:.3g}" for x in numbers), p.doi)
+    lists = [prices.settings() for prices in PRICES.values()]
+    table = _table("number", *PRICES, "what")
+    for rows in zip(*lists, strict=True):
+        key, _, what = rows[0]
+        if key not in ("note", "assumptions"):
+            table.add_row(key, *(Text(value) for _, value, _ in rows), Text(what))
     return table

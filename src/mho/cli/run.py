@@ -27,6 +27,8 @@ class Run:
     """Simulated chips [1]; else the preset's number."""
     processor: Annotated[str | None, tyro.conf.arg(metavar="STR")] = None
     """Where to compute: auto, cpu, cuda or cuda:N."""
+    prices: Annotated[str | None, tyro.conf.arg(metavar="NAME|FILE.toml")] = None
+    """Price list of mho list prices, or a file of one; else the preset's."""
     config: Annotated[Path | None, tyro.conf.arg(metavar="FILE.toml")] = None
     """TOML file with settings that replace the preset's; config.toml of a run folder is one."""
     device_file: Annotated[Path | None, tyro.conf.arg(metavar="FILE.toml")] = None
@@ -98,7 +100,8 @@ class Run:
             device_file=self.device_file, chip=self.chip,
             single=map(key_and_value, self.set), told=tell,
         )  # fmt: skip
-        options = {"seed": self.seed, "chips": self.chips, "processor": self.processor}
+        options = {"seed": self.seed, "chips": self.chips, "processor": self.processor,
+                   "prices": self.prices}  # fmt: skip
         config = config.replace(**{k: v for k, v in options.items() if v is not None})
         config.torch_device()
         return config

@@ -1,11 +1,11 @@
-"""`mho show`: the card of a device, or of all."""
+"""`mho show`: the card of a device, or of all; the numbers of a price list."""
 
 from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
@@ -13,6 +13,7 @@ from mho.cli.terminal import say
 from mho.errors import invalid, unknown
 
 if TYPE_CHECKING:
+    from mho.hardware import Prices
     from mho.results.card import Card
 
 ALL = "all"
@@ -22,10 +23,12 @@ ALL = "all"
 @dataclass(frozen=True)
 class Show:
     """Show what is known of a device: its numbers, and with --out its card as one figure; all: a
-    page with the cards of all devices and dynamic models."""
+    page with the cards of all devices and dynamic models; or the numbers of a price list, each with
+    its source or assumption."""
 
     source: Annotated[str, tyro.conf.Positional]
-    """A device of mho list devices, a dynamic model, a file of mho fit, or all."""
+    """A device of mho list devices, a dynamic model, a file of mho fit, or all; a price list of mho
+    list prices, or a file of one."""
     out: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
     """Figure to write: .png, .svg or .pdf; of all: a folder, with README.md."""
     overwrite: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
@@ -39,6 +42,11 @@ class Show:
         from mho.files import write_bytes
         from mho.report.card import picture_of
 
+        if (prices := self._prices()) is not None:
+            if self.out is not None:
+                raise invalid("out", str(self.out), "nothing: a price list has no figure")
+            say(*_listed(self.source, prices))
+            return
         ending = "" if self.out is None else ending_of(self.out, self.overwrite)
         card = self._card()
         if self.out is not None:
@@ -46,6 +54,20 @@ class Show:
         _say(card)
         if self.out is not None:
             say(str(self.out))
+
+    def _prices(self) -> Prices | None:
+        """The price list of that name or file; None: it is something else."""
+        from mho.files import read_toml
+        from mho.hardware.price_lists import PRICES, get
+        from mho.hardware.prices import Prices
+
+        path = Path(self.source)
+        if self.source in PRICES:
+            return get(self.source)
+        if path.suffix != ".toml" or not path.is_file():
+            return None
+        only = set(Prices.__dataclass_fields__) - {"doi", "note", "read_noise"}
+        return get(self.source) if only & set(read_toml(path)) else None
 
     def _card(self) -> Card:
         from mho import card
@@ -59,7 +81,9 @@ class Show:
         path = Path(name)
         if path.suffix == ".toml" or path.is_file():
             return card.of_preset(path.stem, devices.read(path))
-        raise unknown("device", name, [*devices.PRESETS, *dynamics.MODELS])
+        from mho.hardware.price_lists import PRICES
+
+        raise unknown("device", name, [*devices.PRESETS, *dynamics.MODELS, *PRICES])
 
 
 def _show_all(out: Path | None, overwrite: bool) -> None:
@@ -107,3 +131,19 @@ def _say(card: Card) -> None:
     for name, value in card.numbers:
         table.add_row(name, Text(value))
     say(Text(card.name, "bold"), table, *([Text(card.note)] if card.note else []))
+
+
+def _listed(name: str, prices: Prices) -> list[Any]:
+    """The numbers of a price list: value, what it is and its unit, source or assumption."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False)
+    for column in ("number", "value", "what", "source or assumption"):
+        table.add_column(column, overflow="fold")
+    for key, value, what in prices.settings():
+        if key in ("doi", "note", "assumptions"):
+            continue
+        shown = "not priced" if value == "none" else value
+        table.add_row(key, Text(shown), Text(what), Text(prices.source(key)))
+    return [Text(name, "bold"), table, Text(f"{prices.note} {prices.doi}".strip())]

@@ -12,8 +12,7 @@ from torch import Tensor, nn
 
 import mho
 from mho.hardware import Ledger as Counted
-from mho.hardware import TrainingAccount, price, training_account
-from mho.hardware import prices as price_lists
+from mho.hardware import TrainingAccount, price, price_lists, training_account
 from mho.learning.layers.layer import memristive_layers
 from mho.physics import Cell
 from mho.results import (
@@ -83,7 +82,7 @@ def account(net: nn.Module, prices: str, layer: int = 0) -> dict[str, Any]:
         "endurance_used": max(row.endurance_used for row in counts.layers),
         "programming_energy": cost.programming_energy,
         "ledger": counts.to_dict(),
-        "cost": {"prices": prices, "items": cost.items()},
+        "cost": {"prices": prices, "items": cost.items(), "unpriced": list(cost.unpriced)},
         "levels": plain(_level_groups(level, conductance, crossbar.hardware.device.states)),
         "wear": plain(_wear_histogram(counts)),
         "events": [plain(_events(training_account(counts, price_lists.get(prices)), prices))],

@@ -17,7 +17,7 @@ from mho.errors import InvalidInput, invalid
 from mho.experiments import processes
 from mho.experiments.earlier import current, moved
 from mho.files import parse_toml
-from mho.hardware import prices as price_lists
+from mho.hardware import price_lists
 from mho.physics import Preset
 
 M = TypeVar("M", bound=nn.Module)
@@ -60,7 +60,7 @@ class ExperimentConfig(Config):
     threads: Annotated[int, Range(least=1, most=256)] | None = None
     """Threads of torch on the CPU [1]; None: torch's own choice."""
     prices: str = "hfo2-130nm"
-    """Price list; see mho list prices."""
+    """Price list of mho list prices, or a TOML file of one."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

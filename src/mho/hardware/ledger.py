@@ -23,7 +23,7 @@ _OF_EACH_CHIP = (
     *("cells", "vectors", "cell_reads", "dac_conversions", "adc_conversions"),
     *("backward_vectors", "backward_cell_reads"),
     *("backward_dac_conversions", "backward_adc_conversions"),
-    *("digital_sums", "gradient_products"),
+    *("digital_sums", "input_sums", "gradient_products"),
 )
 """Counts that are the same on all chips."""
 
@@ -66,6 +66,23 @@ class LayerLedger:
     """DAC conversions for one vector of errors; 0 without DAC."""
     adds_conversions: tuple[bool, bool] = (False, False)
     """Whether several conversions make one number, in forward and in backward passes."""
+    dac_bits: int | None = None
+    """Resolution of the inputs [1]; None: exact, or of a ledger that does not say it."""
+    adc_bits: int | None = None
+    """Resolution of the outputs [1]; None likewise."""
+    serial: bool = False
+    """Whether forward inputs are applied bit after bit, a vector a bit."""
+    array: tuple[int, int] | None = None
+    """Rows and cell columns of one array as it is built; None: not known."""
+    converted_columns: int | None = None
+    """Columns of one array that an ADC converts for a vector; None: not known."""
+    adc_per_tile: bool = True
+    """Whether each array has ADCs; else those in a line along the inputs share theirs."""
+    sums_inputs: bool = False
+    """Whether a digital constant times the sum of a vector's inputs is added to each output, as
+    mapping "single" asks for."""
+    mean_conductance: Tensor | None = None
+    """Mean conductance of the cells in use [S] (chips,), float64; None: not known."""
     states: int
     """Levels of a cell."""
     endurance_used: float
@@ -161,6 +178,27 @@ class LayerLedger:
         forward = self.adc_conversions if self.adds_conversions[0] else 0
         backward = self.backward_adc_conversions if self.adds_conversions[1] else 0
         return forward + backward
+
+    @property
+    def input_sums(self) -> int:
+        """Digital additions on one chip for the sums of the inputs of forward vectors, and to add
+        these to the outputs; 0 unless the mapping asks for them."""
+        return self.vectors * (self.rows + self.columns) if self.sums_inputs else 0
+
+    @property
+    def drive_bits(self) -> int | None:
+        """Bits of one drive of a row in a forward pass: 1 where they come one after another."""
+        return 1 if self.serial else self.dac_bits
+
+    @property
+    def conductance(self) -> float | None:
+        """Mean conductance of the cells of all chips [S]; None: not known."""
+        return None if self.mean_conductance is None else self.mean_conductance.mean().item()
+
+    @property
+    def arrays(self) -> int:
+        """Arrays of one chip."""
+        return self.tiles[0] * self.tiles[1]
 
     @property
     def gradient_products(self) -> int:
@@ -282,6 +320,7 @@ class _Cells(NamedTuple):
     stuck_on: Tensor
     worn: Tensor
     given_up: Tensor
+    mean_conductance: Tensor
     most_pulses: int
     endurance_used: float
 
@@ -301,6 +340,7 @@ def _cells(crossbar: Crossbar) -> _Cells:
         stuck_on=(fault == STUCK_ON).sum(1),
         worn=(fault == WORN).sum(1),
         given_up=crossbar.given_up[:, used].sum(1),
+        mean_conductance=crossbar.conductance[:, used].mean(1, dtype=torch.float64).cpu(),
         most_pulses=int(crossbar.pulses.masked_fill(_made_stuck(crossbar), 0).max()),
         endurance_used=_endurance_used(crossbar),
     )
@@ -328,6 +368,13 @@ def _layer(name: str, crossbar: Crossbar) -> LayerLedger:
         back_conversions_per_vector=backward * inputs if hardware.adc_bits else 0,
         back_drives_per_vector=apart * tiling.out_features if hardware.dac_bits else 0,
         adds_conversions=(forward > 1 or hardware.serial_inputs, backward > 1),
+        dac_bits=hardware.dac_bits,
+        adc_bits=hardware.adc_bits,
+        serial=hardware.serial_inputs,
+        array=tiling.tile,
+        converted_columns=apart * tiling.cols,
+        adc_per_tile=hardware.adc_per_tile,
+        sums_inputs=tiling.mapping.constant != 0,
         states=hardware.device.states,
         inputs=crossbar.counts.inputs,
         vectors=crossbar.counts.vectors,

@@ -1,205 +1,265 @@
-"""Price lists, and what a ledger costs under one: energy, time, lifetime, memory."""
+"""What one event costs, by its bits, and by the voltage, conductance and pulse of the cell."""
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Literal
+
+import torch
 
 from mho.arguments import checked
 from mho.config import Config, Range
-from mho.errors import unknown
-from mho.hardware.ledger import Ledger
-from mho.hardware.share import WHOLE, Share
-from mho.quantities import Joules, Seconds
+from mho.errors import invalid
+from mho.files import read_toml
+from mho.physics.conduction import Conduction, Ohmic
+from mho.quantities import Joules, Metres, PositiveVolts, Seconds, SquareMetres
+
+Bits = Annotated[int, Range(least=1, most=32)]
 
 
 class Prices(Config):
-    """What one event costs. What is added or multiplied digitally behind the converters costs
-    nothing here: tiles, slices, bits, and the sum of a vector's inputs with mapping "single"."""
+    """A price list; a number that is None is not known, and what needs it is not priced.
 
-    set_energy: Joules
-    """Energy of a SET pulse [J]."""
-    reset_energy: Joules
-    """Energy of a RESET pulse [J]."""
-    verify_energy: Joules
-    """Energy of a verify read of one cell, conversion included [J]."""
-    read_energy: Joules
-    """Energy of one cell in one vector read [J]."""
-    dac_energy: Joules = 0.0
-    """Energy of driving one row for one vector [J]."""
-    adc_energy: Joules = 0.0
-    """Energy of one ADC conversion [J]."""
+    Energies of a cell are `activity * V I(V, G) t` with the mean conductance G of the cells that a
+    ledger counted, unless the list gives one number whatever the cell. Converters have one number
+    at a resolution of reference and a law for all others (`conversion`, `drive`). See
+    docs/energy.md.
+    """
+
+    # cells: programming
+    set_energy: Joules | None = None
+    """Energy of a SET pulse whatever the cell [J]; None: V^2 G t."""
+    reset_energy: Joules | None = None
+    """Energy of a RESET pulse whatever the cell [J]; None: V^2 G t."""
+    set_voltage: PositiveVolts | None = None
+    """Voltage of a SET pulse [V]."""
+    reset_voltage: PositiveVolts | None = None
+    """Voltage of a RESET pulse, its magnitude [V]."""
     pulse_time: Seconds
     """Duration of a programming pulse [s]."""
-    verify_time: Seconds
-    """Duration of a verify read [s]."""
-    read_time: Seconds
-    """Duration of one vector read, conversion included [s]; the tiles of a layer work together."""
-    mac_energy: Joules | None = None
-    """Energy of a digital multiplication and addition for the gradient of a weight [J]; None: not
-    priced."""
-    update_energy: Joules | None = None
-    """Energy of the optimizer's digital update of one weight [J]; None: not priced."""
+    verify_energy: Joules | None = None
+    """Energy of a verify read of one cell, conversion included [J]; None: a cell's read, and one
+    conversion at the resolution of the layer."""
+    verify_time: Seconds | None = None
+    """Duration of a verify read [s]; None: one step of the inputs, and one conversion."""
+
+    # cells: reading
+    read_energy: Joules | None = None
+    """Energy of one cell in one step of a vector read, whatever the cell [J]; None: V I t."""
+    read_voltage: PositiveVolts | None = None
+    """Read voltage at the full input [V]."""
+    read_pulse: Seconds | None = None
+    """Time that a cell conducts in one step of a vector read [s]."""
+    conduction: Conduction | None = None
+    """How a cell's current follows the voltage when it is read; None: ohmic."""
+    activity: Annotated[float, Range(least=0.0, most=1.0)] = 1.0
+    """Mean square of the inputs over that of the full input [1]; 1: all rows at full voltage."""
+
+    # what drives the rows
+    driver: Literal["dac", "bits", "width"] = "dac"
+    """How an input of b bits is applied: "dac", one pulse whose height it is; "bits", b - 1 pulses
+    with a sign, one after another, whose charges are added before one conversion; "width", up to
+    2^(b - 1) - 1 pulses of one height. An input of 1 bit is one pulse."""
+    dac_bits: Bits = 8
+    """Resolution that `dac_energy` is of, for driver "dac" [1]."""
+    dac_energy: Joules | None = None
+    """Energy of driving one row for one vector, as a "dac", in proportion to its bits; for one
+    pulse, if several make an input [J]."""
+    integration_energy: Joules = 0.0
+    """Energy of taking up the charge of one pulse on one converted column [J]; 0: none, as where
+    an input is one pulse."""
+    step_time: Seconds | None = None
+    """Time of one pulse of an input [s]; None: `read_pulse`."""
+
+    # converters
+    adc: Literal["sar", "flash", "ramp"] = "sar"
+    """Architecture of the ADC, which says how its numbers follow its bits."""
+    adc_bits: Bits = 8
+    """Resolution that the numbers of the ADC are of [1]."""
+    adc_energy: Joules | None = None
+    """Energy of one ADC conversion [J]."""
+    adc_capacitors: Annotated[float, Range(least=0.0, most=1.0)] = 0.0
+    """Share of a SAR converter's energy, at the resolution of reference, that is of its capacitors
+    and doubles with each bit; the rest goes with the bits [1]."""
+    adc_area_capacitors: Annotated[float, Range(least=0.0, most=1.0)] = 0.0
+    """The same share of its area [1]."""
+    adc_time: Seconds | None = None
+    """Duration of one ADC conversion [s]."""
+    adc_share: Annotated[int, Range(least=1, most=65536)] = 1
+    """Columns that one ADC converts one after another [1]."""
+    read_time: Seconds | None = None
+    """Duration of one vector read, conversion included, whatever its bits [s]; None: its steps,
+    then the conversions of an ADC. The arrays of a layer work together."""
+
+    # digital
     sum_energy: Joules | None = None
-    """Energy of a digital addition of a converted number [J]; None: not priced."""
+    """Energy of a digital addition of a converted number of `adc_bits` bits; in proportion to its
+    bits [J]."""
+    buffer_energy: Joules | None = None
+    """Energy of writing or reading one bit of a buffer of inputs or outputs [J]."""
+    mac_energy: Joules | None = None
+    """Energy of a digital multiplication and addition for the gradient of a weight [J]."""
+    update_energy: Joules | None = None
+    """Energy of the optimizer's digital update of one weight [J]."""
     hidden_bits: Annotated[int, Range(least=0, most=64)] = 32
     """Digital bits kept for each weight while it still learns [1]."""
+
+    # area
+    feature_size: Metres | None = None
+    """Feature size F that `cell_squares` counts in [m]."""
+    cell_squares: Annotated[float, Range(least=1.0, most=1e6)] | None = None
+    """Area of a cell with its selector, in F^2 [1]."""
+    dac_area: SquareMetres | None = None
+    """Area of the drivers of one row [m^2]."""
+    adc_area: SquareMetres | None = None
+    """Area of one ADC [m^2]."""
+    sum_area: SquareMetres | None = None
+    """Area of the adder and register behind one ADC [m^2]."""
+    buffer_area: SquareMetres | None = None
+    """Area of one bit of a buffer [m^2]."""
+    control_area: SquareMetres | None = None
+    """Area of all else in an array: control, wires, power [m^2]."""
+
     doi: str = ""
     """Where the numbers come from."""
     note: str = ""
     """What the source gives and what is chosen here."""
+    assumptions: tuple[str, ...] = ()
+    """Source or assumption of single numbers, each as "field: words"."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for line in self.assumptions:
+            field, colon, words = line.partition(": ")
+            if field not in type(self).__dataclass_fields__ or not (colon and words):
+                allowed = 'lines such as "adc_energy: measured at 0.9 V"'
+                raise invalid("Prices.assumptions", line, allowed)
+
+    @classmethod
+    @checked
+    def read(cls, path: Path | str) -> Prices:
+        """The price list of a TOML file.
+
+        Raises:
+            ValueError: it cannot be read; the message names the file and the field.
+        """
+        try:
+            return cls.from_dict(read_toml(Path(path)))
+        except ValueError as error:
+            raise invalid("price list", str(path), f"a TOML file of one ({error})") from error
+
+    def source(self, field: str) -> str:
+        """Source or assumption of a number; empty if the list says none beside its note."""
+        told = dict(line.split(": ", 1) for line in self.assumptions)
+        return told.get(field, "")
+
+    # ---------------------------------------------------------------- cells
+
+    def pulse(self, way: Literal["set", "reset"], g: float | None) -> float | None:
+        """Energy of a programming pulse at a conductance g [S]; None: not known [J]."""
+        energy = self.set_energy if way == "set" else self.reset_energy
+        voltage = self.set_voltage if way == "set" else self.reset_voltage
+        if energy is not None or voltage is None or g is None:
+            return energy
+        return voltage**2 * g * self.pulse_time
+
+    def cell_step(self, g: float | None) -> float | None:
+        """Energy of a cell of conductance g [S] in one step of a vector read; None: not known
+        [J]."""
+        if self.read_energy is not None:
+            return self.read_energy * self.activity
+        if g is None or self.read_voltage is None or self.read_pulse is None:
+            return None
+        law, pair = self.conduction or Ohmic(), (self.read_voltage, g)
+        v, conductance = (torch.tensor(each, dtype=torch.float64) for each in pair)
+        current = law.current(v, conductance).item()
+        return self.activity * self.read_voltage * current * self.read_pulse
+
+    def cell_read(self, g: float | None, bits: int | None) -> float | None:
+        """Energy of a cell for one vector of inputs of so many bits; None: not known [J]."""
+        return _times(self.cell_step(g), self.steps(bits))
+
+    def verify(self, g: float | None, bits: int | None) -> float | None:
+        """Energy of a verify read of one cell, converted to so many bits; None: not known [J]."""
+        if self.verify_energy is not None:
+            return self.verify_energy
+        return _plus(self.cell_step(g), self.conversion(bits))
+
+    # ---------------------------------------------------------------- converters
+
+    def steps(self, bits: int | None) -> int:
+        """Pulses that an input of so many bits takes; None: exact, one pulse."""
+        if bits is None or self.driver == "dac":
+            return 1
+        return max(1, bits - 1) if self.driver == "bits" else max(1, 2 ** (bits - 1) - 1)
+
+    def drive(self, bits: int | None) -> float | None:
+        """Energy of driving one row for one vector; None: not known [J]."""
+        bits = self.dac_bits if bits is None else bits
+        return _times(self.dac_energy, bits / self.dac_bits if self.driver == "dac"
+                      else self.steps(bits))  # fmt: skip
+
+    def conversion(self, bits: int | None) -> float | None:
+        """Energy of one conversion; None: not known [J]."""
+        return _times(self.adc_energy, self._size(bits, self.adc_capacitors))
+
+    def conversion_time(self, bits: int | None) -> float | None:
+        """Duration of one conversion; None: not known [s]."""
+        bits = self.adc_bits if bits is None else bits
+        factor = {"sar": bits / self.adc_bits, "flash": 1.0, "ramp": 2.0 ** (bits - self.adc_bits)}
+        return _times(self.adc_time, factor[self.adc])
+
+    def converter_area(self, bits: int | None) -> float | None:
+        """Area of one ADC; a ramp's grows with its counter's bits; None: not known [m^2]."""
+        b = self.adc_bits if bits is None else bits
+        size = self._size(b, self.adc_area_capacitors)
+        return _times(self.adc_area, b / self.adc_bits if self.adc == "ramp" else size)
+
+    def addition(self, bits: int | None) -> float | None:
+        """Energy of a digital addition of a number of so many bits; None: not known [J]."""
+        return _times(self.sum_energy, 1.0 if bits is None else bits / self.adc_bits)
+
+    def _size(self, bits: int | None, share: float) -> float:
+        """How much more a converter of so many bits takes than that of reference."""
+        bits = self.adc_bits if bits is None else bits
+        doubled = 2.0 ** (bits - self.adc_bits)
+        if self.adc != "sar":
+            return doubled
+        return (1 - share) * bits / self.adc_bits + share * doubled
+
+    # ---------------------------------------------------------------- time and area
+
+    def vector_time(
+        self, dac_bits: int | None, adc_bits: int | None, columns: int | None
+    ) -> float | None:
+        """Duration of one vector read with so many converted columns an array; None: not known
+        [s]."""
+        if self.read_time is not None:
+            return self.read_time
+        step = self.read_pulse if self.step_time is None else self.step_time
+        if columns is None:
+            return None
+        conversions = _times(self.conversion_time(adc_bits), min(self.adc_share, columns))
+        return _plus(_times(step, self.steps(dac_bits)), conversions)
+
+    def verify_duration(self, bits: int | None) -> float | None:
+        """Duration of a verify read; None: not known [s]."""
+        if self.verify_time is not None:
+            return self.verify_time
+        step = self.read_pulse if self.step_time is None else self.step_time
+        return _plus(step, self.conversion_time(bits))
+
+    @property
+    def cell_area(self) -> float | None:
+        """Area of a cell; None: not known [m^2]."""
+        if self.feature_size is None or self.cell_squares is None:
+            return None
+        return self.cell_squares * self.feature_size**2
 
 
-@dataclass(frozen=True, kw_only=True)
-class Cost:
-    """Cost of what a ledger counted; averages over its chips."""
-
-    programming_energy: float
-    """SET, RESET and verify [J]."""
-    read_energy: float
-    """Vector reads of forward passes with their converters [J]."""
-    backward_energy: float
-    """Vector reads of backward passes with their converters [J]."""
-    energy_per_input: float
-    """Read energy of one input through all layers [J]; nan if nothing was read."""
-    programming_time_serial: float
-    """All pulses and verify reads one after another [s]."""
-    programming_time_rows: float
-    """The same with the cells of a row programmed at once, one row after another [s]."""
-    read_time: float
-    """All vector reads of forward passes, layer after layer [s]."""
-    backward_time: float
-    """All vector reads of backward passes, layer after layer [s]."""
-    lifetime_repeats: float
-    """How often the ledger's programming can be repeated until the first cell of its chips dies,
-    each of its own endurance; below 1 where one is dead already, inf if none can die."""
-    array_bytes: float
-    """Information in the cells: log2(levels) bits each [B]."""
-    hidden_bytes: float
-    """Digital weights kept while learning [B]."""
-    float32_bytes: float
-    """The same weights as float32 [B]."""
-    share: Share = WHOLE
-    """How much of the network this is of; the rest is digital and not priced."""
-
-    def __str__(self) -> str:
-        """A line a number, and what of the network they are of."""
-        rows = self.items()
-        wide = max(len(str(row["what"])) for row in rows)
-        lines = [
-            f"{row['what']:{wide}}  "
-            + ("-" if row["value"] is None else f"{row['value']:.4g} {row['unit']}".rstrip())
-            for row in rows
-        ]
-        return "\n".join([*lines, *self.share.of_what("energy", "priced")])
-
-    def items(self) -> list[dict[str, object]]:
-        """Rows for a result file."""
-        rows = (
-            ("programming energy (per chip)", self.programming_energy, "J"),
-            ("read energy (per chip)", self.read_energy, "J"),
-            ("backward read energy (per chip)", self.backward_energy, "J"),
-            ("energy per input", self.energy_per_input, "J"),
-            ("programming time, cell by cell", self.programming_time_serial, "s"),
-            ("programming time, row by row", self.programming_time_rows, "s"),
-            ("read time", self.read_time, "s"),
-            ("backward read time", self.backward_time, "s"),
-            ("repeats until the first cell dies", self.lifetime_repeats, ""),
-            ("memory in cells", self.array_bytes, "B"),
-            ("memory of hidden weights", self.hidden_bytes, "B"),
-            ("memory as float32", self.float32_bytes, "B"),
-        )
-        return [
-            {"what": what, "value": value if math.isfinite(value) else None, "unit": unit}
-            for what, value, unit in rows
-        ]
+def _times(price: float | None, number: float) -> float | None:
+    return None if price is None else price * number
 
 
-@checked
-def price(ledger: Ledger, prices: Prices | str) -> Cost:
-    """Price a ledger: a pure function, so a changed price never needs a new run.
-
-    Args:
-        ledger: counts, as `mho.ledger(net)` reads them.
-        prices: a price list, or the name of one of `PRICES`.
-
-    Raises:
-        ValueError: there is no list of that name.
-    """
-    if isinstance(prices, str):
-        prices = get(prices)
-    chips, total = ledger.chips, ledger.totals()
-    each = {name: count / chips for name, count in total.items()}
-    inputs = ledger.layers[0].inputs
-    pulses = each["set_pulses"] + each["reset_pulses"]
-    used = max(layer.endurance_used for layer in ledger.layers)
-    programming = (
-        each["set_pulses"] * prices.set_energy
-        + each["reset_pulses"] * prices.reset_energy
-        + each["verify_reads"] * prices.verify_energy
-    )
-    reading, backward = (
-        each[f"{side}cell_reads"] * prices.read_energy
-        + each[f"{side}dac_conversions"] * prices.dac_energy
-        + each[f"{side}adc_conversions"] * prices.adc_energy
-        for side in ("", "backward_")
-    )
-    return Cost(
-        programming_energy=programming,
-        read_energy=reading,
-        backward_energy=backward,
-        energy_per_input=reading / inputs if inputs else math.nan,
-        programming_time_serial=pulses * prices.pulse_time
-        + each["verify_reads"] * prices.verify_time,
-        programming_time_rows=each["row_pulses"] * prices.pulse_time
-        + each["row_reads"] * prices.verify_time,
-        read_time=each["vectors"] * prices.read_time,
-        backward_time=each["backward_vectors"] * prices.read_time,
-        lifetime_repeats=1 / used if used > 0 else math.inf,
-        array_bytes=sum(layer.cells * math.log2(layer.states) for layer in ledger.layers) / 8,
-        hidden_bytes=total["weights"] * prices.hidden_bits / 8,
-        float32_bytes=total["weights"] * 4.0,
-        share=ledger.share,
-    )
-
-
-PRICES: dict[str, Prices] = {
-    "hfo2-130nm": Prices(
-        set_energy=1e-12,
-        reset_energy=1e-12,
-        verify_energy=1.72e-12,
-        read_energy=5.5e-14,
-        dac_energy=4.1667e-13,
-        adc_energy=1.667e-12,
-        pulse_time=1e-6,
-        verify_time=1e-7,
-        read_time=1e-7,
-        doi="10.1038/s41928-025-01454-7",
-        note="1 pJ per memristor programming from the source. Converters from ISAAC "
-        "(10.1109/ISCA.2016.12, 32 nm: 8-bit ADC 1.667 pJ, row driver 0.417 pJ). Chosen here: read "
-        "at 0.2 V for 10 ns at 137 uS (55 fJ), verify = one such read and one conversion, times.",
-    ),
-    "neurosim-rram": Prices(
-        set_energy=8.0e-12,
-        reset_energy=8.0e-12,
-        verify_energy=1.69e-12,
-        read_energy=2.5e-14,
-        dac_energy=4.1667e-13,
-        adc_energy=1.667e-12,
-        pulse_time=5e-8,
-        verify_time=1e-8,
-        read_time=1e-8,
-        doi="10.1109/TCAD.2020.3043731",
-        note="Defaults of a simulator, not measurements: write 4 V, 50 ns into R_ON = 100 kohm "
-        "(V^2 t / R = 8 pJ), read 0.5 V, 10 ns into 100 kohm (25 fJ). Converters as in hfo2-130nm.",
-    ),
-}
-
-
-@checked
-def get(name: str) -> Prices:
-    """The price list of a name."""
-    if name not in PRICES:
-        raise unknown("price list", name, PRICES)
-    return PRICES[name]
+def _plus(a: float | None, b: float | None) -> float | None:
+    return None if a is None or b is None else a + b

@@ -9,8 +9,10 @@ from typing import Literal
 from mho.arguments import checked
 from mho.errors import invalid, unknown
 from mho.hardware.ledger import Ledger
-from mho.hardware.prices import Prices, get
+from mho.hardware.price_lists import get
+from mho.hardware.prices import Prices
 from mho.hardware.share import WHOLE, Share
+from mho.hardware.spending import EXACT, Spent, spent
 
 Side = Literal["arrays", "digital"]
 
@@ -32,6 +34,8 @@ class Entry:
     time: float | None
     """How long it took [s], the cells of a row programmed or verified at once, one row after
     another; None: part of another entry (conversions, of the read) or not priced."""
+    uncounted: bool = False
+    """Whether it happens without being counted: converters that are taken as exact."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +74,9 @@ class TrainingAccount:
     @property
     def unpriced(self) -> tuple[str, ...]:
         """Entries that happened and that `energy` lacks."""
-        return tuple(e.what for e in self.entries if e.count > 0 and e.energy is None)
+        return tuple(
+            e.what for e in self.entries if (e.count > 0 or e.uncounted) and e.energy is None
+        )
 
     def since(self, earlier: TrainingAccount) -> TrainingAccount:
         """What was added since an earlier account of the same network and prices.
@@ -110,40 +116,52 @@ def training_account(ledger: Ledger, prices: Prices | str) -> TrainingAccount:
     """
     if isinstance(prices, str):
         prices = get(prices)
-    chips, total = ledger.chips, ledger.totals()
+    chips, total, took = ledger.chips, ledger.totals(), spent(ledger, prices)
 
     def count(*names: str) -> float:
         return sum(total[name] for name in names) / chips
 
-    def digital(what: str, counted: str, number: float, each: float | None) -> Entry:
-        return Entry(
-            what, "digital", counted, number, None if each is None else number * each, None
-        )
+    def arrays(what: str, counted: str, number: float, *kinds: str, time: str = "") -> Entry:
+        lasted = took.lasting(*time.split(",")) if time else None
+        exact = any(took.missing.get(kind, "").startswith(EXACT) for kind in kinds)
+        return Entry(what, "arrays", counted, number, _energy(took, kinds), lasted, exact)
 
-    def arrays(what: str, counted: str, number: float, energy: float, time: float | None) -> Entry:
-        return Entry(what, "arrays", counted, number, energy, time)
+    def digital(what: str, counted: str, number: float, energy: float | None) -> Entry:
+        return Entry(what, "digital", counted, number, energy, None)
 
-    forward, backward = count("cell_reads"), count("backward_cell_reads")
-    drives = count("dac_conversions", "backward_dac_conversions")
-    conversions = count("adc_conversions", "backward_adc_conversions")
-    ups, downs, verified = count("set_pulses"), count("reset_pulses"), count("verify_reads")
-    p = prices
+    def each(number: float, price: float | None) -> float | None:
+        return None if price is None else number * price
+
+    products, updates = count("gradient_products"), float(total["weight_updates"])
+    sums = count("digital_sums", "input_sums")
+    summed = _energy(took, ("sums", "backward_sums"))
     return TrainingAccount((
-        arrays("forward reads", "cell reads", forward, forward * p.read_energy,
-               count("vectors") * p.read_time),
-        arrays("backward reads", "cell reads", backward, backward * p.read_energy,
-               count("backward_vectors") * p.read_time),
-        arrays("writes", "SET and RESET pulses", ups + downs,
-               ups * p.set_energy + downs * p.reset_energy, count("row_pulses") * p.pulse_time),
-        arrays("verify reads", "cell reads", verified, verified * p.verify_energy,
-               count("row_reads") * p.verify_time),
-        arrays("DAC conversions", "conversions", drives, drives * p.dac_energy, None),
-        arrays("ADC conversions", "conversions", conversions, conversions * p.adc_energy, None),
-        digital("weight gradients", "multiplications and additions", count("gradient_products"),
-                p.mac_energy),
-        digital("weight updates", "weights", float(total["weight_updates"]), p.update_energy),
-        digital("digital sums", "additions", count("digital_sums"), p.sum_energy),
+        arrays("forward reads", "cell reads", count("cell_reads"), "cells", time="vectors"),
+        arrays("backward reads", "cell reads", count("backward_cell_reads"), "backward_cells",
+               time="backward_vectors"),
+        arrays("writes", "SET and RESET pulses", count("set_pulses", "reset_pulses"),
+               "set", "reset", time="rows pulses"),
+        arrays("verify reads", "cell reads", count("verify_reads"), "verify",
+               time="rows verifies"),
+        arrays("DAC conversions", "conversions",
+               count("dac_conversions", "backward_dac_conversions"), "drives", "backward_drives"),
+        arrays("ADC conversions", "conversions",
+               count("adc_conversions", "backward_adc_conversions"),
+               "conversions", "backward_conversions"),
+        digital("weight gradients", "multiplications and additions", products,
+                each(products, prices.mac_energy)),
+        digital("weight updates", "weights", updates, each(updates, prices.update_energy)),
+        digital("digital sums", "additions", sums,
+                None if prices.sum_energy is None else summed),
+        digital("buffers", "vectors", count("vectors", "backward_vectors"),
+                _energy(took, ("buffers", "backward_buffers"))),
     ), ledger.share)  # fmt: skip
+
+
+def _energy(took: Spent, kinds: tuple[str, ...]) -> float | None:
+    """Energy of some kinds [J]; None: not priced."""
+    found = took.of(*kinds)
+    return None if math.isnan(found) else found
 
 
 def _less(now: Entry, before: Entry) -> Entry:

@@ -65,6 +65,8 @@ class CostItem(Record):
     what: str
     value: float | None
     unit: str = ""
+    note: str = optional("")
+    """What the number assumes."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,8 @@ class Cost(Record):
 
     prices: str = ""
     items: Sequence[CostItem] = ()
+    unpriced: Sequence[str] = optional(())
+    """What is in no number, with the reason."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 import mho
 from mho.experiments.experiment import plain_accuracy
-from mho.hardware import prices as price_lists
+from mho.hardware import price_lists
 from mho.learning.layers.layer import memristive_layers
 from mho.learning.rules.tiki_taka import FastPulses
 
@@ -24,6 +24,7 @@ def snapshot(net: nn.Module, write: mho.WriteStep, prices: str) -> dict[str, flo
     cost, total = mho.price(counts, price_list), counts.totals()
     account = mho.prices.training_account(counts, price_list)
     fast = mho.rules.fast_pulses(write.state_dict())
+    pulse = price_list.pulse("set", counts.layers[0].conductance) or 0.0
     return {
         "max_writes": int(counts.writes_per_cell().max()),
         "max_pulses": max(*(layer.most_pulses for layer in counts.layers), fast.most),
@@ -33,8 +34,8 @@ def snapshot(net: nn.Module, write: mho.WriteStep, prices: str) -> dict[str, flo
         "reads": total["verify_reads"],
         "worn": total["worn"],
         "given_up": total["given_up"],
-        "arrays": account.array_energy + fast.total * price_list.set_energy,
-        "energy": cost.programming_energy + fast.total * price_list.set_energy,
+        "arrays": account.array_energy + fast.total * pulse,
+        "energy": cost.programming_energy + fast.total * pulse,
         "serial": cost.programming_time_serial + fast.total * price_list.pulse_time,
         "rows": cost.programming_time_rows,
         **{f"writes of {layer.name}": int(layer.writes.sum()) for layer in counts.layers},
