@@ -302,6 +302,7 @@ CALLS: dict[str, Callable[[], Call]] = {
     "devices.get": lambda: (mho.devices.get, {"name": "hfo2-1t1r"}),
     "devices.preset": lambda: (mho.devices.preset, {"name": "pcm-gst"}),
     "devices.read": lambda: (mho.devices.read, {"path": Path("nowhere.toml")}),
+    "Prices.read": lambda: (mho.prices.Prices.read, {"path": Path("nowhere.toml")}),
     "prices.get": lambda: (mho.prices.get, {"name": "hfo2-130nm"}),
     # mho.sweep
     "sweep.make": lambda: (

@@ -12,6 +12,7 @@ import pytest
 
 from mho.cli import main
 from mho.data import locate
+from mho.hardware.price_lists import PRICES
 
 TINY = (
     "--set", "per_class=100", "--set", "epochs=2", "--set", "hidden=16",
@@ -273,3 +274,31 @@ def test_killed_or_interrupted_it_resumes_to_the_same_result(
     assert {**results[0], "wall_s": 0} == {**results[1], "wall_s": 0}
     metrics = [(f / "metrics.jsonl").read_text() for f in (broken, whole)]
     assert metrics[0] == metrics[1]
+
+
+@pytest.mark.parametrize("name", PRICES)
+def test_show_gives_each_number_of_a_price_list_with_its_source(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text(PRICES[name].to_toml())
+    for source in (name, str(file)):
+        assert main(["show", source]) == 0
+        shown = " ".join(capsys.readouterr().out.split())
+        assert "adc_energy" in shown
+        assert "not priced" in shown
+    assert main(["show", name, "--out", str(tmp_path / "x.png")]) == 2
+    assert "a price list has no figure" in capsys.readouterr().err
+
+
+def test_a_price_list_of_a_file_is_checked_before_a_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text("pulse_time = 1e-6\nadc_enregy = 1.0\n")
+    out = tmp_path / "run"
+    assert main(["run", "siamese", "--prices", str(file), "--out", str(out)]) == 2
+    said = " ".join(capsys.readouterr().err.split())
+    assert "mine.toml" in said
+    assert "adc_energy" in said
+    assert not out.exists()

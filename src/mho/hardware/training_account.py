@@ -122,7 +122,8 @@ def training_account(ledger: Ledger, prices: Prices | str) -> TrainingAccount:
         return sum(total[name] for name in names) / chips
 
     def arrays(what: str, counted: str, number: float, *kinds: str, time: str = "") -> Entry:
-        lasted = took.lasting(*time.split(",")) if time else None
+        lasted = took.lasting(time) if time else None
+        lasted = None if lasted is None or math.isnan(lasted) else lasted
         exact = any(took.missing.get(kind, "").startswith(EXACT) for kind in kinds)
         return Entry(what, "arrays", counted, number, _energy(took, kinds), lasted, exact)
 
