@@ -88,7 +88,6 @@ ELSEWHERE = {
         "physics/dynamics/vteam.py", "physics/trajectory.py",
     ],
     "physics/test_programming.py": ["physics/open_loop.py", "physics/verify.py"],
-    "hardware/test_neurram_prices.py": "a price list against what was published",
     "physics/test_families.py": ["physics/devices.py"],
     "physics/dynamics/test_models.py": ["physics/dynamics/presets.py"],
     "card/test_numbers.py": ["physics/preset.py"],

