@@ -64,7 +64,11 @@ def fit(
     except InvalidInput:
         raise
     except (ArithmeticError, ValueError, np.linalg.LinAlgError) as error:
-        allowed = f"data that determine what is fitted ({error})"
+        allowed = (
+            f"rows that determine what is fitted ({KINDS[kind].what}): more of them, of more "
+            "devices or targets, all in the units of their headings, without reads that stand "
+            "still or jump"
+        )
         raise invalid(table.path, f"{len(table)} rows as {kind}", allowed) from error
     return _as_written(replace(found, remarks=[*table.remarks, *found.remarks]))
 

@@ -24,6 +24,7 @@ from mho.fit.outcome import (
     on_log,
 )
 from mho.fit.reading.table import Table
+from mho.fit.recognise import KINDS
 from mho.physics import Ohmic, Sinh, Transistor
 
 LAWS = {"ohmic": Ohmic, "sinh": Sinh, "1t1r": Transistor}
@@ -57,7 +58,7 @@ def fit_iv(table: Table) -> Fit:
     Args:
         table: voltage and current; perhaps device, cycle, state: one sweep each.
     """
-    points = _points(table)
+    points, remarks = _points(table)
     wild = _spikes(points)
     some = points.kept(~wild)
     fits = _all(some)
@@ -66,13 +67,16 @@ def fit_iv(table: Table) -> Fit:
     wild[~wild] = far_out(residual)
     fitted, residual = _residual(law, noise, best, replace(points, top=some.top))
     near = judge(points.i[~wild], fitted[~wild], residual[~wild]).r_squared
-    if wild.mean() > 0.1 or near < 0.9:
+    if wild.mean() > 0.1 or not near >= 0.9:
         row = int(np.argmax(np.abs(residual)))
-        raise invalid(
-            f"{table.path}, line {points.line[row]}", float(points.i[row]),
-            "sweeps of one conductance each, which no law finds here; "
-            "does the cell switch? name the branches in a column cycle",
-        )  # fmt: skip
+        allowed = (
+            "sweeps of one conductance each, which no law finds here; does the cell switch? keep "
+            "|V| below that, or name the branches in a column cycle"
+        )
+        if "switching" in KINDS:
+            allowed += "; --kind switching fits SET and RESET of a loop"
+        raise invalid(f"{table.path}, line {points.line[row]}, current", float(points.i[row]),
+                      allowed)  # fmt: skip
     kept = points.kept(~wild)
     if len(kept.v) < len(some.v):
         fits = _all(kept)
@@ -85,10 +89,15 @@ def fit_iv(table: Table) -> Fit:
         for k, name in enumerate(NAMES[law])
     ]
     parameters += _conductances(best, _width(free, kept))
-    remarks = [] if best.settled else ["the likelihood has no clear maximum: see the intervals"]
+    if not best.settled:
+        remarks.append("the likelihood has no clear maximum: see the intervals")
     remarks.append(f"errors of the current are taken {noise}")
     if law == "ohmic" and len(points.v):
         remarks.append(f"straight up to {np.abs(kept.v).max():.3g} V")
+    if law == "1t1r":
+        remarks.append("the current levels off: if that is the compliance of the instrument and "
+                       "no transistor, leave those points out, or give a column Compliance [A]")  # fmt: skip
+    remarks += _offset(kept, fitted)
     record = LAWS[law].from_dict(dict(zip(NAMES[law], values.tolist(), strict=True)))
     series = []
     for s in range(min(4, int(points.sweep.max()) + 1)):
@@ -114,20 +123,45 @@ def fit_iv(table: Table) -> Fit:
     )
 
 
-def _points(table: Table) -> Sweeps:
-    """What is there, gaps left out."""
+def _points(table: Table) -> tuple[Sweeps, list[str]]:
+    """What is there, gaps and points at compliance left out; and what is said of the latter."""
     v, i = table.numbers["voltage"], table.numbers["current"]
     told = np.isfinite(v) & np.isfinite(i)
-    sweep = table.labels("device", "cycle", "state")
-    for s in range(sweep.max() + 1):
+    remarks = []
+    if "compliance" in table:
+        limited = told & (np.abs(i) >= 0.98 * np.abs(table.numbers["compliance"]))
+        told &= ~limited
+        if limited.any():
+            remarks.append(f"{int(limited.sum())} points at the compliance are left out")
+    sweep = table.labels("device", "cycle", "state", "branch")
+    for s in np.unique(sweep):
         rows = np.flatnonzero(told & (sweep == s) & (v != 0))
+        where = f"{table.path}, sweep {s + 1}"
         if len(rows) < 5:
-            where = f"{table.path}, sweep {s + 1}"
             raise invalid(where, f"{len(rows)} points", "at least 5, away from 0 V")
+        if len(np.unique(v[rows])) < 3:
+            allowed = "at least 3 different voltages; a current at one voltage gives no law"
+            raise invalid(where, f"{len(np.unique(v[rows]))} voltages", allowed)
         if float(v[rows] @ i[rows]) <= 0:
             at = table.where(rows[0])
-            raise invalid(f"{at}, current", float(i[rows[0]]), "the sign of the voltage")
-    return Sweeps(v[told], i[told], sweep[told], table.lines[told], float(np.abs(i[told]).max()))
+            allowed = "a current above 0 A on the whole, of the sign of the voltage"
+            raise invalid(f"{at}, current", float(i[rows[0]]), allowed)
+    top = float(np.abs(i[told]).max(initial=0.0))
+    return Sweeps(v[told], i[told], sweep[told], table.lines[told], top), remarks
+
+
+def _offset(points: Sweeps, fitted: np.ndarray) -> list[str]:
+    """A remark if currents lie off the law by the same at either polarity: no part of a law."""
+    off = points.i - fitted
+    sides = [off[points.v > 0], off[points.v < 0]]
+    if min(map(len, sides)) < 5:
+        return []
+    means = np.array([each.mean() for each in sides])
+    errors = np.array([each.std(ddof=1) / math.sqrt(len(each)) for each in sides])
+    if means[0] * means[1] <= 0 or (np.abs(means) <= 4 * errors).any():
+        return []
+    return [f"currents lie {means.mean():.2g} A off the law at either polarity: an offset of the "
+            "instrument is no part of it, and should be taken off"]  # fmt: skip
 
 
 def _spikes(points: Sweeps) -> np.ndarray:

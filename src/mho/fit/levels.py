@@ -8,7 +8,7 @@ import numpy as np
 from scipy.special import log_ndtr
 
 from mho.errors import invalid
-from mho.fit.electrical import conductance
+from mho.fit.electrical import conductance, resolution
 from mho.fit.maximum import Maximum, maximise
 from mho.fit.outcome import (
     Fit,
@@ -24,6 +24,7 @@ from mho.fit.outcome import (
 )
 from mho.fit.random_effects import between
 from mho.fit.reading.table import Table
+from mho.fit.stuck import Stuck, stuck
 from mho.physics import MultiLevel
 
 DEGREES = {0: "constant sigma", 1: "sigma linear in G", 2: "quadratic", 3: "cubic"}
@@ -49,8 +50,16 @@ def fit_levels(table: Table, v_read: float | None = None, levels: int | None = N
     width = high - low
     x, off = (target - low) / width, (read - target) / width
     device = table.labels("device")
-    wild = _wild(x, off, device)
-    x, off, device, lines = x[~wild], off[~wild], device[~wild], table.lines[~wild]
+    lost = stuck(x, (read - low) / width, device)
+    remarks += _of_stuck(table, read, lost, device)
+    least = resolution(table, read, v_read) / width
+    wild = lost.rows.copy()
+    _, follows = np.unique(device[~wild], return_inverse=True)
+    wild[~wild] = _wild(x[~wild], off[~wild], follows, least)
+    _check_follow(table, x[~wild], off[~wild])
+    remarks += _of_failed(wild & ~lost.rows, target, read)
+    x, off, lines = x[~wild], off[~wild], table.lines[~wild]
+    _, device = np.unique(device[~wild], return_inverse=True)
     floor = np.where(read[~wild] <= 0, -target[~wild] / width, -np.inf)
     centre = _offsets(off, device)
     fits = {d: _maximum(d, x, off, floor, device) for d in DEGREES if d < len(np.unique(x))}
@@ -64,6 +73,7 @@ def fit_levels(table: Table, v_read: float | None = None, levels: int | None = N
     if centre:
         parameters.append(_device_spread(x, off, device, spread))
         shift = best.own[device, 0]
+    shares = lost.shares()
     residual = (off - shift) / spread
     _bias(off, spread, device, width, remarks)
     if not best.settled:
@@ -74,6 +84,7 @@ def fit_levels(table: Table, v_read: float | None = None, levels: int | None = N
         levels=states,
         sigma=sigma,
         device_spread=min(1.0, parameters[-1].value) if centre else 0.0,
+        **{each.name: each.value for each in shares},
     )
     at = low + width * x
     order = np.argsort(at, kind="stable")
@@ -90,7 +101,7 @@ def fit_levels(table: Table, v_read: float | None = None, levels: int | None = N
         kind="levels",
         table="device",
         record=record,
-        parameters=parameters,
+        parameters=[*parameters, *shares],
         goodness=judge(measured, at + width * shift, residual[np.argsort(lines, kind="stable")]),
         rivals=[Rival(DEGREES[d], f.aic(), len(f.covariance)) for d, f in fits.items()],
         picture=picture,
@@ -129,26 +140,79 @@ def _states(target: np.ndarray, levels: int | None) -> tuple[int, list[str]]:
     return 9, [f"{len(found)} targets, not evenly spaced: 9 levels are written; --levels sets them"]
 
 
-def _wild(x: np.ndarray, off: np.ndarray, device: np.ndarray) -> np.ndarray:
-    """Reads far off, against the others near the same target."""
-    centred = off.copy()
-    for d in range(device.max() + 1):
-        if (device == d).sum() >= 5:
-            centred[device == d] -= np.median(off[device == d])
+def _of_stuck(table: Table, read: np.ndarray, lost: Stuck, device: np.ndarray) -> list[str]:
+    """What is said of cells that do not follow."""
+    remarks = []
+    ends = {"stuck_off": lost.off, "stuck_on": lost.on}
+    for written, cells in [*ends.items(), ("", lost.other)]:
+        for d in cells:
+            mine = device == d
+            g = read[mine]
+            name = table.words["device"][np.flatnonzero(mine)[0]]
+            does = f"stands at {g.min():.3g} to {g.max():.3g} S whatever its target"
+            how = f"counted in {written}"
+            if not written:
+                does = f"reads {g.min():.3g} to {g.max():.3g} S, in no step with its targets"
+                how = "no part of the record"
+            remarks.append(f"device {name} {does}: set aside as a whole, {how}")
+    return remarks
+
+
+def _of_failed(wild: np.ndarray, target: np.ndarray, read: np.ndarray) -> list[str]:
+    """What is said of single reads far off: perhaps failed writes, which a chip would have too."""
+    if not wild.any():
+        return []
+    worst = int(np.argmax(np.where(wild, np.abs(read - target), -1.0)))
+    return [
+        f"{int(wild.sum())} of {len(wild)} reads lie far from their targets (farthest: "
+        f"{read[worst]:.3g} S for {target[worst]:.3g} S); if these are failed writes, they are no "
+        "part of sigma, and the family has no failure rate"
+    ]
+
+
+def _check_follow(table: Table, x: np.ndarray, off: np.ndarray) -> None:
+    """Refuse reads that say nothing of how cells land on their targets."""
+    what = f"{table.path}, target and read"
+    if len(x) < 10 or len(np.unique(x)) < 2:
+        allowed = "at least 10 pairs, of two targets, after those far off are set aside"
+        raise invalid(what, len(x), allowed)
+    if not off.any():
+        raise invalid(what, "equal in every row", "reads of cells, which differ from their targets")
+    slope = 1 + float(np.polyfit(x, off, 1)[0])
+    if not 0.5 < slope < 2:
+        allowed = (
+            "reads that follow their targets; are both in the unit that the heading says, and is "
+            "the read-back that of the same cell?"
+        )
+        raise invalid(
+            f"{what}, rise of the reads over that of the targets", f"{slope:.3g}", allowed
+        )
+
+
+def _wild(x: np.ndarray, off: np.ndarray, device: np.ndarray, least: float) -> np.ndarray:
+    """Reads far off, against the others near the same target; `least`: last digit of a read."""
+    count = np.bincount(device)
+    shift = np.array([np.median(off[device == d]) for d in range(len(count))])
+    around = np.abs(off - shift[device])
+    error = 1.4826 * np.median(around[around > 0]) if around.any() else 0.0
+    told = (count >= 5) & (np.abs(shift) > 3 * 1.25 * error / np.sqrt(count))  # error of a median
+    centred = off - np.where(told, shift, 0.0)[device]
     scaled = np.empty(len(x))
     edges = np.linspace(0, 1, 1 + max(1, min(8, len(np.unique(x)), len(x) // 20)))
     part = np.clip(np.digitize(x, edges) - 1, 0, len(edges) - 2)
     for p in np.unique(part):
         some = centred[part == p]
-        scale = 1.4826 * np.median(np.abs(some))
-        scaled[part == p] = some / max(scale, 1e-300)
+        size = np.abs(some[some != 0])  # a median is 0 from itself
+        scale = 1.4826 * np.median(size) if len(size) else 0.0
+        scaled[part == p] = some / max(scale, least, 1e-12)
     return far_out(scaled)
 
 
 def _offsets(off: np.ndarray, device: np.ndarray) -> bool:
-    """Whether offsets of devices can be told from the spread of a read."""
+    """Whether offsets of devices can be told from the spread of a read: at least two devices were
+    read more than once, and so were they all on average."""
     counts = np.bincount(device)
-    return len(counts) >= 2 and bool((counts >= 2).all())
+    return bool((counts >= 2).sum() >= 2 and len(off) >= 2 * len(counts))
 
 
 def _polynomial(coefficients: np.ndarray, x: np.ndarray) -> np.ndarray:
