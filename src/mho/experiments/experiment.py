@@ -168,8 +168,8 @@ def ends(values: tuple[N, ...]) -> tuple[N, ...]:
 
 def with_cells(hardware: mho.Hardware, preset: Preset) -> tuple[mho.Hardware, list[str]]:
     """Chips with the cells of a preset, and what it says of time and noise; weights take all levels
-    that the cells offer where their own number does not fit, and cells whose numbers are of whole
-    writes are written so, which is then said."""
+    that the cells offer where their own number does not fit, cells whose numbers are of whole
+    writes are written so, and cells that pulses move are verified, which is then said."""
     device = preset.cell
     levels, notes = hardware.weight_levels, without(preset, "conduction")
     most = hardware.cells.weight_levels(device.states)
@@ -182,6 +182,10 @@ def with_cells(hardware: mho.Hardware, preset: Preset) -> tuple[mho.Hardware, li
         notes.append("cells are written as those were whose spread was measured: "
                      f"{device.written.pulses} pulses a write, and {device.written.verify_reads} "
                      "reads")  # fmt: skip
+    elif device.remembers and programming is not None and not programming.verifies:
+        notes.append(f"writes are verified by reads, not {programming.family}: these cells start "
+                     "from where they stand, and a blind burst does not see where")  # fmt: skip
+        programming = None
     hardware = hardware.replace(
         device=preset.replace(conduction=None), weight_levels=levels, programming=programming
     )
