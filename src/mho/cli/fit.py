@@ -158,9 +158,7 @@ class Fit:
                 raise invalid("out", str(out), allowed)
         today = datetime.now(UTC).date().isoformat()
         tables = ", ".join(f"[{table}]" for table in found.records)
-        note = (
-            f"{tables}: mho fit {self._name}, {found.kind}, n = {found.goodness.n}, {today}."
-        )
+        note = f"{tables}: mho fit {self._name}, {found.kind}, n = {found.goodness.n}, {today}."
         records = dict(found.records)
         if "device" in records:
             records["device"] = records["device"].replace(note=note)

@@ -95,8 +95,10 @@ def fit_iv(table: Table) -> Fit:
     if law == "ohmic" and len(points.v):
         remarks.append(f"straight up to {np.abs(kept.v).max():.3g} V")
     if law == "1t1r":
-        remarks.append("the current levels off: if that is the compliance of the instrument and "
-                       "no transistor, leave those points out, or give a column Compliance [A]")  # fmt: skip
+        remarks.append(
+            "the current levels off: if that is the compliance of the instrument and no "
+            "transistor, leave those points out, or give a column Compliance [A]"
+        )
     remarks += _offset(kept, fitted)
     record = LAWS[law].from_dict(dict(zip(NAMES[law], values.tolist(), strict=True)))
     series = []

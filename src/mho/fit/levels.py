@@ -84,8 +84,7 @@ def fit_levels(table: Table, v_read: float | None = None, levels: int | None = N
         levels=states,
         sigma=sigma,
         device_spread=min(1.0, parameters[-1].value) if centre else 0.0,
-        **{each.name: each.value for each in shares},
-    )
+    ).replace(**{each.name: each.value for each in shares})
     at = low + width * x
     order = np.argsort(at, kind="stable")
     measured = read[~wild]

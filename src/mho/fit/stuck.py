@@ -64,7 +64,8 @@ def stuck(x: np.ndarray, read: np.ndarray, device: np.ndarray) -> Stuck:
         level[d] = np.median(read[mine])
         far[d] = np.median(np.abs(read[mine] - x[mine]))
         if len(np.unique(x[mine])) >= TARGETS:
-            slope[d] = stats.theilslopes(read[mine], x[mine]).slope
+            fitted: tuple[float, ...] = tuple(stats.theilslopes(read[mine], x[mine]))  # type: ignore[arg-type]
+            slope[d] = fitted[0]
     middle = np.sort(far)[(count - 1) // 2]
     bad = np.flatnonzero((np.abs(slope - 1) > BENT) & (far > FAR * middle)) if count > 1 else []
     still = [d for d in bad if abs(slope[d]) < BENT]

@@ -7,7 +7,7 @@ import torch
 
 from mho.fit.free_run import BAND, Course
 from mho.fit.pulses.trains import Trains
-from mho.physics import GeneratorNoise, PulsedCell
+from mho.physics import GeneratorNoise, PulsedCell, of_conductance
 
 RUNS = 100
 """Simulated cells a chain."""
@@ -35,7 +35,7 @@ def course(cell: PulsedCell, chains: Trains, factors: np.ndarray) -> Course:
         n = pulses[:, k].where(later, torch.zeros_like(pulses[:, k]))
         moved = g.where(n == 0, cell.respond(noise.normal(), g, n, traits))
         g = moved.where(later, g)
-        read = g + cell.read_noise * (high - low) * noise.normal()
+        read = g + of_conductance.at(cell.read_noise, g) * (high - low) * noise.normal()
         mean[:, k] = g.mean(0).numpy()
         lower[:, k], upper[:, k] = torch.quantile(read, tails, dim=0).numpy()
     unread = (chains.row < 0) | (np.arange(length) <= first[:, None])

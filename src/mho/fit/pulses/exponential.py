@@ -16,6 +16,7 @@ from mho.fit.pulses.trains import Trains
 from mho.fit.pulses.walk import Walk
 from mho.fit.within import within
 from mho.physics import PulseResponse
+from mho.physics.of_conductance import mean
 
 ENDS = ("low", "high")
 CURVES = ("set_curve", "reset_curve")
@@ -156,7 +157,7 @@ class Exponential(PulseModel):
         held: dict[str, float] = dict(first)
         held["log_ratio"] = math.log(record.reset_ratio)
         held["log_noise"] = _log(record.cycle_spread / record.pulses) + span
-        held["log_read"] = _log(record.read_noise) + span
+        held["log_read"] = _log(mean(record.read_noise, record.window)) + span
         return np.array([held[name] for name in self.names])
 
     def typical(self, record: PulseResponse) -> float:

@@ -17,6 +17,7 @@ from mho.fit.pulses.table_walk import TableWalk
 from mho.fit.pulses.trains import Trains
 from mho.fit.within import Value, within
 from mho.physics import PulseTable
+from mho.physics.of_conductance import mean
 
 KNOTS = (3, 5, 8)
 """Numbers of conductances that are tried."""
@@ -108,7 +109,9 @@ class Tabulated(PulseModel):
         """Logarithms of its steps over the first, and of its spreads over the window."""
         steps = np.log([*record.set_step, *record.reset_step])
         spreads = np.log(np.maximum([record.set_spread[0], record.reset_spread[0]], 1e-12 * width))
-        read = math.log(max(record.read_noise, 1e-12) * (self.ends[1] - self.ends[0]))
+        read = math.log(
+            max(mean(record.read_noise, record.window), 1e-12) * (self.ends[1] - self.ends[0])
+        )
         shared = [*(steps[1:] - steps[0]), *(spreads - math.log(width)), read]
         return np.array(shared[: len(best.shared)])
 
