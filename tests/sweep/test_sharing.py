@@ -2,6 +2,7 @@
 
 import json
 import warnings
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from mho.data.stand_in import stand_ins
 from mho.experiments import sharing as shared_run
 from mho.experiments.execution import execute
+from mho.experiments.run import Run
 from mho.sweep import plan
 from mho.sweep.driver import drive
 from mho.sweep.engines.engine import Ended
@@ -116,37 +118,67 @@ def test_a_point_whose_trainings_nobody_makes_does_not_wait(tmp_path: Path) -> N
     assert order.next([second, third, other], [first]) is other
 
 
+SMALL: dict[str, dict[str, Any]] = {
+    "bmcnn": {"studies": (), "further": (), "mitigations": ("none", "batch norm"),
+              "spread": {"compared": (0.5,), "claimed": (0.5,)}},
+    "siamese": {"studies": (), "networks": ("mlp",), "schemes": ("float", "hysteresis"),
+                "claimed": ("float", "frugal", "level change", "sparse")},
+    "metaplastic": {"studies": (), "schemes": ("none",)},
+    "wires": {"systems": ("bmcnn", "siamese"), "resistances": (2.0,), "tiles": (128,),
+              "refreshes": (1, 5)},
+    "sensitivity": {"systems": ("bmcnn",), "samples": 4, "steps": (1.0,)},
+}  # fmt: skip
+"""Of an experiment as quick as can be, with trainings of all its kinds."""
+
+AFTER: list[tuple[str, dict[str, Any]]] = [
+    ("bmcnn", {"converter_bits": 4}),
+    ("bmcnn", {"chips": 1, "cells": {"r_on": 2e4}}),
+    ("siamese", {"writes": {"hysteresis": 0.6}}),
+    ("metaplastic", {"prices": "neurosim-rram"}),
+    ("wires", {"predistortion": {"rounds": 1}, "chips": 1, "cov": 0.2}),
+    ("sensitivity", {"mitigation": "gain", "seconds": 90.0, "chips": 1}),
+]
+"""What a second point of an experiment has otherwise, some or all of its trainings being shared."""
+
+
+@pytest.mark.parametrize(("experiment", "otherwise"), AFTER)
 def test_results_are_the_same_with_and_without_sharing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, experiment: str, otherwise: dict[str, Any]
 ) -> None:
     """Also of points that take trainings which another one has logged."""
-    small = plan.make("bmcnn").base.merged(
-        {"studies": (), "further": (), "mitigations": ("none", "batch norm"),
-         "spread": {"compared": (0.5,), "claimed": (0.5,)}}
-    ).in_small()  # fmt: skip
-    several = [Point("bmcnn", small.replace(converter_bits=bits)) for bits in (4, 8)]
+    small = plan.make(experiment).base.merged(SMALL[experiment]).in_small()
+    several = [Point(experiment, each) for each in (small, small.merged(otherwise))]
+    wanted = {id for id, points in shared(several).points.items() if len(points) > 1}
+    assert wanted
     made: list[str] = []
-    seal = shared_run._seal
-    monkeypatch.setattr(
-        shared_run, "_seal", lambda folder, run: (made.append(folder.name), seal(folder, run))
-    )
+    seal, whole = shared_run._seal, experiment == "bmcnn"
+
+    def sealed(folder: Path, run: Run) -> None:
+        made.append(folder.name)
+        seal(folder, run)
+        if set(made) == wanted and not whole:
+            raise KeyboardInterrupt  # of the first point no more is needed
+
+    monkeypatch.setattr(shared_run, "_seal", sealed)
     with stand_ins(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         together, apart = SweepFolder(tmp_path / "together"), SweepFolder(tmp_path / "apart")
+        share(together, together.add(several))
+        apart.add(several if whole else several[1:])
         for sweep in (together, apart):
-            folders = sweep.add(several)
-            if sweep is together:
-                share(sweep, folders)
-            for folder in folders:
-                execute("bmcnn", folder.point.config, folder.path, resume=True, digests={},
-                        trainings=folder.trained)  # fmt: skip
-    assert len(made) == len(set(made)) == 2
-    for one, other in zip(together.points(), apart.points(), strict=True):
+            for folder in sorted(sweep.points(), key=lambda each: each.point.id != several[0].id):
+                with suppress(KeyboardInterrupt):
+                    execute(experiment, folder.point.config, folder.path, resume=True, digests={},
+                            trainings=folder.trained)  # fmt: skip
+    assert len(made) == len(set(made))
+    assert set(made) == wanted
+    for other in apart.points():
+        one = PointFolder(together.path / "points" / other.path.name)
         assert (one.path / "metrics.jsonl").read_bytes() == (
             other.path / "metrics.jsonl"
         ).read_bytes()
         first, second = (
-            json.loads((each.path / "result.json").read_text()) | {"wall_s": 0}
+            json.dumps(json.loads((each.path / "result.json").read_text()) | {"wall_s": 0})
             for each in (one, other)
         )
         assert first == second
