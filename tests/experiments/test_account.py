@@ -35,6 +35,9 @@ def test_every_kind_of_event_stands_in_one_table(generator: torch.Generator) -> 
     assert [row[0] for row in table.rows] == [*(entry.what for entry in paid.entries), "total"]
     energies = [row[4] for row in table.rows if row[4] is not None]
     assert math.fsum(energies[:-1]) == energies[-1] == paid.energy
-    assert "Without a price and not in the total: weight gradients" in table.note
+    assert (
+        "Without a price and not in the total: DAC conversions, ADC conversions, weight gradients"
+        in table.note
+    )
     del kept["events"]  # an outcome of before
     assert Account.of(kept).events == ()
