@@ -96,7 +96,7 @@ def fit_iv(table: Table) -> Fit:
         remarks.append(f"straight up to {np.abs(kept.v).max():.3g} V")
     if law == "1t1r":
         remarks.append(
-            "the current levels off: if that is the compliance of the instrument and no "
+            "the current levels off: where that is the compliance of the instrument and no "
             "transistor, leave those points out, or give a column Compliance [A]"
         )
     remarks += _offset(kept, fitted)
