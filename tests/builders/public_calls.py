@@ -498,6 +498,9 @@ CALLS: dict[str, Callable[[], Call]] = {
         {"g": G, "v": V, "wires": None, "conduction": None, "title": "an array"},
     ),
     "simulate": lambda: (mho.circuits.simulate, {"deck": "not a deck", "limit": 5.0}),
+    "Wires.below": lambda: (mho.circuits.Wires(col=1.0, paired=True).below, {"rows": 3}),
+    "Wires.arguments": lambda: (mho.circuits.Wires(row=1.0).arguments, {"rows": 3}),
+    "Hardware.behind": lambda: (HARDWARE.behind, {"wires": mho.circuits.Wires(row=1.0)}),
     "Wires.seen": lambda: (mho.circuits.Wires(row=1.0, col=1.0).seen, {"g": G}),
     # mho.instruments
     "SimulatedInstrument": lambda: (

@@ -23,6 +23,7 @@ OTHERS: dict[str, dict[str, Any]] = {
     "device.endurance": {"device": CELL.replace(endurance=1e6)},
     "device.family": {"device": TWO},
     "mapping": {"mapping": "offset"},
+    "interleaved": {"interleaved": True},
     "copies": {"copies": 2},
     "slices": {"slices": 2},
     "tile": {"tile": (8, 5)},

@@ -250,6 +250,7 @@ KINDS = {
     "copies of slices": {"mapping": "offset", "copies": 2, "slices": 2, "adc_bits": 8},
     "exact slices": {"slices": 2},
     "wires": {"wire_resistance": 2.0, "wire_refresh": 2},
+    "interleaved": {"wire_resistance": 2.0, "interleaved": True, "copies": 2},
 }
 
 

@@ -36,6 +36,7 @@ HARDWARE: dict[str, dict[str, Any]] = {
         "flicker": Flicker(amplitude=0.01),
         "telegraph": Telegraph(depth=0.1, full=1.0, empty=1.0),
     },
+    "interleaved": {"device": CELLS, "wire_resistance": 2.0, "interleaved": True},
     "wires": {"device": CELLS, "wire_resistance": 2.0, "tile": (16, 16)},
     "placed": {"device": STUCK.replace(device_spread=0.05), "placement": mho.Placement()},
     "sliced": {"device": CELLS, "slices": 2, "adc_bits": 8, "copies": 2},

@@ -24,6 +24,7 @@ SETTINGS: dict[str, dict[str, object]] = {
     "offset": {"device": CELL, "mapping": "offset"},
     "single": {"device": CELL, "mapping": "single"},
     "copies": {"device": CELL, "copies": 2},
+    "interleaved": {"device": CELL, "interleaved": True, "wire_resistance": 3.0, "copies": 2},
     "digits": {"device": CELL, "slices": 2, "adc_bits": 6, "tile": (9, 12)},
     "wires": {"device": CELL, "wire_resistance": 3.0},
     "stuck": {"device": CELL.replace(stuck_off=0.1, stuck_on=0.1)},

@@ -57,7 +57,7 @@ def agree_linear(g: Tensor, wires: Wires) -> None:
 
 def settled(g: Tensor, v: Tensor, wires: Wires, law: Conduction) -> Tensor:
     """Output currents of the operating point."""
-    return operating_point(g, v, **wires.arguments(), conduction=law).output_current
+    return operating_point(g, v, **wires.arguments(g.shape[-2]), conduction=law).output_current
 
 
 @pytest.mark.parametrize("r", [0.1, 1.0, 10.0])
@@ -150,9 +150,9 @@ def test_both_ends_without_wires_and_with_drivers_alone() -> None:
 
 def trained(mapping: str, **options: object) -> ArrayLayer:
     """A layer trained in place for a few steps, on two chips; six tiles of 8 x 6 cells or less."""
-    hardware = mho.Hardware(
-        device=mho.devices.get("hfo2-1t1r"), mapping=mapping, tile=(8, 6), **options
-    )  # type: ignore[arg-type]
+    cell = mho.devices.get("hfo2-1t1r")
+    settings = {"device": cell, "mapping": mapping, "tile": (8, 6)} | options
+    hardware = mho.Hardware(**settings)  # type: ignore[arg-type]
     with torch.random.fork_rng():
         torch.manual_seed(3)
         net = mho.convert(nn.Sequential(nn.Linear(20, 5)), hardware, chips=2)
@@ -176,12 +176,15 @@ def test_a_trained_tile() -> None:
     agree_linear(g, Wires(row=5.0, col=5.0, source=100.0))
 
 
-@pytest.mark.parametrize("mapping", ["differential", "offset"])
+@pytest.mark.parametrize("mapping", ["differential", "interleaved", "offset"])
 @pytest.mark.parametrize(
     "wires", [Wires(), Wires(row=8.0, col=4.0, sense=30.0)], ids=["-", "wires"]
 )
 def test_currents_of_a_layer_are_its_output(mapping: str, wires: Wires) -> None:
-    layer = trained(mapping, dac_bits=6, wire_resistance=wires)
+    options: dict[str, object] = {"dac_bits": 6, "wire_resistance": wires}
+    if mapping == "interleaved":
+        mapping, options = "differential", options | {"interleaved": True, "tile": (8, 3)}
+    layer = trained(mapping, **options)
     tiling = layer.crossbar.tiling
     assert tiling.grid[0] > 1
     assert tiling.grid[1] > 1
@@ -191,8 +194,11 @@ def test_currents_of_a_layer_are_its_output(mapping: str, wires: Wires) -> None:
     for chip in (0, 1):
         currents = simulate(mho.nn.netlist_of(layer, x, volts_per_unit=0.1, chip=chip))
         assert currents.shape == (tiling.tiles, tiling.width)
-        folded = tiling.mapping.fold(currents.unsqueeze(1), tiling.cols, (0.0, 0.0)).squeeze(1)
+        folded = currents
+        if not layer.hardware.interleaved:
+            folded = tiling.mapping.fold(currents.unsqueeze(1), tiling.cols, (0.0, 0.0)).squeeze(1)
         added = folded.view(*tiling.grid, -1).sum(0).flatten()[:5]
+        assert layer.bias is not None
         ours = added * layer.scale / 0.1 + layer.bias.detach()
         torch.testing.assert_close(ours.float(), outputs[chip], rtol=1e-5, atol=2e-6)
         alone = simulate(mho.nn.netlist_of(layer, x, volts_per_unit=0.1, chip=chip, tile=3))

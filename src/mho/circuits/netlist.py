@@ -23,7 +23,7 @@ _HEAD = """\
 * bit line:
 *   in<i> -Rs- d<i> -Rr- u<i>_0 -Rr- u<i>_1 ...   the right end is {right}
 *   w0_<j> -Rc- w1_<j> ... -Rc- e<j> -Re- out<j>  -Vout<j>- 0 V; the upper end is open
-* Wires: row {wires.row!r}, col {wires.col!r}, source {wires.source!r}, sense {wires.sense!r} ohm.
+* Wires [ohm]: row {wires.row!r}, col {wires.col!r}, source {wires.source!r}, sense {wires.sense!r}.{pairs}
 * Nodes that 0 ohm would join are one node, named as the nearest to source or ground.
 * Open cells are left out. Results: i(vout<j>), the current out of column j.
 """
@@ -89,6 +89,7 @@ def netlist(
         law=conduction.family,
         right="driven as the left one, by inr<i>" if wires.both_ends else "open",
         wires=wires,
+        pairs="\n* Rows 0 and 1, 2 and 3, ... meet each bit line at one point." * wires.paired,
     )
     return head + "\n".join(lines) + "\n" + _TAIL.format(prints="\n".join(prints))
 
@@ -104,10 +105,11 @@ def _array(
         [_joined(f"u{i}_{j}{tile}", driver, wires.row) for j in range(cols)]
         for i, driver in enumerate(drivers)
     ]
-    bit = [
-        [_joined(f"w{i}_{j}{tile}", end, wires.col) for j, end in enumerate(ends)]
-        for i in range(rows)
-    ]
+    ohms, bit = wires.below(rows), [ends]
+    for i in reversed(range(rows)):
+        below = enumerate(bit[0])
+        bit.insert(0, [_joined(f"w{i}_{j}{tile}", end, ohms[i]) for j, end in below])
+    bit.pop()
     yield f"* inputs{tile}"
     for i, volt in enumerate(v):
         yield f"Vin{i}{tile} in{i}{tile} 0 {volt!r}"
@@ -127,7 +129,7 @@ def _array(
     for i, nodes in enumerate(bit):
         below = bit[i + 1] if i + 1 < rows else ends
         for j, (upper, lower) in enumerate(zip(nodes, below, strict=True)):
-            yield from _wire(f"Rc{i}_{j}{tile}", upper, lower, wires.col)
+            yield from _wire(f"Rc{i}_{j}{tile}", upper, lower, ohms[i])
     yield f"* cells{tile}"
     for i, row in enumerate(g):
         for j, cell in enumerate(row):

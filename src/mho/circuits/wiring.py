@@ -34,13 +34,25 @@ class Wires(Config):
     """Input resistance of a column's amplifier [ohm]."""
     both_ends: bool = False
     """Whether a second driver, through as much wire again, feeds each row at its right end."""
+    paired: bool = False
+    """Whether rows lie in pairs, the first and the second and so on, whose cells meet each bit line
+    at one point: no wire lies between them. `Hardware.interleaved` sees to it."""
 
     def __bool__(self) -> bool:
         return max(self.row, self.col, self.source, self.sense) > 0.0
 
-    def arguments(self) -> dict[str, Any]:
-        """As `effective_conductance` and `operating_point` take them."""
-        ohms = {"r_row": self.row, "r_col": self.col}
+    @checked
+    def below(self, rows: int) -> list[float]:
+        """Resistance of the bit line below each of so many rows [ohm]; the last one leads to the
+        amplifier."""
+        joined = [self.paired and row % 2 == 0 and row + 1 < rows for row in range(rows)]
+        return [0.0 if pair else self.col for pair in joined]
+
+    @checked
+    def arguments(self, rows: int) -> dict[str, Any]:
+        """As `effective_conductance` and `operating_point` take them, of arrays of so many rows."""
+        col = torch.tensor(self.below(rows), dtype=torch.float64).view(-1, 1)
+        ohms = {"r_row": self.row, "r_col": col if self.paired else self.col}
         ends = {"r_source": self.source, "r_sense": self.sense}
         return ohms | ends | {"both_ends": self.both_ends}
 
@@ -52,6 +64,7 @@ class Wires(Config):
         arrays = g.reshape(-1, *g.shape[-2:])
         together = max(1, AT_ONCE // arrays[0].numel())
         solved = [
-            effective_conductance(some, **self.arguments()) for some in arrays.split(together)
+            effective_conductance(some, **self.arguments(g.shape[-2]))
+            for some in arrays.split(together)
         ]
         return torch.cat(solved).view_as(g)

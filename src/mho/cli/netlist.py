@@ -142,7 +142,7 @@ def _own(g: Tensor, v: Tensor, wires: Wires, law: Conduction) -> Tensor:
     """What mho computes (cols,) [A]."""
     from mho.circuits import operating_point
 
-    return operating_point(g, v, **wires.arguments(), conduction=law).output_current
+    return operating_point(g, v, **wires.arguments(g.shape[-2]), conduction=law).output_current
 
 
 def _show(spice: Tensor, own: Tensor) -> None:

@@ -48,15 +48,15 @@ class ErrorEnergy:
 
     def __init__(
         self,
-        low: Float[Tensor, "chips {tiling.tiles} {tiling.rows} {tiling.width}"],
-        high: Float[Tensor, "chips {tiling.tiles} {tiling.rows} {tiling.width}"],
+        low: Float[Tensor, "chips {tiling.tiles} {tiling.lines} {tiling.width}"],
+        high: Float[Tensor, "chips {tiling.tiles} {tiling.lines} {tiling.width}"],
         tiling: Tiling,
         hardware: Hardware,
     ) -> None:
         device, mapping, n = hardware.device, tiling.mapping, hardware.levels
         # level k in every weight of a row: (levels, 1, cols)
         each = torch.arange(n, device=low.device).view(n, 1, 1).expand(n, 1, tiling.cols)
-        level = mapping.levels(each, n, device.states).double()  # (levels, 1, width)
+        level = mapping.levels(each, n, device.states).double()  # (levels, lines of one, width)
         mean = hardware.writing.mean(device, level).to(low)
         # (levels, 1, cols)
         self._mean = mapping.fold(mean, tiling.cols, device.window)
@@ -65,21 +65,24 @@ class ErrorEnergy:
 
     def of(self, k: int) -> Float64[Tensor, "chips groups tile_rows tile_cols rows cols"]:
         """E_k in units."""
-        g = self._low + self._share[k] * (self._high - self._low)
-        # (chips, tiles, rows, width) -> (chips, tiles, rows, cols)
+        lines = self._tiling.mapping.lines
+        # (chips, tiles, rows, lines of one, width)
+        low, high = (t.unflatten(2, (-1, lines)) for t in (self._low, self._high))
+        g = (low + self._share[k] * (high - low)).flatten(2, 3)
+        # (chips, tiles, lines, width) -> (chips, tiles, rows, cols)
         signed = self._tiling.mapping.fold(g, self._tiling.cols, self._window)
         error = (signed - self._mean[k]) / (self._window[1] - self._window[0])
         return _by_group((error.square() * _UNITS).round().double(), 1, self._tiling)
 
 
 def sources(
-    low: Float[Tensor, "chips {tiling.tiles} {tiling.rows} {tiling.width}"],
-    high: Float[Tensor, "chips {tiling.tiles} {tiling.rows} {tiling.width}"],
+    low: Float[Tensor, "chips {tiling.tiles} {tiling.lines} {tiling.width}"],
+    high: Float[Tensor, "chips {tiling.tiles} {tiling.lines} {tiling.width}"],
     index: Int[Tensor, "{tiling.tiles} {tiling.rows} {tiling.cols}"],
     tiling: Tiling,
     hardware: Hardware,
     placement: Placement,
-) -> Int64[Tensor, "chips {tiling.tiles} {tiling.rows} {tiling.width}"]:
+) -> Int64[Tensor, "chips {tiling.tiles} {tiling.lines} {tiling.width}"]:
     """Flat position, in its chip, of the cell that is to serve each position.
 
     Args:
@@ -190,7 +193,7 @@ def _assigned(
 
 def _positions(
     moves: Moves, tiling: Tiling
-) -> Int64[Tensor, "chips {tiling.tiles} {tiling.rows} {tiling.width}"]:
+) -> Int64[Tensor, "chips {tiling.tiles} {tiling.lines} {tiling.width}"]:
     """Flat position of the cell that serves each position."""
     mapping, device = tiling.mapping, moves.row.device
     # (cols, terms) -> (cols, cells_per_weight)
@@ -199,13 +202,14 @@ def _positions(
     cells = own[moves.col]  # (chips, groups, tile_cols, cols, cells_per_weight)
     if mapping.flip is not None:
         cells = torch.where(moves.flipped.unsqueeze(-1), cells[..., list(mapping.flip)], cells)
-    # (chips, groups, tile_cols, width)
-    column = torch.arange(tiling.width, device=device).repeat(*moves.col.shape[:3], 1)
+    of_input = mapping.lines * tiling.width
+    # (chips, groups, tile_cols, cells of an input)
+    column = torch.arange(of_input, device=device).repeat(*moves.col.shape[:3], 1)
     column[..., own.flatten()] = cells.flatten(-2)
     # (groups, tile_rows, tile_cols, 1, 1)
     tile = _by_group(torch.arange(tiling.tiles, device=device), 0, tiling)[..., None, None]
     # (chips, groups, tile_rows, tile_cols, rows, 1)
     line = tile * tiling.rows + moves.row[:, :, :, None, :, None]
-    found = line * tiling.width + column[:, :, None, :, None, :]
-    # (chips, groups, tile_rows, tile_cols, rows, width) -> (chips, tiles, rows, width)
-    return found.transpose(1, 2).flatten(1, 3)
+    found = line * of_input + column[:, :, None, :, None, :]
+    # (chips, groups, tile_rows, tile_cols, rows, cells of an input) -> (chips, tiles, lines, width)
+    return found.transpose(1, 2).reshape(-1, *tiling.shape)

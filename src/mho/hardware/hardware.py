@@ -78,6 +78,11 @@ class Hardware(Config):
     """What reads, and pulses on neighbours, do to a cell by the next `mho.age`; None: nothing."""
     mapping: str = "differential"
     """How a weight sits on cells: differential, offset, single, or a name put into MAPPINGS."""
+    interleaved: bool = False
+    """Whether the two cells of each pair lie in neighbouring rows, driven at opposite voltages, and
+    share a bit line: what flows in it is the difference of their currents, and less is lost in its
+    wire. An input then takes two rows of a tile, a weight one column of it. Only of "differential",
+    or another mapping of such pairs."""
     copies: Annotated[int, Range(least=1, most=64)] = 1
     """Cells (or pairs) that hold each weight side by side, their currents averaged [1]."""
     slices: Annotated[int, Range(least=1, most=16)] = 1
@@ -90,7 +95,7 @@ class Hardware(Config):
     tile: Taken[int | Sequence[int], Annotated[tuple[int, int], Range(least=1, most=65536)]] = (
         otherwise(default=(128, 128))
     )
-    """Rows (inputs) and cell columns of one array [1]."""
+    """Rows (word lines, one an input) and cell columns (bit lines) of one array [1]."""
     wire_resistance: LineOhms | Wires = 0.0
     """Of every segment of word lines and bit lines [ohm], or all that is known of the wires. The
     layers take cells as ohmic; programming and verifying see each cell without its wires."""
@@ -177,6 +182,11 @@ class Hardware(Config):
         if self.device.states**self.slices > _MOST_MAGNITUDES and self.slices > 1:
             allowed = f"at most {_MOST_MAGNITUDES} values, {self.device.states}^slices"
             raise invalid("Hardware.slices", self.slices, allowed)
+        if self.interleaved:
+            self._check_interleaved()
+        elif self.wires.paired:
+            allowed = "False without Hardware.interleaved, which pairs the rows"
+            raise invalid("Hardware.wire_resistance.paired", True, allowed)
         self.cells.check_levels(self.levels, self.device.states)
         if self.cells.capacity(self.tile[1]) < 1:
             allowed = f"at least {self.cells.width(1)} columns, the cells of one weight"
@@ -194,6 +204,16 @@ class Hardware(Config):
 
         if self.programming is not None:
             self.programming.check(self.device)
+
+    def _check_interleaved(self) -> None:
+        try:
+            mapping(self.mapping).interleaved()
+        except ValueError:
+            allowed = f"False with mapping {self.mapping!r}, whose weights are no pairs of cells"
+            raise invalid("Hardware.interleaved", True, allowed) from None
+        if self.tile[0] < 2:
+            allowed = "at least 2 rows where pairs are interleaved"
+            raise invalid("Hardware.tile", self.tile, allowed)
 
     def _doubts(self, preset: Preset | None) -> list[str]:
         """What the cells' numbers and these settings make of each other, where it may surprise."""
@@ -241,15 +261,21 @@ class Hardware(Config):
 
     @property
     def cells(self) -> Mapping:
-        """The mapping, as an object, copies and slices included."""
+        """The mapping, as an object, copies, slices and interleaving included."""
         cells = mapping(self.mapping).copied(self.copies)
+        cells = cells.interleaved() if self.interleaved else cells
         return cells if self.slices == 1 else cells.sliced(self.slices, self.device.states)
 
     @property
     def wires(self) -> Wires:
-        """The wires, as a record."""
+        """The wires, as a record; of interleaved pairs they say that rows are paired."""
         r = self.wire_resistance
-        return r if isinstance(r, Wires) else Wires(row=r, col=r)
+        return self.behind(r if isinstance(r, Wires) else Wires(row=r, col=r))
+
+    @checked
+    def behind(self, wires: Wires) -> Wires:
+        """Such wires around the arrays of this hardware, whose pairs may be interleaved."""
+        return wires.replace(paired=True) if self.interleaved else wires
 
     @property
     def predistorts(self) -> bool:

@@ -364,7 +364,7 @@ def _layer(name: str, crossbar: Crossbar) -> LayerLedger:
         tiles=tiling.grid,
         columns=tiling.out_features,
         conversions_per_vector=forward * tiling.out_features if hardware.adc_bits else 0,
-        drives_per_vector=inputs if hardware.dac_bits else 0,
+        drives_per_vector=inputs * tiling.mapping.lines if hardware.dac_bits else 0,
         back_conversions_per_vector=backward * inputs if hardware.adc_bits else 0,
         back_drives_per_vector=apart * tiling.out_features if hardware.dac_bits else 0,
         adds_conversions=(forward > 1 or hardware.serial_inputs, backward > 1),

@@ -8,6 +8,10 @@ stands for (2 k - (n - 1)) / (n - 1). A mapping is a table of coefficients:
 with d the digits of the weight, c the copies of each digit, and i the cells of one such group: its
 own, then the reference cells that all weights of a row share. A row of a tile holds its groups side
 by side, group after group; in each stand the own cells of all weights, then the references.
+
+Interleaved pairs lie otherwise: each input drives two neighbouring rows at opposite voltages, the
+first with the cells that add, the second with those that subtract, and both cells of a weight meet
+the same bit line, which carries the difference of their currents.
 """
 
 from __future__ import annotations
@@ -42,6 +46,19 @@ class Mapping:
     al. 2016, 10.1109/ISCA.2016.12). Their columns are converted apart and added digitally [1]."""
     radix: int | None = None
     """Base of the digits, the number of cell levels; None where there is one digit."""
+    lines: int = 1
+    """Rows of cells that each input drives: 1, or 2 of interleaved pairs [1]."""
+
+    def interleaved(self) -> Mapping:
+        """The same with the two cells of each pair in neighbouring rows, at opposite voltages.
+
+        Raises:
+            ValueError: a weight is no pair of cells of which one is subtracted from the other.
+        """
+        if len(self.own) != 2 or sum(self.own) or self.shared or self.constant:
+            allowed = "'differential', or another of two cells, one subtracted from the other"
+            raise invalid("mapping with interleaved", self.own + self.shared, allowed)
+        return replace(self, lines=2)
 
     def copied(self, copies: int) -> Mapping:
         """The same with each weight held so many times: independent errors fall by the root."""
@@ -123,17 +140,23 @@ class Mapping:
     # ---------------------------------------------------------------- layout
 
     def width(self, cols: int) -> int:
-        """Cells in a row that holds `cols` weights."""
-        return self.groups * self._group_width(cols)
+        """Cells in a row of an array with `cols` weight columns."""
+        return self.groups * self._group_width(cols) // self.lines
 
     def capacity(self, cells: int) -> int:
-        """Weights that fit in a row of `cells` cells; may be 0 or less."""
-        return (cells // self.groups - len(self.shared)) // len(self.own)
+        """Weights of an input that fit in rows of `cells` cells; may be 0 or less."""
+        return (cells * self.lines // self.groups - len(self.shared)) // len(self.own)
 
     def columns(self, col: Int[Tensor, "*n"], cols: int) -> Int[Tensor, "*n terms"]:
-        """Cell columns (..., terms) that enter weight column `col` (...): the own cells of all
-        groups, then the references of all groups."""
+        """Cells (..., terms) that enter weight column `col` (...), counted along the row of an
+        input, or along its two rows one after the other: the own cells of all groups, then the
+        references of all groups."""
         own, shared = len(self.own), len(self.shared)
+        if self.lines > 1:
+            group, cell = torch.arange(self.groups).to(col), torch.arange(own).to(col)
+            # (..., groups, own) -> (..., groups * own)
+            lines = (group.unsqueeze(-1) + self.groups * cell) * cols
+            return (col[..., None, None] + lines).flatten(-2)
         start = torch.arange(self.groups).to(col).mul_(self._group_width(cols)).unsqueeze(-1)
         # (..., groups, own) and (groups, shared)
         mine = own * col[..., None, None] + torch.arange(own).to(col) + start
@@ -170,12 +193,15 @@ class Mapping:
 
     def levels(
         self, index: Int[Tensor, "*lead rows cols"], weight_levels: int, states: int
-    ) -> Int[Tensor, "*lead rows width"]:
-        """Cell levels (..., rows, width) of weight indices (..., rows, cols); both integer.
+    ) -> Int[Tensor, "*lead lines width"]:
+        """Cell levels (..., lines * rows, width) of weight indices (..., rows, cols); both integer.
 
         References stand at the levels next to the middle, which are one if their number is odd.
         """
         groups = self._groups_levels(index, weight_levels, states)
+        if self.lines > 1:
+            # (..., rows, cols, groups, own) -> (..., rows * own, groups * cols)
+            return groups.movedim(-3, -1).transpose(-3, -2).flatten(-2).flatten(-3, -2)
         # (..., rows, cols, groups, own) -> (..., rows, groups, cols * own)
         own = groups.movedim(-2, -3).flatten(-2)
         middle = index.new_tensor([(states - 1) // 2, states // 2][: len(self.shared)])
@@ -222,21 +248,24 @@ class Mapping:
 
     def fold(
         self,
-        g: Float[Tensor, "*lead rows {self.width(cols)}"],
+        g: Float[Tensor, "*lead lines {self.width(cols)}"],
         cols: int,
         window: tuple[float, float],
     ) -> Float[Tensor, "*lead rows {cols}"]:
-        """Signed conductances (..., rows, cols) [S] of cells (..., rows, width) [S]."""
+        """Signed conductances (..., rows, cols) [S] of cells (..., lines * rows, width) [S]."""
         return self._joined(self.fold_digits(g, cols, window))
 
     def fold_digits(
         self,
-        g: Float[Tensor, "*lead rows {self.width(cols)}"],
+        g: Float[Tensor, "*lead lines {self.width(cols)}"],
         cols: int,
         window: tuple[float, float],
     ) -> list[Float[Tensor, "*lead rows {cols}"]]:
         """Signed conductances [S] of each digit, as `fold` gives their sum."""
         own = len(self.own)
+        if self.lines > 1:
+            rows = [g[..., cell :: self.lines, :].chunk(self.groups, -1) for cell in range(own)]
+            return self._digits_of([list(cells) for cells in zip(*rows, strict=True)], window)
         each = [
             [
                 # (..., rows, cols)

@@ -37,11 +37,12 @@ def predistorted(
     nominal = torch.where(used, device.nominal(levels), 0.0)
     # (tiles, rows, width) -> (tiles, rows, cols)
     wanted = mapping.fold(nominal, tiling.cols, device.window)
-    own = torch.zeros(tiling.width, dtype=torch.bool, device=levels.device)
+    own = torch.zeros(mapping.lines * tiling.width, dtype=torch.bool, device=levels.device)
     # (cols, terms)
     columns = mapping.columns(torch.arange(tiling.cols, device=levels.device), tiling.cols)
     own[columns[:, : mapping.cells_per_weight].flatten()] = True
-    free = used & own
+    # (lines of an input, width) -> (lines, width)
+    free = used & own.view(mapping.lines, -1).repeat(tiling.rows, 1)
 
     g, share = nominal, nominal.new_ones(tiling.out_features)
     for _ in range(hardware.predistortion):

@@ -136,7 +136,7 @@ def _surveyed(crossbar: Crossbar, level: int) -> Tensor:
     program_all(crossbar, torch.full_like(crossbar.level, level))
     crossbar.counts.surveys += 1
     crossbar.reads += crossbar.level.numel()
-    crossbar.row_reads += crossbar.tiling.tiles * crossbar.tiling.rows
+    crossbar.row_reads += crossbar.tiling.tiles * crossbar.tiling.lines
     return crossbar.conductance.clone()
 
 

@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Int, Int32, Int64, Shaped
+from jaxtyping import Bool, Float, Int, Int32, Int64, Shaped
 from torch import Tensor
 
 from mho.errors import invalid
@@ -41,6 +41,9 @@ class Tiling:
         if self.groups < 1 or self.out_features % self.groups:
             allowed = f"a whole number that divides the outputs, {self.out_features}"
             raise invalid("groups of a weight matrix", self.groups, allowed)
+        if self.tile[0] < self.mapping.lines:
+            allowed = f"at least {self.mapping.lines}, those of one input"
+            raise invalid("Hardware.tile rows", self.tile[0], allowed)
         if self.mapping.capacity(self.tile[1]) < 1:
             allowed = f"at least {self.mapping.width(1)}, the cells of one weight"
             raise invalid("Hardware.tile columns", self.tile[1], allowed)
@@ -48,7 +51,8 @@ class Tiling:
     @cached_property
     def grid(self) -> tuple[int, int]:
         """Tiles along the inputs, and along the outputs of all groups."""
-        return -(-self.in_features // self.tile[0]), self.groups * self.along
+        inputs = self.tile[0] // self.mapping.lines
+        return -(-self.in_features // inputs), self.groups * self.along
 
     @cached_property
     def along(self) -> int:
@@ -67,8 +71,13 @@ class Tiling:
 
     @cached_property
     def rows(self) -> int:
-        """Rows in use of each tile."""
+        """Inputs of each tile: its rows in use, but for interleaved pairs."""
         return -(-self.in_features // self.grid[0])
+
+    @property
+    def lines(self) -> int:
+        """Rows of cells (word lines) in use of each tile."""
+        return self.rows * self.mapping.lines
 
     @cached_property
     def cols(self) -> int:
@@ -87,8 +96,8 @@ class Tiling:
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """(tiles, rows, width): the cells of one chip."""
-        return self.tiles, self.rows, self.width
+        """(tiles, lines, width): the cells of one chip."""
+        return self.tiles, self.lines, self.width
 
     def cut(
         self, matrix: Shaped[Tensor, "*lead {self.out_features} {self.in_features}"], fill: float
@@ -135,6 +144,15 @@ class Tiling:
         each = each.unsqueeze(-2).expand(*each.shape[:-1], self.along, self.rows)
         return each.flatten(n, n + 2)
 
+    def voltages(
+        self, driven: Float[Tensor, "*lead {self.rows}"]
+    ) -> Float[Tensor, "*lead {self.lines}"]:
+        """What stands on the word lines, of inputs (..., rows) of a tile: the second line of an
+        interleaved pair is driven the other way."""
+        if self.mapping.lines == 1:
+            return driven
+        return torch.stack((driven, -driven), -1).flatten(-2)
+
     def added(
         self, y: Shaped[Tensor, "*lead {self.tiles} {self.cols}"]
     ) -> Shaped[Tensor, "*lead {self.grid[0]} {self.out_features}"]:
@@ -145,15 +163,15 @@ class Tiling:
         each = y.unflatten(n, (self.grid[0], self.groups, self.along)).flatten(n + 2)
         return each[..., : self.outputs].flatten(n + 1)
 
-    def used(self) -> Bool[Tensor, "{self.tiles} {self.rows} {self.width}"]:
-        """Boolean (tiles, rows, width): which cells belong to a weight or are its reference."""
+    def used(self) -> Bool[Tensor, "{self.tiles} {self.lines} {self.width}"]:
+        """Boolean (tiles, lines, width): which cells belong to a weight or are its reference."""
         ones = self.cut(torch.ones(self.out_features, self.in_features), fill=0.0)
         terms = self.mapping.columns(torch.arange(self.cols), self.cols)  # (cols, terms)
-        out = torch.zeros(self.shape)
+        out = torch.zeros(self.tiles, self.rows, self.mapping.lines * self.width)
         for term in range(terms.shape[-1]):
-            # (tiles, rows, cols) into (tiles, rows, width)
+            # (tiles, rows, cols) into (tiles, rows, all cells of an input)
             out.index_add_(-1, terms[:, term], ones)
-        return out > 0
+        return (out > 0).view(self.shape)
 
     def cells(self, weights: Int[Tensor, " n"]) -> Int64[Tensor, "n terms"]:
         """Flat cell positions (n, terms) of flat weight positions (n,) in (out, in), int64."""
@@ -176,12 +194,12 @@ class Tiling:
         group, col = out // self.outputs, out % self.outputs
         row = torch.arange(self.in_features)  # (in,)
         tile_row, tile_col = row // self.rows, group * self.along + col // self.cols
-        # (out, in): row of all tiles one under the other
+        # (out, in): input of all tiles one under the other
         line = (tile_row * self.grid[1] + tile_col) * self.rows + row % self.rows
         # (out, 1, terms)
         columns = self.mapping.columns(col % self.cols, self.cols)
         # (out, in, terms) -> (out * in, terms)
-        table = (columns + (line * self.width).unsqueeze(-1)).flatten(0, 1)
+        table = (columns + (line * self.mapping.lines * self.width).unsqueeze(-1)).flatten(0, 1)
         return table.to(torch.int32).numpy()
 
     def most_in_rows(
@@ -192,7 +210,7 @@ class Tiling:
         if cells is None:
             # (chips, rows of all tiles, width) -> (chips,)
             return events.view(len(events), -1, self.width).amax(2).sum(1)
-        most = events.new_zeros(len(events), self.tiles * self.rows)
+        most = events.new_zeros(len(events), self.tiles * self.lines)
         # (chips, n)
         row = (cells // self.width).expand(events.shape)
         return most.scatter_reduce_(1, row, events, "amax").sum(1)

@@ -136,6 +136,9 @@ def _check(layer: str, hardware: Hardware, chip: Chip) -> None:
         raise invalid(
             f"layer {layer!r}, Hardware.wire_resistance", hardware.wire_resistance, allowed
         )
+    if hardware.interleaved:
+        allowed = "False on an instrument, whose currents are subtracted column by column"
+        raise invalid(f"layer {layer!r}, Hardware.interleaved", True, allowed)
     for name in ("placement", *OVER_TIME):
         if getattr(hardware, name) is not None:
             allowed = "None on an instrument, whose cells are what they are"

@@ -34,7 +34,8 @@ def netlist_of(
 
         y = scale / volts_per_unit * (tiles of a column added)(mapping.fold(I))
 
-    for mappings that subtract one column from another.
+    for mappings that subtract one column from another; of interleaved pairs the currents are those
+    of weights already.
 
     Args:
         layer: memristive layer, as programmed; of a convolution, x is one patch, all channels.
@@ -58,8 +59,8 @@ def netlist_of(
             raise invalid(name, value, f"0 to {count - 1}")
     x = x if x.is_floating_point() else x.to(layer.weight.dtype)
     driven = layer.dac(x.unsqueeze(0), chips=slice(chip, chip + 1)).squeeze(0).double()
-    v = tiling.driven(driven) * volts_per_unit
-    wires = layer.hardware.wires if wires is None else wires
+    v = tiling.voltages(tiling.driven(driven)) * volts_per_unit
+    wires = layer.hardware.wires if wires is None else layer.hardware.behind(wires)
     g, what = layer.crossbar.conductance[chip], f"chip {layer.crossbar.chips[chip]}"
     if tile is not None:
         g, v, what = g[tile], v[tile], f"{what}, tile {tile} of {tiling.tiles}"

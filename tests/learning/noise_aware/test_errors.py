@@ -21,6 +21,7 @@ KINDS = {
     "verified": {"device": CELL, "programming": Verify()},
     "stuck cells": {"device": CELL.replace(stuck_off=0.03, stuck_on=0.02), "programming": OPEN},
     "copies": {"device": CELL, "programming": OPEN, "copies": 3},
+    "interleaved": {"device": CELL, "programming": OPEN, "interleaved": True},
     "slices": {"device": CELL, "programming": OPEN, "slices": 2},
     "fewer levels": {"device": CELL, "programming": OPEN, "weight_levels": 3},
     "two states": {

@@ -61,7 +61,7 @@ def errors_of(hardware: Hardware, amount: float, device: str) -> Errors:
     rows = len(levels)
     width = cells.width(rows)
     size = 1 << max(4, min(_DRAWN, _CELLS // width).bit_length() - 1)
-    tiling = Tiling(size, rows, (size, width), cells)
+    tiling = Tiling(size, rows, (size * cells.lines, width), cells)
     crossbar = Crossbar(tiling, alone, range(1), derived_seed("noise-aware"))
     index = tiling.cut(levels.unsqueeze(1).expand(rows, size), 0)
     program_all(crossbar, cells.levels(index, n, alone.device.states))
