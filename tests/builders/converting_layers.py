@@ -20,6 +20,7 @@ WAYS: dict[str, dict[str, Any]] = {
     "column": {"adc_range": "column"},
     "fixed": {"adc_range": 0.6, "dac_range": 5.0},
     "serial": {"serial_inputs": True},
+    "analog": {"serial_inputs": True, "serial_sum": "analog"},
     "sliced": {"slices": 3},
     "all": {"adc_range": "column", "serial_inputs": True, "slices": 2, "copies": 2},
 }

@@ -34,6 +34,7 @@ OTHERS: dict[str, dict[str, Any]] = {
     "dac_range": {"dac_range": 2.0},
     "adc_per_tile": {"adc_per_tile": False},
     "serial_inputs": {"serial_inputs": True},
+    "serial_(sum|inputs)": {"serial_inputs": True, "serial_sum": "analog"},
     "wire_resistance": {"wire_resistance": 1.0},
     "retention": {"retention": mho.cells.PowerLaw(nu=0.05)},
     "flicker": {"flicker": mho.cells.Flicker(amplitude=0.01)},

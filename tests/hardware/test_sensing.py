@@ -389,6 +389,25 @@ def test_a_saturated_slice_takes_its_share_of_the_gradient(generator: torch.Gene
     torch.testing.assert_close(layer.weight.grad, 0.8 * free)
 
 
+@pytest.mark.parametrize("which", LAYERS)
+@per_tile
+def test_bits_added_before_one_conversion_are_as_parallel_inputs(
+    which: str, adc_per_tile: bool, generator: torch.Generator
+) -> None:
+    """Without read noise: to the bit."""
+    options = {"dac_bits": 6, "adc_bits": 7, "adc_per_tile": adc_per_tile}
+    x = inputs(which, generator)
+    ours, parallel = (
+        mho.calibrate(twin(which, hardware(**options, **way), 2), x) for way in (WAYS["analog"], {})
+    )
+    assert torch.equal(ours(x), parallel(x))
+
+
+def test_nothing_is_added_where_nothing_is_serial() -> None:
+    with pytest.raises(ValueError, match="serial_sum = 'analog': allowed is 'digital' without ser"):
+        hardware(dac_bits=6, serial_sum="analog")
+
+
 # ------------------------------------------------------------------ counts
 
 
@@ -405,6 +424,8 @@ def test_all_conversions_are_counted_and_priced(way: str, generator: torch.Gener
     assert after.vectors - before.vectors == vectors
     assert after.inputs - before.inputs == 5
     assert after.conversions_per_vector == 6 * only_layer(net).crossbar.tiling.grid[0] * hw.slices
+    conversions = (5 if hw.serial_sum == "analog" else vectors) * after.conversions_per_vector
+    assert after.adc_conversions - before.adc_conversions == conversions
     assert counts.adc.conversions.tolist() == [after.adc_conversions - before.adc_conversions] * 2
     assert after.dac_conversions - before.dac_conversions == 23 * vectors
     assert after.cells == 2 * 23 * 6 * hw.slices * hw.copies
@@ -417,7 +438,7 @@ def test_exact_converters_convert_nothing(generator: torch.Generator) -> None:
         assert kind.share.isnan().all()
 
 
-@pytest.mark.parametrize("way", ["serial", "sliced"])
+@pytest.mark.parametrize("way", ["serial", "analog", "sliced"])
 def test_read_noise_is_of_every_read(way: str, generator: torch.Generator) -> None:
     cell = CELL.replace(read_noise=0.05)
     bits = {"dac_bits": 4, "dac_range": 2.0}
@@ -426,7 +447,7 @@ def test_read_noise_is_of_every_read(way: str, generator: torch.Generator) -> No
     layer = only_layer(exact_)
     x = inputs("linear", generator)
     mho.calibrate(converted, 2 * x)
-    planes = dict(layer.dac.planes(layer.dac(x))) if way == "serial" else {1.0: layer.dac(x)}
+    planes = dict(layer.dac.planes(layer.dac(x))) if way != "sliced" else {1.0: layer.dac(x)}
     size = sum(f**2 * p.square().sum(1, keepdim=True) for f, p in planes.items())
     spread = 0.05 * 80e-6 * layer.scale
     expected = (size * spread**2 * layer.hardware.cells.read_variance).expand(5, 6)

@@ -23,8 +23,8 @@ _HEAD = """\
 * bit line:
 *   in<i> -Rs- d<i> -Rr- u<i>_0 -Rr- u<i>_1 ...   the right end is {right}
 *   w0_<j> -Rc- w1_<j> ... -Rc- e<j> -Re- out<j>  -Vout<j>- 0 V; the upper end is open
-* Wires [ohm]: row {wires.row!r}, col {wires.col!r}, source {wires.source!r}, sense {wires.sense!r}.{pairs}
-* Nodes that 0 ohm would join are one node, named as the nearest to source or ground.
+* Wires: row {wires.row!r}, col {wires.col!r}, source {wires.source!r}, sense {wires.sense!r} ohm.
+{pairs}* Nodes that 0 ohm would join are one node, named as the nearest to source or ground.
 * Open cells are left out. Results: i(vout<j>), the current out of column j.
 """
 
@@ -89,7 +89,7 @@ def netlist(
         law=conduction.family,
         right="driven as the left one, by inr<i>" if wires.both_ends else "open",
         wires=wires,
-        pairs="\n* Rows 0 and 1, 2 and 3, ... meet each bit line at one point." * wires.paired,
+        pairs="* Rows 0 and 1, 2 and 3, ... meet each bit line at one point.\n" * wires.paired,
     )
     return head + "\n".join(lines) + "\n" + _TAIL.format(prints="\n".join(prints))
 

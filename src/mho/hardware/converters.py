@@ -186,13 +186,16 @@ class Converter:
             self._grids[columns] = Grids(*every)
         return self._grids[columns]
 
-    def planes(self, x: Float[Tensor, "*n"]) -> Iterator[tuple[float, Float[Tensor, "*n"]]]:
-        """The bits of converted x (chips * n, ...), each 0 or the range, with their factors.
+    def planes(
+        self, x: Float[Tensor, "*n"], chips: slice = ALL
+    ) -> Iterator[tuple[float, Float[Tensor, "*n"]]]:
+        """The bits of converted x (chips * n, ...), of all chips or some, each 0 or the range, with
+        their factors.
 
         In two's complement: `x = sum factor * plane`, the last factor negative.
         """
         assert self.bits is not None
-        folded, lsb, inverse = self._grid(x, ALL)
+        folded, lsb, inverse = self._grid(x, chips)
         codes = folded.mul(inverse).round_().to(torch.int32)
         edge = lsb * self.most
         for bit in range(self.bits):

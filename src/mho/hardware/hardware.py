@@ -142,6 +142,11 @@ class Hardware(Config):
     """Apply the DAC's code bit after bit through 1-bit drivers: `dac_bits` reads a vector, each
     converted on its own, then shifted and added digitally. Two's complement: the last bit, the
     sign, counts negative."""
+    serial_sum: Literal["digital", "analog"] = "digital"
+    """Where the reads of `serial_inputs` are added. "analog": on capacitors in front of the ADCs,
+    each read at the weight of its bit, so that a vector takes one conversion; `adc_range` is then
+    that of the sum. The read noise of each read enters with its bit's weight; the capacitors add
+    neither noise nor error."""
     adc_per_tile: bool = True
     """Convert each tile's currents and add digitally; False: the tiles of a column add currents
     before one converter."""
@@ -173,6 +178,9 @@ class Hardware(Config):
             raise unknown("Hardware.mapping", self.mapping, MAPPINGS)
         if self.serial_inputs and self.dac_bits is None:
             raise invalid("Hardware.serial_inputs", True, "False without dac_bits")
+        if self.serial_sum == "analog" and not self.serial_inputs:
+            allowed = "'digital' without serial_inputs, whose reads are what is added"
+            raise invalid("Hardware.serial_sum", self.serial_sum, allowed)
         fixed = not isinstance(self.adc_range, str)
         if fixed and self.adc_bits is not None and self.dac_bits is None:
             allowed = "'calibrated' or 'column' without dac_bits, which bound the current"

@@ -122,6 +122,9 @@ class LayerLedger:
     """Cells stuck at the highest conductance (chips,)."""
     worn: Tensor
     """Cells that spent their endurance (chips,)."""
+    reads_per_conversion: int = 1
+    """Reads, of a bit of the inputs each, that are added before one conversion [1]: as many as
+    bits with `Hardware.serial_sum` "analog"; `vectors` counts each."""
     given_up: Tensor = field(default_factory=lambda: torch.zeros(1, dtype=torch.int64))
     """Cells that the controller gave up and leaves alone (chips,); see `mho.hardware.fault_map`."""
 
@@ -149,7 +152,7 @@ class LayerLedger:
     @property
     def adc_conversions(self) -> int:
         """ADC conversions on one chip in forward passes."""
-        return self.vectors * self.conversions_per_vector
+        return self.vectors // self.reads_per_conversion * self.conversions_per_vector
 
     @property
     def dac_conversions(self) -> int:
@@ -354,6 +357,7 @@ def _layer(name: str, crossbar: Crossbar) -> LayerLedger:
         for field, *each in zip(_Cells._fields, *parts, strict=True)
     }
     apart, inputs = len(tiling.mapping.factors), tiling.inputs
+    analog = hardware.serial_sum == "analog"
     tiles = tiling.grid[0], tiling.along
     forward, backward = (apart * (n if hardware.adc_per_tile else 1) for n in tiles)
     return LayerLedger(
@@ -367,7 +371,11 @@ def _layer(name: str, crossbar: Crossbar) -> LayerLedger:
         drives_per_vector=inputs * tiling.mapping.lines if hardware.dac_bits else 0,
         back_conversions_per_vector=backward * inputs if hardware.adc_bits else 0,
         back_drives_per_vector=apart * tiling.out_features if hardware.dac_bits else 0,
-        adds_conversions=(forward > 1 or hardware.serial_inputs, backward > 1),
+        adds_conversions=(
+            forward > 1 or (hardware.serial_inputs and not analog),
+            backward > 1,
+        ),
+        reads_per_conversion=(hardware.dac_bits or 1) if analog else 1,
         dac_bits=hardware.dac_bits,
         adc_bits=hardware.adc_bits,
         serial=hardware.serial_inputs,

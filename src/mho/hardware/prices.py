@@ -230,16 +230,16 @@ class Prices(Config):
     # ---------------------------------------------------------------- time and area
 
     def vector_time(
-        self, dac_bits: int | None, adc_bits: int | None, columns: int | None
+        self, dac_bits: int | None, adc_bits: int | None, columns: int | None, reads: int = 1
     ) -> float | None:
-        """Duration of one vector read with so many converted columns an array; None: not known
-        [s]."""
+        """Duration of one vector read with so many converted columns an array, of which so many
+        share a conversion; None: not known [s]."""
         if self.read_time is not None:
             return self.read_time
         step = self.read_pulse if self.step_time is None else self.step_time
         if columns is None:
             return None
-        conversions = _times(self.conversion_time(adc_bits), min(self.adc_share, columns))
+        conversions = _times(self.conversion_time(adc_bits), min(self.adc_share, columns) / reads)
         return _plus(_times(step, self.steps(dac_bits)), conversions)
 
     def verify_duration(self, bits: int | None) -> float | None:

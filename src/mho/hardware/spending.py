@@ -74,7 +74,8 @@ def _layer(layer: LayerLedger, p: Prices) -> Spent:
         )
         add(f"{side}cells", getattr(layer, f"{side}cell_reads"), p.cell_read(g, bits), no_cell)
         add(f"{side}drives", drives, p.drive(bits), "the list has no dac_energy")
-        taken_up = conversions * p.steps(bits) * p.integration_energy
+        reads = layer.reads_per_conversion if side == "" else 1
+        taken_up = conversions * reads * p.steps(bits) * p.integration_energy
         add(f"{side}conversions", conversions, p.conversion(layer.adc_bits),
             "the list has no adc_energy")  # fmt: skip
         if out.energy[f"{side}conversions"] is not None:
@@ -91,11 +92,11 @@ def _layer(layer: LayerLedger, p: Prices) -> Spent:
         _buffers(layer, side, vectors, p, out)
     backward_bits = layer.dac_bits
     conductors = (
-        ("vectors", layer.vectors, layer.drive_bits),
-        ("backward_vectors", layer.backward_vectors, backward_bits),
+        ("vectors", layer.vectors, layer.drive_bits, layer.reads_per_conversion),
+        ("backward_vectors", layer.backward_vectors, backward_bits, 1),
     )
-    for kind, count, bits in conductors:
-        each = p.vector_time(bits, layer.adc_bits, layer.converted_columns)
+    for kind, count, bits, reads in conductors:
+        each = p.vector_time(bits, layer.adc_bits, layer.converted_columns, reads)
         out.time[kind] = 0.0 if count == 0 else None if each is None else count * each
         if out.time[kind] is None:
             out.missing[f"time of {kind}"] = "the list has no step_time, adc_time or read_time"

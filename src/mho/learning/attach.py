@@ -139,6 +139,9 @@ def _check(layer: str, hardware: Hardware, chip: Chip) -> None:
     if hardware.interleaved:
         allowed = "False on an instrument, whose currents are subtracted column by column"
         raise invalid(f"layer {layer!r}, Hardware.interleaved", True, allowed)
+    if hardware.serial_sum == "analog":
+        allowed = "'digital' on an instrument, which measures each read"
+        raise invalid(f"layer {layer!r}, Hardware.serial_sum", hardware.serial_sum, allowed)
     for name in ("placement", *OVER_TIME):
         if getattr(hardware, name) is not None:
             allowed = "None on an instrument, whose cells are what they are"

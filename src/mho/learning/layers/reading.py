@@ -59,7 +59,8 @@ class Reading:
         product: what inputs and a matrix make.
         dac, adc: the converters.
         by_digit: whether the digits of a weight are converted each on its own.
-        serial: whether the bits of the inputs must be read apart: exact reads add up to one.
+        serial: whether the bits of the inputs must be converted apart: exact reads, and those that
+            are added before one conversion, add up to one.
         by_tile: whether each of several tiles along the inputs has converters of its own.
     """
 
@@ -78,7 +79,10 @@ class Reading:
         self.factors = (1.0,) if exact else tiling.mapping.factors
         self.by_digit = len(self.factors) > 1
         quiet = hardware.device.read_noise == 0.0
-        self.serial = hardware.serial_inputs and not (exact and quiet)
+        analog = hardware.serial_sum == "analog"
+        self.serial = hardware.serial_inputs and not (analog or (exact and quiet))
+        self._noise_by_bit = analog
+        """Whether bits of the inputs are read apart and converted together."""
         as_one = hardware.serial_inputs and not self.serial
         self._reads_as_one = (hardware.dac_bits or 1) if as_one else 1
         cells = tiling.mapping
@@ -479,6 +483,7 @@ class Reading:
             theirs = [key(crossbar.seed, chip, "read of references", vectors) for chip in some]
             deviation = self._reference_noise * scale
             references = ReferenceNoise(deviation, self._sharing, theirs)
+        size = self._of_bits(size, chips)
         now = part_now()
         part = None if now is None else NumbersOfPart(now.first, now.count, now.total, blocks)
         return ReadNoise(self._noise * scale, x.detach(), size, keys, references, part)
@@ -491,11 +496,12 @@ class Reading:
         if variances.references is not None:
             vectors, some = crossbar.counts.vectors, crossbar.chips[self.some][chips]
             theirs = [key(crossbar.seed, chip, "read of references", vectors) for chip in some]
-            size = self._sizes(variances.references, chips, [first for first, _ in self._sharing])
+            firsts = [first for first, _ in self._sharing]
+            size = self._of_bits(self._sizes(variances.references, chips, firsts), chips)
             references = ReferenceNoise(scale, self._sharing, theirs, size)
         now = part_now()
         part = None if now is None else NumbersOfPart(now.first, now.count, now.total, blocks)
-        size = self._sizes(variances.own, chips, None)
+        size = self._of_bits(self._sizes(variances.own, chips, None), chips)
         return ReadNoise(scale, x.detach(), size, keys, references, part, of_columns=True)
 
     def _sizes(
@@ -525,6 +531,19 @@ class Reading:
             return y.clamp(min=0.0).sqrt_()
 
         return sizes
+
+    def _of_bits(
+        self, size: Callable[[Tensor], Tensor], chips: slice
+    ) -> Callable[[Tensor], Tensor]:
+        """`size`; if bits of inputs are read apart and converted together, that of their sum."""
+        if not self._noise_by_bit:
+            return size
+
+        def of_bits(x: Tensor) -> Tensor:
+            planes = self.dac.planes(x, chips)
+            return sum((f * size(plane)).square() for f, plane in planes).sqrt()  # type: ignore
+
+        return of_bits
 
     @cached_property
     def _sharing(self) -> list[tuple[int, int]]:
