@@ -64,8 +64,7 @@ def stuck(x: np.ndarray, read: np.ndarray, device: np.ndarray) -> Stuck:
         level[d] = np.median(read[mine])
         far[d] = np.median(np.abs(read[mine] - x[mine]))
         if len(np.unique(x[mine])) >= TARGETS:
-            fitted: tuple[float, ...] = tuple(stats.theilslopes(read[mine], x[mine]))  # type: ignore[arg-type]
-            slope[d] = fitted[0]
+            slope[d] = _slope(x[mine], read[mine])
     middle = np.sort(far)[(count - 1) // 2]
     bad = np.flatnonzero((np.abs(slope - 1) > BENT) & (far > FAR * middle)) if count > 1 else []
     still = [d for d in bad if abs(slope[d]) < BENT]
@@ -73,3 +72,9 @@ def stuck(x: np.ndarray, read: np.ndarray, device: np.ndarray) -> Stuck:
     on = tuple(int(d) for d in still if level[d] > 0.75)
     other = tuple(int(d) for d in bad if d not in (*off, *on))
     return Stuck(np.isin(device, bad), count, off, on, other)
+
+
+def _slope(x: np.ndarray, y: np.ndarray) -> float:
+    """Median slope of all pairs (Theil 1950, Sen 1968)."""
+    run, rise = x[:, None] - x, y[:, None] - y
+    return float(np.median(rise[run > 0] / run[run > 0]))
