@@ -84,7 +84,7 @@ class Try:
         from mho.physics import Preset
 
         found = fit.fit(fit.read(path), v_read=self.v_read)
-        if found.table != "device":
+        if "device" not in found.records:
             allowed = (
                 "a file of pulses, of targets or of states, which give a cell; "
                 f"add its law to a preset: mho fit {path} --out device.toml --add"
@@ -92,7 +92,7 @@ class Try:
             raise invalid("source", f"{path} ({found.kind})", allowed)
         say(f"{path}: {found.kind}, {found.goodness.n} points; mho fit shows the fit")
         note = f"mho fit {path.name}, {found.kind}."
-        return Preset().replace(**{found.table: found.record, "note": note})
+        return Preset().replace(**found.records, note=note)
 
 
 def _told(found: Trial) -> Iterator[Table | str]:

@@ -141,13 +141,22 @@ def _costs(
         ("cells", count(cells)),
         ("pulses to write a cell", number((each["set_pulses"] + each["reset_pulses"]) / cells, 3)),
         ("verify reads to write a cell", number(each["verify_reads"] / cells, 3)),
-        ("energy to write the network", quantity(writing.programming_energy, "J")),
-        ("time to write it, row by row", quantity(writing.programming_time_rows, "s")),
-        ("energy of an input", quantity(reading.energy_per_input, "J")),
-        ("time of an input", quantity(reading.read_time / inputs, "s")),
+        ("energy to write the network", _known(writing.programming_energy, "J")),
+        ("time to write it, row by row", _known(writing.programming_time_rows, "s")),
+        ("energy of an input", _known(reading.energy_per_input, "J")),
+        ("time of an input", _known(reading.read_time / inputs, "s")),
+        (
+            "area of a chip",
+            f"{1e6 * reading.area:.3g} mm²" if np.isfinite(reading.area) else "not priced",
+        ),
         ("can be written", lifetime),
         ("prices", prices),
     ]
+
+
+def _known(value: float, unit: str) -> str:
+    """A cost in words."""
+    return quantity(value, unit) if np.isfinite(value) else "not priced"
 
 
 def _remarks(preset: Preset, hardware: Hardware) -> list[str]:
