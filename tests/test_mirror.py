@@ -32,6 +32,7 @@ WITHOUT_A_FILE = {
     "experiments/test_chip.py": "a system on a chip that is asked over a connection",
     "experiments/test_experiments.py": "what all systems promise",
     "fit/test_fit.py": "all kinds of files through one door",
+    "fit/pulses/test_wild_trains.py": "trains that no cell makes, through the door of all fits",
     "fit/test_recovery.py": "what simulated files went in with comes out",
     "hardware/test_neurram_prices.py": "a price list against what was published",
     "physics/test_families.py": "cells of two and of many levels, and their presets",

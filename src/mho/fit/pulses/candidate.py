@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from mho.errors import InvalidInput
 from mho.fit.free_run import Course
 from mho.fit.maximum import Maximum
 from mho.fit.outcome import Goodness, Parameter, judge
@@ -75,15 +74,15 @@ def candidate(
     best = maximum(model, reads.chains, low, width, near)
     if not math.isfinite(best.value):
         return None
-    parameters, remarks = model.parameters(best, reads.chains, low, width, reads.digit)
+    try:  # a window upside down, or numbers beyond any field
+        parameters, remarks = model.parameters(best, reads.chains, low, width, reads.digit)
+        record, more = model.record(parameters, levels)
+        shared = model.shared_by(record, best, low, width)
+        found = model.typical_found({p.name: p.value for p in parameters})
+    except (ArithmeticError, ValueError):
+        return None
     if not all(math.isfinite(p.value) for p in parameters):
         return None
-    try:
-        record, more = model.record(parameters, levels)
-    except InvalidInput:
-        return None
-    shared = model.shared_by(record, best, low, width)
-    found = model.typical_found({p.name: p.value for p in parameters})
     own = best.own + (model.typical(record) - found)
     written = replace(best, shared=shared, own=own)
     value = float(log_likelihood(model, reads.chains, low, width)(written.rows[None]).sum())

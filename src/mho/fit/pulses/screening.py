@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+from itertools import groupby, pairwise
+from operator import itemgetter
 
 import numpy as np
 
@@ -100,13 +101,20 @@ Range = tuple[float, float, int]
 
 
 def _ranges(chains: Trains, device: int, up: bool) -> list[Range]:
-    """Of each run of one direction that has three reads, as they stand in the file."""
+    """Of each train of one direction that has three reads, as they stand in the file: runs that
+    follow one another in one direction are one train."""
+    runs = [
+        (int(chains.row[c, begin]), bool(chains.up[c, begin]), chains.g[c, begin:end])
+        for c, begin, end in chains.runs()
+        if chains.device[c] == device
+    ]
     out = []
-    for c, begin, end in chains.runs():
-        g = chains.g[c, begin:end]
-        if chains.device[c] == device and chains.up[c, begin] == up and np.isfinite(g).sum() >= 3:
-            out.append((float(np.nanmin(g)), float(np.nanmax(g)), int(chains.row[c, begin])))
-    return sorted(out, key=lambda each: each[2])
+    for way, train in groupby(sorted(runs, key=itemgetter(0)), key=itemgetter(1)):
+        parts = list(train)
+        g = np.concatenate([g for _, _, g in parts])
+        if way == up and np.isfinite(g).sum() >= 3:
+            out.append((float(np.nanmin(g)), float(np.nanmax(g)), parts[0][0]))
+    return out
 
 
 def _parted(ranges: list[Range]) -> tuple[Range, Range] | None:
