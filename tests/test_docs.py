@@ -37,7 +37,7 @@ def test_the_readme_has_a_session() -> None:
 
 
 def test_the_gallery_shows_every_device() -> None:
-    page = (ROOT / "docs" / "gallery" / "README.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "gallery" / "gallery.md").read_text(encoding="utf-8")
     for name in (*mho.devices.PRESETS, *mho.dynamics.MODELS):
         assert f"![Card of {name}]({name}.png)" in page, "mho show all --out docs/gallery"
         assert (ROOT / "docs" / "gallery" / f"{name}.png").is_file()

@@ -80,7 +80,7 @@ def test_all_cards_are_a_page(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(devices_module, "PRESETS", few)
     monkeypatch.setattr(dynamics_module, "MODELS", {})
     assert main(["show", "all", "--out", "gallery"]) == 0
-    page = Path("gallery/README.md").read_text()
+    page = Path("gallery/gallery.md").read_text()
     for name, preset in few.items():
         assert f"![Card of {name}]({name}.png)" in page
         assert preset.note[:20] in page

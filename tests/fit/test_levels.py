@@ -89,5 +89,5 @@ def test_a_shift_of_all_reads_is_told() -> None:
 )
 def test_what_says_nothing_of_levels_is_refused(text: str, said: str) -> None:
     with pytest.raises(InvalidInput) as refusal:
-        fit_levels(parse(text, "x"))
+        fit(parse(text, "x"), "levels")
     assert said in str(refusal.value)

@@ -36,7 +36,7 @@ class Fit:
 
     source: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="FILE")]
     """Measured file, as the instrument wrote it: text, .xlsx, .xls, .ods, .mat; two, if SET and
-    RESET are apart. docs/fitting.md says what is read."""
+    RESET are apart. docs/fitting.md in the source distribution says what is read."""
     out: Annotated[Path | None, tyro.conf.arg(metavar="FILE.toml")] = None
     """Preset to write; the residual plot goes beside it as .png. With --look: a .png."""
     look: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False

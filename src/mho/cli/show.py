@@ -30,7 +30,7 @@ class Show:
     """A device of mho list devices, a dynamic model, a file of mho fit, or all; a price list of mho
     list prices, or a file of one."""
     out: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
-    """Figure to write: .png, .svg or .pdf; of all: a folder, with README.md."""
+    """Figure to write: .png, .svg or .pdf; of all: a folder, with a page in Markdown."""
     overwrite: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Replace what is there."""
 
@@ -60,13 +60,14 @@ class Show:
         from mho.files import read_toml
         from mho.hardware.price_lists import PRICES, get
         from mho.hardware.prices import Prices
+        from mho.physics import Preset
 
         path = Path(self.source)
         if self.source in PRICES:
             return get(self.source)
         if path.suffix != ".toml" or not path.is_file():
             return None
-        only = set(Prices.__dataclass_fields__) - {"doi", "note", "read_noise"}
+        only = set(Prices.__dataclass_fields__) - set(Preset.__dataclass_fields__) - {"doi"}
         return get(self.source) if only & set(read_toml(path)) else None
 
     def _card(self) -> Card:

@@ -23,7 +23,7 @@ class Prices(Config):
     Energies of a cell are `activity * V I(V, G) t` with the mean conductance G of the cells that a
     ledger counted, unless the list gives one number whatever the cell. Converters have one number
     at a resolution of reference and a law for all others (`conversion`, `drive`). See
-    docs/energy.md.
+    docs/energy.md in the source distribution.
     """
 
     # cells: programming

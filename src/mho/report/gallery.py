@@ -8,7 +8,7 @@ from PIL import Image
 from mho.report.card import picture_of
 from mho.results.card import Card
 
-PAGE = "README.md"
+PAGE = "gallery.md"
 COLOURS = 96
 """Of a picture: drawings need few, and take a third of the space."""
 

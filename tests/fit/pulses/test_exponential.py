@@ -74,16 +74,15 @@ def numbers(**changes: float) -> list[Parameter]:
 
 
 def test_the_record_takes_what_the_family_can_have() -> None:
-    cell, remarks = MET.record(numbers(), None)
+    cell, remarks = MET.record(numbers())
     assert (cell.pulses, cell.levels, cell.nonlinearity) == (20, 9, (2.0, 10.0))
     assert remarks == [
         "pulses 20.4: written as 20, a whole number",
         "nonlinearity[1] 12: written as 10, the most that the family takes",
     ]
-    few, _ = MET.record(numbers(pulses=3.2), None)
+    few, _ = MET.record(numbers(pulses=3.2))
     assert few.levels == 4
-    assert MET.record(numbers(), 5)[0].levels == 5
-    wild, _ = MET.record(numbers(device_spread=1.7, g_min=-1e-6), None)
+    wild, _ = MET.record(numbers(device_spread=1.7, g_min=-1e-6))
     assert (wild.device_spread, wild.g_min) == (1.0, 0.0)
 
 
@@ -95,7 +94,7 @@ def test_a_record_holds_the_parameters_that_it_was_made_of(
     model = Exponential("each", noisy=True, bounded=True, window=window)
     low, width = (12e-6, 70e-6) if window is None else (10e-6, 80e-6)
     values = numbers(**{"pulses": 20.0, "nonlinearity RESET": -3.0, "read_noise": 0.02})
-    cell, remarks = model.record(values, None)
+    cell, remarks = model.record(values)
     assert remarks == []
     best = Maximum(np.zeros(len(model.names)), np.zeros((1, 1)), np.eye(1), 0.0, True)
     shared = dict(zip(model.names, model.shared_by(cell, best, low, width), strict=True))

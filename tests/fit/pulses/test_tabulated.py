@@ -52,12 +52,11 @@ def test_parameters_are_steps_of_the_typical_device() -> None:
     assert value["reset_step[2]"] / value["reset_step[0]"] == pytest.approx(np.exp(1.0), rel=0.03)
     assert value["set_spread"] == pytest.approx(0.02 * 80e-6)
     assert remarks == []
-    cell, remarks = table.record(found, None)
+    cell, remarks = table.record(found)
     assert isinstance(cell, PulseTable)
     assert cell.window == pytest.approx((10e-6, 90e-6))
     assert cell.crossing[0] / cell.crossing[1] == pytest.approx(1.5, rel=0.15)
     assert cell.levels == 9
-    assert table.record(found, 4)[0].levels == 4
 
 
 def test_reads_with_an_error_have_one_more() -> None:

@@ -76,13 +76,15 @@ def candidate(
         return None
     try:  # a window upside down, or numbers beyond any field
         parameters, remarks = model.parameters(best, reads.chains, low, width, reads.digit)
-        record, more = model.record(parameters, levels)
+        record, more = model.record(parameters)
         shared = model.shared_by(record, best, low, width)
         found = model.typical_found({p.name: p.value for p in parameters})
     except (ArithmeticError, ValueError):
         return None
     if not all(math.isfinite(p.value) for p in parameters):
         return None
+    if levels is not None:
+        record = record.replace(levels=levels)
     own = best.own + (model.typical(record) - found)
     written = replace(best, shared=shared, own=own)
     value = float(log_likelihood(model, reads.chains, low, width)(written.rows[None]).sum())

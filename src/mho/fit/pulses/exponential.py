@@ -134,9 +134,7 @@ class Exponential(PulseModel):
             out.append(on_log("read_noise", value["log_read"] - math.log(span), error))
         return out, remarks
 
-    def record(
-        self, parameters: list[Parameter], levels: int | None
-    ) -> tuple[PulseResponse, list[str]]:
+    def record(self, parameters: list[Parameter]) -> tuple[PulseResponse, list[str]]:
         """The record, and what it could not take as it was found."""
         value = {p.name: p.value for p in parameters}
         curves = tuple(value.get(f"nonlinearity {s}", 0.0) for s in ("SET", "RESET"))
@@ -145,7 +143,7 @@ class Exponential(PulseModel):
         found = {name: value[name] for name in names if name in value}
         held, remarks = within(PulseResponse, {**found, "nonlinearity": curves})
         least = min(DEFAULT_LEVELS, int(held["pulses"]) + 1)  # type: ignore[arg-type]
-        return PulseResponse(levels=levels or max(2, least), **held), remarks  # type: ignore[arg-type]
+        return PulseResponse(levels=max(2, least), **held), remarks  # type: ignore[arg-type]
 
     def shared_by(
         self, record: PulseResponse, best: Maximum, low: float, width: float

@@ -51,9 +51,7 @@ class PulseModel(ABC):
         """Parameters of the record, with intervals, and remarks."""
 
     @abstractmethod
-    def record(
-        self, parameters: list[Parameter], levels: int | None
-    ) -> tuple[PulsedCell, list[str]]:
+    def record(self, parameters: list[Parameter]) -> tuple[PulsedCell, list[str]]:
         """The record, and what it could not take as it was found."""
 
     @abstractmethod

@@ -86,9 +86,7 @@ class Tabulated(PulseModel):
             remarks.append("window: the mean ends of the trains")
         return out, remarks
 
-    def record(
-        self, parameters: list[Parameter], levels: int | None
-    ) -> tuple[PulseTable, list[str]]:
+    def record(self, parameters: list[Parameter]) -> tuple[PulseTable, list[str]]:
         """The record, and what it could not take as it was found."""
         value = {p.name: p.value for p in parameters}
         found: dict[str, Value] = {
@@ -103,7 +101,7 @@ class Tabulated(PulseModel):
         held, remarks = within(PulseTable, found)
         record = PulseTable(levels=2, **held)  # type: ignore[arg-type]
         most = max(2, min(DEFAULT_LEVELS, int(record.crossing[0]) + 1))
-        return record.replace(levels=levels or most), remarks
+        return record.replace(levels=most), remarks
 
     def shared_by(self, record: PulseTable, best: Maximum, low: float, width: float) -> np.ndarray:
         """Logarithms of its steps over the first, and of its spreads over the window."""
