@@ -85,3 +85,17 @@ def test_levels_are_as_asked_for() -> None:
     assert found.record.levels == 12
     assert found.picture.x_label == "pulses"
     assert len(found.picture.series) == 4
+
+
+def test_two_cells_far_apart_are_fitted_where_no_table_holds_both() -> None:
+    rows = []
+    for column, start in ((5, 5.0), (6, 23.0)):
+        g = start
+        for polarity, sign in (("SET", 1), ("RESET", -1)):
+            for pulse in range(1, 10):
+                step = (0.95 if column == 5 else 1.7) * (1 - 0.03 * pulse)
+                g += sign * step
+                rows.append(f"3,{column},{pulse},{polarity},{g:.3f}")
+    found = fit_pulses(parse("\n".join(["row,col,pulse,polarity,G [uS]", *rows]), "x"))
+    assert found["device_spread"].value > 0.1
+    assert found["cycle_spread"].value < 0.3

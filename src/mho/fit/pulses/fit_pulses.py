@@ -92,7 +92,10 @@ def fit_pulses(
             seen = int(np.isfinite(reads.chains.g).sum())
             more = tables(response, curved.best, curved.parameters[:2], low, width, seen)
             rival = fits.growing(more)
-            best = rival if family else min(best, rival, key=_aic)
+            if family:
+                best = _best_of([rival], reads)
+            elif rival is not None:
+                best = min(best, rival, key=_aic)
     free = best.course()
     position = np.cumsum(chains.pulses, axis=1)
     free_run = judge_free_run(reads.chains.g, free, position, "pulse")
@@ -137,23 +140,31 @@ class Fits:
     ) -> Candidate:
         """That of the least AIC, of those with a clear maximum if there is one."""
         each = [self.add(model, (near or {}).get(model.name)) for model in models]
-        some = [found for found in each if found is not None]
-        if not some:
-            allowed = "reads that equal pulses move the same way each time; no model follows these"
-            raise invalid(
-                "pulse trains", f"{np.isfinite(self._reads.chains.g).sum()} reads", allowed
-            )
-        return min(some, key=_aic)
+        return _best_of(each, self._reads)
 
-    def growing(self, models: Sequence[PulseModel]) -> Candidate:
-        """The same of models of more and more parameters, as long as more of them help."""
-        best = self.least(models[:1])
-        for model in models[1:]:
+    def growing(self, models: Sequence[PulseModel]) -> Candidate | None:
+        """The same of models of more and more parameters, as long as more of them help; None: the
+        first of them cannot be."""
+        best: Candidate | None = None
+        for model in models:
             each = self.add(model)
-            if each is None or _aic(each) >= _aic(best):
+            if each is None or (best is not None and _aic(each) >= _aic(best)):
                 break
             best = each
         return best
+
+
+def _best_of(each: Sequence[Candidate | None], reads: Reads) -> Candidate:
+    """The best of those that could be fitted.
+
+    Raises:
+        ValueError: none could.
+    """
+    some = [found for found in each if found is not None]
+    if not some:
+        allowed = "reads that equal pulses move the same way each time; no model follows these"
+        raise invalid("pulse trains", f"{np.isfinite(reads.chains.g).sum()} reads", allowed)
+    return min(some, key=_aic)
 
 
 def _aic(each: Candidate) -> float:

@@ -35,7 +35,7 @@ def check(table: Table, chains: Trains) -> None:
             continue
         allowed = f"at least {FEWEST} reads after {name} pulses; there are {found}"
         if not (rows == sign).any():
-            allowed += f": a pulsed cell needs both, append the lines of a {name} train to the file"
+            allowed += f": a pulsed cell needs both; give the file of the {name} train too"
             raise invalid(f"{table.path}, polarity", f"{name} missing", allowed)
         if (rows == sign).sum() > FEWEST + found:
             allowed += ", as pulse does not count on from one read to the next"
