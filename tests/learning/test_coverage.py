@@ -357,7 +357,9 @@ def test_a_ledger_of_all_says_nothing() -> None:
     mho.calibrate(net, torch.rand(4, 6))
     counts = mho.ledger(net)
     assert counts.share.whole
-    assert "digital" not in str(counts) + str(mho.price(counts, "hfo2-130nm"))
+    for shown in (str(counts), str(mho.price(counts, "hfo2-130nm"))):
+        assert "of the multiplications" not in shown
+        assert "of the weights" not in shown
     assert "share" not in counts.to_dict()
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from mho import devices
-from mho.physics import GeneratorNoise, PulseTable
+from mho.physics import GeneratorNoise, MultiLevel, PulseTable
 from mho.physics.three_terminal import CELLS
 
 # bounds, step, slopes, noise, whether the noise is of each step: aihwkit, LinearStepDevice
@@ -57,8 +57,8 @@ def test_sonos_cells_spread_and_drift_as_measured(days: int) -> None:
     for k, current in enumerate((200.0, 600.0, 1000.0, 1400.0)):
         g = torch.full((n,), current * 1e-8, dtype=torch.float64)
         source = GeneratorNoise((n,), torch.Generator().manual_seed(k), torch.float64)
-        sigma = preset.cell.sigma.at(g)  # type: ignore[union-attr]
-        programmed = g + sigma * source.normal()
+        assert isinstance(preset.cell, MultiLevel)
+        programmed = g + preset.cell.spread(g) * source.normal()
         relaxed = programmed
         if days and preset.retention is not None:
             relaxed = preset.retention.relaxed(

@@ -156,7 +156,7 @@ class TableOfG(OfConductance):
     g: Taken[Sequence[float], tuple[Siemens, ...]]
     """Conductances, rising [S]."""
     values: Taken[Sequence[float], Annotated[tuple[float, ...], Range(least=-1e30, most=1e30)]]
-    """Value at each, in the value's unit."""
+    """Value at each [unit of the value]."""
     along: Literal["g", "ln g"] = otherwise(default="g")
     """What values run straight in."""
 
