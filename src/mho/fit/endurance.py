@@ -18,14 +18,13 @@ from mho.fit.outcome import (
     Goodness,
     Parameter,
     Picture,
-    Rival,
     Series,
     far_out,
     given,
     judge,
 )
 from mho.fit.reading.table import Table
-from mho.fit.resistance import State, compare, preferred
+from mho.fit.resistance import State, of_both
 from mho.fit.states import states_of
 from mho.fit.wear import Wear, fit_wear
 from mho.physics import TwoState
@@ -92,19 +91,9 @@ def fit_endurance(table: Table, v_read: float | None = None) -> Fit:
         wild[rows[far_out(centred)]] = True
     kept = good & ~wild
     many = len(np.unique(reads.device)) > 1
-    best: dict[bool, State] = {}
-    rivals: list[Rival] = []
-    for state, name in ((True, "r_on"), (False, "r_off")):
-        some = kept & (reads.on == state)
-        states = compare(name, np.exp(flat[some]), reads.device[some], not many)
-        rivals += [
-            Rival(f"{name} {s.distribution}", 2 * s.count - 2 * s.log_likelihood, s.count)
-            for s in states
-        ]
-        best[state] = preferred(states)
-    if best[True].resistance.mean >= best[False].resistance.mean:
-        raise invalid(f"{table.path}, state", "on has the higher resistance",
-                      "on, LRS or 1 for the state of low resistance")  # fmt: skip
+    best, rivals = of_both(
+        table.path, np.exp(flat[kept]), reads.on[kept], reads.device[kept], not many
+    )
     cell = TwoState(r_on=best[True].resistance, r_off=best[False].resistance)
     found = fit_lifetime(life, ended)
     laws, lives, more = _endurance(wear, found, life, ended)

@@ -14,7 +14,8 @@ import numpy as np
 from scipy import stats
 from scipy.optimize import minimize
 
-from mho.fit.outcome import CONFIDENCE, Parameter, on_line, on_log
+from mho.errors import invalid
+from mho.fit.outcome import CONFIDENCE, Parameter, Rival, on_line, on_log
 from mho.fit.random_effects import Between, between, within
 from mho.physics import Resistance, Spread
 
@@ -186,3 +187,33 @@ def preferred(found: list[State]) -> State:
     aic = [2 * s.count - 2 * s.log_likelihood for s in found]
     least = int(np.argmin(aic))
     return found[least] if aic[least] < aic[0] - 2 else found[0]
+
+
+def of_both(
+    where: str, r: np.ndarray, on: np.ndarray, device: np.ndarray, per_cycle: bool
+) -> tuple[dict[bool, State], list[Rival]]:
+    """The preferred distribution of each state, by whether it is on, and all that were fitted.
+
+    Args:
+        where: the file, for errors.
+        r: resistances (n,) [ohm].
+        on: whether each is of the state of low resistance (n,).
+        device: device of each (n,).
+        per_cycle: as `compare` takes it.
+
+    Raises:
+        ValueError: on has the higher resistance.
+    """
+    best: dict[bool, State] = {}
+    rivals: list[Rival] = []
+    for state, name in ((True, "r_on"), (False, "r_off")):
+        found = compare(name, r[on == state], device[on == state], per_cycle)
+        rivals += [
+            Rival(f"{name} {s.distribution}", 2 * s.count - 2 * s.log_likelihood, s.count)
+            for s in found
+        ]
+        best[state] = preferred(found)
+    if best[True].resistance.mean >= best[False].resistance.mean:
+        raise invalid(f"{where}, state", "on has the higher resistance",
+                      "on, LRS or 1 for the state of low resistance")  # fmt: skip
+    return best, rivals

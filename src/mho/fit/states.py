@@ -7,9 +7,9 @@ from scipy import stats
 
 from mho.errors import invalid
 from mho.fit.electrical import conductance
-from mho.fit.outcome import Fit, Picture, Rival, Series, far_out, judge
+from mho.fit.outcome import Fit, Picture, Series, far_out, judge
 from mho.fit.reading.table import Table
-from mho.fit.resistance import State, compare, preferred
+from mho.fit.resistance import State, of_both
 from mho.physics import TwoState
 
 ON_WORDS = frozenset({"1", "on", "lrs", "set", "low", "low resistance", "r_on", "ron", "1.0"})
@@ -41,19 +41,7 @@ def fit_states(table: Table, v_read: float | None = None) -> Fit:
         wild[rows[_wild(np.log(r[rows]), device[rows])]] = True
     kept = ~wild
     per_cycle = "device" not in table and "cycle" in table
-    best: dict[bool, State] = {}
-    rivals = []
-    for state, name in ((True, "r_on"), (False, "r_off")):
-        some = kept & (on == state)
-        found = compare(name, r[some], device[some], per_cycle)
-        rivals += [
-            Rival(f"{name} {s.distribution}", 2 * s.count - 2 * s.log_likelihood, s.count)
-            for s in found
-        ]
-        best[state] = preferred(found)
-    if best[True].resistance.mean >= best[False].resistance.mean:
-        raise invalid(f"{table.path}, state", "on has the higher resistance",
-                      "on, LRS or 1 for the state of low resistance")  # fmt: skip
+    best, rivals = of_both(table.path, r[kept], on[kept], device[kept], per_cycle)
     remarks = []
     if "device" not in table and not per_cycle:
         remarks.append("no column of devices or cycles: all spread is taken as between devices")
