@@ -2,6 +2,7 @@
 
 import io
 import textwrap
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -43,20 +44,19 @@ def card_on(
     _column(figure.add_axes(column), card, step=0.2026 / (figure.get_figheight() * column[3]))
 
 
-def metadata_of(ending: str) -> dict[str, None] | None:
-    """What keeps the time of drawing out of a file."""
-    if ending == "png":
-        return None
-    return {"Date" if ending == "svg" else "CreationDate": None}
-
-
 def picture_of(card: Card, ending: str) -> bytes:
     """The figure as a file of one of `FORMATS`."""
+    return as_file(lambda: draw_card(card), ending)
+
+
+def as_file(draw: Callable[[], Figure], ending: str) -> bytes:
+    """What is drawn in the style of reports, as a file of one of `FORMATS` without a date."""
+    date = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
     with style():
-        figure = draw_card(card)
+        figure = draw()
         FigureCanvasAgg(figure)
         buffer = io.BytesIO()
-        figure.savefig(buffer, format=ending, dpi=84, metadata=metadata_of(ending))
+        figure.savefig(buffer, format=ending, dpi=84, metadata=date.get(ending))
     return buffer.getvalue()
 
 

@@ -1,14 +1,11 @@
 """A device tried out, on one page: its card, accuracy as time passes, and what limits it."""
 
-import io
-
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from mho.report.axes import FAINT, colours, style
-from mho.report.card import COLUMN, card_on, metadata_of
+from mho.report.axes import FAINT, colours
+from mho.report.card import COLUMN, as_file, card_on
 from mho.results.card import Card
 from mho.results.trial import Trial
 
@@ -31,12 +28,7 @@ def draw_trial(trial: Trial, card: Card) -> Figure:
 
 def picture_of(trial: Trial, card: Card, ending: str) -> bytes:
     """The figure as a file of one of `mho.report.card.FORMATS`."""
-    with style():
-        figure = draw_trial(trial, card)
-        FigureCanvasAgg(figure)
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format=ending, dpi=84, metadata=metadata_of(ending))
-    return buffer.getvalue()
+    return as_file(lambda: draw_trial(trial, card), ending)
 
 
 def _accuracy(axes: Axes, trial: Trial) -> None:

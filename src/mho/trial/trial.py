@@ -17,7 +17,7 @@ from mho.hardware.hardware import OVER_TIME
 from mho.physics import Preset
 from mho.results.trial import Trial
 from mho.results.units import count, number, quantity
-from mho.trial.limits import limits, mended
+from mho.trial.limits import OF_LAWS, limits, mended
 from mho.trial.network import DATA, UNITS, network
 
 TIMES = {"fresh": 0.0, "a day": 86_400.0, "a month": 30 * 86_400.0}
@@ -161,8 +161,9 @@ def _known(value: float, unit: str) -> str:
 
 def _remarks(preset: Preset, hardware: Hardware) -> list[str]:
     """What the device does not say."""
-    names = {"retention": "relaxation and drift", "flicker": "1/f noise"}
-    silent = [what for law, what in names.items() if getattr(hardware, law) is None]
+    shown = ("retention", "flicker")
+    silent = [what for what, law in OF_LAWS.items()
+              if law in shown and getattr(hardware, law) is None]  # fmt: skip
     found = []
     if silent:
         found.append(f"not given, and taken as none: {' and '.join(silent)}")
