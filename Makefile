@@ -13,6 +13,7 @@ READY := $(VENV)/.ready
 .PHONY: run test check lint format types hooks bench fuzz dist clean
 
 run: $(READY)
+	$(BIN)/mho demo
 	$(BIN)/mho run all --preset quick --out runs/quick --resume
 
 test: $(READY)

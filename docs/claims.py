@@ -1,14 +1,16 @@
-"""Writes the README's claims table and picture from the committed results.
+"""Writes headlines, claims and their picture from the committed results.
 
 Run: python docs/claims.py
 
-Each system is shown with its largest committed run. The table stands between two markers in
-README.md; the picture is docs/claims.png. A test holds the README to what this writes.
+Each system is shown with its largest committed run. The headlines stand between two markers in
+README.md, all claims in docs/claims.md; the picture is docs/claims.png. A test holds both documents
+to what this writes.
 """
 
 from __future__ import annotations
 
 import json
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -20,92 +22,39 @@ from mho.results.units import decimals_of_percent
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "results"
-MARKERS = ("<!-- claims: written by docs/claims.py -->\n", "<!-- end of claims -->\n")
 SYSTEMS = ("bmcnn", "siamese", "metaplastic")
 """Those in the picture."""
 REPAIRS = (
-    ("plain", "none", "plain training"),
-    ("plain", "layer", "tuned, a gain and offset a layer"),
-    ("plain", "batch norm", "batch norm refreshed"),
-    ("aware", "batch norm", "the same, variation-aware training"),
+    ("plain", "none", "no repair"),
+    ("plain", "layer", "a gain and offset for each layer"),
+    ("plain", "batch norm", "batch normalization measured anew"),
+    ("aware", "batch norm", "the same, trained for spread"),
 )
 """Curves of the first panel: training, mitigation, label."""
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000",
-           "#999999", "#8c6bb1")  # fmt: skip
-KEPT = (
-    "gated importance", "importance", "interval", "gates", "EWC", "SI", "none", "joint", "apart",
-)  # fmt: skip
-"""Schemes of the third panel."""
-WRITES = ("closed loop", "level change", "frugal", "sparse", "probabilistic", "Tiki-Taka")
-"""Schemes of the second panel."""
-
-SHOWN = {
-    "bmcnn": (
-        "ideal_accuracy",
-        "cov50_raw_accuracy",
-        "cov50_tuned_layer_accuracy",
-        "cov50_best_accuracy",
-        "cov50_worst_chip",
-        "cov100_raw_accuracy",
-        "cov100_best_accuracy",
-        "cov100_worst_chip",
-        "cov100_more_accuracy",
-        "cov100_more_worst_chip",
-    ),
-    "siamese": (
-        "mlp_float_accuracy",
-        "mlp_change_accuracy",
-        "mlp_change_gone",
-        "mlp_accuracy",
-        "mlp_gone",
-        "mlp_first_epoch_accuracy",
-        "mlp_first_epoch_gone",
-        "mlp_sparse_accuracy",
-        "mlp_sparse_gone",
-        "mlp_sparse_writes_per_weight",
-        "mlp_rival_accuracy",
-        "mlp_rival_gone",
-        "mlp_max_writes_per_cell",
-        "mlp_write_ratio",
-        "cnn_float_accuracy",
-        "cnn_accuracy",
-        "cnn_gone",
-    ),
-    "siamese/closed-loop": (
-        "mlp_closed_loop_energy_gone",
-        "mlp_closed_loop_array_energy_gone",
-        "mlp_closed_loop_time_gone",
-        "mlp_closed_loop_serial_time_gone",
-        "mlp_closed_loop_energy_gone_verified",
-        "mlp_closed_loop_time_gone_verified",
-    ),
-    "metaplastic": (
-        "mnist_after_both",
-        "fashion_after_both",
-        "mnist_software",
-        "fashion_software",
-        "mnist_recognized",
-        "fashion_recognized",
-        "mnist_reverse",
-        "fashion_reverse",
-        "permuted10_average",
-        "permuted10_ewc",
-        "permuted10_si",
-        "permuted10_gated_si",
-        "permuted10_joint",
-        "cell_ratio",
-        "memory_ratio_with_hidden",
-        "endurance_share_max",
-    ),
-    "wires": tuple(
-        f"{line}_{what}"
-        for line in ("bmcnn", "siamese", "metaplastic_mnist", "metaplastic_fashion_mnist")
-        for what in ("unwired", "wired", "compensated", "loop")
-        if (line, what) != ("bmcnn", "loop")
-    ),
+WRITES = {
+    "closed loop": "every step (closed loop)",
+    "level change": "on every change of level",
+    "frugal": "beyond a falling threshold",
+    "sparse": "beyond a large threshold",
+    "probabilistic": "at random (rival)",
+    "Tiki-Taka": "Tiki-Taka (rival)",
 }
-"""Claims that the README shows, of an experiment's largest run or of that of a folder; its report
-shows all of them."""
+"""Schemes of the second panel, and when they write."""
+KEPT = {
+    "gated importance": "gates and importance",
+    "importance": "importance",
+    "interval": "interval rule",
+    "EWC": "EWC (rival)",
+    "SI": "SI (rival)",
+    "none": "no protection",
+    "apart": "a network for each task",
+}
+"""Schemes of the third panel."""
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
+MARKS = "osD^vPX"
+
+WORDS = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
+"""The claims that are shown, by the run that they are of, and what each says in plain words."""
 
 
 def folder_of(name: str) -> Path:
@@ -122,29 +71,54 @@ def read(name: str, file: str) -> dict[str, Any]:
     return json.loads((folder_of(name) / file).read_text(encoding="utf-8"))
 
 
-def table() -> str:
-    """The claims as Markdown."""
-    lines = ["| system | claim | paper | ours | n |", "|---|---|---|---|---|"]
-    commands: dict[str, list[str]] = {}
-    for name in SHOWN:
-        commands.setdefault(read(name, "env.json")["command"], []).append(name)
-        result = read(name, "result.json")
-        claims = {claim["id"]: claim for claim in result["claims"]}
-        quick = result["preset"] == "quick"  # which leaves some out
-        for claim in (claims[id] for id in SHOWN[name] if id in claims or not quick):
-            paper = "-" if claim["paper"] is None else f"{claim['paper']:g} {claim['unit']}"
-            ours = _number(claim["ours"], claim["std"], claim["unit"])
-            cells = (name.partition("/")[0], claim["what"], paper.strip(), ours, str(claim["n"]))
-            lines.append("| " + " | ".join(cells) + " |")
-    made = "; ".join(f"{', '.join(names)} from `{made}`" for made, names in commands.items())
-    return "\n".join(lines) + f"\n\nMade by: {made}.\n"
+def table(name: str) -> str:
+    """The claims of a run as Markdown, and the command that made it."""
+    result, made = read(name, "result.json"), read(name, "env.json")
+    claims = {claim["id"]: claim for claim in result["claims"]}
+    lines = ["| | paper | mho | runs or chips |", "|---|---|---|---|"]
+    for id, words in WORDS["runs"][name]["claims"].items():
+        claim = claims[id]
+        paper = "" if claim["paper"] is None else f"{claim['paper']:g} {claim['unit']}".strip()
+        ours = _number(claim["ours"], claim["std"], claim["unit"])
+        lines.append(f"| {words} | {paper} | {ours} | {claim['n']} |")
+    return "\n".join(lines) + f"\n\nMade by `{made['command']}`, commit {made['commit'][:7]}.\n"
 
 
-def readme(text: str) -> str:
-    """README text with the present table."""
-    before, rest = text.split(MARKERS[0])
-    _, after = rest.split(MARKERS[1])
-    return f"{before}{MARKERS[0]}{table()}{MARKERS[1]}{after}"
+def tables() -> str:
+    """All of them under their headings."""
+    parts = [
+        f"## {run['title']}\n\n{run['about']}\n\n{table(name)}"
+        for name, run in WORDS["runs"].items()
+    ]
+    return "\n" + "\n".join(parts) + "\n"
+
+
+def headlines() -> str:
+    """One sentence about each system."""
+    claims = {c["id"]: c for name in SYSTEMS for c in read(name, "result.json")["claims"]}
+    numbers = {id: _number(c["ours"], None, c["unit"]) for id, c in claims.items()}
+    for id in ("mlp_writes_per_weight", "mean_writes"):
+        numbers[id] = f"{claims[id]['ours']:.2g}"
+    for line, best, lost in (
+        ("once", "ideal_accuracy", "cov100_best_accuracy"),
+        ("rarely", "mlp_float_accuracy", "mlp_accuracy"),
+    ):
+        numbers[f"{line}_lost"] = f"{claims[best]['ours'] - claims[lost]['ours']:.1f}"
+    return WORDS["headlines"].format(**numbers)
+
+
+def between(text: str, part: str, content: str) -> str:
+    """A document with what stands between the markers of a part exchanged."""
+    start, end = f"<!-- {part}: written by docs/claims.py -->\n", f"<!-- end of {part} -->\n"
+    before, rest = text.split(start)
+    return f"{before}{start}{content}{end}{rest.split(end)[1]}"
+
+
+def documents() -> dict[Path, str]:
+    """What the documents should say, by their paths."""
+    parts = ((ROOT / "README.md", "headlines", headlines()),
+             (ROOT / "docs" / "claims.md", "claims", tables()))  # fmt: skip
+    return {p: between(p.read_text(encoding="utf-8"), part, new) for p, part, new in parts}
 
 
 def picture() -> Figure:
@@ -160,37 +134,35 @@ def picture() -> Figure:
         rows = curves[f"both_{training}"]["series"]
         lines.append(next(r for r in rows if r["name"] == mitigation) | {"name": label})
     _lines(once, lines)
-    once.set(
-        title="Write once: accuracy, held-out images [%]", xlabel="spread of R_ON and R_OFF [%]"
-    )
-
-    curves = {c["id"]: c for c in data["siamese"]["curves"]}
-    points = {series["name"]: series for series in curves["frontier"]["series"]}
-    for colour, name in zip(COLOURS, WRITES, strict=False):
-        if name in points:
-            rarely.plot(points[name]["x"], points[name]["y"], "o", color=colour, label=name)
-    rarely.set(
-        title="Write rarely: accuracy, held-out images [%]",
-        xlabel="writes per weight, whole training",
-        xscale="log",
-    )
-
-    curves = {c["id"]: c for c in data["metaplastic"]["curves"]}
-    points = {series["name"]: series for series in curves["frontier"]["series"]}
-    for colour, name in zip(COLOURS, KEPT, strict=True):
-        if name in points:
-            life.plot(points[name]["x"], points[name]["y"], "o", color=colour, label=name)
-    life.plot([97], [86], "k*", markersize=11, label="paper")
+    once.set(title="Write once", xlabel="spread of the resistances [% of their mean]")
+    _points(rarely, data["siamese"], WRITES)
+    rarely.set(title="Write rarely", xlabel="writes of a weight in the training", xscale="log")
+    for axes in (once, rarely):
+        axes.set_ylabel("MNIST accuracy [%]")
+    _points(life, data["metaplastic"], KEPT)
+    life.plot([97], [86], "k*", markersize=11, label="the paper")
     life.set(
-        title="Write for life: two tasks, held-out images",
-        xlabel="MNIST after both [%]",
+        title="Write for life",
+        xlabel="MNIST after both tasks [%]",
         ylabel="Fashion-MNIST after both [%]",
     )
     for axes in (once, rarely, life):
         axes.legend(frameon=False, fontsize="small")
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(alpha=0.25)
+    caption = "Held-out images. Left: mean and deviation of the chips; else each point is a seed."
+    figure.supxlabel(caption, fontsize=9)
     return figure
+
+
+def _points(axes: Axes, result: dict[str, Any], names: dict[str, str]) -> None:
+    """Both axes of a result's frontier, a mark for each scheme."""
+    curve = next(curve for curve in result["curves"] if curve["id"] == "frontier")
+    points = {series["name"]: series for series in curve["series"]}
+    for colour, mark, (name, label) in zip(COLOURS, MARKS, names.items(), strict=False):
+        if name in points:
+            x, y = points[name]["x"], points[name]["y"]
+            axes.plot(x, y, mark, color=colour, label=label, markersize=5)
 
 
 def _lines(axes: Axes, rows: list[dict[str, Any]]) -> None:
@@ -212,9 +184,9 @@ def _number(value: float, std: float | None, unit: str) -> str:
 
 
 def main() -> None:
-    """Rewrite README.md and docs/claims.png."""
-    path = ROOT / "README.md"
-    path.write_text(readme(path.read_text(encoding="utf-8")), encoding="utf-8")
+    """Rewrite the documents and docs/claims.png."""
+    for path, text in documents().items():
+        path.write_text(text, encoding="utf-8")
     picture().savefig(ROOT / "docs" / "claims.png", dpi=110)
 
 

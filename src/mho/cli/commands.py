@@ -10,6 +10,7 @@ from typing import Annotated, Protocol
 import tyro
 
 from mho.cli.catalogue import List
+from mho.cli.demo import Demo
 from mho.cli.fit import Fit
 from mho.cli.netlist import Netlist
 from mho.cli.pool import Pool
@@ -25,7 +26,8 @@ from mho.cli.try_device import Try
 from mho.errors import UsageError, unknown
 
 Command = (
-    Annotated[Run, tyro.conf.subcommand("run")]
+    Annotated[Demo, tyro.conf.subcommand("demo")]
+    | Annotated[Run, tyro.conf.subcommand("run")]
     | Annotated[Sweep, tyro.conf.subcommand("sweep")]
     | Annotated[Search, tyro.conf.subcommand("search")]
     | Annotated[List, tyro.conf.subcommand("list")]
@@ -40,7 +42,7 @@ Command = (
 )
 
 VERBS = (
-    "run", "sweep", "search", "list", "report", "pool", "netlist", "fit", "show", "try",
+    "demo", "run", "sweep", "search", "list", "report", "pool", "netlist", "fit", "show", "try",
     "serve-chip", "release-chip",
 )  # fmt: skip
 
