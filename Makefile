@@ -10,7 +10,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: run test check lint format types hooks bench fuzz dist clean
+.PHONY: run test docs check lint format types hooks bench fuzz dist clean
 
 run: $(READY)
 	$(BIN)/mho demo
@@ -18,6 +18,11 @@ run: $(READY)
 
 test: $(READY)
 	$(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=worksteal
+
+# The documentation as a site of plain files: build/docs/index.html. A warning is an error.
+docs: $(READY)
+	$(BIN)/python -m pip install --quiet --editable '.[docs]'
+	OMP_NUM_THREADS=1 $(BIN)/python -m sphinx --builder html --fail-on-warning --quiet docs build/docs
 
 # The list of checks: .ci/run and the hooks of .pre-commit-config.yaml run these.
 check: lint format types

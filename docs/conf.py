@@ -1,9 +1,10 @@
 """How the documentation site is built: `make docs`, into build/docs."""
 
+import contextlib
 import importlib
+import io
 import os
 import re
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 from sphinx.application import Sphinx
 
 import mho
+from mho.cli import main
 from mho.cli.commands import VERBS
 from mho.experiments import EXPERIMENTS
 
@@ -59,9 +61,10 @@ exclude_patterns = ["gallery/*.html"]
 
 def told(*arguments: str) -> str:
     """What a command prints."""
-    plain = os.environ | {"COLUMNS": "100", "NO_COLOR": "1", "TERM": "dumb"}
-    command = [sys.executable, "-m", "mho", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=True, env=plain).stdout
+    os.environ |= {"COLUMNS": "100", "NO_COLOR": "1", "TERM": "dumb"}
+    with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.suppress(SystemExit):
+        main(arguments)
+    return out.getvalue()
 
 
 def write_pages(_: Sphinx) -> None:

@@ -44,7 +44,7 @@ def run(page: Path, folder: Path) -> list[str]:
         for number, (kind, code, _) in enumerate(BLOCK.findall(page.read_text(encoding="utf-8"))):
             out = io.StringIO()
             if kind == "sh":
-                for line in code.splitlines():
+                for line in code.replace("\\\n", " ").splitlines():
                     out.write(_command(line))
             else:
                 with contextlib.redirect_stdout(out):
@@ -83,9 +83,9 @@ def notebook(page: Path) -> str:
     text, cells, at = page.read_text(encoding="utf-8"), [], 0
     for found in BLOCK.finditer(text):
         cells.append(("markdown", text[at : found.start()]))
-        lines = found[2].splitlines()
-        lines = [f"!{line}" for line in lines] if found[1] == "sh" else lines
-        cells.append(("code", "\n".join(lines)))
+        code = found[2].strip("\n")
+        code = re.sub("^mho", "!mho", code, flags=re.M) if found[1] == "sh" else code
+        cells.append(("code", code))
         at = found.end()
     cells.append(("markdown", text[at:]))
     content = {

@@ -17,7 +17,8 @@ from builders.examples import blocks, run_sessions, sessions
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENTS = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "examples/README.md")]
-DOCUMENTS += sorted((ROOT / "docs").glob("*.md")) + sorted((ROOT / "src").rglob("*.md"))
+DOCUMENTS += sorted(p for p in (ROOT / "docs").rglob("*.md") if p.parent.name != "generated")
+DOCUMENTS += sorted((ROOT / "src").rglob("*.md"))
 EXTENDING = ROOT / "docs" / "extending.md"
 
 
