@@ -50,7 +50,7 @@ html_theme = "furo"
 html_title = f"mho {release}"
 myst_heading_anchors = 3
 default_role = "literal"  # docstrings write names in single back quotes
-autodoc_default_options = {"members": True, "undoc-members": False, "show-inheritance": False}
+autodoc_default_options = {"members": True}
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"  # the signature has them
 autodoc_preserve_defaults = True
@@ -61,7 +61,7 @@ exclude_patterns = ["gallery/*.html"]
 
 def told(*arguments: str) -> str:
     """What a command prints."""
-    os.environ |= {"COLUMNS": "100", "NO_COLOR": "1", "TERM": "dumb"}
+    os.environ |= {"COLUMNS": "84", "NO_COLOR": "1", "TERM": "dumb"}
     with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.suppress(SystemExit):
         main(arguments)
     return out.getvalue()

@@ -19,7 +19,7 @@ def to_rst(lines: list[str]) -> list[str]:
         elif indented and section:
             out += _items(block)
         elif indented:
-            out += ["::", "", *(f"    {line}" for line in block)]
+            out += [".. code-block:: text", "", *(f"    {line}" for line in block)]
         else:
             out += [_plain(line) for line in block]
         out.append("")
