@@ -26,6 +26,7 @@ WITHOUT_A_FILE = {
     "test_project.py": "version, hooks, changelog",
     "test_quantities.py": "bounds of every number of every setting",
     "test_readme.py": "what README.md says",
+    "test_tutorials.py": "docs/tutorials",
     "test_shapes.py": "tests/shape_checker.py",
     "cli/test_cli.py": "the command as its user meets it",
     "cli/test_ends.py": "what all commands leave and say, however they end",

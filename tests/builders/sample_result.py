@@ -52,7 +52,7 @@ def sample_result(name: str) -> dict:
             "siamese": "Write rarely: Siamese network trained in situ",
             "metaplastic": "Write for life: metaplastic continual learning",
         }.get(name, name),
-        "preset": "quick",
+        "preset": "standard",
         "seed": 0,
         "wall_s": 93.2,
         "summary": "Reconstruction. A binarized network on 1T1R cells with log-normal spread is "

@@ -25,6 +25,13 @@ def claim(paper: float | None, ours: float | None, **more: object) -> Claim:
         (claim(97.0, 97.0), Verdict.REACHED),
         (claim(97.0, 96.9999), Verdict.REACHED),
         (claim(97.0, 96.0), Verdict.SHORT),
+        (claim(97.0, 96.51), Verdict.WITHIN),
+        (claim(97.0, 96.5), Verdict.SHORT),
+        (claim(15.0, 14.98), Verdict.WITHIN),
+        (claim(97.4, 97.36), Verdict.WITHIN),
+        (claim(97.4, 97.34), Verdict.SHORT),
+        (claim(100.0, 99.0), Verdict.SHORT),
+        (claim(0.0, -0.2), Verdict.SHORT),
         (claim(97.0, 96.0, std=1.0), Verdict.WITHIN),
         (claim(97.0, 96.0, std=0.99), Verdict.SHORT),
         (claim(None, 96.0), Verdict.NO_PAPER),
@@ -37,6 +44,12 @@ def claim(paper: float | None, ours: float | None, **more: object) -> Claim:
 )
 def test_the_verdict(given_claim: Claim, verdict: Verdict) -> None:
     assert judge(given_claim) is verdict
+
+
+@pytest.mark.parametrize("ours", [96.0, 97.0, 98.0])
+def test_a_quick_run_has_no_verdict(ours: float) -> None:
+    assert judge(claim(97.0, ours), judged=False) is Verdict.NOT_JUDGED
+    assert judge(claim(None, ours), judged=False) is Verdict.NO_PAPER
 
 
 def test_decimals_follow_the_spread_and_the_prefix_is_shared() -> None:

@@ -68,17 +68,27 @@ def blank(height: float = 3.5) -> tuple[Figure, Axes]:
     return figure, axes
 
 
+def panels(n: int) -> tuple[Figure, list[Axes]]:
+    """A figure with n sets of axes that share their limits, three in a row."""
+    if n == 1:
+        figure, axes = blank()
+        return figure, [axes]
+    rows = math.ceil(n / 3)
+    figure = Figure(figsize=(5.4, 0.6 + 1.55 * rows), layout="constrained", facecolor="none")
+    grid = list(figure.subplots(rows, 3, sharex=True, sharey=True, squeeze=False).flat)
+    for spare in grid[n:]:
+        spare.set_visible(False)
+    for axes in grid:
+        axes.set_facecolor("none")
+    return figure, grid[:n]
+
+
 def colours(n: int) -> list[tuple[float, ...] | str]:
     """n colours: distinct hues, or a ramp for many groups, which follow an order (levels)."""
     if n > len(PALETTE):
         ramp = colormaps["viridis"]
         return [ramp(0.85 * i / (n - 1)) for i in range(n)]
     return [PALETTE[i % len(PALETTE)] for i in range(n)]
-
-
-def dash(i: int) -> str | tuple[float, tuple[float, ...]]:
-    """The dashing of line i: solid for the first round of the palette, then dashed."""
-    return DASHES[i // len(PALETTE) % len(DASHES)]
 
 
 def typical(values: np.ndarray, scale: str) -> float:

@@ -1,8 +1,9 @@
 """A claim against the paper: the difference, and in plain words how it came out."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from enum import Enum
 
 from mho.results import Claim
@@ -13,9 +14,10 @@ class Verdict(Enum):
     """How a claim came out: a mark that survives without colour, and the words."""
 
     REACHED = ("✓", "reaches the paper")
-    WITHIN = ("≈", "agrees within the spread")
+    WITHIN = ("≈", "agrees within spread or rounding")
     SHORT = ("▼", "falls short of the paper")
     DIFFERS = ("≠", "differs from the paper")
+    NOT_JUDGED = ("\N{MIDDLE DOT}", "not judged: a quick run")
     NO_PAPER = ("\N{EN DASH}", "no number in the paper")
     NO_RESULT = ("✗", "no result")
 
@@ -41,8 +43,12 @@ class Comparison:
     verdict: Verdict
 
 
-def compare(claim: Claim) -> Comparison:
-    """Print paper, ours, spread and difference with one prefix and matching decimals."""
+def compare(claim: Claim, *, judged: bool = True) -> Comparison:
+    """Print paper, ours, spread and difference with one prefix and matching decimals.
+
+    Args:
+        judged: False: the run is much smaller than the paper's, and is not held to it.
+    """
     ours, std, paper = claim.ours, claim.std, claim.paper
     factor, unit, decimals = _precision(claim)
     difference = ""
@@ -56,30 +62,49 @@ def compare(claim: Claim) -> Comparison:
         std="" if std is None or ours is None else fixed(std / factor, decimals),
         difference=difference,
         unit="" if unit == "1" else unit,
-        verdict=judge(claim),
+        verdict=judge(claim, judged=judged),
     )
 
 
-def judge(claim: Claim) -> Verdict:
-    """Whether ours reaches the paper, in the digits printed; one std counts as agreement."""
+def judge(claim: Claim, *, judged: bool = True) -> Verdict:
+    """Whether ours reaches the paper, in the digits printed.
+
+    One standard deviation counts as agreement, and so does half a digit of the paper's number.
+    """
     if claim.ours is None:
         return Verdict.NO_RESULT
     if claim.paper is None:
         return Verdict.NO_PAPER
+    if not judged:
+        return Verdict.NOT_JUDGED
     factor, _, decimals = _precision(claim)
     gain = round((claim.ours - claim.paper) / factor, decimals)
     if claim.better == "lower":
         gain = -gain
     if gain == 0 or (claim.better != "neither" and gain > 0):
         return Verdict.REACHED
-    if claim.std is not None and abs(claim.ours - claim.paper) <= claim.std:
+    off = abs(claim.ours - claim.paper)
+    if off < rounding(claim.paper) or (claim.std is not None and off <= claim.std):
         return Verdict.WITHIN
     return Verdict.DIFFERS if claim.better == "neither" else Verdict.SHORT
 
 
-def tally(claims: Sequence[Claim]) -> list[tuple[Verdict, int]]:
+def rounding(paper: float) -> float:
+    """Half of the last digit that a number was printed with: 0.5 of 97 and 0.05 of 97.4."""
+    _, digits, exponent = Decimal(repr(float(paper))).normalize().as_tuple()
+    assert isinstance(exponent, int)
+    whole = min(exponent, 0)  # 100 is taken as three digits, not as one
+    return 0.0 if digits == (0,) else 0.5 * 10.0**whole
+
+
+def tally(claims: Sequence[Claim], *, judged: bool = True) -> list[tuple[Verdict, int]]:
     """How many claims came out each way, leaving out the ways that none did."""
-    found = Counter(map(judge, claims))
+    return counted(judge(claim, judged=judged) for claim in claims)
+
+
+def counted(verdicts: Iterable[Verdict]) -> list[tuple[Verdict, int]]:
+    """How often each came."""
+    found = Counter(verdicts)
     return [(verdict, found[verdict]) for verdict in Verdict if found[verdict]]
 
 

@@ -3,6 +3,7 @@
 import math
 import textwrap
 from collections.abc import Sequence
+from typing import NamedTuple, Self
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -11,54 +12,105 @@ from matplotlib.figure import Figure
 from mho.report.axes import (
     FAINT,
     INK,
-    MARKERS,
     PALETTE,
     blank,
     colours,
-    dash,
     grow,
     legend_below,
+    panels,
     set_ticks,
     typical,
 )
 from mho.report.comparison import Verdict, judge
-from mho.results import Claim, Curve, Histogram
+from mho.report.looks import MOST, Look, Looks, looks_of
+from mho.results import Claim, Curve, Histogram, Series
 from mho.results.units import MINUS, axis_unit
 
 
-def draw_curve(curve: Curve) -> Figure:
-    """Lines with a band of one standard deviation, and labelled marks on the x axis."""
-    figure, axes = blank()
-    x_all = np.concatenate([[np.nan], *(_numbers(each.x) for each in curve.series)])
-    y_all = np.concatenate([[np.nan], *(_numbers(each.y) for each in curve.series)])
-    x_unit, x_label = axis_unit(curve.x_label, typical(x_all, curve.x_scale))
-    y_unit, y_label = axis_unit(curve.y_label, typical(y_all, curve.y_scale))
-    axes.set(xscale=curve.x_scale, yscale=curve.y_scale)
-    axes.set(xlabel=textwrap.fill(x_label, 56), ylabel=textwrap.fill(y_label, 36))
-    lines = []
-    for i, series in enumerate(curve.series):
-        x, y = _numbers(series.x) / x_unit, _numbers(series.y) / y_unit
-        colour = PALETTE[i % len(PALETTE)]
-        std = None if series.std is None else _numbers(series.std) / y_unit
-        if not series.joined:
-            _draw_points(axes, x, y, std, MARKERS[i % len(MARKERS)], colour, series.name)
-            continue
-        marker = MARKERS[i % len(MARKERS)] if len(x) <= 25 else ""
-        axes.plot(x, y, color=colour, ls=dash(i), marker=marker, label=series.name, zorder=3)
-        if std is not None:
-            lines.append((x, y, std, colour))
-    floor = axes.get_ylim()[0] if curve.y_scale == "log" else -np.inf
-    for x, y, std, colour in lines:
-        low = np.maximum(y - std, floor)
-        axes.fill_between(x, low, y + std, color=colour, alpha=0.18, lw=0)
-    if curve.y_scale == "log":
-        axes.set_ylim(bottom=floor)
-    _draw_marks(figure, axes, [(mark.x / x_unit, mark.label) for mark in curve.marks])
-    whole = bool(np.all(np.mod(x_all[np.isfinite(x_all)] / x_unit, 1) == 0))
-    set_ticks(axes.xaxis, curve.x_scale, whole=whole)
-    set_ticks(axes.yaxis, curve.y_scale)
-    legend_below(figure, axes)
+def draw_curve(curve: Curve, looks: Looks | None = None) -> Figure:
+    """Lines with a band of one standard deviation, and labelled marks on the x axis.
+
+    More series than colours tell apart have axes of their own each, with the others in grey.
+    """
+    looks = looks or looks_of([curve])
+    crowded = len(curve.series) > MOST
+    figure, grid = panels(len(curve.series) if crowded else 1)
+    x_unit, x_label = _axis(curve, "x")
+    y_unit, y_label = _axis(curve, "y")
+    for place, axes in enumerate(grid):
+        axes.set(xscale=curve.x_scale, yscale=curve.y_scale)
+        bands = []
+        for i, series in enumerate(curve.series):
+            line = _Line.of(series, x_unit, y_unit)
+            if crowded and i != place:
+                line.draw_faint(axes)
+            else:
+                line.draw(axes, looks[line.name])
+                bands.append(line)
+        floor = axes.get_ylim()[0] if curve.y_scale == "log" else None
+        for line in bands:
+            line.draw_band(axes, looks[line.name], floor)
+        if floor is not None:
+            axes.set_ylim(bottom=floor)
+        _draw_marks(figure, axes, [(mark.x / x_unit, mark.label) for mark in curve.marks])
+        x_all = [x for series in curve.series for x in _numbers(series.x) / x_unit]
+        whole = bool(np.all(np.mod(np.array(x_all)[np.isfinite(x_all)], 1) == 0))
+        set_ticks(axes.xaxis, curve.x_scale, whole=whole, most=1 if crowded else 6)
+        set_ticks(axes.yaxis, curve.y_scale)
+        if crowded:
+            axes.set_title(textwrap.fill(curve.series[place].name, 24), fontsize=9.0)
+    if crowded:
+        figure.supxlabel(textwrap.fill(x_label, 56), fontsize="medium")
+        figure.supylabel(textwrap.fill(y_label, 36), fontsize="medium")
+    else:
+        grid[0].set(xlabel=textwrap.fill(x_label, 56), ylabel=textwrap.fill(y_label, 36))
+        legend_below(figure, grid[0])
     return figure
+
+
+def _axis(curve: Curve, way: str) -> tuple[float, str]:
+    """The unit of an axis, and its label."""
+    values = [np.array([np.nan]), *(_numbers(getattr(each, way)) for each in curve.series)]
+    scale = getattr(curve, f"{way}_scale")
+    return axis_unit(getattr(curve, f"{way}_label"), typical(np.concatenate(values), scale))
+
+
+class _Line(NamedTuple):
+    """A series in the units of its axes."""
+
+    x: np.ndarray
+    y: np.ndarray
+    std: np.ndarray | None
+    name: str
+    joined: bool
+
+    @classmethod
+    def of(cls, series: Series, x_unit: float, y_unit: float) -> Self:
+        std = None if series.std is None else _numbers(series.std) / y_unit
+        x, y = _numbers(series.x) / x_unit, _numbers(series.y) / y_unit
+        return cls(x, y, std, series.name, series.joined)
+
+    def draw(self, axes: Axes, look: Look) -> None:
+        """The line, or its points with their spread."""
+        if not self.joined:
+            _draw_points(axes, self.x, self.y, self.std, look.marker, look.colour, self.name)
+            return
+        marker = look.marker if len(self.x) <= 25 else ""
+        axes.plot(self.x, self.y, color=look.colour, ls=look.dash, marker=marker, label=self.name,
+                  zorder=3)  # fmt: skip
+
+    def draw_faint(self, axes: Axes) -> None:
+        """The line behind another one."""
+        joined = self.joined and len(self.x) > 1
+        axes.plot(self.x, self.y, color="#d4d4d4", ls="-" if joined else "",
+                  marker="" if joined else ".", lw=1.0, zorder=2)  # fmt: skip
+
+    def draw_band(self, axes: Axes, look: Look, floor: float | None) -> None:
+        """The spread around a line, down to the end of a logarithmic axis."""
+        if not self.joined or self.std is None:
+            return
+        low = np.maximum(self.y - self.std, -np.inf if floor is None else floor)
+        axes.fill_between(self.x, low, self.y + self.std, color=look.colour, alpha=0.18, lw=0)
 
 
 def _draw_points(

@@ -56,4 +56,5 @@ def _drawn(chapter: Chapter, directory: Path, anchor: str) -> Drawn:
 
 
 def _pictures(chapters: Sequence[Drawn]) -> dict[Path, bytes]:
-    return {plot.path: plot.png for chapter in chapters for plot in chapter.plots}
+    plots = [plot for chapter in chapters for plot in chapter.plots]
+    return {path: content for plot in plots for path, content in plot.files.items()}

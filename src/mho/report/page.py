@@ -1,4 +1,4 @@
-"""The report: one HTML page without scripts or network access, and its figures as PNG."""
+"""The report: one HTML page without scripts or network access, and its figures as files."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,9 +8,10 @@ from mho.errors import invalid
 from mho.files import write_files
 from mho.report import provenance
 from mho.report.axes import style
-from mho.report.comparison import Comparison, compare, tally
+from mho.report.comparison import Comparison, compare, counted
 from mho.report.figures import draw_claims
 from mho.report.folder import RunFolder
+from mho.report.looks import looks_of
 from mho.report.plots import Plot, plot_of, rendered
 from mho.report.tables import PrintedTable, print_table
 from mho.report.templates import template
@@ -44,7 +45,7 @@ class Section:
 
 
 def write(directory: Path) -> Path:
-    """Write `directory/report.html` and each run's `figures/*.png`; returns the page's path.
+    """Write `directory/report.html` and each run's `figures`; returns the page's path.
 
     `directory` is a run folder, or holds run folders as direct children. Everything is read,
     checked and drawn before the first byte is written, and no file takes its name before all are
@@ -71,10 +72,11 @@ def page(
         title=runs[0].result.title if len(runs) == 1 else "Learning on memristors",
         sections=sections,
         unfinished=unfinished,
-        tally=tally([claim for run in runs for claim in run.result.claims]),
+        tally=counted(row.verdict for section in sections for row in section.rows),
     )
     plots = (plot for section in sections for plot in section.plots)
-    return {plot.path: plot.png for plot in plots} | {directory / PAGE: html.encode()}
+    files = {path: content for plot in plots for path, content in plot.files.items()}
+    return files | {directory / PAGE: html.encode()}
 
 
 def _run_folders(directory: Path) -> tuple[list[Path], list[str]]:
@@ -103,13 +105,14 @@ def _section(run: RunFolder, anchor: str) -> Section:
     rows = [*(row.counts for row in events.layers), events.total or {}]
     present = list(dict.fromkeys(key for row in rows for key in row))
     known = [key for key in _COUNTERS if key in present]
+    looks, about = looks_of(result.figures), _about(result)
     return Section(
         anchor=anchor,
         result=result,
-        rows=[compare(claim) for claim in result.claims],
+        rows=[compare(claim, judged=result.preset != "quick") for claim in result.claims],
         tables=[print_table(table) for table in result.tables],
         plots=_at_a_glance(run, anchor)
-        + [plot_of(each, run.path, anchor) for each in result.figures],
+        + [plot_of(each, run.path, anchor, looks, about) for each in result.figures],
         counters=known + [key for key in present if key not in known],
         provenance=list(provenance.lines(run)),
         command=provenance.command(run),
@@ -120,11 +123,18 @@ def _section(run: RunFolder, anchor: str) -> Section:
 
 def _at_a_glance(run: RunFolder, anchor: str) -> list[Plot]:
     """The claims in percent as one figure: how far ours lies from the paper."""
-    drawing = draw_claims(run.result.claims)
+    drawing = None if run.result.preset == "quick" else draw_claims(run.result.claims)
     if drawing is None:
         return []
     title = "Ours against the paper"
     caption = "Claims in percent. Bar: ± one standard deviation. Open triangle: off the paper."
     description = f"{title}: the difference in percentage points for each claim of the table."
-    path = run.path / "figures" / f"{RESERVED_ID}.png"
-    return [rendered(drawing, title, caption, description, f"{anchor}-{RESERVED_ID}", path)]
+    stem = run.path / "figures" / RESERVED_ID
+    return [rendered(drawing, title, caption, description, f"{anchor}-{RESERVED_ID}", stem)]
+
+
+def _about(result: Result) -> str:
+    """What was run, as the captions of its figures say it."""
+    size = f"preset {result.preset}, " if result.preset else ""
+    seeds = f"seeds {', '.join(map(str, result.seeds))}" if result.seeds else f"seed {result.seed}"
+    return f"mho run {result.experiment}, {size}{seeds}."
