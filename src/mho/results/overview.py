@@ -30,6 +30,8 @@ class Overview:
     """What a reader should know before the numbers."""
     tables: Sequence[Table] = ()
     chapters: Sequence[Chapter] = ()
+    heading: str = "Claims along the axes"
+    """Of the chapters."""
     closing: Sequence[Table] = ()
     """Tables after the chapters."""
     made: Sequence[tuple[str, str]] = ()
