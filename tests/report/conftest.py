@@ -63,7 +63,7 @@ def content() -> dict:
 def run_folder(tmp_path: Path) -> Callable[..., Path]:
     """Make a run folder below `tmp_path`, with the given content or a realistic one."""
 
-    def make(content: dict | None = None) -> Path:
-        return make_run(tmp_path / "bmcnn", "bmcnn", content)
+    def make(content: dict | None = None, folder: str = "bmcnn") -> Path:
+        return make_run(tmp_path / folder, "bmcnn", content)
 
     return make

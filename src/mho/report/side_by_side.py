@@ -45,14 +45,14 @@ def _claims(runs: Mapping[str, RunFolder]) -> Table:
     by_run = {name: {c.id: c for c in run.result.claims} for name, run in runs.items()}
     first: dict[str, Claim] = {}
     for claims in by_run.values():
-        first = claims | first
+        first |= {id: claim for id, claim in claims.items() if id not in first}
     columns = [Column("claim"), Column("unit"), Column("paper"), *map(Column, runs)]
     rows: list[list[Cell]] = []
     for id, claim in first.items():
         own = [_number(claims.get(id)) for claims in by_run.values()]
         rows.append([claim.what, claim.unit, claim.paper, *own])
-    return Table(id="claims-of-all", title="Claims", columns=columns, rows=rows,
-                 note="Mean and standard deviation over the chips or seeds of each run.")  # fmt: skip
+    note = "Mean and standard deviation over the chips or seeds of each run."
+    return Table(id="claims-of-all", title="Claims", columns=columns, rows=rows, note=note)
 
 
 def _number(claim: Claim | None) -> Cell:

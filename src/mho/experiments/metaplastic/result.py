@@ -117,21 +117,21 @@ def _chips(config: MetaplasticConfig, ours: list[Outcome]) -> list[Claim]:
         reference(len(config.tasks)),
     )
     rows = [
-        claim("cell_ratio", "cells of the binarized reference over ours",
+        claim("cell_ratio", "times fewer cells than the binarized reference",
               [theirs.cells / cells], "", paper=15.0,
               note=f"{int(theirs.cells):,} of {'-'.join(map(str, REFERENCE))} over {cells:,}"),
-        claim("bit_ratio", "bits in the reference's cells over those in ours",
+        claim("bit_ratio", "times fewer bits in the cells than the reference",
               [theirs.cells / ours_bits.cells], "",
               note=f"one bit a cell there, {config.hardware.device.states} levels here"),
-        claim("memory_ratio_hidden", "memory of the reference over ours, hidden weights counted",
+        claim("memory_ratio_hidden", "times less memory than the reference, hidden weights counted",
               [(theirs.cells + theirs.hidden) / (ours_bits.cells + ours_bits.hidden)], "",
               note=f"{HIDDEN_BITS} bits a hidden weight, there and here; trained in float32"),
-        claim("memory_ratio_with_hidden", "memory of the reference over ours, everything counted",
+        claim("memory_ratio_with_hidden", "times less memory than the reference, all counted",
               [theirs.total / ours_bits.total], "",
               note="cells by their levels; hidden weights, what the rule keeps for each synapse "
               f"and what is kept for each task at {HIDDEN_BITS} bits a value, trained in float32; "
               "not the optimizer's moments"),
-        claim("max_pulses", "most pulses on any cell over all tasks",
+        claim("max_pulses", "most pulses of any cell over all tasks",
               [float(o["max_pulses"]) for o in ours], "", better="lower", pooled="highest",
               note="of those that can die; those made stuck take more"),
         claim("mean_writes", "writes of a cell over all tasks",

@@ -24,12 +24,14 @@ from mho.results import Cell, Column
 Studies = list[Study[Job, Outcome]]
 
 ACCURACY = Axis("held-out accuracy [%]")
+WRITES = Axis("writes of a weight", "log")
 BOTH = ("float", "frugal")
 """Schemes that stand on both figures of learning."""
 COLUMNS = [
-    Column("held-out accuracy", "%"), Column("writes gone", "%"), Column("first epoch", "%"),
-    Column("writes a weight"), Column("99.9 % of cells below", "writes"),
-    Column("most on a cell", "writes"), Column("pulses"), Column("verify reads"),
+    Column("held-out accuracy", "%"), Column("writes saved", "%"),
+    Column("in the first epoch", "%"),
+    Column("writes of a weight"), Column("99.9 % of cells below", "writes"),
+    Column("most of a cell", "writes"), Column("pulses"), Column("verify reads"),
     Column("cells given up"),
     Column("programming energy", "J"), Column("energy of the arrays", "J"),
     Column("cell by cell", "s"), Column("row by row", "s"),
@@ -69,7 +71,7 @@ def schemes(config: SiameseConfig) -> Studies:
     table = rows(config, "schemes", "Write schemes", "scheme")
     return [
         Study(points, Axis("epoch"), by_epoch, rows=table),
-        Study(on_arrays, Axis("writes per weight", "log"), [frontier], charts if on_arrays else []),
+        Study(on_arrays, WRITES, [frontier], charts if on_arrays else []),
     ]
 
 

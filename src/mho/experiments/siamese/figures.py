@@ -22,7 +22,7 @@ def learning(outcomes: Outcomes) -> list[Curve]:
         title = f"{network.upper()}: accuracy by epoch"
         out.append(Curve(f"{network}_learning", title, "epoch", ACCURACY.label, lines(readings)))
         readings = (r for name, o in each if name != "float" for r in in_turn(name, _shares(o)))
-        title = f"{network.upper()}: share of weight-steps written"
+        title = f"{network.upper()}: share of weights written in a training step"
         out.append(Curve(f"{network}_written", title, "epoch", "share of weights x steps",
                          lines(readings), y_scale="log"))  # fmt: skip
     return out
@@ -44,7 +44,7 @@ def maps(outcomes: Outcomes) -> list[Map]:
             out.append(
                 Map(f"{network}_layers_{scheme.replace(' ', '_')}",
                     f"{network.upper()}, {scheme}: writes of cells per weight", "epoch",
-                    "layer, weights", "writes per weight", list(range(1, first["epochs"] + 1)),
+                    "layer, weights", "writes of a weight", list(range(1, first["epochs"] + 1)),
                     [f"{row['layer']}, {row['weights']:,}" for row in sizes], values,
                     scale="log", text=False)
             )  # fmt: skip
