@@ -13,7 +13,7 @@ from sphinx.application import Sphinx
 
 import mho
 from mho.cli import main
-from mho.cli.commands import VERBS
+from mho.cli.commands import SECTIONS
 from mho.experiments import EXPERIMENTS
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
@@ -79,7 +79,11 @@ def write_pages(_: Sphinx) -> None:
     for source, name in BROUGHT.items():
         path, page = HERE.parent / source, GENERATED / f"{name}.md"
         page.write_text(relinked(path.read_text(encoding="utf-8"), path, page), encoding="utf-8")
-    _listing("commands", "Commands", {f"mho {verb}": (verb, "--help") for verb in VERBS})
+    _listing(
+        "commands",
+        "Commands",
+        {f"mho {name}": (name, "--help") for each in SECTIONS.values() for name in each},
+    )
     settings = {name: ("list", name) for name in EXPERIMENTS}
     _listing("settings", "Settings", {f"mho run {n}": words for n, words in settings.items()})
     kinds = ("experiments", "devices", "dynamics", "datasets", "prices", "mitigations", "schemes",

@@ -274,7 +274,7 @@ def test_merging_another_family_starts_afresh() -> None:
 
 
 def test_merged_validates() -> None:
-    with pytest.raises(ValueError, match="unknown field of Leaf 'siz': did you mean 'size'"):
+    with pytest.raises(ValueError, match=r"unknown field of Leaf 'siz': did you mean 'leaf\.size'"):
         Tree().merged({"leaf": {"siz": 3}})
     with pytest.raises(ValueError, match=r"Leaf\.size = 99"):
         Tree().merged({"leaf": {"size": 99}})

@@ -15,22 +15,21 @@ whatever is derived from that, in mho or elsewhere. TOML tells them apart by `fa
 
 from __future__ import annotations
 
-import ast
 import inspect
-import textwrap
 import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields, replace
+from difflib import get_close_matches
 from functools import cache
-from itertools import pairwise
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
 import tomli_w
 
-from mho.errors import invalid, unknown, with_article
+from mho.documented import field_docs
+from mho.errors import UnknownField, invalid, unknown, with_article
 from mho.files import parse_toml
 from mho.kinds import Range as Range
-from mho.kinds import ranges, taken
+from mho.kinds import options, ranges, taken
 
 C = TypeVar("C", bound="Config")
 Given = TypeVar("Given", contravariant=True)
@@ -90,13 +89,13 @@ class Config:
         """Copy with some fields changed; the copy is validated like the original."""
         for name in changes:
             if name not in _hints(type(self)):
-                raise unknown(f"field of {type(self).__name__}", name, _hints(type(self)))
+                raise UnknownField(type(self).__name__, name, _hints(type(self)))
         return replace(self, **changes)
 
     def settings(self, prefix: str = "") -> list[tuple[str, str, str]]:
         """Every setting as (dotted key, value as TOML would write it, what it is and its unit)."""
         out, prefix = [], taken("prefix", prefix, str)
-        docs = _field_docs(type(self))
+        docs = field_docs(type(self))
         for name in _hints(type(self)):
             value, key = getattr(self, name), f"{prefix}{name}"
             if isinstance(value, Config):
@@ -144,7 +143,7 @@ class Config:
         hints = _hints(cls)
         for name in given:
             if name not in hints:
-                raise unknown(f"field of {cls.__name__}", name, hints)
+                raise UnknownField(cls.__name__, name, hints)
         for each in fields(cls):
             required = each.default is MISSING and each.default_factory is MISSING
             if required and each.name not in given:
@@ -161,9 +160,17 @@ class Config:
         return cls.from_dict(parse_toml(taken("text", text, str), cls.__name__))
 
     def merged(self, changes: Mapping[str, Any]) -> Self:
-        """Copy with nested changes laid over it, as a TOML file that names only some fields."""
+        """Copy with nested changes laid over it, as a TOML file that names only some fields.
+
+        Raises:
+            ValueError: also where a field is in another table; the message has its whole path.
+        """
         changes = taken("changes", changes, Mapping)
-        return type(self).from_dict(_merge(self.to_dict(), changes, type(self).__name__))
+        try:
+            return type(self).from_dict(_merge(self.to_dict(), changes, type(self).__name__))
+        except UnknownField as error:
+            meant = _meant(type(self), error)
+            raise UnknownField(error.record, error.name, error.known, meant) from None
 
 
 def families(record: type[C]) -> list[type[C]]:
@@ -184,21 +191,34 @@ def _hints(cls: type) -> dict[str, Any]:
     return {k: v for k, v in typing.get_type_hints(cls, include_extras=True).items() if k in names}
 
 
-@cache
-def _field_docs(cls: type) -> dict[str, str]:
-    """The docstrings under the fields of a class and its bases."""
-    docs: dict[str, str] = {}
-    for base in reversed(cls.__mro__):
-        if base in (object, Config) or not issubclass(base, Config):
-            continue
-        body = ast.parse(textwrap.dedent(inspect.getsource(base))).body[0]
-        assert isinstance(body, ast.ClassDef)
-        for each, after in pairwise(body.body):
-            if not (isinstance(each, ast.AnnAssign) and isinstance(each.target, ast.Name)):
-                continue
-            if isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant):
-                docs[each.target.id] = " ".join(str(after.value.value).split())
-    return docs
+def paths(record: type[Config], prefix: str = "") -> dict[str, str]:
+    """Every field of a record and of the records in it, whichever these are, with dots between
+    tables; and the name of the record that it is of."""
+    out: dict[str, str] = {}
+    for name, hint in _hints(record).items():
+        out.setdefault(f"{prefix}{name}", record.__name__)
+        for option in options(hint):
+            if isinstance(option, type) and issubclass(option, Config):
+                for each in families(option):
+                    out = paths(each, f"{prefix}{name}.") | out
+    return out
+
+
+def _meant(root: type[Config], error: UnknownField) -> str:
+    """Paths of what may have been meant by an unknown field: one of its name elsewhere, else one of
+    a name like it, best in the same record. Empty: nothing is near."""
+    known = paths(root)
+    last = {path: path.rpartition(".")[2] for path in known}
+    same = [path for path in known if last[path] == error.name]
+    if not same:
+        within = [path for path, record in known.items() if record == error.record]
+        for places in (within, list(known)):
+            names = {last[path] for path in places}
+            if near := get_close_matches(error.name, names, n=1, cutoff=0.6):
+                same = [path for path in places if last[path] == near[0]]
+                break
+    *most, end = map(repr, sorted(same, key=lambda path: (path.count("."), path))[:4] or [""])
+    return "" if end == "''" else f"{', '.join(most)} or {end}" if most else end
 
 
 def _plain(value: Any) -> Any:

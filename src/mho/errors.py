@@ -48,13 +48,30 @@ def invalid(field: str, value: object, allowed: str) -> InvalidInput:
     return InvalidInput(f"{field} = {shown(value)}: allowed is {allowed}")
 
 
-def unknown(kind: str, name: object, known: Iterable[str]) -> InvalidInput:
-    """Build the error for a name that does not exist: suggests the nearest, lists all."""
+class UnknownField(InvalidInput):
+    """A record has no field of a name.
+
+    Args:
+        record: name of the record.
+        name: of the field.
+        known: its fields.
+        meant: what may have been meant, to be said in place of its own nearest field.
+    """
+
+    def __init__(self, record: str, name: str, known: Iterable[str], meant: str = "") -> None:
+        super().__init__(str(unknown(f"field of {record}", name, known, meant)))
+        self.record, self.name, self.known = record, name, tuple(known)
+
+
+def unknown(kind: str, name: object, known: Iterable[str], meant: str = "") -> InvalidInput:
+    """Build the error for a name that does not exist: suggests the nearest, or what is known to be
+    meant, and lists all."""
     names = sorted(known)
     near = (
         get_close_matches(name[:_LONGEST], names, n=1, cutoff=0.5) if isinstance(name, str) else []
     )
-    hint = f"did you mean {near[0]!r}? " if near else ""
+    meant = meant or (repr(near[0]) if near else "")
+    hint = f"did you mean {meant}? " if meant else ""
     return InvalidInput(
         f"unknown {kind} {shown(name)}: {hint}known are {', '.join(names) or 'none'}"
     )

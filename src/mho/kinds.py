@@ -155,6 +155,11 @@ def asked(hint: Any, *, finite: bool = False) -> str:
     return " or ".join(dict.fromkeys(word for word in wanted if word))
 
 
+def options(hint: Any) -> list[Any]:
+    """What may be given for an annotation, type by type."""
+    return [option for option, _ in _options(hint)]
+
+
 def ranges(hint: Any) -> list[Range]:
     """Where numbers that an annotation takes are to lie."""
     limits = (limits for option, limits in _options(hint) if option in (int, float))

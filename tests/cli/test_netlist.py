@@ -53,7 +53,7 @@ def table(said: str) -> list[list[str]]:
 def test_a_matrix_of_a_file(folder: Path, source: str) -> None:
     wires = mho.circuits.Wires(row=2.0, col=3.0, source=4.0, sense=5.0, both_ends=True)
     v = torch.tensor([0.3, -0.1], dtype=torch.float64)
-    given = ("--input", "0.3", "-0.1", "--wire-resistance", "2", "--r-col", "3")
+    given = ("--input", "0.3,-0.1", "--wire-resistance", "2", "--r-col", "3")
     ends = ("--r-source", "4", "--r-sense", "5", "--both-ends")
     assert deck(source, *given, *ends) == mho.circuits.netlist(G, v, wires, title=source)
     law = mho.circuits.Transistor(beta=2e-4, overdrive=0.5)
@@ -143,9 +143,9 @@ def test_ngspice_answers(
         (["net.pt"], "layer = None: allowed is one of "),
         (["net.pt", "--layer", "LAST"], "tile = 9: allowed is 0 to "),
         (["net.pt", "--layer", "nine"], "unknown layer 'nine'"),
-        (["g.csv", "--input", "1", "2", "3"], "input = '3 voltages': allowed is one for each of"),
+        (["g.csv", "--input", "1,2,3"], "input = '3 voltages': allowed is one for each of"),
         (["g.csv", "--input", "nan"], "input = 'nan': allowed is a finite voltage"),
-        (["g.csv", "--input", "1", "x"], "input = '1 x': allowed is numbers, or one file"),
+        (["g.csv", "--input", "1,x"], "input = '1,x': allowed is numbers with commas"),
         (
             ["g.csv", "--input", "missing.npy"],
             "input = 'missing.npy': allowed is a readable .npy",

@@ -63,14 +63,14 @@ def test_what_cannot_be_shown_is_refused_in_one_line(
 
 
 def test_the_lists_name_every_device_and_its_source(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["list", "devices"]) == 0
+    assert main(["list", "devices", "--long"]) == 0
     out = capsys.readouterr().out
     for name, preset in devices.PRESETS.items():
         assert preset.device is not None
         assert name in out
         assert preset.device.doi in out
     assert "retention, 1/f noise" in out
-    assert main(["list", "dynamics"]) == 0
+    assert main(["list", "dynamics", "--long"]) == 0
     out = capsys.readouterr().out
     assert all(name in out and model.doi in out for name, model in dynamics.MODELS.items())
 

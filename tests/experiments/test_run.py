@@ -140,7 +140,7 @@ def test_a_folder_in_use_is_refused_unless_resumed(tmp_path: Path) -> None:
     make(tmp_path / "r").close()
     with pytest.raises(ValueError, match=r"out = .*--resume"):
         make(tmp_path / "r")
-    with pytest.raises(ValueError, match="configuration that the run began with"):
+    with pytest.raises(ValueError, match="other settings: a is 'c', was 'b'"):
         make(tmp_path / "r", resume=True, config='a = "c"\n')
     make(tmp_path / "r", resume=True).close()
 

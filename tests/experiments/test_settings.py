@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from mho import experiments
-from mho.experiments.settings import flat, key_and_value, nested, settings_of, value_of
+from mho.experiments.earlier import flat, key_and_value, nested, settings_of, value_of
 
 
 def test_single_settings_lie_over_a_file_and_that_over_the_preset(tmp_path: Path) -> None:

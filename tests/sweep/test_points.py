@@ -3,7 +3,7 @@
 import pytest
 
 from mho.experiments import EXPERIMENTS
-from mho.experiments.settings import flat
+from mho.experiments.earlier import flat
 from mho.files import parse_toml
 from mho.sweep import plan
 from mho.sweep.points import WHERE, Point, id_of, settings_of, varied

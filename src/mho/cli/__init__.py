@@ -49,7 +49,8 @@ def _run(arguments: list[str]) -> int:
 
     with any_characters():
         try:
-            parse(arguments).run()
+            if (asked := parse(arguments)) is not None:
+                asked.run()
         finally:
             sys.stdout.flush()
     return 0

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import tyro
 from rich.table import Table
 from rich.text import Text
 
+from mho.cli.options import Option
 from mho.cli.terminal import say, tell
 from mho.files import check_output
 
@@ -44,7 +44,7 @@ BAR = 20
 class Demo:
     """A first answer in about a minute: how often must a network in training write its cells?"""
 
-    out: Annotated[Path, tyro.conf.arg(metavar="DIR")] = Path("runs/demo")
+    out: Annotated[Path, Option("DIR")] = Path("runs/demo")
     """Run folder; a demo that was stopped goes on there."""
 
     def run(self) -> None:

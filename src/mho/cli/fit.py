@@ -8,8 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import tyro
-
+from mho.cli.options import Argument, Option
 from mho.cli.terminal import say
 from mho.errors import invalid
 
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     from mho.fit import Table as Measured
     from mho.physics import Preset
 
-Volts = Annotated[float | None, tyro.conf.arg(metavar="V")]
+Volts = Annotated[float | None, Option("VOLTS")]
 
 IN_PARTS = ("states", "endurance", "switching")
 """Kinds of several models; the first word of a rival is what it describes."""
@@ -30,38 +29,40 @@ IN_PARTS = ("states", "endurance", "switching")
 
 @dataclass(frozen=True)
 class Fit:
-    """Fit a device to measured data: pulse trains, program-and-read tables, reads of two states,
-    I-V sweeps and switching loops, endurance logs, retention traces; write it as a preset for
-    --device-file."""
+    """Fit a device to measured data, and write it as a preset for --device-file.
 
-    source: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="FILE")]
+    Data are pulse trains, program-and-read tables, reads of two states, I-V sweeps and switching
+    loops, endurance logs, or retention traces.
+    """
+
+    source: Annotated[tuple[Path, ...], Argument("FILE")]
     """Measured file, as the instrument wrote it: text, .xlsx, .xls, .ods, .mat; two, if SET and
     RESET are apart. docs/fitting.md in the source distribution says what is read."""
-    out: Annotated[Path | None, tyro.conf.arg(metavar="FILE.toml")] = None
+    out: Annotated[Path | None, Option("FILE.toml")] = None
     """Preset to write; the residual plot goes beside it as .png. With --look: a .png."""
-    look: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    look: bool = False
     """Fit nothing: show how the file was read, and what would be fitted."""
-    columns: Annotated[str, tyro.conf.arg(metavar="STR")] = ""
+    columns: Annotated[str, Option("ROLE=COLUMN,...")] = ""
     """What columns are, if they do not say it: 'time=Time [s], current=AI [A]'; by number if there
     are no headings: 'G [S]=3..'; 'unused=X' ignores one."""
-    unit: Annotated[str, tyro.conf.arg(metavar="STR")] = ""
+    unit: Annotated[str, Option("COLUMN=UNIT,...")] = ""
     """Units of columns that do not say them: 'I=uA, Time=ms'."""
-    sheet: Annotated[str, tyro.conf.arg(metavar="STR")] = ""
+    sheet: Annotated[str, Option("NAME")] = ""
     """Sheet of a spreadsheet, or several as 'Run*'; else the one of which most is understood."""
-    kind: Annotated[str | None, tyro.conf.arg(metavar="STR")] = None
+    kind: Annotated[str | None, Option("KIND")] = None
     """pulses, levels, states, endurance, iv, switching or retention; else what the columns say."""
     v_read: Volts = None
     """Read voltage [V] of a column of currents; else its own column V_read."""
-    levels: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
-    """Levels of the cell [1], from pulses or targets; else 9, or the evenly spaced targets."""
-    family: Annotated[str | None, tyro.conf.arg(metavar="STR")] = None
+    levels: Annotated[int | None, Option("N")] = None
+    """Levels of the cell, from pulses or targets; else 9, or the evenly spaced targets."""
+    family: Annotated[str | None, Option("FAMILY")] = None
     """Of a cell under pulses: pulse-response or pulse-table; else what the data say."""
-    amplitude: Annotated[tuple[float, float] | None, tyro.conf.arg(metavar="V V")] = None
+    amplitude: Annotated[tuple[float, float] | None, Option("VOLTS VOLTS")] = None
     """Amplitudes of the SET and the RESET pulses to fit [V], where the file has pulses of several;
     else all are to be alike."""
-    add: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    add: bool = False
     """Add to the preset that is there what it does not know yet."""
-    overwrite: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    overwrite: bool = False
     """Replace the file that is there."""
 
     def run(self) -> None:

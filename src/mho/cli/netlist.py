@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import tyro
-
+from mho.cli import names
+from mho.cli.options import Argument, Option
 from mho.cli.terminal import say
 from mho.errors import invalid, unknown
 
@@ -17,41 +17,41 @@ if TYPE_CHECKING:
     from mho.circuits import Wires
     from mho.physics import Conduction
 
-Volts = Annotated[tuple[str, ...], tyro.conf.arg(metavar="V|FILE")]
-Ohms = Annotated[float | None, tyro.conf.arg(metavar="FLOAT")]
-Parameter = Annotated[float | None, tyro.conf.arg(metavar="FLOAT")]
+Ohms = Annotated[float | None, Option("OHMS")]
+Parameter = Annotated[float | None, Option("VALUE")]
 
 
 @dataclass(frozen=True)
 class Netlist:
     """Write a programmed array as a SPICE deck; --run has ngspice answer it."""
 
-    source: Annotated[Path, tyro.conf.Positional]
+    source: Annotated[Path, Argument("FILE")]
     """Conductances [S] as .csv or .npy, rows inputs, columns outputs; or a .pt: the state_dict of
     a network, or the checkpoint of a run that was broken off."""
-    out: Annotated[Path | None, tyro.conf.arg(metavar="FILE.cir")] = None
+    out: Annotated[Path | None, Option("FILE.cir")] = None
     """Deck to write; else it is printed, unless --run."""
-    layer: Annotated[str | None, tyro.conf.arg(metavar="STR")] = None
+    layer: Annotated[str | None, Option("NAME")] = None
     """Layer of a .pt; else its only one."""
-    chip: int = 0
-    """Chip of a .pt [1]."""
-    tile: int = 0
-    """Array of that layer [1]."""
-    input: Volts = ("0.2",)
-    """Voltage of all rows, or of each [V], or a .csv or .npy with one for each row."""
-    wire_resistance: float = 0.0
-    """Of each piece of word line and bit line from cell to cell [ohm]."""
+    chip: Annotated[int, Option("N")] = 0
+    """Chip of a .pt, from 0."""
+    tile: Annotated[int, Option("N")] = 0
+    """Array of that layer, from 0."""
+    input: Annotated[str, Option("V,V,...|FILE")] = "0.2"
+    """Voltage of all rows [V], or of each, separated by commas; or a .csv or .npy with one for each
+    row."""
+    wire_resistance: Annotated[float, Option("OHMS")] = 0.0
+    """Resistance of each piece of word line and bit line from cell to cell [ohm]."""
     r_row: Ohms = None
-    """Of word lines, if another [ohm]."""
+    """That of word lines, if another [ohm]."""
     r_col: Ohms = None
-    """Of bit lines, if another [ohm]."""
-    r_source: float = 0.0
-    """Of the driver of each row [ohm]."""
-    r_sense: float = 0.0
-    """Of the amplifier of each column [ohm]."""
-    both_ends: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """That of bit lines, if another [ohm]."""
+    r_source: Annotated[float, Option("OHMS")] = 0.0
+    """Resistance of the driver of each row [ohm]."""
+    r_sense: Annotated[float, Option("OHMS")] = 0.0
+    """Resistance of the amplifier of each column [ohm]."""
+    both_ends: bool = False
     """Drive each row from its right end too."""
-    law: str = "ohmic"
+    law: Annotated[str, Option("LAW", complete=names.laws)] = "ohmic"
     """How cells conduct: ohmic, sinh, or 1t1r."""
     v0: Parameter = None
     """Of sinh: voltage that sets how soon the current bends [V]."""
@@ -59,9 +59,9 @@ class Netlist:
     """Of 1t1r: transconductance parameter of the transistor [A/V^2]."""
     overdrive: Parameter = None
     """Of 1t1r: gate-source voltage above the threshold [V]."""
-    overwrite: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    overwrite: bool = False
     """Replace the file that is there."""
-    simulate: Annotated[bool, tyro.conf.arg(name="run"), tyro.conf.FlagCreatePairsOff] = False
+    simulate: Annotated[bool, Option(name="run")] = False
     """Run ngspice and print the column currents."""
 
     def run(self) -> None:
@@ -116,7 +116,7 @@ class Netlist:
         )
 
 
-def _voltages(given: tuple[str, ...], rows: int) -> Tensor:
+def _voltages(given: str, rows: int) -> Tensor:
     """Voltages (rows,) [V] of numbers or a file."""
     import torch
 
@@ -124,14 +124,16 @@ def _voltages(given: tuple[str, ...], rows: int) -> Tensor:
 
     allowed = "a finite voltage"
     try:
-        volts = torch.tensor([float(text) for text in given], dtype=torch.float64)
+        volts = torch.tensor([float(text) for text in given.split(",")], dtype=torch.float64)
     except ValueError:
-        if len(given) != 1:
-            raise invalid("input", " ".join(given), "numbers, or one file [V]") from None
-        volts = read_matrix(Path(given[0]), "input", allowed).flatten()
+        if "," in given:
+            raise invalid(
+                "input", given, "numbers with commas between them, or one file [V]"
+            ) from None
+        volts = read_matrix(Path(given), "input", allowed).flatten()
     else:
         if not volts.isfinite().all():
-            raise invalid("input", " ".join(given), allowed)
+            raise invalid("input", given, allowed)
         volts = volts.expand(rows) if len(volts) == 1 else volts
     if len(volts) != rows:
         raise invalid("input", f"{len(volts)} voltages", f"one for each of the {rows} rows")

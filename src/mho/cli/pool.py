@@ -6,8 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
-import tyro
-
+from mho.cli.options import Argument, Option
 from mho.errors import invalid
 
 
@@ -15,9 +14,9 @@ from mho.errors import invalid
 class Pool:
     """Pool finished runs that differ in their seed alone; write DIR/result.json and the page."""
 
-    runs: Annotated[tuple[Path, ...], tyro.conf.Positional]
+    runs: Annotated[tuple[Path, ...], Argument("RUN")]
     """Run folders, at least two."""
-    out: Annotated[Path, tyro.conf.arg(metavar="DIR")]
+    out: Annotated[Path, Option("DIR")]
     """Folder for the pooled result; must not hold one yet."""
 
     def run(self) -> None:

@@ -6,19 +6,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-import tyro
-
+from mho.cli.options import Argument, Option
 from mho.cli.terminal import say
 
 
 @dataclass(frozen=True)
 class ReleaseChip:
-    """Free the chip of an instrument from the host that holds it, whatever that is doing; the host
-    finds out when it comes back, and stops with an error."""
+    """Free the chip of an instrument from the host that holds it.
 
-    address: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="ADDRESS")]
+    Whatever that host is doing: it finds out when it comes back, and stops with an error.
+    """
+
+    address: Annotated[str, Argument("ADDRESS")]
     """HOST:PORT, [::1]:6047 or unix:PATH of the server."""
-    token_file: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
+    token_file: Annotated[Path | None, Option("FILE")] = None
     """File with the server's token; else that in the environment variable MHO_CHIP_TOKEN."""
 
     def run(self) -> None:

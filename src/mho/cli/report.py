@@ -6,25 +6,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-import tyro
-
+from mho.cli.options import Argument, Option
 from mho.errors import invalid
 
 
 @dataclass(frozen=True)
 class Report:
-    """Write DIR/report.html, one page without any need of a network, from finished runs.
+    """Write the page of finished runs, DIR/report.html; it needs no network.
 
     Of a sweep it shows all points, done or not, and DIR/table.csv is written with it.
     """
 
-    dir: Annotated[Path, tyro.conf.Positional]
+    dir: Annotated[Path, Argument("DIR")]
     """A run folder, a folder of run folders, or the folder of a sweep."""
-    claim: Annotated[tuple[str, ...], tyro.conf.UseAppendAction, tyro.conf.arg(metavar="ID")] = ()
-    """Claim of a sweep to draw, by its column in table.csv; all that differ if not given."""
-    objective: Annotated[
-        tuple[str, ...], tyro.conf.UseAppendAction, tyro.conf.arg(metavar="CLAIM:max")
-    ] = ()
+    claim: Annotated[tuple[str, ...], Option("ID")] = ()
+    """Claim of a sweep to draw, by its column in table.csv; if not given, all that differ."""
+    objective: Annotated[tuple[str, ...], Option("CLAIM:max")] = ()
     """A claim of a sweep, and max or min; the settings that no other beats in all that are given
     are drawn. Those of mho search if not given."""
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
-import tyro
-
+from mho.cli import names
+from mho.cli.options import Argument, Option
 from mho.cli.terminal import say, tell, waiting
 from mho.errors import invalid, unknown
 from mho.files import check_output
@@ -15,36 +15,38 @@ from mho.files import check_output
 
 @dataclass(frozen=True)
 class Run:
-    """Run a published system on simulated chips; see mho list experiments."""
+    """Run a published system on simulated chips.
 
-    name: Annotated[str, tyro.conf.Positional]
-    """bmcnn, siamese, metaplastic, wires, sensitivity, or all, which is all but sensitivity."""
-    preset: str = "quick"
+    mho list experiments says which systems there are.
+    """
+
+    name: Annotated[str, Argument("NAME", names.experiments_and_all)]
+    """bmcnn, siamese, metaplastic, wires or sensitivity; all runs all of these but sensitivity."""
+    preset: Annotated[str, Option("SIZE", complete=names.sizes)] = "quick"
     """Size of the run: quick (minutes), standard, or paper (hours)."""
-    seed: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
-    """Seed of everything random [1]; the preset's is 0."""
-    chips: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
-    """Simulated chips [1]; else the preset's number."""
-    processor: Annotated[str | None, tyro.conf.arg(metavar="STR")] = None
+    seed: Annotated[int | None, Option("N")] = None
+    """Seed of everything random; if not given, that of the preset, 0."""
+    chips: Annotated[int | None, Option("N")] = None
+    """Simulated chips; if not given, as many as the preset has."""
+    processor: Annotated[str | None, Option("WHERE", complete=names.processors)] = None
     """Where to compute: auto, cpu, cuda or cuda:N."""
-    prices: Annotated[str | None, tyro.conf.arg(metavar="NAME|FILE.toml")] = None
-    """Price list of mho list prices, or a file of one; else the preset's."""
-    config: Annotated[Path | None, tyro.conf.arg(metavar="FILE.toml")] = None
+    prices: Annotated[str | None, Option("LIST", complete=names.prices)] = None
+    """Price list, of mho list prices or of a .toml file; if not given, that of the preset."""
+    config: Annotated[Path | None, Option("FILE.toml")] = None
     """TOML file with settings that replace the preset's; config.toml of a run folder is one."""
-    device_file: Annotated[Path | None, tyro.conf.arg(metavar="FILE.toml")] = None
+    device_file: Annotated[Path | None, Option("FILE.toml")] = None
     """Preset of mho fit whose cell replaces that of the chips, before --set; siamese, metaplastic
     and sensitivity, as the others describe their cells themselves."""
-    chip: Annotated[str | None, tyro.conf.arg(metavar="ADDRESS")] = None
+    chip: Annotated[str | None, Option("ADDRESS")] = None
     """Train on the chip of an instrument, as mho serve-chip has one, at HOST:PORT, [::1]:6047 or
-    unix:PATH; siamese alone, one network under one scheme, see chip in mho list siamese. Its token:
+    unix:PATH; siamese alone, one network under one scheme. Settings chip.NAME say more. Its token:
     --set chip.token_file=FILE, or the environment variable MHO_CHIP_TOKEN."""
-    set: Annotated[
-        tuple[str, ...], tyro.conf.UseAppendAction, tyro.conf.arg(metavar="KEY=VALUE")
-    ] = ()
-    """One setting, with dots for tables: --set hardware.adc_bits=6; see mho list NAME."""
-    out: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
-    """Run folder; else runs/NAME-PRESET-SEED."""
-    resume: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    set: Annotated[tuple[str, ...], Option("KEY=VALUE", complete=names.settings)] = ()
+    """One setting, with dots between tables: --set hardware.adc_bits=6. mho list NAME --set shows
+    all settings."""
+    out: Annotated[Path | None, Option("DIR")] = None
+    """Run folder; if not given, runs/NAME-SIZE-SEED."""
+    resume: bool = False
     """Continue the run in the folder, if there is one."""
 
     def run(self) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-import tyro
 from rich.console import Console
 
+from mho.cli.options import Option
 from mho.cli.sweep import OfPoints, forgiven, say_end, stopping
 from mho.cli.terminal import say, tell, waiting
 from mho.errors import unknown
@@ -16,21 +16,17 @@ from mho.files import check_output
 
 @dataclass(frozen=True)
 class Search(OfPoints):
-    """Search the best settings of an experiment with Optuna; needs the extra mho[search].
+    """Search the best settings of an experiment with Optuna, an extra: mho[search].
 
     Points are run folders of a sweep, and may be those of one: what is done there is not repeated.
     """
 
-    over: Annotated[
-        tuple[str, ...], tyro.conf.UseAppendAction, tyro.conf.arg(metavar="KEY=LOW:HIGH")
-    ] = ()
+    over: Annotated[tuple[str, ...], Option("KEY=LOW:HIGH")] = ()
     """Values of a setting: KEY=LOW:HIGH, KEY=LOW:HIGH:log, or KEY=A,B,C for one of some."""
-    objective: Annotated[
-        tuple[str, ...], tyro.conf.UseAppendAction, tyro.conf.arg(metavar="CLAIM:max")
-    ] = ()
+    objective: Annotated[tuple[str, ...], Option("CLAIM:max")] = ()
     """A claim of the results, by its id, and max or min; several give a Pareto front."""
-    trials: int = 20
-    """Settings to be tried in all [1], those in the folder included; each with all seeds."""
+    trials: Annotated[int, Option("N")] = 20
+    """Settings to be tried in all, those in the folder included; each with all seeds."""
 
     def run(self) -> None:
         """Search, and say what was found."""

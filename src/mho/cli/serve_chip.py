@@ -9,8 +9,8 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import tyro
-
+from mho.cli import names
+from mho.cli.options import Option
 from mho.cli.terminal import say, tell
 from mho.errors import invalid, unknown
 
@@ -21,47 +21,52 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ServeChip:
-    """Serve a simulated chip as an instrument, until Ctrl-C; --protocol says how it is asked.
-    Without a token whoever reaches the port uses the chip; nothing is encrypted."""
+    """Serve a simulated chip as an instrument, until Ctrl-C.
+
+    --protocol says how it is asked. Without a token whoever reaches the port uses the chip; nothing
+    is encrypted.
+    """
 
     protocol: bool = False
     """Print the protocol, in Markdown, and serve nothing."""
-    host: str = "127.0.0.1"
+    host: Annotated[str, Option("HOST")] = "127.0.0.1"
     """Address to listen on; the default is reached from this machine alone, 0.0.0.0 and :: from
     all others."""
-    port: int = 6047
-    """Port to listen on [1]; 0: any free one, which is printed."""
-    socket: Annotated[Path | None, tyro.conf.arg(metavar="PATH")] = None
+    port: Annotated[int, Option("PORT")] = 6047
+    """Port to listen on; 0: any free one, which is printed."""
+    socket: Annotated[Path | None, Option("PATH")] = None
     """Listen on a Unix socket instead, which you alone can use (mode 0600); hosts say unix:PATH."""
-    token_file: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
+    token_file: Annotated[Path | None, Option("FILE")] = None
     """File with a secret that hosts must know; else that in the environment variable
     MHO_CHIP_TOKEN, else none."""
-    idle: float = 600.0
+    idle: Annotated[float, Option("SECONDS")] = 600.0
     """Silence after which a connection is closed [s]; its host may come back."""
-    device: str = "hfo2-1t1r"
-    """Cells; see mho list devices."""
-    device_file: Annotated[Path | None, tyro.conf.arg(metavar="FILE.toml")] = None
+    device: Annotated[str, Option("DEVICE", complete=names.devices)] = "hfo2-1t1r"
+    """Cells, one of mho list devices."""
+    device_file: Annotated[Path | None, Option("FILE.toml")] = None
     """Preset of mho fit, for other cells; of its tables [device] alone counts."""
-    arrays: int = 16
-    """Arrays of the chip [1]."""
-    rows: int = 128
-    """Rows of an array [1]."""
-    cols: int = 128
-    """Columns of an array [1]."""
-    programming: Annotated[str | None, tyro.conf.arg(metavar="STR")] = None
-    """How it programs: verify; open-loop, which never sees that a cell refuses; as-measured; else
-    so that cells show the spread of their numbers."""
-    read_noise: Annotated[float | None, tyro.conf.arg(metavar="FLOAT")] = None
-    """Standard deviation of one read of one cell, as a share of the window [1]; else the cell's."""
-    stuck: Annotated[float | None, tyro.conf.arg(metavar="FLOAT")] = None
-    """Share of cells stuck, half at each end of the window [1]; else the cell's."""
-    wire_resistance: float = 0.0
-    """Of every piece of word line and bit line [ohm]."""
-    volts: float = 0.2
+    arrays: Annotated[int, Option("N")] = 16
+    """Arrays of the chip."""
+    rows: Annotated[int, Option("N")] = 128
+    """Rows of an array."""
+    cols: Annotated[int, Option("N")] = 128
+    """Columns of an array."""
+    programming: Annotated[str | None, Option("WAY", complete=names.ways_to_program)] = None
+    """How it programs: verify; open-loop, which never sees that a cell refuses; as-measured. If not
+    given, so that cells show the spread of their numbers."""
+    read_noise: Annotated[float | None, Option("SHARE")] = None
+    """Standard deviation of one read of one cell, as a share of the window, 0 to 1; if not given,
+    that of the cell."""
+    stuck: Annotated[float | None, Option("SHARE")] = None
+    """Share of cells stuck, 0 to 1, half of them at each end of the window; if not given, that of
+    the cell."""
+    wire_resistance: Annotated[float, Option("OHMS")] = 0.0
+    """Resistance of every piece of word line and bit line [ohm]."""
+    volts: Annotated[float, Option("VOLTS")] = 0.2
     """Largest voltage of a read [V]."""
-    seed: int = 0
-    """Seed of the chip [1]: same seed and same requests, same numbers."""
-    state: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
+    seed: Annotated[int, Option("N")] = 0
+    """Seed of the chip: same seed and same requests, same numbers."""
+    state: Annotated[Path | None, Option("FILE")] = None
     """Keep the chip in this file, before each answer; a server started again goes on from it."""
 
     def run(self) -> None:

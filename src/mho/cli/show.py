@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import tyro
-
+from mho.cli import names
+from mho.cli.options import Argument, Option
 from mho.cli.terminal import say
 from mho.errors import invalid, unknown
 
@@ -22,16 +22,18 @@ ALL = "all"
 
 @dataclass(frozen=True)
 class Show:
-    """Show what is known of a device: its numbers, and with --out its card as one figure; all: a
-    page with the cards of all devices and dynamic models; or the numbers of a price list, each with
-    its source or assumption."""
+    """Show what is known of a device, or of a price list.
 
-    source: Annotated[str, tyro.conf.Positional]
+    Of a device its numbers, and with --out its card as one figure; of all, a page with the cards of
+    all devices and dynamic models; of a price list each number, with its source or assumption.
+    """
+
+    source: Annotated[str, Argument("NAME", names.shown)]
     """A device of mho list devices, a dynamic model, a file of mho fit, or all; a price list of mho
     list prices, or a file of one."""
-    out: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
+    out: Annotated[Path | None, Option("FILE")] = None
     """Figure to write: .png, .svg or .pdf; of all: a folder, with a page in Markdown."""
-    overwrite: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    overwrite: bool = False
     """Replace what is there."""
 
     def run(self) -> None:

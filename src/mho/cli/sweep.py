@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import tyro
 from rich.console import Console
 
+from mho.cli import names
+from mho.cli.options import Argument, Option
 from mho.cli.terminal import say, tell, waiting
 from mho.errors import Failed, invalid, unknown
 from mho.files import check_output
@@ -30,37 +31,33 @@ LOOK_EVERY = 0.5
 NOT_OVER = ("running", "waiting", "stopped", "failed")
 """Points that more is to be seen of."""
 
-Many = Annotated[tuple[str, ...], tyro.conf.UseAppendAction, tyro.conf.arg(metavar="KEY=A,B,C")]
+Many = Annotated[tuple[str, ...], Option("KEY=A,B,C")]
 
 
 @dataclass(frozen=True)
 class OfPoints:
     """Options of the commands that work on many points."""
 
-    what: Annotated[str, tyro.conf.Positional]
-    """An experiment, see mho list experiments."""
-    seeds: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
-    """Seeds of each point [1], from the preset's on; one if not given."""
-    preset: str = "quick"
+    what: Annotated[str, Argument("NAME", names.experiments)]
+    """An experiment of mho list experiments."""
+    seeds: Annotated[int | None, Option("N")] = None
+    """Seeds of each point, from the seed of the preset on; if not given, one."""
+    preset: Annotated[str, Option("SIZE", complete=names.sizes)] = "quick"
     """Size of each run: quick, standard or paper."""
-    config: Annotated[Path | None, tyro.conf.arg(metavar="FILE.toml")] = None
+    config: Annotated[Path | None, Option("FILE.toml")] = None
     """TOML file with settings that replace the preset's."""
-    device_file: Annotated[Path | None, tyro.conf.arg(metavar="FILE.toml")] = None
+    device_file: Annotated[Path | None, Option("FILE.toml")] = None
     """Preset of mho fit whose cell replaces that of the chips."""
-    set: Annotated[
-        tuple[str, ...], tyro.conf.UseAppendAction, tyro.conf.arg(metavar="KEY=VALUE")
-    ] = ()
+    set: Annotated[tuple[str, ...], Option("KEY=VALUE", complete=names.settings)] = ()
     """One setting of all points."""
-    engine: str = "local"
+    engine: Annotated[str, Option("NAME", complete=names.engines)] = "local"
     """Where points are worked on: local; ray and slurm, where mho[ray] and mho[slurm] are."""
-    engine_set: Annotated[
-        tuple[str, ...], tyro.conf.UseAppendAction, tyro.conf.arg(metavar="KEY=VALUE")
-    ] = ()
+    engine_set: Annotated[tuple[str, ...], Option("KEY=VALUE")] = ()
     """One setting of the engine, as processes=4; see docs/many-machines.md in the source
     distribution."""
-    out: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
-    """Folder of the sweep; else runs/sweep-NAME, NAME that of the experiment or the plan."""
-    retry: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    out: Annotated[Path | None, Option("DIR")] = None
+    """Folder of the sweep; if not given, runs/sweep-NAME, NAME that of the experiment or plan."""
+    retry: bool = False
     """Try parked points again."""
 
     def plan(self, grid: Iterable[str] = (), zips: Iterable[str] = ()) -> Plan:
@@ -84,19 +81,20 @@ class OfPoints:
 
 @dataclass(frozen=True)
 class Sweep(OfPoints):
-    """Run an experiment at many settings, each a run folder of its own; or show how a sweep stands.
+    """Run an experiment at many settings, or show how that stands.
 
-    mho sweep PLAN.toml --out S and mho sweep NAME --grid KEY=A,B,C --out S run what is not done
-    yet; mho sweep S shows how it stands, on a terminal until all is done or Ctrl-C is pressed.
+    Each setting has a run folder of its own. mho sweep PLAN.toml --out S and mho sweep NAME --grid
+    KEY=A,B,C --out S run what is not done yet; mho sweep S shows how it stands, on a terminal until
+    all is done or Ctrl-C is pressed.
     """
 
-    what: Annotated[str, tyro.conf.Positional]
-    """A plan, an experiment (see mho list experiments), or the folder of a sweep."""
+    what: Annotated[str, Argument("WHAT", names.experiments)]
+    """A plan (PLAN.toml), an experiment of mho list experiments, or the folder of a sweep."""
     grid: Many = ()
     """Values of a setting; points are all combinations: --grid hardware.adc_bits=4,6,8."""
     zip: Many = ()
     """Settings that change together, separated by semicolons: --zip "batch=50,100;epochs=3,6"."""
-    dry_run: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    dry_run: bool = False
     """Say how many points there are and what one costs, and run none."""
 
     def run(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
@@ -63,3 +64,11 @@ def any_characters() -> Iterator[None]:
         for each, errors in zip(streams, before, strict=True):
             with suppress(ValueError):  # closed meanwhile
                 each.reconfigure(errors=errors)  # type: ignore[union-attr]
+
+
+def columns() -> int | None:
+    """Columns of the terminal, or of the environment variable COLUMNS; None: what is printed goes
+    to a file or a program, which takes lines of any length."""
+    if sys.stdout.isatty() or os.environ.get("COLUMNS", "").isdecimal():
+        return max(shutil.get_terminal_size().columns, 1)
+    return None

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import tyro
-
+from mho.cli import names
+from mho.cli.options import Argument, Option
 from mho.cli.show import ending_of
 from mho.cli.terminal import say
 from mho.errors import invalid, unknown
@@ -26,22 +26,25 @@ MEASURED = (".csv", ".txt", ".tsv", ".dat", ".xlsx", ".xls", ".mat")
 
 @dataclass(frozen=True)
 class Try:
-    """Try a device on a small network that was trained beforehand: accuracy over chips and time,
-    what limits it, writes, energy and lifetime; with --out its card and all of it as one figure."""
+    """Try a device on a small network that was trained beforehand.
 
-    source: Annotated[str, tyro.conf.Positional]
+    It says the accuracy over chips and time, what limits it, writes, energy and lifetime; with
+    --out all of it and the card of the device as one figure.
+    """
+
+    source: Annotated[str, Argument("DEVICE", names.devices)]
     """A device of mho list devices, a file of mho fit, or a measured file as mho fit takes it."""
-    out: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
+    out: Annotated[Path | None, Option("FILE")] = None
     """Figure to write: .png, .svg or .pdf."""
-    chips: Annotated[int, tyro.conf.arg(metavar="INT")] = 8
-    """Chips, each drawn anew [1]."""
-    seed: Annotated[int, tyro.conf.arg(metavar="INT")] = 0
-    """Of everything that is drawn."""
-    v_read: Annotated[float | None, tyro.conf.arg(metavar="V")] = None
+    chips: Annotated[int, Option("N")] = 8
+    """Chips, each drawn anew."""
+    seed: Annotated[int, Option("N")] = 0
+    """Seed of everything that is drawn."""
+    v_read: Annotated[float | None, Option("VOLTS")] = None
     """Read voltage of a measured file's currents [V]; else its own column V_read."""
-    prices: Annotated[str, tyro.conf.arg(metavar="STR")] = "hfo2-130nm"
+    prices: Annotated[str, Option("LIST", complete=names.prices)] = "hfo2-130nm"
     """Price list, of mho list prices."""
-    overwrite: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    overwrite: bool = False
     """Replace the file that is there."""
 
     def run(self) -> None:

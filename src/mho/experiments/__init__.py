@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
+from mho.documented import first_sentence
 from mho.errors import unknown
 from mho.experiments import bmcnn, metaplastic, sensitivity, siamese, wires
 from mho.experiments.experiment import PRESET_NAMES, ExperimentConfig
@@ -34,6 +35,10 @@ class Experiment:
     """What a rehearsal does of it; None: the whole run."""
     among_all: bool = True
     """Whether `mho run all` runs it."""
+    studies: Mapping[str, str] = field(default_factory=dict)
+    """Its studies, and what each varies."""
+    schemes: Mapping[str, str] = field(default_factory=dict)
+    """Its schemes, and what each does."""
 
     def check(self, config: Any) -> object:
         """Refuse what the settings cannot do, before anything is written: a run in small is done.
@@ -55,17 +60,28 @@ class Experiment:
         return self.presets[name]
 
 
+def _said(studies: Mapping[Any, Callable[..., Any]]) -> dict[str, str]:
+    """The first sentence of what each study says of itself."""
+    return {name: first_sentence(study.__doc__ or "") for name, study in studies.items()}
+
+
+def _what(schemes: Mapping[str, Any]) -> dict[str, str]:
+    return {name: scheme.what for name, scheme in schemes.items()}
+
+
 EXPERIMENTS = {
     e.name: e
     for e in (
         Experiment("bmcnn", "write once: binarized convolutions under device spread",
-                   bmcnn.PRESETS, bmcnn.run, bmcnn.memory, bmcnn.trainings),
+                   bmcnn.PRESETS, bmcnn.run, bmcnn.memory, bmcnn.trainings,
+                   studies=_said(bmcnn.STUDIES)),
         Experiment("siamese", "write rarely: in-situ training that writes only what must change",
                    siamese.PRESETS, siamese.run, siamese.memory, siamese.trainings,
-                   siamese.check),
+                   siamese.check, studies=_said(siamese.STUDY), schemes=_what(siamese.SCHEMES)),
         Experiment("metaplastic", "write for life: two tasks in turn without forgetting",
                    metaplastic.PRESETS, metaplastic.run, metaplastic.memory,
-                   metaplastic.trainings, metaplastic.check),
+                   metaplastic.trainings, metaplastic.check,
+                   studies=_said(metaplastic.STUDY), schemes=_what(metaplastic.SCHEMES)),
         Experiment("wires", "what resistance of the lines costs each system, and what wins it back",
                    wires.PRESETS, wires.run, wires.memory, wires.trainings,
                    wires.check),

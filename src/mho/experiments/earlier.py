@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+from mho.errors import InvalidInput
 from mho.files import parse_toml
 
 MOVED: dict[str, dict[str, str]] = {
@@ -82,13 +84,46 @@ def current(settings: Mapping[str, Any], family: str) -> dict[str, Any]:
     return out
 
 
-def same(text: str, other: str) -> bool:
-    """Whether two configurations as TOML, of this version or an earlier one, say the same."""
+def check_same(folder: Path, begun: str, now: str) -> None:
+    """Refuse to go on with a run under other settings.
+
+    Args:
+        folder: of the run.
+        begun: settings that it began with as TOML, of this version or an earlier one.
+        now: those of now.
+
+    Raises:
+        ValueError: they differ; the message has each key with both values.
+    """
     first, second = (
-        _whole(current(given, given.get("family", "")), given.get("family", ""))
-        for given in (parse_toml(each, "config.toml") for each in (text, other))
+        flat(_whole(current(given, given.get("family", "")), given.get("family", "")))
+        for given in (parse_toml(each, "config.toml") for each in (begun, now))
     )
-    return first == second
+    keys = [key for key in first | second if first.get(key) != second.get(key)]
+    if keys:
+        apart = [f"{key} is {_told(second, key)}, was {_told(first, key)}" for key in keys[:MOST]]
+        more = f", and {len(keys) - MOST} more" if len(keys) > MOST else ""
+        raise InvalidInput(
+            f"{folder} holds a run with other settings: {'; '.join(apart)}{more}; give those that "
+            "it began with, or another folder"
+        )
+
+
+MOST = 5
+"""Settings that a message names."""
+
+
+def _told(settings: Mapping[str, Any], key: str) -> str:
+    return repr(settings[key]) if key in settings else "not set"
+
+
+def flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Values by key with dots between tables: {"a": {"b": 1}} is {"a.b": 1}."""
+    out: dict[str, Any] = {}
+    for key, value in settings.items():
+        tables = isinstance(value, Mapping)
+        out |= flat(value, f"{prefix}{key}.") if tables else {f"{prefix}{key}": value}
+    return out
 
 
 def _whole(settings: dict[str, Any], family: str) -> dict[str, Any]:

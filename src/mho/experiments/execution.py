@@ -10,7 +10,7 @@ import torch
 from mho import experiments
 from mho.errors import invalid
 from mho.experiments import processes, provenance
-from mho.experiments.earlier import same
+from mho.experiments.earlier import check_same
 from mho.experiments.experiment import ExperimentConfig
 from mho.experiments.own_data import check_data
 from mho.experiments.progress import Progress
@@ -28,8 +28,7 @@ def finished(folder: Path, config: ExperimentConfig) -> bool:
     if not (folder / "result.json").exists():
         return False
     check_sums(folder, "result.json", *FINISHED)
-    if not same(read_text(folder / "config.toml"), config.to_toml()):
-        raise invalid("config", str(folder), "the configuration that the run began with")
+    check_same(folder, read_text(folder / "config.toml"), config.to_toml())
     return True
 
 

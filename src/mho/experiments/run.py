@@ -313,9 +313,7 @@ class Run:
         if not checkpoint.exists(self.directory):
             return Checkpoint(config)
         found, remark = checkpoint.newest(self.directory)
-        if not earlier.same(found.config, config):
-            same = "the configuration that the run began with"
-            raise invalid("config", str(self.directory), same)
+        earlier.check_same(self.directory, found.config, config)
         if remark:
             self.progress.note(remark)
         return replace(found, config=config)

@@ -13,9 +13,8 @@ from typing import Any
 
 from mho import experiments
 from mho.errors import unknown
-from mho.experiments.earlier import current
+from mho.experiments.earlier import current, flat
 from mho.experiments.experiment import ExperimentConfig
-from mho.experiments.settings import flat
 from mho.files import parse_toml
 
 WHERE = ("processor", "threads")

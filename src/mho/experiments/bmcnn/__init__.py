@@ -34,7 +34,10 @@ from mho.experiments.study import Jobs
 from mho.experiments.trainings import Training
 from mho.results import Result, mean_std
 
-__all__ = ["PRESETS", "Architecture", "BmcnnConfig", "memory", "run", "trainings"]
+STUDIES: dict[str, Callable[..., Any]] = {**STUDY, "networks": networks}
+"""All studies, and what does each."""
+
+__all__ = ["PRESETS", "STUDIES", "Architecture", "BmcnnConfig", "memory", "run", "trainings"]
 
 
 def memory(config: BmcnnConfig) -> dict[str, int]:

@@ -31,7 +31,16 @@ from mho.experiments.study import Jobs
 from mho.experiments.trainings import Training
 from mho.results import Result
 
-__all__ = ["PRESETS", "MetaplasticConfig", "check", "memory", "run", "trainings"]
+__all__ = [
+    "PRESETS",
+    "SCHEMES",
+    "STUDY",
+    "MetaplasticConfig",
+    "check",
+    "memory",
+    "run",
+    "trainings",
+]
 
 CLAIMED = ("gated importance", "software")
 """Schemes trained in full and tested, in both orders."""

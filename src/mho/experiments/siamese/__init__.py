@@ -22,6 +22,7 @@ from mho.experiments.siamese.comparison import schemes
 from mho.experiments.siamese.config import PRESETS, Network, SiameseConfig
 from mho.experiments.siamese.measures import Outcome
 from mho.experiments.siamese.result import result
+from mho.experiments.siamese.schemes import SCHEMES
 from mho.experiments.siamese.studies import STUDY
 from mho.experiments.siamese.studies import check as check_studies
 from mho.experiments.siamese.training import Job, network, train, training
@@ -29,7 +30,7 @@ from mho.experiments.study import Jobs
 from mho.experiments.trainings import Training
 from mho.results import Result
 
-__all__ = ["PRESETS", "SiameseConfig", "check", "memory", "run", "trainings"]
+__all__ = ["PRESETS", "SCHEMES", "STUDY", "SiameseConfig", "check", "memory", "run", "trainings"]
 
 
 def check(config: SiameseConfig) -> None:

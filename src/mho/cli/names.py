@@ -1,0 +1,99 @@
+"""Names that a shell completes values with.
+
+What the shell waits for has to come at once: names of experiments stand here, so that no experiment
+is imported; of all else the catalogue is asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import click
+
+EXPERIMENTS = ("bmcnn", "siamese", "metaplastic", "wires", "sensitivity")
+SIZES = ("quick", "standard", "paper")
+SUBJECTS = {
+    "experiments": "systems that mho run runs",
+    "studies": "parts of experiments, for mho run NAME --only STUDY",
+    "schemes": "when siamese writes a cell, for mho run siamese --scheme NAME",
+    "rules": "what protects old tasks, for mho run metaplastic --scheme NAME",
+    "mitigations": "what bmcnn does about spread, for --set mitigations",
+    "devices": "published memristors: window, levels, endurance, known laws",
+    "dynamics": "dynamic models of memristors, of mho.dynamics",
+    "prices": "price lists of energy, time and area, for --prices",
+    "datasets": "data sets, for --set data",
+    "layers": "layers of torch that can be on arrays, for mho.convert",
+}
+"""What `mho list` shows, and what it is for."""
+
+
+def experiments(_context: click.Context) -> Iterable[str]:
+    """Names of experiments."""
+    return EXPERIMENTS
+
+
+def experiments_and_all(_context: click.Context) -> Iterable[str]:
+    """What `mho run` takes."""
+    return (*EXPERIMENTS, "all")
+
+
+def sizes(_context: click.Context) -> Iterable[str]:
+    """Names of presets of experiments."""
+    return SIZES
+
+
+def processors(_context: click.Context) -> Iterable[str]:
+    """Where to compute."""
+    return ("auto", "cpu", "cuda")
+
+
+def engines(_context: click.Context) -> Iterable[str]:
+    """Engines of sweeps."""
+    from mho.sweep.engines import ENGINES
+
+    return ENGINES
+
+
+def devices(_context: click.Context) -> Iterable[str]:
+    """Names of published devices."""
+    from mho.physics.devices import PRESETS
+
+    return PRESETS
+
+
+def prices(_context: click.Context) -> Iterable[str]:
+    """Names of price lists."""
+    from mho.hardware.price_lists import PRICES
+
+    return PRICES
+
+
+def shown(context: click.Context) -> Iterable[str]:
+    """What `mho show` takes."""
+    from mho.physics.dynamics import MODELS
+
+    return (*devices(context), *MODELS, *prices(context), "all")
+
+
+def settings(context: click.Context) -> Iterable[str]:
+    """Keys of the experiment that the command line names, each with its equals sign."""
+    from mho.experiments import EXPERIMENTS as FOUND
+
+    given = (context.params.get("name"), context.params.get("what"), *context.args)
+    name = next((word for word in given if word in FOUND), None)
+    return () if name is None else (f"{k}=" for k, _, _ in FOUND[name].preset("quick").settings())
+
+
+def laws(_context: click.Context) -> Iterable[str]:
+    """Laws of conduction."""
+    return ("ohmic", "sinh", "1t1r")
+
+
+def ways_to_program(_context: click.Context) -> Iterable[str]:
+    """Families of ways to program."""
+    return ("verify", "open-loop", "as-measured")
+
+
+def listed(_context: click.Context) -> Iterable[str]:
+    """What `mho list` takes, but for single devices and price lists."""
+    return (*SUBJECTS, *EXPERIMENTS)
