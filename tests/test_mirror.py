@@ -66,7 +66,7 @@ ELSEWHERE = {
     "test_api.py": ["public.py"],
     "experiments/test_pool.py": ["cli/pool.py"],
     "experiments/test_run.py": [
-        "experiments/checkpoint.py", "experiments/execution.py", "experiments/progress.py",
+        "experiments/checkpoint.py", "experiments/execution.py",
     ],
     "sweep/test_sweep.py": [
         "cli/search.py", "cli/sweep.py", "sweep/check.py", "sweep/driver.py", "sweep/folder.py",

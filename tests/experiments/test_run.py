@@ -169,7 +169,8 @@ def test_many_pieces_are_done_once_each_under_one_bar(
     run.close()
     assert seen == [0, 1, -1, 2, 3]
     said = capsys.readouterr().err.splitlines()
-    assert [line.split(",")[0] for line in said] == ["[test] many 3/4", "[test] many 4/4"]
+    assert [line.split(",")[0] for line in said] == ["[test] many", "[test] many"]
+    assert [line.split(", ")[1] for line in said] == ["3 of 4", "4 of 4"]
 
 
 def trained(folder: Path, monkeypatch: pytest.MonkeyPatch, die_at: int = 7) -> None:

@@ -25,6 +25,9 @@ class Report:
     """A claim of a sweep, and max or min; the settings that no other beats in all that are given
     are drawn. Those of mho search if not given."""
 
+    long: bool = False
+    """Print all claims of a run, with their notes."""
+
     def run(self) -> None:
         """Write the page and say where it is."""
         from mho import report
@@ -47,4 +50,10 @@ class Report:
             name = "claim" if self.claim else "objective"
             raise invalid(name, ", ".join(given), "claims of a sweep; DIR is none")
         else:
-            say(str(report.write(self.dir)))
+            page = report.write(self.dir)
+            if self.long:
+                from mho.results import Result, load
+
+                for folder in report.run_folders(self.dir)[0]:
+                    say(report.claims_table(load(Result, folder / "result.json")))
+            say(str(page))

@@ -8,9 +8,12 @@ from typing import Annotated, Any, NamedTuple
 
 from mho.cli import names
 from mho.cli.options import Argument, Option
-from mho.cli.terminal import say, tell, waiting
+from mho.cli.terminal import columns, say, tell, waiting
 from mho.errors import invalid, unknown
 from mho.files import check_output
+
+LINES, LINES_OF_SEVERAL = 22, 9
+"""Lines of a result at the end of a run, and of each of several."""
 
 
 @dataclass(frozen=True)
@@ -132,14 +135,18 @@ def _run_one(name: str, config: Any, folder: Path, resume: bool, digests: dict[s
 
 
 def _show(folders: dict[str, Path], out: Path) -> None:
-    """The page, then the claims on the terminal."""
+    """The page, then what was found, on one screen."""
     from mho import report
+    from mho.experiments import EXPERIMENTS
     from mho.results import Result, load
 
     try:
         page = report.write(out)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(f"the run is finished; mho report {out} writes its page") from None
-    for folder in folders.values():
-        say(report.claims_table(load(Result, folder / "result.json")))
+    lines = LINES if len(folders) == 1 else LINES_OF_SEVERAL
+    for name, folder in folders.items():
+        result, more = load(Result, folder / "result.json"), f"mho report {folder} --long"
+        sentences = EXPERIMENTS[name].answer
+        say(*report.outcome(result, sentences, width=columns() or 80, lines=lines, more=more))
     say(str(page))

@@ -224,7 +224,7 @@ def _show(sweep: SweepFolder) -> None:
     with Watch(sweep, console) as watch:
         records = watch.look()
         with suppress(KeyboardInterrupt):  # ends the looking, and nothing else
-            while console.is_terminal and any(records.counts[each] for each in NOT_OVER):
+            while console.is_interactive and any(records.counts[each] for each in NOT_OVER):
                 records = watch.show() or records
                 time.sleep(LOOK_EVERY)
     say(table(records))

@@ -44,7 +44,7 @@ def tell(text: str) -> None:
 def waiting(text: str) -> Iterator[None]:
     """Show on a terminal, as long as it lasts, what the command does."""
     console = Console(stderr=True, markup=False, highlight=False)
-    with console.status(Text(text)) if console.is_terminal else nullcontext():
+    with console.status(Text(text)) if console.is_interactive else nullcontext():
         yield
 
 

@@ -64,7 +64,10 @@ def execute(
     device = config.torch_device()
     if config.threads is not None:
         torch.set_num_threads(config.threads)
-    toml = config.to_toml()
+    toml, experiment = config.to_toml(), experiments.get(name)
+    if progress is None:
+        progress = Progress(name, shown=processes.here().leads)
+        progress.plan(experiment.trainings(config), in_all=not experiment.measures)
     if trainings is None:
         run = Run(folder, toml, resume=resume, title=name, progress=progress)
     else:
@@ -75,7 +78,7 @@ def execute(
         if changed := processes.by_first(lambda: provenance.record(folder, now)):
             run.progress.note(f"not as the session before: {'; '.join(changed)}")
         with run.interruptible():
-            result = experiments.get(name).run(config, run)
+            result = experiment.run(config, run)
         run.finish(result)
     except KeyboardInterrupt:
         raise KeyboardInterrupt("go on with --resume") from None

@@ -217,7 +217,7 @@ class Run:
         """
         name = self.name_of(key)
         first = self._restored(name, total, state, state if keep is None else keep)
-        with self.progress.bar(name, total, first, trains=True) as advance:
+        with self.progress.bar(name, total, first, trains=True, of=of) as advance:
             for step in range(first, total):
                 yield step
                 advance(1)
@@ -238,6 +238,7 @@ class Run:
 
     def log(self, **values: Any) -> None:
         """Append a line to `metrics.jsonl`."""
+        self.progress.logged(values)
         if self._metrics is None:
             return
         line = {"stage": "/".join(self._path), **{k: plain(v) for k, v in values.items()}}

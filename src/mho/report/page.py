@@ -56,7 +56,7 @@ def write(directory: Path) -> Path:
         OSError: the page cannot be written.
     """
     directory = Path(directory)
-    folders, unfinished = _run_folders(directory)
+    folders, unfinished = run_folders(directory)
     contents = page([RunFolder.read(folder) for folder in folders], directory, unfinished)
     write_files(contents)
     return directory / PAGE
@@ -79,7 +79,7 @@ def page(
     return files | {directory / PAGE: html.encode()}
 
 
-def _run_folders(directory: Path) -> tuple[list[Path], list[str]]:
+def run_folders(directory: Path) -> tuple[list[Path], list[str]]:
     """The folders of finished runs in reading order, and the names of the unfinished ones."""
     if not directory.is_dir():
         raise invalid("directory", str(directory), "an existing run folder")

@@ -54,7 +54,7 @@ class Watch:
         self._said = ""
 
     def __enter__(self) -> Watch:
-        if self._console.is_terminal:
+        if self._console.is_interactive:
             self._open.enter_context(self._live)
         return self
 
@@ -80,7 +80,7 @@ class Watch:
         if began < self._next:
             return None
         records = self.look()
-        if self._console.is_terminal:
+        if self._console.is_interactive:
             self._live.update(table(records, self._console.height), refresh=True)
         elif self._told is not None and began >= self._line:
             self._line = began + LINE_EVERY

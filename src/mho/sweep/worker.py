@@ -29,6 +29,7 @@ from mho.experiments.execution import execute, finished
 from mho.experiments.memory import check_memory
 from mho.experiments.own_data import check_data
 from mho.experiments.progress import Progress
+from mho.experiments.trainings import Training
 from mho.files import Taken, write_json
 from mho.sweep.folder import Beat, PointFolder
 from mho.sweep.process import DONE, FAILED, INTERRUPTED, STORAGE, TAKEN
@@ -62,7 +63,7 @@ class Beating(Progress):
 
     @contextmanager
     def bar(
-        self, what: str, total: int, done: int, *, trains: bool = False
+        self, what: str, total: int, done: int, *, trains: bool = False, of: Training | None = None
     ) -> Iterator[Callable[[int], None]]:
         """Progress from `done` to `total`; that of a bar within another one is not told."""
         self._inside += 1
