@@ -45,6 +45,8 @@ WITHOUT_A_FILE = {
 """Tests of what lies in several files, or in none."""
 
 ELSEWHERE = {
+    # What a page says of the chips is held to the settings that it is read out of.
+    "experiments/test_setup.py": ["results/setup.py"],
     # Wires: what joins blocks, and what solves for operating points, is held to nodal analysis.
     "circuits/test_wires.py": [
         "circuits/blocks.py", "circuits/segments.py", "circuits/star_product.py",

@@ -48,8 +48,8 @@ def test_the_verdict(given_claim: Claim, verdict: Verdict) -> None:
 
 @pytest.mark.parametrize("ours", [96.0, 97.0, 98.0])
 def test_a_quick_run_has_no_verdict(ours: float) -> None:
-    assert judge(claim(97.0, ours), judged=False) is Verdict.NOT_JUDGED
-    assert judge(claim(None, ours), judged=False) is Verdict.NO_PAPER
+    assert judge(claim(97.0, ours), held=False) is Verdict.NOT_JUDGED
+    assert judge(claim(None, ours), held=False) is Verdict.NO_PAPER
 
 
 def test_decimals_follow_the_spread_and_the_prefix_is_shared() -> None:

@@ -9,6 +9,7 @@ import click
 from click.shell_completion import get_completion_class, shell_complete
 
 from mho.cli.catalogue import List
+from mho.cli.compare import Compare
 from mho.cli.demo import Demo
 from mho.cli.fit import Fit
 from mho.cli.help_text import Context
@@ -28,7 +29,14 @@ from mho.documented import first_sentence
 from mho.errors import UsageError, unknown
 
 SECTIONS: dict[str, dict[str, type[Runs]]] = {
-    "Experiments": {"demo": Demo, "list": List, "run": Run, "report": Report, "pool": Pool},
+    "Experiments": {
+        "demo": Demo,
+        "list": List,
+        "run": Run,
+        "report": Report,
+        "compare": Compare,
+        "pool": Pool,
+    },
     "Many runs": {"sweep": Sweep, "search": Search},
     "Devices and arrays": {"fit": Fit, "show": Show, "try": Try, "netlist": Netlist},
     "Instruments": {"serve-chip": ServeChip, "release-chip": ReleaseChip},

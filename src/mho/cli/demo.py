@@ -49,10 +49,11 @@ class Demo:
 
     def run(self) -> None:
         """Train, and show what came of it."""
-        from mho import experiments, report
+        from mho import experiments
         from mho.experiments.checkpoint import exists
         from mho.experiments.execution import execute, finished
         from mho.experiments.own_data import check_data
+        from mho.experiments.setup import write_page
         from mho.results import Result, load
 
         config = experiments.get("siamese").preset("quick").replace(**SMALLER)
@@ -68,7 +69,7 @@ class Demo:
         claims = {claim.id: claim for claim in load(Result, self.out / "result.json").claims}
         say("", _figure(claims), "", Text(_answer(claims)), "")
         say(
-            f"The page of this run: {report.write(self.out)}\n"
+            f"The page of this run: {write_page(self.out)}\n"
             "Next: mho try pcm-gst    what a small network does on a published device\n"
             "      mho run all        all three systems, with all that they are compared with"
         )

@@ -25,6 +25,7 @@ class Pool:
         from mho.cli.terminal import say, tell
         from mho.experiments.pool import pool
         from mho.experiments.provenance import differences, environment
+        from mho.experiments.setup import setup_of
         from mho.files import check_output, read_bytes, sums_of, text_of_json, write_files
         from mho.files.sums import SUMS
         from mho.report.folder import CONFIG, ENV, RESULT, RunFolder
@@ -47,7 +48,9 @@ class Pool:
         config = read_bytes(self.runs[0] / CONFIG)
         contents = {CONFIG: config, ENV: text_of_json(about).encode()}
         contents[RESULT] = dumps(result).encode()
-        page = report.page([RunFolder(self.out, result, runs[0].config, about)], self.out)
+        page = report.page(
+            [RunFolder(self.out, result, runs[0].config, about)], self.out, setup_of=setup_of
+        )
         # The result last: a folder that has it has all.
         files = {self.out / name: each for name, each in contents.items()}
         write_files({**page, self.out / SUMS: sums_of(contents), **files})

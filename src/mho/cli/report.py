@@ -50,7 +50,9 @@ class Report:
             name = "claim" if self.claim else "objective"
             raise invalid(name, ", ".join(given), "claims of a sweep; DIR is none")
         else:
-            page = report.write(self.dir)
+            from mho.experiments.setup import write_page
+
+            page = write_page(self.dir)
             if self.long:
                 from mho.results import Result, load
 

@@ -137,16 +137,15 @@ def _run_one(name: str, config: Any, folder: Path, resume: bool, digests: dict[s
 def _show(folders: dict[str, Path], out: Path) -> None:
     """The page, then what was found, on one screen."""
     from mho import report
-    from mho.experiments import EXPERIMENTS
+    from mho.experiments.setup import write_page
     from mho.results import Result, load
 
     try:
-        page = report.write(out)
+        page = write_page(out)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(f"the run is finished; mho report {out} writes its page") from None
     lines = LINES if len(folders) == 1 else LINES_OF_SEVERAL
-    for name, folder in folders.items():
+    for folder in folders.values():
         result, more = load(Result, folder / "result.json"), f"mho report {folder} --long"
-        sentences = EXPERIMENTS[name].answer
-        say(*report.outcome(result, sentences, width=columns() or 80, lines=lines, more=more))
+        say(*report.outcome(result, width=columns() or 80, lines=lines, more=more))
     say(str(page))

@@ -33,8 +33,6 @@ class Experiment:
     """Refuses settings that only the whole of them tells, in no time."""
     trial: Callable[[Any, Run], object] | None = None
     """What a rehearsal does of it; None: the whole run."""
-    answer: tuple[str, ...] = ()
-    """What a run of it found, in sentences with claims in braces, see `mho.report.outcome`."""
     measures: bool = False
     """Whether much of its time goes into measuring what was trained."""
     among_all: bool = True
@@ -64,37 +62,6 @@ class Experiment:
         return self.presets[name]
 
 
-ANSWERS = {
-    "bmcnn": (
-        "on chips of the smallest claimed spread, repaired without labels, the network reaches "
-        "{cov*_best_accuracy}; unrepaired {cov*_raw_accuracy}, without spread {ideal_accuracy}.",
-    ),
-    "siamese": (
-        "written only where it must be (frugal), the network reaches {mlp_accuracy}, in float "
-        "{mlp_float_accuracy}; {mlp_gone} of the writes are gone, of 98 % in the paper.",
-        "on the chip the network reaches {chip_accuracy}, in float {chip_float_accuracy}; "
-        "{chip_gone} of the writes are gone.",
-    ),
-    "metaplastic": (
-        "after all tasks the network keeps {mnist_after_both} on MNIST, 97 % in the paper.",
-        "On Fashion-MNIST it keeps {fashion_after_both}, 86 % in the paper.",
-    ),
-    "wires": (
-        "bmcnn reaches {bmcnn_unwired} without wires, {bmcnn_wired} with them, and compensated "
-        "{bmcnn_compensated};",
-        "siamese {siamese_unwired}, {siamese_wired} and {siamese_compensated};",
-        "metaplastic {metaplastic_*_unwired}, {metaplastic_*_wired} and "
-        "{metaplastic_*_compensated}.",
-    ),
-    "sensitivity": (
-        "bmcnn reaches {bmcnn_ideal} without imperfections, {bmcnn_device} with all;",
-        "siamese {siamese_ideal} and {siamese_device};",
-        "metaplastic {metaplastic_ideal} and {metaplastic_device}.",
-    ),
-}  # fmt: skip
-"""By experiment."""
-
-
 def _said(studies: Mapping[Any, Callable[..., Any]]) -> dict[str, str]:
     """The first sentence of what each study says of itself."""
     return {name: first_sentence(study.__doc__ or "") for name, study in studies.items()}
@@ -109,24 +76,21 @@ EXPERIMENTS = {
     for e in (
         Experiment("bmcnn", "write once: binarized convolutions under device spread",
                    bmcnn.PRESETS, bmcnn.run, bmcnn.memory, bmcnn.trainings,
-                   measures=True, studies=_said(bmcnn.STUDIES), answer=ANSWERS["bmcnn"]),
+                   measures=True, studies=_said(bmcnn.STUDIES)),
         Experiment("siamese", "write rarely: in-situ training that writes only what must change",
                    siamese.PRESETS, siamese.run, siamese.memory, siamese.trainings,
-                   siamese.check, studies=_said(siamese.STUDY), schemes=_what(siamese.SCHEMES),
-                   answer=ANSWERS["siamese"]),
+                   siamese.check, studies=_said(siamese.STUDY), schemes=_what(siamese.SCHEMES)),
         Experiment("metaplastic", "write for life: two tasks in turn without forgetting",
                    metaplastic.PRESETS, metaplastic.run, metaplastic.memory,
                    metaplastic.trainings, metaplastic.check,
-                   studies=_said(metaplastic.STUDY), schemes=_what(metaplastic.SCHEMES),
-                   answer=ANSWERS["metaplastic"]),
+                   studies=_said(metaplastic.STUDY), schemes=_what(metaplastic.SCHEMES)),
         Experiment("wires", "what resistance of the lines costs each system, and what wins it back",
                    wires.PRESETS, wires.run, wires.memory, wires.trainings,
-                   wires.check, measures=True, answer=ANSWERS["wires"]),
+                   wires.check, measures=True),
         Experiment("sensitivity", "which imperfection costs each of the three systems most",
                    sensitivity.PRESETS, sensitivity.run, sensitivity.memory,
                    sensitivity.trainings, sensitivity.check,
-                   sensitivity.trial, measures=True, among_all=False,
-                   answer=ANSWERS["sensitivity"]),
+                   sensitivity.trial, measures=True, among_all=False),
     )
 }  # fmt: skip
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -13,6 +14,7 @@ from matplotlib.gridspec import GridSpec
 
 from mho.files import write_bytes
 from mho.report.axes import FAINT, INK, colours, set_ticks, style, typical
+from mho.report.svg import inline
 from mho.results.card import Card, Panel
 from mho.results.units import axis_unit
 
@@ -47,6 +49,11 @@ def card_on(
 def picture_of(card: Card, ending: str) -> bytes:
     """The figure as a file of one of `FORMATS`."""
     return as_file(lambda: draw_card(card), ending)
+
+
+def card_in_page(card: Card, name: str) -> Markup:
+    """The figure as part of a page; every id in it starts with `name`."""
+    return Markup(inline(draw_card(card), name, f"{card.name}: its card."))
 
 
 def as_file(draw: Callable[[], Figure], ending: str) -> bytes:

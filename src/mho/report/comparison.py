@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import Enum
 
-from mho.results import Claim
+from mho.results import Claim, Result
 from mho.results.units import NBSP, decimals_for, decimals_of_percent, fixed, number, prefixed
 
 
@@ -43,11 +43,11 @@ class Comparison:
     verdict: Verdict
 
 
-def compare(claim: Claim, *, judged: bool = True) -> Comparison:
+def compare(claim: Claim, *, held: bool = True) -> Comparison:
     """Print paper, ours, spread and difference with one prefix and matching decimals.
 
     Args:
-        judged: False: the run is much smaller than the paper's, and is not held to it.
+        held: False: the run is much smaller than the paper's, and is not held to it.
     """
     ours, std, paper = claim.ours, claim.std, claim.paper
     factor, unit, decimals = _precision(claim)
@@ -62,11 +62,11 @@ def compare(claim: Claim, *, judged: bool = True) -> Comparison:
         std="" if std is None or ours is None else fixed(std / factor, decimals),
         difference=difference,
         unit="" if unit == "1" else unit,
-        verdict=judge(claim, judged=judged),
+        verdict=judge(claim, held=held),
     )
 
 
-def judge(claim: Claim, *, judged: bool = True) -> Verdict:
+def judge(claim: Claim, *, held: bool = True) -> Verdict:
     """Whether ours reaches the paper, in the digits printed.
 
     One standard deviation counts as agreement, and so does half a digit of the paper's number.
@@ -75,7 +75,7 @@ def judge(claim: Claim, *, judged: bool = True) -> Verdict:
         return Verdict.NO_RESULT
     if claim.paper is None:
         return Verdict.NO_PAPER
-    if not judged:
+    if not held:
         return Verdict.NOT_JUDGED
     factor, _, decimals = _precision(claim)
     gain = round((claim.ours - claim.paper) / factor, decimals)
@@ -97,9 +97,14 @@ def rounding(paper: float) -> float:
     return 0.0 if digits == (0,) else 0.5 * 10.0**whole
 
 
-def tally(claims: Sequence[Claim], *, judged: bool = True) -> list[tuple[Verdict, int]]:
+def judged(result: Result) -> bool:
+    """Whether a run is held to the paper: not one that is much smaller."""
+    return result.preset != "quick"
+
+
+def tally(claims: Sequence[Claim], *, held: bool = True) -> list[tuple[Verdict, int]]:
     """How many claims came out each way, leaving out the ways that none did."""
-    return counted(judge(claim, judged=judged) for claim in claims)
+    return counted(judge(claim, held=held) for claim in claims)
 
 
 def counted(verdicts: Iterable[Verdict]) -> list[tuple[Verdict, int]]:

@@ -9,8 +9,9 @@ from fnmatch import fnmatchcase
 
 from rich.text import Text
 
-from mho.report.comparison import Verdict, compare, tally
+from mho.report.comparison import Comparison, Verdict, compare, judged, tally
 from mho.report.ranking import in_words
+from mho.report.story import STORIES
 from mho.results import Claim, Result
 from mho.results.units import NBSP
 
@@ -27,28 +28,25 @@ LEAST = 26
 NOTHING = "\N{EN DASH}"
 
 
-def outcome(
-    result: Result, sentences: Sequence[str], *, width: int = 80, lines: int = 22, more: str = ""
-) -> list[Text]:
+def outcome(result: Result, *, width: int = 80, lines: int = 22, more: str = "") -> list[Text]:
     """The lines of a result.
 
     Args:
         result: what was found.
-        sentences: the answer, with claims in braces by their ids, which may have stars; those of
-            which the result has a claim for each pair of braces are said.
         width: columns that there are.
         lines: lines that there are.
         more: where the claims that do not fit are to be seen.
     """
-    said = answer(result, sentences)
+    said = f"{_run(result)}: {answer(result)}"
     head = [line.replace(NBSP, " ") for line in textwrap.wrap(said, width, break_on_hyphens=False)]
     verdicts = ", ".join(
         f"{verdict.mark} {verdict.words} {count}"
-        for verdict, count in tally(result.claims)
+        for verdict, count in tally(result.claims, held=judged(result))
         if verdict is not Verdict.NO_PAPER
     )
     foot = textwrap.wrap(verdicts, width)
-    known = sorted(result.claims, key=lambda each: each.paper is None)  # in order otherwise
+    first = sorted(result.claims, key=lambda each: each.paper is None)  # in order otherwise
+    known = [compare(claim, held=judged(result)) for claim in first]
     each = len(_rows(known, width)[0])
     room = max(lines - len(head) - len(foot) - 2 - each, 1)  # with a blank line, "and so many"
     shown = known[: max(room // each, 1)]
@@ -62,15 +60,28 @@ def outcome(
     return out
 
 
-def answer(result: Result, sentences: Sequence[str]) -> str:
-    """The sentences that a result has all numbers for; else its first two claims."""
+def answer(result: Result) -> str:
+    """The sentences of its story that a result has all numbers for; else its first two claims."""
     claims = {claim.id: claim for claim in result.claims}
+    sentences = STORIES[result.experiment].answer if result.experiment in STORIES else ()
     said = [text for each in sentences if (text := _filled(each, claims)) is not None]
-    said += [f"{text[:1].upper()}{text[1:]}." for text in map(in_words, result.rankings)]
-    if not said:
-        said = [f"{claim.what}: {value(claim)}." for claim in result.claims[:2]]
+    said += [f"{in_words(ranking)}." for ranking in result.rankings]
+    return " ".join(said or [f"{claim.what}: {value(claim)}." for claim in result.claims[:2]])
+
+
+def told(result: Result) -> set[str]:
+    """Ids of the claims that the answer tells."""
+    claims = {claim.id: claim for claim in result.claims}
+    sentences = STORIES[result.experiment].answer if result.experiment in STORIES else ()
+    said = [each for each in sentences if _filled(each, claims) is not None]
+    found = (_found(name, claims) for each in said for name in re.findall(r"\{([^}]+)\}", each))
+    return {claim.id for claim in found if claim is not None}
+
+
+def _run(result: Result) -> str:
+    """Which run it is."""
     seeds = f"seeds {', '.join(map(str, result.seeds))}" if result.seeds else f"seed {result.seed}"
-    return f"{result.experiment} {result.preset}, {seeds}: {' '.join(said)}"
+    return f"{result.experiment} {result.preset}, {seeds}"
 
 
 def value(claim: Claim) -> str:
@@ -89,8 +100,7 @@ def _filled(sentence: str, claims: Mapping[str, Claim]) -> str | None:
 
     def number(found: re.Match[str]) -> str:
         nonlocal missing
-        pattern = found[1]
-        claim = next((c for name, c in claims.items() if fnmatchcase(name, pattern)), None)
+        claim = _found(found[1], claims)
         missing = missing or claim is None
         return "" if claim is None else value(claim)
 
@@ -98,9 +108,13 @@ def _filled(sentence: str, claims: Mapping[str, Claim]) -> str | None:
     return None if missing else filled
 
 
-def _rows(claims: Sequence[Claim], width: int) -> list[list[Text]]:
+def _found(pattern: str, claims: Mapping[str, Claim]) -> Claim | None:
+    """The first claim of an id, which may have stars."""
+    return next((c for name, c in claims.items() if fnmatchcase(name, pattern)), None)
+
+
+def _rows(compared: Sequence[Comparison], width: int) -> list[list[Text]]:
     """A heading and a row for each claim, of one line or, where it is narrow, of more."""
-    compared = list(map(compare, claims))
     texts = [("paper", "ours ± std", "n", "")]
     for row in compared:
         ours = f"{row.ours} ± {row.std}" if row.std else row.ours or NOTHING
