@@ -63,7 +63,7 @@ def write(directory: Path, setup_of: SetupOf = lambda _config: None) -> Path:
     """Write `directory/report.html` and each run's `figures`; returns the page's path.
 
     `directory` is a run folder, or holds run folders as direct children; `setup_of` finds the chips
-    of a run in its settings. Everything is read, checked and drawn before the first byte is written,
+    of a run in its settings. All is read, checked and drawn before the first byte is written,
     and no file takes its name before all are on the disk.
 
     Raises:
