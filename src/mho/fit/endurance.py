@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy import stats
 
 from mho.errors import invalid
+from mho.fit.devices import rows_of
 from mho.fit.electrical import conductance
 from mho.fit.lifetime import Lifetime, fit_lifetime
 from mho.fit.outcome import (
-    CONFIDENCE,
     Fit,
     Goodness,
     Parameter,
@@ -22,6 +21,7 @@ from mho.fit.outcome import (
     far_out,
     given,
     judge,
+    share,
 )
 from mho.fit.reading.table import Table
 from mho.fit.resistance import State, of_both
@@ -85,8 +85,7 @@ def fit_endurance(table: Table, v_read: float | None = None) -> Fit:
     for state in NAMES:
         rows = np.flatnonzero(good & (reads.on == state))
         centred = flat[rows].copy()
-        for d in np.unique(reads.device[rows]):
-            mine = reads.device[rows] == d
+        for mine in rows_of(np.unique(reads.device[rows], return_inverse=True)[1]):
             centred[mine] -= np.median(centred[mine])
         wild[rows[far_out(centred)]] = True
     kept = good & ~wild
@@ -135,8 +134,7 @@ def _failed(reads: Reads) -> np.ndarray:
     """Reads on the other state's side of the boundary: the SET or RESET before them failed."""
     out = np.zeros(len(reads.y), dtype=bool)
     common = _boundary(reads)
-    for d in np.unique(reads.device):
-        rows = np.flatnonzero(reads.device == d)
+    for rows in rows_of(np.unique(reads.device, return_inverse=True)[1]):
         mine = reads.kept(rows)
         both = min(int(mine.on.sum()), int((~mine.on).sum()))
         limit = _boundary(mine) if both >= 20 else common
@@ -164,13 +162,12 @@ def _boundary(reads: Reads) -> float:
 def _for_good(reads: Reads, failed: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Reads after a device failed for good; cycles each device lasted, and whether it failed."""
     dead = np.zeros(len(failed), dtype=bool)
-    devices = np.unique(reads.device)
+    devices = rows_of(np.unique(reads.device, return_inverse=True)[1])
     life, ended = np.empty(len(devices)), np.zeros(len(devices), dtype=bool)
-    for k, d in enumerate(devices):
-        rows = reads.device == d
+    for k, rows in enumerate(devices):
         life[k] = reads.cycle[rows].max()
         for state in NAMES:
-            mine = np.flatnonzero(rows & (reads.on == state))
+            mine = rows[reads.on[rows] == state]
             if not len(mine):
                 continue
             passed = np.flatnonzero(~failed[mine])
@@ -179,7 +176,7 @@ def _for_good(reads: Reads, failed: np.ndarray) -> tuple[np.ndarray, np.ndarray,
                 ended[k] = True
                 life[k] = min(life[k], reads.cycle[run[0]])
         if ended[k]:
-            dead |= rows & (reads.cycle >= life[k])
+            dead[rows] = reads.cycle[rows] >= life[k]
     return dead, np.maximum(life, 1.0), ended
 
 
@@ -200,8 +197,11 @@ def _told_of_failures(reads: Reads, failed: np.ndarray, table: Table) -> list[st
         if not len(rows):
             continue
         ranges = []
-        for d in np.unique(reads.device[rows]):
-            seen = np.flatnonzero((reads.device == d) & (reads.on == state))
+        mine = np.flatnonzero(reads.on == state)
+        for group in rows_of(np.unique(reads.device[mine], return_inverse=True)[1]):
+            seen = mine[group]
+            if not failed[seen].any():
+                continue
             bad = np.flatnonzero(failed[seen])
             runs = np.split(bad, np.flatnonzero(np.diff(bad) > 1) + 1)
             line = int(reads.line[seen[0]])
@@ -225,15 +225,11 @@ def _told_of_failures(reads: Reads, failed: np.ndarray, table: Table) -> list[st
 
 
 def _rates(reads: Reads, failed: np.ndarray, dead: np.ndarray) -> list[Parameter]:
-    """Share of SETs and of RESETs that failed (Clopper and Pearson 1934)."""
+    """Share of SETs and of RESETs that failed."""
     out = []
-    tail = (1 - CONFIDENCE) / 2
     for state, name in NAMES.items():
         some = ~dead & (reads.on == state)
-        n, k = int(some.sum()), int(failed[some].sum())
-        low = float(stats.beta.ppf(tail, k, n - k + 1)) if k else 0.0
-        high = float(stats.beta.isf(tail, k + 1, n - k)) if k < n else 1.0
-        out.append(Parameter(f"share of {name}s that fail", k / n, low, high))
+        out.append(share(f"share of {name}s that fail", int(failed[some].sum()), int(some.sum())))
     return out
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from scipy.special import log_ndtr
 
 from mho.errors import invalid
+from mho.fit.devices import listed, medians, names_of, rows_of
 from mho.fit.electrical import conductance, resolution
 from mho.fit.maximum import Maximum, maximise
 from mho.fit.outcome import (
@@ -140,20 +141,22 @@ def _states(target: np.ndarray, levels: int | None) -> tuple[int, list[str]]:
 
 
 def _of_stuck(table: Table, read: np.ndarray, lost: Stuck, device: np.ndarray) -> list[str]:
-    """What is said of cells that do not follow."""
+    """What is said of cells that do not follow, or lie apart."""
     remarks = []
-    ends = {"stuck_off": lost.off, "stuck_on": lost.on}
-    for written, cells in [*ends.items(), ("", lost.other)]:
-        for d in cells:
-            mine = device == d
-            g = read[mine]
-            name = table.words["device"][np.flatnonzero(mine)[0]]
-            does = f"stands at {g.min():.3g} to {g.max():.3g} S whatever its target"
-            how = f"counted in {written}"
-            if not written:
-                does = f"reads {g.min():.3g} to {g.max():.3g} S, in no step with its targets"
-                how = "no part of the record"
-            remarks.append(f"device {name} {does}: set aside as a whole, {how}")
+    names, rows = names_of(table, device), rows_of(device)
+    whatever = "whatever {its} target"
+    for cells, how, counted in (
+        (lost.off, whatever, "counted in stuck_off"),
+        (lost.on, whatever, "counted in stuck_on"),
+        (lost.other, "in no step with {its} targets", "no part of the record"),
+        (lost.far, "much farther off {its} targets than the others", "no part of the record"),
+    ):
+        if not cells:
+            continue
+        g = read[np.concatenate([rows[d] for d in cells])]
+        verb, its = ("reads", "its") if len(cells) == 1 else ("read", "their")
+        does = f"{verb} {g.min():.3g} to {g.max():.3g} S {how.format(its=its)}"
+        remarks.append(f"{listed(names, cells)} {does}: set aside as a whole, {counted}")
     return remarks
 
 
@@ -191,7 +194,7 @@ def _check_follow(table: Table, x: np.ndarray, off: np.ndarray) -> None:
 def _wild(x: np.ndarray, off: np.ndarray, device: np.ndarray, least: float) -> np.ndarray:
     """Reads far off, against the others near the same target; `least`: last digit of a read."""
     count = np.bincount(device)
-    shift = np.array([np.median(off[device == d]) for d in range(len(count))])
+    shift = medians(off, device)
     around = np.abs(off - shift[device])
     error = 1.4826 * np.median(around[around > 0]) if around.any() else 0.0
     told = (count >= 5) & (np.abs(shift) > 3 * 1.25 * error / np.sqrt(count))  # error of a median
@@ -228,8 +231,14 @@ def _maximum(
     Thompson 1971), so that sigma is not taken for too small; then they are at their mode.
     """
     told = _offsets(off, device)
-    groups = int(device.max()) + 1 if told else 1
-    member = np.eye(groups)[device if told else np.zeros(len(x), dtype=int)]
+    order = np.argsort(device, kind="stable") if told else np.arange(len(x))
+    x, off, floor = x[order], off[order], floor[order]
+    count = np.bincount(device) if told else np.array([len(x)])
+    groups, first = len(count), np.cumsum(count) - count
+
+    def summed(terms: np.ndarray) -> np.ndarray:
+        """Sums (..., groups) of terms (..., n)."""
+        return np.add.reduceat(terms, first, axis=-1)
 
     def likelihood(rows: np.ndarray) -> np.ndarray:
         s = _polynomial(rows[:, 0, : degree + 1], x)
@@ -240,15 +249,15 @@ def _maximum(
             log = np.where(np.isfinite(floor), log_ndtr(floor / s), log)
             return np.where(ok, log, -1e4)[:, None, :].sum(-1)
         weight = np.where(ok, s, 1e3) ** -2
-        total = weight @ member
-        mean = (weight * off) @ member / total
-        square = (weight * off**2) @ member - total * mean**2
-        constant = 0.5 * math.log(2 * math.pi) * (member.sum(0) - 1)
-        penalty = np.where(ok, 0.0, 1e4) @ member
-        return -0.5 * square - np.log(s) @ member - 0.5 * np.log(total) - constant - penalty
+        total = summed(weight)
+        mean = summed(weight * off) / total
+        square = summed(weight * off**2) - total * mean**2
+        constant = 0.5 * math.log(2 * math.pi) * (count - 1)
+        penalty = summed(np.where(ok, 0.0, 1e4))
+        return -0.5 * square - summed(np.log(s)) - 0.5 * np.log(total) - constant - penalty
 
     start = np.zeros(degree + 1)
-    resid = off - (member @ (member.T @ off / member.sum(0)) if told else 0.0)
+    resid = off - (np.repeat(summed(off) / count, count) if told else 0.0)
     start[0] = max(float(resid.std()), 1e-6)
     unit = start[0]
     found = maximise(
@@ -256,7 +265,7 @@ def _maximum(
     )
     shared = found.shared * unit
     s = np.maximum(_polynomial(shared[None], x)[0], 1e-9)
-    mode = (s**-2 * off) @ member / (s**-2 @ member) if told else np.zeros(1)
+    mode = summed(s**-2 * off) / summed(s**-2) if told else np.zeros(1)
     return Maximum(shared, mode[:, None], found.covariance * unit**2, found.value, found.settled)
 
 

@@ -133,6 +133,14 @@ def given(name: str, value: float, unit: str = "1") -> Parameter:
     return Parameter(name, value, None, None, unit)
 
 
+def share(name: str, k: int, n: int) -> Parameter:
+    """k of n, with the exact interval of Clopper and Pearson 1934."""
+    tail = (1 - CONFIDENCE) / 2
+    low = float(stats.beta.ppf(tail, k, n - k + 1)) if k else 0.0
+    high = float(stats.beta.isf(tail, k + 1, n - k)) if k < n else 1.0
+    return Parameter(name, k / n, low, high)
+
+
 def judge(measured: np.ndarray, fitted: np.ndarray, residual: np.ndarray) -> Goodness:
     """Goodness of a fit.
 

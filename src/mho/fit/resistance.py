@@ -15,6 +15,7 @@ from scipy import stats
 from scipy.optimize import minimize
 
 from mho.errors import invalid
+from mho.fit.devices import rows_of
 from mho.fit.outcome import CONFIDENCE, Parameter, Rival, on_line, on_log
 from mho.fit.random_effects import Between, between, within
 from mho.physics import Resistance, Spread
@@ -53,7 +54,7 @@ def _layout(name: str, kind: str, r: np.ndarray, device: np.ndarray, per_cycle: 
     log = kind == "lognormal"
     y = np.log(r) if log else r
     _, device = np.unique(device, return_inverse=True)
-    groups = [y[device == d] for d in range(device.max() + 1)]
+    groups = [y[rows] for rows in rows_of(device)]
     nested = len(groups) > 1 and max(map(len, groups)) > 1
     sizes = np.array([len(g) for g in groups])
     means = np.array([g.mean() for g in groups])

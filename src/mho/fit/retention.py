@@ -9,6 +9,7 @@ import numpy as np
 from scipy import stats
 
 from mho.errors import invalid
+from mho.fit.devices import apart, listed, rows_of
 from mho.fit.electrical import conductance
 from mho.fit.outcome import (
     CONFIDENCE,
@@ -74,19 +75,23 @@ def fit_retention(table: Table, v_read: float | None = None) -> Fit:
     _, trace = np.unique(trace, return_inverse=True)
     t0 = float(time.min())
     x = np.log(time / t0)
-    for k in range(trace.max() + 1):
-        if len(np.unique(x[trace == k])) < 3:
+    for k, rows in enumerate(rows_of(trace)):
+        if (n := len(np.unique(x[rows]))) < 3:
             where = f"{table.path}, trace {k + 1}"
-            raise invalid(where, len(np.unique(x[trace == k])), "at least 3 different times")
-    wild = _wild(x, np.log(g), trace)
+            raise invalid(where, n, "at least 3 different times")
+    names = _names(table, trace)
+    lost = _lost(x, g, trace)
+    if lost.any():
+        remarks.append(
+            f"{listed(names, np.flatnonzero(lost))} did not keep to a straight line in ln t as the "
+            "others did: set aside as a whole, no part of the record"
+        )
+    wild = _wild(x, np.log(g), trace) | lost[trace]
     kept = ~wild
-    x, y, on = x[kept], g[kept], trace[kept]
+    x, y, on = x[kept], g[kept], np.unique(trace[kept], return_inverse=True)[1]
     power, log = _lines(x, np.log(y), on), _lines(x, y, on)
-    count = 2 * (trace.max() + 1) + 1
-    likelihood = {
-        "power-law": _density(power, len(y)) - float(np.log(y).sum()),
-        "log-time": _density(log, len(y)),
-    }
+    count = 2 * (on.max() + 1) + 1
+    likelihood = _likelihoods(x, y, on)
     family = max(likelihood, key=lambda name: likelihood[name])
     rate = f"{'nu' if family == 'power-law' else 'rate'}"
     lines = power if family == "power-law" else log
@@ -102,9 +107,9 @@ def fit_retention(table: Table, v_read: float | None = None) -> Fit:
     noise = deviation(lines.squares, lines.free)
     name = "error of a read, share" if family == "power-law" else "error of a read"
     at = t0 * np.exp(x)
+    shown = [names[k] for k in np.flatnonzero(~lost)[:6]]
     series = [
-        Series(f"cell {k + 1}", at[on == k], y[on == k], fitted[on == k])
-        for k in range(min(6, on.max() + 1))
+        Series(name, at[on == k], y[on == k], fitted[on == k]) for k, name in enumerate(shown)
     ]
     return Fit(
         kind="retention",
@@ -133,14 +138,37 @@ def _lines(x: np.ndarray, y: np.ndarray, trace: np.ndarray) -> Lines:
     return Lines(level, slope, centre, spread, max(squares, 1e-300), len(x) - 2 * len(n))
 
 
+def _names(table: Table, trace: np.ndarray) -> list[str]:
+    """What tells each trace: its device, cycle, state; or its number."""
+    first = np.unique(trace, return_index=True)[1]
+    told = [name for name in ("device", "cycle", "state") if name in table.words]
+    words = [" ".join(str(table.words[name][k]) for name in told) for k in first]
+    return [word or f"cell {k + 1}" for k, word in enumerate(words)]
+
+
+def _lost(x: np.ndarray, g: np.ndarray, trace: np.ndarray) -> np.ndarray:
+    """Traces (traces,) whose slope or scatter lies apart from that of the others, under the law
+    that describes those which lie apart under none."""
+    away = {}
+    for family, y in (("power-law", np.log(g)), ("log-time", g)):
+        lines = _lines(x, y, trace)
+        squares = np.bincount(trace, (y - lines.at(x, trace)) ** 2) / np.bincount(trace)
+        scatter = np.log(np.where(squares > 0, squares, np.nan))
+        away[family] = apart(lines.slope) | apart(scatter, above=True)
+    rest = ~np.any(list(away.values()), axis=0)[trace]
+    if not rest.any() or rest.all():
+        return away["power-law"] & away["log-time"]
+    likely = _likelihoods(x[rest], g[rest], np.unique(trace[rest], return_inverse=True)[1])
+    return away[max(likely, key=lambda family: likely[family])]
+
+
 def _wild(x: np.ndarray, y: np.ndarray, trace: np.ndarray) -> np.ndarray:
     """Reads far off the median line of their trace (Theil 1950, Sen 1968).
 
     Each trace is its own scale, as errors may grow with the conductance.
     """
     residual = np.full(len(x), np.nan)
-    for k in range(trace.max() + 1):
-        rows = np.flatnonzero(trace == k)
+    for rows in rows_of(trace):
         some = rows if len(rows) <= 200 else rows[np.linspace(0, len(rows) - 1, 200).astype(int)]
         run = x[some][:, None] - x[some]
         steep = (y[some][:, None] - y[some])[run > 0] / run[run > 0]
@@ -150,6 +178,15 @@ def _wild(x: np.ndarray, y: np.ndarray, trace: np.ndarray) -> np.ndarray:
         if len(rows) >= 8 and scale > 0:
             residual[rows] = flat / scale
     return far_out(residual, times=2.5)
+
+
+def _likelihoods(x: np.ndarray, g: np.ndarray, trace: np.ndarray) -> dict[str, float]:
+    """Log-likelihood of the reads under each law."""
+    y = np.log(g)
+    return {
+        "power-law": _density(_lines(x, y, trace), len(g)) - float(y.sum()),
+        "log-time": _density(_lines(x, g, trace), len(g)),
+    }
 
 
 def _density(lines: Lines, n: int) -> float:

@@ -29,6 +29,7 @@ from mho.fit.outcome import (
     given,
     judge,
     on_line,
+    share,
 )
 from mho.fit.random_effects import deviation
 from mho.fit.reading.table import Table
@@ -90,7 +91,7 @@ def fit_switching(table: Table, v_read: float | None = None) -> Fit:
             some = ", ".join(map(str, held[:8])) + (" and more" if len(held) > 8 else "")
             remarks.append(f"no {name} in {len(held)} of {len(tried)} excursions to "
                            f"{'+' if way > 0 else '-'}V: number {some}")  # fmt: skip
-            parameters.append(_share(f"share of {name}s that fail", len(held), len(tried)))
+            parameters.append(share(f"share of {name}s that fail", len(held), len(tried)))
     if forming is not None:
         parameters.append(given("V_forming", forming.voltage, "V"))
         remarks.append("the first SET took far more voltage than the others: it is told as forming "
@@ -148,13 +149,6 @@ def _voltages(name: str, v: np.ndarray) -> list[Parameter]:
     spread = deviation(float(np.sum((v - v.mean()) ** 2)), len(v) - 1)
     mean = on_line(name, float(v.mean()), spread[0] / math.sqrt(len(v)), "V", wide)
     return [mean, Parameter(f"{name} spread", *spread, "V")]
-
-
-def _share(name: str, k: int, n: int) -> Parameter:
-    """A share with its interval (Clopper and Pearson 1934)."""
-    tail = (1 - CONFIDENCE) / 2
-    high = float(stats.beta.isf(tail, k + 1, n - k)) if k < n else 1.0
-    return Parameter(name, k / n, float(stats.beta.ppf(tail, k, n - k + 1)), high)
 
 
 def _compliance(table: Table, used: list[Event]) -> Parameter | None:
