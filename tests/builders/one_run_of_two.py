@@ -26,6 +26,7 @@ from mho.experiments.metaplastic.training import learn
 from mho.experiments.run import Run
 from mho.experiments.siamese.training import Job as InPlace
 from mho.experiments.siamese.training import train
+from mho.files import write_text
 
 Work = Callable[[Run], Any]
 
@@ -43,6 +44,11 @@ ONCE = bmcnn.PRESETS["quick"].replace(
     architecture=bmcnn.Architecture(channels=(3, 4), hidden=(9,)),
 )  # fmt: skip
 """130 images: the last batch is of two, one for each process."""
+SMALL = siamese.PRESETS["quick"].replace(
+    processor="cpu", per_class=10, hidden=12, networks=("mlp",), schemes=("float",), studies=(),
+    claimed=("float", "frugal", "sparse", "level change"),
+)  # fmt: skip
+"""The run of `command`."""
 TILES = {"tile": (60, 16), "adc_per_tile": True, "serial_inputs": True, "dac_bits": 4}
 
 
@@ -196,18 +202,17 @@ def apart(run: Run) -> None:
 def command(folder: Path) -> tuple[dict[str, int], str]:
     """Exit status of the command with wrong settings and with right ones; what it said of the
     wrong ones."""
-    claimed = 'claimed=["float","frugal","sparse","level change"]'
-    small = (claimed, 'networks=["mlp"]', 'schemes=["float"]', "studies=[]", "per_class=10")
-    run = ["run", "siamese", "--out", str(folder), "--processor", "cpu"]
-    options = [part for each in small for part in ("--set", each)]
+    config = folder.with_suffix(".toml")
+    write_text(config, SMALL.to_toml())
+    run = ["run", "siamese", "--out", str(folder), "--config", str(config)]
     said, shown = io.StringIO(), io.StringIO()
     with contextlib.redirect_stderr(said), contextlib.redirect_stdout(shown), stand_ins():
         try:
-            wrong = main([*run, *options, "--set", "hidden=0"])
+            wrong = main([*run, "--set", "hidden=0"])
         except SystemExit as ended:
             wrong = int(ended.code or 0)
         complaint = said.getvalue()
-        return {"wrong": wrong, "right": main([*run, *options])}, complaint
+        return {"wrong": wrong, "right": main(run)}, complaint
 
 
 def work(rank: int, folder: Path, port: int) -> None:

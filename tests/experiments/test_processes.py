@@ -1,6 +1,7 @@
 """Several processes do one run: the run of one process, but for the rounding of sums."""
 
 import json
+import signal
 import socket
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,6 +12,7 @@ from torch.multiprocessing.spawn import spawn
 
 from builders.one_run_of_two import RUNS, broken_off, done, gradients, work
 from builders.resuming import kept, leaves, stages
+from builders.under_torchrun import Break, torchrun
 from mho.experiments.processes import (
     ALONE,
     Processes,
@@ -124,6 +126,19 @@ def test_the_command_does_one_run(found: Found) -> None:
         for name in ("result.json", "env.json")
     )
     assert result["processes"] == environment["processes"] == 2
+
+
+def test_torchrun_starts_all_again_to_the_result_of_an_unbroken_run(found: Found) -> None:
+    folder = found.folder / "broken"
+    breaks = [Break(1, 3, "SIGKILL", "itself"), Break(0, 5, "SIGKILL", "torchrun")]
+    assert torchrun(folder, breaks, restarts=1) == -signal.SIGKILL
+    assert (folder / "broken 1").exists()
+    assert torchrun(folder, breaks) == 0, (folder / "said").read_text()
+    whole = found.folder / "command"
+    for name in ("metrics.jsonl", "config.toml"):
+        assert (folder / "run" / name).read_text() == (whole / name).read_text()
+    results = [json.loads((f / "result.json").read_text()) for f in (folder / "run", whole)]
+    assert results[0] | {"wall_s": 0} == results[1] | {"wall_s": 0}
 
 
 def test_a_chip_on_an_instrument_is_asked_by_one_process() -> None:

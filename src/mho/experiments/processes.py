@@ -14,8 +14,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from datetime import timedelta
-from itertools import count as numbers
 from typing import Any, TypeVar
 
 import torch
@@ -25,13 +23,11 @@ from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
 from mho.errors import Failed, invalid
+from mho.experiments.torchrun import meet, stopping_with_starter
 from mho.hardware.same_hardware import sum_of
 from mho.learning.layers.batch_part import BatchPart, add_up, lost, taking
 
 T = TypeVar("T")
-
-PATIENCE = timedelta(minutes=30)
-"""How long processes wait for one that does not answer; of one that has ended they know at once."""
 
 
 @dataclass(frozen=True)
@@ -81,8 +77,6 @@ class Processes:
 
 ALONE = Processes()
 _HERE: ContextVar[Processes] = ContextVar("processes", default=ALONE)
-_MEETINGS = numbers()
-"""Of this process, the same in all."""
 _STARTED: ContextVar[Processes] = ContextVar("processes started", default=ALONE)
 
 
@@ -107,19 +101,25 @@ def joined() -> Iterator[Processes]:
     rank, count, local, on_machine = (
         int(os.environ[name]) for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE")
     )
-    if count == 1:
-        yield ALONE
-        return
+    with stopping_with_starter():
+        if count == 1:
+            yield ALONE
+        else:
+            with _together(Processes(rank, count, local, on_machine)) as this:
+                yield this
+
+
+@contextmanager
+def _together(this: Processes) -> Iterator[Processes]:
     backend = "gloo"
     if cuda := torch.cuda.device_count():
-        torch.cuda.set_device(local % cuda)
+        torch.cuda.set_device(this.local % cuda)
         backend = "cpu:gloo,cuda:nccl"
-    _meet(backend, rank, count)
-    this, done = Processes(rank, count, local, on_machine), False
-    before = _STARTED.set(this)
+    meet(backend, this.rank, this.count)
+    before, done = _STARTED.set(this), False
     try:
         with warnings.catch_warnings(), _being(this):
-            if rank > 0:
+            if this.rank > 0:
                 warnings.simplefilter("ignore")
             yield this
         done = True
@@ -127,18 +127,6 @@ def joined() -> Iterator[Processes]:
         _STARTED.reset(before)
         if done or not cuda:  # nccl would wait for what other processes have left undone
             dist.destroy_process_group()
-
-
-def _meet(backend: str, rank: int, count: int) -> None:
-    """Meet the other processes, where none finds what was left by those before them: torchrun may
-    keep its store as it starts all of them again."""
-    from torch._C._distributed_c10d import PrefixStore
-    from torch.distributed.rendezvous import rendezvous
-
-    attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
-    store, _, _ = next(rendezvous("env://", timeout=PATIENCE))
-    store = PrefixStore(f"start {attempt}, meeting {next(_MEETINGS)}", store)
-    dist.init_process_group(backend, store=store, rank=rank, world_size=count, timeout=PATIENCE)
 
 
 @contextmanager
