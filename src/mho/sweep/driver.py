@@ -107,7 +107,7 @@ def _more(
 def _file(point: PointFolder, standing: Standing, engine: Engine) -> None:
     """Put a point where it belongs."""
     status = point.status
-    if status == "done":
+    if status == "done" and point.whole:
         standing.done.append(point)
     elif engine.found(point):
         standing.running.append(point)
@@ -122,7 +122,7 @@ def _file(point: PointFolder, standing: Standing, engine: Engine) -> None:
 def _after(ended: Ended, standing: Standing, told: Callable[[str], None]) -> None:
     """What comes after the end of a worker."""
     point, name = ended.folder, ended.folder.path.name
-    if ended.status == DONE or point.done:  # a shared file system may show the result later
+    if ended.status == DONE or point.whole:  # a shared file system may show the result later
         standing.done.append(point)
     elif ended.status == TAKEN:
         standing.elsewhere.append(point)

@@ -24,6 +24,7 @@ from typing import Literal
 
 from mho.errors import InvalidInput, invalid
 from mho.files import is_alive, naming, read_json, read_text, write_json, write_text
+from mho.sweep.damage import of_result
 from mho.sweep.points import Point
 
 POINTS, TRAINED = "points", "trained"
@@ -113,6 +114,13 @@ class PointFolder:
         """
         return read_text(self.path / "config.toml", wanted="a readable TOML file")
 
+    def has(self, point: Point) -> bool:
+        """Whether its file has the settings of a point."""
+        try:
+            return self.point.id == point.id
+        except InvalidInput:  # not there, or damaged
+            return False
+
     @property
     def trained(self) -> Path | None:
         """Folder of the trainings that it shares with other points; None: it is in no sweep."""
@@ -123,6 +131,11 @@ class PointFolder:
     def done(self) -> bool:
         """Whether its result is there."""
         return (self.path / "result.json").exists()
+
+    @property
+    def whole(self) -> bool:
+        """Whether its result is there, and it and what was written with it are not damaged."""
+        return self.done and not of_result(self.path)
 
     @property
     def status(self) -> Status:
@@ -161,14 +174,11 @@ class PointFolder:
 
     @property
     def failures(self) -> list[Failure]:
-        """What went wrong, and was not forgiven."""
-        file = self.path / "failures.json"
-        if not file.exists():
-            return []
+        """What went wrong, and was not forgiven; nothing where that cannot be read any more."""
         try:
-            return [Failure(**each) for each in read_json(file)["failures"]]
-        except (KeyError, TypeError) as error:
-            raise invalid(str(file), "its content", "failures of a point") from error
+            return [Failure(**each) for each in read_json(self.path / "failures.json")["failures"]]
+        except (InvalidInput, KeyError, TypeError):  # not there, or damaged: it is tried again
+            return []
 
     def failed(self, said: str, *, died: bool = False) -> None:
         """Add a failure.
@@ -238,21 +248,19 @@ class SweepFolder:
         return [PointFolder(each) for each in inside if (each / "config.toml").exists()]
 
     def add(self, points: Iterable[Point]) -> list[PointFolder]:
-        """The folders of some points; those that are not there yet are made.
+        """The folders of some points, each with its settings; those that are not there yet are
+        made.
 
         Raises:
-            ValueError: a folder of that name holds another point.
             OSError: one cannot be made.
         """
         found = []
         for point in points:
             folder = PointFolder(self.path / POINTS / point.id)
-            file = folder.path / "config.toml"
-            if not file.exists():
+            if not folder.has(point):  # new, or its file is damaged
                 with naming(folder.path):
                     folder.path.mkdir(parents=True, exist_ok=True)
-                write_text(file, point.config.to_toml(), to_disk=False)
-            elif folder.point.id != point.id:
-                raise invalid("point", str(folder.path), "a folder of the same settings")
+                write_text(folder.path / "config.toml", point.config.to_toml(), to_disk=False)
+                folder = PointFolder(folder.path)
             found.append(folder)
         return found

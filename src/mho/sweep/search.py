@@ -154,7 +154,7 @@ class Search:
         """Tell Optuna what is done or parked by now."""
         states = _optuna().trial.TrialState
         for number, folders in list(self._open.items()):
-            if all(folder.done for folder in folders):
+            if all(folder.whole for folder in folders):
                 values = self._values(folders)
                 if values is None:
                     self.study.tell(number, state=states.FAIL)
@@ -219,12 +219,17 @@ class Search:
         """Parameters of the trials whose points the folder holds."""
         if not self.sweep.exists:
             return []
-        found = (self._parameters(folder.point) for folder in self.sweep.points())
+        found = (self._parameters(folder) for folder in self.sweep.points())
         every = {json.dumps(each, sort_keys=True): each for each in found if each is not None}
         return list(every.values())
 
-    def _parameters(self, point: Point) -> dict[str, Any] | None:
-        """Parameters of Optuna of a point; None: it is of no trial of this search."""
+    def _parameters(self, folder: PointFolder) -> dict[str, Any] | None:
+        """Parameters of Optuna of a point; None: it is of no trial of this search, or its settings
+        are damaged."""
+        try:
+            point = folder.point
+        except InvalidInput:
+            return None
         found = {}
         for key, values in self.over.items():
             value = point.settings.get(key)

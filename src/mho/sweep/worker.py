@@ -31,6 +31,7 @@ from mho.experiments.own_data import check_data
 from mho.experiments.progress import Progress
 from mho.experiments.trainings import Training
 from mho.files import Taken, write_json
+from mho.sweep.damage import begin_anew, put_result_aside
 from mho.sweep.folder import Beat, PointFolder
 from mho.sweep.process import DONE, FAILED, INTERRUPTED, STORAGE, TAKEN
 
@@ -116,14 +117,26 @@ def work(folder: PointFolder, threads: int, engine: str = "") -> int:
     try:
         point = folder.point
         config = point.config
+        put_result_aside(folder.path, progress.note)
         if finished(folder.path, config):
             return DONE
         torch.set_num_threads(threads)
         check_memory(experiments.get(point.experiment).memory(config), config.torch_device())
         digests = check_data(config)
-        with progress.told():
+
+        def go_on() -> None:
             execute(point.experiment, config, folder.path, resume=True, digests=digests,
                     progress=progress, trainings=folder.trained, place=place)  # fmt: skip
+
+        with progress.told():
+            try:
+                go_on()
+            except Taken:
+                raise
+            except InvalidInput:
+                if not begin_anew(folder.path, progress.note):
+                    raise
+                go_on()
     except KeyboardInterrupt:
         return INTERRUPTED
     except Taken as taken:
