@@ -1,5 +1,6 @@
 """Write once: the family of networks, mitigations that compose, figures that say what was run."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from torch import nn
 import mho
 from mho import experiments
 from mho.experiments import run as run_module
+from mho.experiments.bmcnn import points as points_module
 from mho.experiments.bmcnn.config import (
     PRESETS,
     Architecture,
@@ -20,10 +22,11 @@ from mho.experiments.bmcnn.config import (
     StudySettings,
 )
 from mho.experiments.bmcnn.mitigation import PARTS, Known, effort, mitigation
-from mho.experiments.bmcnn.network import by_layer, network, on_arrays
+from mho.experiments.bmcnn.network import TRAININGS, by_layer, network, on_arrays
 from mho.experiments.bmcnn.points import Bench, Point
 from mho.experiments.bmcnn.studies import STUDY, compared, variants
 from mho.experiments.run import Run
+from mho.learning import in_chunks as in_chunks_module
 from mho.report.folder import RunFolder
 from mho.results import Result
 
@@ -175,6 +178,63 @@ TINY = PRESETS["quick"].replace(
     spread=Spreads(compared=(0.0, 0.5), claimed=(0.5,)), calibration=30, studies=(),
     further=(), mitigations=("none", "batch norm"),
 )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"mitigation": "batch norm + distilled", "training": "aware"},
+        {"mitigation": "column + labels", "converter_bits": 5},
+        {"mitigation": "placement + 2 copies + expected batch norm + gain", "stuck": 0.02},
+        {"mitigation": "layer moments + batch norm", "wire_resistance": 2.0, "tile": 32},
+    ],
+    ids=str,
+)
+def test_chips_are_the_same_however_many_are_made_at_a_time(
+    changes: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = TINY.replace(chips=7, calibration=40)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        nets = {kind: network(SMALL, mho.data.dataset("mnist")).eval() for kind in TRAININGS}
+    images = mho.data.load("mnist", "validation", per_class=3)
+    point = Point(**{"training": "plain", "cov_on": 0.3, "cov_off": 0.6, **changes})
+    made: list[int] = []
+    in_chunks, found = mho.in_chunks, []
+
+    for most in (1, 3, 7):
+
+        def chunks(*args: Any, _most: int = most, **named: Any) -> Iterator[nn.Module]:
+            for net in in_chunks(*args, **named | {"most": _most}):
+                made.append(net.chips)
+                yield net
+
+        monkeypatch.setattr(mho, "in_chunks", chunks)
+        run = Run(tmp_path / str(most), config.to_toml(), resume=False, title="test")
+        bench = Bench(config, run, 0, SMALL, nets)
+        found.append((bench.accuracy(point, images), bench.confusion(point, images)))
+        run.close()
+    assert made == [*[1] * 14, 3, 3, 1, 3, 3, 1, 7, 7]
+    assert found[0] == found[1] == found[2]
+    assert len(set(found[0][0])) > 1
+
+
+def test_formats_are_common_to_as_many_chips_as_are_ever_made_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    architecture = SMALL.replace(classifier="fixed")
+    config = TINY.replace(chips=5, architecture=architecture)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        nets = {"plain": network(architecture, mho.data.dataset("mnist")).eval()}
+    monkeypatch.setattr(points_module, "MOST_AT_ONCE", 2)
+    monkeypatch.setattr(in_chunks_module, "unused", lambda _device: 1)
+    run = Run(tmp_path / "run", config.to_toml(), resume=False, title="test")
+    bench = Bench(config, run, 0, architecture, nets)
+    point = Point("plain", "batch norm", 0.3, 0.6)
+    assert [net.chips for net in bench.chips(point)] == [2, 2, 1]
+    assert bench.formats(point) == mho.formats(next(bench.chips(point)))
+    run.close()
 
 
 def finished(config: BmcnnConfig, folder: Path) -> Result:

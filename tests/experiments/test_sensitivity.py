@@ -249,6 +249,28 @@ def test_a_system_is_the_same_in_every_run_and_suffers_from_drift(
     assert drifted != first
 
 
+def test_chips_are_the_same_however_many_are_made_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = config(chips=7, assumed={"drift": 0.4})
+    kind = chips(whole, "bmcnn", dict.fromkeys(imperfections(whole, "bmcnn"), 1.0))
+
+    in_chunks = mho.in_chunks
+
+    def measured(run: Run) -> list[float]:
+        measure = MEASURES["bmcnn"](whole, run)
+
+        def at_most(most: int) -> float:
+            limited = lambda *a, **k: in_chunks(*a, **k | {"most": most})  # noqa: E731
+            monkeypatch.setattr(mho, "in_chunks", limited)
+            return measure(kind, 0)
+
+        return [at_most(most) for most in (1, 3, 7)]
+
+    found = done(tmp_path, whole.to_toml(), measured)
+    assert found[0] == found[1] == found[2]
+
+
 def test_a_run_says_where_to_spend(tmp_path: Path) -> None:
     whole = config(systems=("bmcnn",), cell="two-state-10k-100k")
     result = done(tmp_path, whole.to_toml(), lambda run: sensitivity.run(whole, run))

@@ -274,6 +274,8 @@ def plain(net: nn.Module, chip: int | None) -> nn.Module:
         return made
 
     def plain_of(module: nn.Module) -> nn.Module | None:
+        if isinstance(module, ChipBatchNorm) and module.chips == 1:
+            return module.of_chip(0)
         if isinstance(module, ChipBatchNorm | ChipLinear):
             if chip is None:
                 norm = isinstance(module, ChipBatchNorm)

@@ -42,8 +42,7 @@ def in_chunks(
 
     Every chip is the one that it is among all, to the bit, and so are its weights, its noise and
     the ranges of its converters, however many chips are in a chunk. What a network shares between
-    its chips, such as batch normalization that `refresh_batchnorm` averages over them, is that of
-    the chunk.
+    its chips, as the formats of `fixed_point`, is that of the chunk.
 
     Args:
         model, hardware, chips, generator, first_chip, strict: as of `convert`; the seed is drawn,

@@ -22,7 +22,7 @@ from mho.experiments.account import account
 from mho.experiments.bmcnn.config import PRESETS, Architecture, BmcnnConfig
 from mho.experiments.bmcnn.mitigation import Mitigation, mitigation
 from mho.experiments.bmcnn.network import TRAININGS, by_layer, network, train, training
-from mho.experiments.bmcnn.points import Bench, Point
+from mho.experiments.bmcnn.points import MOST_AT_ONCE, Bench, Point
 from mho.experiments.bmcnn.result import result
 from mho.experiments.bmcnn.studies import STUDY, compared, networks, variants
 from mho.experiments.bmcnn.studies import trainings as of_networks
@@ -41,17 +41,18 @@ __all__ = ["PRESETS", "STUDIES", "Architecture", "BmcnnConfig", "memory", "run",
 
 
 def memory(config: BmcnnConfig) -> dict[str, int]:
-    """Bytes that each network takes on all chips."""
+    """Bytes that each network takes on the chips that are made at a time."""
     copies = max(mitigation(name).copies for name in (*config.mitigations, *config.further))
     networks = {"the network": (config.architecture, copies)}
     if "networks" in config.studies:
         networks |= {name: (own, 1) for name, own in variants(config.architecture).items()}
-    images = max(500, config.chips, started().most(config.batch))
+    chips = min(config.chips, MOST_AT_ONCE)
+    images = max(500, chips, started().most(config.batch))
     data = mho.data.dataset(config.data)
     return {
         name: needed(
             lambda own=own: network(own, data),
-            by_layer(own, config.aware.replace(copies=many)), config.chips, images, data.shape,
+            by_layer(own, config.aware.replace(copies=many)), chips, images, data.shape,
             written=False,
         )
         for name, (own, many) in networks.items()
@@ -166,7 +167,7 @@ def _details(bench: Bench, outcome: dict[str, Any], test: mho.data.Samples) -> d
 def _account(bench: Bench) -> dict[str, Any]:
     """Ledger, cost and histograms of mapping once, setting the converters, reading an image."""
     cov, bits = bench.config.spread.claimed[0], bench.config.converter_bits
-    chips = bench.chips(Point("plain", "none", cov, cov, converter_bits=bits))
+    chips = bench.some_chips(Point("plain", "none", cov, cov, converter_bits=bits))
     with torch.no_grad():
         chips(bench.inputs[:1])
     accounted = account(chips, bench.config.prices, layer=-1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -27,6 +27,12 @@ from mho.learning.layers.chips import at_once
 
 CONVERTED = 100
 """Images that set the ranges of converters."""
+
+MOST_AT_ONCE = 100
+"""Chips that are made at a time, at most; fewer where memory is short."""
+
+_ALL = 1 << 62
+"""Bytes that hold any number of chips; what a run needs was checked before."""
 
 
 class Point(NamedTuple):
@@ -111,21 +117,25 @@ class Bench:
 
     def accuracy(self, point: Point, samples: Samples) -> list[float]:
         """Accuracy [%] of every chip."""
-        chips = self.chips(point)
-        found = (100 * mho.evaluate(chips, self._loader(point, samples))).tolist()
+        each = [mho.evaluate(net, self._loader(point, samples)) for net in self.chips(point)]
+        found = (100 * torch.cat(each)).tolist()
         mean, worst = sum(found) / len(found), min(found)
         self.run.log(**point._asdict(), samples=samples.name, mean=mean, worst=worst)
         return found
 
     def confusion(self, point: Point, samples: Samples) -> list[list[int]]:
         """Counts (true class, answer) of the worst chip."""
-        counts = mho.confusion(self.chips(point), self._loader(point, samples))
-        worst = counts.diagonal(dim1=1, dim2=2).sum(1).argmin()
-        return counts[worst].tolist()
+        worst: Tensor | None = None
+        for net in self.chips(point):
+            counts = mho.confusion(net, self._loader(point, samples))
+            counts = counts if worst is None else torch.cat([worst.unsqueeze(0), counts])
+            worst = counts[counts.diagonal(dim1=1, dim2=2).sum(1).argmin()]
+        assert worst is not None
+        return worst.tolist()
 
     def formats(self, point: Point) -> dict[str, str]:
         """Formats of the digital tensors in fixed point, by name."""
-        return mho.formats(self.chips(point._replace(bits=self.architecture.bits)))
+        return mho.formats(self.some_chips(point._replace(bits=self.architecture.bits)))
 
     def ideal(self) -> nn.Module:
         """The network trained without spread, its digital parts as the architecture has them."""
@@ -140,7 +150,7 @@ class Bench:
 
     def effort(self, point: Point) -> Effort:
         """What the point's mitigation costs."""
-        chips = self.chips(point)
+        chips = self.some_chips(point)
         with torch.no_grad():
             chips(self.inputs[:1])
         return effort(mitigation(point.mitigation), chips, len(self.inputs))
@@ -158,11 +168,25 @@ class Bench:
             kind = kind.replace(wire_resistance=point.wire_resistance)
         return mitigation(point.mitigation).hardware(kind)
 
-    def chips(self, point: Point) -> nn.Module:
-        """The network mapped once to all chips, and repaired.
+    def chips(self, point: Point) -> Iterator[nn.Module]:
+        """The network mapped once to all chips, and repaired: some chips at a time.
 
-        Chip k of a training is made of the same random numbers at all points of as many cells.
+        Chip k of a training is made of the same random numbers at all points of as many cells, and
+        is the same however many are made at a time. In fixed point, where formats are common to
+        chips, `MOST_AT_ONCE` always are.
         """
+        bits = self._bits(point)
+        memory = None if bits is None else _ALL
+        yield from self._repaired(point, bits, self.config.chips, memory)
+
+    def some_chips(self, point: Point) -> nn.Module:
+        """The same of the first `MOST_AT_ONCE` chips alone, for what need not be known of more."""
+        chips = min(self.config.chips, MOST_AT_ONCE)
+        return next(self._repaired(point, self._bits(point), chips, _ALL))
+
+    def _repaired(
+        self, point: Point, bits: int | None, chips: int, memory: int | None
+    ) -> Iterator[nn.Module]:
         config, hardware = self.config, self.hardware(point)
         choice = mitigation(point.mitigation)
         net, kinds = self.nets[point.training], by_layer(self.architecture, hardware)
@@ -171,27 +195,33 @@ class Bench:
                 net, kinds, in_parts(self.inputs, self._together),
                 generator=self._generator("simulated chips"),
             )  # fmt: skip
-        chips = mho.convert(net, kinds, config.chips, generator=self._generator("chips"))
         # After stochastic binarization, batch normalization is that of chips without spread.
         aware = point.training == "aware" and not self.architecture.stochastic
         trained_on = config.aware if aware else None
         known = Known(
             self.inputs, self.labels, self.teacher, trained_on, config.pull, self._together
         )
-        chips.eval()
-        if point.converter_bits is not None:
-            mho.calibrate(chips, self.inputs[:CONVERTED])
-        choice.apply(chips, known)
-        if point.converter_bits is not None:  # what follows a repaired layer has another range now
-            mho.calibrate(chips, self.inputs[:CONVERTED])
+        for some in mho.in_chunks(
+            net, kinds, chips, memory=memory, most=MOST_AT_ONCE,
+            generator=self._generator("chips"),
+        ):  # fmt: skip
+            some.eval()
+            if point.converter_bits is not None:
+                mho.calibrate(some, self.inputs[:CONVERTED])
+            choice.apply(some, known)
+            if point.converter_bits is not None:  # what follows a repaired layer has another range
+                mho.calibrate(some, self.inputs[:CONVERTED])
+            yield some if bits is None else mho.fixed_point(some, bits, self.inputs[:CONVERTED])
+
+    def _bits(self, point: Point) -> int | None:
+        """Of the digital parts; None: they are in float."""
         fixed = self.architecture.classifier == "fixed"
-        bits = point.bits or (self.architecture.bits if fixed else None)
-        return chips if bits is None else mho.fixed_point(chips, bits, self.inputs[:CONVERTED])
+        return point.bits or (self.architecture.bits if fixed else None)
 
     @property
     def _together(self) -> int:
         """Images that are run at once."""
-        return at_once(self.config.chips, self.inputs.device)
+        return at_once(min(self.config.chips, MOST_AT_ONCE), self.inputs.device)
 
     def _generator(self, purpose: str) -> torch.Generator:
         return torch.Generator().manual_seed(derived_seed(self.config.seed, purpose, self.number))

@@ -227,7 +227,7 @@ def networks(config: BmcnnConfig, run: Run, images: Samples) -> list[dict[str, A
         points = [Point("plain", "none", 0.0, 0.0)]
         for cov in config.spread.claimed:
             points += [Point("plain", "none", cov, cov), Point("aware", "batch norm", cov, cov)]
-        layers = mho.ledger(bench.chips(points[0])).layers
+        layers = mho.ledger(bench.some_chips(points[0])).layers
         cells = sum(layer.cells for layer in layers)
         on_arrays = sum(layer.weights for layer in layers)
         digital = sum(p.numel() for p in nets["plain"].parameters()) - on_arrays

@@ -18,6 +18,7 @@ from mho.experiments.bmcnn.mitigation import Known, mitigation, probabilities
 from mho.experiments.bmcnn.network import by_layer
 from mho.experiments.bmcnn.network import train as train_binarized
 from mho.experiments.bmcnn.network import training as of_binarized
+from mho.experiments.bmcnn.points import MOST_AT_ONCE
 from mho.experiments.experiment import plain_accuracy
 from mho.experiments.metaplastic.training import Job as Lifelong
 from mho.experiments.metaplastic.training import Learner
@@ -67,7 +68,7 @@ def write_once(config: SensitivityConfig, run: Run) -> Measure:
     labels = known.labels[: own.calibration].to(device)
     held_out = mho.data.load(own.data, "validation", per_class=own.sweep_per_class)
     pair = (held_out.inputs.to(device), held_out.labels.to(device))
-    together = at_once(config.chips, device)
+    together = at_once(min(config.chips, MOST_AT_ONCE), device)
 
     def trained(number: int) -> nn.Module:
         return train_binarized(own, own.architecture, run, **_offline(own, number))
@@ -78,14 +79,18 @@ def write_once(config: SensitivityConfig, run: Run) -> Measure:
         net = nets[repeat]
         generator = torch.Generator().manual_seed(derived_seed(config.seed, "chips", repeat))
         kinds = by_layer(own.architecture, choice.hardware(hardware))
-        chips = mho.convert(net, kinds, config.chips, generator=generator).eval()
         repair = Known(inputs, labels, probabilities(net, inputs), None, own.pull, together)
-        for _ in range(ROUNDS):
-            mho.calibrate(chips, inputs)
-            choice.apply(chips, repair)
-        _wait(chips, hardware, config.seconds)
-        loader = mho.data.batches(pair, together, seed=None)
-        return 100 * mho.evaluate(chips, loader).mean().item()
+        found = []
+        for some in mho.in_chunks(
+            net, kinds, config.chips, most=MOST_AT_ONCE, generator=generator
+        ):  # fmt: skip
+            some.eval()
+            for _ in range(ROUNDS):
+                mho.calibrate(some, inputs)
+                choice.apply(some, repair)
+            _wait(some, hardware, config.seconds)
+            found.append(mho.evaluate(some, mho.data.batches(pair, together, seed=None)))
+        return 100 * torch.cat(found).mean().item()
 
     return measure
 

@@ -13,7 +13,7 @@ from mho.arguments import checked
 from mho.errors import invalid
 from mho.learning.batches import Inputs, batches_of, run, taking
 from mho.learning.evaluate import Net, evaluating
-from mho.learning.layers.chips import chip_count
+from mho.learning.layers.chips import Chips
 from mho.learning.layers.replace import swap
 from mho.learning.repair.chip_batchnorm import ChipBatchNorm
 
@@ -31,8 +31,8 @@ def refresh_batchnorm(net: Net, inputs: Inputs) -> Net:
         net: a network, converted or not; in fixed point or not.
         inputs: one batch (batch, ...), or several; see `mho.learning.batches.Inputs`. Each is run
             once. On a CPU small ones are faster: some 500 inputs, counted over all chips. A network
-            of one chip keeps torch's own batch normalization, which averages the statistics of the
-            batches.
+            whose outputs have no dimension of chips keeps torch's own batch normalization, which
+            averages the statistics of the batches.
 
     Returns:
         The network.
@@ -65,9 +65,9 @@ def refresh_batchnorm(net: Net, inputs: Inputs) -> Net:
 
 def _of_each_chip(net: nn.Module, norm: ChipBatchNorm | _BatchNorm) -> ChipBatchNorm | _BatchNorm:
     """A batch normalization of the network, with statistics of each of its chips from now on."""
-    chips = chip_count(net)
-    if chips == 1:
+    if not isinstance(net, Chips):
         return norm
+    chips = net.chips
     if isinstance(norm, ChipBatchNorm):
         if norm.chips == 1:
             norm.spread(chips)
