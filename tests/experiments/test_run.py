@@ -1,6 +1,7 @@
 """A run survives what can happen to it, and ends with the numbers of an unbroken run."""
 
 import contextlib
+import itertools
 import json
 import re
 import shutil
@@ -16,7 +17,7 @@ from torch import nn
 from mho.experiments import checkpoint
 from mho.experiments import run as run_module
 from mho.experiments.run import Run
-from mho.files import check_sums
+from mho.files import Taken, check_sums, lock
 from mho.files.archive import read_archive, write_archive
 from mho.results import Result, load
 
@@ -334,6 +335,37 @@ def test_one_writes_a_folder_and_clears_what_killed_ones_left(tmp_path: Path) ->
     (tmp_path / "r" / ".0123.tmp").touch()
     make(tmp_path / "r", resume=True).close()
     assert not (tmp_path / "r" / ".0123.tmp").exists()
+
+
+def test_a_run_that_was_replaced_writes_no_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on two machines whose locks do not reach the other, one of which had slept."""
+    names = (f"node {number}" for number in itertools.count())
+    monkeypatch.setattr(lock, "machine", lambda: next(names))
+    monkeypatch.setattr(lock, "_is_written", lambda *_: False)
+    monkeypatch.setattr("filelock.FileLock.acquire", lambda _lock: None)
+    monkeypatch.setattr("filelock.FileLock.release", lambda _lock: None)
+    whole = make(tmp_path / "whole")
+    expected = training(whole)
+    whole.finish(RESULT)
+    whole.close()
+    slept = make(tmp_path / "r")
+    for step in range(1000):
+        slept.log(step=step, text="of no use to the other")
+    last = make(tmp_path / "r", resume=True)
+    found = training(last)
+    with pytest.raises(Taken):
+        slept.save()
+    slept.close()
+    last.finish(RESULT)
+    with pytest.raises(Taken):
+        slept.finish(RESULT)
+    last.close()
+    assert found == expected
+    check_sums(tmp_path / "r", "result.json", "config.toml", "metrics.jsonl")
+    for name in ("metrics.jsonl", "config.toml"):
+        assert (tmp_path / "r" / name).read_text() == (tmp_path / "whole" / name).read_text()
 
 
 def test_a_finished_run_carries_the_sums_of_its_files(tmp_path: Path) -> None:

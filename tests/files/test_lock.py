@@ -1,10 +1,10 @@
 """One process writes; the others are told, and a dead one keeps nothing."""
 
 import errno
+import itertools
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -77,7 +77,7 @@ def test_without_locks_of_the_system_a_second_writer_is_refused(tmp_path: Path) 
     with only_writer(path, "out", "x"):
         pass
     assert path.read_text() == ""
-    said(path, socket.gethostname(), 1 << 22)  # no process of that number
+    said(path, lock.machine(), 1 << 22)  # no process of that number
     with only_writer(path, "out", "x"):
         pass
 
@@ -101,6 +101,44 @@ def test_a_writer_on_another_machine_is_waited_for(
     with pytest.raises(Taken), only_writer(path, "out", "x"):
         pytest.fail("both write")
     assert naps == 1
+
+
+@pytest.fixture
+def two_machines(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each writer is on another machine of one name, whose locks do not reach the others."""
+    names = (f"node {number}" for number in itertools.count())
+    monkeypatch.setattr(lock, "machine", lambda: next(names))
+    monkeypatch.setattr("filelock.FileLock.acquire", lambda _lock: None)
+    monkeypatch.setattr("filelock.FileLock.release", lambda _lock: None)
+    monkeypatch.setattr(lock, "SAID_EVERY", 0.01)
+
+
+@pytest.mark.usefixtures("two_machines")
+def test_a_lock_that_ends_at_the_machine_is_no_lock(tmp_path: Path) -> None:
+    path = tmp_path / ".lock"
+    with only_writer(path, "out", "x") as first:
+        for _ in range(2):
+            with pytest.raises(Taken), only_writer(path, "out", "x"):
+                pytest.fail("both write")
+        first.check()
+    with only_writer(path, "out", "x"):
+        pass
+
+
+@pytest.mark.usefixtures("two_machines")
+def test_of_two_that_begin_at_once_the_last_to_say_so_writes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lock, "_is_written", lambda *_: False)  # neither had said so yet
+    path = tmp_path / ".lock"
+    with only_writer(path, "out", "x") as first, only_writer(path, "out", "x") as last:
+        last.check()
+        with pytest.raises(Taken):
+            first.check()
+        until = time.monotonic() + 600
+        while json.loads(path.read_text() or "{}").get("said", 0) < 3:  # it is not written over
+            assert time.monotonic() < until
+        last.check()
 
 
 def test_a_writer_that_slept_while_another_took_over_writes_no_more(tmp_path: Path) -> None:

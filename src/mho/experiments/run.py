@@ -116,6 +116,7 @@ class Run:
         self._started = self._saved = time.monotonic()
         self._digest = hashlib.sha256()
         self._metrics, self._open = None, ExitStack()
+        self._lines = bytearray()  # not in the file yet, which may be another process's by now
         self._kept = processes.by_first(lambda: self._opened(config, resume))
         self._earlier = self._kept.elapsed
 
@@ -237,15 +238,14 @@ class Run:
                 advance(1)
 
     def log(self, **values: Any) -> None:
-        """Append a line to `metrics.jsonl`."""
+        """Append a line to `metrics.jsonl`, with the next checkpoint."""
         self.progress.logged(values)
         if self._metrics is None:
             return
         line = {"stage": "/".join(self._path), **{k: plain(v) for k, v in values.items()}}
         encoded = json.dumps(line).encode() + b"\n"
         self._digest.update(encoded)
-        with naming(self.directory / METRICS):
-            self._metrics.write(encoded)
+        self._lines += encoded
 
     def finish(self, result: Result) -> None:
         """Write `result.json`, with the time that the run took, and `SHA256SUMS`: all is done."""
@@ -364,6 +364,8 @@ class Run:
         """Write a checkpoint, with what the metrics file holds by now."""
         assert self._metrics is not None
         with naming(self.directory / METRICS):
+            self._metrics.write(self._lines)
+            self._lines.clear()
             self._metrics.flush()
             os.fsync(self._metrics.fileno())
         kept = replace(

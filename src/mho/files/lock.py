@@ -14,9 +14,11 @@ import secrets
 import socket
 import threading
 import time
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
+from functools import cache
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -47,6 +49,7 @@ class _Writer:
 
     token: str
     host: str
+    """Machine, as `machine` names it."""
     pid: int
     said: int = 0
     """Signs of life so far."""
@@ -95,7 +98,7 @@ def only_writer(path: Path, field: str, value: object) -> Iterator[Writing]:
     """
     allowed = "one that no other process is writing to; wait for its end, or stop it"
     refusal = Taken(str(invalid(field, str(value), allowed)))
-    own = _Writer(secrets.token_hex(8), socket.gethostname(), os.getpid())
+    own = _Writer(secrets.token_hex(8), machine(), os.getpid())
     lock = FileLock(path, timeout=0)
     locked = _locked(lock, path, refusal)
     try:
@@ -152,6 +155,16 @@ def _is_written(path: Path, own: _Writer, locked: bool) -> bool:
         if _read(path) != writer:
             return True
     return False
+
+
+@cache
+def machine() -> str:
+    """This machine since it was started: its name, and a number, as several may have one name."""
+    try:
+        number = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:  # not on every system
+        number = f"{uuid.getnode():x}"
+    return f"{socket.gethostname()} {number}"
 
 
 def is_alive(pid: int) -> bool:
