@@ -13,13 +13,14 @@ from pathlib import Path
 import torch
 
 import fuzz
+from fuzz.breaking import DONE
 from fuzz.runner import run
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))  # for its builders
 
 MODULES = sorted(
     each.name for each in pkgutil.iter_modules(fuzz.__path__)
-    if each.name not in ("__main__", "mutations", "runner")
+    if each.name not in ("__main__", "breaking", "mutations", "runner")
 )  # fmt: skip
 """Modules with trials: all beside these."""
 
@@ -49,6 +50,10 @@ def main() -> int:
         faults += len(done.faults)
         lines.append(f"{name:12} {done.trials:8} {done.refused:8} {len(done.faults):8}")
         print(lines[-1], flush=True)
+    if DONE:
+        lines += ["", f"{sum(DONE.values())} times broken off"]
+        lines += [f"{count:8}  {kind}" for kind, count in sorted(DONE.items()) if count]
+        print("\n".join(lines[-len(DONE) - 1 :]), flush=True)
     text = "\n".join(lines) + "\n"
     if given.out is not None:
         given.out.write_text(text, encoding="utf-8")

@@ -6,12 +6,10 @@ from __future__ import annotations
 import importlib.util
 import itertools
 import json
-import os
 import resource
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -19,7 +17,9 @@ from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
-from mho.files import check_sums
+from fuzz.breaking import DONE, below, check_same, check_whole, send, started, wait, wait_for
+
+__all__ = ["DONE", "LIMIT", "SETTINGS", "trials"]
 
 LIMIT = 1200.0
 """Longest time of a trial [s]: some ten processes that load torch."""
@@ -46,14 +46,34 @@ NEEDS = {"local": "mho", "ray": "ray", "slurm": "submitit"}
 DERIVED = ("index.sqlite", "table.csv", "report.html")
 """Files of a sweep that are made from its points."""
 
+OF_A_POINT = ("checkpoint.pt", "progress.json", "failures.json", "result.json", "SHA256SUMS",
+              "config.toml", "env.json", "metrics.jsonl", ".lock", "job.json")  # fmt: skip
+"""Files of a point."""
+
+REPLACED = ("checkpoint.pt", "progress.json", "result.json", "index.sqlite", "job.json")
+"""Of these, such as may become folders, which nobody can read."""
+
 
 class Break(NamedTuple):
-    """One way in which a sweep is broken off."""
+    """One way in which a sweep is broken off, or its files damaged."""
 
     what: str
+    when: str
     after: float
-    """Of the time that the whole takes [1]."""
+    """Of the time that the whole takes [1]: when it is at the latest."""
     number: int
+    """Says which of several."""
+
+
+KILLS = ("kill the driver", "kill a worker", "kill all")
+"""All: the driver and all that it started, its own node of Ray among them, as a machine does that
+loses power."""
+
+KINDS = (*KILLS, *KILLS, "stop the driver", "fill the disk", "start a second driver",
+         "kill one of two drivers", "two machines without locks", "damage a file",
+         "damage several files")  # fmt: skip
+
+MOMENTS = ("any time", "in a training", "in a checkpoint")
 
 
 def trials(random: Random, folder: Path) -> Iterator[tuple[str, Callable[[], object]]]:
@@ -63,108 +83,144 @@ def trials(random: Random, folder: Path) -> Iterator[tuple[str, Callable[[], obj
     began = time.monotonic()
     assert _start(SWEEP, whole, "local").wait() == 0, "the unbroken sweep"
     took = time.monotonic() - began
-    kinds = ("kill the driver", "kill a worker", "stop the driver", "fill the disk",
-             "damage a file", "start a second driver")  # fmt: skip
     for number in itertools.count():
         command = SEARCH if number % 4 == 3 else SWEEP
         engine = engines[number % len(engines)]
         breaks = [
-            Break(random.choice(kinds), random.uniform(0.1, 0.8), random.randrange(10**6))
-            for _ in range(random.randint(1, 4))
-        ]
-        words = ", ".join(f"{each.what} after {each.after * took:.1f} s" for each in breaks)
+            Break(random.choice(KINDS), random.choice(MOMENTS), random.uniform(0.2, 0.9),
+                  random.randrange(10**6))
+            for _ in range(random.randint(2, 5))
+        ]  # fmt: skip
+        words = ", ".join(f"{each.what} {each.when}, {each.after * took:.1f} s" for each in breaks)
         path = folder / f"sweep{number}"
         yield (
             f"{command[0]} with {engine}: {words}",
-            lambda c=command, p=path, e=engine, b=breaks: _break(c, p, e, b, whole, took),
+            lambda c=command, p=path, e=engine, b=breaks: _broken(c, p, e, b, whole, took),
         )
         shutil.rmtree(path, ignore_errors=True)
 
 
-def _break(
+def _broken(
     command: list[str], path: Path, engine: str, breaks: list[Break], whole: Path, took: float
 ) -> None:
     for each in breaks:
         most = 1000 + each.number % 60_000 if each.what == "fill the disk" else 0
-        driver = _start(command, path, engine, most)
-        second = None
-        with suppress(subprocess.TimeoutExpired):
-            driver.wait(each.after * took)
-        if each.what == "kill the driver":
-            driver.kill()
-        elif each.what == "kill a worker":
-            if workers := _workers(path):
-                with suppress(ProcessLookupError):
-                    os.kill(workers[each.number % len(workers)], signal.SIGKILL)
-        elif each.what == "start a second driver":
-            second = _start(command, path, engine)
-        elif each.what == "damage a file":
-            driver.kill()
-            driver.wait()
-            _damage(path, each.number)
-        if each.what != "kill a worker" or each.number % 2:
-            driver.send_signal(signal.SIGTERM)
-        for process in (driver, second):
-            if process is not None:
-                process.wait()
+        apart = "machines" in each.what
+        driver = second = _start(command, path, engine, most, "first" * apart)
+        if apart:
+            second = _start(command, path, engine, machine="second")
+        _wait_until(each, path, driver, took)
+        kind = f"{command[0]}, {engine}: {each.what}"
+        if each.what == "kill a worker":
+            send(_chosen(path, each), signal.SIGKILL, kind)
+            if not each.number % 2:
+                driver.wait()
+        elif each.what == "kill all":
+            send([driver.pid, *below(driver.pid)], signal.SIGKILL, kind)
+        elif "second" in each.what or "two" in each.what:
+            if not apart:
+                second = _start(command, path, engine)
+                wait(second, took * 0.3)
+            one, other = (driver, second) if each.number % 2 else (second, driver)
+            gently = each.what == "start a second driver"
+            send([one.pid], signal.SIGTERM if gently else signal.SIGKILL, kind)
+            one.wait()
+            if each.number % 4 < 2:
+                other.wait()
+            driver = other
+        else:
+            running = driver.poll() is None
+            how = signal.SIGTERM if each.what == "stop the driver" else signal.SIGKILL
+            if most:
+                driver.wait()
+                DONE[kind] += 1
+            elif each.what.startswith("damage"):
+                driver.kill()
+                driver.wait()
+                damaged = [
+                    _damage(path, each.number + k) for k in range(1 + 3 * ("several" in kind))
+                ]
+                DONE[kind] += any(damaged)
+            elif running:
+                send([driver.pid], how, kind)
+        driver.send_signal(signal.SIGTERM)
+        driver.wait()
     status = _start(command, path, engine).wait()
     assert status == 0, f"the same command ends with {status}"
-    _compare(path, whole, command)
-
-
-def _compare(path: Path, whole: Path, command: list[str]) -> None:
-    points = sorted((path / "points").iterdir())
-    if command is SWEEP:
-        names = [each.name for each in points]
-        assert names == [each.name for each in sorted((whole / "points").iterdir())], names
-    for point in points:
-        check_sums(point, "result.json", "config.toml", "metrics.jsonl")
-        if left := [each.name for each in point.glob(".*.tmp")]:
-            raise AssertionError(f"left over: {left}")
+    for point in sorted((path / "points").iterdir()):
         if command is SWEEP:
-            kept = [
-                json.loads((each / point.name / "result.json").read_text()) | {"wall_s": 0}
-                for each in (path / "points", whole / "points")
-            ]
-            assert kept[0] == kept[1], f"{point.name} is not as of an unbroken sweep"
-
-
-def _damage(path: Path, number: int) -> None:
-    """Change a byte of, or cut, one file that a resumed sweep reads."""
-    files = [path / name for name in DERIVED if (path / name).exists()]
-    for point in path.glob("points/*"):
-        if not (point / "result.json").exists():
-            names = ("checkpoint.pt", "progress.json", "failures.json")
-            files += [point / name for name in names if (point / name).exists()]
-    files += [each for each in path.glob("trained/*/*") if each.is_file()]
-    if files:
-        file = sorted(files)[number % len(files)]
-        content = bytearray(file.read_bytes())
-        if number % 3 and content:
-            content[number % len(content)] ^= 0x55
+            check_same(point, whole / "points" / point.name)
         else:
-            del content[len(content) // 2 :]
-        file.write_bytes(content)
+            check_whole(point)
+    if command is SWEEP:
+        assert len(list((path / "points").iterdir())) == len(list((whole / "points").iterdir()))
 
 
-def _workers(path: Path) -> list[int]:
-    found = []
-    for file in path.glob("points/*/progress.json"):
-        with suppress(OSError, ValueError, KeyError):
-            found.append(int(json.loads(file.read_text())["pid"]))
-    return sorted(found)
+def _wait_until(each: Break, path: Path, driver: subprocess.Popen[bytes], took: float) -> None:
+    """Let a sweep run until it is to be broken off."""
+    seconds = each.after * took
+    if each.when == "in a training":
+        wait_for(lambda: any(b.get("trains") for b in _beats(path).values()), driver, seconds)
+        wait(driver, each.number % 1000 / 500)
+    elif each.when == "in a checkpoint":
+        written = "*/*/.checkpoint.pt.*.tmp"
+        wait(driver, seconds / 2)
+        wait_for(lambda: next(path.glob(written), None), driver, seconds / 2)
+    else:
+        wait(driver, seconds)
 
 
-def _start(command: list[str], path: Path, engine: str, most: int = 0) -> subprocess.Popen[bytes]:
+def _chosen(path: Path, each: Break) -> list[int]:
+    """The worker whose checkpoint is being written, or any."""
+    beats = _beats(path)
+    writing = [beats[p.parent] for p in path.glob("*/*/.checkpoint.pt.*.tmp") if p.parent in beats]
+    pids = [int(beat["pid"]) for beat in writing or beats.values()]
+    return pids[each.number % len(pids) :][:1] if pids else []
+
+
+def _beats(path: Path) -> dict[Path, dict]:
+    """Signs of life by the folder of the point."""
+    found = {}
+    for file in sorted(path.glob("points/*/progress.json")):
+        with suppress(OSError, ValueError):
+            found[file.parent] = json.loads(file.read_text())
+    return found
+
+
+def _damage(path: Path, number: int) -> bool:
+    """Change a byte of, cut, empty or put a folder in the place of one file that a sweep reads."""
+    files = [path / name for name in DERIVED if (path / name).exists()]
+    for name in OF_A_POINT:
+        files += path.glob(f"points/*/{name}")
+    files += [each for each in path.glob("trained/*/*") if each.is_file()]
+    files = [each for each in files if each.is_file()]
+    if not files:
+        return False
+    file = sorted(files)[number % len(files)]
+    content = bytearray(file.read_bytes())
+    how = number // 7 % 4
+    if how == 3 and file.name in REPLACED:
+        file.unlink()
+        file.mkdir()
+        return True
+    if how == 2 or not content:
+        content.clear()
+    elif how == 1:
+        del content[len(content) // 2 :]
+    else:
+        content[number % len(content)] ^= 0x55
+    file.write_bytes(content)
+    return True
+
+
+def _start(
+    command: list[str], path: Path, engine: str, most: int = 0, machine: str = ""
+) -> subprocess.Popen[bytes]:
     def limited() -> None:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
 
-    return subprocess.Popen(
-        [sys.executable, "-m", "mho", *command, *ENGINES[engine], "--out", str(path)],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        preexec_fn=limited if most else None,
-    )
+    words = ["-m", "mho", *command, *ENGINES[engine], "--out", str(path)]
+    elsewhere = path.with_name("without locks")
+    how = {"machine": machine, "elsewhere": elsewhere} if machine else {}
+    return started(words, preexec_fn=limited if most else None, **how)
