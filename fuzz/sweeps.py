@@ -73,6 +73,9 @@ KINDS = (*KILLS, *KILLS, "stop the driver", "fill the disk", "start a second dri
          "kill one of two drivers", "two machines without locks", "damage a file",
          "damage several files")  # fmt: skip
 
+BREAKS = 2, 5
+"""How often a sweep is broken off, at least and at most."""
+
 MOMENTS = ("any time", "in a training", "in a checkpoint")
 
 
@@ -89,7 +92,7 @@ def trials(random: Random, folder: Path) -> Iterator[tuple[str, Callable[[], obj
         breaks = [
             Break(random.choice(KINDS), random.choice(MOMENTS), random.uniform(0.2, 0.9),
                   random.randrange(10**6))
-            for _ in range(random.randint(2, 5))
+            for _ in range(random.randint(*BREAKS))
         ]  # fmt: skip
         words = ", ".join(f"{each.what} {each.when}, {each.after * took:.1f} s" for each in breaks)
         path = folder / f"sweep{number}"

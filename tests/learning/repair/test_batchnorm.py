@@ -46,6 +46,21 @@ def test_each_chip_is_normalized_as_if_alone(model: nn.Module, batches: list[Ten
     assert (y[0] - y[1]).abs().max() > 0.2
 
 
+def test_the_only_chip_of_its_network_is_the_one_that_it_is_among_others(
+    model: nn.Module, batches: list[Tensor]
+) -> None:
+    def refreshed(chips: int, first_chip: int = 0) -> nn.Module:
+        generator = torch.Generator().manual_seed(2)
+        net = mho.convert(model, HARDWARE, chips, generator=generator, first_chip=first_chip)
+        return mho.refresh_batchnorm(net, batches).eval()
+
+    y = refreshed(3)(batches[0])
+    for k in range(3):
+        net = refreshed(1, k)
+        assert torch.equal(net(batches[0]), y[k : k + 1])
+        assert isinstance(mho.to_digital(net)[1], nn.BatchNorm2d)
+
+
 def test_outputs_have_the_statistics_asked_for(model: nn.Module, batches: list[Tensor]) -> None:
     net = mho.convert(model, HARDWARE, 3)
     whole = torch.cat(batches)
