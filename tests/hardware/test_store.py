@@ -17,7 +17,15 @@ from torch import Tensor, nn
 import mho
 from builders.cells import FIVE_LEVELS
 from mho import Hardware, kernels
-from mho.cells import OpenLoop, SourceWrite, Verify
+from mho.cells import (
+    OfConductance,
+    OpenLoop,
+    PolynomialOfG,
+    PowerOfG,
+    SourceWrite,
+    TableOfG,
+    Verify,
+)
 from mho.hardware.store import Store
 from mho.hardware.writes import find_stale, write_stale
 from mho.learning.layers.layer import memristive_layers
@@ -332,6 +340,31 @@ def test_a_shadow_that_is_not_finite_is_refused(
     for name, value in before.items():
         if "extra_state" not in name and name != "net.0.weight":
             assert torch.equal(value, after[name]), name
+
+
+OF_G = {
+    "polynomial": (6e-6, -0.2, 2e3),
+    "limited": PolynomialOfG(coefficients=(1e-6, 2e-6), unit=20e-6, most=4e-6),
+    "power": PowerOfG(factor=3e-6, exponent=0.7, unit=50e-6),
+    "falling": PowerOfG(factor=1e-6, exponent=-0.4, unit=50e-6, most=5e-6),
+    "table": TableOfG(g=(5e-6, 30e-6, 90e-6), values=(1e-6, 7e-6, 2e-6)),
+    "table in ln g": TableOfG(g=(5e-6, 30e-6, 90e-6), values=(1e-6, 7e-6, 2e-6), along="ln g"),
+}
+"""Spreads that depend on the conductance."""
+
+
+@pytest.mark.parametrize("sigma", OF_G.values(), ids=OF_G)
+def test_spreads_of_the_conductance_are_compiled_to_the_same_bits(
+    sigma: tuple[float, ...] | OfConductance,
+) -> None:
+    states = []
+    for switch in (nullcontext, kernels.off):
+        with switch():
+            net = network(device=CELL.replace(sigma=sigma))
+        assert all(x.crossbar.landing is not None for x in memristive_layers(net).values())
+        train(net, seed=1, switch=switch)
+        states.append(everything(net))
+    assert_same(*states)
 
 
 def test_whole_writes_are_the_same_compiled_and_in_torch() -> None:

@@ -184,12 +184,12 @@ def _land_all(crossbar: Crossbar, level: Int[Tensor, " n"]) -> None:
     as `_carry_out`."""
     landing = crossbar.landing
     assert landing is not None
-    line, sigma, (pulses, reads) = landing
+    line, spread, (pulses, reads) = landing
     landed = crossbar.noise(len(level)).normal()
     z, offset = landed.numpy(), _NO_OFFSET
     if "offset" in crossbar.trait_names:
         offset = crossbar.at("trait_offset", None).clone().numpy()
-    compiled.land(z, level.numpy(), offset, line, sigma, z)
+    compiled.land(z, level.numpy(), offset, line, spread, z)
     held = crossbar.level.view(-1)
     conductance, rows = crossbar.conductance.flatten(1), len(level) // crossbar.tiling.width
     if crossbar.broken:

@@ -69,7 +69,7 @@ def write_landing(
     z: np.ndarray,
     offset: np.ndarray,
     line: tuple[float, float],
-    sigma: np.ndarray,
+    spread: np.ndarray,
     spent: tuple[int, int],
     cells: Cells,
     full_scale: float,
@@ -79,5 +79,5 @@ def write_landing(
 ) -> None:
     """`program_landing` and `fold` of the first weights and cells of a plan, `counts` of each."""
     m, k = counts
-    program_landing(plan.cells[:k], plan.levels[:k], z, offset, line, sigma, spent, cells)
+    program_landing(plan.cells[:k], plan.levels[:k], z, offset, line, spread, spent, cells)
     fold(plan.weights[:m], plan.to[:m], full_scale, scale, layout, weights)

@@ -14,29 +14,30 @@ def land(
     level: np.ndarray,
     offset: np.ndarray,
     line: tuple[float, float],
-    sigma: np.ndarray,
+    spread: np.ndarray,
     landed: np.ndarray,
 ) -> None:
-    """`landed = max(g + offset + s(g) z, 0)` with `g = line[0] + line[1] level`, s a polynomial.
+    """`landed = max(g + offset + spread[level] z, 0)` with `g = line[0] + line[1] level`.
 
     Args:
         z, landed: (chips, n); they may be one.
         level: (n,).
         offset: of each device (chips, n), or empty.
-        sigma: coefficients of s, the constant first, float32.
+        spread: standard deviation at each level [S], float32.
+
+    Raises:
+        IndexError: a level is not one of those.
     """
     chips, n = z.shape
     low, step = np.float32(line[0]), np.float32(line[1])
+    for k in range(n):
+        if not 0 <= level[k] < spread.size:
+            raise IndexError("a cell cannot be programmed to a level that it does not have")
     for chip in range(chips):
         for k in range(n):
             g = low + step * np.float32(level[k])
-            spread = sigma[sigma.size - 1]
-            if sigma.size > 1:
-                for power in range(sigma.size - 2, -1, -1):
-                    spread = spread * g + sigma[power]
-                spread = max(spread, np.float32(0))
             centre = g + offset[chip, k] if offset.size else g
-            landed[chip, k] = max(centre + spread * z[chip, k], np.float32(0))
+            landed[chip, k] = max(centre + spread[level[k]] * z[chip, k], np.float32(0))
 
 
 @exclusive
@@ -46,7 +47,7 @@ def program_landing(
     z: np.ndarray,
     offset: np.ndarray,
     line: tuple[float, float],
-    sigma: np.ndarray,
+    spread: np.ndarray,
     spent: tuple[int, int],
     state: Cells,
 ) -> None:
@@ -59,7 +60,7 @@ def program_landing(
         spent: pulses and verify reads of each.
 
     Raises:
-        IndexError: a cell does not exist, or has no level; then nothing is programmed.
+        IndexError: a cell does not exist, or has no such level; then nothing is programmed.
     """
     chips, n = z.shape
     each = state.level.size
@@ -74,7 +75,7 @@ def program_landing(
             for chip in range(chips):
                 own[chip, k] = offset[chip * each + cells[k]]
     landed = np.empty((chips, n), np.float32)
-    land(z, levels, own, line, sigma, landed)
+    land(z, levels, own, line, spread, landed)
     for chip in range(chips):
         for k in range(n):
             at = chip * each + cells[k]

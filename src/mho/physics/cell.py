@@ -25,13 +25,12 @@ Traits = dict[str, Float[Tensor, "*#n"]]
 
 
 class Landing(NamedTuple):
-    """Attempts that land at `line + offset + sigma z` of a level; see `mho.kernels.programming`."""
+    """Attempts that land at `line + offset + spread z` of a level: see `kernels.programming`."""
 
     line: tuple[float, float]
     """Conductance of level 0, and the step to the next [S]."""
-    sigma: np.ndarray
-    """Coefficients of the spread as a polynomial of the level's conductance, the constant first,
-    float32."""
+    spread: np.ndarray
+    """Standard deviation of an attempt at each level [S], float32."""
     spent: tuple[int, int] = (1, 0)
     """Pulses and verify reads that are counted [1]."""
 

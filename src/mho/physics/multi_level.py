@@ -6,7 +6,6 @@ import math
 from collections.abc import Sequence
 from typing import Annotated, ClassVar, Self
 
-import numpy as np
 import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor
@@ -17,7 +16,7 @@ from mho.physics.cell import Landing, LandingCell, Traits
 from mho.physics.datasheet import Entry, Quantity
 from mho.physics.imperfection import Imperfection
 from mho.physics.noise import Noise
-from mho.physics.of_conductance import OfConductance, PolynomialOfG
+from mho.physics.of_conductance import OfConductance
 from mho.quantities import CellSiemens, Siemens
 
 MAX_LEVELS = 4096
@@ -78,14 +77,12 @@ class MultiLevel(LandingCell):
         return self.g_min, self.g_max
 
     @property
-    def landing(self) -> Landing | None:
-        """How `draw` computes, where the spread is a polynomial without limits."""
-        coefficients = self.sigma
-        if isinstance(coefficients, PolynomialOfG):
-            coefficients = coefficients.plain
-        if coefficients is None or isinstance(coefficients, OfConductance):
-            return None
-        return Landing((self.g_min, self.step), np.array(coefficients, np.float32))
+    def landing(self) -> Landing:
+        """How `draw` computes, in single precision; whatever function the spread is, attempts are
+        at levels alone."""
+        every = self._every_level(torch.zeros(0, dtype=torch.float32, device="cpu"))
+        spread = self.spread(every) if self._even is None else torch.full_like(every, self._even)
+        return Landing((self.g_min, self.step), spread.numpy())
 
     def spread(self, g: Float[Tensor, "*n"]) -> Float[Tensor, "*_"]:
         """Standard deviation of one attempt at conductance g [S], never negative."""
@@ -112,7 +109,7 @@ class MultiLevel(LandingCell):
     ) -> Float[Tensor, "*#n"]:
         """Where one attempt lands [S]; a conductance is never below 0."""
         centre = self._centre(level, traits, corrected)
-        spread = self.spread(self.nominal(level)) if self._even is None else self._even
+        spread = self._spread_at(level) if self._even is None else self._even
         return (centre + spread * z).clamp_(min=0.0)
 
     def score(
@@ -124,7 +121,7 @@ class MultiLevel(LandingCell):
         corrected: bool,
     ) -> Float[Tensor, "*#n"]:
         """(g - centre) / sigma; -inf where g <= 0, for an attempt never lands below 0."""
-        spread = self.spread(self.nominal(level).to(g.dtype)).clamp_(min=1e-6 * self.step)
+        spread = self._spread_at(level, g.dtype).clamp_(min=1e-6 * self.step)
         z = (g - self._centre(level, traits, corrected)) / spread
         return z.masked_fill(g <= 0, -math.inf)
 
@@ -174,6 +171,19 @@ class MultiLevel(LandingCell):
         if isinstance(self.sigma, OfConductance) or len(self.sigma) != 1:
             return None
         return self.sigma[0]
+
+    def _spread_at(self, level: Tensor, kind: torch.dtype | None = None) -> Tensor:
+        """Spread of an attempt at levels (...) [S], evaluated in a type; None: theirs. A function
+        of the conductance is evaluated once a level, and so is the same number in every cell."""
+        if isinstance(self.sigma, OfConductance):
+            return self.spread(self._every_level(level, kind))[level.long()]
+        return self.spread(self.nominal(level).to(kind))
+
+    def _every_level(self, like: Tensor, kind: torch.dtype | None = None) -> Tensor:
+        """Conductance of each level (levels,) [S], where a tensor is and in its type, float32 if
+        that is no real one; or in another type."""
+        kind = kind or (like.dtype if like.is_floating_point() else torch.float32)
+        return self.nominal(torch.arange(self.levels, dtype=kind, device=like.device))
 
     def _mean_spread(self) -> float:
         """Of an attempt, over all levels, as a share of the window [1]."""

@@ -96,13 +96,6 @@ class PolynomialOfG(_Limited):
             allowed = "1 to 16 coefficients"
             raise invalid("PolynomialOfG.coefficients", len(self.coefficients), allowed)
 
-    @property
-    def plain(self) -> tuple[float, ...] | None:
-        """Coefficients of g itself, where there are no limits; else None."""
-        if self.least is not None or self.most is not None:
-            return None
-        return tuple(c / self.unit**k for k, c in enumerate(self.coefficients))
-
     def at(self, g: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:
         """By Horner's rule."""
         *lower, last = self.coefficients
