@@ -149,7 +149,7 @@ def test_a_network_runs_on_a_fitted_cell(folder: Path, capsys: pytest.CaptureFix
     arguments = ["run", "siamese", *TINY, "--device-file", "device.toml", "--out", "run"]
     assert main(arguments) == 0
     said = capsys.readouterr().err
-    for line in ("device.toml: [conduction] takes no part", "weights have", "studies"):
+    for line in ("device.toml: [conduction] takes no part", "weights have", "are verified"):
         assert line in said
     config = Path("run/config.toml").read_text()
     assert 'family = "pulse-response"' in config
@@ -162,7 +162,8 @@ def test_a_network_runs_on_a_fitted_cell(folder: Path, capsys: pytest.CaptureFix
         ("bmcnn", "device.toml", "bmcnn describes its cells itself"),
         ("wires", "device.toml", "wires describes its cells itself"),
         ("all", "device.toml", "one experiment"),
-        ("metaplastic", "device.toml", "a multi-level cell"),
+        ("siamese", "two.toml", "SiameseConfig.hardware.device = 'two-state cells of 2 levels'"),
+        ("sensitivity", "two.toml", "SensitivityConfig.cell = 'two-state cells of 2 levels'"),
         ("siamese", "law.toml", "a preset with a table [device]"),
         ("sensitivity", "law.toml", "a preset with a table [device]"),
         ("siamese", "missing.toml", "missing.toml"),
@@ -174,11 +175,12 @@ def test_a_cell_that_does_not_suit_is_refused_first(
     name: str, file: str, said: str, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     Path("device.toml").write_text(devices.get("ag-asi").to_toml())
+    Path("two.toml").write_text(devices.get("two-state-10k-100k").to_toml())
     Path("law.toml").write_text(Preset(conduction=Sinh()).to_toml())
     Path("wrong.toml").write_text('[device]\nfamily = "multi-level"\ng_mi = 1e-6\n')
     Path("empty.toml").write_text('note = "nothing"\n')
     assert main(["run", name, "--device-file", file, "--out", "run"]) == 2
-    error = capsys.readouterr().err
+    *notes, error = capsys.readouterr().err.splitlines()
     assert said in error
-    assert error.count("\n") == 1
+    assert all(note.startswith(f"mho: {file}: weights have") for note in notes)
     assert not Path("run").exists()

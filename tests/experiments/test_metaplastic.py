@@ -60,10 +60,13 @@ def test_impossible_settings_are_refused(changes: dict[str, Any], message: str) 
         config(**changes)
 
 
-def test_another_kind_of_cell_is_refused() -> None:
-    two_state = mho.Hardware(device=mho.devices.get("two-state-10k-100k"), weight_levels=2)
-    with pytest.raises(ValueError, match="a multi-level cell, whose levels"):
-        studies.check(config(hardware=two_state))
+def test_the_software_baseline_holds_each_level_exactly() -> None:
+    for name in ("ag-asi", "two-state-10k-100k", "hfo2-1t1r"):
+        cell = mho.devices.get(name)
+        device = perfect(mho.Hardware(device=cell)).device
+        assert not device.remembers
+        assert (device.window, device.states) == (cell.window, cell.states)
+        assert all(each.value == 0 for each in device.imperfections().values())
 
 
 def test_a_point_of_a_study_changes_what_it_names_and_nothing_else() -> None:

@@ -176,8 +176,11 @@ def test_impossible_settings_are_refused(change: dict[str, Any], said: str) -> N
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"cell": "hfo2-weak-reset"}, r"\('bmcnn',\) on cells of two states"),
-        ({"steps": [1.0, 50.0]}, r"range of device spread that ends where cells can be .*2\.5"),
+        (
+            {"cell": "hfo2-weak-reset"},
+            r"'two-state cells of 2 levels': allowed is .*siamese\.hardware\.full_scale = 2",
+        ),
+        ({"steps": [1.0, 50.0]}, r"at most 20 times the device spread of hfo2-1t1r, .* = 2\.5"),
     ],
 )
 def test_what_only_the_whole_tells_is_refused(change: dict[str, Any], said: str) -> None:

@@ -50,13 +50,6 @@ def test_impossible_settings_are_refused(changes: dict[str, Any], message: str) 
         config(**changes)
 
 
-def test_studies_need_a_cell_that_they_can_vary() -> None:
-    two_state = mho.Hardware(device=mho.devices.get("two-state-10k-100k"), weight_levels=2)
-    with pytest.raises(ValueError, match="a multi-level cell where there are studies"):
-        studies.check(config(hardware=two_state))
-    studies.check(config(hardware=two_state, studies=()))
-
-
 def test_a_study_changes_what_it_names_and_nothing_else() -> None:
     whole = config()
     (study,) = studies.imperfections(whole)

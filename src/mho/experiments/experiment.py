@@ -27,7 +27,7 @@ N = TypeVar("N", int, float)
 
 PRESET_NAMES = ("quick", "standard", "paper")
 
-UNITS = 8
+UNITS = 24
 """Units of each layer of a run in small: enough that some answer to any image."""
 FEW = 3
 """Images of each class of one."""
@@ -144,8 +144,10 @@ class ExperimentConfig(Config):
         Raises:
             ValueError: the cells do not suit, or are no setting of this experiment.
         """
-        name = self.family
-        raise InvalidInput(f"{name} describes its cells itself, see mho list {name}")
+        raise InvalidInput(
+            f"{self.family} describes its cells itself, see mho list {self.family}; siamese, "
+            "metaplastic and sensitivity take those of a file"
+        )
 
     def on_instrument(self, address: str) -> Self:
         """The same run on the chip of an instrument at HOST:PORT.

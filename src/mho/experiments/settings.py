@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mho.errors import InvalidInput, invalid
+from mho.experiments.cells import in_words
 from mho.experiments.earlier import current
 from mho.experiments.experiment import ExperimentConfig
 from mho.files import parse_toml, read_toml
@@ -81,8 +82,14 @@ def _on_device(config: ExperimentConfig, path: Path) -> tuple[ExperimentConfig, 
     """The configuration with the cell of a preset, and what that says of time and noise."""
     preset = Preset.read(path)
     if preset.device is None:
-        raise invalid("device_file", str(path), "a preset with a table [device]")
+        found = " and ".join(f"[{name}]" for name in preset.to_dict() if name != "note")
+        allowed = (
+            f"a preset with a table [device]: this one has {found} alone, to which mho fit FILE "
+            "--add puts the cell of a measured file of pulses, targets or states"
+        )
+        raise invalid("device_file", str(path), allowed)
     try:
         return config.on_device(preset)
     except ValueError as error:
-        raise invalid("device_file", str(path), f"another cell, or none ({error})") from error
+        cell = f"{path} ({in_words(preset.cell)})"
+        raise invalid("device_file", cell, f"another cell, or none ({error})") from error

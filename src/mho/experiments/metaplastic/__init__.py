@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import mho
 from mho.data import Task
+from mho.experiments.cells import check_studies
 from mho.experiments.memory import needed
 from mho.experiments.metaplastic.comparison import in_order, schemes
 from mho.experiments.metaplastic.config import PRESETS, MetaplasticConfig, Network
@@ -22,9 +23,10 @@ from mho.experiments.metaplastic.measures import Outcome, Trained
 from mho.experiments.metaplastic.network import network
 from mho.experiments.metaplastic.result import result
 from mho.experiments.metaplastic.schemes import SCHEMES
-from mho.experiments.metaplastic.studies import STUDY, check
-from mho.experiments.metaplastic.training import Job, learn
+from mho.experiments.metaplastic.studies import STUDY
+from mho.experiments.metaplastic.training import Job, check_start, learn
 from mho.experiments.metaplastic.training import trainings as of_job
+from mho.experiments.metaplastic.varied import VARIED
 from mho.experiments.processes import started
 from mho.experiments.run import Run
 from mho.experiments.study import Jobs
@@ -46,6 +48,19 @@ CLAIMED = ("gated importance", "software")
 """Schemes trained in full and tested, in both orders."""
 PERMUTED = ("gated importance", "EWC", "SI", "gated SI", "joint")
 """Schemes trained on permutations and tested."""
+
+
+def check(config: MetaplasticConfig) -> None:
+    """Refuse, before any long work, cells on which nothing is learnt or which studies cannot vary,
+    and studies that the settings do not allow.
+
+    Raises:
+        ValueError: as said.
+    """
+    check_start(config)
+    check_studies("MetaplasticConfig.studies", config.studies, config.hardware, VARIED)
+    for study in config.studies:
+        STUDY[study](config)
 
 
 def memory(config: MetaplasticConfig) -> dict[str, int]:

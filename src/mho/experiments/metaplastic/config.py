@@ -8,6 +8,7 @@ import mho
 from mho.config import Config, Range
 from mho.data.named import is_public
 from mho.errors import invalid, unknown
+from mho.experiments.cells import fitting, left_out
 from mho.experiments.experiment import (
     FEW,
     SLOW,
@@ -18,6 +19,7 @@ from mho.experiments.experiment import (
     with_cells,
 )
 from mho.experiments.metaplastic.schemes import SCHEMES, Rules
+from mho.experiments.metaplastic.varied import VARIED
 from mho.physics import Preset
 from mho.quantities import Batch, Count, Epochs, LearningRate, Seconds, Steps, Strength
 
@@ -202,9 +204,10 @@ class MetaplasticConfig(ExperimentConfig):
         )  # fmt: skip
 
     def on_device(self, preset: Preset) -> tuple[Self, list[str]]:
-        """The chips with the cells of a preset."""
+        """The chips with the cells of a preset; studies that cannot vary these are left out."""
         hardware, notes = with_cells(self.hardware, preset)
-        return self.replace(hardware=hardware), notes
+        studies, reasons = fitting(self.studies, hardware, VARIED)
+        return self.replace(hardware=hardware, studies=studies), notes + left_out(reasons)
 
 
 PRESETS = {

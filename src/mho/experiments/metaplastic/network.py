@@ -71,10 +71,13 @@ def network(
 
 
 def perfect(hardware: mho.Hardware) -> mho.Hardware:
-    """The same levels without any imperfection: the software baseline."""
-    exact = hardware.replace(
-        device=hardware.device.ideal(), dac_bits=None, adc_bits=None, serial_inputs=False
-    )
+    """The same levels without any imperfection, each reached in one write: the software
+    baseline."""
+    device = hardware.device.ideal()
+    if device.remembers:  # pulses bring it near a level, not onto it
+        low, high = device.window
+        device = mho.cells.MultiLevel(g_min=low, g_max=high, levels=device.states)
+    exact = hardware.replace(device=device, dac_bits=None, adc_bits=None, serial_inputs=False)
     return exact.over_time(None)
 
 

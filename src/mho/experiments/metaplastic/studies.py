@@ -8,8 +8,6 @@ from typing import Any
 
 import mho
 from mho.data.named import label
-from mho.errors import invalid
-from mho.experiments.experiment import imperfect
 from mho.experiments.metaplastic.comparison import (
     HELD_OUT,
     Studied,
@@ -21,6 +19,12 @@ from mho.experiments.metaplastic.config import MetaplasticConfig, StudyName
 from mho.experiments.metaplastic.measures import Outcome, average, present, told
 from mho.experiments.metaplastic.tables import scenario, setting_rows
 from mho.experiments.metaplastic.training import Job
+from mho.experiments.metaplastic.varied import (
+    IMPERFECTIONS,
+    LEVELS,
+    of_levels,
+    with_imperfection,
+)
 from mho.experiments.study import Axis, Point, Reading, Study, Value, each, in_turn, over
 
 Points = dict[str, Point[Job]]
@@ -39,13 +43,6 @@ MODES = ("interval", "global")
 SHARED = (0.3, 0.5, 0.7)
 PERIODS = (1, 3, 10, 30)
 BITS = (16, 12, 10, 8)
-LEVELS = (3, 5, 9, 17)
-IMPERFECTIONS: dict[str, tuple[float, ...]] = {
-    "write spread": (0.05, 0.2),
-    "read noise": (0.05, 0.2),
-    "stuck cells": (0.02, 0.1),
-}
-"""Values that each imperfection takes, the others at their default; shares."""
 SPLIT = ("gated importance", "importance", "one state", "EWC", "none", "joint")
 STREAM = ("importance", "interval", "Bayesian", "none")
 
@@ -105,8 +102,7 @@ def levels(config: MetaplasticConfig) -> list[Studied]:
     """Levels of a cell."""
 
     def job(n: int) -> Job:
-        cell = config.hardware.device.replace(levels=n)
-        return _small(config, hardware=config.hardware.replace(device=cell))
+        return _small(config, hardware=of_levels(config.hardware, n))
 
     axis = Axis("levels", "log")
     return [_setting(config, "levels", "Levels of a cell", axis, over(LEVELS, job))]
@@ -116,7 +112,7 @@ def imperfections(config: MetaplasticConfig) -> list[Studied]:
     """None at all, all at their default, and one at a time grown."""
 
     def job(value: float, what: str) -> Job:
-        return _small(config, hardware=_imperfect(config.hardware, what, value))
+        return _small(config, hardware=with_imperfection(config.hardware, what, value))
 
     points = {"none": Point(_small(config, "software")), "default": Point(_small(config))}
     for what, values in IMPERFECTIONS.items():
@@ -197,19 +193,6 @@ STUDY: dict[StudyName, Callable[[MetaplasticConfig], list[Studied]]] = {
 """In the order of the page."""
 
 
-def check(config: MetaplasticConfig) -> None:
-    """Refuse cells that have no levels to be without imperfection, before any long work.
-
-    Raises:
-        ValueError: another kind of cell, or a study that the settings do not allow.
-    """
-    if config.hardware.device.landing is None:
-        allowed = "a multi-level cell, whose levels without imperfection are the software baseline"
-        raise invalid("MetaplasticConfig.hardware.device", config.hardware.device.family, allowed)
-    for study in config.studies:
-        STUDY[study](config)
-
-
 def _small(config: MetaplasticConfig, scheme: str = "gated importance", **changes: Any) -> Job:
     """A training of the further studies: fewer images, some settings changed."""
     fewer = min(config.study.per_class, config.per_class or config.study.per_class)
@@ -220,13 +203,6 @@ def _small(config: MetaplasticConfig, scheme: str = "gated importance", **change
 def _ruled(config: MetaplasticConfig, scheme: str = "gated importance", **changes: Any) -> Job:
     """The same, settings of the rules changed."""
     return _small(config, scheme, rules=config.rules.replace(**changes))
-
-
-def _imperfect(hardware: mho.Hardware, what: str, value: float) -> mho.Hardware:
-    """The same chips with one imperfection; written unverified where verifying would cut it off."""
-    if what == "write spread":
-        hardware = hardware.replace(programming=mho.cells.OpenLoop())
-    return imperfect(hardware, what, value)
 
 
 def _setting(

@@ -9,11 +9,12 @@ from statistics import fmean
 from typing import Any, Literal, NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 import mho
 from mho.data import Task, batches
 from mho.experiments.account import account
+from mho.experiments.cells import check_levels
 from mho.experiments.experiment import Lap, check_loss, in_parts, seeded
 from mho.experiments.metaplastic.config import MetaplasticConfig, Network
 from mho.experiments.metaplastic.network import chips, network, optimizer, widths
@@ -76,6 +77,30 @@ def training(job: Job) -> Training:
     )  # fmt: skip
 
 
+def initial(job: Job) -> nn.Sequential:
+    """The network of a job before its first step, not on its chip yet."""
+    config, scheme = job.config, SCHEMES[job.scheme]
+    seed = derived_seed(config.seed, "metaplastic", job.chip)
+    return seeded(seed, lambda: network(config, job.network, scheme, job.tasks))
+
+
+def check_start(
+    config: MetaplasticConfig, setting: str = "MetaplasticConfig.hardware.device", within: str = ""
+) -> None:
+    """Refuse cells on which a network would begin with nothing but zeros.
+
+    Args:
+        config: settings.
+        setting: where the cells are set.
+        within: where these settings stand among others, with a dot.
+
+    Raises:
+        ValueError: as said.
+    """
+    first = initial(Job("none", mho.data.sequential(config.tasks), config.in_small()))
+    check_levels(setting, config.hardware, first, f"{within}hardware.full_scale")
+
+
 def _said(task: Task) -> dict[str, Any]:
     """What a task is, but for its data, as plain values."""
     values = {name: value for name, value in vars(task).items() if name != "dataset"}
@@ -114,9 +139,7 @@ class Learner:
         self.one_state = scheme.one_state or job.one_state
         self.device = config.torch_device()
         self.seed = derived_seed(config.seed, "metaplastic", job.chip)
-        model = seeded(self.seed, lambda: network(config, job.network, scheme, job.tasks)).to(
-            self.device
-        )
+        model = initial(job).to(self.device)
         generator = torch.Generator().manual_seed(self.seed)
         hardware = chips(config.hardware, scheme)
         self.net = mho.convert(model, hardware, generator=generator, first_chip=job.chip)

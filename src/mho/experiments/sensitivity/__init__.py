@@ -10,15 +10,19 @@ systems: what is run on them. indices: shares of the variance. result: what is m
 
 from __future__ import annotations
 
-from mho.errors import invalid
+from mho.errors import InvalidInput, invalid, silent
+from mho.experiments.cells import in_words
 from mho.experiments.run import Run
 from mho.experiments.sensitivity.config import PRESETS, SensitivityConfig, System
 from mho.experiments.sensitivity.imperfections import chips, imperfections
 from mho.experiments.sensitivity.plan import Found, Point, analyse
 from mho.experiments.sensitivity.result import result
-from mho.experiments.sensitivity.systems import MEASURES, trainings
+from mho.experiments.sensitivity.systems import MEASURES, check_start, trainings
 from mho.experiments.systems import memory
 from mho.results import Result
+
+_FINE = 1e-3
+"""How finely the largest step is found that cells can have, as a share of it."""
 
 __all__ = ["PRESETS", "SensitivityConfig", "check", "memory", "run", "trainings", "trial"]
 
@@ -27,19 +31,35 @@ def check(config: SensitivityConfig) -> None:
     """Refuse cells that a system cannot use, and ranges that end where a cell cannot be.
 
     Raises:
-        ValueError: two states where a system learns in place; an imperfection out of bounds.
+        ValueError: a system would learn nothing on the cells; an imperfection out of bounds.
     """
-    cell = config.known.device
-    if cell is not None and cell.states == 2 and set(config.systems) != {"bmcnn"}:
-        allowed = "('bmcnn',) on cells of two states: the others learn between levels"
-        raise invalid("SensitivityConfig.systems", config.systems, allowed)
     for system in config.systems:
-        for name in (each := imperfections(config, system)):
-            try:
-                chips(config, system, {n: config.steps[-1] * (n == name) for n in each})
-            except ValueError as error:
-                allowed = f"a range of {name} that ends where cells can be ({error})"
-                raise invalid("SensitivityConfig.steps", config.steps, allowed) from error
+        check_start(config, system)
+        for name in imperfections(config, system):
+            _check_range(config, system, name)
+
+
+def _check_range(config: SensitivityConfig, system: System, name: str) -> None:
+    """Refuse steps of an imperfection that cells cannot have, and say how far they could go."""
+    every = imperfections(config, system)
+
+    def why_not(times: float) -> str:
+        try:
+            with silent():
+                chips(config, system, {each: times * (each == name) for each in every})
+        except InvalidInput as error:
+            return str(error)
+        return ""
+
+    if not (why := why_not(config.steps[-1])):
+        return
+    can, cannot = 0.0, config.steps[-1]
+    while cannot - can > _FINE * cannot:
+        middle = (can + cannot) / 2
+        can, cannot = (can, middle) if why_not(middle) else (middle, cannot)
+    cell = in_words(config.known.cell)
+    allowed = f"at most {can:.3g} times the {name} of {config.cell_name}, {cell} ({why})"
+    raise invalid("SensitivityConfig.steps", config.steps, allowed)
 
 
 def run(config: SensitivityConfig, run: Run) -> Result:

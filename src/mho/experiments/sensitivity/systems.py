@@ -22,9 +22,11 @@ from mho.experiments.bmcnn.points import MOST_AT_ONCE
 from mho.experiments.experiment import plain_accuracy
 from mho.experiments.metaplastic.training import Job as Lifelong
 from mho.experiments.metaplastic.training import Learner
+from mho.experiments.metaplastic.training import check_start as check_lifelong
 from mho.experiments.run import Run
 from mho.experiments.sensitivity.config import SensitivityConfig, System
 from mho.experiments.siamese.training import Job as InPlace
+from mho.experiments.siamese.training import check_start as check_in_place
 from mho.experiments.siamese.training import train as train_in_place
 from mho.experiments.trainings import Training
 from mho.hardware.streams import derived_seed
@@ -52,6 +54,20 @@ def _offline(config: BmcnnConfig, number: int) -> dict[str, Any]:
         "kind": "plain", "number": number, "epochs": config.epochs,
         "name": f"bmcnn: training {number}",
     }  # fmt: skip
+
+
+def check_start(config: SensitivityConfig, system: System) -> None:
+    """Refuse cells on which a network that is trained in place would begin with nothing but zeros.
+
+    Raises:
+        ValueError: as said.
+    """
+    setting, hardware = "SensitivityConfig.cell", config.hardware(system)
+    if system == "siamese":
+        own = config.siamese.replace(hardware=hardware, networks=("mlp",))
+        check_in_place(own, setting, "siamese.")
+    elif system == "metaplastic":
+        check_lifelong(config.metaplastic.replace(hardware=hardware), setting, "metaplastic.")
 
 
 def write_once(config: SensitivityConfig, run: Run) -> Measure:

@@ -14,6 +14,7 @@ result: what is claimed.
 from __future__ import annotations
 
 import mho
+from mho.experiments.cells import check_reads, check_studies
 from mho.experiments.memory import needed
 from mho.experiments.processes import started
 from mho.experiments.run import Run
@@ -24,8 +25,8 @@ from mho.experiments.siamese.measures import Outcome
 from mho.experiments.siamese.result import result
 from mho.experiments.siamese.schemes import SCHEMES
 from mho.experiments.siamese.studies import STUDY
-from mho.experiments.siamese.studies import check as check_studies
-from mho.experiments.siamese.training import Job, network, train, training
+from mho.experiments.siamese.training import Job, check_start, network, train, training
+from mho.experiments.siamese.varied import VARIED
 from mho.experiments.study import Jobs
 from mho.experiments.trainings import Training
 from mho.results import Result
@@ -34,16 +35,20 @@ __all__ = ["PRESETS", "SCHEMES", "STUDY", "SiameseConfig", "check", "memory", "r
 
 
 def check(config: SiameseConfig) -> None:
-    """Refuse, before any long work, hardware that the studies cannot vary, or a chip that does not
-    answer or is too small.
+    """Refuse, before any long work, cells on which nothing is learnt or which schemes or studies
+    cannot use, or a chip of an instrument that does not answer or is too small.
 
     Raises:
         ValueError, InstrumentError: as said.
     """
-    if config.chip is None:
-        check_studies(config)
-    else:
+    if config.chip is not None:
         check_chip(config)
+        return
+    check_start(config)
+    trained = dict.fromkeys((*config.claimed, *config.schemes))
+    reading = [scheme for scheme in trained if SCHEMES[scheme].reads]
+    check_reads("SiameseConfig.hardware.programming", config.hardware, reading)
+    check_studies("SiameseConfig.studies", config.studies, config.hardware, VARIED)
 
 
 def memory(config: SiameseConfig) -> dict[str, int]:

@@ -10,6 +10,7 @@ import mho
 from mho.config import Config, Range
 from mho.data import SOURCES
 from mho.errors import invalid, unknown
+from mho.experiments.cells import fitting, left_out
 from mho.experiments.experiment import (
     FEW,
     SLOW,
@@ -19,6 +20,7 @@ from mho.experiments.experiment import (
     with_cells,
 )
 from mho.experiments.siamese.schemes import SCHEMES, Writes
+from mho.experiments.siamese.varied import VARIED
 from mho.instruments import Limits, RemoteInstrument, read_token
 from mho.instruments.address import server_address
 from mho.physics import Preset
@@ -204,14 +206,10 @@ class SiameseConfig(ExperimentConfig):
         )  # fmt: skip
 
     def on_device(self, preset: Preset) -> tuple[Self, list[str]]:
-        """The chips with the cells of a preset; studies vary a multi-level cell, and are left out
-        on others."""
+        """The chips with the cells of a preset; studies that cannot vary these are left out."""
         hardware, notes = with_cells(self.hardware, preset)
-        studies = self.studies
-        if studies and hardware.device.landing is None:
-            notes.append(f"studies {', '.join(studies)} left out: they vary a multi-level cell")
-            studies = ()
-        return self.replace(hardware=hardware, studies=studies), notes
+        studies, reasons = fitting(self.studies, hardware, VARIED)
+        return self.replace(hardware=hardware, studies=studies), notes + left_out(reasons)
 
     def check_processes(self, count: int) -> None:
         """As any run; an instrument is asked by one process."""

@@ -124,6 +124,8 @@ class Scheme:
     """Whether it takes the momentum of the run."""
     summed: bool = False
     """Whether it takes one gradient step for every few batches."""
+    reads: bool = False
+    """Whether it goes by what is read of cells that were written."""
     rival: bool = False
     """Whether it stands for somebody else's way of training in place."""
     threshold: Callable[[Setting, float], dict[str, float]] | None = None
@@ -182,11 +184,13 @@ SCHEMES: dict[str, Scheme] = {
     "read-back": Scheme(
         "sparse; what was written is read and the shadow set to it",
         lambda s: mho.WriteStep(s.net, threshold=s.sparse, feedback=mho.rules.ReadBack()),
+        reads=True,
         decides_by=("sparse", "small"),
     ),
     "compensated": Scheme(
         "frugal; what landed too far from the shadow is written again, 3 times at most",
         lambda s: mho.WriteStep(s.net, feedback=mho.rules.ReadBack(pull=0.0)),
+        reads=True,
         threshold=Setting.frugal,
         decides_by=("frugal", "cnn_frugal", "small"),
     ),

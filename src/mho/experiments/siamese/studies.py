@@ -6,31 +6,28 @@ from collections.abc import Callable
 from functools import partial
 
 import mho
-from mho.errors import invalid
 from mho.experiments.experiment import imperfect
 from mho.experiments.siamese.comparison import ACCURACY, Studies, costs, rows
 from mho.experiments.siamese.config import SiameseConfig, StudyName
 from mho.experiments.siamese.measures import Outcome, accuracy, worn
 from mho.experiments.siamese.training import Job
+from mho.experiments.siamese.varied import (
+    ASYMMETRY,
+    ENDURANCE,
+    IMPERFECTIONS,
+    LEVELS,
+    NONLINEARITY,
+    dying,
+    of_levels,
+    relaxing,
+    uneven,
+    ways,
+)
 from mho.experiments.study import Axis, Chart, Point, Reading, Study, Value, each, over
-from mho.physics import Retention
 
 Points = dict[str, Point[Job]]
 
 SHARES = Axis("spread or noise of the window, or share of the cells [%]")
-IMPERFECTIONS: dict[str, tuple[float, ...]] = {
-    "write spread": (0.0, 0.05, 0.2),
-    "device spread": (0.0, 0.05, 0.2),
-    "read noise": (0.0, 0.01, 0.1),
-    "stuck cells": (0.0, 0.005, 0.1),
-}
-"""Values that each imperfection takes, the others at their default; shares."""
-LEVELS = (4, 16, 64)
-NONLINEARITY = (0.0, 2.0, 4.0)
-ASYMMETRY = (0.5, 0.7, 1.0)
-ENDURANCE = (2.0, 5.0, 20.0)
-RELAXING = ("cmo-hfox", "rram-neurram-1s", "pcm-gst")
-"""Presets whose relaxation is studied on cells that have none of their own."""
 AGES = (1.0, 60.0, 3600.0, 86_400.0, 2.6e6, 3.2e7, 3.2e8)
 """A second, a minute, an hour, a day, a month, a year, ten years [s]."""
 
@@ -50,30 +47,15 @@ def imperfections(config: SiameseConfig) -> Studies:
 
 def levels(config: SiameseConfig) -> Studies:
     """Cells and weights of fewer and more levels."""
-
-    def job(n: int) -> Job:
-        cell = config.hardware.device.replace(levels=n)
-        return _frugal(config, config.hardware.replace(device=cell, weight_levels=n))
-
+    points = over(LEVELS, lambda n: _frugal(config, of_levels(config.hardware, n)))
     title = "Levels of a weight, same distances"
     value = Value("weight_levels", title, ACCURACY, _as_frugal)
-    return [Study(over(LEVELS, job), Axis("levels", "log"), [value])]
+    return [Study(points, Axis("levels", "log"), [value])]
 
 
 def programming(config: SiameseConfig) -> Studies:
     """One attempt at a level, program-and-verify, and pulses from where the cell stands."""
-    hardware = config.hardware
-    pulsed = hardware.replace(device=pulse_cell(config))
-    blind, verify = mho.cells.OpenLoop(), mho.cells.Verify()
-    kinds = {
-        "one attempt": hardware.replace(programming=blind),
-        "program-and-verify": hardware.replace(programming=verify),
-        "pulses, taken as even": pulsed.replace(programming=blind),
-        "pulses, by the nominal curve": pulsed.replace(
-            programming=mho.cells.OpenLoop(assumes="curve")
-        ),
-        "pulses, verified": pulsed.replace(programming=verify),
-    }
+    kinds = ways(config.hardware)
     points = {name: Point(_frugal(config, kind)) for name, kind in kinds.items()}
     epochs = f"{config.study.epochs} epoch(s)"
     charts = [
@@ -90,10 +72,7 @@ def pulses(config: SiameseConfig) -> Studies:
     """Open-loop pulses on cells of growing non-linearity, and of growing asymmetry."""
 
     def job(value: float, varied: str) -> Job:
-        cell = pulse_cell(config, **{varied: value})
-        return _frugal(
-            config, config.hardware.replace(programming=mho.cells.OpenLoop(), device=cell)
-        )
+        return _frugal(config, uneven(config.hardware, **{varied: value}))
 
     return [
         Study(over(values, partial(job, varied=varied), what), Axis(what), [
@@ -112,13 +91,9 @@ def retention(config: SiameseConfig) -> Studies:
     The chips' own laws of time if they have any; else those of published cells, rates in siemens
     scaled to the window.
     """
-    own = config.hardware
-    chips = {"the chips' own": own} if own.ages else {
-        name: own.replace(retention=_scaled(mho.devices.preset(name), own)) for name in RELAXING
-    }  # fmt: skip
     points = {
         name: Point(_frugal(config, kind)._replace(aged=AGES), line=name)
-        for name, kind in chips.items()
+        for name, kind in relaxing(config.hardware).items()
     }
 
     def aged(point: Point[Job], outcome: Outcome) -> list[Reading]:
@@ -136,8 +111,7 @@ def endurance(config: SiameseConfig) -> Studies:
     """Cells that die after a few pulses, under two schemes."""
 
     def job(most: float, scheme: str) -> Job:
-        cell = config.hardware.device.replace(endurance=most, endurance_spread=0.3)
-        return Job(scheme, config.study.epochs, config.hardware.replace(device=cell))
+        return Job(scheme, config.study.epochs, dying(config.hardware, most))
 
     points: Points = {}
     for scheme in ("level change", "frugal"):
@@ -159,47 +133,6 @@ STUDY: dict[StudyName, Callable[[SiameseConfig], Studies]] = {
     "endurance": endurance,
 }
 """In the order of the page."""
-
-
-def check(config: SiameseConfig) -> None:
-    """Refuse hardware that the studies cannot vary, before any long work.
-
-    Raises:
-        ValueError: the studies ask for a multi-level cell on which any number of levels fits.
-    """
-    if config.studies and config.hardware.device.landing is None:
-        allowed = "a multi-level cell where there are studies; or --studies with none"
-        raise invalid("SiameseConfig.hardware.device", config.hardware.device.family, allowed)
-    for name in config.studies:
-        STUDY[name](config)
-
-
-def pulse_cell(
-    config: SiameseConfig, nonlinearity: float = 2.0, reset_ratio: float = 0.7
-) -> mho.cells.PulseResponse:
-    """A cell of the same window and levels that pulses move up and down in uneven steps.
-
-    All but those is chosen here: RESET steps of 0.7 SET steps, the first step 7 times the last; 64
-    SET pulses across the window, each off by a third of itself, 4 % of the window in all.
-    """
-    device = config.hardware.device
-    low, high = device.window
-    return mho.cells.PulseResponse(
-        g_min=low, g_max=high, levels=device.states, pulses=64,
-        nonlinearity=(nonlinearity, nonlinearity), reset_ratio=reset_ratio,
-        cycle_spread=0.33, device_spread=0.05, read_noise=device.read_noise,
-        stuck_off=device.stuck_off, stuck_on=device.stuck_on, endurance=device.endurance,
-        note="Chosen for this experiment.",
-    )  # fmt: skip
-
-
-def _scaled(preset: mho.Preset, hardware: mho.Hardware) -> Retention:
-    """The law of retention of a preset, for cells of another window."""
-    law = preset.retention
-    assert law is not None
-    assert preset.device is not None
-    (low, high), (from_, to) = hardware.device.window, preset.device.window
-    return law.for_conductances((high - low) / (to - from_))
 
 
 def _as_frugal(point: Point[Job], outcome: Outcome) -> list[Reading]:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 import mho
 from mho.experiments.account import account
+from mho.experiments.cells import check_levels
 from mho.experiments.experiment import (
     Feed,
     Lap,
@@ -67,6 +68,30 @@ def network(config: SiameseConfig, name: Network) -> nn.Sequential:
         nn.Conv2d(a, b, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(),
         nn.Linear(places * b, c), nn.ReLU(), nn.Linear(c, d), nn.ReLU(), nn.Linear(d, outputs),
     )  # fmt: skip
+
+
+def initial(config: SiameseConfig, name: Network, chip: int) -> nn.Sequential:
+    """The network of a chip before its first step, not on it yet."""
+    seed = derived_seed(config.seed, "siamese", chip)
+    return seeded(seed, lambda: network(config, name))
+
+
+def check_start(
+    config: SiameseConfig, setting: str = "SiameseConfig.hardware.device", within: str = ""
+) -> None:
+    """Refuse cells on which a network would begin with nothing but zeros.
+
+    Args:
+        config: settings.
+        setting: where the cells are set.
+        within: where these settings stand among others, with a dot.
+
+    Raises:
+        ValueError: as said.
+    """
+    small, full_scale = config.in_small(), f"{within}hardware.full_scale"
+    for name in config.networks:
+        check_levels(setting, config.hardware, initial(small, name, 0), full_scale)
 
 
 def perceptron(config: SiameseConfig) -> tuple[int, int, int]:
@@ -198,7 +223,7 @@ def begun(config: SiameseConfig, job: Job) -> Descent:
     scheme, device = SCHEMES[job.scheme], config.torch_device()
     seed = derived_seed(config.seed, "siamese", job.chip)
     feed = training_feed(config, scheme, seed, device)
-    net: nn.Module = seeded(seed, lambda: network(config, job.network)).to(device)
+    net: nn.Module = initial(config, job.network, job.chip).to(device)
     if scheme.step is not None:
         generator = torch.Generator().manual_seed(seed)
         net = mho.convert(net, _chips(job), generator=generator, first_chip=job.chip)

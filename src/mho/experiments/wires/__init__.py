@@ -10,9 +10,9 @@ picture: one array under a sample. result: what is made of it all.
 
 from __future__ import annotations
 
-from mho.experiments.metaplastic.studies import check as check_lifelong
+from mho.experiments.metaplastic.training import check_start as check_lifelong
 from mho.experiments.run import Run
-from mho.experiments.siamese.studies import check as check_in_place
+from mho.experiments.siamese.training import check_start as check_in_place
 from mho.experiments.study import Jobs
 from mho.experiments.systems import memory
 from mho.experiments.wires.config import PRESETS, WiresConfig
@@ -33,9 +33,14 @@ __all__ = ["PRESETS", "WiresConfig", "check", "memory", "run", "trainings"]
 
 
 def check(config: WiresConfig) -> None:
-    """Refuse what the systems' own experiments refuse."""
-    check_lifelong(config.metaplastic)
-    check_in_place(config.siamese)
+    """Refuse cells on which a system would learn nothing.
+
+    Raises:
+        ValueError: as said.
+    """
+    check_in_place(config.siamese, "siamese.hardware.device", "siamese.")
+    if "metaplastic" in config.systems:
+        check_lifelong(config.metaplastic, "metaplastic.hardware.device", "metaplastic.")
 
 
 def run(config: WiresConfig, run: Run) -> Result:
