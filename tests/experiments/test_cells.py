@@ -6,6 +6,7 @@ away; that what they accept runs is held to some of them. `python -m fuzz` goes 
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -30,6 +31,9 @@ from mho.errors import InvalidInput
 from mho.experiments.cells import fitting, in_words, with_levels
 from mho.experiments.rehearsal import Rehearsal
 from mho.physics import devices
+from mho.sweep import plan
+from mho.sweep.check import check
+from mho.sweep.folder import SweepFolder
 
 WINDOW = {"g_min": 2e-6, "g_max": 80e-6}
 FALLING = TableOfG(g=(2e-6, 80e-6), values=(4e-6, 1e-6))
@@ -215,6 +219,17 @@ def test_systems_inside_of_others_are_asked_too() -> None:
     assert said.startswith("siamese.hardware.device = 'two-state cells of 2 levels': allowed is")
     assert "siamese.hardware.full_scale = 2" in said
     assert not refusal("wires", wires.merged({"metaplastic": {"hardware": two}}))
+
+
+@pytest.mark.usefixtures("nothing_begins")
+def test_a_sweep_asks_all_points_before_the_first(tmp_path: Path) -> None:
+    for name in ("5 levels", "two states"):
+        (tmp_path / f"{name}.toml").write_text(DEVICES[name].to_toml())
+    files = [str(tmp_path / f"{name}.toml") for name in ("5 levels", "two states")]
+    points = plan.make("siamese", grid={"device_file": files}).points()
+    with pytest.raises(InvalidInput, match=r"^point .*: SiameseConfig\.hardware\.device = 'two-st"):
+        check(points, SweepFolder(tmp_path / "sweep"))
+    assert not (tmp_path / "sweep").exists()
 
 
 @pytest.mark.parametrize("name", ["bmcnn", "wires"])

@@ -1,5 +1,7 @@
 """What experiments share: where they compute, and what measured devices change of them."""
 
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -69,6 +71,22 @@ def test_studies_that_cannot_vary_the_cells_are_left_out() -> None:
     assert any(note.startswith("study levels left out") for note in notes)
     same, _ = config.on_device(mho.devices.preset("hfo2-1t1r"))
     assert same.studies == config.studies
+
+
+def test_prices_of_a_file_are_kept_with_the_settings(tmp_path: Path) -> None:
+    mine = mho.prices.get("hfo2-130nm").replace(set_energy=3e-12)
+    (file := tmp_path / "mine.toml").write_text(mine.to_toml())
+    config = experiments.get("wires").preset("quick").replace(prices=str(file))
+    file.unlink()
+    assert config.prices == mine
+    assert config.part(config.siamese).prices == mine
+    again = type(config).from_toml(config.to_toml())
+    assert again == config
+    assert again.merged({"prices": "neurosim-rram"}).prices == "neurosim-rram"
+    assert again.merged({"prices": {"set_energy": 4e-12}}).prices == mine.replace(set_energy=4e-12)
+    assert config.replace(prices="hfo2-130nm").prices == "hfo2-130nm"
+    with pytest.raises(ValueError, match=r"Prices\.pulse_time"):  # no list with all else unknown
+        ExperimentConfig().merged({"prices": {"set_energy": 4e-12}})
 
 
 def test_laws_that_take_no_part_are_named() -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+import mho
 from mho.sweep import plan
 from mho.sweep.points import Point, varied
 
@@ -47,6 +48,37 @@ def test_a_plan_of_the_command_line_is_that_of_a_file(tmp_path: Path) -> None:
         zips=[dict([plan.values_of("batch=50,100"), plan.values_of("rate=1e-3,2e-3")])],
     )  # fmt: skip
     assert made.points() == plan.read(written(tmp_path)).points()
+
+
+def test_files_of_a_plan_are_taken_with_their_content(tmp_path: Path) -> None:
+    """So that a file that is changed gives other points, and none that there are changes."""
+    cell = mho.cells.MultiLevel(g_min=1e-6, g_max=90e-6, levels=16)
+    prices = mho.prices.get("hfo2-130nm")
+    for name, sigma in (("a", 1e-6), ("b", 2e-6)):
+        preset = mho.Preset(device=cell.replace(sigma=(sigma,)))
+        (tmp_path / f"{name}.toml").write_text(preset.to_toml())
+    (tmp_path / "prices.toml").write_text(prices.to_toml())
+    text = """
+        experiment = "metaplastic"
+        set.prices = "prices.toml"
+        grid.device_file = ["a.toml", "b.toml"]
+    """
+    points = plan.read(written(tmp_path, text)).points()
+    assert [p.config.hardware.device.sigma for p in points] == [(1e-6,), (2e-6,)]
+    assert varied(points) == ["hardware.device.sigma"]
+    alone = plan.make("metaplastic", device_file=tmp_path / "a.toml",
+                      single=[("prices", str(tmp_path / "prices.toml"))])  # fmt: skip
+    assert alone.points() == points[:1]
+    assert Point.of_toml(points[0].config.to_toml(), "config.toml").id == points[0].id
+    (tmp_path / "prices.toml").write_text(prices.replace(set_energy=2e-12).to_toml())
+    changed = {p.id for p in plan.read(written(tmp_path, text)).points()}
+    (tmp_path / "a.toml").write_text((tmp_path / "b.toml").read_text())
+    assert len(again := {p.id for p in plan.read(written(tmp_path, text)).points()}) == 1
+    assert again < changed
+    assert not changed & {p.id for p in points}
+    (tmp_path / "b.toml").write_text("[device]\nfamily = 'multi-level'\ng_min = -1.0\n")
+    with pytest.raises(ValueError, match=r"point device_file = .*b\.toml: .*MultiLevel\.g_m"):
+        plan.read(written(tmp_path, text)).points()
 
 
 def test_a_point_is_named_by_its_settings_alone() -> None:

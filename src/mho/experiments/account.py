@@ -13,6 +13,7 @@ from torch import Tensor, nn
 import mho
 from mho.hardware import Ledger as Counted
 from mho.hardware import TrainingAccount, price, price_lists, training_account
+from mho.hardware.prices import Prices
 from mho.learning.layers.layer import memristive_layers
 from mho.physics import Cell
 from mho.results import (
@@ -55,15 +56,15 @@ class Account(Record):
         return Histogram("levels", title, "conductance [S]", self.levels, y_scale=y_scale)
 
 
-def account(net: nn.Module, prices: str, layer: int = 0) -> dict[str, Any]:
+def account(net: nn.Module, prices: str | Prices, layer: int = 0) -> dict[str, Any]:
     """What a network's chips did and cost, as plain values, and the histograms of one layer.
 
     `writes_999` is what 99.9 % of the cells do not exceed, the first programming included;
     `max_pulses` is that of the cells that can die: cells made stuck take the most and feel nothing.
     `endurance_used` is the largest share of its own endurance that one of them has spent.
     """
-    counts = mho.ledger(net)
-    cost = price(counts, price_lists.get(prices))
+    counts, price_list, name = mho.ledger(net), price_lists.get(prices), price_lists.name_of(prices)
+    cost = price(counts, price_list)
     writes = counts.writes_per_cell().flatten()
     crossbar = list(memristive_layers(net).values())[layer].crossbar
     used = crossbar.tiling.used()
@@ -82,10 +83,10 @@ def account(net: nn.Module, prices: str, layer: int = 0) -> dict[str, Any]:
         "endurance_used": max(row.endurance_used for row in counts.layers),
         "programming_energy": cost.programming_energy,
         "ledger": counts.to_dict(),
-        "cost": {"prices": prices, "items": cost.items(), "unpriced": list(cost.unpriced)},
+        "cost": {"prices": name, "items": cost.items(), "unpriced": list(cost.unpriced)},
         "levels": plain(_level_groups(level, conductance, crossbar.hardware.device.states)),
         "wear": plain(_wear_histogram(counts)),
-        "events": [plain(_events(training_account(counts, price_lists.get(prices)), prices))],
+        "events": [plain(_events(training_account(counts, price_list), name))],
     }
 
 

@@ -18,6 +18,7 @@ from mho.experiments import processes
 from mho.experiments.earlier import current, moved
 from mho.files import parse_toml
 from mho.hardware import price_lists
+from mho.hardware.prices import Prices
 from mho.physics import Preset
 
 M = TypeVar("M", bound=nn.Module)
@@ -59,15 +60,17 @@ class ExperimentConfig(Config):
     """Where to compute, as torch names it: cpu, cuda or cuda:1; auto takes CUDA if it is there."""
     threads: Annotated[int, Range(least=1, most=256)] | None = None
     """Threads of torch on the CPU [1]; None: torch's own choice."""
-    prices: str = "hfo2-130nm"
-    """Price list of mho list prices, or a TOML file of one."""
+    prices: str | Prices = "hfo2-130nm"
+    """Price list of mho list prices, or a TOML file of one, whose content is taken."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", self.processor):
             name = f"{type(self).__name__}.processor"
             raise invalid(name, self.processor, "'auto', 'cpu', 'cuda' or 'cuda:N'")
-        price_lists.get(self.prices)
+        found = price_lists.get(self.prices)
+        if isinstance(self.prices, str) and self.prices not in price_lists.PRICES:
+            object.__setattr__(self, "prices", found)
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:

@@ -45,7 +45,7 @@ def settings_of(
         if chip is not None:
             allowed = "nothing with --chip, which says what its cells are"
             raise invalid("device_file", str(device_file), allowed)
-        config, notes = _on_device(config, device_file)
+        config, notes = on_device(config, device_file)
         for note in notes:
             told(f"{device_file}: {note}")
     if chip is not None:
@@ -78,8 +78,12 @@ def nested(key: str, value: Any) -> dict[str, Any]:
     return value
 
 
-def _on_device(config: ExperimentConfig, path: Path) -> tuple[ExperimentConfig, list[str]]:
-    """The configuration with the cell of a preset, and what that says of time and noise."""
+def on_device(config: ExperimentConfig, path: Path) -> tuple[ExperimentConfig, list[str]]:
+    """The configuration with the cell of a preset, and what that says of time and noise.
+
+    Raises:
+        ValueError: it cannot be read, has no cell, or one that does not suit.
+    """
     preset = Preset.read(path)
     if preset.device is None:
         found = " and ".join(f"[{name}]" for name in preset.to_dict() if name != "note")

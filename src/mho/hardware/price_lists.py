@@ -127,8 +127,8 @@ PRICES: dict[str, Prices] = {
 
 
 @checked
-def get(name: str) -> Prices:
-    """The price list of a name, or of a TOML file.
+def get(name: str | Prices) -> Prices:
+    """The price list of a name, or of a TOML file; a list itself is given back.
 
     Args:
         name: one of `PRICES`, or the path of a file that ends in .toml.
@@ -136,8 +136,18 @@ def get(name: str) -> Prices:
     Raises:
         ValueError: there is no list of that name; the file cannot be read, or is none.
     """
+    if isinstance(name, Prices):
+        return name
     if name in PRICES:
         return PRICES[name]
     if name.endswith(".toml"):
         return Prices.read(name)
     raise unknown("price list", name, PRICES)
+
+
+def name_of(prices: str | Prices) -> str:
+    """How a list is called in a result: by its name, if it has one."""
+    if isinstance(prices, str):
+        return prices
+    known = (name for name, each in PRICES.items() if each == prices)
+    return next(known, "of the settings")

@@ -15,6 +15,9 @@ A plan as a TOML file:
     [[zip]]                        # side by side: first with first, second with second
     "hardware.weight_levels" = [9, 17]
     "batch" = [50, 100]
+
+Files of devices and of prices vary too, `device_file = ["a.toml", "b.toml"]`; their content is
+taken when the plan is read, and is part of a point.
 """
 
 from __future__ import annotations
@@ -31,7 +34,7 @@ from mho.arguments import checked
 from mho.errors import InvalidInput, invalid, unknown
 from mho.experiments.earlier import flat
 from mho.experiments.experiment import ExperimentConfig
-from mho.experiments.settings import nested, settings_of, value_of
+from mho.experiments.settings import nested, on_device, settings_of, value_of
 from mho.files import read_toml
 from mho.sweep.points import WHERE, Point
 
@@ -40,6 +43,9 @@ Axis = Mapping[str, Sequence[Any]]
 
 MOST = 100_000
 """Points of a plan."""
+
+DEVICE = "device_file"
+"""A file of mho fit, which may vary as settings do; the others of a point are laid over it."""
 
 FIELDS = ("experiment", "preset", "config", "device_file", "seeds", "set", "grid", "zip")
 
@@ -114,8 +120,13 @@ class Plan:
     def _point(self, chosen: Mapping[str, Any], seed: int) -> Point:
         config = self.base
         try:
+            if DEVICE in chosen:
+                if not isinstance(file := chosen[DEVICE], str):
+                    raise invalid(DEVICE, file, "the path of a TOML file")
+                config, _ = on_device(config, Path(file))
             for key, value in chosen.items():
-                config = config.merged(nested(key, value))
+                if key != DEVICE:
+                    config = config.merged(nested(key, value))
             config = config.replace(seed=seed)
         except ValueError as error:
             where = ", ".join(f"{key} = {value}" for key, value in chosen.items()) or "all points"
@@ -181,10 +192,16 @@ def read(path: Path, told: Callable[[str], None] = lambda _note: None) -> Plan:
     common = given.get("set", {})
     if not isinstance(common, Mapping):
         raise invalid("set", common, "a table of settings")
+    axes = [_axis(given.get("grid", {}), "grid"),
+            *(_axis(each, "zip") for each in _list(given.get("zip", []), "zip"))]  # fmt: skip
+    grid, *zips = (
+        {key: [_beside(path, key, value) for value in values] for key, values in axis.items()}
+        for axis in axes
+    )
     return make(
         name, preset=_text(given, "preset") if "preset" in given else "quick", **files,
-        single=list(common.items()), grid=_axis(given.get("grid", {}), "grid"),
-        zips=[_axis(each, "zip") for each in _list(given.get("zip", []), "zip")],
+        single=[(key, _beside(path, key, value)) for key, value in common.items()],
+        grid=grid, zips=zips,
         seeds=_seeds(given.get("seeds")), told=told,
     )  # fmt: skip
 
@@ -198,6 +215,12 @@ def values_of(text: str) -> tuple[str, list[Any]]:
     if isinstance(whole, list):
         return key, whole
     return key, [value_of(each.strip()) for each in values.split(",")]
+
+
+def _beside(plan: Path, key: str, value: Any) -> Any:
+    """A value of a setting, a file as its path from the folder of the plan."""
+    file = key in (DEVICE, "prices") and isinstance(value, str) and value.endswith(".toml")
+    return str(plan.parent / value) if file else value
 
 
 def _text(given: Mapping[str, Any], key: str) -> str:

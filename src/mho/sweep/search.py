@@ -123,15 +123,15 @@ class Search:
         return out
 
     def ends(self) -> list[Point]:
-        """A point at the first and at the last value of each setting that is searched."""
-        found = []
-        for key, values in self.over.items():
-            first, last = (
-                (values.values[0], values.values[-1]) if isinstance(values, Choice)
-                else (values.low, values.high)
-            )  # fmt: skip
-            found += [self._points({key: end})[0] for end in (first, last)]
-        return found
+        """A point at the lowest and at the highest value of each setting that is searched, and at
+        each of those to choose from."""
+        return [
+            self._points({key: value})[0]
+            for key, values in self.over.items()
+            for value in (
+                values.values if isinstance(values, Choice) else (values.low, values.high)
+            )
+        ]
 
     def more(self, _standing: Standing | None = None) -> list[PointFolder]:
         """Points of the next trial, those that the folder holds first; none once there are enough.

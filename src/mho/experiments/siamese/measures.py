@@ -18,7 +18,9 @@ from mho.learning.rules.tiki_taka import FastPulses
 Outcome = dict[str, Any]
 
 
-def snapshot(net: nn.Module, write: mho.WriteStep, prices: str) -> dict[str, float]:
+def snapshot(
+    net: nn.Module, write: mho.WriteStep, prices: str | mho.prices.Prices
+) -> dict[str, float]:
     """Counts and costs so far; the fast arrays of Tiki-Taka are pulsed and wear as all others."""
     counts, price_list = mho.ledger(net), price_lists.get(prices)
     cost, total = mho.price(counts, price_list), counts.totals()
