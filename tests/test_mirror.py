@@ -55,6 +55,7 @@ ELSEWHERE = {
     "circuits/test_operating_point.py": [
         "circuits/circuit.py", "circuits/linear_circuit.py", "circuits/newton.py",
     ],
+    "hardware/test_adc.py": ["hardware/converter_errors.py"],
     # What a cost is made of is tested as its sum.
     "hardware/test_cost.py": ["hardware/area.py", "hardware/spending.py"],
     # Commands are tested by calling them.

@@ -1,5 +1,6 @@
 """What a chip does: arrays of cells, how weights sit on them, what befell them, what it cost."""
 
+from mho.hardware.adc import ADC, FlashADC, IdealADC, RampADC, SarADC
 from mho.hardware.cost import Cost, price
 from mho.hardware.crossbar import Crossbar
 from mho.hardware.hardware import Hardware
@@ -12,15 +13,20 @@ from mho.hardware.tiling import Tiling
 from mho.hardware.training_account import TrainingAccount, training_account
 
 __all__ = [
+    "ADC",
     "MAPPINGS",
     "Cost",
     "Crossbar",
+    "FlashADC",
     "Hardware",
+    "IdealADC",
     "LayerLedger",
     "Ledger",
     "Mapping",
     "Placement",
     "Prices",
+    "RampADC",
+    "SarADC",
     "Share",
     "Tiling",
     "TrainingAccount",

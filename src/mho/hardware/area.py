@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from mho.hardware.ledger import LayerLedger, Ledger
 from mho.hardware.prices import Prices
+from mho.hardware.spending import lacking
 
 
 @dataclass
@@ -46,6 +47,7 @@ def _parts(layer: LayerLedger, p: Prices) -> dict[str, tuple[float | None, float
     """Area of one of each part, how many there are in a layer, and what to say if that is not
     known."""
     unknown = "the ledger does not say how its arrays are built"
+    whole, p = p, p.of_chip(layer.adc, layer.adc_share)
     arrays, adcs = layer.arrays, None
     if layer.converted_columns is not None:
         adcs = -(-layer.converted_columns // p.adc_share)
@@ -66,7 +68,7 @@ def _parts(layer: LayerLedger, p: Prices) -> dict[str, tuple[float | None, float
         "ADCs": (
             p.converter_area(layer.adc_bits),
             None if layer.adc_bits is None else adcs,
-            why(p.adc_area, "adc_area", no_bits),
+            no_bits if p.adc_area is not None else lacking(layer, whole, "adc_area"),
         ),
         "adders": (
             p.sum_area,

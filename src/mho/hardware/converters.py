@@ -14,6 +14,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from mho.errors import NotReady, Said, invalid
+from mho.hardware.converter_errors import ConverterErrors
 from mho.hardware.tally import Tally
 from mho.kernels import native
 from mho.kernels.sense import quantize, stop
@@ -38,6 +39,8 @@ class Converter:
             range of its own, and their sizes, first dimension first.
         fixed: whether the range is the designer's, which no calibration changes.
         growth: factor by which `follow` widens a range; 1: it does not.
+        errors: of the converters themselves; None: they have none. A step at the edge of a range
+            is one of theirs.
     """
 
     def __init__(
@@ -50,6 +53,7 @@ class Converter:
         own: Mapping[int, int] | None = None,
         fixed: bool = False,
         growth: float = 1.0,
+        errors: ConverterErrors | None = None,
     ) -> None:
         self.kind, self.bits, self.coverage, self.chips = kind, bits, coverage, chips
         self.most = 0 if bits is None else 2 ** (bits - 1) - 1
@@ -59,6 +63,9 @@ class Converter:
         """Whether `follow` may widen its ranges."""
         self.shape = (chips, *self.own.values())
         """Of its ranges."""
+        self.errors = errors
+        self._place = ALL
+        """Which chips of `errors` it converts for, where it is that of some only."""
         self.calibrating = False
         self.tally: Tally | None = None
         """What counts the conversions, if anything does."""
@@ -131,10 +138,16 @@ class Converter:
             return x, None
         if self.calibrating:
             self._widen(x)
-        if native(x) and not self.own and (self.tally is None or self.tally.squares is None):
+        squares = self.tally is not None and self.tally.squares is not None
+        if self.errors is None and native(x) and not self.own and not squares:
             return self._quantized(x.detach(), chips, keep)
         folded, lsb, inverse = self._grid(x, chips)
-        codes = (folded.mul_(inverse) if overwrite else folded.mul(inverse)).round_()
+        codes = folded.mul_(inverse) if overwrite else folded.mul(inverse)
+        if self.errors is None:
+            codes.round_()
+        else:
+            some = chips if self._place == ALL else self._place
+            codes = self.errors.codes(codes.view(x.shape), some).view(folded.shape)
         if not keep and self.tally is None:
             return codes.clamp_(-self.most, self.most).mul_(lsb).reshape(x.shape), None
         edged = codes.clamp(-self.most, self.most)
@@ -219,6 +232,15 @@ class Converter:
         for dim, size in self.own.items():
             shape[dim] = size
         return folded, steps.view(shape), inverse.view(shape)
+
+    def hypot(self, deviations: Float[Tensor, "*n"], steps: float, chips: slice) -> Tensor:
+        """Root of the sum of the squares of deviations of columns (chips * n, ...), of all chips or
+        some, which broadcast to those, and of so many steps of their converters."""
+        folded, lsb, _ = self._grid(deviations, chips)
+        lsb = torch.as_tensor(lsb, dtype=folded.dtype, device=folded.device)
+        both = folded.square() + (steps * lsb).square()
+        both = both if folded.dim() == deviations.dim() else both.flatten(0, 1)
+        return both.sqrt()
 
     def _check_ranges(self) -> None:
         if self.ranges is None:
@@ -326,6 +348,7 @@ class Converter:
         """The converter of one chip, as it is now."""
         one = copy.copy(self)
         one.chips, one.shape, one._of_chips = 1, (1, *self.own.values()), {}
+        one._place = place
         one.ranges = None if self._ranges is None else self._ranges[place]
         return one
 

@@ -183,10 +183,13 @@ def _assumes(ledger: Ledger, p: Prices) -> tuple[tuple[str, str], ...]:
     ins = sorted({f"{layer.drive_bits}" for layer in ledger.layers if layer.drive_bits})
     outs = sorted({f"{layer.adc_bits}" for layer in ledger.layers if layer.adc_bits})
     drive = f"driver {p.driver!r}, {' and '.join(ins)} bits" if ins else ""
-    convert = f"{p.adc} ADC, {' and '.join(outs)} bits" if outs else ""
+    kinds = sorted({layer.adc or p.adc for layer in ledger.layers})
+    convert = f"{' and '.join(kinds)} ADC, {' and '.join(outs)} bits" if outs else ""
     read = "; ".join(filter(None, (cell, drive, convert)))
     if p.read_time is None:
-        time = "; ".join(filter(None, (drive, convert, f"up to {p.adc_share} columns an ADC")))
+        each = sorted({layer.adc_share or p.adc_share for layer in ledger.layers})
+        shares = " and ".join(map(str, each))
+        time = "; ".join(filter(None, (drive, convert, f"up to {shares} columns an ADC")))
     else:
         time = f"{p.read_time:.3g} s a vector whatever its bits"
     sums = "of 8-bit numbers" if p.adc_bits == 8 else f"of {p.adc_bits}-bit numbers"

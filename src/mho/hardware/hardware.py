@@ -10,6 +10,7 @@ from mho.arguments import checked
 from mho.circuits.wiring import Wires
 from mho.config import Config, Range, Taken, otherwise
 from mho.errors import invalid, unknown, warn
+from mho.hardware.adc import ADC, IdealADC
 from mho.hardware.mapping import MAPPINGS, Mapping, mapping
 from mho.hardware.placement import Placement
 from mho.physics import (
@@ -121,6 +122,8 @@ class Hardware(Config):
     """Resolution of the inputs, sign included [1]; None: exact."""
     adc_bits: Annotated[int, Range(least=2, most=16)] | None = None
     """Resolution of the outputs, sign included [1]; None: exact."""
+    adc: ADC = IdealADC()
+    """Architecture of the ADCs, with the errors that each is made with: ideal, sar, ramp, flash."""
     dac_range: Literal["calibrated"] | Annotated[float, Range(least=1e-9, most=1e9)] = "calibrated"
     """Largest input that the DACs apply, in units of each layer's inputs [1]; "calibrated": what
     `mho.calibrate` sees, chip by chip."""
@@ -181,6 +184,7 @@ class Hardware(Config):
         if self.serial_sum == "analog" and not self.serial_inputs:
             allowed = "'digital' without serial_inputs, whose reads are what is added"
             raise invalid("Hardware.serial_sum", self.serial_sum, allowed)
+        self._check_adc()
         fixed = not isinstance(self.adc_range, str)
         if fixed and self.adc_bits is not None and self.dac_bits is None:
             allowed = "'calibrated' or 'column' without dac_bits, which bound the current"
@@ -212,6 +216,15 @@ class Hardware(Config):
 
         if self.programming is not None:
             self.programming.check(self.device)
+
+    def _check_adc(self) -> None:
+        adc = self.adc
+        if self.adc_bits is None and not (adc.exact and adc.noise == 0.0):
+            allowed = "an ADC without errors where adc_bits is None: their unit is its step"
+            raise invalid("Hardware.adc", f"{adc.family} with errors", allowed)
+        if self.adc_bits is not None and self.adc_bits > adc.most_bits:
+            allowed = f"at most {adc.most_bits} with Hardware.adc of family {adc.family!r}"
+            raise invalid("Hardware.adc_bits", self.adc_bits, allowed)
 
     def _check_interleaved(self) -> None:
         try:
@@ -256,6 +269,15 @@ class Hardware(Config):
         """The same chips with what a preset says of time and noise; None: cells that time leaves
         alone."""
         return self.replace(**{name: getattr(preset, name, None) for name in OVER_TIME})
+
+    @checked
+    def with_converters(self, bits: Annotated[int, Range(least=2, most=16)] | None) -> Hardware:
+        """The same chips with inputs and outputs of so many bits; None: with exact ones, which
+        have no errors."""
+        changes = {} if bits else {
+            "adc": IdealADC(), "serial_inputs": False, "serial_sum": "digital",
+        }  # fmt: skip
+        return self.replace(dac_bits=bits, adc_bits=bits, **changes)
 
     @property
     def ages(self) -> bool:

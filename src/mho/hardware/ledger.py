@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from mho.arguments import checked
 from mho.errors import invalid
+from mho.hardware.adc import IdealADC
 from mho.hardware.crossbar import STUCK_OFF, STUCK_ON, WORN, Crossbar
 from mho.hardware.share import WHOLE, Share
 
@@ -76,6 +77,10 @@ class LayerLedger:
     """Rows and cell columns of one array as it is built; None: not known."""
     converted_columns: int | None = None
     """Columns of one array that an ADC converts for a vector; None: not known."""
+    adc: str | None = None
+    """Architecture of its ADCs, a family of `Hardware.adc`; None: not said."""
+    adc_share: int | None = None
+    """Columns of an array that one ADC converts one after another [1]; None: not said."""
     adc_per_tile: bool = True
     """Whether each array has ADCs; else those in a line along the inputs share theirs."""
     sums_inputs: bool = False
@@ -381,6 +386,8 @@ def _layer(name: str, crossbar: Crossbar) -> LayerLedger:
         serial=hardware.serial_inputs,
         array=tiling.tile,
         converted_columns=apart * tiling.cols,
+        adc=None if hardware.adc.family == IdealADC.family else hardware.adc.family,
+        adc_share=hardware.adc.share,
         adc_per_tile=hardware.adc_per_tile,
         sums_inputs=tiling.mapping.constant != 0,
         states=hardware.device.states,

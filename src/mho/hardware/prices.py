@@ -153,6 +153,14 @@ class Prices(Config):
         told = dict(line.split(": ", 1) for line in self.assumptions)
         return told.get(field, "")
 
+    def of_chip(self, adc: str | None, share: int | None) -> Prices:
+        """The list for chips whose ADCs are of an architecture, which leaves out what it says of
+        another one, and each serve so many columns; None: as the list has it."""
+        changes: dict[str, object] = {} if share in (None, self.adc_share) else {"adc_share": share}
+        if adc not in (None, self.adc):
+            changes |= dict.fromkeys(("adc_energy", "adc_time", "adc_area"))
+        return self.replace(**changes) if changes else self
+
     # ---------------------------------------------------------------- cells
 
     def pulse(self, way: Literal["set", "reset"], g: float | None) -> float | None:

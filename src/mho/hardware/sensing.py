@@ -111,7 +111,8 @@ def sense(
         noise = noise._replace(size=lambda _: size)
     if noise is not None and (noise.part is not None or noise.of_columns):
         y, noise = _add(y, noise, dim), None
-    if adc.bits is not None and not adc.watched and native(y, bias):
+    fused = adc.bits is not None and adc.errors is None and not adc.watched
+    if fused and native(y, bias):
         return y, _sense(y, noise, adc, bias, maps=maps, keep=keep, chips=chips)
     if noise is not None and native(y):
         _sense(y, noise, None, None, maps=maps, keep=False, chips=chips)

@@ -52,7 +52,8 @@ def spent(ledger: Ledger, p: Prices) -> Spent:
 
 def _layer(layer: LayerLedger, p: Prices) -> Spent:
     """Those of one layer."""
-    chips, g, out = layer.chips, layer.conductance, Spent()
+    chips, g, out, whole = layer.chips, layer.conductance, Spent(), p
+    p = p.of_chip(layer.adc, layer.adc_share)
     no_cell = "the list gives no energy of it, or no voltage and pulse"
     if g is None:
         no_cell = "the list gives no energy of it, and the ledger no conductance"
@@ -77,7 +78,7 @@ def _layer(layer: LayerLedger, p: Prices) -> Spent:
         reads = layer.reads_per_conversion if side == "" else 1
         taken_up = conversions * reads * p.steps(bits) * p.integration_energy
         add(f"{side}conversions", conversions, p.conversion(layer.adc_bits),
-            "the list has no adc_energy")  # fmt: skip
+            lacking(layer, whole, "adc_energy"))  # fmt: skip
         if out.energy[f"{side}conversions"] is not None:
             out.energy[f"{side}conversions"] += taken_up  # type: ignore[operator]
         for kind, count, name in (
@@ -99,7 +100,8 @@ def _layer(layer: LayerLedger, p: Prices) -> Spent:
         each = p.vector_time(bits, layer.adc_bits, layer.converted_columns, reads)
         out.time[kind] = 0.0 if count == 0 else None if each is None else count * each
         if out.time[kind] is None:
-            out.missing[f"time of {kind}"] = "the list has no step_time, adc_time or read_time"
+            lacks = lacking(layer, whole, "step_time, adc_time or read_time")
+            out.missing[f"time of {kind}"] = lacks
     verify = p.verify_duration(layer.adc_bits)
     row_pulses, row_reads = (int(n.sum()) / chips for n in (layer.row_pulses, layer.row_reads))
     for kind, pulses, reads in (
@@ -109,8 +111,15 @@ def _layer(layer: LayerLedger, p: Prices) -> Spent:
         unknown = reads > 0 and verify is None
         out.time[f"{kind} verifies"] = None if unknown else reads * (verify or 0.0)
         if unknown:
-            out.missing["time of verify"] = "the list has no verify_time"
+            out.missing["time of verify"] = lacking(layer, whole, "verify_time")
     return out
+
+
+def lacking(layer: LayerLedger, p: Prices, fields: str) -> str:
+    """Why a list prices no ADC of a layer: it is of another architecture, or lacks fields."""
+    if layer.adc in (None, p.adc):
+        return f"the list has no {fields}"
+    return f"the list's ADC is {p.adc!r}, the chip's {layer.adc!r}"
 
 
 def _buffers(layer: LayerLedger, side: str, vectors: int, p: Prices, out: Spent) -> None:

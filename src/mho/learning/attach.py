@@ -86,8 +86,8 @@ def attach(
     Layers take arrays in order, one for each tile. From then on a forward pass reads currents,
     `mho.write` and a `WriteStep` program cells, and `mho.ledger` counts both. Converters, signs and
     sums of tiles are computed by the host as before; gradients go through the float twin, as the
-    conductances are not known. What the hardware says of spread, read noise, stuck cells, endurance
-    and programming is not used: that is the chip's own.
+    conductances are not known. What the hardware says of spread, read noise, stuck cells,
+    endurance, programming and errors of converters is not used: that is the chip's own.
 
     Args:
         net: converted for one chip, with `transposed=False` and without wires, placement and laws

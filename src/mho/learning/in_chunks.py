@@ -83,7 +83,21 @@ def bytes_of_a_chip(plan: Plan) -> float:
         size, digits = next(layer.parameters()).element_size(), [k.cells.digits for k in kinds]
         each = max(1 + n if n > 1 else 1 for n in digits)  # each digit has one, to be read
         total += weights * (each * size + max(cells[kind] for kind in kinds))
+        total += max(_bytes_of_converters(layer, kind) for kind in kinds)
     return total
+
+
+def _bytes_of_converters(layer: nn.Module, hardware: Hardware) -> float:
+    """Thresholds of the ADCs of a layer's matrices, where they have some of their own."""
+    if hardware.adc_bits is None or not hardware.adc.numbers(hardware.adc_bits):
+        return 0.0
+    tables = 0
+    for matrix in (p.flatten(1) for p in layer.parameters() if p.dim() > 1):
+        tiling = Tiling(matrix.shape[1], matrix.shape[0], hardware.tile, hardware.cells)
+        columns = tiling.cols * hardware.cells.digits
+        each = 1 if hardware.adc.whole_array else -(-columns // (hardware.adc.share or 1))
+        tables += each * (tiling.tiles if hardware.adc_per_tile else tiling.grid[1])
+    return 4.0 * tables * (2**hardware.adc_bits - 2)
 
 
 def _bytes_of_a_cell(hardware: Hardware) -> float:

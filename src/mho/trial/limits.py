@@ -29,14 +29,14 @@ def mended(hardware: Hardware) -> dict[str, Hardware]:
     for name, law in OF_LAWS.items():
         if getattr(hardware, law) is not None:
             found[name] = hardware.replace(**{law: None})
-    found[f"{hardware.adc_bits}-bit converters"] = hardware.replace(dac_bits=None, adc_bits=None)
+    found[f"{hardware.adc_bits}-bit converters"] = hardware.with_converters(None)
     return found
 
 
 def ideal(hardware: Hardware) -> Hardware:
     """Chips of ideal cells with exact converters: what is left is the number of levels."""
     laws = dict.fromkeys(OF_LAWS.values())
-    return hardware.replace(device=hardware.device.ideal(), dac_bits=None, adc_bits=None, **laws)
+    return hardware.with_converters(None).replace(device=hardware.device.ideal(), **laws)
 
 
 def limits(

@@ -160,8 +160,7 @@ class Bench:
         given = {"r_on": point.r_on, "r_off": point.r_off}
         cells = self.config.cells.replace(**{k: v for k, v in given.items() if v is not None})
         kind = cells.hardware(point.cov_on, point.cov_off, shape=point.shape, stuck=point.stuck)
-        bits = point.converter_bits
-        kind = kind.replace(dac_bits=bits, adc_bits=bits)
+        kind = kind.with_converters(point.converter_bits)
         if point.tile is not None:
             kind = kind.replace(tile=(point.tile, point.tile))
         if point.wire_resistance is not None:

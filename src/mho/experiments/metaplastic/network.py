@@ -77,8 +77,7 @@ def perfect(hardware: mho.Hardware) -> mho.Hardware:
     if device.remembers:  # pulses bring it near a level, not onto it
         low, high = device.window
         device = mho.cells.MultiLevel(g_min=low, g_max=high, levels=device.states)
-    exact = hardware.replace(device=device, dac_bits=None, adc_bits=None, serial_inputs=False)
-    return exact.over_time(None)
+    return hardware.with_converters(None).replace(device=device).over_time(None)
 
 
 def chips(hardware: mho.Hardware, scheme: Scheme) -> mho.Hardware:

@@ -115,5 +115,4 @@ def _put_wires(hardware: mho.Hardware, value: float) -> mho.Hardware:
 
 
 def _put_converters(hardware: mho.Hardware, value: float) -> mho.Hardware:
-    bits = _bits(value) if value else None
-    return hardware.replace(dac_bits=bits, adc_bits=bits)
+    return hardware.with_converters(_bits(value) if value else None)

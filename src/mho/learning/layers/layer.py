@@ -153,7 +153,7 @@ class ArrayLayer(nn.Module):
         store = Store(crossbar, matrix, scale, self.label)
         reading = Reading(store, self._product())
         if "reading" in self.__dict__:  # converters are the host's
-            reading.dac, reading.adc = self.reading.dac, self.reading.adc
+            reading.take_ranges(self.reading)
         self.crossbar, self.store, self.reading = crossbar, store, reading
 
     def _product(self) -> Product:

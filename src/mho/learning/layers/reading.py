@@ -16,6 +16,7 @@ from torch.autograd.function import once_differentiable
 
 from mho.errors import NotReady, invalid
 from mho.hardware import on_instrument
+from mho.hardware.converter_errors import ConverterErrors, Converters
 from mho.hardware.converters import ALL, Converter, calibration, passed
 from mho.hardware.sensing import (
     NumbersOfPart,
@@ -98,7 +99,9 @@ class Reading:
         that of the reference columns."""
         self._reference_noise = noise * math.sqrt(variance * shared)
         """That of the reference columns."""
-        self.exact = quiet and crossbar.arrays is None
+        self._conversion_noise = 0.0 if exact else hardware.adc.noise
+        """Standard deviation of the noise of a conversion, in steps of the ADC."""
+        self.exact = quiet and self._conversion_noise == 0.0 and crossbar.arrays is None
         """Whether the same inputs give the same outputs, bit by bit, until cells are written."""
         self._make_converters()
 
@@ -115,10 +118,25 @@ class Reading:
         how = (hardware.coverage, self.chips)
         growth, chips = hardware.range_growth, self.chips
         self.dac = Converter("DAC", hardware.dac_bits, *how, fixed=fixed[0], growth=growth)
-        self.adc = Converter("ADC", hardware.adc_bits, *how, own=own, fixed=fixed[1], growth=growth)
+        self.adc = Converter(
+            "ADC", hardware.adc_bits, *how, own=own, fixed=fixed[1], growth=growth,
+            errors=self._errors(),
+        )  # fmt: skip
         if not isinstance(hardware.dac_range, str):
             self.dac.ranges = (hardware.dac_range,) * chips
             self._fix_adc()
+
+    def _errors(self) -> ConverterErrors | None:
+        """Errors that the ADCs were made with; None: there are none, or they are a real chip's."""
+        hardware, crossbar = self.store.hardware, self.store.crossbar
+        if hardware.adc_bits is None or hardware.adc.exact or crossbar.arrays is not None:
+            return None
+        where = Converters.of(
+            crossbar.tiling, by_tile=self.by_tile, digits=len(self.factors),
+            share=hardware.adc.share or 1,
+        )  # fmt: skip
+        dims = (-3, -1) if self.by_tile else (self.product.column_dim,)
+        return ConverterErrors(hardware.adc, hardware.adc_bits, where, dims)
 
     def _fix_adc(self) -> None:
         """An ADC range that is a share of the largest current follows from the DAC's range."""
@@ -157,6 +175,13 @@ class Reading:
         other = copy.copy(self)
         other.product = product
         return other
+
+    def take_ranges(self, former: Reading) -> None:
+        """Go on with the converters of a former reading, as far as the host knows them: with their
+        ranges, not with errors that they were made with."""
+        errors = self.adc.errors
+        self.dac, self.adc = former.dac, former.adc
+        self.adc.errors = errors
 
     def fix_ranges(self, inputs: Tensor | None, outputs: Tensor | None) -> None:
         """Have converters keep ranges from now on, on all chips, but for those that the hardware
@@ -322,6 +347,8 @@ class Reading:
         """
         if self.dac.calibrating:
             self._fix_adc()
+        if self.adc.errors is not None:
+            self.adc.errors.belong_to(self.store.crossbar.seed, self.store.crossbar.chips)
         if not self._added:
             return self._columns_converted(x, bias, by_tile, keep)
         y, passes = self._columns_converted(x, bias, by_tile, keep)
@@ -471,36 +498,81 @@ class Reading:
             chips: which of the chips.
             blocks: tiles that are converted apart.
         """
+        noise = self._noise_of_cells(x, size, chips, blocks)
+        if self._conversion_noise == 0.0 or self.adc.calibrating:
+            return noise
+        return self._with_conversions(noise, x, size, chips, blocks)
+
+    def _with_conversions(
+        self,
+        noise: ReadNoise | None,
+        x: Tensor,
+        size: Callable[[Tensor], Tensor],
+        chips: slice,
+        blocks: int,
+    ) -> ReadNoise:
+        """Noise of a read with that of its conversion added: the sum of two normal numbers is one
+        of the sum of their variances."""
+        if noise is None:
+            keys, part = self._read_keys("read", chips), self._numbers_of_part(blocks)
+            noise = ReadNoise(0.0, x.detach(), size, keys, None, part)
+        of_cells, deviation, references = noise.size, noise.deviation, noise.references
+        if references is not None and references.size is None:
+            references = references._replace(size=of_cells)
+        dim = -1 if self.by_tile else self.product.column_dim
+        columns = self._converted_columns
+
+        def sizes(x: Tensor) -> Tensor:
+            cells = deviation * of_cells(x)
+            if cells.shape[dim] > 1:
+                cells = cells.repeat_interleave(columns // cells.shape[dim], dim)
+            return self.adc.hypot(cells, self._conversion_noise, chips)
+
+        changes = {"deviation": 1.0, "size": sizes, "references": references, "of_columns": True}
+        return noise._replace(**changes)
+
+    @property
+    def _converted_columns(self) -> int:
+        """Columns along their dimension of what is converted."""
+        tiling = self.store.crossbar.tiling
+        return len(self.factors) * (tiling.outputs if self.by_tile else tiling.out_features)
+
+    def _read_keys(self, of: str, chips: slice) -> list[int]:
+        """Keys of the numbers of one read, of some of the chips."""
+        crossbar = self.store.crossbar
+        some = crossbar.chips[self.some][chips]
+        return [key(crossbar.seed, chip, of, crossbar.counts.vectors) for chip in some]
+
+    def _numbers_of_part(self, blocks: int) -> NumbersOfPart | None:
+        now = part_now()
+        return None if now is None else NumbersOfPart(now.first, now.count, now.total, blocks)
+
+    def _noise_of_cells(
+        self, x: Tensor, size: Callable[[Tensor], Tensor], chips: slice, blocks: int
+    ) -> ReadNoise | None:
+        """`_read_noise`, of cells and references."""
         if self._noise == 0.0 and not self.noise_of_columns:
             return None
-        scale, crossbar = self.store.full_scale, self.store.crossbar
-        vectors, some = crossbar.counts.vectors, crossbar.chips[self.some][chips]
-        keys = [key(crossbar.seed, chip, "read", vectors) for chip in some]
-        references = None
+        scale, keys, references = self.store.full_scale, self._read_keys("read", chips), None
         if self.noise_of_columns:
             return self._noise_of_columns(x, keys, chips, blocks)
         if self._reference_noise > 0.0:
-            theirs = [key(crossbar.seed, chip, "read of references", vectors) for chip in some]
+            theirs = self._read_keys("read of references", chips)
             deviation = self._reference_noise * scale
             references = ReferenceNoise(deviation, self._sharing, theirs)
-        size = self._of_bits(size, chips)
-        now = part_now()
-        part = None if now is None else NumbersOfPart(now.first, now.count, now.total, blocks)
+        size, part = self._of_bits(size, chips), self._numbers_of_part(blocks)
         return ReadNoise(self._noise * scale, x.detach(), size, keys, references, part)
 
     def _noise_of_columns(self, x: Tensor, keys: list[int], chips: slice, blocks: int) -> ReadNoise:
         """`_read_noise` where that of a cell depends on its conductance: the squared inputs go
         through arrays of variances."""
-        scale, crossbar = self.store.full_scale, self.store.crossbar
-        variances, references = self.store.read_variances(), None
+        scale, variances, references = self.store.full_scale, self.store.read_variances(), None
         if variances.references is not None:
-            vectors, some = crossbar.counts.vectors, crossbar.chips[self.some][chips]
-            theirs = [key(crossbar.seed, chip, "read of references", vectors) for chip in some]
+            theirs = self._read_keys("read of references", chips)
             firsts = [first for first, _ in self._sharing]
             size = self._of_bits(self._sizes(variances.references, chips, firsts), chips)
             references = ReferenceNoise(scale, self._sharing, theirs, size)
-        now = part_now()
-        part = None if now is None else NumbersOfPart(now.first, now.count, now.total, blocks)
+        part = self._numbers_of_part(blocks)
         size = self._of_bits(self._sizes(variances.own, chips, None), chips)
         return ReadNoise(scale, x.detach(), size, keys, references, part, of_columns=True)
 

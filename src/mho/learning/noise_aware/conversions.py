@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -34,8 +35,9 @@ class Conversions(nn.Module):
         view: of the layer.
         hardware: the kind of chip.
         ranges: what moves the ranges; None: nothing is converted.
-        reads: factor of the noise of a read.
-        output_noise: standard deviation of what is added to the outputs, in ranges of the ADC.
+        reads: factor of the noise of a read and of its conversion.
+        output_noise: standard deviation of what is added to the outputs, in ranges of the ADC; the
+            noise of the ADC itself comes to it.
         seed: of the noise.
     """
 
@@ -73,6 +75,8 @@ class Conversions(nn.Module):
             self.adc = TrainedConverter(
                 owner, "ADC", hardware.adc_bits, hardware, how, own, view.column_dim
             )
+            of_a_step = reads * hardware.adc.noise / self.adc.converter.most
+            self.output_noise = math.hypot(output_noise, of_a_step)
         self.register_buffer("step", torch.zeros((), dtype=torch.int64))
         self.register_buffer("seed", torch.tensor(seed))
         self.register_load_state_dict_pre_hook(with_own_seed)

@@ -67,7 +67,8 @@ def noise_aware(
         model: any network; docs/noise-aware.md in the source distribution lists the kinds of
             layers.
         hardware: the kind of chip, or of each layer, as for `mho.convert`; a layer with None is
-            left as it is. Wires and placement are left aside. `Hardware.full_scale` is `clip`.
+            left as it is. Wires, placement and errors that converters are made with are left
+            aside, their noise is not. `Hardware.full_scale` is `clip`.
         generator: source of the seed of all that is drawn; None: torch's default generator.
         weight_noise: factor of the errors of programming and of reads [1].
         output_noise: standard deviation of what is added to each output, in ranges of the ADC [1].
