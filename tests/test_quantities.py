@@ -78,6 +78,7 @@ def examples() -> list[Config]:
     shipped += devices.PRESETS.values()
     shipped += [mho.prices.get(name) for name in mho.prices.PRICES]
     shipped += [mho.instruments.Limits(), mho.circuits.Wires(), mho.Placement()]
+    shipped += [mho.hardware.SarADC(), mho.hardware.RampADC(), mho.hardware.FlashADC()]
     shipped += [entry.settings() for entry in ENGINES.values()]
     shipped += [dynamics.get(name) for name in dynamics.MODELS]
     return list({type(each): each for root in shipped for each in inside(root)}.values())

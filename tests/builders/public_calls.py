@@ -500,6 +500,7 @@ CALLS: dict[str, Callable[[], Call]] = {
     "simulate": lambda: (mho.circuits.simulate, {"deck": "not a deck", "limit": 5.0}),
     "Wires.below": lambda: (mho.circuits.Wires(col=1.0, paired=True).below, {"rows": 3}),
     "Wires.arguments": lambda: (mho.circuits.Wires(row=1.0).arguments, {"rows": 3}),
+    "Hardware.with_converters": lambda: (HARDWARE.with_converters, {"bits": 6}),
     "Hardware.behind": lambda: (HARDWARE.behind, {"wires": mho.circuits.Wires(row=1.0)}),
     "Wires.seen": lambda: (mho.circuits.Wires(row=1.0, col=1.0).seen, {"g": G}),
     # mho.instruments
@@ -667,6 +668,10 @@ RECORDS: tuple[Config, ...] = (
     mho.circuits.Sinh(),
     mho.circuits.Transistor(),
     mho.circuits.Wires(),
+    mho.hardware.FlashADC(comparators=0.1),
+    mho.hardware.IdealADC(offset=0.5),
+    mho.hardware.RampADC(bow=0.5),
+    mho.hardware.SarADC(mismatch=0.01),
     mho.dynamics.Adaptive(),
     mho.dynamics.Biolek(),
     mho.dynamics.Fixed(),

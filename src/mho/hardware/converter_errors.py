@@ -128,8 +128,8 @@ class ConverterErrors:
         count = len(errors.gain)
         wide = v if v.element_size() >= 4 else v.float()
         groups, columns = errors.which.shape
-        inner = wide.size(-2) if len(self.dims) > 1 else 1
         pixels = math.prod(wide.shape[self.dims[-1] :][1:])
+        inner = wide.shape[-2] if len(self.dims) > 1 else 1
         sizes = (groups, inner, columns, pixels)
         # (chips * n, ...) -> (chips, outer, groups, inner, columns, pixels)
         outer = wide.numel() // max(1, count * math.prod(sizes))
