@@ -27,8 +27,10 @@ class Converter:
     """The DACs or ADCs of one layer: a range for each chip, or for each of its columns.
 
     Values are rounded to `2^bits - 1` even steps in [-range, range] and saturate beyond, infinite
-    ones too; nan stays nan. The gradient passes straight through, and is 0 where the converter
-    saturates.
+    ones too; nan stays nan. Of 1 bit they are -range and range, by sign, and what is larger
+    saturates (Hubara et al. 2016, arXiv:1602.02830). Without sign they are `2^bits` steps in
+    [0, range], of values of 0 or more. The gradient passes straight through, and is 0 where the
+    converter saturates.
 
     Args:
         kind: name for errors.
@@ -39,6 +41,7 @@ class Converter:
             range of its own, and their sizes, first dimension first.
         fixed: whether the range is the designer's, which no calibration changes.
         growth: factor by which `follow` widens a range; 1: it does not.
+        signed: whether values have a sign.
         errors: of the converters themselves; None: they have none. A step at the edge of a range
             is one of theirs.
     """
@@ -53,10 +56,14 @@ class Converter:
         own: Mapping[int, int] | None = None,
         fixed: bool = False,
         growth: float = 1.0,
+        signed: bool = True,
         errors: ConverterErrors | None = None,
     ) -> None:
         self.kind, self.bits, self.coverage, self.chips = kind, bits, coverage, chips
-        self.most = 0 if bits is None else 2 ** (bits - 1) - 1
+        self.signed, self.by_sign = signed, signed and bits == 1
+        """Whether a code has a sign; whether it is nothing else."""
+        magnitudes = 1 if bits is None else 2 ** (bits - 1 if signed else bits)
+        self.most = 1 if self.by_sign else magnitudes - 1
         """Largest code; 0 if exact."""
         self.own, self.fixed, self.growth = dict(own or {}), fixed, growth
         self.follows = bits is not None and not fixed and growth > 1.0
@@ -139,11 +146,14 @@ class Converter:
         if self.calibrating:
             self._widen(x)
         squares = self.tally is not None and self.tally.squares is not None
-        if self.errors is None and native(x) and not self.own and not squares:
+        plain = self.errors is None and not self.by_sign
+        if plain and native(x) and not self.own and not squares:
             return self._quantized(x.detach(), chips, keep)
         folded, lsb, inverse = self._grid(x, chips)
         codes = folded.mul_(inverse) if overwrite else folded.mul(inverse)
-        if self.errors is None:
+        if self.by_sign:
+            codes = signs(codes)
+        elif self.errors is None:
             codes.round_()
         else:
             some = chips if self._place == ALL else self._place
@@ -205,15 +215,19 @@ class Converter:
         """The bits of converted x (chips * n, ...), of all chips or some, each 0 or the range, with
         their factors.
 
-        In two's complement: `x = sum factor * plane`, the last factor negative.
+        In two's complement: `x = sum factor * plane`, the last factor negative; of values without
+        sign none is, and one that is nothing but a sign is one plane.
         """
         assert self.bits is not None
+        if self.by_sign:
+            yield 1.0, x
+            return
         folded, lsb, inverse = self._grid(x, chips)
         codes = folded.mul(inverse).round_().to(torch.int32)
         edge = lsb * self.most
         for bit in range(self.bits):
             plane = codes.bitwise_and(1 << bit).ne_(0).to(x.dtype).mul_(edge).reshape(x.shape)
-            sign = -1 if bit == self.bits - 1 else 1
+            sign = -1 if self.signed and bit == self.bits - 1 else 1
             if bit == 0:
                 plane += x - x  # nan has no bits: it stays what it is
             yield sign * 2**bit / self.most, plane
@@ -370,6 +384,21 @@ class Converter:
             allowed = f"{expected}, as Hardware.{self.kind.lower()}_range and the chips say here"
             raise invalid(f"saved ranges of the {self.kind}", state.numel(), allowed)
         self.ranges = None if state.isnan().any() else _filled(state.double().cpu())
+
+
+def signs(u: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:
+    """Codes of 1 bit and a sign of values u in ranges: -1 or 1, twice that where one saturates; nan
+    stays."""
+    codes = torch.where(u < 0, -1.0, 1.0).to(u.dtype)
+    codes = torch.where(u.abs() > 1, 2 * codes, codes)
+    return torch.where(u.isnan(), u, codes)
+
+
+def check_not_negative(x: Tensor, name: str) -> None:
+    """Refuse inputs of converters without sign that have one; `name`: of the layer."""
+    if x.numel() and bool((x < 0).any()):
+        allowed = "0 or more where Hardware.signed_inputs is False, as behind a ReLU"
+        raise invalid(f"input of {name}", x.detach().min().item(), allowed)
 
 
 def _filled(ranges: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:

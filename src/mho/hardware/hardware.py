@@ -118,8 +118,12 @@ class Hardware(Config):
     """What has a full scale of its own. "column": each column of a layer, so that the weights of
     all columns use the whole window; outputs are multiplied by the columns' factors digitally,
     behind the ADCs."""
-    dac_bits: Annotated[int, Range(least=2, most=16)] | None = None
-    """Resolution of the inputs, sign included [1]; None: exact."""
+    dac_bits: Annotated[int, Range(least=1, most=16)] | None = None
+    """Resolution of the inputs, sign included [1]; None: exact. 1: an input is the DAC's range with
+    the sign of the input, that of 0 positive."""
+    signed_inputs: bool = True
+    """Whether inputs have a sign. False: they are 0 or more, and the DAC's codes are those from 0
+    to 2^dac_bits - 1; of 1 bit, 0 and its range. Padding of convolutions is 0 either way."""
     adc_bits: Annotated[int, Range(least=2, most=16)] | None = None
     """Resolution of the outputs, sign included [1]; None: exact."""
     adc: ADC = IdealADC()
@@ -144,7 +148,7 @@ class Hardware(Config):
     serial_inputs: bool = False
     """Apply the DAC's code bit after bit through 1-bit drivers: `dac_bits` reads a vector, each
     converted on its own, then shifted and added digitally. Two's complement: the last bit, the
-    sign, counts negative."""
+    sign, counts negative; unless `signed_inputs` is False, or an input is 1 bit."""
     serial_sum: Literal["digital", "analog"] = "digital"
     """Where the reads of `serial_inputs` are added. "analog": on capacitors in front of the ADCs,
     each read at the weight of its bit, so that a vector takes one conversion; `adc_range` is then
@@ -184,6 +188,8 @@ class Hardware(Config):
         if self.serial_sum == "analog" and not self.serial_inputs:
             allowed = "'digital' without serial_inputs, whose reads are what is added"
             raise invalid("Hardware.serial_sum", self.serial_sum, allowed)
+        if not self.signed_inputs and self.dac_bits is None:
+            raise invalid("Hardware.signed_inputs", False, "True without dac_bits")
         self._check_adc()
         fixed = not isinstance(self.adc_range, str)
         if fixed and self.adc_bits is not None and self.dac_bits is None:
@@ -276,6 +282,7 @@ class Hardware(Config):
         have no errors."""
         changes = {} if bits else {
             "adc": IdealADC(), "serial_inputs": False, "serial_sum": "digital",
+            "signed_inputs": True,
         }  # fmt: skip
         return self.replace(dac_bits=bits, adc_bits=bits, **changes)
 

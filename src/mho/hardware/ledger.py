@@ -71,6 +71,8 @@ class LayerLedger:
     """Resolution of the inputs [1]; None: exact, or of a ledger that does not say it."""
     adc_bits: int | None = None
     """Resolution of the outputs [1]; None likewise."""
+    signed_inputs: bool = True
+    """Whether one of the bits of the inputs is their sign."""
     serial: bool = False
     """Whether forward inputs are applied bit after bit, a vector a bit."""
     array: tuple[int, int] | None = None
@@ -383,6 +385,7 @@ def _layer(name: str, crossbar: Crossbar) -> LayerLedger:
         reads_per_conversion=(hardware.dac_bits or 1) if analog else 1,
         dac_bits=hardware.dac_bits,
         adc_bits=hardware.adc_bits,
+        signed_inputs=hardware.signed_inputs,
         serial=hardware.serial_inputs,
         array=tiling.tile,
         converted_columns=apart * tiling.cols,

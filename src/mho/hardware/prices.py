@@ -59,7 +59,8 @@ class Prices(Config):
     driver: Literal["dac", "bits", "width"] = "dac"
     """How an input of b bits is applied: "dac", one pulse whose height it is; "bits", b - 1 pulses
     with a sign, one after another, whose charges are added before one conversion; "width", up to
-    2^(b - 1) - 1 pulses of one height. An input of 1 bit is one pulse."""
+    2^(b - 1) - 1 pulses of one height; b pulses, and 2^b - 1, where inputs have no sign. An input
+    of 1 bit is one pulse."""
     dac_bits: Bits = 8
     """Resolution that `dac_energy` is of, for driver "dac" [1]."""
     dac_energy: Joules | None = None
@@ -183,9 +184,10 @@ class Prices(Config):
         current = law.current(v, conductance).item()
         return self.activity * self.read_voltage * current * self.read_pulse
 
-    def cell_read(self, g: float | None, bits: int | None) -> float | None:
-        """Energy of a cell for one vector of inputs of so many bits; None: not known [J]."""
-        return _times(self.cell_step(g), self.steps(bits))
+    def cell_read(self, g: float | None, bits: int | None, signed: bool = True) -> float | None:
+        """Energy of a cell for one vector of inputs of so many bits, of which one is a sign if they
+        are signed; None: not known [J]."""
+        return _times(self.cell_step(g), self.steps(bits, signed))
 
     def verify(self, g: float | None, bits: int | None) -> float | None:
         """Energy of a verify read of one cell, converted to so many bits; None: not known [J]."""
@@ -195,17 +197,19 @@ class Prices(Config):
 
     # ---------------------------------------------------------------- converters
 
-    def steps(self, bits: int | None) -> int:
-        """Pulses that an input of so many bits takes; None: exact, one pulse."""
+    def steps(self, bits: int | None, signed: bool = True) -> int:
+        """Pulses that an input of so many bits takes, one of which is a sign if it is signed; None:
+        exact, one pulse."""
         if bits is None or self.driver == "dac":
             return 1
-        return max(1, bits - 1) if self.driver == "bits" else max(1, 2 ** (bits - 1) - 1)
+        bits = bits - 1 if signed else bits
+        return max(1, bits if self.driver == "bits" else 2**bits - 1)
 
-    def drive(self, bits: int | None) -> float | None:
+    def drive(self, bits: int | None, signed: bool = True) -> float | None:
         """Energy of driving one row for one vector; None: not known [J]."""
         bits = self.dac_bits if bits is None else bits
         return _times(self.dac_energy, bits / self.dac_bits if self.driver == "dac"
-                      else self.steps(bits))  # fmt: skip
+                      else self.steps(bits, signed))  # fmt: skip
 
     def conversion(self, bits: int | None) -> float | None:
         """Energy of one conversion; None: not known [J]."""
@@ -238,7 +242,12 @@ class Prices(Config):
     # ---------------------------------------------------------------- time and area
 
     def vector_time(
-        self, dac_bits: int | None, adc_bits: int | None, columns: int | None, reads: int = 1
+        self,
+        dac_bits: int | None,
+        adc_bits: int | None,
+        columns: int | None,
+        reads: int = 1,
+        signed: bool = True,
     ) -> float | None:
         """Duration of one vector read with so many converted columns an array, of which so many
         share a conversion; None: not known [s]."""
@@ -248,7 +257,7 @@ class Prices(Config):
         if columns is None:
             return None
         conversions = _times(self.conversion_time(adc_bits), min(self.adc_share, columns) / reads)
-        return _plus(_times(step, self.steps(dac_bits)), conversions)
+        return _plus(_times(step, self.steps(dac_bits, signed)), conversions)
 
     def verify_duration(self, bits: int | None) -> float | None:
         """Duration of a verify read; None: not known [s]."""

@@ -73,10 +73,12 @@ def _layer(layer: LayerLedger, p: Prices) -> Spent:
         drives, conversions = (
             getattr(layer, f"{side}{converter}_conversions") for converter in ("dac", "adc")
         )
-        add(f"{side}cells", getattr(layer, f"{side}cell_reads"), p.cell_read(g, bits), no_cell)
-        add(f"{side}drives", drives, p.drive(bits), "the list has no dac_energy")
+        signed = layer.signed_inputs or side != ""  # errors have a sign
+        each = p.cell_read(g, bits, signed)
+        add(f"{side}cells", getattr(layer, f"{side}cell_reads"), each, no_cell)
+        add(f"{side}drives", drives, p.drive(bits, signed), "the list has no dac_energy")
         reads = layer.reads_per_conversion if side == "" else 1
-        taken_up = conversions * reads * p.steps(bits) * p.integration_energy
+        taken_up = conversions * reads * p.steps(bits, signed) * p.integration_energy
         add(f"{side}conversions", conversions, p.conversion(layer.adc_bits),
             lacking(layer, whole, "adc_energy"))  # fmt: skip
         if out.energy[f"{side}conversions"] is not None:
@@ -97,7 +99,8 @@ def _layer(layer: LayerLedger, p: Prices) -> Spent:
         ("backward_vectors", layer.backward_vectors, backward_bits, 1),
     )
     for kind, count, bits, reads in conductors:
-        each = p.vector_time(bits, layer.adc_bits, layer.converted_columns, reads)
+        signed = layer.signed_inputs or kind != "vectors"
+        each = p.vector_time(bits, layer.adc_bits, layer.converted_columns, reads, signed)
         out.time[kind] = 0.0 if count == 0 else None if each is None else count * each
         if out.time[kind] is None:
             lacks = lacking(layer, whole, "step_time, adc_time or read_time")

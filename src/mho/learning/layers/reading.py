@@ -17,7 +17,7 @@ from torch.autograd.function import once_differentiable
 from mho.errors import NotReady, invalid
 from mho.hardware import on_instrument
 from mho.hardware.converter_errors import ConverterErrors, Converters
-from mho.hardware.converters import ALL, Converter, calibration, passed
+from mho.hardware.converters import ALL, Converter, calibration, check_not_negative, passed
 from mho.hardware.sensing import (
     NumbersOfPart,
     ReadNoise,
@@ -117,7 +117,10 @@ class Reading:
         fixed = [not isinstance(r, str) for r in (hardware.dac_range, hardware.adc_range)]
         how = (hardware.coverage, self.chips)
         growth, chips = hardware.range_growth, self.chips
-        self.dac = Converter("DAC", hardware.dac_bits, *how, fixed=fixed[0], growth=growth)
+        self.dac = Converter(
+            "DAC", hardware.dac_bits, *how, fixed=fixed[0], growth=growth,
+            signed=hardware.signed_inputs,
+        )  # fmt: skip
         self.adc = Converter(
             "ADC", hardware.adc_bits, *how, own=own, fixed=fixed[1], growth=growth,
             errors=self._errors(),
@@ -243,8 +246,11 @@ class Reading:
 
         Raises:
             RuntimeError: a converter has no range yet.
-            ValueError: a range was to be set by, or to follow, nan or inf.
+            ValueError: a range was to be set by, or to follow, nan or inf; an input is negative
+                where `Hardware.signed_inputs` is False.
         """
+        if not self.dac.signed:
+            check_not_negative(x, self.name)
         if training and (self.dac.follows or self.adc.follows) and torch.is_grad_enabled():
             return self._following(x, weight, bias)
         return self._outputs(x, weight, bias)

@@ -195,7 +195,7 @@ def _chips(name: str, view: ArrayView, choice: Choice) -> _Chips:
             raise invalid(f"hardware for {within(name, path)!r}", "several kinds of chips", allowed)
         (assigned[path],) = every
     driven = {path: assigned[path] for path in view.driven}
-    for field in ("dac_bits", "dac_range", "coverage", "range_growth"):
+    for field in ("dac_bits", "signed_inputs", "dac_range", "coverage", "range_growth"):
         values = [getattr(chip, field) for chip in driven.values()]
         if len({*values}) > 1:
             allowed = f"the same for {', '.join(driven)}, which the layer's inputs drive"

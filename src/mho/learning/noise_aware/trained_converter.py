@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from mho.errors import NotReady
 from mho.hardware import Hardware
-from mho.hardware.converters import Converter, calibration
+from mho.hardware.converters import Converter, calibration, check_not_negative, signs
 from mho.kernels import native
 from mho.kernels.trained_range import back, convert
 from mho.learning.layers.processes import wrapper
@@ -66,7 +66,9 @@ class TrainedConverter(nn.Module):
         self.owner, self.column_dim = owner, column_dim
         self.found_in_training = isinstance(how, str)
         growth = hardware.range_growth if isinstance(how, str) else 1.0
-        self.converter = Converter(kind, bits, hardware.coverage, 1, own=own, growth=growth)
+        signed = hardware.signed_inputs or kind != "DAC"
+        how_many = (kind, bits, hardware.coverage, 1)
+        self.converter = Converter(*how_many, own=own, growth=growth, signed=signed)
         self.allowed = 1 - hardware.coverage
         """Share of a batch that may saturate before the range widens."""
         if how == "learnt":
@@ -98,8 +100,11 @@ class TrainedConverter(nn.Module):
 
         Raises:
             NotReady: there is no range yet, in eval mode.
-            ValueError: the range was to be found from nan or inf.
+            ValueError: the range was to be found from nan or inf; x is negative where inputs have
+                no sign.
         """
+        if not self.converter.signed:
+            check_not_negative(x, self.owner)
         ranges, y = self.ranges, x
         if ranges is None and x.numel():
             ranges = self._first(self._bare(x, bias, factors))
@@ -223,7 +228,12 @@ class _Grid:
             self.by._along(t.to(x.device), x) if isinstance(t, Tensor) else t
             for t in (self._inverse, self._step)
         )
-        return v, (v * per).round_(), lsb
+        codes = v * per
+        return v, signs(codes) if self.by.converter.by_sign else codes.round_(), lsb
+
+    def native(self, *tensors: Tensor | None) -> bool:
+        """Whether kernels know these codes."""
+        return not self.by.converter.by_sign and native(*tensors)
 
 
 class _Converted(torch.autograd.Function):
@@ -239,7 +249,7 @@ class _Converted(torch.autograd.Function):
     ) -> Tensor:
         ctx.grid = grid
         ctx.save_for_backward(x, bias, log_factor)
-        if native(x, bias):
+        if grid.native(x, bias):
             y, counts = torch.empty_like(x), torch.empty(grid.columns, dtype=torch.int64)
             into = grid.shaped(y), counts.numpy()
             convert(grid.shaped(x), *grid.arrays(bias), grid.most, *into)
@@ -261,7 +271,7 @@ class _Converted(torch.autograd.Function):
         x, bias, log_factor = ctx.saved_tensors
         grid, (grad,) = ctx.grid, grads
         grad = grad.contiguous() if x.is_contiguous() else grad
-        if native(grad, x, bias):
+        if grid.native(grad, x, bias):
             to_x = torch.empty_like(grad)
             to_range, lost = torch.empty(2, grid.columns, dtype=torch.float64)
             about, inverse, step = grid.arrays(bias)
