@@ -26,6 +26,7 @@ Call = tuple[Callable[..., Any], dict[str, Any]]
 
 IMAGES = torch.linspace(0, 1, 50).view(2, 1, 5, 5)
 G, V = torch.full((3, 2), 1e-5), torch.ones(3)
+ON = torch.tensor([True, False, True])
 AGEING = mho.Hardware(device="pcm-gst")
 CONVERTING = HARDWARE.replace(dac_bits=6, adc_bits=6)
 CSV = "time [s],conductance [uS]\n" + "\n".join(f"{10.0**k:g},{50 - k:g}" for k in range(6))
@@ -498,6 +499,12 @@ CALLS: dict[str, Callable[[], Call]] = {
         {"g": G, "v": V, "wires": None, "conduction": None, "title": "an array"},
     ),
     "simulate": lambda: (mho.circuits.simulate, {"deck": "not a deck", "limit": 5.0}),
+    "gated_current": lambda: (
+        mho.circuits.gated_current, {"g": G, "on": ON, "r_line": 1.0, "r_col": 1.0},
+    ),
+    "gated_conductance": lambda: (
+        mho.circuits.gated_conductance, {"g": G, "on": ON, "r_line": 1.0, "r_col": 1.0},
+    ),
     "Wires.below": lambda: (mho.circuits.Wires(col=1.0, paired=True).below, {"rows": 3}),
     "Wires.arguments": lambda: (mho.circuits.Wires(row=1.0).arguments, {"rows": 3}),
     "Hardware.with_converters": lambda: (HARDWARE.with_converters, {"bits": 6}),

@@ -69,6 +69,29 @@ def test_a_matrix_of_a_file(folder: Path, source: str) -> None:
     ]
 
 
+def test_interleaved_pairs_and_source_lines(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pairs = mho.circuits.Wires(row=2.0, col=2.0, paired=True)
+    v = torch.tensor([0.3, -0.3], dtype=torch.float64)
+    given = ("--interleaved", "--input", "0.3", "--wire-resistance", "2")
+    assert deck("g.csv", *given) == mho.circuits.netlist(G, v, pairs, title="g.csv")
+    lines = mho.circuits.Wires(source_line=4.0, col=2.0)
+    v = torch.tensor([0.3, 0.0], dtype=torch.float64)
+    given = ("--source-line", "4", "--input", "0.3", "0", "--wire-resistance", "2")
+    assert deck("g.csv", *given) == mho.circuits.netlist(G, v, lines, title="g.csv")
+    np.save("odd.npy", np.full((3, 2), 1e-4))
+    for wrong, said in (
+        (("odd.npy", "--interleaved"), "interleaved = '3 rows': allowed is an even number"),
+        (("g.csv", "--interleaved", "--input", "1", "2"), "one for each of the 1 pairs of rows"),
+        (("g.csv", "--interleaved", "--source-line", "1"), "source_line"),
+        (("g.csv", "--source-line", "1", "--both-ends"), "source_line"),
+        (("g.csv", "--source-line", "1", "--law", "sinh", "--run"), "ohmic with --source-line"),
+    ):
+        assert main(["netlist", *wrong]) == 2
+        assert said in capsys.readouterr().err.replace("\n", " ")
+
+
 def test_without_a_file_the_deck_is_printed(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

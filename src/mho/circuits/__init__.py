@@ -1,5 +1,6 @@
 """Arrays as circuits: what wires make of them, where they settle, and their SPICE decks."""
 
+from mho.circuits.gated import gated_conductance, gated_current
 from mho.circuits.netlist import netlist
 from mho.circuits.ngspice import SpiceError, simulate
 from mho.circuits.operating_point import OperatingPoint, operating_point
@@ -18,6 +19,8 @@ __all__ = [
     "Transistor",
     "Wires",
     "effective_conductance",
+    "gated_conductance",
+    "gated_current",
     "netlist",
     "operating_point",
     "simulate",

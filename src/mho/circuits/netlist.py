@@ -40,6 +40,20 @@ quit
 """
 
 
+_GATED_HEAD = """\
+* {title}
+* {arrays}{rows} rows (word lines to gates) x {cols} columns (bit lines); {law} cells.
+* Volts, ohms, amperes. Cell i, j lies between node s<i>_<j> of its source line and w<i>_<j> of its
+* bit line; those of rows whose gates are off are left out:
+*   in<j> -Rs- d<j> -Rl- s0_<j> -Rl- s1_<j> ...   the lower end is open
+*   w0_<j> -Rc- w1_<j> ... -Rc- e<j> -Re- out<j>  -Vout<j>- 0 V; the upper end is open
+* Wires: source line {wires.source_line!r}, col {wires.col!r}, source {wires.source!r}, sense \
+{wires.sense!r} ohm.
+* Nodes that 0 ohm would join are one node, named as the nearest to source or ground.
+* Open cells are left out. Results: i(vout<j>), the current out of column j.
+"""
+
+
 @checked
 def netlist(
     g: Shaped[Tensor, "*_ rows cols"],
@@ -59,29 +73,35 @@ def netlist(
             its gate held at the threshold plus the overdrive above the bit line. Its junctions
             leak nothing: their substrate lies below all other voltages, and IS is 1e-30 A.
 
+    Where word lines drive gates (`wires.source_line`), source lines run beside bit lines as in
+    `gated_current`, at the voltage of the rows that are on; rows at 0 V are off.
+
     Several arrays (tiles, rows, cols) make one deck: they share ground only, and the names of
     array k end in _t<k>.
 
     Args:
         g: conductance of the cells [S], (rows, cols) or (tiles, rows, cols); 0: an open cell.
-        v: voltage of the row drivers [V], (rows,) or (tiles, rows).
+        v: voltage of the row drivers [V], (rows,) or (tiles, rows); with source lines 0 or that of
+            theirs.
         wires: resistances of the lines; None: none.
         conduction: law of the cells; None: ohmic.
         title: first line.
 
     Raises:
         ValueError: shapes do not fit, a number is not finite, a conductance is negative, or the law
-            has no SPICE model here.
+            has no SPICE model here; rows that are on have several voltages where word lines drive
+            gates.
     """
     wires, conduction = wires or Wires(), conduction or Ohmic()
     _check(g, v)
     low = min(0.0, v.min().item()) - 1.0
     lines, prints = conduction.spice_shared(low), []
+    array = _gated_array if wires.gated else _array
     for k, (cells, volts) in enumerate(zip(*_tiles(g, v), strict=True)):
         tile = f"_t{k}" if g.dim() == 3 else ""
-        lines += _array(cells, volts, wires, conduction, tile)
+        lines += array(cells, volts, wires, conduction, tile)
         prints += [f"print i(vout{j}{tile})" for j in range(g.shape[-1])]
-    head = _HEAD.format(
+    head = (_GATED_HEAD if wires.gated else _HEAD).format(
         title=" ".join(title.split()),
         arrays=f"{g.shape[0]} arrays, numbered by _t<k>, each of " if g.dim() == 3 else "",
         rows=g.shape[-2],
@@ -139,6 +159,39 @@ def _array(
     for j, end in enumerate(ends):
         yield from _wire(f"Re{j}{tile}", end, f"out{j}{tile}", wires.sense)
         yield f"Vout{j}{tile} out{j}{tile} 0 0"
+
+
+def _gated_array(
+    g: list[list[float]], v: list[float], wires: Wires, conduction: Conduction, tile: str
+) -> Iterator[str]:
+    """Elements of one array with source lines, whose names end in `tile`."""
+    rows, cols, line = len(g), len(g[0]), wires.source_line or 0.0
+    supplies = {volt for volt in v if volt}
+    if len(supplies) > 1:
+        allowed = "one voltage, that of the source lines, or 0 where a row is off"
+        raise invalid("v", sorted(supplies), allowed)
+    supply = supplies.pop() if supplies else 0.0
+    yield f"* columns{tile}: source line, bit line, cells, output"
+    for j in range(cols):
+        name = f"{j}{tile}"
+        driver = _joined(f"d{name}", f"in{name}", wires.source)
+        end = _joined(f"e{name}", f"out{name}", wires.sense)
+        yield f"Vin{name} in{name} 0 {supply!r}"
+        yield from _wire(f"Rs{name}", f"in{name}", driver, wires.source)
+        above, source, bit, lower = driver, [], [end] * rows, end
+        for i in range(rows):
+            source.append(_joined(f"s{i}_{name}", above, line))
+            yield from _wire(f"Rl{i}_{name}", above, source[i], line)
+            above = source[i]
+        for i in reversed(range(rows)):
+            bit[i] = _joined(f"w{i}_{name}", lower, wires.col)
+            yield from _wire(f"Rc{i}_{name}", bit[i], lower, wires.col)
+            lower = bit[i]
+        for i in range(rows):
+            if g[i][j] > OPEN and v[i]:
+                yield from conduction.spice(f"{i}_{name}", source[i], bit[i], g[i][j])
+        yield from _wire(f"Re{name}", end, f"out{name}", wires.sense)
+        yield f"Vout{name} out{name} 0 0"
 
 
 def _joined(node: str, to: str, r: float) -> str:

@@ -51,6 +51,12 @@ class Netlist:
     """Resistance of the amplifier of each column [ohm]."""
     both_ends: bool = False
     """Drive each row from its right end too."""
+    interleaved: bool = False
+    """Rows lie in pairs that meet each bit line at one point, as with Hardware.interleaved; --input
+    is that of each pair, whose second row is driven the other way."""
+    source_line: Ohms = None
+    """Resistance of each piece of source line [ohm], of arrays whose word lines drive gates; rows are
+    on where --input is not 0."""
     law: Annotated[str, Option("LAW", complete=names.laws)] = "ohmic"
     """How cells conduct: ohmic, sinh, or 1t1r."""
     v0: Parameter = None
@@ -74,8 +80,11 @@ class Netlist:
         if self.out is not None:
             check_output(self.out, overwrite=self.overwrite)
         law, wires = self._law(), self._wires()
+        if self.simulate and wires.gated and law.family != "ohmic":
+            allowed = "ohmic with --source-line and --run: mho solves no others there"
+            raise invalid("law", law.family, allowed)
         g, what = read_array(self.source, Place(self.layer, self.chip, self.tile))
-        v = _voltages(self.input, len(g))
+        v = self._inputs(len(g))
         deck = netlist(g, v, wires, law, what)
         if self.simulate:
             ngspice()  # before anything is written
@@ -85,6 +94,15 @@ class Netlist:
             say(deck.removesuffix("\n"))
         if self.simulate:
             _show(simulate(deck), _own(g, v, wires, law))
+
+    def _inputs(self, rows: int) -> Tensor:
+        """Voltages of the rows [V]."""
+        if not self.interleaved:
+            return _voltages(self.input, rows)
+        if rows % 2:
+            raise invalid("interleaved", f"{rows} rows", "an even number of rows, in pairs")
+        v = _voltages(self.input, rows // 2, "pairs of rows")
+        return v.repeat_interleave(2) * v.new_tensor([1.0, -1.0]).repeat(len(v))
 
     def _law(self) -> Conduction:
         """Law of conduction with the parameters given."""
@@ -107,16 +125,19 @@ class Netlist:
         from mho.circuits import Wires
 
         both = self.wire_resistance
+        along = 0.0 if self.source_line is not None else both  # word lines to gates carry nothing
         return Wires(
-            row=both if self.r_row is None else self.r_row,
+            row=along if self.r_row is None else self.r_row,
             col=both if self.r_col is None else self.r_col,
             source=self.r_source,
             sense=self.r_sense,
             both_ends=self.both_ends,
+            paired=self.interleaved,
+            source_line=self.source_line,
         )
 
 
-def _voltages(given: str, rows: int) -> Tensor:
+def _voltages(given: str, rows: int, what: str = "rows") -> Tensor:
     """Voltages (rows,) [V] of numbers or a file."""
     import torch
 
@@ -136,14 +157,17 @@ def _voltages(given: str, rows: int) -> Tensor:
             raise invalid("input", given, allowed)
         volts = volts.expand(rows) if len(volts) == 1 else volts
     if len(volts) != rows:
-        raise invalid("input", f"{len(volts)} voltages", f"one for each of the {rows} rows")
+        raise invalid("input", f"{len(volts)} voltages", f"one for each of the {rows} {what}")
     return volts
 
 
 def _own(g: Tensor, v: Tensor, wires: Wires, law: Conduction) -> Tensor:
     """What mho computes (cols,) [A]."""
-    from mho.circuits import operating_point
+    from mho.circuits import gated_current, operating_point
 
+    if wires.source_line is not None:
+        lines = (wires.source_line, wires.col, wires.source, wires.sense)
+        return gated_current(g, v != 0, *lines) * v.abs().max() * v.sum().sign()
     return operating_point(g, v, **wires.arguments(g.shape[-2]), conduction=law).output_current
 
 

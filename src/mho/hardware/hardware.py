@@ -99,7 +99,8 @@ class Hardware(Config):
     """Rows (word lines, one an input) and cell columns (bit lines) of one array [1]."""
     wire_resistance: LineOhms | Wires = 0.0
     """Of every segment of word lines and bit lines [ohm], or all that is known of the wires. The
-    layers take cells as ohmic; programming and verifying see each cell without its wires."""
+    layers take cells as ohmic; programming and verifying see each cell without its wires. With a
+    `source_line`, inputs turn cells on or off, bit by bit, and each is solved exactly."""
     wire_refresh: Count = 1
     """Write steps after which the wires of the arrays written are solved anew [1]; until then a
     cell that is written counts as changed by the ratio of its conductances."""
@@ -200,6 +201,8 @@ class Hardware(Config):
         if self.device.states**self.slices > _MOST_MAGNITUDES and self.slices > 1:
             allowed = f"at most {_MOST_MAGNITUDES} values, {self.device.states}^slices"
             raise invalid("Hardware.slices", self.slices, allowed)
+        if self.wires.gated:
+            self._check_gated()
         if self.interleaved:
             self._check_interleaved()
         elif self.wires.paired:
@@ -231,6 +234,22 @@ class Hardware(Config):
         if self.adc_bits is not None and self.adc_bits > adc.most_bits:
             allowed = f"at most {adc.most_bits} with Hardware.adc of family {adc.family!r}"
             raise invalid("Hardware.adc_bits", self.adc_bits, allowed)
+
+    def _check_gated(self) -> None:
+        """Gates are on or off: inputs are of 1 bit, or come bit after bit."""
+        what = "where wires have a source_line, whose word lines are on or off"
+        bits = self.dac_bits
+        if bits is None or not (self.serial_inputs or bits == 1):
+            allowed = f"1 without signed_inputs, or with serial_inputs, {what}"
+            raise invalid("Hardware.dac_bits", bits, allowed)
+        for field, value, refused, allowed in (
+            ("signed_inputs", self.signed_inputs, self.signed_inputs and bits == 1, "False"),
+            ("serial_sum", self.serial_sum, self.serial_sum == "analog", "'digital'"),
+            ("interleaved", True, self.interleaved, "False"),
+            ("predistortion", self.predistortion, self.predistortion, "0"),
+        ):
+            if refused:
+                raise invalid(f"Hardware.{field}", value, f"{allowed} {what}")
 
     def _check_interleaved(self) -> None:
         try:
@@ -312,7 +331,7 @@ class Hardware(Config):
     @checked
     def behind(self, wires: Wires) -> Wires:
         """Such wires around the arrays of this hardware, whose pairs may be interleaved."""
-        return wires.replace(paired=True) if self.interleaved else wires
+        return wires.replace(paired=True) if self.interleaved and not wires.gated else wires
 
     @property
     def predistorts(self) -> bool:

@@ -95,8 +95,7 @@ def columns(
         x: digital inputs, of each group.
         edge: largest input that the DACs apply; None: the largest of x.
         scale: weight per siemens.
-        by_digit: whether the digits of a weight are columns of their own, digit after digit; of
-            several groups, group after group.
+        by_digit: as in `Tiling.columns`.
     """
     arrays, tiling = _arrays(crossbar), crossbar.tiling
     fits = x.isfinite().all(-1, keepdim=True)  # (n, 1)
@@ -104,17 +103,7 @@ def columns(
     gain = arrays.chip.volts / ((x.abs().max().item() if edge is None else edge) or 1.0)
     volts = tiling.driven(x * gain)  # (n, tiles, rows)
     amps = arrays.currents(volts)  # (n, tiles, width)
-    cells, no_window = tiling.mapping, (0.0, 0.0)
-    # each (n, tiles, cols)
-    digits = (
-        cells.fold_digits(amps, tiling.cols, no_window)
-        if by_digit
-        else [cells.fold(amps, tiling.cols, no_window)]
-    )
-    # (n, tiles down, groups, digits, out of one)
-    folded = [tiling.added(digit).unflatten(-1, (tiling.groups, 1, -1)) for digit in digits]
-    # (n, tiles down, columns)
-    found = torch.cat(folded, -2).flatten(2).mul_(scale / gain)
+    found = tiling.columns(amps, by_digit).mul_(scale / gain)
     return torch.where(fits.unsqueeze(-1), found, math.nan)
 
 

@@ -163,6 +163,27 @@ class Tiling:
         each = y.unflatten(n, (self.grid[0], self.groups, self.along)).flatten(n + 2)
         return each[..., : self.outputs].flatten(n + 1)
 
+    def columns(
+        self, currents: Float[Tensor, "n {self.tiles} {self.width}"], by_digit: bool
+    ) -> Float[Tensor, "n tiles columns"]:
+        """Signed currents of the columns that are converted, by tile along the inputs, of those of
+        cell columns (n, tiles, width), without what a mapping adds digitally.
+
+        Args:
+            by_digit: whether the digits of a weight are columns of their own, digit after digit; of
+                several groups, group after group.
+        """
+        cells, no_window = self.mapping, (0.0, 0.0)
+        # each (n, tiles, cols)
+        digits = (
+            cells.fold_digits(currents, self.cols, no_window)
+            if by_digit
+            else [cells.fold(currents, self.cols, no_window)]
+        )
+        # (n, tiles down, groups, digits, out of one)
+        folded = [self.added(digit).unflatten(-1, (self.groups, 1, -1)) for digit in digits]
+        return torch.cat(folded, -2).flatten(2)  # (n, tiles down, columns)
+
     def used(self) -> Bool[Tensor, "{self.tiles} {self.lines} {self.width}"]:
         """Boolean (tiles, lines, width): which cells belong to a weight or are its reference."""
         ones = self.cut(torch.ones(self.out_features, self.in_features), fill=0.0)

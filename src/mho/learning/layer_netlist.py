@@ -10,6 +10,7 @@ from mho.arguments import checked
 from mho.circuits.netlist import netlist
 from mho.circuits.wiring import Wires
 from mho.errors import invalid
+from mho.hardware.converters import check_not_negative
 from mho.learning.layers.layer import ArrayLayer
 from mho.physics import Conduction
 
@@ -57,6 +58,8 @@ def netlist_of(
     for name, value, count in (("chip", chip, chips), ("tile", tile, tiling.tiles)):
         if value is not None and not 0 <= value < count:
             raise invalid(name, value, f"0 to {count - 1}")
+    if not layer.dac.signed:
+        check_not_negative(x, "the layer")
     x = x if x.is_floating_point() else x.to(layer.weight.dtype)
     driven = layer.dac(x.unsqueeze(0), chips=slice(chip, chip + 1)).squeeze(0).double()
     v = tiling.voltages(tiling.driven(driven)) * volts_per_unit

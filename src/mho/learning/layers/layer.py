@@ -387,6 +387,7 @@ class ArrayLayer(nn.Module):
     def rewire(self, hardware: Hardware) -> None:
         """The same cells behind other wires; see `mho.rewire`."""
         self.crossbar.rewire(hardware)
+        self.reading.settle_reads()
         self.store.fold_all()
 
     @checked

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from mho.errors import NotReady, invalid
-from mho.hardware import on_instrument
+from mho.hardware import gated_columns, on_instrument
 from mho.hardware.converter_errors import ConverterErrors, Converters
 from mho.hardware.converters import ALL, Converter, calibration, check_not_negative, passed
 from mho.hardware.sensing import (
@@ -74,18 +74,13 @@ class Reading:
         """Which chips of the store they are."""
         self.maps = product.column_dim < -1
         exact = hardware.adc_bits is None
-        apart = not exact or crossbar.arrays is not None
-        self._bare = apart and tiling.mapping.constant != 0.0
         self.by_tile = not exact and hardware.adc_per_tile and tiling.grid[0] > 1
         self.factors = (1.0,) if exact else tiling.mapping.factors
         self.by_digit = len(self.factors) > 1
         quiet = hardware.device.read_noise == 0.0
-        analog = hardware.serial_sum == "analog"
-        self.serial = hardware.serial_inputs and not (analog or (exact and quiet))
-        self._noise_by_bit = analog
+        self._noise_by_bit = hardware.serial_sum == "analog"
         """Whether bits of the inputs are read apart and converted together."""
-        as_one = hardware.serial_inputs and not self.serial
-        self._reads_as_one = (hardware.dac_bits or 1) if as_one else 1
+        self.settle_reads()
         cells = tiling.mapping
         variance = cells.part_variance if self.by_digit else cells.read_variance
         share = hardware.device.read_noise
@@ -104,6 +99,19 @@ class Reading:
         self.exact = quiet and self._conversion_noise == 0.0 and crossbar.arrays is None
         """Whether the same inputs give the same outputs, bit by bit, until cells are written."""
         self._make_converters()
+
+    def settle_reads(self) -> None:
+        """What follows from the hardware for how it is read, its wires included."""
+        crossbar, hardware = self.store.crossbar, self.store.hardware
+        exact, quiet = hardware.adc_bits is None, hardware.device.read_noise == 0.0
+        self.gated = bool(hardware.wires) and hardware.wires.gated
+        """Whether inputs turn cells on and off, so that no matrix is what the arrays show."""
+        apart = not exact or self.gated or crossbar.arrays is not None
+        self._bare = apart and crossbar.tiling.mapping.constant != 0.0
+        add_up = self._noise_by_bit or (exact and quiet and not self.gated)
+        self.serial = hardware.serial_inputs and not add_up
+        as_one = hardware.serial_inputs and not self.serial
+        self._reads_as_one = (hardware.dac_bits or 1) if as_one else 1
 
     def _make_converters(self) -> None:
         """DACs and ADCs, with the ranges that are fixed by design."""
@@ -420,13 +428,13 @@ class Reading:
         self, x: Tensor, bias: Tensor | None, keep: bool
     ) -> tuple[Tensor, Tensor | None]:
         """Columns of x (chips * n, ...) through arrays all of whose rows share a converter."""
-        if self.store.crossbar.arrays is not None:
+        if self.gated or self.store.crossbar.arrays is not None:
             rows = self.product.rows(x)  # (n, in)
             self._count(len(rows))
             # (n, tiles, columns) -> (n, columns) -> the shape of the outputs
             y = self.product.from_rows(self._measured(rows).sum(1), x)
-            y, passes = self.adc.keeping(y, overwrite=True, keep=keep)
-            return biased(y, bias, maps=self.maps), passes
+            noise = self._read_noise(x, self.product.input_size) if self.gated else None
+            return sense(y, noise, self.adc, maps=self.maps, keep=keep, bias=bias)
         y = self.product.columns(x, self.weights(), self.chips)
         if self._added:
             y = self._as_converted(y, self.product.input_sum(x), self.product.column_dim)
@@ -439,12 +447,15 @@ class Reading:
     ) -> tuple[Tensor, Tensor | None]:
         """Columns of x (chips * n, in) through arrays that are converted tile by tile."""
         self._count(len(x))
-        if self.store.crossbar.arrays is not None:
-            # (n, tiles, columns) -> (groups, tiles, n, columns of one)
-            y = self._measured(x).unflatten(2, (self.groups, -1)).permute(2, 1, 0, 3)
-            # as of one simulated chip
-            y = y.flatten(0, 1).unsqueeze(0).contiguous()
-            y, passes = self.adc.keeping(y, overwrite=True, keep=keep)
+        if self.gated or self.store.crossbar.arrays is not None:
+            # (chips * n, tiles, columns) -> (chips, n, tiles, groups, columns of one)
+            y = self.folded(self._measured(x)).unflatten(3, (self.groups, -1))
+            # (chips, groups * tiles, n, columns of one)
+            y, noise = y.permute(0, 3, 2, 1, 4).flatten(1, 2).contiguous(), None
+            if self.gated:
+                x, _ = self.by_tiles(x, self.weights())
+                noise = self._read_noise(x, row_size, blocks=x.shape[1])
+            y, passes = sense(y, noise, self.adc, maps=False, keep=keep)
             return biased(self._tiles_added(y), bias, maps=False), passes
         # (chips, tiles, n, rows) and (chips, tiles, rows, columns)
         x, w = self.by_tiles(x, self.weights())
@@ -486,9 +497,14 @@ class Reading:
         return _add_inputs(y, inputs, -self._added, dim)
 
     def _measured(self, x: Tensor) -> Tensor:
-        """Columns (n, tiles, columns) of input vectors (n, in), as an instrument measures them."""
-        ranges = self.dac.ranges if self.dac.bits is not None else None
-        edge, store = None if ranges is None else ranges.item(), self.store
+        """Columns (n, tiles, columns) of input vectors (n, in), as an instrument measures them, or
+        as arrays whose word lines drive gates give them."""
+        store, ranges = self.store, self.dac.ranges if self.dac.bits is not None else None
+        if self.gated:
+            assert ranges is not None
+            how = (store.scale, self.by_digit)
+            return gated_columns.columns(store.crossbar, self.some, x, ranges, *how)
+        edge = None if ranges is None else ranges.item()
         return on_instrument.columns(store.crossbar, x, edge, store.scale, self.by_digit).to(
             x.dtype
         )
