@@ -90,11 +90,12 @@ ELSEWHERE = {
     "contracts/test_conduction.py": ["physics/conduction.py"],
     "contracts/test_made_up.py": ["physics/datasheet.py", "physics/imperfection.py"],
     "contracts/test_dynamics.py": [
-        "physics/dynamics/ion_drift.py", "physics/dynamics/model.py",
+        "physics/dynamics/ion_drift.py", "physics/dynamics/jart.py", "physics/dynamics/model.py",
         "physics/dynamics/resistive.py", "physics/dynamics/source.py",
         "physics/dynamics/stanford_pku.py", "physics/dynamics/transient.py",
         "physics/dynamics/vteam.py", "physics/trajectory.py",
     ],
+    "kernels/test_contact.py": ["physics/dynamics/contact_in_series.py"],
     "physics/test_programming.py": ["physics/open_loop.py", "physics/verify.py"],
     "physics/test_families.py": ["physics/devices.py"],
     "physics/dynamics/test_models.py": ["physics/dynamics/presets.py"],

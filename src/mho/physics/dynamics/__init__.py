@@ -6,6 +6,7 @@ curve = mho.dynamics.pulse_train(model, train)    # conductance after each pulse
 """
 
 from mho.physics.dynamics.ion_drift import IonDrift
+from mho.physics.dynamics.jart import JartVcm
 from mho.physics.dynamics.model import DynamicModel, Variation
 from mho.physics.dynamics.presets import MODELS, get
 from mho.physics.dynamics.pulse_curve import PulseCurve, pulse_train
@@ -24,6 +25,7 @@ __all__ = [
     "DynamicModel",
     "Fixed",
     "IonDrift",
+    "JartVcm",
     "Joglekar",
     "Method",
     "PulseCurve",

@@ -135,6 +135,11 @@ class DynamicModel(Config, ABC):
         """Amplitude of a drive that switches the device both ways, with the sign of SET [V]."""
         return 1.2
 
+    @property
+    def most_voltage(self) -> float | None:
+        """Largest voltage of either sign that the equations are meant for [V]; None: any."""
+        return None
+
     def datasheet(self) -> list[Entry]:
         """What is known of the median device, in numbers, and the spread between devices."""
         ends = torch.tensor([float(x) for x in self.ends({})], dtype=torch.float64)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from mho.arguments import checked
 from mho.errors import unknown
 from mho.physics.dynamics.ion_drift import IonDrift
+from mho.physics.dynamics.jart import JartVcm
 from mho.physics.dynamics.stanford_pku import StanfordPku
 from mho.physics.dynamics.vteam import Vteam
 from mho.physics.dynamics.windows import Joglekar
@@ -38,7 +39,7 @@ def _bilayer(
     )
 
 
-MODELS: dict[str, IonDrift | Vteam | StanfordPku] = {
+MODELS: dict[str, IonDrift | Vteam | StanfordPku | JartVcm] = {
     "tio2-hp": IonDrift(
         r_on=100.0,
         r_off=16e3,
@@ -115,6 +116,34 @@ MODELS: dict[str, IonDrift | Vteam | StanfordPku] = {
         note="Defaults of the Verilog-A code, version 1.0.0, noise as in its dynamic mode; the "
         "interval is its bound on a time step. Its manual has gap_max = 1.8 nm.",
     ),
+    "jart-vcm-v1b": JartVcm(
+        n_min=0.008,
+        n_max=20.0,
+        n_plug=20.0,
+        radius=45e-9,
+        nominal_radius=45e-9,
+        disc_length=0.4e-9,
+        cell_length=3e-9,
+        mobility=4e-6,
+        barrier=0.18,
+        band_offset=0.1,
+        permittivity=17.0,
+        image_permittivity=5.5,
+        hop=0.25e-9,
+        attempts=2e13,
+        activation=1.35,
+        ambient=293.0,
+        thermal_resistance=15.72e6,
+        reset_heating=0.27,
+        oxide_resistance=650.0,
+        line_resistance=719.2437,
+        line_coefficient=3.92e-3,
+        line_thermal_resistance=90471.47,
+        read_voltage=0.2,
+        doi="10.1109/TCSI.2020.3018502",
+        note="Pt / HfO2 / TiOx / Ti of 10.1063/1.5108654: parameters of the Verilog-A code of the "
+        "source, 10.26165/JUELICH-DATA/FERGKU. The reads are chosen here.",
+    ),
     "tiox-hfox-1.7nm": _bilayer(1.7e-9, (0.16e-9, 1.21e-9), (16.8, 20.1), (1.1, 12.6)),
     "tiox-hfox-2.1nm": _bilayer(2.1e-9, (0.20e-9, 1.15e-9), (17.8, 21.3), (1.2, 14.5)),
     "tiox-hfox-3.3nm": _bilayer(3.3e-9, (0.34e-9, 1.09e-9), (20.8, 24.9), (4.8, 19.0)),
@@ -122,7 +151,7 @@ MODELS: dict[str, IonDrift | Vteam | StanfordPku] = {
 
 
 @checked
-def get(name: str) -> IonDrift | Vteam | StanfordPku:
+def get(name: str) -> IonDrift | Vteam | StanfordPku | JartVcm:
     """The model of a name.
 
     Raises:

@@ -45,21 +45,27 @@ class Source(Config):
         if self.compliance is None:
             return v
         forward, backward = self.compliance
-        least, most = (
-            model.voltage(x, v.new_tensor(i).expand(v.shape), traits) for i in (-backward, forward)
-        )
-        return torch.minimum(torch.maximum(v, least), most)
+        most = torch.where(v >= 0, v.new_tensor(forward), -backward)
+        limit = model.voltage(x, most, traits)
+        return torch.where(v.abs() > limit.abs(), limit, v)
 
     def _divided(self, model: DynamicModel, x: Tensor, v: Tensor, traits: Traits) -> Tensor:
-        """Newton's method from beyond the solution: no step passes it where |i| curves upwards."""
+        """Newton's method from beyond the solution: no step passes it where |i| curves upwards, and
+        the first one alone where it curves downwards."""
         whole = v.expand(torch.broadcast_shapes(v.shape, x.shape))
         alone = model.voltage(x, whole / self.resistance, traits)  # if all dropped at the resistor
         v = torch.where(whole.abs() < alone.abs(), whole, alone)
-        enough = 8 * torch.finfo(v.dtype).eps * whole.abs()
+        eps = torch.finfo(v.dtype).eps
+        enough, close = 8 * eps * whole.abs(), eps**0.5 * whole.abs()
+        before = torch.full_like(v, torch.inf)
         for _ in range(MOST_ROUNDS):
             excess = v + self.resistance * model.current(x, v, traits) - whole
             step = excess / (1 + self.resistance * model.slope(x, v, traits))
             v = v - step
-            if (step.abs() <= enough).all():
+            v = torch.where(v * whole < 0, 0.0, v)
+            size = step.abs()
+            rounding = (size >= before) & (size <= close)
+            if ((size <= enough) | rounding).all():
                 break
+            before = size
         return v

@@ -77,12 +77,13 @@ def transient(
             devices.
 
     Raises:
-        ValueError: times outside the waveform or not rising, traits unknown to the model, or an
-            interval too short for the waveform.
+        ValueError: times outside the waveform or not rising, traits unknown to the model, an
+            interval too short for the waveform, or a voltage beyond what the model is meant for.
         NotConverged: an adaptive step would have to be too short.
     """
     traits = traits or {}
     x, traits = _initial(model, state, traits)
+    _check_voltage(model, waveform, source, traits)
     times = _times(waveform, samples)
     method = method or Adaptive()
     states, steps = _follow(model, waveform, times, x, traits, method, source, noise)
@@ -109,6 +110,26 @@ def _initial(model: DynamicModel, state: Tensor | None, traits: Traits) -> tuple
         state = torch.as_tensor(off + (on - off) * p.start, dtype=dtype, device=device)
     state = state.clamp(*model.limits(traits, state))
     return state.expand(shape), traits
+
+
+def _check_voltage(
+    model: DynamicModel, waveform: Waveform, source: Source | None, traits: Traits
+) -> None:
+    """Devices have most of the voltage where they conduct least."""
+    most = model.most_voltage
+    if most is None:
+        return
+    off, _ = model.ends(traits)
+    off = torch.as_tensor(off, dtype=torch.float64)
+    drive = torch.as_tensor(model.values(traits).drive, dtype=torch.float64)
+    for sign in (1.0, -1.0):
+        v = (sign * waveform.peak * drive).expand(torch.broadcast_shapes(off.shape, drive.shape))
+        if source is not None:
+            v = source.across(model, off, v, traits)
+        worst = v.detach().abs().max().item()
+        if worst > most * (1 + ROUNDING):
+            allowed = f"at most {most:g} V across a device for {type(model).__name__}"
+            raise invalid("waveform", f"{worst:.3g} V", allowed)
 
 
 def _times(waveform: Waveform, samples: int | Tensor) -> Tensor:

@@ -33,6 +33,11 @@ class Waveform(Config, ABC):
     def duration(self) -> float:
         """When it ends [s]."""
 
+    @property
+    @abstractmethod
+    def peak(self) -> float:
+        """Largest voltage of either sign [V]."""
+
     @abstractmethod
     def corners(self) -> Float64[Tensor, " n"]:
         """Times at which it bends or crosses 0 V, its start and end among them [s], rising."""
@@ -62,6 +67,11 @@ class Periodic(Waveform):
     def duration(self) -> float:
         """cycles / frequency."""
         return self.cycles / self.frequency
+
+    @property
+    def peak(self) -> float:
+        """Of the amplitude."""
+        return abs(self.amplitude)
 
 
 class Sine(Periodic):
@@ -108,6 +118,11 @@ class Samples(Waveform):
     def duration(self) -> float:
         """The last time."""
         return self.times[-1]
+
+    @property
+    def peak(self) -> float:
+        """Of the samples."""
+        return max(map(abs, self.volts))
 
     def corners(self) -> Float64[Tensor, " n"]:
         """The times, and where a line crosses 0 V."""
@@ -161,6 +176,11 @@ class PulseTrain(Waveform):
     def duration(self) -> float:
         """count periods."""
         return self.count * self.period
+
+    @property
+    def peak(self) -> float:
+        """Of the amplitude."""
+        return abs(self.amplitude)
 
     def ends(self) -> Float64[Tensor, " n"]:
         """When each pulse and the rest after it are over [s]."""
