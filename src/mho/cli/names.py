@@ -7,6 +7,7 @@ is imported; of all else the catalogue is asked.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import click
 
@@ -75,13 +76,31 @@ def shown(context: click.Context) -> Iterable[str]:
     return (*devices(context), *MODELS, *prices(context), "all")
 
 
-def settings(context: click.Context) -> Iterable[str]:
-    """Keys of the experiment that the command line names, each with its equals sign."""
+def _experiment(context: click.Context) -> Any:
+    """The experiment that a command line names; None: none of those there are."""
     from mho.experiments import EXPERIMENTS as FOUND
 
     given = (context.params.get("name"), context.params.get("what"), *context.args)
-    name = next((word for word in given if word in FOUND), None)
-    return () if name is None else (f"{k}=" for k, _, _ in FOUND[name].preset("quick").settings())
+    return next((FOUND[word] for word in given if word in FOUND), None)
+
+
+def parts(context: click.Context) -> Iterable[str]:
+    """Parts of the experiment that can be run alone."""
+    experiment = _experiment(context)
+    return () if experiment is None else experiment.preset("quick").parts()
+
+
+def schemes(context: click.Context) -> Iterable[str]:
+    """Schemes of the experiment."""
+    experiment = _experiment(context)
+    return () if experiment is None else experiment.schemes
+
+
+def settings(context: click.Context) -> Iterable[str]:
+    """Keys of the experiment that the command line names, each with its equals sign."""
+    experiment = _experiment(context)
+    keys = [] if experiment is None else experiment.preset("quick").settings()
+    return (f"{key}=" for key, _, _ in keys)
 
 
 def laws(_context: click.Context) -> Iterable[str]:

@@ -47,6 +47,11 @@ class Run:
     set: Annotated[tuple[str, ...], Option("KEY=VALUE", complete=names.settings)] = ()
     """One setting, with dots between tables: --set hardware.adc_bits=6. mho list NAME --set shows
     all settings."""
+    only: Annotated[str | None, Option("PART", complete=names.parts)] = None
+    """Run one part alone: claims, schemes, a study, or a system of wires and sensitivity. mho list
+    NAME names them."""
+    scheme: Annotated[str | None, Option("NAME", complete=names.schemes)] = None
+    """Run one scheme alone, of siamese or metaplastic: trained in full on all chips, and tested."""
     out: Annotated[Path | None, Option("DIR")] = None
     """Run folder; if not given, runs/NAME-SIZE-SEED."""
     resume: bool = False
@@ -71,17 +76,21 @@ class Run:
         from mho.experiments import EXPERIMENTS
         from mho.experiments.checkpoint import exists
         from mho.experiments.own_data import check_data
+        from mho.experiments.part import id_of
 
         if self.name not in (*EXPERIMENTS, "all"):
             raise unknown("experiment", self.name, (*EXPERIMENTS, "all"))
         among_all = [name for name, experiment in EXPERIMENTS.items() if experiment.among_all]
         names = among_all if self.name == "all" else [self.name]
-        if self.name == "all" and (self.config or self.set or self.device_file or self.chip):
-            allowed = "one experiment where --config, --set, --device-file or --chip is given"
+        of_one = ("config", "set", "device_file", "chip", "only", "scheme")
+        if self.name == "all" and (given := [each for each in of_one if getattr(self, each)]):
+            flags = ", ".join(f"--{each.replace('_', '-')}" for each in given)
+            allowed = f"one experiment where {flags} is given"
             raise invalid("name", "all", allowed)
         configs = {name: self._configure(name) for name in names}
         seed = next(iter(configs.values())).seed
-        out = self.out or Path("runs") / f"{self.name}-{self.preset}-{seed}"
+        part = f"-{id_of(self.only or self.scheme or '')}" if self.only or self.scheme else ""
+        out = self.out or Path("runs") / f"{self.name}{part}-{self.preset}-{seed}"
         folders = {name: out / name if self.name == "all" else out for name in names}
         for name, folder in folders.items():
             check_output(folder, folder=True)
@@ -106,7 +115,7 @@ class Run:
             single=map(key_and_value, self.set), told=tell,
         )  # fmt: skip
         options = {"seed": self.seed, "chips": self.chips, "processor": self.processor,
-                   "prices": self.prices}  # fmt: skip
+                   "prices": self.prices, "only": self.only, "scheme": self.scheme}  # fmt: skip
         config = config.replace(**{k: v for k, v in options.items() if v is not None})
         config.torch_device()
         return config

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 import mho
 from mho.config import Config, Range
 from mho.data import Samples, batches, shifted
-from mho.errors import InvalidInput, invalid
+from mho.errors import InvalidInput, invalid, unknown
 from mho.experiments import processes
 from mho.experiments.earlier import current, moved
 from mho.files import parse_toml
@@ -62,15 +62,52 @@ class ExperimentConfig(Config):
     """Threads of torch on the CPU [1]; None: torch's own choice."""
     prices: str | Prices = "hfo2-130nm"
     """Price list of mho list prices, or a TOML file of one, whose content is taken."""
+    only: str | None = None
+    """One part of the run alone: claims, schemes, a study, or a system; mho list NAME names them.
+    None: all. Then `studies`, `schemes` and `systems` are those of that part."""
+    scheme: str | None = None
+    """One scheme alone, trained in full on all chips and tested; mho list NAME names them. None:
+    all."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.only is not None:
+            if self.only not in self.parts():
+                raise unknown(f"part of {self.family}", self.only, self.parts())
+            if self.scheme is not None:
+                raise invalid("only", self.only, "nothing with a scheme, which is one thing too")
+            for name, value in self.narrowed(self.only).items():
+                object.__setattr__(self, name, value)
+        if self.scheme is not None:
+            if not self.schemes_there():
+                raise invalid("scheme", self.scheme, f"nothing: {self.family} has no schemes")
+            if self.scheme not in self.schemes_there():
+                raise unknown(f"scheme of {self.family}", self.scheme, self.schemes_there())
+            for name in ("schemes", "studies"):
+                object.__setattr__(self, name, ())
         if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", self.processor):
             name = f"{type(self).__name__}.processor"
             raise invalid(name, self.processor, "'auto', 'cpu', 'cuda' or 'cuda:N'")
         found = price_lists.get(self.prices)
         if isinstance(self.prices, str) and self.prices not in price_lists.PRICES:
             object.__setattr__(self, "prices", found)
+
+    def parts(self) -> tuple[str, ...]:
+        """Parts that can be run alone."""
+        return ()
+
+    def narrowed(self, part: str) -> dict[str, Any]:
+        """Settings that leave nothing but a part."""
+        return {}
+
+    def schemes_there(self) -> tuple[str, ...]:
+        """Schemes that can be run alone."""
+        return ()
+
+    @property
+    def claims(self) -> bool:
+        """Whether what is claimed is trained."""
+        return self.scheme is None and self.only in (None, "claims")
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:

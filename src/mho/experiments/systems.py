@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from mho.errors import invalid
 from mho.experiments import bmcnn, metaplastic, siamese
 from mho.experiments.experiment import ExperimentConfig
 
@@ -34,6 +35,18 @@ def memory(config: Systems) -> dict[str, int]:
     if "metaplastic" in config.systems:
         found |= metaplastic.memory(config.metaplastic)
     return found
+
+
+def check_whole(config: Systems) -> None:
+    """Refuse systems of which one part alone is to be run.
+
+    Raises:
+        ValueError: as said.
+    """
+    for name in ("bmcnn", "siamese", "metaplastic"):
+        for field in ("only", "scheme"):
+            if (value := getattr(getattr(config, name), field)) is not None:
+                raise invalid(f"{name}.{field}", value, "nothing: it is for a run of its own")
 
 
 def parts(config: Systems) -> tuple[ExperimentConfig, ...]:

@@ -18,12 +18,13 @@ from typing import Any
 import torch
 
 import mho
+from mho.experiments import part
 from mho.experiments.account import account
 from mho.experiments.bmcnn.config import PRESETS, Architecture, BmcnnConfig
 from mho.experiments.bmcnn.mitigation import Mitigation, mitigation
 from mho.experiments.bmcnn.network import TRAININGS, by_layer, network, train, training
 from mho.experiments.bmcnn.points import MOST_AT_ONCE, Bench, Point
-from mho.experiments.bmcnn.result import result
+from mho.experiments.bmcnn.result import TITLE, of_family, result
 from mho.experiments.bmcnn.studies import STUDY, compared, networks, variants
 from mho.experiments.bmcnn.studies import trainings as of_networks
 from mho.experiments.experiment import plain_accuracy
@@ -61,22 +62,44 @@ def memory(config: BmcnnConfig) -> dict[str, int]:
 
 def trainings(config: BmcnnConfig) -> list[Training]:
     """The trainings of a run."""
+    further = of_networks(config) if "networks" in config.studies else []
+    if config.only == "networks":
+        return further
     own = [
         training(config, config.architecture, kind=kind, number=number, epochs=config.epochs,
                  name=f"train {kind}")
-        for number in range(config.trainings)
+        for number in range(config.trainings if config.claims else 1)
         for kind in TRAININGS
     ]  # fmt: skip
-    return own + (of_networks(config) if "networks" in config.studies else [])
+    return own + further
 
 
 def run(config: BmcnnConfig, run: Run) -> Result:
-    """Train, map to chips of growing spread, repair, test; returns the result."""
+    """Train, map to chips of growing spread, repair, test, or do one study; returns the result."""
+    if not config.claims:
+        return study(config, run)
     outcomes = [
         run.once(f"training {n}", lambda n=n: train_and_map(config, run, n))
         for n in range(config.trainings)
     ]
     return result(config, outcomes)
+
+
+def study(config: BmcnnConfig, run: Run) -> Result:
+    """One study alone, on the first training."""
+    images = mho.data.load(config.data, "validation", per_class=config.study.per_class)
+    if config.only == "networks":
+        return of_family(config, run.once("networks", lambda: networks(config, run, images)))
+    nets = {
+        kind: train(config, config.architecture, run, kind=kind, number=0,
+                    epochs=config.epochs, name=f"train {kind}")
+        for kind in TRAININGS
+    }  # fmt: skip
+    bench = Bench(config, run, 0, config.architecture, nets)
+    jobs = Jobs[Point, Sequence[float]](run, lambda point: bench.accuracy(point, images))
+    (name,) = config.studies
+    done = [jobs.done(each, name) for each in STUDY[name](config)]
+    return part.result(config, TITLE, done, list)
 
 
 def train_and_map(config: BmcnnConfig, run: Run, number: int) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from mho.data import sequential
 from mho.data.named import label
+from mho.experiments import part
 from mho.experiments.account import Account
 from mho.experiments.bmcnn.config import BmcnnConfig
 from mho.experiments.bmcnn.figures import both, confusion, yields
@@ -15,6 +16,22 @@ from mho.experiments.bmcnn.studies import STUDY
 from mho.experiments.bmcnn.tables import formats, mitigations, networks
 from mho.experiments.study import Done
 from mho.results import Claim, Result, claim, mean_std
+
+TITLE = "Write once: variation-aware binarized networks"
+
+
+def of_family(config: BmcnnConfig, found: list[dict[str, Any]]) -> Result:
+    """The study of networks alone."""
+    claims = [
+        claim(part.id_of(net["name"]), f"{net['name']}, no spread: held-out accuracy",
+              net["points"][0]["accuracy"], "%")
+        for net in found
+    ]  # fmt: skip
+    return Result(
+        experiment="bmcnn", preset=config.preset, seed=config.seed, title=f"{TITLE}: networks",
+        summary="The study of networks alone, of the settings of this run.",
+        claims=claims, tables=[networks(config, found)],
+    )  # fmt: skip
 
 
 def result(config: BmcnnConfig, outcomes: list[dict[str, Any]]) -> Result:
@@ -44,7 +61,7 @@ def result(config: BmcnnConfig, outcomes: list[dict[str, Any]]) -> Result:
         experiment="bmcnn",
         preset=config.preset,
         seed=config.seed,
-        title="Write once: variation-aware binarized networks",
+        title=TITLE,
         summary=_summary(config),
         claims=claims,
         tables=tables,

@@ -15,13 +15,14 @@ from __future__ import annotations
 
 import mho
 from mho.data import Task
+from mho.experiments import part
 from mho.experiments.cells import check_studies
 from mho.experiments.memory import needed
-from mho.experiments.metaplastic.comparison import in_order, schemes
+from mho.experiments.metaplastic.comparison import Studied, in_order, schemes
 from mho.experiments.metaplastic.config import PRESETS, MetaplasticConfig, Network
-from mho.experiments.metaplastic.measures import Outcome, Trained
+from mho.experiments.metaplastic.measures import Outcome, Trained, average
 from mho.experiments.metaplastic.network import network
-from mho.experiments.metaplastic.result import result
+from mho.experiments.metaplastic.result import TITLE, of_scheme, result
 from mho.experiments.metaplastic.schemes import SCHEMES
 from mho.experiments.metaplastic.studies import STUDY
 from mho.experiments.metaplastic.training import Job, check_start, learn
@@ -83,16 +84,21 @@ def memory(config: MetaplasticConfig) -> dict[str, int]:
 def trainings(config: MetaplasticConfig) -> list[Training]:
     """The trainings of a run."""
     job = Job("", in_order(config), config, tested=True)
-    groups = [(job, CLAIMED), (job._replace(tasks=job.tasks[::-1]), CLAIMED)]
-    groups += [(permuted(config), PERMUTED)] if config.permuted.tasks else []
+    groups: list[tuple[Job, tuple[str, ...]]] = []
+    if config.scheme is not None:
+        groups = [(job, (config.scheme,))]
+    elif config.claims:
+        groups = [(job, CLAIMED), (job._replace(tasks=job.tasks[::-1]), CLAIMED)]
+        groups += [(permuted(config), PERMUTED)] if config.permuted.tasks else []
     jobs = [
         job._replace(scheme=scheme, chip=chip)
         for job, names in groups
         for chip in range(config.chips)
         for scheme in names
     ]
-    studies = [*schemes(config), *(each for s in config.studies for each in STUDY[s](config))]
-    jobs += [point.job for study in studies for point in study.points.values()]
+    compared, studied = studies(config)
+    every = [*compared, *(study for _, study in studied)]
+    jobs += [point.job for study in every for point in study.points.values()]
     return [training for job in dict.fromkeys(jobs) for training in of_job(job)]
 
 
@@ -110,14 +116,28 @@ def run(config: MetaplasticConfig, run: Run) -> Result:
         return {scheme: [chip[scheme] for chip in each] for scheme in names}
 
     job = Job("", in_order(config), config, tested=True)
+    if config.scheme is not None:
+        found = on_chips("scheme", job, (config.scheme,))[config.scheme]
+        return of_scheme(config, found)
+    of_schemes, of_studies = studies(config)
+    if not config.claims:
+        done = [jobs.done(study, "scheme") for study in of_schemes]
+        done += [jobs.done(study, name) for name, study in of_studies]
+        return part.result(config, TITLE, done, average)
     trained = Trained(
         claimed=on_chips("claimed", job, CLAIMED),
         reverse=on_chips("reverse", job._replace(tasks=job.tasks[::-1]), CLAIMED),
         permuted=on_chips("permuted", permuted(config), PERMUTED) if config.permuted.tasks else {},
     )
-    compared = [jobs.done(study, "scheme") for study in schemes(config)]
-    studied = {s: [jobs.done(study, s) for study in STUDY[s](config)] for s in config.studies}
-    return result(config, trained, compared, [d for s in STUDY for d in studied.get(s, [])])
+    compared = [jobs.done(study, "scheme") for study in of_schemes]
+    studied = [jobs.done(study, name) for name, study in of_studies]
+    return result(config, trained, compared, studied)
+
+
+def studies(config: MetaplasticConfig) -> tuple[list[Studied], list[tuple[str, Studied]]]:
+    """Those of the schemes, and the further ones with their names."""
+    named = [(s, study) for s in STUDY if s in config.studies for study in STUDY[s](config)]
+    return schemes(config), named
 
 
 def permuted(config: MetaplasticConfig) -> Job:

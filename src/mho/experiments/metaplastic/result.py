@@ -32,6 +32,42 @@ SHORT = {"mnist": "mnist", "fashion-mnist": "fashion"}
 OURS, SOFTWARE = "gated importance", "software"
 
 
+TITLE = "Write for life: metaplastic multi-level network"
+
+
+def of_scheme(config: MetaplasticConfig, outcomes: list[Outcome]) -> Result:
+    """What one scheme alone comes to, on all chips."""
+    scheme, first = config.scheme, outcomes[0]
+    rows = [
+        claim(f"scheme_{SHORT.get(task, slug(task))}", f"{scheme}: {task} after all tasks",
+              [o["test"]["told"][k] for o in outcomes], "%",
+              note="which task an image is of is told")
+        for k, task in enumerate(config.tasks)
+    ]  # fmt: skip
+    rows += [
+        claim("scheme_max_pulses", f"{scheme}: most pulses on any cell",
+              [float(o["max_pulses"]) for o in outcomes], "", better="lower", pooled="highest"),
+        claim("scheme_energy", f"{scheme}: programming energy over all tasks",
+              [o["programming_energy"] for o in outcomes], "J", better="lower",
+              note="first programming included"),
+    ]  # fmt: skip
+    account = Account.of(first)
+    return Result(
+        experiment="metaplastic",
+        preset=config.preset,
+        seed=config.seed,
+        title=f"{TITLE}: {scheme}",
+        summary=f"One network learns {', then '.join(config.tasks)} under one scheme, {scheme}, "
+        f"through {config.chips} simulated chip(s), {config.epochs} epochs a task. Claims are on "
+        "test images.",
+        claims=rows,
+        tables=account.events,
+        histograms=[account.wear],
+        ledger=account.ledger,
+        cost=account.cost,
+    )
+
+
 def result(
     config: MetaplasticConfig,
     trained: Trained,
@@ -53,7 +89,7 @@ def result(
         experiment="metaplastic",
         preset=config.preset,
         seed=config.seed,
-        title="Write for life: metaplastic multi-level network",
+        title=TITLE,
         summary=f"A {sizes} network learns {', then '.join(config.tasks)}, and in the reverse "
         f"order, through {config.chips} simulated chip(s) of {config.hardware.device.states}-level "
         f"cells, {config.epochs} epochs a task, without replay. A reconstruction: widths, levels, "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal, Self, get_args
+from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
 import mho
 from mho.config import Config, Range
@@ -15,7 +15,7 @@ from mho.experiments.metaplastic.config import PRESETS as METAPLASTIC
 from mho.experiments.metaplastic.config import MetaplasticConfig
 from mho.experiments.siamese.config import PRESETS as SIAMESE
 from mho.experiments.siamese.config import SiameseConfig
-from mho.experiments.systems import parts
+from mho.experiments.systems import check_whole, parts
 from mho.physics import Preset
 from mho.quantities import Count, WiredOhms
 
@@ -102,6 +102,7 @@ class SensitivityConfig(ExperimentConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        check_whole(self)
         if not self.systems or len(set(self.systems)) < len(self.systems):
             allowed = "at least one system, each once"
             raise invalid("SensitivityConfig.systems", self.systems, allowed)
@@ -118,6 +119,14 @@ class SensitivityConfig(ExperimentConfig):
         if "expected batch norm" in mitigation(self.mitigation).parts:
             allowed = "a mitigation that acts on the chips themselves"
             raise invalid("SensitivityConfig.mitigation", self.mitigation, allowed)
+
+    def parts(self) -> tuple[str, ...]:
+        """The systems."""
+        return SYSTEMS
+
+    def narrowed(self, part: str) -> dict[str, Any]:
+        """One system."""
+        return {"systems": (part,)}
 
     def in_small(self) -> Self:
         """Imperfections as the device has them, and at the end of their ranges."""

@@ -14,20 +14,21 @@ result: what is claimed.
 from __future__ import annotations
 
 import mho
+from mho.experiments import part
 from mho.experiments.cells import check_reads, check_studies
 from mho.experiments.memory import needed
 from mho.experiments.processes import started
 from mho.experiments.run import Run
 from mho.experiments.siamese.chip import check_chip, run_on_chip
-from mho.experiments.siamese.comparison import schemes
+from mho.experiments.siamese.comparison import Studies, schemes
 from mho.experiments.siamese.config import PRESETS, Network, SiameseConfig
-from mho.experiments.siamese.measures import Outcome
-from mho.experiments.siamese.result import result
+from mho.experiments.siamese.measures import Outcome, accuracy
+from mho.experiments.siamese.result import TITLE, of_scheme, result
 from mho.experiments.siamese.schemes import SCHEMES
 from mho.experiments.siamese.studies import STUDY
 from mho.experiments.siamese.training import Job, check_start, network, train, training
 from mho.experiments.siamese.varied import VARIED
-from mho.experiments.study import Jobs
+from mho.experiments.study import Jobs, Study
 from mho.experiments.trainings import Training
 from mho.results import Result
 
@@ -68,18 +69,19 @@ def trainings(config: SiameseConfig) -> list[Training]:
         return [training(config, Job("float", config.epochs, config.hardware, tested=True))]
     jobs = [
         job
-        for network in config.networks
+        for network in networks(config)
         for chip in range(config.chips)
         for job in claimed(config, network, chip).values()
     ]
-    studies = [*schemes(config), *(each for s in config.studies for each in STUDY[s](config))]
-    jobs += [point.job for study in studies for point in study.points.values()]
+    compared, studied = studies(config)
+    every = [*compared, *(study for _, study in studied)]
+    jobs += [point.job for study in every for point in study.points.values()]
     return [training(config, job) for job in dict.fromkeys(jobs)]
 
 
 def run(config: SiameseConfig, run: Run) -> Result:
-    """Train the claimed networks, compare all schemes, study imperfections; or train one network
-    on an instrument. Returns the result."""
+    """Train the claimed networks, compare all schemes, study imperfections, or do one of these; or
+    train one network on an instrument. Returns the result."""
     check(config)
     if config.chip is not None:
         return run_on_chip(config, run)
@@ -89,20 +91,39 @@ def run(config: SiameseConfig, run: Run) -> Result:
             jobs.outcomes(claimed(config, network, c), f"{network} {c}")
             for c in range(config.chips)
         ]
-        for network in config.networks
+        for network in networks(config)
     }
     outcomes = {
         network: {scheme: [chip[scheme] for chip in chips] for scheme in chips[0]}
         for network, chips in by_network.items()
     }
-    compared = [jobs.done(study, "scheme") for study in schemes(config)]
-    studied = {s: [jobs.done(study, s) for study in STUDY[s](config)] for s in config.studies}
-    return result(config, outcomes, compared, [d for s in STUDY for d in studied.get(s, [])])
+    if config.scheme is not None:
+        return of_scheme(config, outcomes["mlp"][config.scheme])
+    of_schemes, of_studies = studies(config)
+    compared = [jobs.done(study, "scheme") for study in of_schemes]
+    studied = [jobs.done(study, name) for name, study in of_studies]
+    if not config.claims:
+        return part.result(config, TITLE, [*compared, *studied], accuracy)
+    return result(config, outcomes, compared, studied)
+
+
+def networks(config: SiameseConfig) -> tuple[Network, ...]:
+    """Networks that are trained in full."""
+    if config.scheme is not None:
+        return ("mlp",)
+    return config.networks if config.claims else ()
+
+
+def studies(config: SiameseConfig) -> tuple[Studies, list[tuple[str, Study[Job, Outcome]]]]:
+    """Those of the schemes, and the further ones with their names."""
+    named = [(s, study) for s in STUDY if s in config.studies for study in STUDY[s](config)]
+    return schemes(config), named
 
 
 def claimed(config: SiameseConfig, network: Network, chip: int) -> dict[str, Job]:
     """The trainings whose test accuracy is claimed."""
     epochs = config.epochs if network == "mlp" else config.cnn.epochs
     names = config.claimed if network == "mlp" else ("float", "frugal")
+    names = names if config.scheme is None else (config.scheme,)
     job = Job("", epochs, config.hardware, network, chip, tested=True)
     return {scheme: job._replace(scheme=scheme) for scheme in names}

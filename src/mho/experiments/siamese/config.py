@@ -165,6 +165,10 @@ class SiameseConfig(ExperimentConfig):
         for name in (*self.schemes, *self.claimed):
             if name not in SCHEMES:
                 raise unknown("scheme", name, SCHEMES)
+        if self.chip is not None and (given := self.only or self.scheme):
+            name = "only" if self.only else "scheme"
+            allowed = "nothing with a chip, on which one scheme is trained: chip.scheme"
+            raise invalid(f"SiameseConfig.{name}", given, allowed)
         needed = {"float", "level change", "frugal", "sparse"}
         if not needed <= set(self.claimed):
             raise invalid("SiameseConfig.claimed", self.claimed, f"among others {sorted(needed)}")
@@ -172,6 +176,21 @@ class SiameseConfig(ExperimentConfig):
             raise invalid("SiameseConfig.networks", self.networks, "('mlp',) or ('mlp', 'cnn')")
         if self.data in SOURCES:
             self.check_batch()
+
+    def parts(self) -> tuple[str, ...]:
+        """What is claimed, all schemes compared, or a study."""
+        return ("claims", "schemes", *STUDIES)
+
+    def narrowed(self, part: str) -> dict[str, Any]:
+        """The schemes or the study alone, or neither."""
+        return {
+            "schemes": self.schemes if part == "schemes" else (),
+            "studies": (part,) if part in STUDIES else (),
+        }
+
+    def schemes_there(self) -> tuple[str, ...]:
+        """All of them."""
+        return tuple(SCHEMES)
 
     @property
     def datasets(self) -> tuple[str, ...]:

@@ -28,6 +28,48 @@ SLUGS = {
 """What the ids of a scheme's claims hold."""
 
 
+TITLE = "Write rarely: Siamese in-situ training"
+
+
+def of_scheme(config: SiameseConfig, outcomes: list[Outcome]) -> Result:
+    """What one scheme alone comes to, on all chips."""
+    scheme = config.scheme
+    assert scheme is not None
+    rows = [claim("scheme_accuracy", f"{scheme}: accuracy on test images", _tests(outcomes), "%")]
+    on_arrays = "writes" in outcomes[0]
+    if on_arrays:
+        whole = base(outcomes[0], whole=True)
+        rows += [
+            claim("scheme_gone", f"{scheme}: writes gone, of {whole}",
+                  [gone(o) for o in outcomes], "%"),
+            claim("scheme_writes_per_weight", f"{scheme}: writes per weight",
+                  [per_weight(o) for o in outcomes], "", better="lower",
+                  note="after the first programming"),
+            claim("scheme_max_writes_per_cell", f"{scheme}: most writes on any cell",
+                  [float(o["max_writes"]) for o in outcomes], "", better="lower",
+                  pooled="highest", note="first programming included"),
+            claim("scheme_energy", f"{scheme}: programming energy",
+                  [spent(o, "energy") for o in outcomes], "J", better="lower",
+                  note="after the first programming"),
+        ]  # fmt: skip
+    account = Account.of(outcomes[0]) if on_arrays else None
+    return Result(
+        experiment="siamese",
+        preset=config.preset,
+        seed=config.seed,
+        title=f"{TITLE}: {scheme}",
+        summary=f"A {'-'.join(map(str, perceptron(config)))} network, trained on "
+        f"{label(config.data)} under one scheme, {scheme}, through {config.chips} simulated "
+        "chip(s). Claims are on test images, all else on held-out training images.",
+        claims=rows,
+        tables=[] if account is None else account.events,
+        curves=learning({"mlp": {scheme: outcomes}}),
+        histograms=[wear({scheme: outcomes})] if on_arrays else [],
+        ledger=None if account is None else account.ledger,
+        cost=None if account is None else account.cost,
+    )
+
+
 def result(
     config: SiameseConfig,
     outcomes: Outcomes,
@@ -47,7 +89,7 @@ def result(
         experiment="siamese",
         preset=config.preset,
         seed=config.seed,
-        title="Write rarely: Siamese in-situ training",
+        title=TITLE,
         summary=f"A {'-'.join(map(str, perceptron(config)))} network"
         + (" and one of the LeNet class" if "cnn" in outcomes else "")
         + f", trained on {label(config.data)} through {config.chips} simulated chip(s) of "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal, Self, get_args
+from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
 import mho
 from mho.config import Config, Range
@@ -14,7 +14,7 @@ from mho.experiments.metaplastic.config import PRESETS as METAPLASTIC
 from mho.experiments.metaplastic.config import MetaplasticConfig
 from mho.experiments.siamese.config import PRESETS as SIAMESE
 from mho.experiments.siamese.config import SiameseConfig
-from mho.experiments.systems import parts
+from mho.experiments.systems import check_whole, parts
 from mho.quantities import Count, WiredOhms
 
 System = Literal["bmcnn", "siamese", "metaplastic"]
@@ -81,6 +81,7 @@ class WiresConfig(ExperimentConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        check_whole(self)
         for field in ("systems", "resistances", "tiles"):
             values = getattr(self, field)
             if not values or len(set(values)) < len(values):
@@ -93,6 +94,14 @@ class WiresConfig(ExperimentConfig):
             raise invalid("WiresConfig.claimed.tile", at.tile, f"one of {self.tiles}")
         if len(set(self.refreshes)) < len(self.refreshes):
             raise invalid("WiresConfig.refreshes", self.refreshes, "each value once")
+
+    def parts(self) -> tuple[str, ...]:
+        """The systems."""
+        return SYSTEMS
+
+    def narrowed(self, part: str) -> dict[str, Any]:
+        """One system."""
+        return {"systems": (part,)}
 
     def in_small(self) -> Self:
         """Of the wires and arrays the smallest, the largest, and those claimed."""
