@@ -55,8 +55,8 @@ class Netlist:
     """Rows lie in pairs that meet each bit line at one point, as with Hardware.interleaved; --input
     is that of each pair, whose second row is driven the other way."""
     source_line: Ohms = None
-    """Resistance of each piece of source line [ohm], of arrays whose word lines drive gates; rows are
-    on where --input is not 0."""
+    """Resistance of each piece of source line [ohm], of arrays whose word lines drive gates; rows
+    are on where --input is not 0."""
     law: Annotated[str, Option("LAW", complete=names.laws)] = "ohmic"
     """How cells conduct: ohmic, sinh, or 1t1r."""
     v0: Parameter = None
