@@ -78,7 +78,7 @@ def test_interleaved_pairs_and_source_lines(
     assert deck("g.csv", *given) == mho.circuits.netlist(G, v, pairs, title="g.csv")
     lines = mho.circuits.Wires(source_line=4.0, col=2.0)
     v = torch.tensor([0.3, 0.0], dtype=torch.float64)
-    given = ("--source-line", "4", "--input", "0.3", "0", "--wire-resistance", "2")
+    given = ("--source-line", "4", "--input", "0.3,0", "--wire-resistance", "2")
     assert deck("g.csv", *given) == mho.circuits.netlist(G, v, lines, title="g.csv")
     np.save("odd.npy", np.full((3, 2), 1e-4))
     for wrong, said in (

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mho.files import parse_json, parse_toml, read_json, read_toml, text_of_json, write_json
+from mho.files import flat, parse_json, parse_toml, read_json, read_toml, text_of_json, write_json
 
 TABLE = {"a": [1, 2.5, None, "ä"], "b": {"c": True}}
 
@@ -82,3 +82,7 @@ def test_a_file_that_is_not_toml_is_named(tmp_path: Path, content: bytes) -> Non
         read_toml(tmp_path / "bad.toml")
     with pytest.raises(ValueError, match=r"none\.toml.*No such file"):
         read_toml(tmp_path / "none.toml")
+
+
+def test_tables_in_tables_by_their_whole_key() -> None:
+    assert flat({"a": 1, "b": {"c": 2, "d": {"e": [3]}}}) == {"a": 1, "b.c": 2, "b.d.e": [3]}

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from mho.report.folder import RunFolder
-from mho.report.side_by_side import flattened, side_by_side
+from mho.report.side_by_side import side_by_side
 from mho.results.tables import MeanStd
 
 
@@ -53,7 +53,3 @@ def test_a_number_of_runs_that_no_table_holds_is_refused(
 ) -> None:
     with pytest.raises(ValueError, match="2 to 12 run folders"):
         side_by_side({str(i): runs["one"] for i in range(number)})
-
-
-def test_settings_are_named_with_dots() -> None:
-    assert flattened({"a": 1, "b": {"c": 2, "d": {"e": [3]}}}) == {"a": 1, "b.c": 2, "b.d.e": [3]}

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mho.errors import InvalidInput
-from mho.files import parse_toml
+from mho.files import flat, parse_toml
 
 MOVED: dict[str, dict[str, str]] = {
     "bmcnn": {
@@ -115,15 +115,6 @@ MOST = 5
 
 def _told(settings: Mapping[str, Any], key: str) -> str:
     return repr(settings[key]) if key in settings else "not set"
-
-
-def flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Values by key with dots between tables: {"a": {"b": 1}} is {"a.b": 1}."""
-    out: dict[str, Any] = {}
-    for key, value in settings.items():
-        tables = isinstance(value, Mapping)
-        out |= flat(value, f"{prefix}{key}.") if tables else {f"{prefix}{key}": value}
-    return out
 
 
 def _whole(settings: dict[str, Any], family: str) -> dict[str, Any]:

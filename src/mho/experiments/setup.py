@@ -13,9 +13,9 @@ import mho.card
 from mho import report
 from mho.config import Config
 from mho.documented import field_docs, first_sentence
+from mho.files import flat
 from mho.hardware import Hardware
 from mho.physics import Preset
-from mho.report.side_by_side import flattened
 from mho.results.setup import Setup
 
 LAWS = ("device", "retention", "flicker", "telegraph", "disturb")
@@ -60,7 +60,7 @@ def _text(value: Any) -> str:
     if value is True:
         return "yes"
     if isinstance(value, Config):
-        return ", ".join(f"{k} {v}" for k, v in flattened(tomllib.loads(value.to_toml())).items())
+        return ", ".join(f"{k} {v}" for k, v in flat(tomllib.loads(value.to_toml())).items())
     if isinstance(value, tuple):
         return " x ".join(map(str, value))
     return f"{value:g}" if isinstance(value, float) else str(value)

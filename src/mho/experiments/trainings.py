@@ -14,8 +14,8 @@ import tomli_w
 import mho
 from mho.config import Config
 from mho.data import SOURCES, Dataset
-from mho.experiments.earlier import flat
 from mho.experiments.experiment import ExperimentConfig
+from mho.files import flat
 
 DIGITS = 12
 """Of the hash that names a training."""

@@ -7,6 +7,7 @@ read is bounded, and refused in one sentence if it is damaged or not what it sho
 
 from mho.files.cache import user_cache
 from mho.files.documents import (
+    flat,
     parse_json,
     parse_toml,
     read_json,
@@ -34,6 +35,7 @@ __all__ = [
     "check_sums",
     "clear_leftovers",
     "encoded",
+    "flat",
     "is_alive",
     "naming",
     "only_writer",

@@ -93,3 +93,12 @@ def _digest(value: Mapping[str, Any]) -> str:
 
 def _short(error: Exception) -> str:
     return str(error).partition(";")[0]
+
+
+def flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Values of a document by key, with dots between tables: {"a": {"b": 1}} is {"a.b": 1}."""
+    out: dict[str, Any] = {}
+    for key, value in settings.items():
+        tables = isinstance(value, Mapping)
+        out |= flat(value, f"{prefix}{key}.") if tables else {f"{prefix}{key}": value}
+    return out

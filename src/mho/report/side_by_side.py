@@ -5,9 +5,9 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 from mho.errors import invalid
+from mho.files import flat
 from mho.report import provenance
 from mho.report.folder import RunFolder
 from mho.results import Claim, CostItem, Curve
@@ -62,7 +62,7 @@ def _number(claim: Claim | None) -> Cell:
 
 def _settings(runs: Mapping[str, RunFolder]) -> list[Table]:
     """What was set differently; nothing where runs say no settings."""
-    settings = {name: flattened(tomllib.loads(run.config or "")) for name, run in runs.items()}
+    settings = {name: flat(tomllib.loads(run.config or "")) for name, run in runs.items()}
     keys = dict.fromkeys(key for each in settings.values() for key in each)
     rows: list[list[Cell]] = [
         [key, *(str(each.get(key, "")) for each in settings.values())]
@@ -73,15 +73,6 @@ def _settings(runs: Mapping[str, RunFolder]) -> list[Table]:
         return []
     columns = [Column("setting"), *map(Column, runs)]
     return [Table(id="settings", title="What was set differently", columns=columns, rows=rows)]
-
-
-def flattened(settings: Mapping[str, Any], above: str = "") -> dict[str, Any]:
-    """Nested settings by their names with dots."""
-    flat: dict[str, Any] = {}
-    for key, value in settings.items():
-        name = f"{above}{key}"
-        flat |= flattened(value, f"{name}.") if isinstance(value, dict) else {name: value}
-    return flat
 
 
 def _costs(runs: Mapping[str, RunFolder]) -> list[Table]:

@@ -32,10 +32,9 @@ from typing import Any
 from mho import experiments
 from mho.arguments import checked
 from mho.errors import InvalidInput, invalid, unknown
-from mho.experiments.earlier import flat
 from mho.experiments.experiment import ExperimentConfig
 from mho.experiments.settings import nested, on_device, settings_of, value_of
-from mho.files import read_toml
+from mho.files import flat, read_toml
 from mho.sweep.points import WHERE, Point
 
 Axis = Mapping[str, Sequence[Any]]

@@ -13,9 +13,9 @@ from typing import Any
 
 from mho import experiments
 from mho.errors import unknown
-from mho.experiments.earlier import current, flat
+from mho.experiments.earlier import current
 from mho.experiments.experiment import ExperimentConfig
-from mho.files import parse_toml
+from mho.files import flat, parse_toml
 
 WHERE = ("processor", "threads")
 """Settings of where a run is computed, which are no part of a point."""
