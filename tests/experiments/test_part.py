@@ -12,7 +12,7 @@ from mho.experiments import EXPERIMENTS
 from mho.experiments.part import id_of
 from mho.experiments.rehearsal import rehearse
 
-PARTS = [(name, part) for name, e in EXPERIMENTS.items() for part in e.preset("quick").parts()]
+PARTS = [(name, part) for name, e in EXPERIMENTS.items() for part in e.preset("quick").parts_there()]
 SCHEMES = [(name, scheme) for name, e in EXPERIMENTS.items() for scheme in e.schemes]
 
 
@@ -24,7 +24,7 @@ def in_small(name: str, **settings: Any) -> Any:
 
 def test_every_study_is_a_part() -> None:
     for experiment in EXPERIMENTS.values():
-        parts = experiment.preset("quick").parts()
+        parts = experiment.preset("quick").parts_there()
         assert parts
         assert set(experiment.studies) <= set(parts)
         assert experiment.preset("quick").schemes_there() == tuple(experiment.schemes)

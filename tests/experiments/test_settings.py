@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from mho import experiments
-from mho.experiments.earlier import flat, key_and_value, nested, settings_of, value_of
+from mho.experiments.settings import key_and_value, nested, settings_of, value_of
+from mho.files import flat
 
 
 def test_single_settings_lie_over_a_file_and_that_over_the_preset(tmp_path: Path) -> None:

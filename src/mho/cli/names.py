@@ -87,7 +87,7 @@ def _experiment(context: click.Context) -> Any:
 def parts(context: click.Context) -> Iterable[str]:
     """Parts of the experiment that can be run alone."""
     experiment = _experiment(context)
-    return () if experiment is None else experiment.preset("quick").parts()
+    return () if experiment is None else experiment.preset("quick").parts_there()
 
 
 def schemes(context: click.Context) -> Iterable[str]:

@@ -72,8 +72,8 @@ class ExperimentConfig(Config):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.only is not None:
-            if self.only not in self.parts():
-                raise unknown(f"part of {self.family}", self.only, self.parts())
+            if self.only not in self.parts_there():
+                raise unknown(f"part of {self.family}", self.only, self.parts_there())
             if self.scheme is not None:
                 raise invalid("only", self.only, "nothing with a scheme, which is one thing too")
             for name, value in self.narrowed(self.only).items():
@@ -92,7 +92,7 @@ class ExperimentConfig(Config):
         if isinstance(self.prices, str) and self.prices not in price_lists.PRICES:
             object.__setattr__(self, "prices", found)
 
-    def parts(self) -> tuple[str, ...]:
+    def parts_there(self) -> tuple[str, ...]:
         """Parts that can be run alone."""
         return ()
 

@@ -225,7 +225,7 @@ class BmcnnConfig(ExperimentConfig):
             allowed = "among others one that needs no labels, writes or cells, such as 'none'"
             raise invalid("BmcnnConfig.mitigations", self.mitigations, allowed)
 
-    def parts(self) -> tuple[str, ...]:
+    def parts_there(self) -> tuple[str, ...]:
         """What is claimed, or a study."""
         return ("claims", *STUDIES)
 

@@ -167,7 +167,7 @@ class MetaplasticConfig(ExperimentConfig):
             allowed = f"a multiple of the {self.batch} images of a batch"
             raise invalid("MetaplasticConfig.transfer", self.transfer, allowed)
 
-    def parts(self) -> tuple[str, ...]:
+    def parts_there(self) -> tuple[str, ...]:
         """What is claimed, all schemes compared, or a study."""
         return ("claims", "schemes", *STUDIES)
 

@@ -120,7 +120,7 @@ class SensitivityConfig(ExperimentConfig):
             allowed = "a mitigation that acts on the chips themselves"
             raise invalid("SensitivityConfig.mitigation", self.mitigation, allowed)
 
-    def parts(self) -> tuple[str, ...]:
+    def parts_there(self) -> tuple[str, ...]:
         """The systems."""
         return SYSTEMS
 

@@ -177,7 +177,7 @@ class SiameseConfig(ExperimentConfig):
         if self.data in SOURCES:
             self.check_batch()
 
-    def parts(self) -> tuple[str, ...]:
+    def parts_there(self) -> tuple[str, ...]:
         """What is claimed, all schemes compared, or a study."""
         return ("claims", "schemes", *STUDIES)
 

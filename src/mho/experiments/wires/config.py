@@ -95,7 +95,7 @@ class WiresConfig(ExperimentConfig):
         if len(set(self.refreshes)) < len(self.refreshes):
             raise invalid("WiresConfig.refreshes", self.refreshes, "each value once")
 
-    def parts(self) -> tuple[str, ...]:
+    def parts_there(self) -> tuple[str, ...]:
         """The systems."""
         return SYSTEMS
 
