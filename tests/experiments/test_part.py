@@ -12,7 +12,8 @@ from mho.experiments import EXPERIMENTS
 from mho.experiments.part import id_of
 from mho.experiments.rehearsal import rehearse
 
-PARTS = [(name, part) for name, e in EXPERIMENTS.items() for part in e.preset("quick").parts_there()]
+EACH = [(name, e.preset("quick")) for name, e in EXPERIMENTS.items()]
+PARTS = [(name, part) for name, config in EACH for part in config.parts_there()]
 SCHEMES = [(name, scheme) for name, e in EXPERIMENTS.items() for scheme in e.schemes]
 
 
