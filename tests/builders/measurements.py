@@ -150,6 +150,54 @@ def traces(law: PowerLaw | LogTime, seed: int, *, devices: int) -> Measured:
     return csv("cell,time [s],G [uS]", *zip(*rows, strict=True)), truth
 
 
+def bakes(
+    law: PowerLaw | LogTime,
+    seed: int,
+    *,
+    design: str = "own",
+    devices: int = 10,
+    celsius: Sequence[float] = (125.0, 150.0, 175.0),
+    hours: Sequence[float] = (1.0, 10.0, 100.0, 1000.0),
+) -> Measured:
+    """Cells at several temperatures, with an error of 0.3 % or 0.1 uS.
+
+    Args:
+        design: own: other cells at each temperature, read before the bake too; once: the same,
+            and once after it, one of `hours` each; shared: the same cells at each, without a read
+            before, programmed within 1 %; common: other cells at each, all programmed alike.
+    """
+    n = devices * len(celsius)
+    own = law.rates(noise(seed, devices if design == "shared" else n, 1).normal(), torch.ones(1))
+    rates = own.repeat(len(celsius), 1) if design == "shared" else own
+    start = 5e-5 * torch.ones(n, 1, dtype=torch.float64)
+    if design != "common":
+        start = torch.linspace(5e-5, 1e-4, devices, dtype=torch.float64)[:, None]
+        start = start.repeat(len(celsius), 1)
+    if design in ("shared", "common"):
+        start = start * (1 + 0.01 * noise(seed + 2_000_000, n, 1).normal())
+    rows: list[tuple[object, ...]] = []
+    error = noise(seed + 1_000_000, n, 1 + len(hours)).normal()
+    for k in range(n):
+        each = celsius[k // devices]
+        faster = law.acceleration(273.15 + each)
+        at = list(hours) if design != "once" else [hours[k % len(hours)]]
+        for j, hour in enumerate([0.0, *at] if design in ("own", "once") else at):
+            time = torch.tensor(3600 * hour * faster, dtype=torch.float64)
+            g = law.at(time, start[k], rates[k])
+            g = (
+                g * (1 + 0.003 * error[k, j])
+                if isinstance(law, PowerLaw)
+                else g + 1e-7 * error[k, j]
+            )
+            rows.append((k % devices if design == "shared" else k, each, hour, 1e6 * g.item()))
+    truth = {"activation": law.activation or 0.0, "t0": law.t0}
+    if isinstance(law, PowerLaw):
+        truth |= {"nu": float(law.nu), "nu_spread": float(law.nu_spread)}  # type: ignore[arg-type]
+    else:
+        truth |= {"rate": float(law.rate), "rate_spread": float(law.rate_spread)}  # type: ignore[arg-type]
+    return csv("cell,T [degC],time [h],G [uS]", *zip(*rows, strict=True)), truth
+
+
 def _pairs(a: Tensor, b: Tensor) -> list[tuple[float, float]]:
     return list(zip(a.tolist(), b.tolist(), strict=True))
 

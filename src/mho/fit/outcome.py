@@ -83,6 +83,8 @@ class Picture:
     x_scale: str = "linear"
     left_out: tuple[np.ndarray, np.ndarray] = (np.empty(0), np.empty(0))
     """What was set aside as an outlier: x, measured."""
+    series_of: np.ndarray | None = None
+    """Series of each residual, below 0: of none that is drawn; None: they are not told apart."""
 
 
 @dataclass(frozen=True)

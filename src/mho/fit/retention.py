@@ -9,8 +9,8 @@ import numpy as np
 from scipy import stats
 
 from mho.errors import invalid
+from mho.fit.bake import fit_bakes
 from mho.fit.devices import apart, listed, rows_of
-from mho.fit.electrical import conductance
 from mho.fit.outcome import (
     CONFIDENCE,
     Fit,
@@ -25,7 +25,11 @@ from mho.fit.outcome import (
 )
 from mho.fit.random_effects import between, deviation
 from mho.fit.reading.table import Table
+from mho.fit.traces import APART, SAME, Traces, traces_of
 from mho.physics import LogTime, PowerLaw
+
+MOST_WILD = 0.2
+"""Share of wild reads from which on all of a trace is set aside."""
 
 
 @dataclass(frozen=True)
@@ -49,44 +53,35 @@ class Lines:
 def fit_retention(table: Table, v_read: float | None = None) -> Fit:
     """The law of relaxation by Akaike's criterion, its rate and the spread between cells.
 
+    Where temperatures are `APART` or more, `fit_bakes` finds the activation energy too.
+
     Args:
-        table: time after programming and conductance; perhaps device, cycle, state, level: one
-            trace each.
+        table: time after programming and conductance; perhaps temperature, and device, cycle,
+            state, level: one trace each.
         v_read: read voltage [V], where the file has currents.
     """
-    g, time = conductance(table, v_read), table.numbers["time"]
-    trace = table.labels("device", "cycle", "state")
-    if "level" in table:
-        pairs = np.stack([trace, np.nan_to_num(table.numbers["level"], nan=-1)], 1)
-        trace = np.unique(pairs, axis=0, return_inverse=True)[1].ravel()
-    told = np.isfinite(g) & np.isfinite(time)
-    early = told & (time <= 0)
-    remarks = []
+    traces = traces_of(table, v_read)
+    if traces.several:
+        return fit_bakes(traces)
+    remarks = list(traces.remarks)
+    _check_times(traces)
+    early = traces.time == 0
     if early.any():
-        lines = ", ".join(map(str, sorted(set(table.lines[early].tolist()))[:8]))
-        remarks.append(f"reads at t = 0 or before have no logarithm and are left out: line {lines}")
-    bad = np.flatnonzero(told & (g <= 0))
-    if len(bad):
-        raise invalid(f"{table.where(bad[0])}, conductance", float(g[bad[0]]), "above 0 S")
-    told &= ~early
-    table, g, time, trace = table.kept(told), g[told], time[told], trace[told]
-    if not len(g):
-        raise invalid(f"{table.path}, time", "none", "reads at times above 0")
-    _, trace = np.unique(trace, return_inverse=True)
+        lines = ", ".join(map(str, sorted(set(traces.table.lines[early].tolist()))[:8]))
+        remarks.append(f"reads at t = 0 have no logarithm and are left out: line {lines}")
+    traces = traces.kept(~early)
+    table, g, time, trace = traces.table, traces.g, traces.time, traces.trace
     t0 = float(time.min())
     x = np.log(time / t0)
-    for k, rows in enumerate(rows_of(trace)):
-        if (n := len(np.unique(x[rows]))) < 3:
-            where = f"{table.path}, trace {k + 1}"
-            raise invalid(where, n, "at least 3 different times")
-    names = _names(table, trace)
-    lost = _lost(x, g, trace)
+    names = traces.names
+    wild = _wild(x, np.log(g), trace)
+    lost = _lost(x, g, trace, wild)
     if lost.any():
         remarks.append(
             f"{listed(names, np.flatnonzero(lost))} did not keep to a straight line in ln t as the "
             "others did: set aside as a whole, no part of the record"
         )
-    wild = _wild(x, np.log(g), trace) | lost[trace]
+    wild |= lost[trace]
     kept = ~wild
     x, y, on = x[kept], g[kept], np.unique(trace[kept], return_inverse=True)[1]
     power, log = _lines(x, np.log(y), on), _lines(x, y, on)
@@ -99,7 +94,13 @@ def fit_retention(table: Table, v_read: float | None = None) -> Fit:
     mean, spread, more = _rates(lines, sign, rate, unit)
     values = {p.name: p.value for p in (mean, *spread)}
     law = PowerLaw if family == "power-law" else LogTime
-    record = law.from_dict({"t0": t0, **values})
+    at_heat = {"temperature": float(np.median(traces.warm))} if len(traces.warm) else {}
+    if at_heat:
+        remarks.append(
+            f"the law is that at {at_heat['temperature']:.4g} K; reads at temperatures {APART:g} K "
+            "apart would tell its activation energy"
+        )
+    record = law.from_dict({"t0": t0, **values, **at_heat})
     fitted = lines.at(x, on)
     error = math.sqrt(lines.squares / lines.free)
     residual = ((np.log(y) if family == "power-law" else y) - fitted) / error
@@ -127,6 +128,34 @@ def fit_retention(table: Table, v_read: float | None = None) -> Fit:
     )  # fmt: skip
 
 
+def _check_times(traces: Traces) -> None:
+    """Refuse traces of fewer than three times, and what is a bake at one temperature."""
+    path, after = traces.table.path, traces.time > 0
+    counts = [len(np.unique(traces.time[rows[after[rows]]])) for rows in rows_of(traces.trace)]
+    few = np.flatnonzero(np.array(counts) < 3)
+    if not len(few):
+        return
+    if not len(traces.warm) or after.all():
+        raise invalid(f"{path}, trace {few[0] + 1}", counts[few[0]], "at least 3 different times")
+    y, n = np.log(traces.g), int(traces.trace.max()) + 1
+    changed = ""
+    size = [np.bincount(traces.trace[some], minlength=n) for some in (after, ~after)]
+    if n > 1 and size[0].all() and size[1].all():
+        mean = [np.bincount(traces.trace[some], y[some], n) for some in (after, ~after)]
+        ratio = mean[0] / size[0] - mean[1] / size[1]
+        changed = (
+            f"; ln G of the {n} traces changed by {ratio.mean():.2g} +- {ratio.std(ddof=1):.2g}"
+        )
+    low, high = float(traces.warm.min()), float(traces.warm.max())
+    told = f"{low:.4g} K" if high - low < SAME else f"{low:.4g} to {high:.4g} K"
+    raise invalid(
+        f"{path}, temperature after time 0",
+        told,
+        f"for an activation energy two temperatures or more, {APART:g} K apart, with bakes of "
+        f"several times; for a law at this one reads at 3 times above 0{changed}",
+    )
+
+
 def _lines(x: np.ndarray, y: np.ndarray, trace: np.ndarray) -> Lines:
     """Least squares."""
     n = np.bincount(trace)
@@ -138,17 +167,22 @@ def _lines(x: np.ndarray, y: np.ndarray, trace: np.ndarray) -> Lines:
     return Lines(level, slope, centre, spread, max(squares, 1e-300), len(x) - 2 * len(n))
 
 
-def _names(table: Table, trace: np.ndarray) -> list[str]:
-    """What tells each trace: its device, cycle, state; or its number."""
-    first = np.unique(trace, return_index=True)[1]
-    told = [name for name in ("device", "cycle", "state") if name in table.words]
-    words = [" ".join(str(table.words[name][k]) for name in told) for k in first]
-    return [word or f"cell {k + 1}" for k, word in enumerate(words)]
+def _lost(x: np.ndarray, g: np.ndarray, trace: np.ndarray, wild: np.ndarray) -> np.ndarray:
+    """Traces (traces,) of which a share of reads is wild, or whose slope or scatter without these
+    lies apart from that of the others, under the law that describes those which lie apart under
+    none."""
+    size = np.bincount(trace)
+    many = np.bincount(trace, wild) > MOST_WILD * size
+    if many.all():
+        return np.zeros(len(size), dtype=bool)
+    rows = ~wild & ~many[trace]
+    out, left = many.copy(), np.flatnonzero(~many)
+    out[left] = _apart(x[rows], g[rows], np.searchsorted(left, trace[rows]))
+    return out
 
 
-def _lost(x: np.ndarray, g: np.ndarray, trace: np.ndarray) -> np.ndarray:
-    """Traces (traces,) whose slope or scatter lies apart from that of the others, under the law
-    that describes those which lie apart under none."""
+def _apart(x: np.ndarray, g: np.ndarray, trace: np.ndarray) -> np.ndarray:
+    """Those of `_lost` by slope or scatter."""
     away = {}
     for family, y in (("power-law", np.log(g)), ("log-time", g)):
         lines = _lines(x, y, trace)

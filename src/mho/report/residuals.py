@@ -47,6 +47,8 @@ class Picture(Protocol):
     @property
     def residual(self) -> np.ndarray: ...
     @property
+    def series_of(self) -> np.ndarray | None: ...
+    @property
     def left_out(self) -> tuple[np.ndarray, np.ndarray]: ...
 
 
@@ -80,8 +82,12 @@ def draw_fit(picture: Picture, title: str) -> Figure:
     below.axhline(0, color=FAINT, lw=1.0)
     for level in (-2, 2):
         below.axhline(level, color=FAINT, lw=0.8, ls=(0, (3, 2)))
-    below.plot(picture.x[thin] / x_unit, picture.residual[thin], ls="", marker="o", ms=2.5,
-               alpha=0.6, color=PALETTE[0])  # fmt: skip
+    x, residual = picture.x[thin] / x_unit, picture.residual[thin]
+    of = np.zeros(len(x), dtype=int) if picture.series_of is None else picture.series_of[thin]
+    for k in np.unique(of):
+        colour = PALETTE[k % len(PALETTE)] if k >= 0 else FAINT
+        below.plot(x[of == k], residual[of == k], ls="", marker="o", ms=2.5, alpha=0.6,
+                   color=colour)  # fmt: skip
     below.set(xlabel=x_label, ylabel="residual [standard\ndeviations]")
     set_ticks(below.xaxis, picture.x_scale)
     set_ticks(above.yaxis, scale)

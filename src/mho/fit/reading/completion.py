@@ -8,6 +8,7 @@ from pathlib import PurePath
 import numpy as np
 
 from mho.fit.reading.clock import EPOCH
+from mho.fit.reading.heading import temperature_of
 from mho.fit.reading.layout import SWEPT, Long
 from mho.fit.reading.vocabulary import MEASURED, POLARITIES
 
@@ -29,6 +30,7 @@ def complete(long: Long, parts: np.ndarray, path: str) -> None:
     _targets(long)
     _cycles(long)
     _polarity_of_name(long, path)
+    _temperature_of_name(long, path)
     _reversed(long)
     _pulses(long)
     _signs(long)
@@ -155,6 +157,18 @@ def polarity_of(path: str) -> str:
     words = re.findall(r"[a-z]+", PurePath(path).stem.lower())
     found = {POLARITIES[word] for word in words if word in POLARITIES}
     return found.pop() if len(found) == 1 else ""
+
+
+def _temperature_of_name(long: Long, path: str) -> None:
+    """Reads over time in a file that is called after their temperature: "bake_125C.csv"."""
+    names = {*long.numbers, *long.words}
+    if "temperature" in names or "time" not in names or not set(MEASURED) & names:
+        return
+    kelvin = temperature_of(re.sub(r"[^0-9A-Za-z]+", " ", PurePath(path).stem))
+    if kelvin is not None:
+        long.numbers["temperature"] = np.full(len(long.rows), kelvin)
+        long.resolution["temperature"] = 0.0
+        long.remarks.append(f"the name of the file says that it is of {kelvin:g} K")
 
 
 def _moves(long: Long, rows: np.ndarray) -> float:

@@ -181,15 +181,22 @@ def _meaning(text: str, name: str, unit: Unit | None) -> Heading | None:
     return _heading(replace(found, sure=sure), "conductance", unit)
 
 
+def temperature_of(text: str) -> float | None:
+    """Temperature that a text holds [K]: "cells at 85 C"; None: it holds none."""
+    found = _AT_TEMPERATURE.search(text)
+    unit = unit_of(found[2]) if found else None
+    if found is None or unit is None or not (unit.offset or float(found[1]) > 50):
+        return None
+    return float(found[1]) + unit.offset
+
+
 def _times(name: str) -> tuple[dict[str, float], str]:
     """Time and temperature that a name holds, and the rest of it."""
     at: dict[str, float] = {}
-    if found := _AT_TEMPERATURE.search(name):
-        unit = unit_of(found[2])
-        value = float(found[1])
-        if unit is not None and (unit.offset or value > 50):
-            at["temperature"] = value + unit.offset
-            name = name[: found.start()] + " " + name[found.end() :]
+    kelvin = temperature_of(name)
+    if kelvin is not None:
+        at["temperature"] = kelvin
+        name = _AT_TEMPERATURE.sub(" ", name, count=1)
     every = _EVERY.search(name)
     if found := every or _AT_TIME.search(name):
         unit = unit_of(found[2])

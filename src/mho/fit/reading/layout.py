@@ -267,9 +267,12 @@ def _tell_apart(out: Long, parts: list[dict[str, Column]], n: int) -> None:
         if name not in out.words:
             out.words[name] = np.repeat([each.get(name, "") for each in words], n)
     for name in {k: None for each in at for k in each}:
+        each_at = np.repeat([each.get(name, np.nan) for each in at], n)
         if name not in out.numbers:
-            out.numbers[name] = np.repeat([each.get(name, np.nan) for each in at], n)
+            out.numbers[name] = each_at
             out.resolution[name] = 0.0
+        elif name == "time":  # "before" stands beside a column of times after
+            out.numbers[name] = np.where(each_at == 0, 0.0, out.numbers[name])
     if len(parts) < 2:
         return
     same: list[tuple[object, ...]] = [

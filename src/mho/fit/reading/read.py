@@ -33,7 +33,8 @@ def read(
     """Read a measured file: text of any layout, .xlsx, .xls, .ods, .mat.
 
     Args:
-        path: the file; of two, one holds SET and the other RESET.
+        path: the file; of two, one holds SET and the other RESET; of several over time, each holds
+            a cell of its own.
         columns: what columns are that do not say it, as "time=Time [s], current=AI [A]"; by
             number from 1 where there are no headings, as "G [S]=3.."; "unused=X" ignores one.
         units: units that headings do not say, as "I=uA, time=ms".
@@ -221,7 +222,7 @@ def _spans(lines: list[int]) -> str:
 
 
 def _joined(tables: list[Table]) -> Table:
-    """Files that belong together: SET in one, RESET in the other."""
+    """Files that belong together: SET in one, RESET in the other; or cells, temperatures."""
     if len(tables) == 2 and not any("polarity" in t or "v_pulse" in t for t in tables):
         names, remark = _polarities(tables)
         if names:
@@ -230,6 +231,10 @@ def _joined(tables: list[Table]) -> Table:
                 if "pulse" not in table:
                     table.numbers["pulse"] = _order(table)
             tables[0].remarks.append(remark)
+    other = {"device", "polarity", "v_pulse", "pulse", "voltage"}
+    if all("time" in t for t in tables) and not any(other & set(t.columns) for t in tables):
+        for each in tables:  # what is left alone in two files is two cells
+            each.words["device"] = np.full(len(each), Path(each.path).stem)
     return _below(tables, f"{len(tables)} files below one another")
 
 
