@@ -1,5 +1,6 @@
 """`fit` on files of every kind: outliers, and what cannot be fitted."""
 
+import numpy as np
 import pytest
 
 from builders.measurements import (
@@ -83,3 +84,50 @@ def test_data_that_tell_nothing_are_refused_in_one_line() -> None:
     with pytest.raises(InvalidInput) as refusal:
         fit(parse(flat, "x"), "retention")
     assert "\n" not in str(refusal.value)
+
+
+INTERNAL = (
+    "array", "nan", "index", "shape", "operand", "broadcast", "converge", "singular", "float(",
+    "object", "dtype", "argument", "none of", "bracket", "signs",
+)  # fmt: skip
+"""Words of messages that are meant for programmers."""
+
+
+def _spoilt(text: str, how: str, rng: np.random.Generator) -> str:
+    """A file whose last column is not what it should be."""
+    head, *lines = text.splitlines()
+    rows = [line.rpartition(",")[::2] for line in lines]
+    y = np.array([float(value) for _, value in rows])
+    if how == "constant":
+        y[:] = y[0]
+    elif how == "shuffled":
+        y = rng.permutation(y)
+    elif how == "few":
+        some = np.sort(rng.choice(len(rows), min(len(rows), int(rng.integers(3, 14))), False))
+        rows, y = [rows[k] for k in some], y[some]
+    elif how == "gaps":
+        y[rng.random(len(y)) < 0.9] = np.nan
+    elif how == "wide":
+        y = y * 10 ** rng.uniform(-6, 6, len(y))
+    elif how == "steps":
+        y = y[0] * (1 + np.arange(len(y)) // max(1, len(y) // 3))
+    elif how == "huge":
+        y = y * 1e6
+    told = [f"{start},{value:.8g}" for (start, _), value in zip(rows, y, strict=True)]
+    return "\n".join([head, *told]) + "\n"
+
+
+@pytest.mark.parametrize("how", ["constant", "shuffled", "few", "gaps", "wide", "steps", "huge"])
+@pytest.mark.parametrize("name", [name for name in MEASURED if "pulses" not in name])
+def test_no_message_is_meant_for_programmers(name: str, how: str) -> None:
+    """Of what is no such measurement: a fit of finite numbers, or one plain sentence."""
+    for seed in range(3):
+        text = _spoilt(MEASURED[name], how, np.random.default_rng(seed))
+        try:
+            found = fit(parse(text, "x"))
+        except InvalidInput as refusal:
+            said = str(refusal)
+            assert "\n" not in said
+            assert not [word for word in INTERNAL if word in said.lower()], said
+            continue
+        assert all(np.isfinite(p.value) for p in found.parameters), found.parameters

@@ -61,9 +61,9 @@ def fit(
     try:
         with np.errstate(all="ignore"):  # what overflows on the way is worse, not wrong
             found = _fit(table, kind, v_read, levels, family, amplitude, bar)
-    except InvalidInput:
+    except (InvalidInput, MemoryError):
         raise
-    except (ArithmeticError, ValueError, np.linalg.LinAlgError) as error:
+    except Exception as error:  # whatever numbers do to the arithmetic: no message of its own
         allowed = (
             f"rows that determine what is fitted ({KINDS[kind].what}): more of them, of more "
             "devices or targets, all in the units of their headings, without reads that stand "
