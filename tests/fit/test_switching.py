@@ -75,8 +75,8 @@ def test_one_state_alone_is_refused_as_a_loop() -> None:
         fit(parse(csv("V [V],I [A]", *loop(9.0, -9.0)), "x"), "switching")
 
 
-FILES = 16
-"""Of sampled truths; 12 of 16 intervals of 95 % hold but in one case of 1,000."""
+FILES = 8
+"""Of sampled truths; 5 of 8 intervals of 95 % hold but in one case of 3,000."""
 
 
 def test_sampled_voltages_spreads_and_resistances_come_back() -> None:
@@ -90,7 +90,7 @@ def test_sampled_voltages_spreads_and_resistances_come_back() -> None:
         rows: list[tuple[int, float, float]] = []
         for k in range(20):
             switch = [at[n] + wide[n] * rng.standard_normal() for n in at]
-            v, i = loop(switch[0], switch[1], 0.01)
+            v, i = loop(switch[0], switch[1], 0.02)
             r = np.exp(cov * rng.standard_normal(2)) * (on, on * ratio)
             for x, y in zip(v, i, strict=True):
                 state = 0 if y / x > 5e-5 else 1
@@ -102,7 +102,7 @@ def test_sampled_voltages_spreads_and_resistances_come_back() -> None:
                  "r_off.cycle.cov": cov}  # fmt: skip
         for name, value in truth.items():
             held[name] = held.get(name, 0) + found[name].covers(value)
-    assert min(held.values()) >= 12, held
+    assert min(held.values()) >= 5, held
 
 
 @pytest.mark.parametrize("seed", range(6))

@@ -73,13 +73,12 @@ def fit_wear(cycle: np.ndarray, y: np.ndarray, on: np.ndarray) -> Wear:
     means = {state: _means(cycle[on == state] / last, y[on == state]) for state in (False, True)}
     found = {name: _law(parts, means) for name, parts in LAWS.items()}
     aic = {name: each[1] for name, each in found.items()}
-    near = min(aic, key=lambda name: aic[name])
+    closes = [n for n in aic if min(_values(LAWS[n], found[n][0].x)[2:4]) >= 0]
+    near = min(closes, key=lambda name: aic[name])
     name = near if aic[near] < aic["no wear"] - BETTER else "no wear"
     best = found[name][0]
     off, on_, power = _values(LAWS[name], best.x)[2:]
-    opens = min(off, on_) < 0
-    if opens:
-        name, best, off, on_, power = "no wear", found["no wear"][0], 0.0, 0.0, 1.0
+    opens = name == "no wear" and min(aic.values()) < aic[name] - BETTER
     parameters = [] if name == "no wear" else _parameters(name, best, sum(map(len, means.values())))
     low, high = np.exp(best.x[:2]).tolist()
     rivals = [Rival(f"wear {each}", value, found[each][2]) for each, value in aic.items()]
