@@ -136,6 +136,7 @@ ELSEWHERE = {
     "report/test_ranking.py": ["results/ranking.py"],
     "report/test_tables.py": ["results/tables.py"],
     "cli/test_show.py": ["report/card.py"],
+    "fit/test_levels.py": ["fit/level_spread.py"],
     "fit/test_bake.py": ["fit/activation.py", "fit/bakes.py", "fit/heated_law.py"],
     "card/test_cell.py": ["results/card.py"],
     "cli/test_fit.py": ["report/measured.py", "report/residuals.py"],

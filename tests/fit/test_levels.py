@@ -91,3 +91,20 @@ def test_what_says_nothing_of_levels_is_refused(text: str, said: str) -> None:
     with pytest.raises(InvalidInput) as refusal:
         fit(parse(text, "x"), "levels")
     assert said in str(refusal.value)
+
+
+def test_reads_at_later_times_are_no_writes() -> None:
+    """The same file is a table of levels, and with --kind retention traces of each target."""
+    rng = np.random.default_rng(3)
+    rows = [(d, t, s, (t + 0.5 * e) * s**-0.05 * (1 + 0.002 * rng.standard_normal()))
+            for d in range(10) for t in (20.0, 40.0, 60.0, 80.0)
+            for e in [rng.standard_normal()] for s in (1.0, 10.0, 100.0, 1000.0)]  # fmt: skip
+    table = parse(csv("device,target [uS],time [s],G [uS]", *zip(*rows, strict=True)), "x")
+    found = fit(table)
+    assert found.kind == "levels"
+    assert found.goodness.n == 40
+    assert found["sigma(g_max)"].value == pytest.approx(0.5e-6, rel=0.5)
+    assert any(r.startswith("120 reads at later times are left out") for r in found.remarks)
+    relaxed = fit(table, "retention")
+    assert relaxed["nu"].value == pytest.approx(0.05, rel=0.05)
+    assert relaxed.goodness.n == 160

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy.special import log_ndtr
 
 from mho.errors import invalid
 from mho.fit.devices import listed, medians, names_of, rows_of
 from mho.fit.electrical import conductance, resolution
-from mho.fit.maximum import Maximum, maximise
+from mho.fit.level_spread import most_likely, polynomial, sigma_of, told_offsets
+from mho.fit.maximum import Maximum
 from mho.fit.outcome import (
     Fit,
     Parameter,
@@ -20,11 +20,10 @@ from mho.fit.outcome import (
     far_out,
     given,
     judge,
-    on_line,
-    on_log,
 )
 from mho.fit.random_effects import between
 from mho.fit.reading.table import Table
+from mho.fit.repeats import writes_of
 from mho.fit.stuck import Stuck, stuck
 from mho.physics import MultiLevel
 
@@ -35,7 +34,7 @@ def fit_levels(table: Table, v_read: float | None = None, levels: int | None = N
     """Window, levels, sigma(G) and the offsets of devices.
 
     Args:
-        table: target and read-back; perhaps device.
+        table: target and read-back; perhaps device, and repeat: reads of one write.
         v_read: read voltage [V], where the file has currents.
         levels: levels of the cell; None: the number of distinct targets, if evenly spaced.
     """
@@ -44,10 +43,19 @@ def fit_levels(table: Table, v_read: float | None = None, levels: int | None = N
     if told.sum() < 10:
         raise invalid(f"{table.path}, target and read", int(told.sum()), "at least 10 pairs")
     table, read, target = table.kept(told), read[told], target[told]
+    now = _first_reads(table, target)
+    table, read, target = table.kept(now), read[now], target[now]
+    writes = writes_of(table, read, target, resolution(table, read, v_read))
+    table, read, target = writes.table, writes.read, writes.target
     low, high = float(target.min()), float(target.max())
     if low == high:
         raise invalid(f"{table.path}, target", low, "at least two targets")
     states, remarks = _states(target, levels)
+    if not now.all():
+        remarks.append(
+            f"{int((~now).sum())} reads at later times are left out; --kind retention --add fits "
+            "how cells relax"
+        )
     width = high - low
     x, off = (target - low) / width, (read - target) / width
     device = table.labels("device")
@@ -60,16 +68,20 @@ def fit_levels(table: Table, v_read: float | None = None, levels: int | None = N
     _check_follow(table, x[~wild], off[~wild])
     remarks += _of_failed(wild & ~lost.rows, target, read)
     x, off, lines = x[~wild], off[~wild], table.lines[~wild]
+    noise = writes.variance[~wild] / width**2
     _, device = np.unique(device[~wild], return_inverse=True)
     floor = np.where(read[~wild] <= 0, -target[~wild] / width, -np.inf)
-    centre = _offsets(off, device)
-    fits = {d: _maximum(d, x, off, floor, device) for d in DEGREES if d < len(np.unique(x))}
+    centre = told_offsets(off, device)
+    fits = {
+        d: most_likely(d, x, off, noise, floor, device) for d in DEGREES if d < len(np.unique(x))
+    }
     degree = _simplest(fits)
     best = fits[degree]
-    sigma, sigmas = _sigma(best, degree, low, width)
+    sigma, sigmas = sigma_of(best, degree, low, width)
     parameters = [given("g_min", low, "S"), given("g_max", high, "S"), given("levels", states)]
     parameters += sigmas
-    spread = np.maximum(_polynomial(best.shared[None, : degree + 1], x)[0], 1e-12)
+    spread = np.maximum(polynomial(best.shared[None, : degree + 1], x)[0], 1e-12)
+    spread = np.sqrt(spread**2 + noise)
     shift = np.zeros(len(x))
     if centre:
         parameters.append(_device_spread(x, off, device, spread))
@@ -86,6 +98,11 @@ def fit_levels(table: Table, v_read: float | None = None, levels: int | None = N
         sigma=sigma,
         device_spread=min(1.0, parameters[-1].value) if centre else 0.0,
     ).replace(**{each.name: each.value for each in shares})
+    if writes.noise is not None:
+        record = record.replace(read_noise=min(1.0, writes.noise.value / width))
+        shares = [*shares, writes.noise]
+        remarks.append("repeated reads of a write count once, as their mean; their scatter is "
+                       "written as read_noise, a share of the window")  # fmt: skip
     at = low + width * x
     order = np.argsort(at, kind="stable")
     measured = read[~wild]
@@ -105,7 +122,7 @@ def fit_levels(table: Table, v_read: float | None = None, levels: int | None = N
         goodness=judge(measured, at + width * shift, residual[np.argsort(lines, kind="stable")]),
         rivals=[Rival(DEGREES[d], f.aic(), len(f.covariance)) for d, f in fits.items()],
         picture=picture,
-        outliers=sorted({int(n) for n in table.lines[wild]}),
+        outliers=sorted({*writes.lines, *(int(n) for n in table.lines[wild])}),
         remarks=remarks,
     )
 
@@ -127,6 +144,22 @@ def _targets(table: Table) -> np.ndarray:
     if len(bad):
         raise invalid(f"{table.where(bad[0])}, target", float(target[bad[0]]), "0 S or more")
     return target
+
+
+def _first_reads(table: Table, target: np.ndarray) -> np.ndarray:
+    """Reads (n,) at the first time of each write, where cells were read at the same few times."""
+    time = table.numbers.get("time")
+    if time is None or not np.isfinite(time).all():
+        return np.ones(len(table), dtype=bool)
+    level = np.unique(target, return_inverse=True)[1]
+    write = table.labels("device", "cycle") * (int(level.max()) + 1) + level
+    _, write = np.unique(write, return_inverse=True)
+    writes, times = int(write.max()) + 1, len(np.unique(time))
+    if not 2 <= times <= len(time) / 2 or len(time) < 1.5 * writes:
+        return np.ones(len(table), dtype=bool)
+    first = np.full(writes, np.inf)
+    np.minimum.at(first, write, time)
+    return time == first[write]
 
 
 def _states(target: np.ndarray, levels: int | None) -> tuple[int, list[str]]:
@@ -208,88 +241,6 @@ def _wild(x: np.ndarray, off: np.ndarray, device: np.ndarray, least: float) -> n
         scale = 1.4826 * np.median(size) if len(size) else 0.0
         scaled[part == p] = some / max(scale, least, 1e-12)
     return far_out(scaled)
-
-
-def _offsets(off: np.ndarray, device: np.ndarray) -> bool:
-    """Whether offsets of devices can be told from the spread of a read: at least two devices were
-    read more than once, and so were they all on average."""
-    counts = np.bincount(device)
-    return bool((counts >= 2).sum() >= 2 and len(off) >= 2 * len(counts))
-
-
-def _polynomial(coefficients: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """sum_k c_k x^k, of (..., k) at (n,): (..., n)."""
-    return coefficients @ np.vander(x, coefficients.shape[-1], increasing=True).T
-
-
-def _maximum(
-    degree: int, x: np.ndarray, off: np.ndarray, floor: np.ndarray, device: np.ndarray
-) -> Maximum:
-    """Coefficients of sigma(x), and the offset of each device where they can be told.
-
-    Devices' offsets are integrated out under a flat prior (restricted likelihood: Patterson and
-    Thompson 1971), so that sigma is not taken for too small; then they are at their mode.
-    """
-    told = _offsets(off, device)
-    order = np.argsort(device, kind="stable") if told else np.arange(len(x))
-    x, off, floor = x[order], off[order], floor[order]
-    count = np.bincount(device) if told else np.array([len(x)])
-    groups, first = len(count), np.cumsum(count) - count
-
-    def summed(terms: np.ndarray) -> np.ndarray:
-        """Sums (..., groups) of terms (..., n)."""
-        return np.add.reduceat(terms, first, axis=-1)
-
-    def likelihood(rows: np.ndarray) -> np.ndarray:
-        s = _polynomial(rows[:, 0, : degree + 1], x)
-        ok = s > 1e-9
-        s = np.where(ok, s, 1e-9)
-        if not told:
-            log = -0.5 * (off / s) ** 2 - np.log(s) - 0.5 * math.log(2 * math.pi)
-            log = np.where(np.isfinite(floor), log_ndtr(floor / s), log)
-            return np.where(ok, log, -1e4)[:, None, :].sum(-1)
-        weight = np.where(ok, s, 1e3) ** -2
-        total = summed(weight)
-        mean = summed(weight * off) / total
-        square = summed(weight * off**2) - total * mean**2
-        constant = 0.5 * math.log(2 * math.pi) * (count - 1)
-        penalty = summed(np.where(ok, 0.0, 1e4))
-        return -0.5 * square - summed(np.log(s)) - 0.5 * np.log(total) - constant - penalty
-
-    start = np.zeros(degree + 1)
-    resid = off - (np.repeat(summed(off) / count, count) if told else 0.0)
-    start[0] = max(float(resid.std()), 1e-6)
-    unit = start[0]
-    found = maximise(
-        lambda rows: likelihood(rows[..., : degree + 1] * unit), start / unit, np.zeros((groups, 0))
-    )
-    shared = found.shared * unit
-    s = np.maximum(_polynomial(shared[None], x)[0], 1e-9)
-    mode = summed(s**-2 * off) / summed(s**-2) if told else np.zeros(1)
-    return Maximum(shared, mode[:, None], found.covariance * unit**2, found.value, found.settled)
-
-
-def _sigma(
-    best: Maximum, degree: int, low: float, width: float
-) -> tuple[tuple[float, ...], list[Parameter]]:
-    """Coefficients in powers of g [S^(1-k)], and each with its interval."""
-    change = np.zeros((degree + 1, degree + 1))
-    for k in range(degree + 1):  # x^k = ((g - low) / width)^k
-        for j in range(k + 1):
-            change[j, k] = width * math.comb(k, j) * (-low) ** (k - j) / width**k
-    values = change @ best.shared[: degree + 1]
-    errors = np.sqrt(np.diag(change @ best.covariance[: degree + 1, : degree + 1] @ change.T))
-    units = ("S", "1", "1/S", "1/S^2")
-    out = [
-        on_line(f"sigma[{k}]", float(values[k]), float(errors[k]), units[k])
-        for k in range(degree + 1)
-    ]
-    for name, at in (("g_min", 0.0), ("g_max", 1.0)):
-        row = np.array([at**k for k in range(degree + 1)]) * width
-        error = math.sqrt(row @ best.covariance[: degree + 1, : degree + 1] @ row)
-        value = max(float(row @ best.shared[: degree + 1]), 1e-300)
-        out.append(on_log(f"sigma({name})", math.log(value), error / value, "S"))
-    return tuple(float(v) for v in values), out
 
 
 def _device_spread(
