@@ -4,7 +4,18 @@ from pathlib import Path
 
 import pytest
 
-from builders.measurements import LEVELS, PULSED, program_and_read, pulse_trains, sweeps, traces
+from builders.measurements import (
+    LEVELS,
+    PULSED,
+    STATES,
+    csv,
+    loop,
+    program_and_read,
+    pulse_trains,
+    sweeps,
+    traces,
+    two_states,
+)
 from mho import Preset, devices
 from mho.cells import LogTime, MultiLevel, PulseResponse
 from mho.circuits import Sinh
@@ -154,6 +165,39 @@ def test_a_network_runs_on_a_fitted_cell(folder: Path, capsys: pytest.CaptureFix
     config = Path("run/config.toml").read_text()
     assert 'family = "pulse-response"' in config
     assert "pulses.csv" in config
+
+
+def switching_loops() -> str:
+    """Ten loops whose voltages differ a little."""
+    loops = [loop(0.55 + 0.01 * k, -0.5 - 0.01 * k) for k in range(10)]
+    rows = [(k, v, i) for k, each in enumerate(loops) for v, i in zip(*each, strict=True)]
+    return csv("cycle,V [V],I [A]", *zip(*rows, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        ("levels", program_and_read(LEVELS, 2, devices=4, repeats=5)[0]),
+        ("pulses", pulse_trains(PULSED.replace(nonlinearity=(3.0, -2.0)), 2)[0]),
+        ("states", two_states(STATES, 2, devices=4, cycles=6)[0]),
+        ("endurance", two_states(STATES, 3, devices=3, cycles=120)[0]),
+        ("switching", switching_loops()),
+    ],
+)
+def test_what_a_fit_writes_runs_to_the_end(
+    kind: str, text: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Cells of two states after the refusal and what it advises."""
+    Path("measured.csv").write_text(text)
+    assert main(["fit", "measured.csv", "--kind", kind, "--out", "my.toml"]) == 0
+    arguments = ["run", "siamese", *TINY, "--device-file", "my.toml", "--out", "run"]
+    if kind in ("states", "endurance", "switching"):
+        assert main(arguments) == 2
+        assert "or hardware.full_scale = 2" in capsys.readouterr().err
+        assert not Path("run").exists()
+        arguments += ["--set", "hardware.full_scale=2"]
+    assert main(arguments) == 0
+    assert "measured.csv" in Path("run/config.toml").read_text()
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ def test_a_weight_has_as_many_levels_as_the_mapping_offers(name: str, levels: in
 @pytest.mark.parametrize(
     ("field", "value", "message"),
     [
-        ("weight_levels", 4, r"weight_levels = 4: allowed is one of 2, 3, 5, 9, 17$"),
+        ("weight_levels", 4, r"weight_levels = 4: allowed is one of 2, 3, 5, 9, 17, which"),
         ("weight_levels", 1, r"weight_levels = 1: allowed is .*\[2, 1.67772e\+07\]"),
         ("dac_bits", 0, r"dac_bits = 0: allowed is .*\[1, 16\]"),
         ("adc_bits", 17, r"adc_bits = 17: allowed is .*\[2, 16\]"),

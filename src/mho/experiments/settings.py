@@ -89,7 +89,7 @@ def on_device(config: ExperimentConfig, path: Path) -> tuple[ExperimentConfig, l
         found = " and ".join(f"[{name}]" for name in preset.to_dict() if name != "note")
         allowed = (
             f"a preset with a table [device]: this one has {found} alone, to which mho fit FILE "
-            "--add puts the cell of a measured file of pulses, targets or states"
+            "--add puts the cell of measured pulses, targets, states, endurance or switching"
         )
         raise invalid("device_file", str(path), allowed)
     try:

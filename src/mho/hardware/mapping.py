@@ -183,7 +183,8 @@ class Mapping:
         if weight_levels < 2 or (most - 1) % (weight_levels - 1) != 0:
             fitting = [n for n in range(2, most + 1) if (most - 1) % (n - 1) == 0]
             allowed = ", ".join(map(str, fitting))
-            raise invalid("Hardware.weight_levels", weight_levels, f"one of {allowed}")
+            cells = f"which cells of {states} levels can hold"
+            raise invalid("Hardware.weight_levels", weight_levels, f"one of {allowed}, {cells}")
 
     def own_levels(
         self, index: Int[Tensor, "*n"], weight_levels: int, states: int
