@@ -128,6 +128,12 @@ def test_gradients_go_through_what_cells_show_with_all_rows_on() -> None:
     torch.testing.assert_close(given.grad, expected)
 
 
+def test_exact_converters_drive_no_gates() -> None:
+    exact = hardware(dac_bits=4).with_converters(None)
+    assert not exact.wires
+    assert exact.dac_bits is None
+
+
 def test_rewiring_goes_both_ways() -> None:
     layer, x = linear()
     with torch.no_grad():

@@ -157,7 +157,7 @@ class Converter:
             codes.round_()
         else:
             some = chips if self._place == ALL else self._place
-            codes = self.errors.codes(codes.view(x.shape), some).view(folded.shape)
+            codes = self.errors.codes(codes.reshape(x.shape), some).view(folded.shape)
         if not keep and self.tally is None:
             return codes.clamp_(-self.most, self.most).mul_(lsb).reshape(x.shape), None
         edged = codes.clamp(-self.most, self.most)

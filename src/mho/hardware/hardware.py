@@ -298,11 +298,12 @@ class Hardware(Config):
     @checked
     def with_converters(self, bits: Annotated[int, Range(least=2, most=16)] | None) -> Hardware:
         """The same chips with inputs and outputs of so many bits; None: with exact ones, which
-        have no errors."""
-        changes = {} if bits else {
-            "adc": IdealADC(), "serial_inputs": False, "serial_sum": "digital",
-            "signed_inputs": True,
-        }  # fmt: skip
+        have no errors and drive no gates: then wires with a `source_line` are left out."""
+        changes: dict[str, Any] = {}
+        if bits is None:
+            changes = {"adc": IdealADC(), "signed_inputs": True}
+            changes |= {"serial_inputs": False, "serial_sum": "digital"}
+            changes |= {"wire_resistance": 0.0} if self.wires.gated else {}
         return self.replace(dac_bits=bits, adc_bits=bits, **changes)
 
     @property
