@@ -20,8 +20,8 @@ def test_the_card_of_a_model_has_a_pinched_loop_and_switches() -> None:
     assert dict(shown.numbers)["DOI"] == dynamics.get(name).doi
 
 
-@pytest.mark.parametrize("name", ["tio2-hp", "vteam-50-1k"])
-def test_other_models_switch_too(name: str) -> None:
+@pytest.mark.parametrize("name", dynamics.MODELS)
+def test_all_models_switch(name: str) -> None:
     shown = card.of_model(name, dynamics.get(name))
     numbers = dict(shown.numbers)
     assert numbers["model"] == dynamics.get(name).family
@@ -34,6 +34,9 @@ def test_other_models_switch_too(name: str) -> None:
     assert resets.y[-1] < resets.y[0]
     loop = shown.current.curves[0]
     assert np.isfinite(loop.y).all()
+    box = np.ptp(loop.x) * np.ptp(loop.y)
+    lobes = (np.trapezoid(loop.y[part], loop.x[part]) for part in (slice(0, 101), slice(100, 201)))
+    assert sum(map(abs, lobes)) > 0.005 * box, "no loop"
     assert shown.levels.missing
     assert shown.retention.missing
 

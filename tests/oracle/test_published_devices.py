@@ -114,3 +114,46 @@ def test_a_second_aged_to_a_day_spreads_as_a_day(share: float) -> None:
     aged, fresh = cells(second, g, DAY), cells(day, g, 0.0)
     assert aged.std().item() == pytest.approx(fresh.std().item(), rel=0.1)
     assert aged.mean().item() == pytest.approx(fresh.mean().item(), abs=0.05 * fresh.std().item())
+
+
+# R_ON [ohm], ON/OFF ratio, states, labels of non-linearity with the constant A of NeuroSim's table
+# for each, noise of a pulse as a share of the window: the largest that the source allows.
+# 10.1109/IEDM.2017.8268338, table of its figure 17; 10.1109/TCAD.2018.2789723, table I.
+PULSED = {
+    "fefet-hzo": (559.28e3, 45.0, 32, (1.75, 0.7021), (1.46, 0.8487), 0.005),
+    "taox-tio2": (5e6, 2.0, 102, (1.85, 0.6619), (-1.79, 0.6855), 0.01),
+    "ag-asi": (26e6, 12.5, 97, (2.4, 0.499181), (-4.88, 0.200303), 0.035),
+}
+
+
+@pytest.mark.parametrize("name", PULSED)
+def test_pulses_follow_the_curves_of_their_source(name: str) -> None:
+    """G = G_min + (G_max - G_min) (1 - exp(-p / A)) / (1 - exp(-1 / A)), p the share of a crossing;
+    where the label of RESET is negative, RESET is that curve upside down, else the curve back."""
+    r_on, ratio, states, (_, a_set), (label, a_reset), noise = PULSED[name]
+    cell = mho.devices.get(name)
+    assert isinstance(cell, mho.cells.PulseResponse)
+    low, high = cell.window
+    assert high == pytest.approx(1 / r_on, rel=1e-3)
+    assert high / low == pytest.approx(ratio, rel=1e-3)
+    assert cell.pulses == states
+
+    def curve(share: Tensor, a: float) -> Tensor:
+        return torch.expm1(-share / a) / torch.expm1(torch.tensor(-1 / a))
+
+    for sign, a, crossing in ((1, a_set, cell.crossing[0]), (-1, a_reset, cell.crossing[1])):
+        pulses = torch.tensor([0.0, 0.25, 0.5, 0.75, 1.0]) * crossing
+        pulses = pulses.round().int()
+        share = pulses / crossing
+        start = torch.full_like(share, low if sign > 0 else high)
+        found = (cell.respond(torch.zeros_like(share), start, sign * pulses, {}) - low) / (
+            high - low
+        )
+        expected = curve(share, a)
+        if sign < 0:
+            expected = 1 - expected if label < 0 else curve(1 - share, a)
+        torch.testing.assert_close(found, expected, rtol=0, atol=0.01)
+    middle = torch.full((20_000,), 0.5 * (low + high))
+    z = torch.randn(20_000, generator=torch.Generator().manual_seed(1))
+    landed = cell.respond(z, middle, torch.ones(20_000, dtype=torch.int32), {})
+    assert landed.std().item() / (high - low) == pytest.approx(noise, rel=0.05)

@@ -55,18 +55,25 @@ def of_model(name: str, model: DynamicModel) -> Card:
 
 
 def _loop(model: DynamicModel, peak: float) -> tuple[float, Trace]:
-    """The highest power of ten as a frequency at which a period moves the state through half of its
-    range; and the second period of it."""
+    """The highest power of ten as a frequency at which the second period moves the state through
+    half of its range; and that period. In the first, a device may only SET."""
     off, on = model.ends({})
     hertz, swing = 1e10, 0.0
     while swing < 0.5 and hertz > SLOWEST:
         hertz /= 10
-        wave = Sine(amplitude=peak, frequency=hertz)
-        state = transient(model, wave, samples=20, method=ROUGH).state
-        swing = (state.max() - state.min()).item() / abs(on - off)
+        swing = _swing(_second(model, peak, hertz, 20)) / abs(on - off)
+    return hertz, _second(model, peak, hertz, 200)
+
+
+def _second(model: DynamicModel, peak: float, hertz: float, samples: int) -> Trace:
+    """The second period of a sine."""
     wave = Sine(amplitude=peak, frequency=hertz, cycles=2)
-    times = torch.linspace(1 / hertz, 2 / hertz, 201, dtype=torch.float64)
-    return hertz, transient(model, wave, samples=times, method=ROUGH)
+    times = torch.linspace(1 / hertz, 2 / hertz, samples + 1, dtype=torch.float64)
+    return transient(model, wave, samples=times, method=ROUGH)
+
+
+def _swing(trace: Trace) -> float:
+    return (trace.state.max() - trace.state.min()).item()
 
 
 def _response(model: DynamicModel, peak: float, hertz: float) -> Panel:

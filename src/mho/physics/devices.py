@@ -217,6 +217,21 @@ _CELLS: dict[str, Cell] = {
         "0.200 of a crossing are 1 / nu here. There noise adds up over a burst, here later pulses "
         "contract it. Nine levels are chosen here; spread between devices is not given.",
     ),
+    "taox-tio2": PulseResponse(
+        g_min=0.1e-6,
+        g_max=0.2e-6,
+        levels=9,
+        pulses=102,
+        nonlinearity=(1 / 0.6619, 1 / 0.6855),
+        cycle_spread=0.01 * 102,
+        doi="10.1088/0957-4484/26/45/455204",
+        note="TaOx / TiO2 bilayer of the source as NeuroSim's table describes it (DOI "
+        "10.1109/TCAD.2018.2789723): 5 Mohm, ON/OFF ratio 2, 102 states, non-linearity labels 1.85 "
+        "and -1.79, whose constants A = 0.6619 and 0.6855 of a crossing are 1 / nu here, and noise "
+        "below 1 % of the window a pulse, taken as 1 %. Pulses are 3 V for 40 ms and -3 V for "
+        "10 ms (DOI 10.1109/IEDM.2017.8268338). Nine levels are chosen here; spread between "
+        "devices is not given.",
+    ),
 }
 
 

@@ -1,5 +1,6 @@
 """Published cells that are written through a third terminal: electrochemical transistors,
-capacitors that gate one, charge traps. Numbers in SI units, a DOI, and what of it is our choice."""
+capacitors that gate one, ferroelectrics, charge traps. Numbers in SI units, a DOI, and what of it
+is our choice."""
 
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ from mho.physics.cell import Cell, SourceWrite
 from mho.physics.multi_level import MultiLevel
 from mho.physics.of_conductance import TableOfG
 from mho.physics.preset import Preset
+from mho.physics.pulse_response import PulseResponse
 from mho.physics.pulse_table import PulseTable
 from mho.physics.retention import LogTime
 
@@ -95,6 +97,21 @@ CELLS: dict[str, Cell] = {
         "fits it with linear steps: 400 steps across, noise of 30 % of a step, 10 % between "
         "devices. It leaks: the toolkit has a lifetime of 1e6 batches, which is no time, so "
         "leakage is left out.",
+    ),
+    "fefet-hzo": PulseResponse(
+        g_min=1 / (45 * 559.28e3),
+        g_max=1 / 559.28e3,
+        levels=32,
+        pulses=32,
+        nonlinearity=(1 / 0.7021, -1 / 0.8487),
+        cycle_spread=0.005 * 32,
+        doi="10.1109/IEDM.2017.8268338",
+        note="Ferroelectric transistor of Hf0.5Zr0.5O2 of the source: R_ON 559.28 kohm, ON/OFF "
+        "ratio 45, 32 states, 75 ns pulses whose amplitude rises, 3.65 V and -2.95 V on average, "
+        "noise below 0.5 % of the window a pulse, taken as 0.5 %. Its non-linearity labels of "
+        "NeuroSim, 1.75 and 1.46, stand for A = 0.7021 and 0.8487 of a crossing, which are 1 / nu "
+        "here; of the same sign, RESET goes back the way that SET came, in steps that grow. Spread "
+        "between devices, retention and endurance are not given.",
     ),
     "sonos-40nm": MultiLevel(
         g_min=1e-9,
