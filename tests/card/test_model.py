@@ -31,7 +31,8 @@ def test_all_models_switch(name: str) -> None:
     assert resets.x[0] == PULSES
     assert resets.y[0] == pytest.approx(sets.y[-1])
     assert sets.y[-1] > sets.y[0]
-    assert resets.y[-1] < resets.y[0]
+    if name != "tio2-joglekar":  # at an end its window lets nothing move away again
+        assert resets.y[-1] < resets.y[0]
     loop = shown.current.curves[0]
     assert np.isfinite(loop.y).all()
     box = np.ptp(loop.x) * np.ptp(loop.y)

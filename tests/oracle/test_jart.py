@@ -9,8 +9,8 @@ from scipy.integrate import solve_ivp
 from scipy.optimize import brentq
 
 import mho
-from mho.physics import dynamics
-from mho.physics.dynamics import JartVcm, PulseTrain, Samples, Triangle, transient
+from mho.physics import GeneratorNoise, dynamics
+from mho.physics.dynamics import Adaptive, JartVcm, PulseTrain, Samples, Triangle, transient
 
 MODEL = dynamics.get("jart-vcm-v1b")
 assert isinstance(MODEL, JartVcm)
@@ -174,6 +174,23 @@ def test_set_times_fall_by_decades_with_the_voltage() -> None:
     steps = -np.diff(found)
     assert (steps > 1.2).all()
     assert (steps < 2.2).all()
+
+
+def test_devices_differ_within_the_bounds_of_the_source() -> None:
+    """Radius, length and n_max by 10 % at most, n_min by 50 %; nothing that switches is nan."""
+    noise = GeneratorNoise((64,), torch.Generator().manual_seed(2), torch.float64)
+    traits = MODEL.traits(noise)
+    assert set(traits) == {"n_min", "n_max", "radius", "disc_length"}
+    for name, trait in traits.items():
+        off = (trait / getattr(MODEL, name) - 1).abs().max().item()
+        assert 0.03 < off <= (0.5 if name == "n_min" else 0.1) + 1e-6
+    wave = Triangle(amplitude=-1.3, frequency=1 / 5.2)
+    rough = Adaptive(tolerance=1e-3)
+    trace = transient(MODEL, wave, samples=52, traits=traits, method=rough)
+    assert trace.i.isfinite().all()
+    low, high = (1 / trace.g[:, k] for k in (13, -1))
+    assert (high / low > 10).all()
+    assert low.std() / low.mean() < high.std() / high.mean()
 
 
 def test_a_voltage_beyond_what_is_meant_is_refused() -> None:

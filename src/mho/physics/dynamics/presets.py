@@ -6,9 +6,11 @@ from mho.arguments import checked
 from mho.errors import unknown
 from mho.physics.dynamics.ion_drift import IonDrift
 from mho.physics.dynamics.jart import JartVcm
+from mho.physics.dynamics.model import Variation
 from mho.physics.dynamics.stanford_pku import StanfordPku
 from mho.physics.dynamics.vteam import Vteam
 from mho.physics.dynamics.windows import Joglekar
+from mho.physics.spread import Spread
 
 
 def _bilayer(
@@ -37,6 +39,12 @@ def _bilayer(
         "source. R_th is read here as 500 K/mW: printed is about 500 K, for a cell at 400 K under "
         "100 uA. Noise of the gap is not given.",
     )
+
+
+def _within(parameter: str, cov: float, limit: float) -> Variation:
+    """Normal, cut at a share `limit` off."""
+    spread = Spread(distribution="truncated-normal", cov=cov, lower=1 - limit, upper=1 + limit)
+    return Variation(parameter=parameter, spread=spread)
 
 
 MODELS: dict[str, IonDrift | Vteam | StanfordPku | JartVcm] = {
@@ -140,9 +148,18 @@ MODELS: dict[str, IonDrift | Vteam | StanfordPku | JartVcm] = {
         line_coefficient=3.92e-3,
         line_thermal_resistance=90471.47,
         read_voltage=0.2,
+        variations=(
+            _within("n_min", 0.25, 0.5),
+            _within("n_max", 0.05, 0.1),
+            _within("radius", 0.11, 0.1),
+            _within("disc_length", 0.1, 0.1),
+        ),
         doi="10.1109/TCSI.2020.3018502",
         note="Pt / HfO2 / TiOx / Ti of 10.1063/1.5108654: parameters of the Verilog-A code of the "
-        "source, 10.26165/JUELICH-DATA/FERGKU. The reads are chosen here.",
+        "source, 10.26165/JUELICH-DATA/FERGKU. Radius, length and n_max vary between devices "
+        "within 10 %, as 10.1109/SMACD58065.2023.10192107 takes from it; standard deviations are "
+        "those that users of the code draw with. Chosen here: n_min within 50 %, reads at 0.2 V. "
+        "The source's spread from cycle to cycle is left out.",
     ),
     "tiox-hfox-1.7nm": _bilayer(1.7e-9, (0.16e-9, 1.21e-9), (16.8, 20.1), (1.1, 12.6)),
     "tiox-hfox-2.1nm": _bilayer(2.1e-9, (0.20e-9, 1.15e-9), (17.8, 21.3), (1.2, 14.5)),
