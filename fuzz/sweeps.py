@@ -29,7 +29,7 @@ SMALL = (
     'claimed=["float", "frugal", "level change", "sparse"]',
 )  # fmt: skip
 SETTINGS = [part for setting in SMALL for part in ("--set", setting)]
-SWEEP = ["sweep", "siamese", *SETTINGS, "--grid", "writes.hysteresis=0.6,0.8"]
+SWEEP = ["sweep", "siamese", *SETTINGS, "--grid", "writes.hysteresis=0.6,0.7,0.8"]
 SEARCH = [
     "search", "siamese", *SETTINGS, "--over", "writes.hysteresis=0.5:0.9", "--trials", "3",
     "--objective", "mlp_accuracy:max",
@@ -73,10 +73,10 @@ KINDS = (*KILLS, *KILLS, "stop the driver", "fill the disk", "start a second dri
          "kill one of two drivers", "two machines without locks", "damage a file",
          "damage several files")  # fmt: skip
 
-BREAKS = 2, 5
+BREAKS = 3, 6
 """How often a sweep is broken off, at least and at most."""
 
-MOMENTS = ("any time", "in a training", "in a checkpoint")
+MOMENTS = ("any time", "in a training", "in a training", "in a checkpoint")
 
 
 def trials(random: Random, folder: Path) -> Iterator[tuple[str, Callable[[], object]]]:

@@ -18,9 +18,11 @@ def test_what_is_no_objective_is_refused(text: str) -> None:
         objective(text)
 
 
-def test_objectives_are_read_as_written(tmp_path: Path) -> None:
-    write_objectives(tmp_path, {"accuracy": "maximize", "writes": "minimize"})
-    assert objectives_of(tmp_path) == {"accuracy": "maximize", "writes": "minimize"}
+@pytest.mark.parametrize("name", ["", "new", "new/S"])
+def test_objectives_are_read_as_written(tmp_path: Path, name: str) -> None:
+    folder = tmp_path / name
+    write_objectives(folder, {"accuracy": "maximize", "writes": "minimize"})
+    assert objectives_of(folder) == {"accuracy": "maximize", "writes": "minimize"}
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 from mho.cli import main
 from mho.results import Result, claim, dumps
 from mho.sweep import plan
-from mho.sweep.driver import drive
+from mho.sweep.driver import Standing, drive
 from mho.sweep.folder import PointFolder, SweepFolder
 from mho.sweep.process import DONE, FAILED
 from mho.sweep.search import Choice, Search, Span, span_or_choice
@@ -135,3 +135,17 @@ def test_the_command_refuses(
     assert main(["search", "siamese", *options, "--out", str(tmp_path / "s")]) == 2
     assert said in capsys.readouterr().err
     assert not (tmp_path / "s").exists()
+
+
+def test_the_command_begins_in_a_folder_that_is_not_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def driven(*_points: Any, **_how: Any) -> Standing:
+        _, _, more = _points
+        return Standing(done=list(more(Standing())))
+
+    monkeypatch.setattr("mho.sweep.driver.drive", driven)
+    monkeypatch.setattr("mho.sweep.check.check", lambda *_, **__: [])
+    options = ["--over", "rate=0.01:0.1", "--objective", "accuracy:max", "--trials", "1"]
+    assert main(["search", "siamese", *options, "--out", str(tmp_path / "new" / "s")]) == 0
+    assert len(SweepFolder(tmp_path / "new" / "s").points()) == 1

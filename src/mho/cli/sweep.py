@@ -182,8 +182,7 @@ def _say_cost(points: list[Point], sweep: SweepFolder, engine: Engine, *, shares
     from mho.sweep.check import check
     from mho.sweep.measure import LIMIT, largest, measure
 
-    known = {folder.point.id for folder in sweep.points() if folder.done} if sweep.exists else set()
-    left = [point for point in points if point.id not in known]
+    left = [point for point in points if not sweep.of(point).done]
     say(f"{len(points)} points, {len(points) - len(left)} of them done")
     if not left:
         return

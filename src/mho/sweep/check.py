@@ -32,8 +32,7 @@ def check(points: Sequence[Point], sweep: SweepFolder, *, here: bool = True) -> 
     Raises:
         ValueError: a point cannot work; the message names it.
     """
-    known = {folder.point.id for folder in sweep.points()} if sweep.exists else set()
-    new = [point for point in points if point.id not in known]
+    new = [point for point in points if not sweep.of(point).has(point)]
     keys = varied(points)
     for point in new:
         with _naming(point, keys):

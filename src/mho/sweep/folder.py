@@ -247,6 +247,10 @@ class SweepFolder:
         inside = sorted((self.path / POINTS).iterdir())
         return [PointFolder(each) for each in inside if (each / "config.toml").exists()]
 
+    def of(self, point: Point) -> PointFolder:
+        """The folder of a point, which need not be there."""
+        return PointFolder(self.path / POINTS / point.id)
+
     def add(self, points: Iterable[Point]) -> list[PointFolder]:
         """The folders of some points, each with its settings; those that are not there yet are
         made.
@@ -256,11 +260,11 @@ class SweepFolder:
         """
         found = []
         for point in points:
-            folder = PointFolder(self.path / POINTS / point.id)
+            folder = self.of(point)
             if not folder.has(point):  # new, or its file is damaged
                 with naming(folder.path):
                     folder.path.mkdir(parents=True, exist_ok=True)
                 write_text(folder.path / "config.toml", point.config.to_toml(), to_disk=False)
-                folder = PointFolder(folder.path)
+                folder = self.of(point)
             found.append(folder)
         return found

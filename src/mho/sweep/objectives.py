@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from mho.errors import InvalidInput, invalid
-from mho.files import read_json, write_json
+from mho.files import naming, read_json, write_json
 
 NAME = "search.json"
 """Of the file in the folder of a sweep that says what it was last searched for."""
@@ -25,11 +25,13 @@ def objective(text: str) -> tuple[str, Direction]:
 
 
 def write_objectives(folder: Path, objectives: Mapping[str, Direction]) -> None:
-    """Keep the objectives of a search for its page.
+    """Keep the objectives of a search for its page; makes the folder.
 
     Raises:
         OSError: the file cannot be written.
     """
+    with naming(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / NAME, {"objectives": dict(objectives)})
 
 
