@@ -69,6 +69,13 @@ def prices(_context: click.Context) -> Iterable[str]:
     return PRICES
 
 
+def datasets(_context: click.Context) -> Iterable[str]:
+    """Names of public data sets."""
+    from mho.data import SOURCES
+
+    return SOURCES
+
+
 def shown(context: click.Context) -> Iterable[str]:
     """What `mho show` takes."""
     from mho.physics.dynamics import MODELS

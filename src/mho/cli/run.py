@@ -12,6 +12,14 @@ from mho.cli.terminal import columns, say, tell, waiting
 from mho.errors import invalid, unknown
 from mho.files import check_output
 
+TAKERS = {
+    "rule": "siamese and metaplastic do",
+    "network": "siamese does",
+    "data": "bmcnn and siamese do; metaplastic has --set tasks, wires and sensitivity --set "
+    "siamese.data and their like",
+}
+"""Which experiments take something of the user's own."""
+
 LINES, LINES_OF_SEVERAL = 22, 9
 """Lines of a result at the end of a run, and of each of several."""
 
@@ -52,6 +60,13 @@ class Run:
     NAME names them."""
     scheme: Annotated[str | None, Option("NAME", complete=names.schemes)] = None
     """Run one scheme alone, of siamese or metaplastic: trained in full on all chips, and tested."""
+    rule: Annotated[str | None, Option("FILE.py:NAME")] = None
+    """Train under an update rule of your own, as one scheme; siamese and metaplastic."""
+    network: Annotated[str | None, Option("FILE.py:NAME")] = None
+    """Train a network of your own in place of the perceptron; siamese."""
+    data: Annotated[str | None, Option("DATA", complete=names.datasets)] = None
+    """Learn other data: a name of mho list datasets, a .npz file, a folder of images, or
+    FILE.py:NAME, a function that gives them; bmcnn and siamese."""
     out: Annotated[Path | None, Option("DIR")] = None
     """Run folder; if not given, runs/NAME-SIZE-SEED."""
     resume: bool = False
@@ -82,14 +97,15 @@ class Run:
             raise unknown("experiment", self.name, (*EXPERIMENTS, "all"))
         among_all = [name for name, experiment in EXPERIMENTS.items() if experiment.among_all]
         names = among_all if self.name == "all" else [self.name]
-        of_one = ("config", "set", "device_file", "chip", "only", "scheme")
+        of_one = ("config", "set", "device_file", "chip", "only", "scheme", *TAKERS)
         if self.name == "all" and (given := [each for each in of_one if getattr(self, each)]):
             flags = ", ".join(f"--{each.replace('_', '-')}" for each in given)
             allowed = f"one experiment where {flags} is given"
             raise invalid("name", "all", allowed)
         configs = {name: self._configure(name) for name in names}
         seed = next(iter(configs.values())).seed
-        part = f"-{id_of(self.only or self.scheme or '')}" if self.only or self.scheme else ""
+        alone = self.only or self.scheme or (self.rule or "").rpartition(":")[2]
+        part = f"-{id_of(alone)}" if alone else ""
         out = self.out or Path("runs") / f"{self.name}{part}-{self.preset}-{seed}"
         folders = {name: out / name if self.name == "all" else out for name in names}
         for name, folder in folders.items():
@@ -104,18 +120,39 @@ class Run:
         digests = {name: check_data(config) for name, config in configs.items()}
         return _Plan(configs, folders, digests, out)
 
+    def _own(self, what: str, config: Any) -> str | None:
+        """The user's own rule, network or data, where an experiment takes it."""
+        from mho.files.code import WANTED, is_code
+
+        given = getattr(self, what)
+        if given is None:
+            return None
+        fits = bool(config.schemes_there()) if what == "rule" else hasattr(config, what)
+        if not fits:
+            raise invalid(what, given, f"nothing: {config.family} takes none; {TAKERS[what]}")
+        if what == "rule" and self.scheme is not None:
+            raise invalid(what, given, "nothing with --scheme: a rule is a scheme of its own")
+        if what != "data" and not is_code(given):
+            raise invalid(what, given, WANTED)
+        return given
+
     def _configure(self, name: str) -> Any:
         """The preset, with a file, then single settings, then options laid over it."""
         from mho import experiments
         from mho.experiments.settings import key_and_value, settings_of
 
+        preset = experiments.get(name).preset(self.preset)
+        own = {what: self._own(what, preset) for what in TAKERS}
         config = settings_of(
-            name, experiments.get(name).preset(self.preset), file=self.config,
+            name, preset, file=self.config,
             device_file=self.device_file, chip=self.chip,
             single=map(key_and_value, self.set), told=tell,
         )  # fmt: skip
-        options = {"seed": self.seed, "chips": self.chips, "processor": self.processor,
-                   "prices": self.prices, "only": self.only, "scheme": self.scheme}  # fmt: skip
+        options = {
+            "seed": self.seed, "chips": self.chips, "processor": self.processor,
+            "prices": self.prices, "only": self.only, "scheme": own["rule"] or self.scheme,
+            "network": own["network"], "data": own["data"],
+        }  # fmt: skip
         config = config.replace(**{k: v for k, v in options.items() if v is not None})
         config.torch_device()
         return config

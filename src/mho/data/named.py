@@ -1,6 +1,7 @@
 """A data set by its name, its file or its folder."""
 
 import os
+from dataclasses import replace
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -9,23 +10,26 @@ import numpy as np
 
 from mho.arguments import checked
 from mho.data.cifar import read_cifar
-from mho.data.dataset import Dataset
+from mho.data.dataset import ARRAYS, Dataset
 from mho.data.idx import read_idx
 from mho.data.images import files_of, read_images
 from mho.data.npz import read_npz
 from mho.data.source import CIFAR, IDX, SOURCES, locate, read_file
 from mho.data.stand_in import stood_in
-from mho.errors import invalid, unknown
+from mho.errors import InvalidInput, invalid, unknown
+from mho.files.code import call_code, is_code, sha256_of
 
 
 @checked
 def dataset(data: str | Path | Dataset) -> Dataset:
-    """Return the data set of a name of `SOURCES`, of a ``.npz`` file or of a folder of images.
+    """Return the data set of a name of `SOURCES`, of a ``.npz`` file, of a folder of images, or of
+    a function of a user's own file, ``FILE.py:NAME``.
 
     A ``.npz`` file holds ``train_x``, ``train_y``, ``test_x`` and ``test_y`` as `Dataset.of` takes
     them, and may hold ``classes``; it is read without pickle. A folder, whose name has a / in it
     (``./photos``), holds ``train/CLASS/`` and ``test/CLASS/`` with images (png, jpg, bmp) of one
-    size, all grey or all RGB. Both are read at once; of a public data set the files are read when
+    size, all grey or all RGB. A function is called without arguments and gives a `Dataset` or the
+    four arrays. All are read at once; of a public data set the files are read when
     an array is asked for. A `Dataset` is given back.
 
     Raises:
@@ -50,6 +54,8 @@ def is_public(name: str) -> bool:
     Raises:
         ValueError: it is none of both: a file ends in .npz, a folder has a / in its name.
     """
+    if is_code(name):
+        return False
     if name in SOURCES or "/" in name or os.sep in name or name.endswith(".npz"):
         return name in SOURCES
     if os.path.isdir(name):
@@ -66,6 +72,8 @@ def _source(name: str) -> Dataset:
 
 
 def _own(name: str) -> Dataset:
+    if is_code(name):
+        return _called(name, sha256_of(name))
     path = Path(name)
     if os.path.isdir(name):
         files = [p for by in files_of(path).values() for each in by.values() for p in each]
@@ -85,6 +93,20 @@ def _stamp(path: Path) -> tuple[str, int, int]:
 @lru_cache(maxsize=8)
 def _npz(name: str, path: Path, stamp: object) -> Dataset:
     return read_npz(path, name)
+
+
+@lru_cache(maxsize=8)
+def _called(name: str, digest: str) -> Dataset:
+    """What a function of a user's file gives: a `Dataset`, or the four arrays of one."""
+    found = call_code("data", name)
+    if isinstance(found, Dataset):
+        return replace(found, name=name)
+    if not isinstance(found, tuple | list) or len(found) != len(ARRAYS):
+        raise invalid("data", name, f"one that gives {', '.join(ARRAYS)}, or a Dataset")
+    try:
+        return Dataset.of(*found, name=name)
+    except InvalidInput as error:
+        raise InvalidInput(f"{name}: {error}") from error
 
 
 @lru_cache(maxsize=8)

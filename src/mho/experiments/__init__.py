@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mho.documented import first_sentence
-from mho.errors import unknown
+from mho.errors import InvalidInput, unknown
 from mho.experiments import bmcnn, metaplastic, sensitivity, siamese, wires
 from mho.experiments.experiment import PRESET_NAMES, ExperimentConfig
 from mho.experiments.memory import check_memory
 from mho.experiments.rehearsal import rehearse
 from mho.experiments.run import Run
 from mho.experiments.trainings import Training
+from mho.files.code import code_in
 from mho.results import Result
 
 
@@ -51,9 +52,16 @@ class Experiment:
         Raises:
             ValueError: as said; InstrumentError: a chip does not answer.
         """
-        check_memory(self.memory(config), config.torch_device())
-        self.refuse(config)
-        return rehearse(config, self.trial or self.run)
+        own = code_in(config.to_dict())
+        try:
+            check_memory(self.memory(config), config.torch_device())
+            self.refuse(config)
+            return rehearse(config, self.trial or self.run)
+        except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError) as error:
+            if not own:
+                raise
+            said = f"{type(error).__name__}: {' '.join(str(error).split())}"
+            raise InvalidInput(f"{', '.join(own)} does not work in {self.name}: {said}") from error
 
     def preset(self, name: str) -> ExperimentConfig:
         """The configuration of a preset."""

@@ -16,7 +16,8 @@ from mho.experiments.own_data import check_data
 from mho.experiments.progress import Progress
 from mho.experiments.run import FINISHED, Run
 from mho.experiments.sharing import SharingRun
-from mho.files import check_sums, read_text
+from mho.files import check_sums, naming, read_text, write_bytes
+from mho.files.code import code_in, file_of, text_of
 
 
 def finished(folder: Path, config: ExperimentConfig) -> bool:
@@ -30,6 +31,15 @@ def finished(folder: Path, config: ExperimentConfig) -> bool:
     check_sums(folder, "result.json", *FINISHED)
     check_same(folder, read_text(folder / "config.toml"), config.to_toml())
     return True
+
+
+def keep_code(folder: Path, config: ExperimentConfig) -> None:
+    """Copy the files of the user's own code into the run folder: own/NAME-DIGEST.py."""
+    for reference, digest in code_in(config.to_dict()).items():
+        own = folder / "own" / f"{file_of(reference).stem}-{digest[:8]}.py"
+        with naming(own):
+            own.parent.mkdir(exist_ok=True)
+        write_bytes(own, text_of(reference))
 
 
 def execute(
@@ -77,6 +87,7 @@ def execute(
         now = provenance.environment(device, config.seed, dict(digests)) | dict(place or {})
         if changed := processes.by_first(lambda: provenance.record(folder, now)):
             run.progress.note(f"not as the session before: {'; '.join(changed)}")
+        processes.by_first(lambda: keep_code(folder, config))
         with run.interruptible():
             result = experiment.run(config, run)
         run.finish(result)

@@ -17,6 +17,7 @@ from mho.errors import InvalidInput, invalid, unknown
 from mho.experiments import processes
 from mho.experiments.earlier import current, moved
 from mho.files import parse_toml
+from mho.files.code import is_code
 from mho.hardware import price_lists
 from mho.hardware.prices import Prices
 from mho.physics import Preset
@@ -66,8 +67,8 @@ class ExperimentConfig(Config):
     """One part of the run alone: claims, schemes, a study, or a system; mho list NAME names them.
     None: all. Then `studies`, `schemes` and `systems` are those of that part."""
     scheme: str | None = None
-    """One scheme alone, trained in full on all chips and tested; mho list NAME names them. None:
-    all."""
+    """One scheme alone, trained in full on all chips and tested; mho list NAME names them, and
+    FILE.py:NAME is one with a rule of your own. None: all."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -81,7 +82,7 @@ class ExperimentConfig(Config):
         if self.scheme is not None:
             if not self.schemes_there():
                 raise invalid("scheme", self.scheme, f"nothing: {self.family} has no schemes")
-            if self.scheme not in self.schemes_there():
+            if self.scheme not in self.schemes_there() and not is_code(self.scheme):
                 raise unknown(f"scheme of {self.family}", self.scheme, self.schemes_there())
             for name in ("schemes", "studies"):
                 object.__setattr__(self, name, ())

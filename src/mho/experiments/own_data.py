@@ -10,6 +10,7 @@ from mho.data import SPLITS, Dataset, dataset
 from mho.data.splits import indices
 from mho.errors import invalid
 from mho.experiments.experiment import ExperimentConfig
+from mho.files.code import code_in
 
 
 def check_images(data: Dataset, least: int, instead: str) -> None:
@@ -29,13 +30,15 @@ def check_images(data: Dataset, least: int, instead: str) -> None:
 
 
 def check_data(config: ExperimentConfig) -> dict[str, str]:
-    """Read the data of a run once, whole and checked; returns the SHA-256 of each.
+    """Read the data of a run once, whole and checked; returns the SHA-256 of each, and of each file
+    of the user's own code.
 
     Raises:
         ValueError: they are wrong, or the settings ask for more samples of a class than there are.
         FileNotFoundError: the files are nowhere and cannot be downloaded.
     """
     found = {name: dataset(name).sha256 for name in config.datasets}
+    found |= code_in(config.to_dict())
     config.check_batch()
     for asked in config.asked:
         if asked.per_class is None:

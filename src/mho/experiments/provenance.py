@@ -85,8 +85,8 @@ def record(folder: Path, now: Mapping[str, Any]) -> list[str]:
 def _check_same_data(folder: Path, before: Mapping[str, str], now: Mapping[str, str]) -> None:
     for name, digest in now.items():
         if (known := before.get(name, digest)) != digest:
-            allowed = f"{known}, that of the data with which the run in {folder} began"
-            raise invalid(f"SHA-256 of the data {name!r}", digest, allowed)
+            allowed = f"{known}, that of what the run in {folder} began with"
+            raise invalid(f"SHA-256 of {name!r}", digest, allowed)
 
 
 def differences(environments: Sequence[Mapping[str, Any]]) -> list[str]:

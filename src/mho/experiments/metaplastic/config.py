@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 import mho
 from mho.config import Config, Range
 from mho.data.named import is_public
-from mho.errors import invalid, unknown
+from mho.errors import invalid
 from mho.experiments.cells import fitting, left_out
 from mho.experiments.experiment import (
     FEW,
@@ -18,7 +18,7 @@ from mho.experiments.experiment import (
     narrow,
     with_cells,
 )
-from mho.experiments.metaplastic.schemes import SCHEMES, Rules
+from mho.experiments.metaplastic.schemes import SCHEMES, Rules, scheme_of
 from mho.experiments.metaplastic.varied import VARIED
 from mho.physics import Preset
 from mho.quantities import Batch, Count, Epochs, LearningRate, Seconds, Steps, Strength
@@ -161,8 +161,9 @@ class MetaplasticConfig(ExperimentConfig):
         for task in (*self.tasks, self.permuted.data, self.study.split):
             is_public(task)
         for scheme in self.schemes:
-            if scheme not in SCHEMES:
-                raise unknown("scheme", scheme, SCHEMES)
+            scheme_of(scheme)
+        if self.scheme is not None:
+            scheme_of(self.scheme)
         if self.transfer % self.batch:
             allowed = f"a multiple of the {self.batch} images of a batch"
             raise invalid("MetaplasticConfig.transfer", self.transfer, allowed)

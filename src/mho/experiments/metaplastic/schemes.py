@@ -8,6 +8,9 @@ from typing import Annotated, Literal, NamedTuple
 
 import mho
 from mho.config import Config, Range
+from mho.errors import unknown
+from mho.experiments.own_code import own_rule
+from mho.files.code import is_code
 from mho.learning.rules.rule import UpdateRule
 from mho.quantities import Count, LearningRate, Strength
 
@@ -182,3 +185,17 @@ SCHEMES: dict[str, Scheme] = {
     "apart": Scheme("a network for each task: an upper bound", apart=True),
 }
 """By name; the rules themselves are the library's."""
+
+
+def scheme_of(name: str) -> Scheme:
+    """The scheme of a name, or that of a user's own rule, `FILE.py:NAME`, all units open.
+
+    Raises:
+        ValueError: there is none.
+    """
+    if is_code(name):
+        own_rule(name)  # refused now, if it is none
+        return Scheme("a rule of the user's", lambda _setting: own_rule(name))
+    if name not in SCHEMES:
+        raise unknown("scheme", name, SCHEMES)
+    return SCHEMES[name]

@@ -19,7 +19,7 @@ from mho.experiments.experiment import Lap, check_loss, in_parts, seeded
 from mho.experiments.metaplastic.config import MetaplasticConfig, Network
 from mho.experiments.metaplastic.network import chips, network, optimizer, widths
 from mho.experiments.metaplastic.phases import Mixed, Phase, phases
-from mho.experiments.metaplastic.schemes import SCHEMES, Setting
+from mho.experiments.metaplastic.schemes import Setting, scheme_of
 from mho.experiments.processes import backward
 from mho.experiments.run import Run
 from mho.experiments.trainings import Training
@@ -50,19 +50,19 @@ class Job(NamedTuple):
 
 def learn(run: Run, job: Job) -> dict[str, Any]:
     """Learn the tasks of a job and measure all of them; accuracies in percent."""
-    return _apart(run, job) if SCHEMES[job.scheme].apart else Learner(run, job).learn()
+    return _apart(run, job) if scheme_of(job.scheme).apart else Learner(run, job).learn()
 
 
 def trainings(job: Job) -> list[Training]:
     """What the trainings of a job depend on: one, or one for each task."""
-    if SCHEMES[job.scheme].apart:
+    if scheme_of(job.scheme).apart:
         return [training(job._replace(tasks=(task,))) for task in job.tasks]
     return [training(job)]
 
 
 def training(job: Job) -> Training:
     """What one training depends on: of the rules, on what its scheme decides by."""
-    config, scheme = job.config, SCHEMES[job.scheme]
+    config, scheme = job.config, scheme_of(job.scheme)
     names = ["per_class", "epochs", "batch", "transfer", "threshold", "calibrate_every",
              "refreshed", "pause", "rules.hidden_bits"]  # fmt: skip
     names += ["hidden"] if job.network == "mlp" else ["cnn.channels", "cnn.dense"]
@@ -73,7 +73,7 @@ def training(job: Job) -> Training:
         config, *names, data=tuple(task.dataset for task in job.tasks), scheme=job.scheme,
         network=job.network, chip=job.chip, one_state=job.one_state,
         hardware=chips(config.hardware, scheme),
-        tasks=[_said(task) for task in job.tasks],
+        tasks=[_said(task) for task in job.tasks], code=code_in({"scheme": job.scheme}),
     )  # fmt: skip
 
 
@@ -135,7 +135,7 @@ class Learner:
     def __init__(self, run: Run, job: Job) -> None:
         self.run, self.job = run, job
         self.config = config = job.config
-        self.scheme = scheme = SCHEMES[job.scheme]
+        self.scheme = scheme = scheme_of(job.scheme)
         self.one_state = scheme.one_state or job.one_state
         self.device = config.torch_device()
         self.seed = derived_seed(config.seed, "metaplastic", job.chip)

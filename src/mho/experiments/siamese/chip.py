@@ -19,7 +19,7 @@ from mho.experiments.experiment import seeded
 from mho.experiments.run import Run
 from mho.experiments.siamese.config import ChipConfig, SiameseConfig
 from mho.experiments.siamese.measures import Outcome, base, gone, often, per_weight, snapshot
-from mho.experiments.siamese.schemes import SCHEMES
+from mho.experiments.siamese.schemes import scheme_of
 from mho.experiments.siamese.training import (
     Descent,
     Job,
@@ -96,7 +96,7 @@ def train_on_chip(config: SiameseConfig, run: Run, instrument: Instrument) -> Ou
     seed = derived_seed(config.seed, "siamese", 0)
     hardware = on_chip(config.hardware, instrument.describe())
     job = Job(config.chip.scheme, config.epochs, hardware)
-    feed = training_feed(config, SCHEMES[job.scheme], seed, torch.device("cpu"))
+    feed = training_feed(config, scheme_of(job.scheme), seed, torch.device("cpu"))
     model = seeded(seed, lambda: network(config, job.network))
     net = mho.convert(model, hardware, generator=torch.Generator().manual_seed(seed))
     chip = mho.attach(net, instrument, retries=config.chip.retries, program=False)

@@ -16,7 +16,7 @@ from mho.experiments.siamese.measures import (
     quantile,
     spent,
 )
-from mho.experiments.siamese.schemes import SCHEMES
+from mho.experiments.siamese.schemes import scheme_of
 from mho.experiments.siamese.training import Job
 from mho.experiments.study import Axis, Chart, Point, Reading, Rows, Study, Value, in_turn
 from mho.results import Cell, Column
@@ -48,7 +48,7 @@ def schemes(config: SiameseConfig) -> Studies:
     points = {n: Point(Job(n, epochs, config.hardware), line=n) for n in config.schemes}
 
     def learning(rivals: bool, point: Point[Job], outcome: Outcome) -> list[Reading]:
-        shown = point.line in BOTH or SCHEMES[point.line].rival is rivals
+        shown = point.line in BOTH or scheme_of(point.line).rival is rivals
         return in_turn(point.line, outcome["history"]["validation"] if shown else [])
 
     def by_writes(point: Point[Job], outcome: Outcome) -> list[Reading]:

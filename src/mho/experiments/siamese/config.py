@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 import mho
 from mho.config import Config, Range
 from mho.data import SOURCES
-from mho.errors import invalid, unknown
+from mho.errors import invalid
 from mho.experiments.cells import fitting, left_out
 from mho.experiments.experiment import (
     FEW,
@@ -19,8 +19,9 @@ from mho.experiments.experiment import (
     ExperimentConfig,
     with_cells,
 )
-from mho.experiments.siamese.schemes import SCHEMES, Writes
+from mho.experiments.siamese.schemes import SCHEMES, Writes, scheme_of
 from mho.experiments.siamese.varied import VARIED
+from mho.files.code import file_of
 from mho.instruments import Limits, RemoteInstrument, read_token
 from mho.instruments.address import server_address
 from mho.physics import Preset
@@ -48,9 +49,7 @@ class ChipConfig(Config):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.scheme not in SCHEMES:
-            raise unknown("scheme", self.scheme, SCHEMES)
-        if SCHEMES[self.scheme].step is None or self.scheme == "Tiki-Taka":
+        if scheme_of(self.scheme).step is None or self.scheme == "Tiki-Taka":
             allowed = "a scheme that writes to the chip, and to no simulated array beside it"
             raise invalid("ChipConfig.scheme", self.scheme, allowed)
         server_address(self.address)
@@ -95,6 +94,9 @@ class SiameseConfig(ExperimentConfig):
     class, for images of 12 x 12 or more."""
     hidden: Annotated[int, Range(least=1, most=65536)] = 128
     """Units of the hidden layer of the perceptron [1]."""
+    network: str | None = None
+    """A network of your own, FILE.py:NAME, in place of the perceptron, and then the only one. None:
+    the perceptron."""
     cnn: Cnn = Cnn()
     """The CNN."""
     per_class: Count | None = None
@@ -163,8 +165,9 @@ class SiameseConfig(ExperimentConfig):
             if len(set(names)) < len(names):
                 raise invalid(f"SiameseConfig.{field}", names, "each name once")
         for name in (*self.schemes, *self.claimed):
-            if name not in SCHEMES:
-                raise unknown("scheme", name, SCHEMES)
+            scheme_of(name)
+        if self.scheme is not None:
+            scheme_of(self.scheme)
         if self.chip is not None and (given := self.only or self.scheme):
             name = "only" if self.only else "scheme"
             allowed = "nothing with a chip, on which one scheme is trained: chip.scheme"
@@ -172,6 +175,9 @@ class SiameseConfig(ExperimentConfig):
         needed = {"float", "level change", "frugal", "sparse"}
         if not needed <= set(self.claimed):
             raise invalid("SiameseConfig.claimed", self.claimed, f"among others {sorted(needed)}")
+        if self.network is not None:
+            object.__setattr__(self, "networks", ("mlp",))
+            file_of(self.network)
         if not self.networks or self.networks[0] != "mlp":
             raise invalid("SiameseConfig.networks", self.networks, "('mlp',) or ('mlp', 'cnn')")
         if self.data in SOURCES:

@@ -40,12 +40,12 @@ def of_scheme(config: SiameseConfig, outcomes: list[Outcome]) -> Result:
     if on_arrays:
         whole = base(outcomes[0], whole=True)
         rows += [
-            claim("scheme_gone", f"{scheme}: writes gone, of {whole}",
-                  [gone(o) for o in outcomes], "%"),
-            claim("scheme_writes_per_weight", f"{scheme}: writes per weight",
+            claim("scheme_gone", f"{scheme}: writes saved",
+                  [gone(o) for o in outcomes], "%", note=f"of {whole}"),
+            claim("scheme_writes_per_weight", f"{scheme}: writes of a weight",
                   [per_weight(o) for o in outcomes], "", better="lower",
                   note="after the first programming"),
-            claim("scheme_max_writes_per_cell", f"{scheme}: most writes on any cell",
+            claim("scheme_max_writes_per_cell", f"{scheme}: most writes of any cell",
                   [float(o["max_writes"]) for o in outcomes], "", better="lower",
                   pooled="highest", note="first programming included"),
             claim("scheme_energy", f"{scheme}: programming energy",
@@ -58,9 +58,9 @@ def of_scheme(config: SiameseConfig, outcomes: list[Outcome]) -> Result:
         preset=config.preset,
         seed=config.seed,
         title=f"{TITLE}: {scheme}",
-        summary=f"A {'-'.join(map(str, perceptron(config)))} network, trained on "
-        f"{label(config.data)} under one scheme, {scheme}, through {config.chips} simulated "
-        "chip(s). Claims are on test images, all else on held-out training images.",
+        summary=f"{_network(config)}, trained on {label(config.data)} under one scheme, {scheme}, "
+        f"through {config.chips} simulated chip(s). Claims are on test images, all else on "
+        "held-out training images.",
         claims=rows,
         tables=[] if account is None else account.events,
         curves=learning({"mlp": {scheme: outcomes}}),
@@ -90,7 +90,7 @@ def result(
         preset=config.preset,
         seed=config.seed,
         title=TITLE,
-        summary=f"A {'-'.join(map(str, perceptron(config)))} network"
+        summary=_network(config)
         + (" and one of the LeNet class" if "cnn" in outcomes else "")
         + f", trained on {label(config.data)} through {config.chips} simulated chip(s) of "
         f"{config.hardware.levels}-level weights with imperfect cells; every scheme sees the same "
@@ -116,7 +116,7 @@ def _claims(
 ) -> list[Claim]:
     """Claims of one network."""
     known = 98.0 if paper else None
-    name = network.upper()
+    name = network.upper() if config.network is None else config.network.rpartition(":")[2]
     rows = [claim(f"{network}_float_accuracy", f"{name} digital, in float",
                   _tests(outcomes["float"]), "%")]  # fmt: skip
     for slug, scheme in SLUGS.items():
@@ -249,6 +249,13 @@ def _noted(config: SiameseConfig, table: Table, compared: Mapping[str, Outcome])
             "its fast arrays, of whose reads and time row by row nothing is counted."
         )
     return replace(table, note=note)
+
+
+def _network(config: SiameseConfig) -> str:
+    """The network that is trained, in words."""
+    if config.network is not None:
+        return f"The network {config.network}"
+    return f"A {'-'.join(map(str, perceptron(config)))} network"
 
 
 def _tests(outcomes: list[Outcome]) -> list[float]:

@@ -11,6 +11,9 @@ from torch import nn
 
 import mho
 from mho.config import Config, Range
+from mho.errors import unknown
+from mho.experiments.own_code import own_rule
+from mho.files.code import is_code
 from mho.learning.layers.layer import ArrayLayer, memristive_layers
 from mho.quantities import Steps
 
@@ -262,3 +265,21 @@ SCHEMES: dict[str, Scheme] = {
     ),
 }
 """By name; the rules and policies themselves are the library's."""
+
+
+def scheme_of(name: str) -> Scheme:
+    """The scheme of a name, or that of a user's own rule, `FILE.py:NAME`: written where the nearest
+    level changed.
+
+    Raises:
+        ValueError: there is none.
+    """
+    if is_code(name):
+        own_rule(name)  # refused now, if it is none
+        return Scheme(
+            "where the nearest level changed, under a rule of the user's",
+            lambda s: mho.WriteStep(s.net, rules=[own_rule(name)]),
+        )
+    if name not in SCHEMES:
+        raise unknown("scheme", name, SCHEMES)
+    return SCHEMES[name]

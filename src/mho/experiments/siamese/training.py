@@ -19,13 +19,15 @@ from mho.experiments.experiment import (
     plain_accuracy,
     seeded,
 )
+from mho.experiments.own_code import own_network
 from mho.experiments.own_data import check_images
 from mho.experiments.processes import backward
 from mho.experiments.run import Run, Stateful
 from mho.experiments.siamese.config import Network, SiameseConfig
 from mho.experiments.siamese.measures import aged, often, snapshot
-from mho.experiments.siamese.schemes import SCHEMES, Scheme, Setting
+from mho.experiments.siamese.schemes import Scheme, Setting, scheme_of
 from mho.experiments.trainings import Training
+from mho.files.code import code_in
 from mho.hardware.streams import derived_seed
 
 
@@ -45,14 +47,16 @@ class Job(NamedTuple):
     """Times after the training at which the network is measured again [s], ascending."""
 
 
-def network(config: SiameseConfig, name: Network) -> nn.Sequential:
-    """The perceptron, on samples of any shape (n, ...), or the CNN, on images (n, channels, height,
-    width).
+def network(config: SiameseConfig, name: Network) -> nn.Module:
+    """The perceptron, on samples of any shape (n, ...), or the user's own network in its place; or
+    the CNN, on images (n, channels, height, width).
 
     Raises:
         ValueError: the CNN does not take the samples.
     """
     inputs, hidden, outputs = perceptron(config)
+    if config.network is not None:
+        return own_network(config.network, mho.data.dataset(config.data).shape, outputs)
     if name == "mlp":
         return nn.Sequential(
             nn.Flatten(), nn.Linear(inputs, hidden), nn.ReLU(), nn.Linear(hidden, outputs)
@@ -125,7 +129,7 @@ class Descent:
         self, config: SiameseConfig, job: Job, net: nn.Module, feed: Feed, seed: int
     ) -> None:
         self.config, self.net, self.feed, self._seed = config, net, feed, seed
-        self._scheme = scheme = SCHEMES[job.scheme]
+        self._scheme = scheme = scheme_of(job.scheme)
         self._name = f"training {job.network}, {job.scheme}, chip {job.chip},"
         levels, cnn = config.hardware.levels, job.network == "cnn"
         self._setting = Setting(config.writes, net, levels, cnn, feed.epoch_steps, seed)
@@ -193,15 +197,15 @@ class Descent:
 def training(config: SiameseConfig, job: Job) -> Training:
     """What the training of a job depends on: on nothing of the chips if it stays in float, and on
     what its scheme decides by."""
-    scheme = SCHEMES[job.scheme]
+    scheme = scheme_of(job.scheme)
     names = ["per_class", "batch", "rate", "shift"]
     names += ["hidden"] if job.network == "mlp" else ["cnn.channels", "cnn.dense"]
     names += ["momentum"] if scheme.momentum else []
     names += [f"writes.{name}" for name in scheme.decides_by]
-    more: dict[str, Any] = {}
+    more: dict[str, Any] = {"code": code_in({"scheme": job.scheme, "network": config.network})}
     if scheme.step is not None:
         names += ["calibrate_every", "calibration", "prices"]
-        more = {"hardware": _chips(job), "corrected": job.corrected}
+        more |= {"hardware": _chips(job), "corrected": job.corrected}
         if scheme.decides_by:
             more["levels"] = config.hardware.levels
     return Training.of(
@@ -212,7 +216,7 @@ def training(config: SiameseConfig, job: Job) -> Training:
 
 def _chips(job: Job) -> mho.Hardware:
     """The chips of a training, written as its scheme has it."""
-    if not SCHEMES[job.scheme].verify:
+    if not scheme_of(job.scheme).verify:
         return job.hardware
     return job.hardware.replace(programming=mho.cells.Verify(read_first=True))
 
@@ -220,7 +224,7 @@ def _chips(job: Job) -> mho.Hardware:
 def begun(config: SiameseConfig, job: Job) -> Descent:
     """The training before its first step: the network on its chip, calibrated, unless it stays in
     float."""
-    scheme, device = SCHEMES[job.scheme], config.torch_device()
+    scheme, device = scheme_of(job.scheme), config.torch_device()
     seed = derived_seed(config.seed, "siamese", job.chip)
     feed = training_feed(config, scheme, seed, device)
     net: nn.Module = initial(config, job.network, job.chip).to(device)

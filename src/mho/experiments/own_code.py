@@ -1,0 +1,69 @@
+"""A user's own rule and network, checked before a run starts."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import nn
+
+from mho.errors import invalid
+from mho.files.code import call_code, load_code
+from mho.learning.rules.rule import UpdateRule
+
+NEEDED = ("init", "apply", "consolidate")
+
+
+def own_rule(reference: str) -> UpdateRule:
+    """A rule of a user's file, made without arguments.
+
+    Raises:
+        ValueError: it cannot be made, or is no update rule.
+    """
+    rule = call_code("rule", reference)
+    missing = [name for name in NEEDED if not callable(getattr(rule, name, None))]
+    missing += [] if isinstance(getattr(rule, "stored", None), tuple) else ["stored"]
+    if missing:
+        allowed = f"an update rule; {type(rule).__name__} lacks {', '.join(missing)}"
+        raise invalid("rule", reference, f"{allowed}, see docs/extending.md")
+    return rule
+
+
+def own_network(reference: str, shape: Sequence[int], classes: int) -> nn.Module:
+    """A network of a user's file: made with the shape of a sample and the number of classes if it
+    takes two arguments, else without; one pass on two samples is done.
+
+    Raises:
+        ValueError: it cannot be made, is no network, or does not turn samples (n, ...) into
+            (n, classes).
+    """
+    made = load_code("network", reference)
+    arguments = (torch.Size(shape), classes) if _takes_two(made) else ()
+    net = call_code("network", reference, *arguments)
+    if not isinstance(net, nn.Module):
+        raise invalid("network", reference, f"one that gives a torch network, not {net!r:.60}")
+    wanted, samples = (2, classes), torch.zeros(2, *shape)
+    training = net.training
+    net.eval()
+    try:
+        with torch.no_grad():
+            found = tuple(net(samples).shape)
+    except Exception as error:
+        said = " ".join(str(error).split())
+        allowed = f"one that takes samples {tuple(samples.shape)} ({type(error).__name__}: {said})"
+        raise invalid("network", reference, allowed) from error
+    net.train(training)
+    if found != wanted:
+        allowed = f"one that gives {wanted} for samples {tuple(samples.shape)}, not {found}"
+        raise invalid("network", reference, allowed)
+    return net
+
+
+def _takes_two(made: Any) -> bool:
+    try:
+        inspect.signature(made).bind((), 2)
+    except (TypeError, ValueError):
+        return False
+    return True
