@@ -152,19 +152,9 @@ def test_ones_own_is_run_and_kept(words: list[str], capsys: pytest.CaptureFixtur
 def test_what_does_not_fit_is_refused_before_the_run(
     words: list[str], said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    hidden = "hidden=[8, 8]" if "metaplastic" in words else "seed=0"
     with stand_ins():
-        assert (
-            main(
-                [
-                    "run",
-                    *words,
-                    *SMALL,
-                    "--set",
-                    "hidden=[8, 8]" if "metaplastic" in words else "seed=0",
-                ]
-            )
-            == 2
-        )
+        assert main(["run", *words, *SMALL, "--set", hidden]) == 2
     err = capsys.readouterr().err
     assert said in err
     assert len(err.splitlines()) == 1

@@ -57,8 +57,8 @@ class Experiment:
             check_memory(self.memory(config), config.torch_device())
             self.refuse(config)
             return rehearse(config, self.trial or self.run)
-        except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError) as error:
-            if not own:
+        except Exception as error:
+            if not own or isinstance(error, InvalidInput):
                 raise
             said = f"{type(error).__name__}: {' '.join(str(error).split())}"
             raise InvalidInput(f"{', '.join(own)} does not work in {self.name}: {said}") from error

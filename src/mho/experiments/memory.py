@@ -24,7 +24,7 @@ PER_OUTPUT = 8
 
 
 def needed(
-    make: Callable[[], nn.Sequential],
+    make: Callable[[], nn.Module],
     hardware: mho.Hardware | Callable[[str, nn.Module], mho.Hardware | None],
     chips: int,
     images: int,

@@ -32,15 +32,15 @@ def own_rule(reference: str) -> UpdateRule:
 
 
 def own_network(reference: str, shape: Sequence[int], classes: int) -> nn.Module:
-    """A network of a user's file: made with the shape of a sample and the number of classes if it
-    takes two arguments, else without; one pass on two samples is done.
+    """A network of a user's file: made without arguments, or with the shape of a sample and the
+    number of classes if it needs arguments; one pass on two samples is done.
 
     Raises:
         ValueError: it cannot be made, is no network, or does not turn samples (n, ...) into
             (n, classes).
     """
     made = load_code("network", reference)
-    arguments = (torch.Size(shape), classes) if _takes_two(made) else ()
+    arguments = (torch.Size(shape), classes) if _needs_arguments(made) else ()
     net = call_code("network", reference, *arguments)
     if not isinstance(net, nn.Module):
         raise invalid("network", reference, f"one that gives a torch network, not {net!r:.60}")
@@ -61,9 +61,11 @@ def own_network(reference: str, shape: Sequence[int], classes: int) -> nn.Module
     return net
 
 
-def _takes_two(made: Any) -> bool:
+def _needs_arguments(made: Any) -> bool:
     try:
-        inspect.signature(made).bind((), 2)
-    except (TypeError, ValueError):
+        inspect.signature(made).bind()
+    except TypeError:
+        return True
+    except ValueError:  # written in C
         return False
-    return True
+    return False

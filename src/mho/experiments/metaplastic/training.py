@@ -23,6 +23,7 @@ from mho.experiments.metaplastic.schemes import Setting, scheme_of
 from mho.experiments.processes import backward
 from mho.experiments.run import Run
 from mho.experiments.trainings import Training
+from mho.files.code import code_in
 from mho.hardware.streams import derived_seed
 
 CALIBRATION = 1000
