@@ -51,6 +51,17 @@ class Net(nn.Sequential):
                          nn.Linear(8, classes))
 
 
+class Residual(nn.Module):
+    def __init__(self, shape, classes):
+        super().__init__()
+        self.first, self.second = nn.Linear(784, 16), nn.Linear(16, 16)
+        self.last = nn.Linear(16, classes)
+
+    def forward(self, x):
+        x = self.first(x.flatten(1)).relu()
+        return self.last(x + self.second(x).relu())
+
+
 class Narrow(nn.Sequential):
     def __init__(self):
         super().__init__(nn.Flatten(), nn.Linear(784, 3))
@@ -108,7 +119,8 @@ def ids(folder: Path) -> dict[str, float]:
         ["siamese", "--network", "my.py:Net", "--scheme", "frugal"],
         ["siamese", "--data", "my.py:load", "--scheme", "frugal", "--set", "hidden=8",
          "--set", "batch=8"],
-        ["siamese", "--rule", "my.py:Tiring", "--network", "my.py:Net"],
+        ["siamese", "--rule", "my.py:Tiring", "--network", "my.py:Residual"],
+        ["siamese", "--network", "my.py:Residual", "--only", "claims"],
         ["siamese", "--only", "schemes", "--set", 'schemes=["frugal", "my.py:Tiring"]'],
     ],
 )  # fmt: skip

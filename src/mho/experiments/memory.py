@@ -43,13 +43,20 @@ def needed(
         written: whether cells are written after conversion, as in training: what each holds is
             kept then.
     """
+    total = 0
+
+    def passed_on(_layer: nn.Module, _inputs: object, output: object) -> None:
+        nonlocal total
+        if isinstance(output, torch.Tensor):
+            total += PER_OUTPUT * images * output.numel()
+
     with torch.device("meta"), torch.no_grad():
         net = make().eval()
-        x, total = torch.empty(1, *shape), 0
-        for layer in net:
-            x = layer(x)
-            total += PER_OUTPUT * images * x.numel()
-    for name, layer in net.named_children():
+        layers = {name: each for name, each in net.named_modules() if not [*each.children()]}
+        for layer in layers.values():
+            layer.register_forward_hook(passed_on)
+        net(torch.empty(1, *shape))
+    for name, layer in layers.items():
         total += PER_WEIGHT * sum(p.numel() for p in layer.parameters())
         kind = hardware if isinstance(hardware, mho.Hardware) else hardware(name, layer)
         if not isinstance(layer, nn.Linear | nn.Conv2d) or kind is None:
