@@ -107,7 +107,10 @@ def _parts(name: str) -> Listing:
 
     experiment = EXPERIMENTS[name]
     quick = experiment.preset("quick")
-    kinds = {"schemes": experiment.schemes, "studies": experiment.studies}
+    kinds = {
+        "parts, for --only": quick.parts(),
+        "schemes, for --scheme": quick.schemes_there(),
+    }
     rows = [
         ("what", experiment.what),
         ("presets", ", ".join(experiment.presets)),

@@ -12,6 +12,7 @@ from torch import nn
 from mho.errors import invalid
 from mho.files.code import call_code, load_code
 from mho.learning.rules.rule import UpdateRule
+from mho.learning.twins import kinds, twin_of
 
 NEEDED = ("init", "apply", "consolidate")
 
@@ -44,6 +45,8 @@ def own_network(reference: str, shape: Sequence[int], classes: int) -> nn.Module
     net = call_code("network", reference, *arguments)
     if not isinstance(net, nn.Module):
         raise invalid("network", reference, f"one that gives a torch network, not {net!r:.60}")
+    if not any(twin_of(each) for each in net.modules()):
+        raise invalid("network", reference, f"one with a layer that can be on arrays: {kinds()}")
     wanted, samples = (2, classes), torch.zeros(2, *shape)
     training = net.training
     net.eval()
