@@ -108,7 +108,7 @@ def _parts(name: str) -> Listing:
     experiment = EXPERIMENTS[name]
     quick = experiment.preset("quick")
     kinds = {
-        "parts, for --only": quick.parts(),
+        "parts, for --only": quick.parts_there(),
         "schemes, for --scheme": quick.schemes_there(),
     }
     rows = [

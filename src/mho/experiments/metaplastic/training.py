@@ -80,7 +80,7 @@ def training(job: Job) -> Training:
 
 def initial(job: Job) -> nn.Sequential:
     """The network of a job before its first step, not on its chip yet."""
-    config, scheme = job.config, SCHEMES[job.scheme]
+    config, scheme = job.config, scheme_of(job.scheme)
     seed = derived_seed(config.seed, "metaplastic", job.chip)
     return seeded(seed, lambda: network(config, job.network, scheme, job.tasks))
 

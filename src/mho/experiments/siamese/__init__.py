@@ -24,7 +24,7 @@ from mho.experiments.siamese.comparison import Studies, schemes
 from mho.experiments.siamese.config import PRESETS, Network, SiameseConfig
 from mho.experiments.siamese.measures import Outcome, accuracy
 from mho.experiments.siamese.result import TITLE, of_scheme, result
-from mho.experiments.siamese.schemes import SCHEMES
+from mho.experiments.siamese.schemes import SCHEMES, scheme_of
 from mho.experiments.siamese.studies import STUDY
 from mho.experiments.siamese.training import Job, check_start, network, train, training
 from mho.experiments.siamese.varied import VARIED
@@ -47,7 +47,7 @@ def check(config: SiameseConfig) -> None:
         return
     check_start(config)
     trained = dict.fromkeys((*config.claimed, *config.schemes))
-    reading = [scheme for scheme in trained if SCHEMES[scheme].reads]
+    reading = [scheme for scheme in trained if scheme_of(scheme).reads]
     check_reads("SiameseConfig.hardware.programming", config.hardware, reading)
     check_studies("SiameseConfig.studies", config.studies, config.hardware, VARIED)
 
