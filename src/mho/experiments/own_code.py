@@ -28,7 +28,9 @@ def own_rule(reference: str) -> UpdateRule:
     missing += [] if isinstance(getattr(rule, "stored", None), tuple) else ["stored"]
     if missing:
         allowed = f"an update rule; {type(rule).__name__} lacks {', '.join(missing)}"
-        raise invalid("rule", reference, f"{allowed}, see docs/extending.md")
+        raise invalid(
+            "rule", reference, f"{allowed}, see docs/extending.md in the source distribution"
+        )
     return rule
 
 

@@ -74,7 +74,7 @@ def network(config: SiameseConfig, name: Network) -> nn.Module:
     )  # fmt: skip
 
 
-def initial(config: SiameseConfig, name: Network, chip: int) -> nn.Sequential:
+def initial(config: SiameseConfig, name: Network, chip: int) -> nn.Module:
     """The network of a chip before its first step, not on it yet."""
     seed = derived_seed(config.seed, "siamese", chip)
     return seeded(seed, lambda: network(config, name))
