@@ -1,6 +1,7 @@
 """JART VCM v1b against what others published of its Verilog-A code, and against SciPy."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -12,8 +13,9 @@ import mho
 from mho.physics import GeneratorNoise, dynamics
 from mho.physics.dynamics import Adaptive, JartVcm, PulseTrain, Samples, Triangle, transient
 
-MODEL = dynamics.get("jart-vcm-v1b")
-assert isinstance(MODEL, JartVcm)
+FOUND = dynamics.get("jart-vcm-v1b")
+assert isinstance(FOUND, JartVcm)
+MODEL: JartVcm = FOUND
 
 VOLTS = (-1.3, -0.7, -0.35, -0.1, 0.1, 0.35, 0.7, 1.3)
 CURRENTS = {
@@ -57,6 +59,11 @@ def test_currents_follow_radius_and_length(radius: float, length: float, n: floa
     assert i.tolist() == pytest.approx(OTHER_DISCS[radius, length, n], rel=0.05)
 
 
+def root(function: Callable[[float], float], low: float, high: float) -> float:
+    """By Brent's method."""
+    return brentq(function, low, high, xtol=1e-20, rtol=1e-14)  # pyright: ignore
+
+
 def by_hand(n: float, v: float) -> tuple[float, float, float]:
     """Current [A], temperature [K] and dN/dt [1e26/m^3/s], by bisection, from the equations alone.
 
@@ -94,11 +101,11 @@ def by_hand(n: float, v: float) -> tuple[float, float, float]:
     def excess(i: float) -> float:
         return contact(*heated(i)) - i
 
-    most = brentq(lambda i: size - i * (filament + line(i)), 0, 1, xtol=1e-18)
+    most = root(lambda i: size - i * (filament + line(i)), 0.0, 1.0)
     # conducting: the largest current, that of the least share of the contact
     trials = most * (1 - np.geomspace(1e-9, 1, 200)) if v > 0 else np.array([most * 1e-9])
     least = next(i for i in trials if excess(i) > 0)
-    i = brentq(excess, least, most * (1 - 1e-12), xtol=1e-20, rtol=1e-14)
+    i = root(excess, least, most * (1 - 1e-12))
     share, t = heated(i)
     field = i * disc / 0.4e-9 if v < 0 else (share + i * filament) / 3e-9
     g = 2 * 0.25e-9 * field / (math.pi * 1.35)

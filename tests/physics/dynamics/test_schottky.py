@@ -72,7 +72,8 @@ def test_beyond_flat_bands_the_barrier_is_whole() -> None:
 
 
 def test_nothing_is_lost_in_single_precision() -> None:
-    single = Contact(*(x.float() if isinstance(x, torch.Tensor) else x for x in contact()))
+    made = contact()
+    single = made._replace(image=made.image.float(), tunnelling=made.tunnelling.float())
     for law in (over_barrier, through_barrier):
         rough, fine = law(single, V.float(), T.float()), law(contact(), V, T)
         torch.testing.assert_close(rough.log.double(), fine.log, rtol=2e-3, atol=2e-3)
