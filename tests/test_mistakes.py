@@ -26,7 +26,15 @@ from mho.errors import Failed, InvalidInput, NotReady
 
 MODULES = (
     *("mho", "mho.cells", "mho.circuits", "mho.data", "mho.devices", "mho.dynamics", "mho.fit"),
-    *("mho.hardware", "mho.instruments", "mho.nn", "mho.prices", "mho.rules", "mho.sweep"),
+    *(
+        "mho.hardware",
+        "mho.instruments",
+        "mho.interchange",
+        "mho.nn",
+        "mho.prices",
+        "mho.rules",
+        "mho.sweep",
+    ),
     "mho.tasks",
 )
 NOT_CALLED = (

@@ -16,6 +16,7 @@ circuits    wires, operating points, SPICE decks            instruments  chips o
 hardware    arrays, mappings, counters                      dynamics     cells in motion
 data        MNIST and its like, tasks                       kernels      compiled loops, `off()`
 fit         fits to measured files (import mho.fit)     sweep        many runs (import mho.sweep)
+interchange files of other tools (import mho.interchange)
 
 Names of these modules are also found as `mho.NAME`, for short sessions; type checkers know them in
 their modules only.

@@ -100,9 +100,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """A name of one of the modules, or the module `fit`, `card` or `sweep`, which are imported when
-    asked for."""
-    if name in ("card", "fit", "sweep"):
+    """A name of one of the modules, or one of those that are imported when asked for."""
+    if name in ("card", "fit", "interchange", "sweep"):
         return importlib.import_module(f"mho.{name}")
     for module in (cells, rules, tasks, circuits, nn, hardware):
         if name in module.__all__:

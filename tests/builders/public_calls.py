@@ -6,6 +6,7 @@ A call is made anew by each function of the table: what is called, and its argum
 from __future__ import annotations
 
 import copy
+import os
 import tempfile
 from collections.abc import Callable
 from dataclasses import fields
@@ -188,6 +189,20 @@ def _entered(manager: Callable[..., Any]) -> Callable[..., None]:
     return enter
 
 
+def _saved_at(name: str) -> Path:
+    folder = Path(tempfile.gettempdir(), f"mho-calls-{os.getpid()}")
+    folder.mkdir(exist_ok=True)
+    return folder / name
+
+
+@cache
+def _saved() -> Path:
+    """A network in a file."""
+    path = _saved_at("net.safetensors")
+    mho.interchange.save_network(chip(), path)
+    return path
+
+
 def _ledger() -> mho.Ledger:
     return mho.ledger(chip())
 
@@ -322,6 +337,17 @@ CALLS: dict[str, Callable[[], Call]] = {
             "plan": mho.sweep.make("siamese"), "out": Path("nowhere"), "engine": "nowhere",
             "settings": ["processes=1"],
         },
+    ),
+    # mho.interchange
+    "save_network": lambda: (
+        mho.interchange.save_network, {"net": chip(), "path": _saved_at("out.safetensors")},
+    ),
+    "describe": lambda: (mho.interchange.describe, {"path": _saved()}),
+    "load_network": lambda: (
+        mho.interchange.load_network, {"model": model(), "path": _saved()},
+    ),
+    "load_state": lambda: (
+        mho.interchange.load_state, {"net": chip(), "path": _saved(), "strict": True},
     ),
     # mho.nn
     "Levels": lambda: (mho.nn.Levels, {"n": 3, "full_scale": 1.0}),

@@ -124,10 +124,11 @@ def test_out_and_in_again_is_exact(setting: str, tmp_path: Path) -> None:
     mho.load_conductances(others, held)
     assert same(mho.conductances(others), held)
     assert torch.allclose(others(X), y, atol=1e-6)
-    mho.save_conductances(net, tmp_path / "g.npz")
-    mho.load_conductances(others, measured(net))
-    mho.load_conductances(others, tmp_path / "g.npz")
-    assert same(mho.conductances(others), held)
+    for name in ("g.npz", "g.safetensors"):
+        mho.save_conductances(net, tmp_path / name)
+        mho.load_conductances(others, measured(net))
+        mho.load_conductances(others, tmp_path / name)
+        assert same(mho.conductances(others), held)
     for values in mho.conductances(net).values():
         values.zero_()
     assert same(mho.conductances(net), held)  # a copy
@@ -295,8 +296,11 @@ def put(name: str, cell: tuple[int, ...], value: float) -> Callable[[dict[str, T
          r"'net.4'\], largest conductance.* = 8\d\..*: allowed is in siemens: .* 1e-05 to 9e-05 S"),
         (wrong(lambda given: given["net.4"].mul_(1e3)), "allowed is in siemens"),
         (lambda given: given["net.0"], "source = a float32 tensor"),
-        (lambda given: "nowhere", "source = 'nowhere': allowed is a dict, a .npz file, a folder"),
+        (lambda given: "nowhere",
+         "source = 'nowhere': allowed is a dict, a .npz or .safetensors file, a folder"),
         (lambda given: "nowhere.npz", "source = 'nowhere.npz': allowed is a readable .npz file"),
+        (lambda given: "nowhere.safetensors",
+         "source = 'nowhere.safetensors': allowed is a readable .safetensors file"),
         (lambda given: "nowhere.csv", "source = 'nowhere.csv': allowed is a dict"),
     ],
 )  # fmt: skip
@@ -324,7 +328,7 @@ def test_files_that_cannot_be_are_refused(tmp_path: Path) -> None:
     (tmp_path / "net.4.csv").write_text("1e-5,x\n")
     with pytest.raises(InvalidInput, match=r"net\.4\.csv, line 1, column 2 = 'x'"):
         mho.load_conductances(net, tmp_path)
-    with pytest.raises(InvalidInput, match=r"allowed is the name of a \.npz file"):
+    with pytest.raises(InvalidInput, match=r"allowed is the name of a \.npz or \.safetensors file"):
         mho.save_conductances(net, tmp_path / "g.csv")
 
 

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from mho.arguments import checked
 from mho.errors import invalid, warn
 from mho.files.arrays import read_csv, read_npz, write_npz
+from mho.files.tensors import SUFFIX, read_tensors, write_tensors
 from mho.hardware import Crossbar
 from mho.learning.evaluate import Net
 from mho.learning.layers.layer import ArrayLayer, memristive_layers
@@ -52,17 +53,24 @@ def _held(used: Tensor, crossbar: Crossbar) -> Tensor:
 
 @checked
 def save_conductances(net: nn.Module, path: Path | str) -> None:
-    """Save `conductances(net)` as a .npz file, one array a layer, which `load_conductances` and
-    `numpy.load` read; a file that is there is replaced.
+    """Save `conductances(net)`, one array a layer [S], which `load_conductances` reads; a file that
+    is there is replaced.
+
+    Args:
+        path: of a .npz file, which `numpy.load` reads too, or of a .safetensors file.
 
     Raises:
-        ValueError: no layer is on memristors, or the file is of another name.
+        ValueError: no layer is on memristors, the file is of another name, or the package
+            safetensors is not installed.
         OSError: the file cannot be written; the error names it.
     """
     path = Path(path)
-    if path.suffix != ".npz":
-        raise invalid("path", str(path), "the name of a .npz file")
-    write_npz(path, {name: g.cpu().numpy() for name, g in conductances(net).items()})
+    if path.suffix == SUFFIX:
+        write_tensors(path, conductances(net), {"format": "pt", "unit": "S"})
+    elif path.suffix == ".npz":
+        write_npz(path, {name: g.cpu().numpy() for name, g in conductances(net).items()})
+    else:
+        raise invalid("path", str(path), f"the name of a .npz or {SUFFIX} file")
 
 
 @torch.no_grad()
@@ -83,9 +91,9 @@ def load_conductances(net: Net, source: Mapping[str, Tensor] | Path | str) -> Ne
     Args:
         net: a converted network, not on an instrument.
         source: conductances [S] by layer, as `memristive_layers` names them, of some layers or all;
-            or the path of a .npz file of them; or of a folder with a table `LAYER.csv` for each
-            layer of one tile, numbers between commas, a line for a row of cells; or of one such
-            table, if the network has one layer.
+            or the path of a .npz or .safetensors file of them; or of a folder with a table
+            `LAYER.csv` for each layer of one tile, numbers between commas, a line for a row of
+            cells; or of one such table, if the network has one layer.
             A layer takes (chips, tiles, rows, width), (tiles, rows, width) for all chips alike, or
             (rows, width) if it has one tile. Cells that hold no weight are left alone; theirs may
             be nan, in a table also empty.
@@ -176,6 +184,8 @@ def _read(path: Path, layers: Mapping[str, ArrayLayer]) -> dict[str, Tensor]:
     Raises:
         ValueError: as `load_conductances`.
     """
+    if path.suffix == SUFFIX:
+        return {name: _real(name, g) for name, g in read_tensors(path, "source")[0].items()}
     if path.suffix == ".npz":
         arrays = read_npz(path, "source")
     elif path.suffix == ".csv" and len(layers) == 1:
@@ -188,9 +198,18 @@ def _read(path: Path, layers: Mapping[str, ArrayLayer]) -> dict[str, Tensor]:
             _check_known(name, layers)
         arrays = _tables(files)
     else:
-        allowed = "a dict, a .npz file, a folder with a LAYER.csv, or a .csv of the only layer"
+        allowed = (
+            f"a dict, a .npz or {SUFFIX} file, a folder with a LAYER.csv, or a .csv of the only "
+            "layer"
+        )
         raise invalid("source", str(path), allowed)
     return {name: torch.from_numpy(each.astype(np.float64)) for name, each in arrays.items()}
+
+
+def _real(name: str, g: Tensor) -> Tensor:
+    if g.is_complex():
+        raise invalid(f"source[{name!r}]", g, "real numbers")
+    return g
 
 
 def _tables(files: Mapping[str, Path]) -> dict[str, np.ndarray]:

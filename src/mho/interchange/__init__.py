@@ -1,0 +1,23 @@
+"""What other tools write, read; and what they read, written.
+
+mho.interchange.save_network(net, "net.safetensors")
+net = mho.interchange.load_network(model, "net.safetensors")
+"""
+
+from __future__ import annotations
+
+from mho.interchange.network import (
+    SavedNetwork,
+    describe,
+    load_network,
+    load_state,
+    save_network,
+)
+
+__all__ = [
+    "SavedNetwork",
+    "describe",
+    "load_network",
+    "load_state",
+    "save_network",
+]
