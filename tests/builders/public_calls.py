@@ -203,6 +203,15 @@ def _saved() -> Path:
     return path
 
 
+@cache
+def _look_up() -> Path:
+    """Look-up tables of CrossSim in a folder."""
+    for name, step in (("increasing", "1e-5"), ("decreasing", "-1e-5")):
+        rows = ("words", "1e-5,9e-5", "0,1", f"{step},{step}", f"{step},{step}")
+        _saved_at(f"dG_{name}.txt").write_text("\n".join(rows))
+    return _saved_at("")
+
+
 def _ledger() -> mho.Ledger:
     return mho.ledger(chip())
 
@@ -341,6 +350,10 @@ CALLS: dict[str, Callable[[], Call]] = {
     # mho.interchange
     "save_network": lambda: (
         mho.interchange.save_network, {"net": chip(), "path": _saved_at("out.safetensors")},
+    ),
+    "from_crosssim": lambda: (
+        mho.interchange.from_crosssim,
+        {"path": _look_up(), "decreasing": None, "window": (1e-5, 9e-5), "levels": 3},
     ),
     "describe": lambda: (mho.interchange.describe, {"path": _saved()}),
     "load_network": lambda: (

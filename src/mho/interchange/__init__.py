@@ -6,6 +6,7 @@ net = mho.interchange.load_network(model, "net.safetensors")
 
 from __future__ import annotations
 
+from mho.interchange.crosssim import from_crosssim
 from mho.interchange.network import (
     SavedNetwork,
     describe,
@@ -17,6 +18,7 @@ from mho.interchange.network import (
 __all__ = [
     "SavedNetwork",
     "describe",
+    "from_crosssim",
     "load_network",
     "load_state",
     "save_network",
