@@ -351,6 +351,13 @@ CALLS: dict[str, Callable[[], Call]] = {
     "save_network": lambda: (
         mho.interchange.save_network, {"net": chip(), "path": _saved_at("out.safetensors")},
     ),
+    "from_aihwkit": lambda: (
+        mho.interchange.from_aihwkit,
+        {
+            "device": {"class": "ConstantStepDevice"}, "g_min": 1e-6, "g_max": 1e-5,
+            "leave_out": ["w_max_dtod", "w_min_dtod", "up_down_dtod"],
+        },
+    ),
     "from_crosssim": lambda: (
         mho.interchange.from_crosssim,
         {"path": _look_up(), "decreasing": None, "window": (1e-5, 9e-5), "levels": 3},

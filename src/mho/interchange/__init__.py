@@ -6,6 +6,7 @@ net = mho.interchange.load_network(model, "net.safetensors")
 
 from __future__ import annotations
 
+from mho.interchange.aihwkit_device import from_aihwkit
 from mho.interchange.crosssim import from_crosssim
 from mho.interchange.network import (
     SavedNetwork,
@@ -18,6 +19,7 @@ from mho.interchange.network import (
 __all__ = [
     "SavedNetwork",
     "describe",
+    "from_aihwkit",
     "from_crosssim",
     "load_network",
     "load_state",
