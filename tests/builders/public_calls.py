@@ -204,6 +204,13 @@ def _saved() -> Path:
 
 
 @cache
+def _plain_state() -> Path:
+    """The state of a plain network in a file."""
+    torch.save(model().state_dict(), _saved_at("plain.pt"))
+    return _saved_at("plain.pt")
+
+
+@cache
 def _look_up() -> Path:
     """Look-up tables of CrossSim in a folder."""
     for name, step in (("increasing", "1e-5"), ("decreasing", "-1e-5")):
@@ -357,6 +364,9 @@ CALLS: dict[str, Callable[[], Call]] = {
             "device": {"class": "ConstantStepDevice"}, "g_min": 1e-6, "g_max": 1e-5,
             "leave_out": ["w_max_dtod", "w_min_dtod", "up_down_dtod"],
         },
+    ),
+    "load_aihwkit": lambda: (
+        mho.interchange.load_aihwkit, {"model": model(), "path": _plain_state()},
     ),
     "from_crosssim": lambda: (
         mho.interchange.from_crosssim,

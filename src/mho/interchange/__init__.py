@@ -7,6 +7,7 @@ net = mho.interchange.load_network(model, "net.safetensors")
 from __future__ import annotations
 
 from mho.interchange.aihwkit_device import from_aihwkit
+from mho.interchange.aihwkit_state import load_aihwkit
 from mho.interchange.crosssim import from_crosssim
 from mho.interchange.network import (
     SavedNetwork,
@@ -21,6 +22,7 @@ __all__ = [
     "describe",
     "from_aihwkit",
     "from_crosssim",
+    "load_aihwkit",
     "load_network",
     "load_state",
     "save_network",
