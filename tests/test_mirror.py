@@ -67,6 +67,8 @@ ELSEWHERE = {
     "cli/test_listing.py": ["cli/catalogue.py"],
     "test_config.py": ["documented.py"],
     "cli/test_netlist.py": ["cli/conductances.py"],
+    # What a trial measures with.
+    "trial/test_trial.py": ["trial/chips.py", "trial/costs.py"],
     "test_api.py": ["public.py"],
     "experiments/test_pool.py": ["cli/pool.py"],
     "experiments/test_run.py": [

@@ -10,18 +10,14 @@ from mho.cli import names
 from mho.cli.options import Argument, Option
 from mho.cli.show import ending_of
 from mho.cli.terminal import say
-from mho.errors import invalid, unknown
+from mho.errors import invalid
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from rich.table import Table
 
-    from mho.physics import Preset
     from mho.results.trial import Trial
-
-MEASURED = (".csv", ".txt", ".tsv", ".dat", ".xlsx", ".xls", ".mat")
-"""Endings of measured files, which are fitted first."""
 
 
 @dataclass(frozen=True)
@@ -53,12 +49,15 @@ class Try:
         from mho.experiments.progress import Progress
         from mho.files import write_bytes
         from mho.report.trial import picture_of
+        from mho.trial.device import device
 
         ending = "" if self.out is None else ending_of(self.out, self.overwrite)
         prices.get(self.prices)
         if not 2 <= self.chips <= 1000:
             raise invalid("chips", self.chips, "2 to 1000")
-        name, preset = self._preset()
+        name, preset, fitted = device(self.source, self.v_read)
+        if fitted:
+            say(fitted)
         with Progress("try").bar(name, trial.steps(preset), 0) as advance:
             found = trial.of_preset(name, preset, self.chips, self.seed, self.prices, advance)
         if self.out is not None:
@@ -67,35 +66,6 @@ class Try:
         say(*_told(found))
         if self.out is not None:
             say(str(self.out))
-
-    def _preset(self) -> tuple[str, Preset]:
-        """Name of the device, and all that is known of it."""
-        from mho.physics import devices
-
-        if self.source in devices.PRESETS:
-            return self.source, devices.preset(self.source)
-        path = Path(self.source)
-        if path.suffix.lower() in MEASURED:
-            return path.stem, self._fitted(path)
-        if path.suffix == ".toml" or path.is_file():
-            return path.stem, devices.read(path)
-        raise unknown("device", self.source, devices.PRESETS)
-
-    def _fitted(self, path: Path) -> Preset:
-        """The preset of a measured file; it must be one that gives a cell."""
-        from mho import fit
-        from mho.physics import Preset
-
-        found = fit.fit(fit.read(path), v_read=self.v_read)
-        if "device" not in found.records:
-            allowed = (
-                "a file of pulses, of targets or of states, which give a cell; "
-                f"add its law to a preset: mho fit {path} --out device.toml --add"
-            )
-            raise invalid("source", f"{path} ({found.kind})", allowed)
-        say(f"{path}: {found.kind}, {found.goodness.n} points; mho fit shows the fit")
-        note = f"mho fit {path.name}, {found.kind}."
-        return Preset().replace(**found.records, note=note)
 
 
 def _told(found: Trial) -> Iterator[Table | str]:

@@ -6,24 +6,21 @@ from collections.abc import Callable
 from functools import partial
 
 import numpy as np
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 import mho
 from mho.arguments import checked
 from mho.errors import invalid
 from mho.hardware import Hardware
-from mho.hardware.hardware import OVER_TIME
 from mho.physics import Preset
 from mho.results.trial import Trial
-from mho.results.units import count, number, quantity
+from mho.trial.chips import repaired, unlabelled, written
+from mho.trial.costs import costs
 from mho.trial.limits import OF_LAWS, limits, mended
 from mho.trial.network import DATA, UNITS, network
 
 TIMES = {"fresh": 0.0, "a day": 86_400.0, "a month": 30 * 86_400.0}
 """When chips are measured, in seconds after they were written."""
-UNLABELLED = 512
-"""Training images that converters' ranges and the repair are given."""
 BITS = 8
 """Of all converters."""
 
@@ -55,10 +52,10 @@ def of_preset(
     hardware = _hardware(preset)
     binary = hardware.device.states == 2
     net, held_out = network(binary), mho.data.load(DATA, "validation")
-    images = mho.data.load(DATA, "train", per_class=-(-UNLABELLED // 10)).inputs[:UNLABELLED]
+    images = unlabelled()
     loader = list(zip(held_out.inputs.split(500), held_out.labels.split(500), strict=True))
     times = dict(TIMES)
-    if not _ages(hardware):
+    if not hardware.ages:
         times = {"fresh": 0.0}
 
     def measure(chips: nn.Module, seconds: list[float]) -> dict[str, np.ndarray]:
@@ -71,12 +68,12 @@ def of_preset(
         return found
 
     def at_last(other: Hardware) -> dict[str, np.ndarray]:
-        seconds = [*times.values()][-1] if _ages(other) else 0.0
-        found = measure(_chips(net, other, chips, seed, images), [seconds])
+        seconds = [*times.values()][-1] if other.ages else 0.0
+        found = measure(written(net, other, chips, seed, images), [seconds])
         return {what: accuracy[0] for what, accuracy in found.items()}
 
     in_float = mho.evaluate(net, loader).item()
-    written = _chips(net, hardware, chips, seed, images)
+    on_chips = written(net, hardware, chips, seed, images)
     weights = f"{'binary' if binary else 'float'} weights"
     return Trial(
         name=name,
@@ -85,10 +82,10 @@ def of_preset(
         "wires without resistance",
         in_float=in_float,
         times=list(times.items()),
-        accuracy=measure(written, list(times.values())),
+        accuracy=measure(on_chips, list(times.values())),
         limits=limits(hardware, in_float, at_last),
-        costs=_costs(written, loader, prices),
-        remarks=_remarks(preset, hardware),
+        costs=costs(on_chips, loader, prices),
+        remarks=remarks(preset, hardware),
     )
 
 
@@ -99,67 +96,11 @@ def steps(preset: Preset) -> int:
 
 def _hardware(preset: Preset) -> Hardware:
     """Chips of a device."""
-    preset = preset.replace(conduction=None)  # takes no part: `_remarks` says so
+    preset = preset.replace(conduction=None)  # takes no part: `remarks` says so
     return Hardware(device=preset, dac_bits=BITS, adc_bits=BITS)
 
 
-def _ages(hardware: Hardware) -> bool:
-    """Whether time changes anything."""
-    return any(getattr(hardware, law) is not None for law in OVER_TIME)
-
-
-def repaired(chips: nn.Module, images: Tensor) -> nn.Module:
-    """Read-outs tuned and batch normalizations refreshed: no label, no write."""
-    mho.tune(chips, images[:128], per="column")
-    mho.refresh_batchnorm(chips, images.split(64))
-    return chips
-
-
-def _chips(net: nn.Module, hardware: Hardware, chips: int, seed: int, images: Tensor) -> nn.Module:
-    """The network on chips, converters calibrated; the same random numbers for all hardware."""
-    generator = torch.Generator().manual_seed(seed)
-    converted = mho.convert(net, hardware, chips, generator=generator)
-    mho.calibrate(converted, images.split(128))
-    return converted
-
-
-def _costs(
-    chips: nn.Module, loader: list[tuple[Tensor, Tensor]], prices: str
-) -> list[tuple[str, str]]:
-    """Writes, energy, time and lifetime of a chip, in words."""
-    writing = mho.price(mho.ledger(chips), prices)
-    mho.evaluate(chips, loader[:1])
-    ledger = mho.ledger(chips)
-    each = {name: total / ledger.chips for name, total in ledger.totals().items()}
-    cells = each["cells"]
-    reading, repeats = mho.price(ledger, prices), writing.lifetime_repeats
-    lifetime = "its endurance is not given"
-    if np.isfinite(repeats):
-        lifetime = f"{number(repeats, 3)} times, until the first cell dies"
-    inputs = ledger.layers[0].inputs
-    return [
-        ("cells", count(cells)),
-        ("pulses to write a cell", number((each["set_pulses"] + each["reset_pulses"]) / cells, 3)),
-        ("verify reads to write a cell", number(each["verify_reads"] / cells, 3)),
-        ("energy to write the network", _known(writing.programming_energy, "J")),
-        ("time to write it, row by row", _known(writing.programming_time_rows, "s")),
-        ("energy of an input", _known(reading.energy_per_input, "J")),
-        ("time of an input", _known(reading.read_time / inputs, "s")),
-        (
-            "area of a chip",
-            f"{1e6 * reading.area:.3g} mm²" if np.isfinite(reading.area) else "not priced",
-        ),
-        ("can be written", lifetime),
-        ("prices", prices),
-    ]
-
-
-def _known(value: float, unit: str) -> str:
-    """A cost in words."""
-    return quantity(value, unit) if np.isfinite(value) else "not priced"
-
-
-def _remarks(preset: Preset, hardware: Hardware) -> list[str]:
+def remarks(preset: Preset, hardware: Hardware) -> list[str]:
     """What the device does not say."""
     shown = ("retention", "flicker")
     silent = [what for what, law in OF_LAWS.items()
