@@ -67,8 +67,10 @@ ELSEWHERE = {
     "cli/test_listing.py": ["cli/catalogue.py"],
     "test_config.py": ["documented.py"],
     "cli/test_netlist.py": ["cli/conductances.py"],
-    # What a trial measures with.
+    # A trial and the lab measure with the same pieces.
     "trial/test_trial.py": ["trial/chips.py", "trial/costs.py"],
+    "lab/test_charts.py": ["lab/fragments.py"],
+    "lab/test_page.py": ["cli/lab.py", "lab/server.py"],
     "test_api.py": ["public.py"],
     "experiments/test_pool.py": ["cli/pool.py"],
     "experiments/test_run.py": [

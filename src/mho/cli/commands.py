@@ -13,6 +13,7 @@ from mho.cli.compare import Compare
 from mho.cli.demo import Demo
 from mho.cli.fit import Fit
 from mho.cli.help_text import Context
+from mho.cli.lab import Lab
 from mho.cli.netlist import Netlist
 from mho.cli.options import Runs, command
 from mho.cli.pool import Pool
@@ -38,7 +39,7 @@ SECTIONS: dict[str, dict[str, type[Runs]]] = {
         "pool": Pool,
     },
     "Many runs": {"sweep": Sweep, "search": Search},
-    "Devices and arrays": {"fit": Fit, "show": Show, "try": Try, "netlist": Netlist},
+    "Devices and arrays": {"fit": Fit, "show": Show, "try": Try, "lab": Lab, "netlist": Netlist},
     "Instruments": {"serve-chip": ServeChip, "release-chip": ReleaseChip},
 }
 """Commands, as `mho --help` shows them."""

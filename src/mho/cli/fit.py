@@ -29,10 +29,10 @@ IN_PARTS = ("states", "endurance", "switching")
 
 @dataclass(frozen=True)
 class Fit:
-    """Fit a device to measured data, and write it as a preset for --device-file.
+    """Fit a device to measured data, and write it as a preset.
 
-    Data are pulse trains, program-and-read tables, reads of two states, I-V sweeps and switching
-    loops, endurance logs, or retention traces.
+    Other commands take it as --device-file. Data are pulse trains, program-and-read tables, reads
+    of two states, I-V sweeps and switching loops, endurance logs, or retention traces.
     """
 
     source: Annotated[tuple[Path, ...], Argument("FILE")]
