@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+import mho
 from mho import experiments
 from mho.experiments.settings import key_and_value, nested, settings_of, value_of
 from mho.files import flat
@@ -36,3 +37,17 @@ def test_nested_and_flat_are_inverse() -> None:
     assert nested("a.b.c", 1) == {"a": {"b": {"c": 1}}}
     assert flat(nested("a.b.c", 1)) == {"a.b.c": 1}
     assert value_of("[1, ") == "[1, "
+
+
+@pytest.mark.parametrize("name", experiments.EXPERIMENTS)
+def test_the_file_of_a_run_gives_its_settings_whatever_the_preset(
+    name: str, tmp_path: Path
+) -> None:
+    """What is None there is not written, and is not that of the preset."""
+    config = experiments.get(name).preset("quick")
+    if isinstance(getattr(config, "hardware", None), mho.Hardware):
+        device = config.hardware.device.replace(endurance=None, doi="")
+        config = config.replace(hardware=config.hardware.replace(device=device, adc_bits=None))
+    file = tmp_path / "config.toml"
+    file.write_text(config.to_toml())
+    assert settings_of(name, experiments.get(name).preset("standard"), file=file) == config

@@ -96,7 +96,7 @@ def check_same(folder: Path, begun: str, now: str) -> None:
         ValueError: they differ; the message has each key with both values.
     """
     first, second = (
-        flat(_whole(current(given, given.get("family", "")), given.get("family", "")))
+        flat(whole(current(given, given.get("family", "")), given.get("family", "")))
         for given in (parse_toml(each, "config.toml") for each in (begun, now))
     )
     keys = [key for key in first | second if first.get(key) != second.get(key)]
@@ -117,10 +117,10 @@ def _told(settings: Mapping[str, Any], key: str) -> str:
     return repr(settings[key]) if key in settings else "not set"
 
 
-def _whole(settings: dict[str, Any], family: str) -> dict[str, Any]:
+def whole(settings: dict[str, Any], family: str) -> dict[str, Any]:
     """Settings of today with those that earlier versions did not have, as these were then."""
     out = {
-        name: _whole(value, name) if name in ADDED and isinstance(value, dict) else value
+        name: whole(value, name) if name in ADDED and isinstance(value, dict) else value
         for name, value in settings.items()
     }
     for place, value in ADDED.get(family, {}).items():

@@ -8,7 +8,7 @@ from typing import Any
 
 from mho.errors import InvalidInput, invalid
 from mho.experiments.cells import in_words
-from mho.experiments.earlier import current
+from mho.experiments.earlier import current, whole
 from mho.experiments.experiment import ExperimentConfig
 from mho.files import parse_toml, read_toml
 from mho.physics import Preset
@@ -29,7 +29,8 @@ def settings_of(
     Args:
         name: of the experiment.
         preset: where to begin.
-        file: TOML file of settings, of this version or an earlier one.
+        file: TOML file of settings, of this version or an earlier one. The config.toml of a run
+            holds them all, and takes nothing of the preset.
         device_file: preset of `mho fit` whose cell replaces that of the chips.
         chip: address of an instrument to train on.
         single: settings by key, with dots between tables, and their values.
@@ -40,7 +41,10 @@ def settings_of(
     """
     config = preset
     if file is not None:
-        config = config.merged(current(read_toml(file), name))
+        given = current(read_toml(file), name)
+        # What a run wrote is all of its settings: what it does not name is None, not the preset's.
+        complete = {"family", "preset"} <= set(given)
+        config = type(preset).from_dict(whole(given, name)) if complete else config.merged(given)
     if device_file is not None:
         if chip is not None:
             allowed = "nothing with --chip, which says what its cells are"
