@@ -279,7 +279,8 @@ def _as(field: str, value: Any, hint: Any, finite: bool) -> Any:
 
 def _iterates(value: Any) -> bool:
     none = str | bytes | Mapping | torch.nn.Module | Tensor | np.ndarray
-    return isinstance(value, Iterable) and not isinstance(value, none)
+    by_number = hasattr(value, "__len__") and hasattr(value, "__getitem__")  # torch's data sets
+    return (isinstance(value, Iterable) or by_number) and not isinstance(value, none)
 
 
 def _can_be_called(value: Any, hint: tuple[Any, ...]) -> bool:

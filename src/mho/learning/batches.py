@@ -11,15 +11,16 @@ import torch
 from torch import Tensor, nn
 
 from mho.errors import invalid, shown
+from mho.learning.samples import Loader, batches, is_set
 
 Batch = Tensor | tuple[Tensor, ...] | dict[str, Tensor]
 """Inputs (batch, ...) of one forward pass: a tensor; or, of a network that takes several, a tuple
 of them, or a dictionary by the names of its arguments."""
 
-Inputs = Tensor | Iterable[Any]
+Inputs = Tensor | Loader
 """One batch (batch, ...); or batches, each a tensor, a dictionary of tensors by the names of the
 network's arguments, or a pair whose first item is one of these or a tuple of tensors: a data
-loader, a list, `x.split(64)`, a generator."""
+loader, a list, `x.split(64)`, a generator; or a data set of samples (input, label)."""
 
 _ALLOWED = "a tensor (batch, ...), or batches of them: a loader, a list, a generator"
 
@@ -211,6 +212,8 @@ def pairs_of(inputs: Inputs, what: str) -> tuple[Batch, Tensor]:
 
 
 def _iterated(inputs: Any, what: str) -> Iterator[Any]:
+    if is_set(inputs):
+        return batches(inputs, what)
     if isinstance(inputs, str | bytes | Mapping) or not isinstance(inputs, Iterable):
         raise invalid(what, inputs, _ALLOWED)
     return iter(inputs)

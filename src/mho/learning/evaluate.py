@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import torch
 from jaxtyping import Float64, Int64
@@ -20,6 +20,7 @@ from mho.learning.coverage import remember
 from mho.learning.labels import check_classes, labelled, scores_of
 from mho.learning.layers.layer import ArrayLayer, memristive_layers
 from mho.learning.passed_by import refusing
+from mho.learning.samples import Loader
 
 Net = TypeVar("Net", bound=nn.Module)
 
@@ -62,14 +63,15 @@ def calibrate(net: Net, inputs: Inputs) -> Net:
 
 @torch.no_grad()
 @checked
-def evaluate(net: nn.Module, loader: Iterable[Any]) -> Float64[Tensor, " chips"]:
+def evaluate(net: nn.Module, loader: Loader) -> Float64[Tensor, " chips"]:
     """Accuracy of each chip on a set of labelled batches.
 
     Args:
         net: a classifier, converted or not; outputs (batch, classes) or (chips, batch, classes),
             one score a class.
         loader: batches (inputs, labels), or one such pair; labels are whole numbers from 0 to
-            classes - 1, (batch,) or (batch, 1), of any type.
+            classes - 1, (batch,) or (batch, 1), of any type. Or a data set that gives samples
+            (input, label) by number, as torchvision's do; pictures of Pillow's are v / 255.
 
     Returns:
         Tensor (chips,) in [0, 1]; one element for a network without a chip dimension.
@@ -88,7 +90,7 @@ def evaluate(net: nn.Module, loader: Iterable[Any]) -> Float64[Tensor, " chips"]
 
 @torch.no_grad()
 @checked
-def confusion(net: nn.Module, loader: Iterable[Any]) -> Int64[Tensor, "chips classes classes"]:
+def confusion(net: nn.Module, loader: Loader) -> Int64[Tensor, "chips classes classes"]:
     """How often each chip took class i for class j: counts (chips, true class, answer).
 
     Arguments and errors as in `evaluate`, whose accuracy is the diagonal's share. Wires whose

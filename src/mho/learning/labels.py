@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -12,17 +12,18 @@ from torch import Tensor
 
 from mho.errors import invalid
 from mho.learning.batches import Batch, batch_of, tensors_of
+from mho.learning.samples import Loader, batches, is_set
 
 _PAIRS = "batches (inputs, labels): a data loader, or a list of such pairs"
 
 
-def labelled(loader: Iterable[Any], what: str) -> Iterator[tuple[Batch, Int64[Tensor, " n"]]]:
+def labelled(loader: Loader, what: str) -> Iterator[tuple[Batch, Int64[Tensor, " n"]]]:
     """The batches (inputs, labels) one after another, those without a sample left out; labels as
     int64 on the CPU.
 
     Args:
         loader: batches (inputs, labels), or one such pair; inputs of a network that takes several
-            are a tuple or a dictionary of tensors.
+            are a tuple or a dictionary of tensors. Or a data set of samples (input, label).
         what: name of the argument, for errors.
 
     Raises:
@@ -33,7 +34,8 @@ def labelled(loader: Iterable[Any], what: str) -> Iterator[tuple[Batch, Int64[Te
     pair = isinstance(loader, tuple | list) and len(loader) == 2
     single = pair and _is_batch(loader[0]) and _is_array(loader[1])  # type: ignore[index]
     seen, none = False, True
-    for batch in [loader] if single else loader:
+    several = batches(loader, what) if not single and is_set(loader) else loader
+    for batch in [loader] if single else several:
         if not isinstance(batch, tuple | list):
             raise invalid(what, f"batches of {type(batch).__name__}", _PAIRS)
         if len(batch) != 2 or not (_is_batch(batch[0]) and _is_array(batch[1])):

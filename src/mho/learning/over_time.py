@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -16,13 +16,14 @@ from mho.learning.evaluate import calibrate, evaluate, uncalibrated
 from mho.learning.labels import labelled
 from mho.learning.layers.layer import memristive_layers
 from mho.learning.layers.replace import copied
+from mho.learning.samples import Loader
 
 
 @torch.no_grad()
 @checked
 def evaluate_over_time(
     net: nn.Module,
-    loader: Iterable[Any],
+    loader: Loader,
     times: Sequence[float | str],
     repair: Callable[[nn.Module], Any] | None = None,
     temperature: float | None = None,
@@ -60,7 +61,7 @@ def evaluate_over_time(
     for time in seconds:
         if not 0 <= time < float("inf"):
             raise invalid("times", time, "finite numbers in [0, inf)")
-    batches = list(loader) if iter(loader) is loader else loader
+    batches = [*loader] if isinstance(loader, Iterator) else loader
     fresh = net
     if uncalibrated(net):
         fresh = calibrate(copied(net), next(labelled(batches, "loader"))[0])
