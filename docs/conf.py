@@ -25,7 +25,7 @@ GENERATED = HERE / "reference" / "generated"
 MODULES = (
     "mho.public", "mho.cells", "mho.devices", "mho.hardware", "mho.nn", "mho.rules", "mho.tasks",
     "mho.circuits", "mho.prices", "mho.instruments", "mho.dynamics", "mho.data", "mho.kernels",
-    "mho.fit", "mho.card", "mho.trial", "mho.sweep", "mho.errors",
+    "mho.fit", "mho.interchange", "mho.card", "mho.trial", "mho.sweep", "mho.errors",
 )  # fmt: skip
 """Modules whose names programs import."""
 
