@@ -1,5 +1,7 @@
 """The description of a chip refuses what cannot be built."""
 
+from pathlib import Path
+
 import pytest
 
 import mho
@@ -178,3 +180,16 @@ def test_one_number_is_a_square_tile() -> None:
     for bad in (0, -4, 2.5, True, (64,), (1, 2, 3), "64"):
         with pytest.raises(ValueError, match=r"^Hardware\.tile.* = .*: allowed is"):
             mho.Hardware(device=cell, tile=bad)  # type: ignore[arg-type]
+
+
+def test_a_device_may_be_a_file(tmp_path: Path) -> None:
+    """As `mho fit` writes them; what cannot be read as one is refused by its name."""
+    preset = mho.devices.preset("pcm-gst")
+    file = tmp_path / "mine.toml"
+    file.write_text(preset.to_toml(), encoding="utf-8")
+    assert mho.Hardware(device=str(file)) == mho.Hardware(device=preset)
+    with pytest.raises(ValueError, match=r"gone\.toml"):
+        mho.Hardware(device=str(tmp_path / "gone.toml"))
+    file.write_text('[retention]\nfamily = "power-law"\nt0 = 1.0\nnu = 0.1\n', encoding="utf-8")
+    with pytest.raises(ValueError, match="device"):
+        mho.Hardware(device=str(file))

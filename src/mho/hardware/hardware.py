@@ -45,13 +45,14 @@ _MOST_MAGNITUDES = 1 << 16
 
 
 def _preset(device: Cell | Preset | str) -> Preset | None:
-    """The preset that a device is: given itself, by its name or as a table; None: a cell alone.
+    """The preset that a device is: itself, or by its name, its file or as a table; None: a cell
+    alone.
 
     Raises:
         ValueError: there is none of that name.
     """
     if isinstance(device, str):
-        return devices.preset(device)
+        return devices.read(device) if device.endswith(".toml") else devices.preset(device)
     if isinstance(device, Table) and "family" not in device:
         return Preset.from_dict(device)
     return device if isinstance(device, Preset) else None
@@ -68,7 +69,7 @@ class Hardware(Config):
     """
 
     device: Taken[Cell | Preset | str, Cell]
-    """The cell, a preset, or the name of a published one (mho list devices)."""
+    """The cell, a preset, the name of a published one (mho list devices), or its .toml file."""
     retention: Retention | None = _OF_PRESET
     """How cells relax as `mho.age` lets time pass; None: they do not."""
     flicker: Flicker | None = _OF_PRESET
@@ -166,7 +167,7 @@ class Hardware(Config):
 
     def __post_init__(self) -> None:
         if not isinstance(self.device, Cell | Preset | str | Table):
-            allowed = "a cell, a preset, or the name of a published device (mho list devices)"
+            allowed = "a cell, a preset, or its name (mho list devices) or .toml file"
             raise invalid("Hardware.device", self.device, allowed)
         preset = _preset(self.device)
         object.__setattr__(self, "device", self.device if preset is None else preset.cell)
