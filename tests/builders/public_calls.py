@@ -204,6 +204,14 @@ def _saved() -> Path:
 
 
 @cache
+def _measured() -> Path:
+    """A folder with what a run measured."""
+    line = '{"stage": "a", "step": 1, "validation": 96.5}\n'
+    _saved_at("metrics.jsonl").write_text(line, encoding="utf-8")
+    return _saved_at("metrics.jsonl").parent
+
+
+@cache
 def _plain_state() -> Path:
     """The state of a plain network in a file."""
     torch.save(model().state_dict(), _saved_at("plain.pt"))
@@ -378,6 +386,14 @@ CALLS: dict[str, Callable[[], Call]] = {
     ),
     "load_state": lambda: (
         mho.interchange.load_state, {"net": chip(), "path": _saved(), "strict": True},
+    ),
+    "JsonLines": lambda: (mho.interchange.JsonLines, {"path": _saved_at("log.jsonl")}),
+    "TensorBoard": lambda: (
+        mho.interchange.TensorBoard, {"folder": _saved_at("events"), "first": 3},
+    ),
+    "replay": lambda: (
+        mho.interchange.replay,
+        {"folder": _measured(), "logger": mho.interchange.JsonLines(_saved_at("log.jsonl"))},
     ),
     # mho.nn
     "Levels": lambda: (mho.nn.Levels, {"n": 3, "full_scale": 1.0}),

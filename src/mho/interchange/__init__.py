@@ -9,6 +9,7 @@ from __future__ import annotations
 from mho.interchange.aihwkit_device import from_aihwkit
 from mho.interchange.aihwkit_state import load_aihwkit
 from mho.interchange.crosssim import from_crosssim
+from mho.interchange.loggers import JsonLines, Logger, TensorBoard, replay
 from mho.interchange.network import (
     SavedNetwork,
     describe,
@@ -18,12 +19,16 @@ from mho.interchange.network import (
 )
 
 __all__ = [
+    "JsonLines",
+    "Logger",
     "SavedNetwork",
+    "TensorBoard",
     "describe",
     "from_aihwkit",
     "from_crosssim",
     "load_aihwkit",
     "load_network",
     "load_state",
+    "replay",
     "save_network",
 ]
