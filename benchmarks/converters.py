@@ -30,7 +30,7 @@ KINDS: dict[str, ADC] = {
     "SAR, mismatch 30 %": SarADC(mismatch=0.3),
     "ramp, mismatch 10 %": RampADC(mismatch=0.1),
     "ramp, mismatch 10 %, bow 2 LSB": RampADC(mismatch=0.1, bow=2.0),
-    "ramp, comparators 2 LSB": RampADC(offset=2.0),
+    "ramp, offset 2 LSB": RampADC(offset=2.0),
     "flash, mismatch 10 %, comparators 0.5 LSB": FlashADC(mismatch=0.1, comparators=0.5),
 }
 

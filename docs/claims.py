@@ -79,6 +79,8 @@ def table(name: str) -> str:
     for id, words in WORDS["runs"][name]["claims"].items():
         claim = claims[id]
         paper = "" if claim["paper"] is None else f"{claim['paper']:g} {claim['unit']}".strip()
+        if "one_epoch" in WORDS["runs"][name] and "first_epoch" not in id:
+            paper = ""
         ours = _number(claim["ours"], claim["std"], claim["unit"])
         lines.append(f"| {words} | {paper} | {ours} | {claim['n']} |")
     return "\n".join(lines) + f"\n\nMade by `{made['command']}`, commit {made['commit'][:7]}.\n"
@@ -87,10 +89,15 @@ def table(name: str) -> str:
 def tables() -> str:
     """All of them under their headings."""
     parts = [
-        f"## {run['title']}\n\n{run['about']}\n\n{table(name)}"
+        f"## {run['title']}\n\n{_about(run)}\n\n{table(name)}"
         for name, run in WORDS["runs"].items()
     ]
     return "\n" + "\n".join(parts) + "\n"
+
+
+def _about(run: dict[str, Any]) -> str:
+    """What stands under the heading of a run."""
+    return f"{run['about']} {run.get('one_epoch', '')}".strip()
 
 
 def headlines() -> str:

@@ -1,4 +1,4 @@
-"""`mho demo`: a first answer in about a minute."""
+"""`mho demo`: a first answer in half a minute."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ BAR = 20
 
 @dataclass(frozen=True)
 class Demo:
-    """A first answer in about a minute: how often must a network in training write its cells?"""
+    """A first answer in half a minute: how often must a network in training write its cells?"""
 
     out: Annotated[Path, Option("DIR")] = Path("runs/demo")
     """Run folder; a demo that was stopped goes on there."""
