@@ -39,7 +39,7 @@ class Try:
     v_read: Annotated[float | None, Option("VOLTS")] = None
     """Read voltage of a measured file's currents [V]; else its own column V_read."""
     prices: Annotated[str, Option("LIST", complete=names.prices)] = "hfo2-130nm"
-    """Price list, of mho list prices."""
+    """Price list, of mho list prices or of a .toml file."""
     overwrite: bool = False
     """Replace the file that is there."""
 
