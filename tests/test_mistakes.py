@@ -81,7 +81,7 @@ PARTS = {
     "net": "chips|Hardware|input", "model": "chips", "name": "unknown|known",
     "prices": "price list|Prices", "threshold": "layer", "split": "unknown",
     "dataset": "unknown|data",
-    "file": "unknown", "datasets": "dataset", "kind": "unknown", "v": "g", "g": "v",
+    "file": "unknown", "datasets": "dataset", "kind": "unknown", "v": "g", "g": "v|on",
     "state": "field|family|names|layer|entries", "volts": "read", "targets": "target|cells",
     "counts": "cells", "factor": "full_scale", "first": "read", "times": "volts", "host": "address",
     "port": "address",

@@ -207,6 +207,8 @@ def paths(record: type[Config], prefix: str = "") -> dict[str, str]:
 def _meant(root: type[Config], error: UnknownField) -> str:
     """Paths of what may have been meant by an unknown field: one of its name elsewhere, else one of
     a name like it, best in the same record. Empty: nothing is near."""
+    if not isinstance(error.name, str):
+        return ""
     known = paths(root)
     last = {path: path.rpartition(".")[2] for path in known}
     same = [path for path in known if last[path] == error.name]

@@ -21,9 +21,6 @@ TINY = (
 )  # fmt: skip
 
 
-TWO_STATE = 'hardware.device={family="two-state", r_on={mean=1e4}, r_off={mean=1e5}}'
-
-
 def lines(text: str) -> list[str]:
     return [line for line in text.splitlines() if line.strip()]
 
@@ -39,10 +36,10 @@ def lines(text: str) -> list[str]:
         (["run", "siamese", "--seed", "-1"], "SiameseConfig.seed = -1: allowed is"),
         (["run", "siamese", "--sed", "1"], "--sed"),
         (["run", "siamese", "--set", "hardware.adc_bts=4"], "did you mean 'hardware.adc_bits'?"),
-        (["run", "siamese", "--set", "adc_bits=4"], "did you mean 'hardware.adc_bits'?"),
+        (["run", "siamese", "--set", "adc_bits=4"], "did you mean 'hardware.adc_bits' or"),
         (["run", "siamese", "--set", "levels=4"], "did you mean 'hardware.device.levels'?"),
         (["run", "wires", "--set", "hidden=4"], "'siamese.hidden' or"),
-        (["sweep", "siamese", "--grid", "adc_bits=4,6"], "did you mean 'hardware.adc_bits'?"),
+        (["sweep", "siamese", "--grid", "adc_bits=4,6"], "did you mean 'hardware.adc_bits' or"),
         (["run", "siamese", "--set", "hardware.device.levels=0"], "MultiLevel.levels = 0"),
         (["run", "siamese", "--set", "hardware.device.g_min=nan"], "MultiLevel.g_min = nan"),
         (["run", "siamese", "--set", "hardware.device.g_min=1.0"], "below g_max"),
@@ -59,14 +56,13 @@ def lines(text: str) -> list[str]:
         (["run", "siamese", "--set", "prices=gold"], "unknown price list"),
         (["run", "metaplastic", "--set", 'tasks=["cifar"]'], "unknown dataset"),
         (["run", "metaplastic", "--set", "tasks=[]"], "at least one data set"),
-        (
-            ["run", "metaplastic", "--set", TWO_STATE, "--set", "hardware.weight_levels=2"],
-            "MetaplasticConfig.hardware.device = 'two-state'",
-        ),
         (["run", "wires", "--set", "claimed.tile=100"], "WiresConfig.claimed.tile = 100"),
         (["run", "siamese", "--set", "hardware.wire_resistance=-1.0"], "Hardware.wire_resistance"),
         (["run", "sensitivity", "--set", "cell=ag-as"], "did you mean 'ag-asi'?"),
-        (["run", "sensitivity", "--set", "cell=two-state-200-500"], "('bmcnn',) on cells of two"),
+        (
+            ["run", "sensitivity", "--set", "cell=two-state-200-500"],
+            "SensitivityConfig.cell = 'two-state",
+        ),
         (["run", "siamese", "--config", "missing.toml"], "config = 'missing.toml'"),
         (["run", "siamese", "--processor", "tpu"], "SiameseConfig.processor = 'tpu'"),
         (["run", "all", "--set", "epochs=1"], "one experiment"),

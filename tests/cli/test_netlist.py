@@ -83,7 +83,7 @@ def test_interleaved_pairs_and_source_lines(
     np.save("odd.npy", np.full((3, 2), 1e-4))
     for wrong, said in (
         (("odd.npy", "--interleaved"), "interleaved = '3 rows': allowed is an even number"),
-        (("g.csv", "--interleaved", "--input", "1", "2"), "one for each of the 1 pairs of rows"),
+        (("g.csv", "--interleaved", "--input", "1,2"), "one for each of the 1 pairs of rows"),
         (("g.csv", "--interleaved", "--source-line", "1"), "source_line"),
         (("g.csv", "--source-line", "1", "--both-ends"), "source_line"),
         (("g.csv", "--source-line", "1", "--law", "sinh", "--run"), "ohmic with --source-line"),

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import copy
 import io
+import tempfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -59,11 +61,20 @@ REFUSED = {
 }
 """What cannot be right with these layers, and what is said."""
 
+
+def _saved(net: nn.Module) -> Path:
+    """The network in a file."""
+    path = Path(tempfile.mkdtemp()) / "net.safetensors"
+    mho.interchange.save_network(net, path)
+    return path
+
+
 _SPECIAL: dict[str, Callable[[nn.Module], dict[str, Any]]] = {
     "measure_fisher": lambda net: {
         "write": mho.WriteStep(net, rules=[mho.rules.ElasticWeights(1.0)])
     },
     "tune": lambda net: {"reference": copy.deepcopy(net)},
+    "load_state": lambda net: {"path": _saved(net)},
     "load_conductances": lambda net: {"source": mho.conductances(net)},
 }
 

@@ -232,7 +232,7 @@ def test_a_run_is_resumed_on_the_same_data_alone(
     changed = arrays((6,), 3, each=40)
     np.savez("own.npz", **changed | {"test_x": changed["test_x"] / 2})
     assert main([*asked, "--resume"]) == 2
-    assert "SHA-256 of the data 'own.npz'" in capsys.readouterr().err
+    assert "SHA-256 of 'own.npz'" in capsys.readouterr().err
     assert not Path("out/result.json").exists()
     npz(tmp_path / "own.npz", (6,), 3, each=40)
     assert main([*asked, "--resume"]) == 0

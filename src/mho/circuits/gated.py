@@ -8,7 +8,7 @@ from torch import Tensor
 
 from mho.arguments import checked
 from mho.circuits.segments import Resistance, segments
-from mho.errors import invalid
+from mho.errors import InvalidInput, invalid
 
 
 @checked
@@ -90,7 +90,10 @@ def _ladders(
     """Cells that conduct [S], the source line above each and the bit line below it [ohm]."""
     sideways = r_line.mT if isinstance(r_line, Tensor) and r_line.dim() > 1 else r_line
     cells, _, col = segments(g, 0.0, r_col, 0.0, r_sense)
-    line = segments(g.mT, sideways, 0.0, r_source, 0.0)[1].mT
+    try:
+        line = segments(g.mT, sideways, 0.0, r_source, 0.0)[1].mT
+    except InvalidInput as error:  # rows of the transposed array are the source lines
+        raise InvalidInput(str(error).replace("r_row", "r_line")) from None
     if on.dtype != torch.bool:
         raise invalid("on.dtype", on.dtype, "torch.bool")
     if not on.dim() or on.shape[-1] != g.shape[-2]:

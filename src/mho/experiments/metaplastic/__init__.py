@@ -96,7 +96,7 @@ def trainings(config: MetaplasticConfig) -> list[Training]:
         for chip in range(config.chips)
         for scheme in names
     ]
-    compared, studied = studies(config)
+    compared, studied = chosen(config)
     every = [*compared, *(study for _, study in studied)]
     jobs += [point.job for study in every for point in study.points.values()]
     return [training for job in dict.fromkeys(jobs) for training in of_job(job)]
@@ -119,7 +119,7 @@ def run(config: MetaplasticConfig, run: Run) -> Result:
     if config.scheme is not None:
         found = on_chips("scheme", job, (config.scheme,))[config.scheme]
         return of_scheme(config, found)
-    of_schemes, of_studies = studies(config)
+    of_schemes, of_studies = chosen(config)
     if not config.claims:
         done = [jobs.done(study, "scheme") for study in of_schemes]
         done += [jobs.done(study, name) for name, study in of_studies]
@@ -134,7 +134,7 @@ def run(config: MetaplasticConfig, run: Run) -> Result:
     return result(config, trained, compared, studied)
 
 
-def studies(config: MetaplasticConfig) -> tuple[list[Studied], list[tuple[str, Studied]]]:
+def chosen(config: MetaplasticConfig) -> tuple[list[Studied], list[tuple[str, Studied]]]:
     """Those of the schemes, and the further ones with their names."""
     named = [(s, study) for s in STUDY if s in config.studies for study in STUDY[s](config)]
     return schemes(config), named

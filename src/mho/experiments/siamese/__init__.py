@@ -73,7 +73,7 @@ def trainings(config: SiameseConfig) -> list[Training]:
         for chip in range(config.chips)
         for job in claimed(config, network, chip).values()
     ]
-    compared, studied = studies(config)
+    compared, studied = chosen(config)
     every = [*compared, *(study for _, study in studied)]
     jobs += [point.job for study in every for point in study.points.values()]
     return [training(config, job) for job in dict.fromkeys(jobs)]
@@ -99,7 +99,7 @@ def run(config: SiameseConfig, run: Run) -> Result:
     }
     if config.scheme is not None:
         return of_scheme(config, outcomes["mlp"][config.scheme])
-    of_schemes, of_studies = studies(config)
+    of_schemes, of_studies = chosen(config)
     compared = [jobs.done(study, "scheme") for study in of_schemes]
     studied = [jobs.done(study, name) for name, study in of_studies]
     if not config.claims:
@@ -114,7 +114,7 @@ def networks(config: SiameseConfig) -> tuple[Network, ...]:
     return config.networks if config.claims else ()
 
 
-def studies(config: SiameseConfig) -> tuple[Studies, list[tuple[str, Study[Job, Outcome]]]]:
+def chosen(config: SiameseConfig) -> tuple[Studies, list[tuple[str, Study[Job, Outcome]]]]:
     """Those of the schemes, and the further ones with their names."""
     named = [(s, study) for s in STUDY if s in config.studies for study in STUDY[s](config)]
     return schemes(config), named
