@@ -74,7 +74,7 @@ def test_cells_land_where_they_are_expected_on_average(cell: Cell, name: str) ->
     if isinstance(cell, PulsedCell):  # half a pulse is rounded as the precision has it
         pulses = cell.crossing[0] * level / (cell.states - 1)
         low, high = cell.window
-        error += (pulses.frac() - 0.5 == 0) * (high - low) / cell.crossing[0]
+        error += (pulses.frac() == 0.5) * 2 * (high - low) / cell.crossing[0]
     assert ((g.mean(0) - expected).abs() <= error).all()
 
 
