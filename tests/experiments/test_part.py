@@ -28,7 +28,7 @@ def test_every_study_is_a_part() -> None:
         parts = experiment.preset("quick").parts_there()
         assert parts
         assert set(experiment.studies) <= set(parts)
-        assert experiment.preset("quick").schemes_there() == tuple(experiment.schemes)
+        assert experiment.preset("quick").all_schemes == tuple(experiment.schemes)
 
 
 @pytest.mark.parametrize(("name", "part"), [

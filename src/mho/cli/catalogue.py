@@ -109,7 +109,7 @@ def _parts(name: str) -> Listing:
     quick = experiment.preset("quick")
     kinds = {
         "parts, for --only": quick.parts_there(),
-        "schemes, for --scheme": quick.schemes_there(),
+        "schemes, for --scheme": quick.all_schemes,
     }
     rows = [
         ("what", experiment.what),

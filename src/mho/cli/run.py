@@ -127,7 +127,7 @@ class Run:
         given = getattr(self, what)
         if given is None:
             return None
-        fits = bool(config.schemes_there()) if what == "rule" else hasattr(config, what)
+        fits = bool(config.all_schemes) if what == "rule" else hasattr(config, what)
         if not fits:
             raise invalid(what, given, f"nothing: {config.family} takes none; {TAKERS[what]}")
         if what == "rule" and self.scheme is not None:

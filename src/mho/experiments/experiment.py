@@ -50,6 +50,10 @@ class ExperimentConfig(Config):
     """Settings that every experiment has."""
 
     family: ClassVar[str] = ""
+    all_schemes: ClassVar[tuple[str, ...]] = ()
+    """Schemes that can be run alone."""
+    all_studies: ClassVar[tuple[str, ...]] = ()
+    """Studies that can be run alone."""
 
     preset: Literal["quick", "standard", "paper"] = "quick"
     """Preset that the settings began from."""
@@ -80,10 +84,10 @@ class ExperimentConfig(Config):
             for name, value in self.narrowed(self.only).items():
                 object.__setattr__(self, name, value)
         if self.scheme is not None:
-            if not self.schemes_there():
+            if not self.all_schemes:
                 raise invalid("scheme", self.scheme, f"nothing: {self.family} has no schemes")
-            if self.scheme not in self.schemes_there() and not is_code(self.scheme):
-                raise unknown(f"scheme of {self.family}", self.scheme, self.schemes_there())
+            if self.scheme not in self.all_schemes and not is_code(self.scheme):
+                raise unknown(f"scheme of {self.family}", self.scheme, self.all_schemes)
             for name in ("schemes", "studies"):
                 object.__setattr__(self, name, ())
         if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", self.processor):
@@ -94,16 +98,16 @@ class ExperimentConfig(Config):
             object.__setattr__(self, "prices", found)
 
     def parts_there(self) -> tuple[str, ...]:
-        """Parts that can be run alone."""
-        return ()
+        """Parts that can be run alone: what is claimed, all schemes compared, a study."""
+        compared = ("schemes",) if self.all_schemes else ()
+        return ("claims", *compared, *self.all_studies) if self.all_studies else ()
 
     def narrowed(self, part: str) -> dict[str, Any]:
         """Settings that leave nothing but a part."""
-        return {}
-
-    def schemes_there(self) -> tuple[str, ...]:
-        """Schemes that can be run alone."""
-        return ()
+        alone: dict[str, Any] = {"studies": (part,) if part in self.all_studies else ()}
+        if self.all_schemes:
+            alone["schemes"] = getattr(self, "schemes", ()) if part == "schemes" else ()
+        return alone
 
     @property
     def claims(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal, Self, get_args
+from typing import Annotated, ClassVar, Literal, Self, get_args
 
 import mho
 from mho.config import Config, Range
@@ -151,6 +151,7 @@ class BmcnnConfig(ExperimentConfig):
     """Settings of `mho run bmcnn`."""
 
     family: ClassVar[str] = "bmcnn"
+    all_studies: ClassVar[tuple[str, ...]] = STUDIES
 
     data: str = "mnist"
     """What is learnt: a public data set (mho list datasets), a .npz file, or a folder of images
@@ -224,14 +225,6 @@ class BmcnnConfig(ExperimentConfig):
         if not any(choice.once and choice.label_free for choice in first):
             allowed = "among others one that needs no labels, writes or cells, such as 'none'"
             raise invalid("BmcnnConfig.mitigations", self.mitigations, allowed)
-
-    def parts_there(self) -> tuple[str, ...]:
-        """What is claimed, or a study."""
-        return ("claims", *STUDIES)
-
-    def narrowed(self, part: str) -> dict[str, Any]:
-        """The study alone, or none."""
-        return {"studies": (part,) if part in STUDIES else ()}
 
     @property
     def datasets(self) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal, Self, get_args
+from typing import Annotated, ClassVar, Literal, Self, get_args
 
 import mho
 from mho.config import Config, Range
@@ -89,6 +89,8 @@ class MetaplasticConfig(ExperimentConfig):
     """Settings of `mho run metaplastic`."""
 
     family: ClassVar[str] = "metaplastic"
+    all_schemes: ClassVar[tuple[str, ...]] = tuple(SCHEMES)
+    all_studies: ClassVar[tuple[str, ...]] = STUDIES
 
     tasks: tuple[str, ...] = ("mnist", "fashion-mnist")
     """Data sets, in the order in which they are learnt; learnt in the reverse order as well. Public
@@ -167,21 +169,6 @@ class MetaplasticConfig(ExperimentConfig):
         if self.transfer % self.batch:
             allowed = f"a multiple of the {self.batch} images of a batch"
             raise invalid("MetaplasticConfig.transfer", self.transfer, allowed)
-
-    def parts_there(self) -> tuple[str, ...]:
-        """What is claimed, all schemes compared, or a study."""
-        return ("claims", "schemes", *STUDIES)
-
-    def narrowed(self, part: str) -> dict[str, Any]:
-        """The schemes or the study alone, or neither."""
-        return {
-            "schemes": self.schemes if part == "schemes" else (),
-            "studies": (part,) if part in STUDIES else (),
-        }
-
-    def schemes_there(self) -> tuple[str, ...]:
-        """All of them."""
-        return tuple(SCHEMES)
 
     @property
     def datasets(self) -> tuple[str, ...]:

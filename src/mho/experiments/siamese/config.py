@@ -85,6 +85,8 @@ class SiameseConfig(ExperimentConfig):
     """Settings of `mho run siamese`."""
 
     family: ClassVar[str] = "siamese"
+    all_schemes: ClassVar[tuple[str, ...]] = tuple(SCHEMES)
+    all_studies: ClassVar[tuple[str, ...]] = STUDIES
 
     data: str = "mnist"
     """What is learnt: a public data set (mho list datasets), a .npz file, or a folder of images
@@ -182,21 +184,6 @@ class SiameseConfig(ExperimentConfig):
             raise invalid("SiameseConfig.networks", self.networks, "('mlp',) or ('mlp', 'cnn')")
         if self.data in SOURCES:
             self.check_batch()
-
-    def parts_there(self) -> tuple[str, ...]:
-        """What is claimed, all schemes compared, or a study."""
-        return ("claims", "schemes", *STUDIES)
-
-    def narrowed(self, part: str) -> dict[str, Any]:
-        """The schemes or the study alone, or neither."""
-        return {
-            "schemes": self.schemes if part == "schemes" else (),
-            "studies": (part,) if part in STUDIES else (),
-        }
-
-    def schemes_there(self) -> tuple[str, ...]:
-        """All of them."""
-        return tuple(SCHEMES)
 
     @property
     def datasets(self) -> tuple[str, ...]:
