@@ -37,11 +37,13 @@ def draw_curve(curve: Curve, looks: Looks | None = None) -> Figure:
     figure, grid = panels(len(curve.series) if crowded else 1)
     x_unit, x_label = _axis(curve, "x")
     y_unit, y_label = _axis(curve, "y")
+    every = [_Line.of(series, x_unit, y_unit) for series in curve.series]
+    x_all = np.concatenate([[np.nan], *(line.x for line in every)])
+    whole = bool(np.all(np.mod(x_all[np.isfinite(x_all)], 1) == 0))
     for place, axes in enumerate(grid):
         axes.set(xscale=curve.x_scale, yscale=curve.y_scale)
         bands = []
-        for i, series in enumerate(curve.series):
-            line = _Line.of(series, x_unit, y_unit)
+        for i, line in enumerate(every):
             if crowded and i != place:
                 line.draw_faint(axes)
             else:
@@ -53,12 +55,10 @@ def draw_curve(curve: Curve, looks: Looks | None = None) -> Figure:
         if floor is not None:
             axes.set_ylim(bottom=floor)
         _draw_marks(figure, axes, [(mark.x / x_unit, mark.label) for mark in curve.marks])
-        x_all = [x for series in curve.series for x in _numbers(series.x) / x_unit]
-        whole = bool(np.all(np.mod(np.array(x_all)[np.isfinite(x_all)], 1) == 0))
         set_ticks(axes.xaxis, curve.x_scale, whole=whole, most=1 if crowded else 6)
         set_ticks(axes.yaxis, curve.y_scale)
         if crowded:
-            axes.set_title(textwrap.fill(curve.series[place].name, 24), fontsize=9.0)
+            axes.set_title(textwrap.fill(every[place].name, 24), fontsize=9.0)
     if crowded:
         figure.supxlabel(textwrap.fill(x_label, 56), fontsize="medium")
         figure.supylabel(textwrap.fill(y_label, 36), fontsize="medium")

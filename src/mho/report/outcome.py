@@ -37,7 +37,7 @@ def outcome(result: Result, *, width: int = 80, lines: int = 22, more: str = "")
         lines: lines that there are.
         more: where the claims that do not fit are to be seen.
     """
-    said = f"{_run(result)}: {answer(result)}"
+    said = f"{result.experiment} {result.preset}, {seeds_of(result)}: {answer(result)}"
     head = [line.replace(NBSP, " ") for line in textwrap.wrap(said, width, break_on_hyphens=False)]
     verdicts = ", ".join(
         f"{verdict.mark} {verdict.words} {count}"
@@ -62,26 +62,34 @@ def outcome(result: Result, *, width: int = 80, lines: int = 22, more: str = "")
 
 def answer(result: Result) -> str:
     """The sentences of its story that a result has all numbers for; else its first two claims."""
-    claims = {claim.id: claim for claim in result.claims}
-    sentences = STORIES[result.experiment].answer if result.experiment in STORIES else ()
-    said = [text for each in sentences if (text := _filled(each, claims)) is not None]
+    said = list(_said(result).values())
     said += [f"{in_words(ranking)}." for ranking in result.rankings]
     return " ".join(said or [f"{claim.what}: {value(claim)}." for claim in result.claims[:2]])
 
 
 def told(result: Result) -> set[str]:
     """Ids of the claims that the answer tells."""
-    claims = {claim.id: claim for claim in result.claims}
-    sentences = STORIES[result.experiment].answer if result.experiment in STORIES else ()
-    said = [each for each in sentences if _filled(each, claims) is not None]
-    found = (_found(name, claims) for each in said for name in re.findall(r"\{([^}]+)\}", each))
+    claims, names = _by_id(result), re.findall(r"\{([^}]+)\}", "".join(_said(result)))
+    found = (_found(name, claims) for name in names)
     return {claim.id for claim in found if claim is not None}
 
 
-def _run(result: Result) -> str:
-    """Which run it is."""
-    seeds = f"seeds {', '.join(map(str, result.seeds))}" if result.seeds else f"seed {result.seed}"
-    return f"{result.experiment} {result.preset}, {seeds}"
+def _by_id(result: Result) -> dict[str, Claim]:
+    """Claims by their ids."""
+    return {claim.id: claim for claim in result.claims}
+
+
+def _said(result: Result) -> dict[str, str]:
+    """The sentences of its story that a result has all numbers for, and what each says."""
+    claims = _by_id(result)
+    sentences = STORIES[result.experiment].answer if result.experiment in STORIES else ()
+    filled = ((each, _filled(each, claims)) for each in sentences)
+    return {each: text for each, text in filled if text is not None}
+
+
+def seeds_of(result: Result) -> str:
+    """The seed of a result, or the seeds that it is pooled over."""
+    return f"seeds {', '.join(map(str, result.seeds))}" if result.seeds else f"seed {result.seed}"
 
 
 def value(claim: Claim) -> str:

@@ -15,7 +15,7 @@ from mho.report.comparison import Comparison, Verdict, compare, counted, judged
 from mho.report.figures import draw_claims
 from mho.report.folder import RunFolder
 from mho.report.looks import looks_of
-from mho.report.outcome import answer, told
+from mho.report.outcome import answer, seeds_of, told
 from mho.report.plots import Plot, plot_of, rendered
 from mho.report.story import STORIES
 from mho.report.tables import PrintedTable, print_table
@@ -164,5 +164,4 @@ def _at_a_glance(run: RunFolder, anchor: str) -> list[Plot]:
 def _about(result: Result) -> str:
     """What was run, as the captions of its figures say it."""
     size = f"preset {result.preset}, " if result.preset else ""
-    seeds = f"seeds {', '.join(map(str, result.seeds))}" if result.seeds else f"seed {result.seed}"
-    return f"mho run {result.experiment}, {size}{seeds}."
+    return f"mho run {result.experiment}, {size}{seeds_of(result)}."
