@@ -3,29 +3,20 @@
 Its examples are run by `test_docs.py`.
 """
 
-import importlib.util
 import json
 import re
 from pathlib import Path
-from types import ModuleType
 
 import pytest
+
+from builders.scripts import loaded
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def claims_module() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("claims", ROOT / "docs" / "claims.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def test_headlines_and_claims_are_those_of_the_committed_runs() -> None:
-    for path, text in claims_module().documents().items():
+    for path, text in loaded(ROOT / "docs" / "claims.py").documents().items():
         assert path.read_text(encoding="utf-8") == text, "run python docs/claims.py"
 
 

@@ -1,29 +1,17 @@
 """The tutorials print what their pages show, and their notebooks hold the same cells."""
 
-import importlib.util
 import json
-import sys
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 import torch
 
+from builders.scripts import loaded
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def tutorials() -> ModuleType:
-    """The script that writes them."""
-    spec = importlib.util.spec_from_file_location("tutorials", ROOT / "docs" / "tutorials.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-SCRIPT = tutorials()
+SCRIPT = loaded(ROOT / "docs" / "tutorials.py")
 each_page = pytest.mark.parametrize("page", SCRIPT.pages(), ids=lambda page: page.stem)
 
 

@@ -1,28 +1,15 @@
 """The list of NeuRRAM against what was published: half of it fitted, half predicted."""
 
-import importlib.util
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 import torch
 from torch import nn
 
 import mho
+from builders.scripts import loaded
 
-FILE = Path(__file__).parents[2] / "benchmarks" / "neurram_prices.py"
-
-
-def published() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("neurram_prices", FILE)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-P = published()
+P = loaded(Path(__file__).parents[2] / "benchmarks" / "neurram_prices.py")
 
 
 @pytest.mark.parametrize("points", ["FITTED", "PREDICTED"])
