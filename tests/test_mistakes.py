@@ -282,7 +282,7 @@ WRONG: list[tuple[str, Callable[[], Any], str]] = [
     (
         "hardware for a cell",
         lambda: mho.Hardware(device=HARDWARE),
-        "Hardware.device = a Hardware: allowed is a cell, a preset, or the name",
+        "Hardware.device = a Hardware: allowed is a cell, a preset, or its name",
     ),
     (
         "the class of a cell",

@@ -5,18 +5,16 @@ from typing import Any
 import pytest
 import torch
 from torch import nn
-from torch.multiprocessing.spawn import spawn
 
 import mho
+from builders.in_two import in_two
 from builders.two_processes import SETTINGS, STEPS, converted, everything, work
 
 
 @pytest.fixture(scope="module")
 def found(tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
     """What each of two processes found."""
-    folder = tmp_path_factory.mktemp("processes")
-    spawn(work, (folder,), nprocs=2)
-    return [torch.load(folder / f"{rank}.pt", weights_only=True) for rank in range(2)]
+    return in_two(work, tmp_path_factory.mktemp("processes"))
 
 
 TRAININGS = ["plain, alike", *(f"{s}, each its own" for s in SETTINGS), "two chips"]

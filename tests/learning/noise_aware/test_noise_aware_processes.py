@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 import torch
 from torch import nn
-from torch.multiprocessing.spawn import spawn
 
 import mho
+from builders.in_two import in_two
 from builders.two_noise_aware import HARDWARE, NETWORKS, SETTINGS, STEPS, batch, work
 from mho.learning.noise_aware.trained_converter import TrainedConverter
 
@@ -15,9 +15,7 @@ from mho.learning.noise_aware.trained_converter import TrainedConverter
 @pytest.fixture(scope="module")
 def found(tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
     """What each of two processes found."""
-    folder = tmp_path_factory.mktemp("noise_aware")
-    spawn(work, (folder,), nprocs=2)
-    return [torch.load(folder / f"{rank}.pt", weights_only=True) for rank in range(2)]
+    return in_two(work, tmp_path_factory.mktemp("noise_aware"))
 
 
 @pytest.mark.parametrize("network", NETWORKS)
