@@ -18,7 +18,14 @@ from mho.experiments.metaplastic.schemes import SCHEMES, Setting
 from timing import in_turn
 from write_path import epoch
 
-RULES = ("none", "gated importance", "interval", "EWC", "SI", "Bayesian")
+RULES = (
+    "no protection",
+    "path importance with gates",
+    "interval rule",
+    "EWC",
+    "SI",
+    "Bayesian steps",
+)
 """Schemes, one for each rule."""
 TASKS = mho.data.sequential(["mnist"])
 """What the network learns."""
@@ -37,12 +44,12 @@ def main() -> None:
     images = list(pairs)
 
     torch.manual_seed(0)
-    plain = network(config, "mlp", SCHEMES["none"], TASKS)
+    plain = network(config, "mlp", SCHEMES["no protection"], TASKS)
     adam = torch.optim.Adam(plain.parameters(), config.rate, fused=True)
     head = f"{'floor [s]':>10}{'ours [s]':>10}{'ratio':>7}{'writes a step':>15}"
     print(f"{f'{options.steps} steps':42}{head}")
     rows = [(name, config.hardware) for name in RULES]
-    rows.append(("gated importance", perfect(config.hardware)))
+    rows.append(("path importance with gates", perfect(config.hardware)))
     for name, hardware in rows:
         scheme = SCHEMES[name]
         net = mho.convert(network(config, "mlp", scheme, TASKS), hardware)

@@ -97,10 +97,10 @@ def report(
 
 
 def experiment(network: Network, images: int, rounds: int) -> None:
-    """Print one row: epochs of the experiment under its frugal scheme, against its float one."""
+    """Print one row: epochs of the experiment with a falling threshold, against its float one."""
     config = SiameseConfig(per_class=images // 10, processor="cpu")
     job = Job("float", rounds + 1, config.hardware, network)
-    floor, ours = begun(config, job), begun(config, job._replace(scheme="frugal"))
+    floor, ours = begun(config, job), begun(config, job._replace(scheme="falling threshold"))
 
     def epochs(of: Descent) -> Callable[[], None]:
         steps = iter(range(of.steps))
@@ -112,7 +112,8 @@ def experiment(network: Network, images: int, rounds: int) -> None:
         return one
 
     seconds, mine, ratio = in_turn(epochs(floor), epochs(ours), rounds)
-    row(f"{network}, frugal", seconds, mine, ratio, ours.history.take("written") / ours.steps)
+    written = ours.history.take("written") / ours.steps
+    row(f"{network}, falling threshold", seconds, mine, ratio, written)
 
 
 def row(name: str, floor: float, ours: float, ratio: float, writes: float) -> None:

@@ -18,6 +18,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from mho.results.earlier import result_of_today
 from mho.results.units import decimals_of_percent
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -33,21 +34,21 @@ REPAIRS = (
 """Curves of the first panel: training, mitigation, label."""
 WRITES = {
     "closed loop": "every step (closed loop)",
-    "level change": "on every change of level",
-    "frugal": "beyond a falling threshold",
-    "sparse": "beyond a large threshold",
-    "probabilistic": "at random (rival)",
+    "on level change": "on every change of level",
+    "falling threshold": "beyond a falling threshold",
+    "large threshold": "beyond a large threshold",
+    "stochastic rounding": "stochastic rounding (rival)",
     "Tiki-Taka": "Tiki-Taka (rival)",
 }
 """Schemes of the second panel, and when they write."""
 KEPT = {
-    "gated importance": "gates and importance",
-    "importance": "importance",
-    "interval": "interval rule",
+    "path importance with gates": "path importance with gates",
+    "path importance": "path importance",
+    "interval rule": "interval rule",
     "EWC": "EWC (rival)",
     "SI": "SI (rival)",
-    "none": "no protection",
-    "apart": "a network for each task",
+    "no protection": "no protection",
+    "separate networks": "a network for each task",
 }
 """Schemes of the third panel."""
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
@@ -68,7 +69,8 @@ def folder_of(name: str) -> Path:
 
 def read(name: str, file: str) -> dict[str, Any]:
     """A JSON file of that run."""
-    return json.loads((folder_of(name) / file).read_text(encoding="utf-8"))
+    found = json.loads((folder_of(name) / file).read_text(encoding="utf-8"))
+    return dict(result_of_today(found)) if file == "result.json" else found
 
 
 def table(name: str) -> str:

@@ -17,8 +17,14 @@ LIMIT = 60.0
 
 SHORT: dict[str, dict[str, Any]] = {
     "bmcnn": {"further": (), "mitigations": ("none", "batch norm"), "studies": ()},
-    "siamese": {"studies": (), "schemes": ("frugal", "budget", "sign", "closed loop")},
-    "metaplastic": {"studies": (), "schemes": ("importance", "EWC", "Bayesian", "interval")},
+    "siamese": {
+        "studies": (),
+        "schemes": ("falling threshold", "write budget", "sign of the gradient", "closed loop"),
+    },
+    "metaplastic": {
+        "studies": (),
+        "schemes": ("path importance", "EWC", "Bayesian steps", "interval rule"),
+    },
     "wires": {"systems": ("siamese",), "refreshes": ()},
     "sensitivity": {"systems": ("bmcnn",)},
 }

@@ -26,12 +26,12 @@ LIMIT = 1200.0
 
 SMALL = (
     "epochs=2", "per_class=60", "studies=[]", 'networks=["mlp"]', "hidden=64",
-    'claimed=["float", "frugal", "level change", "sparse"]',
+    'claimed=["float", "falling threshold", "on level change", "large threshold"]',
 )  # fmt: skip
 SETTINGS = [part for setting in SMALL for part in ("--set", setting)]
-SWEEP = ["sweep", "siamese", *SETTINGS, "--grid", "writes.hysteresis=0.6,0.7,0.8"]
+SWEEP = ["sweep", "siamese", *SETTINGS, "--grid", "writes.fixed_threshold=0.6,0.7,0.8"]
 SEARCH = [
-    "search", "siamese", *SETTINGS, "--over", "writes.hysteresis=0.5:0.9", "--trials", "3",
+    "search", "siamese", *SETTINGS, "--over", "writes.fixed_threshold=0.5:0.9", "--trials", "3",
     "--objective", "mlp_accuracy:max",
 ]  # fmt: skip
 

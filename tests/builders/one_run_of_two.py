@@ -46,7 +46,7 @@ ONCE = bmcnn.PRESETS["quick"].replace(
 """130 images: the last batch is of two, one for each process."""
 SMALL = siamese.PRESETS["quick"].replace(
     processor="cpu", per_class=10, hidden=12, networks=("mlp",), schemes=("float",), studies=(),
-    claimed=("float", "frugal", "sparse", "level change"),
+    claimed=("float", "falling threshold", "large threshold", "on level change"),
 )  # fmt: skip
 """The run of `command`."""
 TILES = {"tile": (60, 16), "adc_per_tile": True, "serial_inputs": True, "dac_bits": 4}
@@ -77,12 +77,14 @@ def once(kind: str, **architecture: Any) -> Work:
 
 
 RUNS: dict[str, Work] = {
-    "frugal": rarely("frugal"),
-    "frugal, convolutions": rarely("frugal", "cnn"),
-    "frugal, tiles and bits apart": rarely("frugal", **TILES),
-    "frugal, drift and wires": rarely("frugal", wire_resistance=1.0, wire_refresh=2),
+    "falling threshold": rarely("falling threshold"),
+    "falling threshold, convolutions": rarely("falling threshold", "cnn"),
+    "falling threshold, tiles and bits apart": rarely("falling threshold", **TILES),
+    "falling threshold, drift and wires": rarely(
+        "falling threshold", wire_resistance=1.0, wire_refresh=2
+    ),
     "tiki-taka": rarely("Tiki-Taka"),
-    "gated importance": for_life("gated importance"),
+    "path importance with gates": for_life("path importance with gates"),
     "EWC": for_life("EWC"),
     "binarized": once("aware"),
     "binarized at random": once("plain", stochastic=True),
@@ -225,22 +227,22 @@ def work(rank: int, folder: Path, port: int) -> None:
         found["gradients"] = {str(d): gradients(d) for d in (torch.float32, torch.float64)}
         together, one = folder / "two", folder / "one"
         found["outcomes"] = {name: done(together, name, run) for name, run in RUNS.items()}
-        frugal, lives = RUNS["frugal"], RUNS["gated importance"]
+        falls, lives = RUNS["falling threshold"], RUNS["path importance with gates"]
         # one of both is told to stop
         found["ended"] = [
-            broken_off(together, "stopped", frugal, 4, told=rank == 1),
+            broken_off(together, "stopped", falls, 4, told=rank == 1),
             broken_off(together, "left to one", lives, 9, told=rank == 0),
         ]
         found["went on"] = [
-            done(together, "stopped", frugal, resume=True),
+            done(together, "stopped", falls, resume=True),
             done(one, "left to two", lives, resume=True),
         ]
         found["refused"] = failed(lambda: processes.by_first(refused))
-        found["begun"] = failed(lambda: opened(together, "frugal"))
+        found["begun"] = failed(lambda: opened(together, "falling threshold"))
         run_module.SAVE_EVERY = 0.0
         found["apart"] = failed(lambda: done(together, "apart", apart))
         if rank == 1:
             torch.save(found, folder / "1.pt")
             os._exit(0)  # as a process that is killed
-        found["left alone"] = failed(lambda: done(together, "left alone", frugal))
+        found["left alone"] = failed(lambda: done(together, "left alone", falls))
         torch.save(found, folder / "0.pt")

@@ -9,7 +9,7 @@ from mho.sweep import plan
 from mho.sweep.folder import SweepFolder
 from mho.sweep.points import Point
 
-GRID = {"hardware.adc_bits": [4, 6], "writes.hysteresis": [0.6, 0.7]}
+GRID = {"hardware.adc_bits": [4, 6], "writes.fixed_threshold": [0.6, 0.7]}
 
 
 def made_up(

@@ -195,7 +195,7 @@ def test_a_run_leaves_the_folder_it_promises(
     assert {**same, "wall_s": 0} == {**result, "wall_s": 0}
 
 
-FEW = ("--set", 'schemes=["float", "probabilistic"]', "--set", "studies=[]")
+FEW = ("--set", 'schemes=["float", "stochastic rounding"]', "--set", "studies=[]")
 """Beside what is claimed, which is trained in any case."""
 
 

@@ -71,8 +71,8 @@ TAKING = {"siamese": "hardware.device", "metaplastic": "hardware.device", "sensi
 """Experiments that take the cells of a file, and where these then stand."""
 
 SMALL: dict[str, dict[str, Any]] = {
-    "siamese": {"schemes": ["read-back", "Tiki-Taka", "closed loop"]},
-    "metaplastic": {"schemes": ["binarized"], "permuted": {"tasks": 0}},
+    "siamese": {"schemes": ["large threshold with read-back", "Tiki-Taka", "closed loop"]},
+    "metaplastic": {"schemes": ["binarized network"], "permuted": {"tasks": 0}},
     "sensitivity": {},
 }
 """What makes a run in small short, and yet has what cells may not suit."""
@@ -208,7 +208,7 @@ def test_a_blind_burst_is_refused_where_schemes_go_by_what_was_read() -> None:
     assert said.startswith("SiameseConfig.hardware.programming = 'open-loop': allowed is 'verify'")
     assert "'read-back'" in said
     assert "pulse-response cells of 17 levels" in said
-    assert not refusal("siamese", blind.replace(schemes=("frugal",)))
+    assert not refusal("siamese", blind.replace(schemes=("falling threshold",)))
 
 
 @pytest.mark.usefixtures("nothing_begins")

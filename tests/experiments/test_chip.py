@@ -20,7 +20,7 @@ CHIP: dict[str, Any] = {"tile": (112, 24), "arrays": 8}
 STUCK = CELL.replace(stuck_off=0.002, stuck_on=0.002)
 CONFIG = SiameseConfig(
     per_class=40, hidden=12, epochs=1, batch=50, processor="cpu", calibration=100,
-    calibrate_every=5, threads=1, chip=ChipConfig(address="localhost:1", scheme="level change"),
+    calibrate_every=5, threads=1, chip=ChipConfig(address="localhost:1", scheme="on level change"),
 )  # fmt: skip
 
 
@@ -104,7 +104,7 @@ def test_the_chip_says_what_its_cells_are() -> None:
         ({"address": "localhost"}, "HOST:PORT"),
         ({"address": ":80"}, "HOST:PORT"),
         ({"address": "localhost:x"}, "HOST:PORT"),
-        ({"address": "a:1", "scheme": "frugl"}, "did you mean 'frugal'"),
+        ({"address": "a:1", "scheme": "faling threshold"}, "did you mean 'falling threshold'"),
         ({"address": "a:1", "scheme": "float"}, "a scheme that writes to the chip"),
         ({"address": "a:1", "scheme": "Tiki-Taka"}, "no simulated array beside it"),
     ],

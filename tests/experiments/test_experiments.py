@@ -51,7 +51,12 @@ TINY: dict[str, dict[str, Any]] = {
         "cnn": {"channels": (2, 3), "dense": 8},
         "rules": {"fisher": 10},
         "refreshed": 100,
-        "schemes": ("gated importance", "interval", "none", "apart"),
+        "schemes": (
+            "path importance with gates",
+            "interval rule",
+            "no protection",
+            "separate networks",
+        ),
         "studies": METAPLASTIC_STUDIES,
     },
 }

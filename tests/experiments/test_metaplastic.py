@@ -108,7 +108,7 @@ def test_a_point_of_a_study_changes_what_it_names_and_nothing_else() -> None:
 def test_the_last_layer_is_neither_gated_nor_bounded() -> None:
     tasks = mho.data.sequential(["mnist"])
     for name in ("mlp", "cnn"):
-        layers = list(network(config(), name, SCHEMES["none"], tasks))  # type: ignore[arg-type]
+        layers = list(network(config(), name, SCHEMES["no protection"], tasks))  # type: ignore[arg-type]
         assert isinstance(layers[-1], torch.nn.BatchNorm1d)
         gates = [layer for layer in layers if isinstance(layer, mho.nn.Gate)]
         assert len(gates) == {"mlp": 2, "cnn": 3}[name]
@@ -143,7 +143,9 @@ def test_phases_follow_one_another() -> None:
     assert torch.equal(seen.sum(1).sort().values, images.sum(1).sort().values), "each image once"
 
 
-@pytest.mark.parametrize(("per_class", "scheme"), [(10, "none"), (10, "joint"), (101, "none")])
+@pytest.mark.parametrize(
+    ("per_class", "scheme"), [(10, "no protection"), (10, "joint training"), (101, "no protection")]
+)
 def test_odd_numbers_of_images_leave_no_batch_of_one(
     per_class: int, scheme: str, tmp_path: Path
 ) -> None:
@@ -163,7 +165,7 @@ def test_a_scheme_resumes_to_the_same_numbers(
     """Broken off in the second task, with all that is kept of the first to bring back; one of them
     with few bits and on cells that time changes."""
     whole = config(epochs=2)
-    if scheme == "gated importance":
+    if scheme == "path importance with gates":
         hardware = whole.hardware.over_time(mho.devices.preset("pcm-gst"))
         rules = whole.rules.replace(hidden_bits=12)
         whole = whole.replace(rules=rules, hardware=hardware, pause=100.0)
@@ -181,7 +183,8 @@ def test_gates_and_states_keep_the_first_task(
     measure_on_few(monkeypatch, 100)
     whole = config(epochs=6, per_class=100, hidden=(48, 48), refreshed=1000)
     gated, none = (
-        learnt(tmp_path / name, Job(name, TASKS, whole)) for name in ("gated importance", "none")
+        learnt(tmp_path / name, Job(name, TASKS, whole))
+        for name in ("path importance with gates", "no protection")
     )
     kept = [o["held_out"]["told"][0] - measures.matrix(o)[0][0] for o in (gated, none)]
     assert kept[0] > -3 > kept[1], "points lost on the first task while learning the second"
@@ -196,7 +199,7 @@ def test_gates_and_states_keep_the_first_task(
 def test_cells_are_written_every_k_images(tmp_path: Path) -> None:
     whole = config(epochs=2, per_class=50)
     often, seldom = (
-        learnt(tmp_path / str(k), Job("none", TASKS[:1], whole.replace(transfer=k)))
+        learnt(tmp_path / str(k), Job("no protection", TASKS[:1], whole.replace(transfer=k)))
         for k in (20, 200)
     )
     assert seldom["mean_writes"] < often["mean_writes"]
@@ -206,7 +209,7 @@ def test_cells_are_written_every_k_images(tmp_path: Path) -> None:
 def test_a_stream_is_measured_on_the_whole_data_set(tmp_path: Path) -> None:
     whole = config(study={"epochs": 1, "parts": 3})
     jobs = {name: point.job for name, point in of("stream", whole).items()}
-    outcome = learnt(tmp_path, jobs["importance"])
+    outcome = learnt(tmp_path, jobs["path importance"])
     assert len(set(outcome["held_out"]["told"])) == 1
     rows = measures.matrix(outcome)
     assert [[not math.isnan(v) for v in row] for row in rows] == torch.eye(3).bool().tolist()

@@ -116,12 +116,12 @@ def ids(folder: Path) -> dict[str, float]:
     [
         ["siamese", "--rule", "my.py:Tiring", "--set", "hidden=8"],
         ["metaplastic", "--rule", "my.py:Tiring", "--set", "hidden=[8, 8]"],
-        ["siamese", "--network", "my.py:Net", "--scheme", "frugal"],
-        ["siamese", "--data", "my.py:load", "--scheme", "frugal", "--set", "hidden=8",
+        ["siamese", "--network", "my.py:Net", "--scheme", "falling threshold"],
+        ["siamese", "--data", "my.py:load", "--scheme", "falling threshold", "--set", "hidden=8",
          "--set", "batch=8"],
         ["siamese", "--rule", "my.py:Tiring", "--network", "my.py:Residual"],
         ["siamese", "--network", "my.py:Residual", "--only", "claims"],
-        ["siamese", "--only", "schemes", "--set", 'schemes=["frugal", "my.py:Tiring"]'],
+        ["siamese", "--only", "schemes", "--set", 'schemes=["falling threshold", "my.py:Tiring"]'],
     ],
 )  # fmt: skip
 def test_ones_own_is_run_and_kept(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
@@ -153,7 +153,7 @@ def test_ones_own_is_run_and_kept(words: list[str], capsys: pytest.CaptureFixtur
         (["siamese", "--network", "my.py:Tiring"], "a torch network"),
         (["siamese", "--data", "my.py:three"], "train_x, train_y, test_x, test_y"),
         (["siamese", "--data", "my.py:fails"], "OSError: no such cable"),
-        (["siamese", "--rule", "my.py:Tiring", "--scheme", "frugal"], "nothing with --scheme"),
+        (["siamese", "--rule", "my.py:Tiring", "--scheme", "float"], "nothing with --scheme"),
         *(([name, f"--{what}", "my.py:X"], f"nothing: {name} takes none")
           for what, names in (("rule", ("bmcnn", "wires", "sensitivity")),
                               ("network", ("bmcnn", "metaplastic", "wires", "sensitivity")),

@@ -9,7 +9,6 @@ import pytest
 from mho.cli import main
 from mho.data.stand_in import stand_ins
 from mho.experiments import EXPERIMENTS
-from mho.experiments.part import id_of
 from mho.experiments.rehearsal import rehearse
 
 EACH = [(name, e.preset("quick")) for name, e in EXPERIMENTS.items()]
@@ -47,9 +46,10 @@ def test_a_part_has_what_the_whole_has_of_it(name: str, part: str) -> None:
 
 
 @pytest.mark.parametrize(("name", "scheme"), [
-    ("siamese", "float"), ("siamese", "frugal"), ("siamese", "Tiki-Taka"),
-    ("metaplastic", "none"), ("metaplastic", "apart"), ("metaplastic", "joint"),
-    ("metaplastic", "gated importance"),
+    ("siamese", "float"), ("siamese", "falling threshold"), ("siamese", "Tiki-Taka"),
+    ("metaplastic", "no protection"), ("metaplastic", "separate networks"),
+    ("metaplastic", "joint training"),
+    ("metaplastic", "path importance with gates"),
 ])  # fmt: skip
 def test_a_scheme_alone_is_trained_and_tested(name: str, scheme: str) -> None:
     found = in_small(name, scheme=scheme)
@@ -71,18 +71,18 @@ def test_the_trainings_of_a_part_are_fewer(name: str, part: str) -> None:
 def test_a_scheme_needs_its_own_training_alone(name: str, scheme: str) -> None:
     config = EXPERIMENTS[name].preset("quick").replace(scheme=scheme, chips=2)
     count = len(EXPERIMENTS[name].trainings(config))
-    assert count == 2 * (2 if scheme == "apart" else 1)
+    assert count == 2 * (2 if scheme == "separate networks" else 1)
 
 
 @pytest.mark.parametrize(
     ("words", "said"),
     [
         (["siamese", "--only", "level"], "unknown part of siamese 'level': did you mean 'levels'?"),
-        (["siamese", "--scheme", "frugl"], "unknown scheme of siamese 'frugl': did you mean"),
+        (["siamese", "--scheme", "closed lop"], "unknown scheme of siamese 'closed lop': did you"),
         (["metaplastic", "--scheme", "EW"], "'EWC'"),
-        (["bmcnn", "--scheme", "frugal"], "scheme = 'frugal': allowed is nothing: bmcnn has no"),
+        (["bmcnn", "--scheme", "EWC"], "scheme = 'EWC': allowed is nothing: bmcnn has no"),
         (["wires", "--only", "claims"], "known are bmcnn, metaplastic, siamese"),
-        (["siamese", "--only", "claims", "--scheme", "sign"], "only = 'claims': allowed is no"),
+        (["siamese", "--only", "claims", "--scheme", "float"], "only = 'claims': allowed is no"),
         (["all", "--only", "claims"], "one experiment where --only is given"),
         (["wires", "--set", "siamese.only=levels"], "siamese.only = 'levels': allowed is nothing"),
     ],
@@ -103,21 +103,19 @@ def test_a_run_of_one_scheme_has_a_folder_of_its_own_and_resumes(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     small = ["--chips", "1", "--processor", "cpu", "--set", "per_class=10", "--set", "epochs=1"]
-    run = ["run", "siamese", "--scheme", "frugal", *small, "--set", "hidden=8"]
+    run = ["run", "siamese", "--scheme", "falling threshold", *small, "--set", "hidden=8"]
     with stand_ins():
         assert main(run) == 0
         said = capsys.readouterr().out.splitlines()
-        assert said[0].startswith("siamese quick, seed 0: frugal: accuracy on test images")
+        assert said[0].startswith(
+            "siamese quick, seed 0: falling threshold: accuracy on test images"
+        )
         assert len(said) <= 24
         (folder,) = Path("runs").iterdir()
-        assert folder.name == "siamese-frugal-quick-0"
+        assert folder.name == "siamese-falling_threshold-quick-0"
         ids = [each["id"] for each in json.loads((folder / "result.json").read_text())["claims"]]
         assert ids[:2] == ["scheme_accuracy", "scheme_gone"]
         assert main([*run, "--resume"]) == 0
-        other = ["--scheme", "sparse", "--resume", "--out", str(folder)]
+        other = ["--scheme", "large threshold", "--resume", "--out", str(folder)]
         assert main([*run, *other]) == 2
-    assert "scheme is 'sparse', was 'frugal'" in capsys.readouterr().err
-
-
-def test_names_as_ids() -> None:
-    assert id_of("frugal, verified 0.5 %") == "frugal_verified_0_5"
+    assert "scheme is 'large threshold', was 'falling threshold'" in capsys.readouterr().err

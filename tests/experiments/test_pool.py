@@ -45,7 +45,7 @@ def test_the_first_run_may_do_more_beside_its_claims(tmp_path: Path) -> None:
 def test_runs_of_an_earlier_version_are_pooled_with_those_of_this_one(tmp_path: Path) -> None:
     flat = 'family = "siamese"\ndevice = "cpu"\nstudy_epochs = 3\nfrugal = [1.5, 0.8]\n'
     now = 'family = "siamese"\nprocessor = "cuda"\nstudy.epochs = 3\n'
-    now += "writes.frugal.first = [1.5, 0.8]\n"
+    now += "writes.falling_threshold.first = [1.5, 0.8]\n"
     assert pool(folders(tmp_path, {0: flat, 1: now, 5: now})).seeds == (0, 1, 5)
 
 

@@ -39,7 +39,9 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Found:
     folder = tmp_path_factory.mktemp("processes")
     one = folder / "one"
     outcomes = {name: done(one, name, run) for name, run in RUNS.items()}
-    assert broken_off(one, "left to two", RUNS["gated importance"], 9) == "KeyboardInterrupt"
+    assert (
+        broken_off(one, "left to two", RUNS["path importance with gates"], 9) == "KeyboardInterrupt"
+    )
     with socket.socket() as free:
         free.bind(("localhost", 0))
         port = free.getsockname()[1]
@@ -77,7 +79,7 @@ def test_gradients_statistics_ranges_and_counts(found: Found, dtype: torch.dtype
 
 
 def test_one_process_writes_and_logs(found: Found) -> None:
-    for name in ("frugal", "gated importance"):
+    for name in ("falling threshold", "path importance with gates"):
         one, two = (found.folder / side / name for side in ("one", "two"))
         assert sorted(p.name for p in one.iterdir()) == sorted(p.name for p in two.iterdir())
         lines = [(f / "metrics.jsonl").read_text().count("\n") for f in (one, two)]
@@ -90,15 +92,17 @@ def test_one_process_writes_and_logs(found: Found) -> None:
 def test_all_stop_where_one_is_told_to_and_go_on_to_the_same_end(found: Found) -> None:
     for each in found.two:
         assert each["ended"] == ["KeyboardInterrupt"] * 2
-        assert each["went on"][0] == each["outcomes"]["frugal"]
-    assert kept(found.folder / "two" / "stopped") == kept(found.folder / "two" / "frugal")
+        assert each["went on"][0] == each["outcomes"]["falling threshold"]
+    assert kept(found.folder / "two" / "stopped") == kept(
+        found.folder / "two" / "falling threshold"
+    )
 
 
 def test_two_go_on_from_one_and_one_from_two(found: Found) -> None:
-    work = RUNS["gated importance"]
+    work = RUNS["path importance with gates"]
     one, two = found.folder / "one", found.folder / "two"
     done(two, "left to one", work, resume=True)
-    whole = dict(leaves(stages(one / "gated importance")))
+    whole = dict(leaves(stages(one / "path importance with gates")))
     for folder in (one / "left to two", two / "left to one"):
         check_close(whole, dict(leaves(stages(folder))), ROUNDED)
 

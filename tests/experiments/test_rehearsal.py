@@ -20,8 +20,9 @@ from mho.experiments.rehearsal import rehearse
 BASES: dict[str, dict[str, Any]] = {
     "bmcnn": {"studies": (), "further": (), "mitigations": ("none", "batch norm"),
               "spread": {"compared": (0.0, 0.5), "claimed": (0.5,)}},
-    "siamese": {"studies": (), "networks": ("mlp",), "schemes": ("stochastic sparse", "budget")},
-    "metaplastic": {"studies": (), "permuted": {"tasks": 0}, "schemes": ("EWC", "Bayesian")},
+    "siamese": {"studies": (), "networks": ("mlp",),
+                "schemes": ("random sparse updates", "write budget")},
+    "metaplastic": {"studies": (), "permuted": {"tasks": 0}, "schemes": ("EWC", "Bayesian steps")},
 }  # fmt: skip
 """Short runs of the three systems; wires and sensitivity are made of them."""
 

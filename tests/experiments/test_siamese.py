@@ -36,12 +36,12 @@ def trained(folder: Path, config: SiameseConfig, job: Job) -> Any:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"schemes": ("frugl",)}, "did you mean 'frugal'"),
+        ({"schemes": ("faling threshold",)}, "did you mean 'falling threshold'"),
         ({"schemes": ("float", "float")}, "each name once"),
-        ({"claimed": ("float", "frugal")}, "among others"),
+        ({"claimed": ("float", "falling threshold")}, "among others"),
         ({"networks": ("cnn",)}, r"\('mlp',\) or"),
         ({"batch": 500}, "at most the training images"),
-        ({"writes": {"sparse": (3.0, 0.4)}}, r"\[0.5, 10000\]"),
+        ({"writes": {"large_threshold": (3.0, 0.4)}}, r"\[0.5, 10000\]"),
         ({"writes": {"gathered": 0.5}}, r"\(0.5, 10000\]"),
     ],
 )
@@ -94,24 +94,24 @@ def test_small_layers_have_a_threshold_of_their_own() -> None:
     assert setting.weights == 61_470
 
 
-def test_frugal_distances_fall_with_the_learning_rate() -> None:
+def test_thresholds_fall_with_the_learning_rate() -> None:
     whole, writes = SiameseConfig(), Writes(
-        frugal=Distances(first=(2.0, 1.0), last=(1.0, 0.5)),
-        cnn_frugal=Distances(first=(3.0, 3.0), last=(1.0, 1.0)),
+        falling_threshold=Distances(first=(2.0, 1.0), last=(1.0, 0.5)),
+        cnn_falling_threshold=Distances(first=(3.0, 3.0), last=(1.0, 1.0)),
     )  # fmt: skip
     setting = Setting(writes, on_arrays("mlp", whole), 16, False, 10, 0)
-    found = [list(setting.frugal(rate).values()) for rate in (1.0, 0.5, 0.0)]
+    found = [list(setting.falling_threshold(rate).values()) for rate in (1.0, 0.5, 0.0)]
     assert found == [[2.0, 1.0], [1.5, 0.75], [1.0, 0.5]]
     cnn = Setting(writes, on_arrays("cnn", whole), 16, True, 10, 0)
-    assert set(cnn.frugal(0.5).values()) == {2.0}
+    assert set(cnn.falling_threshold(0.5).values()) == {2.0}
 
 
 def test_a_training_ends_at_the_last_distances(monkeypatch: pytest.MonkeyPatch) -> None:
-    frugal = Distances(first=(2.0, 1.0), last=(0.75, 0.5))
-    whole = config(writes=Writes(frugal=frugal))
-    feed = training_feed(whole, SCHEMES["frugal"], 3, torch.device("cpu"))
+    falls = Distances(first=(2.0, 1.0), last=(0.75, 0.5))
+    whole = config(writes=Writes(falling_threshold=falls))
+    feed = training_feed(whole, SCHEMES["falling threshold"], 3, torch.device("cpu"))
     net = on_arrays("mlp", whole)
-    descent = Descent(whole, Job("frugal", 1, whole.hardware), net, feed, 3)
+    descent = Descent(whole, Job("falling threshold", 1, whole.hardware), net, feed, 3)
     assert descent.write is not None
     seen = []
     for step in range(descent.steps):
@@ -136,8 +136,8 @@ def test_distances_stay_the_same_on_chips_of_other_levels() -> None:
 @pytest.mark.parametrize("name", [name for name in SCHEMES if name != "float"])
 def test_a_scheme_resumes_to_the_same_numbers(name: str, tmp_path: Path) -> None:
     """Broken off in the second epoch, with state of rules, policies and feedback to bring back."""
-    frugal = Distances(first=(0.6, 0.6), last=(0.5, 0.8))
-    whole = config(writes=Writes(frugal=frugal, sparse=(0.7, 0.7)))
+    falls = Distances(first=(0.6, 0.6), last=(0.5, 0.8))
+    whole = config(writes=Writes(falling_threshold=falls, large_threshold=(0.7, 0.7)))
     job = Job(name, 2, whole.hardware)
     unbroken, resumed = unbroken_and_resumed(
         tmp_path, whole.to_toml(), lambda run: train(whole, run, job).outcome
@@ -150,7 +150,7 @@ def test_a_scheme_resumes_to_the_same_numbers(name: str, tmp_path: Path) -> None
 def test_the_closed_loop_looks_at_everything(tmp_path: Path) -> None:
     whole = config()
     loop = trained(tmp_path / "loop", whole, Job("closed loop", 1, whole.hardware))
-    change = trained(tmp_path / "change", whole, Job("level change", 1, whole.hardware))
+    change = trained(tmp_path / "change", whole, Job("on level change", 1, whole.hardware))
     assert gone(loop) == 0
     assert loop["steps_per_epoch"] == 8
     first = spent(loop, "reads") - spent(loop, "pulses")  # each addressed cell is read first
@@ -170,8 +170,8 @@ def test_the_closed_loop_looks_at_everything(tmp_path: Path) -> None:
 def test_wear_counts_every_cell_once() -> None:
     outcomes = {
         "float": [{}],
-        "frugal": [{"max_writes": 5, "writes": [[1, 70], [2, 20], [5, 10]]}] * 2,
-        "level change": [{"max_writes": 130, "writes": [[1, 99], [130, 1]]}] * 2,
+        "falling threshold": [{"max_writes": 5, "writes": [[1, 70], [2, 20], [5, 10]]}] * 2,
+        "on level change": [{"max_writes": 130, "writes": [[1, 99], [130, 1]]}] * 2,
     }
     figure = figures.wear(outcomes)
     assert [sum(group.counts) for group in figure.groups] == [200, 200]

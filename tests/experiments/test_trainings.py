@@ -29,7 +29,7 @@ SHORT: dict[str, dict[str, Any]] = {
     "bmcnn": {"studies": ("networks",), "further": (), "mitigations": ("none",), "trainings": 2,
               "spread": {"compared": (0.5,), "claimed": (0.5,)}},
     "siamese": {"studies": ("programming", "retention")},
-    "metaplastic": {"studies": ("forms",), "schemes": ("apart", "joint")},
+    "metaplastic": {"studies": ("forms",), "schemes": ("separate networks", "joint training")},
     "wires": {"resistances": (2.0,), "tiles": (128,), "refreshes": (1, 5)},
     "sensitivity": {"systems": ("bmcnn",), "samples": 4, "steps": (1.0,)},
 }  # fmt: skip
@@ -101,11 +101,15 @@ def test_the_trainings_of_a_run_are_known_before(name: str) -> None:
     assert list(recorder.made) == list(dict.fromkeys(known))
 
 
-IN_PLACE = ("float", "closed loop", "frugal", "sparse", "every few batches", "summed gradients",
-            "budget", "accumulated", "coarse probabilistic", "stochastic sparse", "sign",
-            "Tiki-Taka", "probabilistic", "hysteresis")  # fmt: skip
-IN_TURN = ("gated importance", "software", "interval", "binarized", "none", "gates", "EWC", "SI",
-           "gated SI", "random", "Bayesian", "joint")  # fmt: skip
+IN_PLACE = ("float", "closed loop", "falling threshold", "large threshold",
+            "falling threshold every few batches", "falling threshold on summed gradients",
+            "write budget", "mixed precision in larger steps", "random sparse updates",
+            "stochastic rounding to larger steps", "sign of the gradient", "Tiki-Taka",
+            "stochastic rounding", "fixed threshold")  # fmt: skip
+IN_TURN = ("path importance with gates", "path importance with gates on ideal chip",
+           "interval rule", "binarized network", "no protection", "gates alone", "EWC", "SI",
+           "SI with gates", "shuffled path importance", "Bayesian steps",
+           "joint training")  # fmt: skip
 
 
 def trainings(config: Any) -> Iterator[tuple[str, Training, Any]]:
@@ -125,7 +129,7 @@ def trainings(config: Any) -> Iterator[tuple[str, Training, Any]]:
         from mho.experiments.siamese.training import training as of_job
 
         for scheme in IN_PLACE:
-            for network in ("mlp", "cnn") if scheme in ("float", "frugal") else ("mlp",):
+            for network in ("mlp", "cnn") if scheme in ("float", "falling threshold") else ("mlp",):
                 job = InPlace(scheme, 1, config.hardware, network)
                 yield (
                     f"{scheme}, {network}",

@@ -10,7 +10,7 @@ from builders.programs import needed_packages
 from mho.interchange import JsonLines, TensorBoard, replay
 
 LINES = (
-    {"stage": "mlp 0: frugal", "step": 10, "validation": 96.5, "weights_written": 7},
+    {"stage": "mlp 0: falling threshold", "step": 10, "validation": 96.5, "weights_written": 7},
     {"stage": "tasks", "step": 20, "task": "mnist", "validation": [94.0, None]},
 )
 
@@ -39,7 +39,13 @@ def test_a_run_is_told_to_any_logger(run: Path) -> None:
     logger = Kept()
     assert replay(run, logger) == 2
     assert logger.lines == [
-        (10, {"mlp 0: frugal/validation": 96.5, "mlp 0: frugal/weights_written": 7.0}),
+        (
+            10,
+            {
+                "mlp 0: falling threshold/validation": 96.5,
+                "mlp 0: falling threshold/weights_written": 7.0,
+            },
+        ),
         (20, {"tasks/validation 0": 94.0}),
     ]
 
@@ -86,5 +92,5 @@ def test_tensorboard_reads_what_was_written(run: Path, tmp_path: Path) -> None:
     replay(run, logger)
     logger.close()
     found = EventAccumulator(str(tmp_path / "events")).Reload()
-    (point,) = found.Scalars("mlp 0: frugal/validation")
+    (point,) = found.Scalars("mlp 0: falling threshold/validation")
     assert (point.step, point.value) == (10, 96.5)

@@ -62,7 +62,10 @@ def test_sentences_without_all_their_numbers_are_not_said(monkeypatch: pytest.Mo
 
 
 def test_claims_of_the_paper_come_first_and_long_names_keep_both_ends() -> None:
-    long = "programming energy gone against the closed loop of every weight at every step, frugal"
+    long = (
+        "programming energy gone against the closed loop of every weight at every step, "
+        "falling threshold"
+    )
     claims = [
         Claim("a", "free", None, 1.0),
         Claim("b", long, 98.0, 97.0),
@@ -72,7 +75,7 @@ def test_claims_of_the_paper_come_first_and_long_names_keep_both_ends() -> None:
     texts = [line.plain for line in outcome(of(claims))]
     rows = texts[texts.index("") + 2 :]
     assert rows[0].startswith("programming energy gone")
-    assert "step, frugal  " in rows[0]
+    assert "threshold  " in rows[0]
     assert rows[1].startswith("x ")
     assert "verified  " in rows[2]
     assert rows[3].startswith("free ")

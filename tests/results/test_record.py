@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mho.config import Range
-from mho.results.record import Record, clean, dumps, load, optional, plain, read, remaining
+from mho.results.record import Record, clean, dumps, id_of, load, optional, plain, read, remaining
 
 
 @dataclass(frozen=True)
@@ -137,3 +137,7 @@ def test_a_file_is_read_or_named(tmp_path: Path) -> None:
         load(Whole, path)
     path.write_text(json.dumps(DOCUMENT))
     assert plain(load(Whole, path)) == DOCUMENT
+
+
+def test_names_as_ids() -> None:
+    assert id_of("verified, 0.5 % of it") == "verified_0_5_of_it"

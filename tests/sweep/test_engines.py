@@ -61,7 +61,7 @@ SETTINGS = {
 
 NEEDS = {"ray": "ray", "slurm": "submitit"}
 
-CLAIMED = ("float", "frugal", "level change", "sparse")
+CLAIMED = ("float", "falling threshold", "on level change", "large threshold")
 """Schemes without which the smallest experiment is refused."""
 
 LONG = 600.0

@@ -24,7 +24,9 @@ def sweep(tmp_path: Path) -> SweepFolder:
     sweep = made_up(tmp_path / "s", unfinished=3)
     at_work, bad, _ = sweep.points()[5:]
     now = time.time()
-    beat = Beat("node7", 42, now, "mlp 0: frugal", done=30, total=50, since=now - 10, start=10)
+    beat = Beat(
+        "node7", 42, now, "mlp 0: falling threshold", done=30, total=50, since=now - 10, start=10
+    )
     write_json(at_work.path / "progress.json", asdict(beat))
     bad.failed("Traceback\nKeyError: 3")
     return sweep
@@ -53,7 +55,7 @@ def test_the_table_names_what_runs_and_what_went_wrong(sweep: SweepFolder, termi
     shown = file.getvalue() if terminal else "".join(said)
     assert "8 points: 5 done, 1 running, 1 waiting, 1 failed" in shown
     if terminal:
-        for words in ("node7", "mlp 0: frugal", "30/50", "KeyError: 3", "test accuracy"):
+        for words in ("node7", "mlp 0: falling threshold", "30/50", "KeyError: 3", "test accuracy"):
             assert words in shown
     assert (sweep.path / "index.sqlite").exists()
 
@@ -72,7 +74,7 @@ def test_the_report_writes_page_and_table(
 ) -> None:
     assert main(["report", str(sweep.path), "--claim", "accuracy"]) == 0
     assert capsys.readouterr().out.strip() == str(sweep.path / "report.html")
-    assert (sweep.path / "table.csv").read_text().startswith("id,status,writes.hysteresis")
+    assert (sweep.path / "table.csv").read_text().startswith("id,status,writes.fixed_threshold")
 
 
 def test_settings_are_named_by_their_last_part_where_that_will_do() -> None:

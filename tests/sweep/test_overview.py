@@ -15,7 +15,7 @@ from mho.results import Bars, Curve, Map
 from mho.sweep.objectives import NAME, write_objectives
 from mho.sweep.overview import overview
 
-BITS, HYSTERESIS = "hardware.adc_bits", "writes.hysteresis"
+BITS, THRESHOLD = "hardware.adc_bits", "writes.fixed_threshold"
 NAMES = {"data": ["mnist", "fashion-mnist"]}
 
 
@@ -25,10 +25,10 @@ NAMES = {"data": ["mnist", "fashion-mnist"]}
         ({}, []),
         ({BITS: [4, 6, 8]}, [Curve]),
         (NAMES, [Bars]),
-        ({BITS: [4, 6, 8], HYSTERESIS: [0.6, 0.7]}, [Map, Curve]),
+        ({BITS: [4, 6, 8], THRESHOLD: [0.6, 0.7]}, [Map, Curve]),
         (NAMES | {BITS: [4, 6, 8]}, [Map, Curve]),
         (NAMES | {"hardware.transposed": [False, True]}, [Map, Bars]),
-        ({BITS: [4, 6], HYSTERESIS: [0.6, 0.7], "chips": [1, 2]}, [Curve, Curve, Curve, Map]),
+        ({BITS: [4, 6], THRESHOLD: [0.6, 0.7], "chips": [1, 2]}, [Curve, Curve, Curve, Map]),
     ],
     ids=lambda value: "-".join(value) if isinstance(value, Mapping) else "",
 )
@@ -84,7 +84,7 @@ def test_a_claim_that_is_none_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_front_of_a_search_is_drawn_and_listed(tmp_path: Path) -> None:
-    grid = {BITS: [4, 6, 8], HYSTERESIS: [0.6, 0.7, 0.8]}
+    grid = {BITS: [4, 6, 8], THRESHOLD: [0.6, 0.7, 0.8]}
     records = mho.sweep.load(made_up(tmp_path, grid, seeds=1).path)
     shown = overview(records, objectives={"accuracy": "maximize", "writes": "minimize"})
     (curve,), (table,) = shown.chapters[0].figures, shown.chapters[0].tables

@@ -17,7 +17,7 @@ from mho.sweep.records import load
 def test_seeds_of_a_place_are_one(tmp_path: Path) -> None:
     records = mho.sweep.load(made_up(tmp_path, seeds=2, unfinished=1).path)
     places = places_of(records)
-    assert [axis.key for axis in places.axes] == ["writes.hysteresis", "hardware.adc_bits"]
+    assert [axis.key for axis in places.axes] == ["writes.fixed_threshold", "hardware.adc_bits"]
     assert len(places.every) == 4
     assert places.is_grid
     for place in places.every:

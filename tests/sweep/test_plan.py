@@ -36,7 +36,7 @@ def test_points_are_all_combinations_and_settings_of_a_zip_go_together(tmp_path:
     assert {(p.config.batch, p.settings["rate"]) for p in points} == {
         (50, 1e-3), (100, 2e-3)}  # fmt: skip
     assert {p.settings["epochs"] for p in points} == {2}
-    expected = {"hardware.adc_bits", "writes.hysteresis", "batch", "rate", "seed"}
+    expected = {"hardware.adc_bits", "writes.fixed_threshold", "batch", "rate", "seed"}
     assert set(varied(points)) == set(read.varied) == expected
 
 
@@ -44,7 +44,7 @@ def test_a_plan_of_the_command_line_is_that_of_a_file(tmp_path: Path) -> None:
     made = plan.make(
         "siamese", single=[("epochs", 2)], seeds=[3, 5],
         grid=dict([plan.values_of("hardware.adc_bits=4,6"),
-                   plan.values_of("writes.hysteresis=0.6,0.7,0.8")]),
+                   plan.values_of("writes.fixed_threshold=0.6,0.7,0.8")]),
         zips=[dict([plan.values_of("batch=50,100"), plan.values_of("rate=1e-3,2e-3")])],
     )  # fmt: skip
     assert made.points() == plan.read(written(tmp_path)).points()

@@ -13,7 +13,7 @@ from mho.sweep.records import common, varied
 
 def test_rows_hold_what_varies_and_what_came_of_it(tmp_path: Path) -> None:
     records = mho.sweep.load(made_up(tmp_path / "s", unfinished=1).path)
-    assert records.varied == ["writes.hysteresis", "hardware.adc_bits", "seed"]
+    assert records.varied == ["writes.fixed_threshold", "hardware.adc_bits", "seed"]
     assert len(records) == 8
     assert dict(records.counts) == {"done": 7, "waiting": 1}
     assert list(records.claims) == ["accuracy", "writes", "same"]

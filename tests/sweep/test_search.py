@@ -17,7 +17,7 @@ from sweep.test_sweep import Pretended
 
 pytest.importorskip("optuna")
 
-OVER = dict(map(span_or_choice, ["writes.hysteresis=0.5:1.0", "batch=1:1000:log",
+OVER = dict(map(span_or_choice, ["writes.fixed_threshold=0.5:1.0", "batch=1:1000:log",
                                  "hardware.adc_bits=4,6,8"]))  # fmt: skip
 WANTED = {"good": "maximize", "cheap": "minimize"}
 
@@ -25,7 +25,7 @@ WANTED = {"good": "maximize", "cheap": "minimize"}
 def of(point: PointFolder) -> tuple[float, float]:
     """What a pretended point comes to: the best are those of hysteresis 0.7."""
     settings = point.point.settings
-    good = -abs(settings["writes.hysteresis"] - 0.7) + settings["seed"] / 1000
+    good = -abs(settings["writes.fixed_threshold"] - 0.7) + settings["seed"] / 1000
     return good, settings["hardware.adc_bits"]
 
 
@@ -43,7 +43,7 @@ def search(folder: Path, trials: int = 12, seeds: int = 2, **more: Any) -> Searc
 
 
 def test_spans_and_choices() -> None:
-    assert {"writes.hysteresis": Span(0.5, 1.0), "batch": Span(1, 1000, log=True),
+    assert {"writes.fixed_threshold": Span(0.5, 1.0), "batch": Span(1, 1000, log=True),
                     "hardware.adc_bits": Choice((4, 6, 8))} == OVER  # fmt: skip
     assert span_or_choice("hardware.device=pcm-gst,rram")[1] == Choice(("pcm-gst", "rram"))
 
@@ -113,7 +113,7 @@ def test_a_trial_that_fails_is_told_as_failed_and_the_rest_goes_on(tmp_path: Pat
 
 def test_few_values_are_not_repeated(tmp_path: Path) -> None:
     over = {"hardware.adc_bits": Choice((4, 6))}
-    wide = {"writes.hysteresis": Choice((0.7,))}
+    wide = {"writes.fixed_threshold": Choice((0.7,))}
     searched = search(tmp_path, trials=10, seeds=1, over=over | wide)
     assert len(drive((), Pretended(work), searched.more).done) == 2
 

@@ -16,7 +16,8 @@ from mho.sweep.process import DONE, FAILED, INTERRUPTED, STORAGE, TAKEN
 
 SMALL = (
     "--set", "epochs=1", "--set", "per_class=10", "--set", "studies=[]", "--set",
-    'networks=["mlp"]', "--set", 'claimed=["float", "frugal", "level change", "sparse"]',
+    'networks=["mlp"]', "--set",
+    'claimed=["float", "falling threshold", "on level change", "large threshold"]',
 )  # fmt: skip
 
 
@@ -164,11 +165,11 @@ def test_the_command_goes_on_and_a_wider_plan_repeats_nothing(
 ) -> None:
     sweep = tmp_path / "s"
     command = ["sweep", "siamese", *SMALL, "--out", str(sweep)]
-    assert main([*command, "--grid", "writes.hysteresis=0.6"]) == 0
+    assert main([*command, "--grid", "writes.fixed_threshold=0.6"]) == 0
     assert "1 of 1 points done" in capsys.readouterr().out
     (first,) = SweepFolder(sweep).points()
     before = {file.name: file.stat().st_mtime_ns for file in first.path.iterdir()}
-    assert main([*command, "--grid", "writes.hysteresis=0.6,0.7"]) == 0
+    assert main([*command, "--grid", "writes.fixed_threshold=0.6,0.7"]) == 0
     assert len(SweepFolder(sweep).points()) == 2
     assert {file.name: file.stat().st_mtime_ns for file in first.path.iterdir()} == before
     assert main(["sweep", str(sweep)]) == 0

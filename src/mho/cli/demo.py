@@ -32,7 +32,7 @@ SMALLER = {
     "chips": 1,
     "schemes": (),
     "studies": (),
-    "claimed": ("float", "level change", "frugal", "sparse"),
+    "claimed": ("float", "on level change", "falling threshold", "large threshold"),
     "threads": 1,
 }
 """What is less than in `mho run siamese`."""

@@ -91,7 +91,7 @@ class Run:
         from mho.experiments import EXPERIMENTS
         from mho.experiments.checkpoint import exists
         from mho.experiments.own_data import check_data
-        from mho.experiments.part import id_of
+        from mho.results import id_of
 
         if self.name not in (*EXPERIMENTS, "all"):
             raise unknown("experiment", self.name, (*EXPERIMENTS, "all"))
@@ -104,7 +104,8 @@ class Run:
             raise invalid("name", "all", allowed)
         configs = {name: self._configure(name) for name in names}
         seed = next(iter(configs.values())).seed
-        alone = self.only or self.scheme or (self.rule or "").rpartition(":")[2]
+        alone = self.only or (self.rule or "").rpartition(":")[2]
+        alone = alone or next(iter(configs.values())).scheme
         part = f"-{id_of(alone)}" if alone else ""
         out = self.out or Path("runs") / f"{self.name}{part}-{self.preset}-{seed}"
         folders = {name: out / name if self.name == "all" else out for name in names}
@@ -139,7 +140,7 @@ class Run:
     def _configure(self, name: str) -> Any:
         """The preset, with a file, then single settings, then options laid over it."""
         from mho import experiments
-        from mho.experiments.settings import key_and_value, settings_of
+        from mho.experiments.settings import key_and_value, laid_over, settings_of
 
         preset = experiments.get(name).preset(self.preset)
         own = {what: self._own(what, preset) for what in TAKERS}
@@ -153,7 +154,8 @@ class Run:
             "prices": self.prices, "only": self.only, "scheme": own["rule"] or self.scheme,
             "network": own["network"], "data": own["data"],
         }  # fmt: skip
-        config = config.replace(**{k: v for k, v in options.items() if v is not None})
+        given = {name: value for name, value in options.items() if value is not None}
+        config = laid_over(config, given, tell)
         config.torch_device()
         return config
 

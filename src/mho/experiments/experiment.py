@@ -15,7 +15,7 @@ from mho.config import Config, Range
 from mho.data import Samples, batches, shifted
 from mho.errors import InvalidInput, invalid, unknown
 from mho.experiments import processes
-from mho.experiments.earlier import current, moved
+from mho.experiments.earlier import by_names_of_today, current, meant_now, moved
 from mho.files import parse_toml
 from mho.files.code import is_code
 from mho.hardware import price_lists
@@ -87,7 +87,8 @@ class ExperimentConfig(Config):
             if not self.all_schemes:
                 raise invalid("scheme", self.scheme, f"nothing: {self.family} has no schemes")
             if self.scheme not in self.all_schemes and not is_code(self.scheme):
-                raise unknown(f"scheme of {self.family}", self.scheme, self.all_schemes)
+                meant = meant_now(self.scheme, self.family)
+                raise unknown(f"scheme of {self.family}", self.scheme, self.all_schemes, meant)
             for name in ("schemes", "studies"):
                 object.__setattr__(self, name, ())
         if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", self.processor):
@@ -116,16 +117,16 @@ class ExperimentConfig(Config):
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """Build the settings from a nested dictionary; missing fields keep their defaults.
+        """Build the settings from a nested dictionary; missing fields keep their defaults, and
+        schemes may have the names of an earlier version.
 
         Raises:
             ValueError: also where a setting has the name of an earlier version; the message says
                 where it is now.
         """
-        for name, value in data.items():
-            if (place := moved(cls.family, name, value)) is not None:
-                raise InvalidInput(f"unknown field of {cls.__name__} {name!r}: it is now {place!r}")
-        return super().from_dict(data)
+        for name, place in moved(data, cls.family):
+            raise InvalidInput(f"unknown field of {cls.__name__} {name!r}: it is now {place!r}")
+        return super().from_dict(by_names_of_today(data, cls.family))
 
     @classmethod
     def from_toml(cls, text: str) -> Self:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from mho.experiments.experiment import ExperimentConfig
 from mho.experiments.study import Done
-from mho.results import Claim, Result, claim
+from mho.results import Claim, Result, claim, id_of
 
 O = TypeVar("O")  # noqa: E741
 
@@ -46,8 +45,3 @@ def result(
 def _claim(name: str, accuracy: float | Sequence[float]) -> Claim:
     values = [accuracy] if isinstance(accuracy, int | float) else accuracy
     return claim(id_of(name), f"{name}: held-out accuracy", values, "%")
-
-
-def id_of(name: str) -> str:
-    """A name as an id: small letters, digits and underscores."""
-    return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")

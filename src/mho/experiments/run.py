@@ -314,6 +314,7 @@ class Run:
         if not checkpoint.exists(self.directory):
             return Checkpoint(config)
         found, remark = checkpoint.newest(self.directory)
+        found = earlier.checkpoint_of_today(found)
         earlier.check_same(self.directory, found.config, config)
         if remark:
             self.progress.note(remark)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from mho.errors import InvalidInput, invalid
 from mho.experiments.cells import in_words
-from mho.experiments.earlier import current, whole
+from mho.experiments.earlier import current, renamed, whole
 from mho.experiments.experiment import ExperimentConfig
 from mho.files import parse_toml, read_toml
 from mho.physics import Preset
@@ -34,7 +34,7 @@ def settings_of(
         device_file: preset of `mho fit` whose cell replaces that of the chips.
         chip: address of an instrument to train on.
         single: settings by key, with dots between tables, and their values.
-        told: takes notes on what a device changes.
+        told: takes notes on what a device changes, and on schemes by an earlier name.
 
     Raises:
         ValueError: a setting is unknown or its value not allowed; the message names both.
@@ -55,8 +55,21 @@ def settings_of(
     if chip is not None:
         config = config.on_instrument(chip)
     for key, value in single:
-        config = config.merged(nested(key, value))
+        config = laid_over(config, nested(key, value), told)
     return config
+
+
+def laid_over(
+    config: ExperimentConfig, changes: Mapping[str, Any], told: Callable[[str], None]
+) -> ExperimentConfig:
+    """Settings with some changed; schemes that are named as earlier versions did are told.
+
+    Raises:
+        ValueError: as `settings_of`.
+    """
+    for name, now in renamed(changes, config.family).items():
+        told(f"the scheme {name!r} is now called {now!r}")
+    return config.merged(changes)
 
 
 def key_and_value(text: str) -> tuple[str, Any]:

@@ -55,7 +55,7 @@ def bound(store: Store, threshold: float) -> float:
 def find_stale(store: Store, shadow: Tensor, threshold: float) -> Stale:
     """Weights whose shadow is more than `threshold` steps from where they are taken to stand.
 
-    Half a step is "the nearest level changed"; more is hysteresis; 0 is all weights.
+    Half a step is "the nearest level changed"; 0 is all weights.
 
     Raises:
         ValueError: a shadow weight is not finite.

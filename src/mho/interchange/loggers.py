@@ -96,8 +96,8 @@ class TensorBoard:
 def replay(folder: str | Path, logger: Any) -> int:
     """Give a logger what a run folder holds, finished or not; the logger stays open.
 
-    Names are those of the stage and the number, "frugal 0/validation"; several numbers of one name
-    are counted from 0.
+    Names are those of the stage and the number, "mlp 0: falling threshold/validation"; several
+    numbers of one name are counted from 0.
 
     Args:
         folder: of a run, or of a point of a sweep.

@@ -19,7 +19,7 @@ from mho.results.figures import (
 )
 from mho.results.pool import pooled
 from mho.results.ranking import Rank, Ranking, RankPanel
-from mho.results.record import Record, dumps, load, plain, read
+from mho.results.record import Record, dumps, id_of, load, plain, read
 from mho.results.repeats import (
     bar_group,
     claim,
@@ -61,6 +61,7 @@ __all__ = [
     "claim",
     "dumps",
     "histogram",
+    "id_of",
     "load",
     "mean_std",
     "over_all",

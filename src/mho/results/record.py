@@ -39,6 +39,11 @@ _WORDS = {str: "a string", bool: "true or false", int: "an integer", float: "a n
 class Record:
     """Base of all records; lists that it is made of become tuples."""
 
+    @classmethod
+    def of_today(cls, value: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What a JSON object of this version or an earlier one holds, as this version writes it."""
+        return value
+
     def __post_init__(self) -> None:
         for each in fields(self):
             object.__setattr__(self, each.name, _fixed(getattr(self, each.name)))
@@ -65,6 +70,7 @@ def read(kind: type[R], value: object, place: str) -> R:
     """
     if not isinstance(value, dict):
         raise refused(place, value, "a table of named fields")
+    value = kind.of_today(value)
     hints, found = _hints(kind), {}
     for each in fields(kind):
         hint, at = hints[each.name], _within(place, each.name)
@@ -114,6 +120,11 @@ def dumps(record: Record) -> str:
 def clean(text: str) -> str:
     """`text` with the characters that neither XML nor UTF-8 can carry replaced by U+FFFD."""
     return _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def id_of(name: str) -> str:
+    """A name as an id: small letters, digits and underscores."""
+    return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
 
 
 def refused(place: str, value: object, allowed: str) -> InvalidInput:

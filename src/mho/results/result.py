@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from mho.errors import invalid
 from mho.results.circuit import Circuit
+from mho.results.earlier import result_of_today
 from mho.results.figures import Bars, Curve, Deviation, Figure, Histogram, Map
 from mho.results.ranking import Ranking
 from mho.results.record import Record, optional, remaining
@@ -108,6 +109,11 @@ class Result(Record):
     cost: Cost | None = optional(None)
     seeds: Sequence[int] = optional(())
     """Seeds that the result is pooled over."""
+
+    @classmethod
+    def of_today(cls, value: Mapping[str, Any]) -> Mapping[str, Any]:
+        """As `Record.of_today`: schemes have their names of today."""
+        return result_of_today(value)
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -248,8 +248,11 @@ class SweepFolder:
         return [PointFolder(each) for each in inside if (each / "config.toml").exists()]
 
     def of(self, point: Point) -> PointFolder:
-        """The folder of a point, which need not be there."""
-        return PointFolder(self.path / POINTS / point.id)
+        """The folder of a point, which need not be there; one that the version before has made
+        keeps its name."""
+        folder = PointFolder(self.path / POINTS / point.id)
+        before = PointFolder(self.path / POINTS / point.id_before)
+        return before if not folder.path.exists() and before.has(point) else folder
 
     def add(self, points: Iterable[Point]) -> list[PointFolder]:
         """The folders of some points, each with its settings; those that are not there yet are

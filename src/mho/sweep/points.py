@@ -13,7 +13,7 @@ from typing import Any
 
 from mho import experiments
 from mho.errors import unknown
-from mho.experiments.earlier import current
+from mho.experiments.earlier import as_before, by_names_of_today, current
 from mho.experiments.experiment import ExperimentConfig
 from mho.files import flat, parse_toml
 
@@ -58,6 +58,12 @@ class Point:
     def id(self) -> str:
         """First digits of the SHA-256 of all settings, but those of where it is computed."""
         return id_of(self.experiment, self.settings)
+
+    @property
+    def id_before(self) -> str:
+        """The name that the version before gave it."""
+        settings = flat(as_before(self.config.to_dict(), self.experiment))
+        return id_of(self.experiment, {k: v for k, v in settings.items() if k not in WHERE})
 
     @cached_property
     def settings(self) -> dict[str, Any]:
@@ -111,7 +117,8 @@ _OF_TODAY: set[frozenset[str]] = set()
 
 @lru_cache(4096)
 def _table(text: str) -> dict[str, Any]:
-    return flat(tomllib.loads(text))
+    found = tomllib.loads(text)
+    return flat(by_names_of_today(found, found.get("family", "")))
 
 
 def varied(points: Iterable[Point]) -> list[str]:

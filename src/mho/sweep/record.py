@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from mho.errors import InvalidInput
 from mho.files import check_sums, read_json
 from mho.results import Claim, Cost, Ledger
+from mho.results.earlier import result_of_today
 from mho.results.environment import checked
 from mho.results.record import read as as_record
 from mho.results.result import Better, Pooled
@@ -200,7 +201,7 @@ def _result(folder: PointFolder) -> dict[str, Any]:
         return {}
     path = folder.path / RESULT
     check_sums(folder.path, RESULT, ENV)
-    value = read_json(path)
+    value = result_of_today(read_json(path))
     env_file = folder.path / ENV
     env = checked(read_json(env_file), str(env_file)) if env_file.exists() else {}
     claims = value.get("claims", [])

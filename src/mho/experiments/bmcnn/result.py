@@ -6,7 +6,6 @@ from typing import Any
 
 from mho.data import sequential
 from mho.data.named import label
-from mho.experiments import part
 from mho.experiments.account import Account
 from mho.experiments.bmcnn.config import BmcnnConfig
 from mho.experiments.bmcnn.figures import both, confusion, yields
@@ -15,7 +14,7 @@ from mho.experiments.bmcnn.points import Row, pooled
 from mho.experiments.bmcnn.studies import STUDY
 from mho.experiments.bmcnn.tables import formats, mitigations, networks
 from mho.experiments.study import Done
-from mho.results import Claim, Result, claim, mean_std
+from mho.results import Claim, Result, claim, id_of, mean_std
 
 TITLE = "Write once: variation-aware binarized networks"
 
@@ -23,7 +22,7 @@ TITLE = "Write once: variation-aware binarized networks"
 def of_family(config: BmcnnConfig, found: list[dict[str, Any]]) -> Result:
     """The study of networks alone."""
     claims = [
-        claim(part.id_of(net["name"]), f"{net['name']}, no spread: held-out accuracy",
+        claim(id_of(net["name"]), f"{net['name']}, no spread: held-out accuracy",
               net["points"][0]["accuracy"], "%")
         for net in found
     ]  # fmt: skip

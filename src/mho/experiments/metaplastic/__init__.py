@@ -45,9 +45,9 @@ __all__ = [
     "trainings",
 ]
 
-CLAIMED = ("gated importance", "software")
+CLAIMED = ("path importance with gates", "path importance with gates on ideal chip")
 """Schemes trained in full and tested, in both orders."""
-PERMUTED = ("gated importance", "EWC", "SI", "gated SI", "joint")
+PERMUTED = ("path importance with gates", "EWC", "SI", "SI with gates", "joint training")
 """Schemes trained on permutations and tested."""
 
 
@@ -66,7 +66,7 @@ def check(config: MetaplasticConfig) -> None:
 
 def memory(config: MetaplasticConfig) -> dict[str, int]:
     """Bytes that each network takes."""
-    scheme, images = SCHEMES["none"], max(1000, started().most(config.batch))
+    scheme, images = SCHEMES["no protection"], max(1000, started().most(config.batch))
     trained: dict[str, tuple[Network, tuple[Task, ...]]] = {"the mlp": ("mlp", in_order(config))}
     if "convolution" in config.studies:
         trained["the cnn"] = ("cnn", in_order(config))

@@ -17,7 +17,7 @@ from mho.results import Mark
 Studied = Study[Job, Outcome]
 
 HELD_OUT = Axis("held-out accuracy [%]")
-BY_EPOCH = ("gated importance", "importance", "interval", "none")
+BY_EPOCH = ("path importance with gates", "path importance", "interval rule", "no protection")
 """Schemes on the figures of learning; more lines would hide each other."""
 
 

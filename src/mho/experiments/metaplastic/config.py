@@ -217,7 +217,9 @@ PRESETS = {
     "quick": MetaplasticConfig(
         preset="quick", per_class=2000, epochs=4, scheme_epochs=2,
         permuted=Permuted(tasks=3, epochs=1),
-        schemes=("gated importance", "importance", "interval", "none"), studies=("precision",),
+        schemes=("path importance with gates", "path importance", "interval rule",
+                 "no protection"),
+        studies=("precision",),
     ),
     "standard": MetaplasticConfig(preset="standard"),
     "paper": MetaplasticConfig(

@@ -19,7 +19,7 @@ from mho.experiments.metaplastic.measures import (
 from mho.experiments.study import Reading, in_turn, lines
 from mho.results import Bars, Curve, bar_group
 
-OTHERS = ("interval", "EWC", "SI", "Bayesian", "apart")
+OTHERS = ("interval rule", "EWC", "SI", "Bayesian steps", "separate networks")
 """Schemes whose memory stands beside ours."""
 
 
@@ -34,8 +34,8 @@ def curves(config: MetaplasticConfig, trained: Trained) -> list[Curve]:
         readings: list[Reading] = []
         for name, found in trained.permuted.items():
             for o in found:
-                at_once = [("joint, all at once", len(o["tasks"]), average(o))]
-                readings += at_once if name == "joint" else in_turn(name, averages(o))
+                at_once = [("joint training, all at once", len(o["tasks"]), average(o))]
+                readings += at_once if name == "joint training" else in_turn(name, averages(o))
         title = f"Permuted {label(config.permuted.data)}: mean accuracy over the tasks so far"
         out.append(Curve("permuted", title, "tasks learnt", HELD_OUT.label, lines(readings)))
     return out
@@ -61,7 +61,7 @@ def memory_bars(config: MetaplasticConfig, ours: Outcome, compared: Mapping[str,
     """Memory of the reference, of our network, and of others' schemes on it."""
     named: dict[str, Memory] = {
         "binarized reference": reference(len(config.tasks)),
-        "gated importance": memory(ours),
+        "path importance with gates": memory(ours),
     }
     named |= {name: memory(o) for name, o in compared.items() if name in OTHERS}
     groups = [

@@ -29,7 +29,7 @@ from mho.results import Claim, Result, claim
 PAPER = {"mnist": 97.0, "fashion-mnist": 86.0}
 """Accuracy after both tasks in the paper [%]."""
 SHORT = {"mnist": "mnist", "fashion-mnist": "fashion"}
-OURS, SOFTWARE = "gated importance", "software"
+OURS, SOFTWARE = "path importance with gates", "path importance with gates on ideal chip"
 
 
 TITLE = "Write for life: metaplastic multi-level network"
@@ -195,13 +195,13 @@ def _chips(config: MetaplasticConfig, ours: list[Outcome]) -> list[Claim]:
 
 def _permuted(config: MetaplasticConfig, outcomes: dict[str, list[Outcome]]) -> list[Claim]:
     """Mean accuracy over the permutations after all of them."""
-    slugs = {"gated importance": "average", "EWC": "ewc", "SI": "si", "gated SI": "gated_si",
-             "joint": "joint"}  # fmt: skip
+    slugs = {"path importance with gates": "average", "EWC": "ewc", "SI": "si",
+             "SI with gates": "gated_si", "joint training": "joint"}  # fmt: skip
     tasks, data = config.permuted.tasks, label(config.permuted.data)
     rows = [
         claim(f"permuted{tasks}_{slugs[scheme]}", f"{tasks}-task permuted {data}, {scheme}",
               [average(o, "test") for o in found], "%",
-              note="all tasks at once, none told" if scheme == "joint" else
+              note="all tasks at once, no task told" if scheme == "joint training" else
               f"mean over the tasks after all, {config.permuted.epochs} epoch(s) each")
         for scheme, found in outcomes.items()
     ]  # fmt: skip

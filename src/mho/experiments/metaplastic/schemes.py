@@ -9,6 +9,7 @@ from typing import Annotated, Literal, NamedTuple
 import mho
 from mho.config import Config, Range
 from mho.errors import unknown
+from mho.experiments.earlier import meant_now
 from mho.experiments.own_code import own_rule
 from mho.files.code import is_code
 from mho.learning.rules.rule import UpdateRule
@@ -110,46 +111,48 @@ class Scheme:
 
 
 SCHEMES: dict[str, Scheme] = {
-    "gated importance": Scheme(
+    "path importance with gates": Scheme(
         "path importance, and a random share of the hidden units open in each task",
         _importance,
         gated=True,
         decides_by=("damping", "pull"),
     ),
-    "software": Scheme(
-        "the same, cells and converters without imperfections",
+    "path importance with gates on ideal chip": Scheme(
+        "the same; cells and converters have no imperfections: the software baseline",
         _importance,
         gated=True,
         perfect=True,
         decides_by=("damping", "pull"),
     ),
-    "importance": Scheme(
+    "path importance": Scheme(
         "path importance, all units open", _importance, decides_by=("damping", "pull")
     ),
-    "one state": Scheme(
+    "path importance with one batch norm": Scheme(
         "path importance, and one batch normalization for all tasks",
         _importance,
         one_state=True,
         decides_by=("damping", "pull"),
     ),
-    "interval": Scheme(
+    "interval rule": Scheme(
         "the paper's rule between levels, as we read it",
         lambda s: mho.rules.IntervalRule(s.rules.m, s.rules.direction, mode=s.rules.mode),
         decides_by=("m", "mode", "direction"),
     ),
-    "binarized": Scheme(
+    "binarized network": Scheme(
         "two levels and the binarized ancestor's rule; activation, schedule and size ours",
         lambda s: mho.rules.IntervalRule(s.rules.binary_m, mode="global"),
         binary=True,
         decides_by=("binary_m",),
     ),
-    "none": Scheme("no protection"),
-    "gates": Scheme("gates alone", gated=True),
+    "no protection": Scheme("old tasks are not protected"),
+    "gates alone": Scheme(
+        "a random share of the hidden units open in each task, and no other protection", gated=True
+    ),
     "EWC": Scheme(
         "elastic weight consolidation", _elastic, fisher=True, decides_by=("elastic", "fisher")
     ),
-    "gated EWC": Scheme(
-        "the same with gates",
+    "EWC with gates": Scheme(
+        "elastic weight consolidation, and a random share of the hidden units open in each task",
         _elastic,
         gated=True,
         fisher=True,
@@ -160,18 +163,18 @@ SCHEMES: dict[str, Scheme] = {
         lambda s: mho.rules.SynapticIntelligence(s.rules.intelligence),
         decides_by=("intelligence",),
     ),
-    "gated SI": Scheme(
-        "the same with gates",
+    "SI with gates": Scheme(
+        "synaptic intelligence, and a random share of the hidden units open in each task",
         lambda s: mho.rules.SynapticIntelligence(s.rules.gated_intelligence),
         gated=True,
         decides_by=("gated_intelligence",),
     ),
-    "random": Scheme(
-        "path importance, shuffled among the synapses of a layer",
+    "shuffled path importance": Scheme(
+        "shuffled path importance among the synapses of a layer",
         lambda s: mho.rules.PathImportance(s.rules.damping, s.rules.pull, shuffled=s.seed),
         decides_by=("damping", "pull"),
     ),
-    "Bayesian": Scheme(
+    "Bayesian steps": Scheme(
         "steps by each synapse's uncertainty",
         lambda s: mho.rules.BayesianSteps(
             s.rules.bayesian.uncertainty, s.rules.bayesian.memory, s.batch
@@ -179,10 +182,10 @@ SCHEMES: dict[str, Scheme] = {
         plain=True,
         decides_by=("bayesian",),
     ),
-    "joint": Scheme(
+    "joint training": Scheme(
         "all tasks at once, not told which: an upper bound for that", one_state=True, joint=True
     ),
-    "apart": Scheme("a network for each task: an upper bound", apart=True),
+    "separate networks": Scheme("a network for each task: an upper bound", apart=True),
 }
 """By name; the rules themselves are the library's."""
 
@@ -197,5 +200,5 @@ def scheme_of(name: str) -> Scheme:
         own_rule(name)  # refused now, if it is none
         return Scheme("a rule of the user's", lambda _setting: own_rule(name))
     if name not in SCHEMES:
-        raise unknown("scheme", name, SCHEMES)
+        raise unknown("scheme", name, SCHEMES, meant_now(name, "metaplastic"))
     return SCHEMES[name]

@@ -31,8 +31,8 @@ Points = dict[str, Point[Job]]
 
 SHARES = Axis("spread or noise of the window, or share of the cells [%]")
 STRENGTHS: dict[str, tuple[str, tuple[float, ...]]] = {
-    "gated importance": ("pull", (2e-4, 2e-3, 2e-2)),
-    "importance": ("pull", (2e-4, 2e-3, 2e-2)),
+    "path importance with gates": ("pull", (2e-4, 2e-3, 2e-2)),
+    "path importance": ("pull", (2e-4, 2e-3, 2e-2)),
     "EWC": ("elastic", (1e3, 1e4, 1e5)),
     "SI": ("intelligence", (1.0, 5.0, 25.0)),
 }
@@ -43,8 +43,15 @@ MODES = ("interval", "global")
 SHARED = (0.3, 0.5, 0.7)
 PERIODS = (1, 3, 10, 30)
 BITS = (16, 12, 10, 8)
-SPLIT = ("gated importance", "importance", "one state", "EWC", "none", "joint")
-STREAM = ("importance", "interval", "Bayesian", "none")
+SPLIT = (
+    "path importance with gates",
+    "path importance",
+    "path importance with one batch norm",
+    "EWC",
+    "no protection",
+    "joint training",
+)
+STREAM = ("path importance", "interval rule", "Bayesian steps", "no protection")
 
 
 def strength(config: MetaplasticConfig) -> list[Studied]:
@@ -61,7 +68,7 @@ def strength(config: MetaplasticConfig) -> list[Studied]:
 
 def m(config: MetaplasticConfig) -> list[Studied]:
     """Strength of the interval rule."""
-    points = over(M, lambda value: _ruled(config, "interval", m=value))
+    points = over(M, lambda value: _ruled(config, "interval rule", m=value))
     title = "Strength of the interval rule"
     return [_setting(config, "m", title, Axis("m"), points, writes=True)]
 
@@ -69,7 +76,9 @@ def m(config: MetaplasticConfig) -> list[Studied]:
 def forms(config: MetaplasticConfig) -> list[Studied]:
     """The rule between levels and the ancestor's, on the same levels, one-sided and two-sided."""
     points = {
-        f"{mode}, {direction}": Point(_ruled(config, "interval", mode=mode, direction=direction))
+        f"{mode}, {direction}": Point(
+            _ruled(config, "interval rule", mode=mode, direction=direction)
+        )
         for mode in MODES
         for direction in DIRECTIONS
     }
@@ -114,7 +123,8 @@ def imperfections(config: MetaplasticConfig) -> list[Studied]:
     def job(value: float, what: str) -> Job:
         return _small(config, hardware=with_imperfection(config.hardware, what, value))
 
-    points = {"none": Point(_small(config, "software")), "default": Point(_small(config))}
+    ideal = _small(config, "path importance with gates on ideal chip")
+    points = {"none": Point(ideal), "default": Point(_small(config))}
     for what, values in IMPERFECTIONS.items():
         points |= over(values, partial(job, what=what), what, scale=100)
     title = "One imperfection at a time, mean of the tasks"
@@ -137,8 +147,8 @@ def split(config: MetaplasticConfig) -> list[Studied]:
         for scheme in SPLIT
     }
     note = (
-        f"Labels 0 to {last} (class-incremental) or 0 and 1 (domain-incremental). Of one state and "
-        "joint no task is ever told."
+        f"Labels 0 to {last} (class-incremental) or 0 and 1 (domain-incremental). Of path "
+        "importance with one batch norm and joint training no task is ever told."
     )
     return [
         Study(
@@ -151,7 +161,7 @@ def stream(config: MetaplasticConfig) -> list[Studied]:
     """One data set cut in many parts, each seen alone and never again; one state for all."""
     whole, own = config.tasks[-1], config.study
     config = config.replace(epochs=own.epochs)
-    at_once = Job("none", mho.data.sequential((whole,)), config, one_state=True)
+    at_once = Job("no protection", mho.data.sequential((whole,)), config, one_state=True)
     if config.per_class is not None:
         config = config.replace(per_class=max(1, config.per_class // own.parts))
     job = at_once._replace(tasks=mho.data.stream(whole, own.parts), config=config)
@@ -172,7 +182,7 @@ def convolution(config: MetaplasticConfig) -> list[Studied]:
     config = config.replace(epochs=config.scheme_epochs)
     points = {
         scheme: Point(Job(scheme, in_order(config), config, network="cnn"))
-        for scheme in ("gated importance", "none")
+        for scheme in ("path importance with gates", "no protection")
     }
     return [Study(points, rows=scenario(config, "convolution", "Convolutional network"))]
 
@@ -193,14 +203,18 @@ STUDY: dict[StudyName, Callable[[MetaplasticConfig], list[Studied]]] = {
 """In the order of the page."""
 
 
-def _small(config: MetaplasticConfig, scheme: str = "gated importance", **changes: Any) -> Job:
+def _small(
+    config: MetaplasticConfig, scheme: str = "path importance with gates", **changes: Any
+) -> Job:
     """A training of the further studies: fewer images, some settings changed."""
     fewer = min(config.study.per_class, config.per_class or config.study.per_class)
     small = config.replace(per_class=fewer, epochs=config.study.epochs, **changes)
     return Job(scheme, in_order(config), small)
 
 
-def _ruled(config: MetaplasticConfig, scheme: str = "gated importance", **changes: Any) -> Job:
+def _ruled(
+    config: MetaplasticConfig, scheme: str = "path importance with gates", **changes: Any
+) -> Job:
     """The same, settings of the rules changed."""
     return _small(config, scheme, rules=config.rules.replace(**changes))
 

@@ -98,7 +98,7 @@ def check_start(
     Raises:
         ValueError: as said.
     """
-    first = initial(Job("none", mho.data.sequential(config.tasks), config.in_small()))
+    first = initial(Job("no protection", mho.data.sequential(config.tasks), config.in_small()))
     check_levels(setting, config.hardware, first, f"{within}hardware.full_scale")
 
 

@@ -94,11 +94,11 @@ class SensitivityConfig(ExperimentConfig):
     siamese: SiameseConfig = SIAMESE["quick"].replace(
         hidden=64, per_class=1000, epochs=2, calibrate_every=20
     )
-    """The network trained in place, under the scheme "frugal"; likewise."""
+    """The network trained in place, under the scheme "falling threshold"; likewise."""
     metaplastic: MetaplasticConfig = METAPLASTIC["quick"].replace(
         hidden=(64, 64), per_class=400, epochs=2, refreshed=1000, calibrate_every=20
     )
-    """The network of two tasks, under the scheme "gated importance"; likewise."""
+    """The network of two tasks, under the scheme "path importance with gates"; likewise."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -117,7 +117,7 @@ def write_rarely(config: SensitivityConfig, run: Run) -> Measure:
     held_out = mho.data.load(own.data, "validation")
 
     def measure(hardware: mho.Hardware, repeat: int) -> float:
-        job = InPlace("frugal", own.epochs, hardware, chip=repeat, corrected=True)
+        job = InPlace("falling threshold", own.epochs, hardware, chip=repeat, corrected=True)
         net = train_in_place(own, run, job).net
         _wait(net, hardware, config.seconds)
         return 100 * plain_accuracy(net, held_out, device, flat=False)
@@ -131,7 +131,9 @@ def write_for_life(config: SensitivityConfig, run: Run) -> Measure:
     tasks = mho.data.sequential(own.tasks)
 
     def measure(hardware: mho.Hardware, repeat: int) -> float:
-        job = Lifelong("gated importance", tasks, own.replace(hardware=hardware), chip=repeat)
+        job = Lifelong(
+            "path importance with gates", tasks, own.replace(hardware=hardware), chip=repeat
+        )
         learner = Learner(run, job)
         learner.learn()
         _wait(learner.net, hardware, config.seconds)

@@ -123,7 +123,7 @@ def chosen(config: SiameseConfig) -> tuple[Studies, list[tuple[str, Study[Job, O
 def claimed(config: SiameseConfig, network: Network, chip: int) -> dict[str, Job]:
     """The trainings whose test accuracy is claimed."""
     epochs = config.epochs if network == "mlp" else config.cnn.epochs
-    names = config.claimed if network == "mlp" else ("float", "frugal")
+    names = config.claimed if network == "mlp" else ("float", "falling threshold")
     names = names if config.scheme is None else (config.scheme,)
     job = Job("", epochs, config.hardware, network, chip, tested=True)
     return {scheme: job._replace(scheme=scheme) for scheme in names}

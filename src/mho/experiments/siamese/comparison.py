@@ -25,7 +25,7 @@ Studies = list[Study[Job, Outcome]]
 
 ACCURACY = Axis("held-out accuracy [%]")
 WRITES = Axis("writes of a weight", "log")
-BOTH = ("float", "frugal")
+BOTH = ("float", "falling threshold")
 """Schemes that stand on both figures of learning."""
 COLUMNS = [
     Column("held-out accuracy", "%"), Column("writes saved", "%"),

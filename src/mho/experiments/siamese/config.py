@@ -40,7 +40,7 @@ class ChipConfig(Config):
     token_file: str | None = None
     """File with the secret that the server asks for; None: that in the environment variable
     MHO_CHIP_TOKEN, if there is one. The secret itself is kept nowhere."""
-    scheme: str = "frugal"
+    scheme: str = "falling threshold"
     """Write scheme, see mho list schemes."""
     retries: Annotated[int, Range(least=0, most=1000)] = 2
     """Further attempts at a cell that refuses to program, before it is left alone [1]."""
@@ -121,11 +121,12 @@ class SiameseConfig(ExperimentConfig):
     scheme_epochs: Epochs = 3
     """Passes in that comparison [1]."""
     claimed: tuple[str, ...] = (
-        "float", "level change", "frugal", "sparse", "coarse probabilistic"
+        "float", "on level change", "falling threshold", "large threshold",
+        "stochastic rounding to larger steps"
     )  # fmt: skip
     """Schemes that are trained in full and tested."""
     studies: tuple[StudyName, ...] = STUDIES
-    """Further studies, of "frugal", on held-out images."""
+    """Further studies, of "falling threshold", on held-out images."""
     study: StudySettings = StudySettings()
     """How these train."""
     calibrate_every: Count = 100
@@ -174,7 +175,7 @@ class SiameseConfig(ExperimentConfig):
             name = "only" if self.only else "scheme"
             allowed = "nothing with a chip, on which one scheme is trained: chip.scheme"
             raise invalid(f"SiameseConfig.{name}", given, allowed)
-        needed = {"float", "level change", "frugal", "sparse"}
+        needed = {"float", "on level change", "falling threshold", "large threshold"}
         if not needed <= set(self.claimed):
             raise invalid("SiameseConfig.claimed", self.claimed, f"among others {sorted(needed)}")
         if self.network is not None:
@@ -238,8 +239,9 @@ PRESETS = {
     "quick": SiameseConfig(
         preset="quick", networks=("mlp",), epochs=3, scheme_epochs=1, chips=2,
         study=StudySettings(epochs=1),
-        schemes=("float", "closed loop", "level change", "hysteresis", "frugal",
-                 "frugal, verified", "sparse", "read-back", "probabilistic"),
+        schemes=("float", "closed loop", "on level change", "fixed threshold", "falling threshold",
+                 "falling threshold with verify", "large threshold",
+                 "large threshold with read-back", "stochastic rounding"),
         studies=("imperfections",),
     ),
     "standard": SiameseConfig(preset="standard"),

@@ -7,7 +7,7 @@ import torch
 from mho.experiments.siamese.comparison import ACCURACY
 from mho.experiments.siamese.measures import Outcome, by_epoch
 from mho.experiments.study import in_turn, lines
-from mho.results import Curve, Group, Histogram, Map, whole_edges
+from mho.results import Curve, Group, Histogram, Map, id_of, whole_edges
 
 Outcomes = dict[str, dict[str, list[Outcome]]]
 """Outcomes of the claimed trainings: by network, by scheme, one a chip."""
@@ -32,7 +32,7 @@ def maps(outcomes: Outcomes) -> list[Map]:
     """Which layers are written when, first chip."""
     out = []
     for network, by_scheme in outcomes.items():
-        for scheme in ("frugal", "level change"):
+        for scheme in ("falling threshold", "on level change"):
             if scheme not in by_scheme:
                 continue
             first = by_scheme[scheme][0]
@@ -42,7 +42,7 @@ def maps(outcomes: Outcomes) -> list[Map]:
                 for row in sizes
             ]
             out.append(
-                Map(f"{network}_layers_{scheme.replace(' ', '_')}",
+                Map(f"{network}_layers_{id_of(scheme)}",
                     f"{network.upper()}, {scheme}: writes of cells per weight", "epoch",
                     "layer, weights", "writes of a weight", list(range(1, first["epochs"] + 1)),
                     [f"{row['layer']}, {row['weights']:,}" for row in sizes], values,

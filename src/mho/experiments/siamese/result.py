@@ -22,9 +22,10 @@ from mho.experiments.siamese.training import Job, perceptron
 from mho.experiments.study import Done
 from mho.results import Claim, Result, Table, claim
 
-SLUGS = {
-    "": "frugal", "_sparse": "sparse", "_change": "level change", "_rival": "coarse probabilistic",
-}  # fmt: skip
+FALLING, VERIFIED = "falling threshold", "falling threshold with verify"
+LARGE, LOOP = "large threshold", "closed loop"
+ON_CHANGE, ROUNDED = "on level change", "stochastic rounding to larger steps"
+SLUGS = {"": FALLING, "_sparse": LARGE, "_change": ON_CHANGE, "_rival": ROUNDED}
 """What the ids of a scheme's claims hold."""
 
 
@@ -83,7 +84,7 @@ def result(
     claims = _claims(config, "mlp", mlp, paper=True) + _against(config, mlp, compared)
     if "cnn" in outcomes:
         claims += _claims(config, "cnn", outcomes["cnn"], paper=False)
-    account = Account.of(mlp["frugal"][0])
+    account = Account.of(mlp[FALLING][0])
     levels = account.by_level("Conductance by programmed level, first layer")
     return Result(
         experiment="siamese",
@@ -143,7 +144,7 @@ def _claims(
                   [float(o["max_writes"]) for o in found], "", better="lower", pooled="highest",
                   note="first programming included"),
         ]  # fmt: skip
-    for slug, scheme in (("", "frugal"), ("_sparse", "sparse")):
+    for slug, scheme in (("", FALLING), ("_sparse", LARGE)):
         if scheme in outcomes:
             pairs = zip(_tests(outcomes["float"]), _tests(outcomes[scheme]), strict=True)
             rows.append(
@@ -156,16 +157,16 @@ def _claims(
 def _against(
     config: SiameseConfig, outcomes: dict[str, list[Outcome]], compared: Mapping[str, Outcome]
 ) -> list[Claim]:
-    """Frugal writes against the paper's own policy, and against the closed loop."""
-    pairs = list(zip(outcomes["level change"], outcomes["frugal"], strict=True))
-    lives = [epochs_to_first_death(o) for o in outcomes["frugal"]]
+    """A falling threshold against the paper's own policy, and against the closed loop."""
+    pairs = list(zip(outcomes[ON_CHANGE], outcomes[FALLING], strict=True))
+    lives = [epochs_to_first_death(o) for o in outcomes[FALLING]]
     rows = [
-        claim("mlp_below_change", "MLP: points below a write on every change of level, frugal",
+        claim("mlp_below_change", f"MLP: points below a write on every change of level, {FALLING}",
               [a["test"] - b["test"] for a, b in pairs], "%", better="lower", note="points"),
     ]  # fmt: skip
     if all(per_weight(b) > 0 for _, b in pairs):
         rows += [
-            claim("mlp_write_ratio", "times fewer writes than on every change of level, frugal",
+            claim("mlp_write_ratio", f"times fewer writes than on every change of level, {FALLING}",
                   [per_weight(a) / per_weight(b) for a, b in pairs], "",
                   note="after the first programming"),
             claim("mlp_energy_ratio", "times less programming energy, likewise",
@@ -174,13 +175,13 @@ def _against(
         ]  # fmt: skip
     if all(life is not None for life in lives):
         rows.append(
-            claim("mlp_lifetime", "epochs until the first cell dies, frugal",
+            claim("mlp_lifetime", f"epochs until the first cell dies, {FALLING}",
                   [life for life in lives if life is not None], "", pooled="lowest",
                   note=f"of {stands(config.hardware.device)}, at the average pace of the training")
         )  # fmt: skip
-    for slug, scheme in (("", "frugal"), ("_verified", "frugal, verified")):
-        if {"closed loop", scheme} <= set(compared):
-            both = compared["closed loop"], compared[scheme]
+    for slug, scheme in (("", FALLING), ("_verified", VERIFIED)):
+        if {LOOP, scheme} <= set(compared):
+            both = compared[LOOP], compared[scheme]
             rows += _against_the_loop(config, slug, scheme, *both)
     return rows
 
@@ -188,8 +189,8 @@ def _against(
 def _against_the_loop(
     config: SiameseConfig, slug: str, scheme: str, loop: Outcome, ours: Outcome
 ) -> list[Claim]:
-    """What frugal writes save of the closed loop: written blind, or verified as in the loop."""
-    way = "each cell pulsed once, blind" if scheme == "frugal" else "verified as in the loop"
+    """What a falling threshold saves of the closed loop: written blind, or verified as in it."""
+    way = "verified as in the loop" if scheme == VERIFIED else "each cell pulsed once, blind"
     note = (
         f"{scheme} ({way}), {config.scheme_epochs} epoch(s), after the first programming; base: "
         "every cell read at every step, and pulsed until verified where it is off, but for cells "
@@ -215,16 +216,17 @@ def _against_the_loop(
 
 def _meaning(config: SiameseConfig, network: str, scheme: str) -> str:
     """A scheme in words, with its distances."""
-    if scheme == "level change":
+    if scheme == ON_CHANGE:
         return "a cell is written whenever its level changes"
-    if scheme == "coarse probabilistic":
+    if scheme == ROUNDED:
         levels = config.writes.rounded
         return f"written at random, {levels} levels at a time; no movement is kept for later"
-    if scheme == "sparse":
-        first = last = config.writes.sparse
+    if scheme == LARGE:
+        first = last = config.writes.large_threshold
     else:
-        frugal = config.writes.cnn_frugal if network == "cnn" else config.writes.frugal
-        first, last = frugal.first, frugal.last
+        writes = config.writes
+        falls = writes.cnn_falling_threshold if network == "cnn" else writes.falling_threshold
+        first, last = falls.first, falls.last
     large, small = (
         f"{a:g}" if a == b else f"{a:g}, at the end {b:g},"
         for a, b in zip(first, last, strict=True)

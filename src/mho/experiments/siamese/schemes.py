@@ -12,6 +12,7 @@ from torch import nn
 import mho
 from mho.config import Config, Range
 from mho.errors import unknown
+from mho.experiments.earlier import meant_now
 from mho.experiments.own_code import own_rule
 from mho.files.code import is_code
 from mho.learning.layers.layer import ArrayLayer, memristive_layers
@@ -37,28 +38,29 @@ class Distances(Config):
 class Writes(Config):
     """What the write schemes decide by; all distances are chosen on held-out images."""
 
-    hysteresis: Steps = 0.65
-    """Distance at which "hysteresis" writes a weight, in steps between levels [1]."""
-    frugal: Distances = Distances(first=(1.8, 0.8), last=(0.5, 0.8))
-    """Distances of "frugal" and its variants in the perceptron."""
-    cnn_frugal: Distances = Distances(first=(1.0, 0.65), last=(0.5, 0.65))
+    fixed_threshold: Steps = 0.65
+    """Distance at which "fixed threshold" writes a weight, in steps between levels [1]."""
+    falling_threshold: Distances = Distances(first=(1.8, 0.8), last=(0.5, 0.8))
+    """Distances of "falling threshold" and its variants in the perceptron."""
+    cnn_falling_threshold: Distances = Distances(first=(1.0, 0.65), last=(0.5, 0.65))
     """The same in the CNN."""
-    sparse: tuple[Steps, Steps] = (3.0, 0.8)
-    """Distances of "sparse", from start to end, in large layers and in small ones [1]."""
+    large_threshold: tuple[Steps, Steps] = (3.0, 0.8)
+    """Distances of "large threshold", from start to end, in large layers and in small ones [1]."""
     small: Annotated[int, Range(least=0, most=1_000_000_000)] = 5000
     """Weights below which a layer is small [1]."""
     every: Annotated[int, Range(least=2, most=1000)] = 4
     """Batches between two write phases, or in one gradient, of the schemes that have them [1]."""
     budget: Annotated[float, Range(least=1e-9, most=1e6)] = 0.2
-    """Writes in an epoch that "budget" allows, as a share of the weights [1]."""
+    """Writes in an epoch that "write budget" allows, as a share of the weights [1]."""
     gathered: Annotated[float, Range(above=0.5, most=1e4)] = 2.0
-    """Distance at which "accumulated" writes, in steps between levels [1]."""
+    """Distance at which "mixed precision in larger steps" writes, in steps between levels [1]."""
     rounded: Annotated[int, Range(least=1, most=10_000)] = 3
-    """Size of a write of "coarse probabilistic", in steps between levels [1]."""
+    """Size of a write of "stochastic rounding to larger steps", in steps between levels [1]."""
     sign_share: Annotated[float, Range(least=1e-9, most=1.0)] = 5e-4
-    """Share of the weights that "sign" moves in a step, falling with the learning rate [1]."""
+    """Share of the weights that "sign of the gradient" moves in a step; it falls with the learning
+    rate [1]."""
     random_share: Annotated[float, Range(least=1e-9, most=1.0)] = 2e-3
-    """Share of the weights that "stochastic sparse" moves in a step, falling likewise [1]."""
+    """Share of the weights that "random sparse updates" moves in a step; it falls likewise [1]."""
 
 
 @dataclass(frozen=True)
@@ -90,19 +92,19 @@ class Setting:
             out[name] = max(0.5, steps * (layer.hardware.levels - 1) / (self.levels - 1))
         return out
 
-    def frugal(self, rate: float) -> dict[str, float]:
-        """Thresholds of the scheme that most others are variants of.
+    def falling_threshold(self, rate: float) -> dict[str, float]:
+        """Thresholds of "falling threshold" and its variants.
 
         Args:
             rate: present learning rate, as a share of the first one.
         """
-        distances = self.writes.cnn_frugal if self.cnn else self.writes.frugal
+        distances = self.writes.cnn_falling_threshold if self.cnn else self.writes.falling_threshold
         return self.by_size(distances.at(rate))
 
     @property
-    def sparse(self) -> dict[str, float]:
-        """The same of the scheme that writes least."""
-        return self.by_size(self.writes.sparse)
+    def large_threshold(self) -> dict[str, float]:
+        """Thresholds of "large threshold" and its variant."""
+        return self.by_size(self.writes.large_threshold)
 
     @cached_property
     def _layers(self) -> dict[str, ArrayLayer]:
@@ -151,96 +153,99 @@ def _budget(s: Setting) -> mho.WriteStep:
 SCHEMES: dict[str, Scheme] = {
     "float": Scheme("no array: the same network in plain torch", None),
     "closed loop": Scheme(
-        "every weight read at every step and pulsed until verified, but for cells given up: the "
-        "base of the paper's 98 %",
+        "every cell read at every step, and pulsed until it is verified or given up: what the "
+        "paper's 98 % are saved of",
         lambda s: mho.WriteStep(s.net, threshold=0),
         verify=True,
         rival=True,
     ),
-    "level change": Scheme(
-        "where the nearest level changed: the paper's own policy",
+    "on level change": Scheme(
+        "a weight is written when its nearest level has changed: the paper's own policy",
         lambda s: mho.WriteStep(s.net),
     ),
-    "hysteresis": Scheme(
-        "beyond one distance for all layers",
-        lambda s: mho.WriteStep(s.net, threshold=s.writes.hysteresis),
-        decides_by=("hysteresis",),
+    "fixed threshold": Scheme(
+        "a weight is written when it is farther from its level than a distance, the same in all "
+        "layers",
+        lambda s: mho.WriteStep(s.net, threshold=s.writes.fixed_threshold),
+        decides_by=("fixed_threshold",),
     ),
-    "frugal": Scheme(
-        "beyond a distance that falls with the learning rate, a smaller one in small layers",
+    "falling threshold": Scheme(
+        "the same with a distance that falls with the learning rate, a smaller one in small layers",
         lambda s: mho.WriteStep(s.net),
-        threshold=Setting.frugal,
-        decides_by=("frugal", "cnn_frugal", "small"),
+        threshold=Setting.falling_threshold,
+        decides_by=("falling_threshold", "cnn_falling_threshold", "small"),
     ),
-    "frugal, verified": Scheme(
-        "frugal, what is written is read first and pulsed until verified, as in the closed loop",
+    "falling threshold with verify": Scheme(
+        "as falling threshold; what is written is read first and pulsed until verified, as in the "
+        "closed loop",
         lambda s: mho.WriteStep(s.net),
         verify=True,
-        threshold=Setting.frugal,
-        decides_by=("frugal", "cnn_frugal", "small"),
+        threshold=Setting.falling_threshold,
+        decides_by=("falling_threshold", "cnn_falling_threshold", "small"),
     ),
-    "sparse": Scheme(
-        "beyond larger distances, which stay",
-        lambda s: mho.WriteStep(s.net, threshold=s.sparse),
-        decides_by=("sparse", "small"),
+    "large threshold": Scheme(
+        "the same with a larger distance, which does not fall",
+        lambda s: mho.WriteStep(s.net, threshold=s.large_threshold),
+        decides_by=("large_threshold", "small"),
     ),
-    "read-back": Scheme(
-        "sparse; what was written is read and the shadow set to it",
-        lambda s: mho.WriteStep(s.net, threshold=s.sparse, feedback=mho.rules.ReadBack()),
+    "large threshold with read-back": Scheme(
+        "as large threshold; what was written is read, and the shadow weight set to it",
+        lambda s: mho.WriteStep(s.net, threshold=s.large_threshold, feedback=mho.rules.ReadBack()),
         reads=True,
-        decides_by=("sparse", "small"),
+        decides_by=("large_threshold", "small"),
     ),
-    "compensated": Scheme(
-        "frugal; what landed too far from the shadow is written again, 3 times at most",
+    "falling threshold with rewrites": Scheme(
+        "as falling threshold; what landed too far from the shadow weight is written again, at "
+        "most 3 times",
         lambda s: mho.WriteStep(s.net, feedback=mho.rules.ReadBack(pull=0.0)),
         reads=True,
-        threshold=Setting.frugal,
-        decides_by=("frugal", "cnn_frugal", "small"),
+        threshold=Setting.falling_threshold,
+        decides_by=("falling_threshold", "cnn_falling_threshold", "small"),
     ),
-    "every few batches": Scheme(
-        "frugal, write phases only every few batches",
+    "falling threshold every few batches": Scheme(
+        "as falling threshold, written only after every few batches",
         lambda s: mho.WriteStep(s.net, policies=[mho.rules.Every(s.writes.every)]),
-        threshold=Setting.frugal,
-        decides_by=("frugal", "cnn_frugal", "small", "every"),
+        threshold=Setting.falling_threshold,
+        decides_by=("falling_threshold", "cnn_falling_threshold", "small", "every"),
     ),
-    "summed gradients": Scheme(
-        "frugal, one gradient step for several batches",
+    "falling threshold on summed gradients": Scheme(
+        "as falling threshold, one gradient step for several batches",
         lambda s: mho.WriteStep(s.net),
-        threshold=Setting.frugal,
+        threshold=Setting.falling_threshold,
         summed=True,
-        decides_by=("frugal", "cnn_frugal", "small", "every"),
+        decides_by=("falling_threshold", "cnn_falling_threshold", "small", "every"),
     ),
-    "budget": Scheme(
-        "the farthest from their level first, so many an epoch",
+    "write budget": Scheme(
+        "so many weights in an epoch, those farthest from their level first",
         _budget,
         decides_by=("budget",),
     ),
     "mixed precision": Scheme(
-        "movements gathered digitally, whole steps written",
+        "movements are summed digitally and written when they come to a whole step",
         lambda s: mho.WriteStep(s.net, rules=[mho.rules.Accumulate()]),
         rival=True,
     ),
-    "accumulated": Scheme(
-        "the same, written when several steps have gathered",
+    "mixed precision in larger steps": Scheme(
+        "the same, written when they come to several steps",
         lambda s: mho.WriteStep(s.net, rules=[mho.rules.Accumulate(s.writes.gathered)]),
         rival=True,
         decides_by=("gathered",),
     ),
-    "probabilistic": Scheme(
-        "movements rounded at random to whole steps",
+    "stochastic rounding": Scheme(
+        "movements are rounded at random to whole steps; what is not written is forgotten",
         lambda s: mho.WriteStep(s.net, rules=[mho.rules.StochasticRounding(s.seed)]),
         rival=True,
     ),
-    "coarse probabilistic": Scheme(
-        "movements rounded at random to several steps, nearer to the cells' write error",
+    "stochastic rounding to larger steps": Scheme(
+        "the same, rounded to several steps, nearer to the write error of the cells",
         lambda s: mho.WriteStep(
             s.net, rules=[mho.rules.StochasticRounding(s.seed, s.writes.rounded)]
         ),
         rival=True,
         decides_by=("rounded",),
     ),
-    "stochastic sparse": Scheme(
-        "one step for a random few, those with large velocity first",
+    "random sparse updates": Scheme(
+        "a few weights, drawn at random by their velocity, move by one step",
         lambda s: mho.WriteStep(
             s.net, rules=[mho.rules.StochasticSparse(s.writes.random_share, seed=s.seed)]
         ),
@@ -249,15 +254,15 @@ SCHEMES: dict[str, Scheme] = {
         scheduled="share",
         decides_by=("random_share",),
     ),
-    "sign": Scheme(
-        "one step against the gradient's sign where it is largest",
+    "sign of the gradient": Scheme(
+        "the weights with the largest gradients move by one step against its sign",
         lambda s: mho.WriteStep(s.net, rules=[mho.rules.SignUpdate(s.writes.sign_share)]),
         rival=True,
         scheduled="share",
         decides_by=("sign_share",),
     ),
     "Tiki-Taka": Scheme(
-        "gradients gathered in a fast array of asymmetric cells, then moved to the slow one",
+        "gradients are summed in a fast array of asymmetric cells, then moved to the slow one",
         lambda s: mho.WriteStep(s.net, rules=[mho.rules.TikiTaka(seed=s.seed)]),
         momentum=False,
         rival=True,
@@ -281,5 +286,5 @@ def scheme_of(name: str) -> Scheme:
             lambda s: mho.WriteStep(s.net, rules=[own_rule(name)]),
         )
     if name not in SCHEMES:
-        raise unknown("scheme", name, SCHEMES)
+        raise unknown("scheme", name, SCHEMES, meant_now(name, "siamese"))
     return SCHEMES[name]

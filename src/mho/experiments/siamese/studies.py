@@ -27,6 +27,9 @@ from mho.experiments.study import Axis, Chart, Point, Reading, Study, Value, eac
 
 Points = dict[str, Point[Job]]
 
+SCHEME = "falling threshold"
+"""Of all studies."""
+
 SHARES = Axis("spread or noise of the window, or share of the cells [%]")
 AGES = (1.0, 60.0, 3600.0, 86_400.0, 2.6e6, 3.2e7, 3.2e8)
 """A second, a minute, an hour, a day, a month, a year, ten years [s]."""
@@ -36,7 +39,7 @@ def imperfections(config: SiameseConfig) -> Studies:
     """One imperfection at a time."""
 
     def job(value: float, what: str) -> Job:
-        return _frugal(config, imperfect(config.hardware, what, value))
+        return _trained(config, imperfect(config.hardware, what, value))
 
     points: Points = {}
     for what, values in IMPERFECTIONS.items():
@@ -47,23 +50,23 @@ def imperfections(config: SiameseConfig) -> Studies:
 
 def levels(config: SiameseConfig) -> Studies:
     """Cells and weights of fewer and more levels."""
-    points = over(LEVELS, lambda n: _frugal(config, of_levels(config.hardware, n)))
+    points = over(LEVELS, lambda n: _trained(config, of_levels(config.hardware, n)))
     title = "Levels of a weight, same distances"
-    value = Value("weight_levels", title, ACCURACY, _as_frugal)
+    value = Value("weight_levels", title, ACCURACY, _as_line)
     return [Study(points, Axis("levels", "log"), [value])]
 
 
 def programming(config: SiameseConfig) -> Studies:
     """One attempt at a level, program-and-verify, and pulses from where the cell stands."""
     kinds = ways(config.hardware)
-    points = {name: Point(_frugal(config, kind)) for name, kind in kinds.items()}
+    points = {name: Point(_trained(config, kind)) for name, kind in kinds.items()}
     epochs = f"{config.study.epochs} epoch(s)"
     charts = [
         Chart("programming_accuracy", "Ways of programming: accuracy", ACCURACY.label,
-              {"frugal": accuracy}),
-        *costs("programming", f"frugal, {epochs}"),
+              {SCHEME: accuracy}),
+        *costs("programming", f"{SCHEME}, {epochs}"),
     ]  # fmt: skip
-    note = f"Frugal writes, {epochs}, one chip, MLP."
+    note = f"{SCHEME.capitalize()}, {epochs}, one chip, MLP."
     table = rows(config, "programming", "Ways of programming", "programming", note)
     return [Study(points, charts=charts, rows=table)]
 
@@ -72,11 +75,11 @@ def pulses(config: SiameseConfig) -> Studies:
     """Open-loop pulses on cells of growing non-linearity, and of growing asymmetry."""
 
     def job(value: float, varied: str) -> Job:
-        return _frugal(config, uneven(config.hardware, **{varied: value}))
+        return _trained(config, uneven(config.hardware, **{varied: value}))
 
     return [
         Study(over(values, partial(job, varied=varied), what), Axis(what), [
-            Value(slug, f"Open-loop pulses: {what}", ACCURACY, _as_frugal)
+            Value(slug, f"Open-loop pulses: {what}", ACCURACY, _as_line)
         ])
         for slug, what, varied, values in (
             ("nonlinearity", "non-linearity", "nonlinearity", NONLINEARITY),
@@ -92,7 +95,7 @@ def retention(config: SiameseConfig) -> Studies:
     scaled to the window.
     """
     points = {
-        name: Point(_frugal(config, kind)._replace(aged=AGES), line=name)
+        name: Point(_trained(config, kind)._replace(aged=AGES), line=name)
         for name, kind in relaxing(config.hardware).items()
     }
 
@@ -114,7 +117,7 @@ def endurance(config: SiameseConfig) -> Studies:
         return Job(scheme, config.study.epochs, dying(config.hardware, most))
 
     points: Points = {}
-    for scheme in ("level change", "frugal"):
+    for scheme in ("on level change", SCHEME):
         points |= over(ENDURANCE, partial(job, scheme=scheme), scheme)
     epochs = f"{config.study.epochs} epoch(s)"
     values = [
@@ -135,10 +138,10 @@ STUDY: dict[StudyName, Callable[[SiameseConfig], Studies]] = {
 """In the order of the page."""
 
 
-def _as_frugal(point: Point[Job], outcome: Outcome) -> list[Reading]:
+def _as_line(point: Point[Job], outcome: Outcome) -> list[Reading]:
     """Accuracy on a line of the scheme's name."""
-    return [("frugal", point.x, accuracy(outcome))]
+    return [(SCHEME, point.x, accuracy(outcome))]
 
 
-def _frugal(config: SiameseConfig, hardware: mho.Hardware) -> Job:
-    return Job("frugal", config.study.epochs, hardware)
+def _trained(config: SiameseConfig, hardware: mho.Hardware) -> Job:
+    return Job(SCHEME, config.study.epochs, hardware)

@@ -75,9 +75,9 @@ class WiresConfig(ExperimentConfig):
     bmcnn: BmcnnConfig = BMCNN["standard"].replace(epochs=4, sweep_per_class=20, test_per_class=200)
     """The binarized network; its chips are those of this run."""
     siamese: SiameseConfig = SIAMESE["standard"].replace(epochs=4)
-    """The network trained in place, under the scheme "frugal"."""
+    """The network trained in place, under the scheme "falling threshold"."""
     metaplastic: MetaplasticConfig = METAPLASTIC["standard"].replace(epochs=3, per_class=2000)
-    """The network of two tasks, under the scheme "gated importance"."""
+    """The network of two tasks, under the scheme "path importance with gates"."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

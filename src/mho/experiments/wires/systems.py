@@ -84,7 +84,7 @@ def _in_place(
     hardware = own.hardware.replace(
         tile=(tile, tile), wire_resistance=loop, wire_refresh=config.refresh.every
     )
-    return own, InPlace("frugal", own.epochs, hardware, corrected=True)
+    return own, InPlace("falling threshold", own.epochs, hardware, corrected=True)
 
 
 def lifelong(config: WiresConfig, run: Run, tile: int, loop: float) -> Trained:
@@ -103,7 +103,7 @@ def _lifelong(config: WiresConfig, tile: int, loop: float) -> Lifelong:
         tile=(tile, tile), wire_resistance=loop, wire_refresh=config.refresh.every
     )
     tasks = mho.data.sequential(own.tasks)
-    return Lifelong("gated importance", tasks, own.replace(hardware=hardware))
+    return Lifelong("path importance with gates", tasks, own.replace(hardware=hardware))
 
 
 TRAINED: dict[System, Callable[[WiresConfig, Run, int, float], Trained]] = {
