@@ -8,8 +8,8 @@ from fuzz.__main__ import MODULES
 from fuzz.runner import run
 
 TRIALS = {"archives": 60, "folders": 8, "instrument": 150, "kills": 1, "sweeps": 1}
-ELSEWHERE = {"torchrun": "tests/experiments/test_processes.py"}
-"""What takes long has a short test of its own."""
+ELSEWHERE = {"torchrun": "tests/experiments/test_processes.py", "two_hosts": "needs root"}
+"""What takes long has a short test of its own; what needs more than the tests do is not run."""
 
 
 @pytest.mark.parametrize("name", [name for name in MODULES if name not in ELSEWHERE])
