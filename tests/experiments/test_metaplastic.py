@@ -11,9 +11,9 @@ import mho
 from builders.few_images import measure_on_few
 from builders.resuming import done, unbroken_and_resumed
 from mho.experiments.metaplastic import MetaplasticConfig, measures, studies
-from mho.experiments.metaplastic.network import network, perfect
+from mho.experiments.metaplastic.network import chips, network, perfect
 from mho.experiments.metaplastic.phases import Mixed, phases
-from mho.experiments.metaplastic.schemes import SCHEMES
+from mho.experiments.metaplastic.schemes import SCHEMES, HiddenOnly, Rules
 from mho.experiments.metaplastic.training import Job, learn
 from mho.experiments.study import Point
 from mho.learning.layers.layer import memristive_layers
@@ -194,6 +194,37 @@ def test_gates_and_states_keep_the_first_task(
     _, _, _, backward, _, forgetting = measures.summary(gated)
     assert backward == pytest.approx(kept[0], abs=1)  # each read is noisy
     assert forgetting == pytest.approx(-backward)
+
+
+@pytest.mark.parametrize("scheme", ["interval rule with SGD", "interval rule with SGD and gates"])
+def test_a_synapse_stores_its_hidden_weight_alone(
+    scheme: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measure_on_few(monkeypatch, 100)
+    whole = config(epochs=6, per_class=100, hidden=(48, 48), refreshed=1000)
+    outcomes = [
+        learnt(tmp_path / name, Job(name, TASKS, whole)) for name in (scheme, "no protection")
+    ]
+    hidden, none = (o["held_out"]["told"][0] - measures.matrix(o)[0][0] for o in outcomes)
+    assert hidden > none, "points lost on the first task while learning the second"
+    own, other = (measures.memory(o) for o in outcomes)
+    assert outcomes[0]["stored"] == []
+    assert own.rule == 0
+    assert (own.hidden, own.tasks) == (other.hidden, other.tasks)
+    assert outcomes[0]["states"] == 3, "of nine that a cell has, for five values of a weight"
+    assert own.cells == pytest.approx(outcomes[0]["cells"] * math.log2(3))
+
+
+def test_initial_weights_of_the_hidden_schemes_are_shares_of_the_full_scale() -> None:
+    for spread in (0.2, 1.0):
+        own = HiddenOnly(spread=spread)
+        whole = config(rules=Rules(hidden_only=own), hidden=(256, 256))
+        scheme = SCHEMES["interval rule with SGD"]
+        net = network(whole, "mlp", scheme, TASKS)
+        converted = mho.convert(net, chips(whole.hardware, scheme, whole.rules))
+        for layer in memristive_layers(converted).values():
+            assert layer.full_scale == pytest.approx(1, abs=0.05)
+            assert layer.weight.abs().max().item() == pytest.approx(spread, rel=0.01)
 
 
 def test_cells_are_written_every_k_images(tmp_path: Path) -> None:

@@ -47,6 +47,8 @@ __all__ = [
 
 CLAIMED = ("path importance with gates", "path importance with gates on ideal chip")
 """Schemes trained in full and tested, in both orders."""
+HIDDEN = ("interval rule with SGD", "interval rule with SGD and gates")
+"""Schemes whose synapses store their hidden weight alone, in full as well."""
 PERMUTED = ("path importance with gates", "EWC", "SI", "SI with gates", "joint training")
 """Schemes trained on permutations and tested."""
 
@@ -89,6 +91,7 @@ def trainings(config: MetaplasticConfig) -> list[Training]:
         groups = [(job, (config.scheme,))]
     elif config.claims:
         groups = [(job, CLAIMED), (job._replace(tasks=job.tasks[::-1]), CLAIMED)]
+        groups += [(hidden(config), HIDDEN)] if config.hidden_epochs else []
         groups += [(permuted(config), PERMUTED)] if config.permuted.tasks else []
     jobs = [
         job._replace(scheme=scheme, chip=chip)
@@ -127,6 +130,7 @@ def run(config: MetaplasticConfig, run: Run) -> Result:
     trained = Trained(
         claimed=on_chips("claimed", job, CLAIMED),
         reverse=on_chips("reverse", job._replace(tasks=job.tasks[::-1]), CLAIMED),
+        hidden=on_chips("hidden", hidden(config), HIDDEN) if config.hidden_epochs else {},
         permuted=on_chips("permuted", permuted(config), PERMUTED) if config.permuted.tasks else {},
     )
     compared = [jobs.done(study, "scheme") for study in of_schemes]
@@ -138,6 +142,12 @@ def chosen(config: MetaplasticConfig) -> tuple[list[Studied], list[tuple[str, St
     """Those of the schemes, and the further ones with their names."""
     named = [(s, study) for s in STUDY if s in config.studies for study in STUDY[s](config)]
     return schemes(config), named
+
+
+def hidden(config: MetaplasticConfig) -> Job:
+    """The tasks of the run, for as long as the schemes of the hidden weight alone learn them."""
+    changed = config.replace(epochs=config.hidden_epochs)
+    return Job("", in_order(config), changed, tested=True)
 
 
 def permuted(config: MetaplasticConfig) -> Job:

@@ -125,6 +125,9 @@ class MetaplasticConfig(ExperimentConfig):
     hardware with laws of time."""
     permuted: Permuted = Permuted()
     """A data set under permutations."""
+    hidden_epochs: Annotated[int, Range(least=0, most=100_000)] = 12
+    """Passes over each task's training images, of the claimed networks whose synapses store their
+    hidden weight alone; 0: none are trained [1]."""
     schemes: tuple[str, ...] = tuple(SCHEMES)
     """Schemes that are compared, see mho list rules."""
     scheme_epochs: Epochs = 2
@@ -189,6 +192,7 @@ class MetaplasticConfig(ExperimentConfig):
         classes = min(len(mho.data.dataset(name).classes) for name in self.datasets)
         batch = min(self.batch, classes * FEW)
         rules, cnn = self.rules, self.cnn
+        hidden = rules.hidden_only.replace(rate=min(rules.hidden_only.rate, SLOW))
         cnn = cnn.replace(channels=(UNITS, UNITS), dense=UNITS)
         slow = rules.bayesian.replace(
             rate=min(rules.bayesian.rate, SLOW), digital_rate=min(rules.bayesian.digital_rate, SLOW)
@@ -196,10 +200,13 @@ class MetaplasticConfig(ExperimentConfig):
         return self.replace(
             hidden=narrow(self.hidden),
             cnn=cnn,
-            per_class=FEW, epochs=1, scheme_epochs=1, batch=batch, rate=min(self.rate, SLOW),
+            per_class=FEW, epochs=1, scheme_epochs=1, hidden_epochs=min(self.hidden_epochs, 1),
+            batch=batch, rate=min(self.rate, SLOW),
             transfer=batch * min(self.transfer // self.batch, 2),
             refreshed=min(self.refreshed, 10 * FEW),
-            rules=rules.replace(bayesian=slow, fisher=min(rules.fisher, 10 * FEW)),
+            rules=rules.replace(
+                bayesian=slow, hidden_only=hidden, fisher=min(rules.fisher, 10 * FEW)
+            ),
             permuted=permuted.replace(tasks=min(permuted.tasks, 2), epochs=1),
             study=study.replace(epochs=1, per_class=min(study.per_class, FEW),
                                 parts=min(study.parts, 2)),
@@ -215,7 +222,7 @@ class MetaplasticConfig(ExperimentConfig):
 
 PRESETS = {
     "quick": MetaplasticConfig(
-        preset="quick", per_class=2000, epochs=4, scheme_epochs=2,
+        preset="quick", per_class=2000, epochs=4, scheme_epochs=2, hidden_epochs=0,
         permuted=Permuted(tasks=3, epochs=1),
         schemes=("path importance with gates", "path importance", "interval rule",
                  "no protection"),
@@ -223,7 +230,7 @@ PRESETS = {
     ),
     "standard": MetaplasticConfig(preset="standard"),
     "paper": MetaplasticConfig(
-        preset="paper", chips=5, epochs=50, scheme_epochs=20,
+        preset="paper", chips=5, epochs=50, scheme_epochs=20, hidden_epochs=50,
         permuted=Permuted(epochs=10), study=StudySettings(epochs=10, per_class=4921),
     ),
 }  # fmt: skip

@@ -19,8 +19,11 @@ class Trained(NamedTuple):
     """By scheme, one a chip, in the run's order of tasks."""
     reverse: dict[str, list[Outcome]]
     """The same in the reverse order."""
+    hidden: dict[str, list[Outcome]]
+    """The same of schemes whose synapses store their hidden weight alone, in the run's order; empty
+    if they are left out."""
     permuted: dict[str, list[Outcome]]
-    """The same on a data set under permutations; empty if that is left out."""
+    """By scheme, one a chip, on a data set under permutations; empty if that is left out."""
 
 
 REFERENCE = (784, 4096, 4096, 10)

@@ -7,17 +7,17 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 import mho
 from mho.data import Task
 from mho.errors import invalid
 from mho.experiments.metaplastic.config import MetaplasticConfig, Network
-from mho.experiments.metaplastic.schemes import Scheme
+from mho.experiments.metaplastic.schemes import Rules, Scheme, Weights
 from mho.experiments.own_data import check_images
 
-BINARY_STD = 0.03
-"""Standard deviation of initial weights under the binarized ancestor's rule, levels at -1 and 1."""
+NORMAL = Weights(1 / 3)
+"""Of schemes that have none of their own."""
 
 
 def widths(config: MetaplasticConfig, tasks: Sequence[Task]) -> tuple[int, ...]:
@@ -66,8 +66,17 @@ def network(
     del layers[-2:]  # the outputs are neither gated nor bounded
     for layer in layers:
         if isinstance(layer, nn.Linear | nn.Conv2d):
-            nn.init.normal_(layer.weight, std=BINARY_STD if scheme.binary else 1 / 3)
+            _draw(layer.weight, scheme.weights(config.rules) if scheme.weights else NORMAL)
     return nn.Sequential(*layers)
+
+
+def _draw(weight: Tensor, weights: Weights) -> None:
+    """Initial weights; where the scheme has them of its own, the full scale is at 1."""
+    if weights.uniform:
+        most = math.sqrt(3) * weights.spread
+        nn.init.uniform_(weight, -most, most)
+    else:
+        nn.init.normal_(weight, std=weights.spread)
 
 
 def perfect(hardware: mho.Hardware) -> mho.Hardware:
@@ -80,22 +89,29 @@ def perfect(hardware: mho.Hardware) -> mho.Hardware:
     return hardware.with_converters(None).replace(device=device).over_time(None)
 
 
-def chips(hardware: mho.Hardware, scheme: Scheme) -> mho.Hardware:
+def chips(hardware: mho.Hardware, scheme: Scheme, rules: Rules) -> mho.Hardware:
     """The chips that a scheme needs."""
-    if scheme.binary:
-        hardware = hardware.replace(weight_levels=2, full_scale=1 / BINARY_STD)
+    if scheme.weights is not None:
+        own = scheme.weights(rules)
+        hardware = hardware.replace(full_scale=1 / own.spread)
+        if own.levels is not None:
+            hardware = hardware.replace(weight_levels=own.levels)
     return perfect(hardware) if scheme.perfect else hardware
 
 
+def states(hardware: mho.Hardware) -> int:
+    """Levels that cells take, of those that they have."""
+    cells, each = hardware.cells, hardware.device.states
+    weights = hardware.levels
+    return len(cells.own_levels(torch.arange(weights), weights, each).unique())
+
+
 def optimizer(config: MetaplasticConfig, net: nn.Module, scheme: Scheme) -> torch.optim.Optimizer:
-    """Adam; SGD where the rule scales the steps of the arrays itself."""
-    if not scheme.plain:
+    """Adam, or SGD where the scheme asks for it."""
+    if scheme.descent is None:
         return torch.optim.Adam(net.parameters(), config.rate, fused=True)
+    own = scheme.descent(config.rules)
     arrays = [p for p in net.parameters() if p.dim() > 1]
     digital = [p for p in net.parameters() if p.dim() <= 1]
-    return torch.optim.SGD(
-        [
-            {"params": arrays, "lr": config.rules.bayesian.rate},
-            {"params": digital, "lr": config.rules.bayesian.digital_rate},
-        ]
-    )
+    groups = [{"params": arrays, "lr": own.rate}, {"params": digital, "lr": own.digital_rate}]
+    return torch.optim.SGD(groups, momentum=own.momentum)

@@ -78,7 +78,7 @@ def result(
     ours = trained.claimed[OURS]
     compared = schemes[0].outcomes if schemes else {}
     done = [*schemes, *studies]
-    claims = _after_all(config, trained) + _chips(config, ours)
+    claims = _after_all(config, trained) + _chips(config, ours) + _hidden(config, trained.hidden)
     if trained.permuted:
         claims += _permuted(config, trained.permuted)
     account = Account.of(ours[0])
@@ -141,6 +141,43 @@ def _after_all(config: MetaplasticConfig, trained: Trained) -> list[Claim]:
             claim(f"{short}_reverse_recognized",
                   f"{task} after all tasks, reverse order, no task told",
                   test(trained.reverse[OURS], "recognized", back), "%", note=alone),
+        ]  # fmt: skip
+    return rows
+
+
+def _hidden(config: MetaplasticConfig, trained: dict[str, list[Outcome]]) -> list[Claim]:
+    """Accuracy, memory and wear where a synapse stores its hidden weight alone."""
+    slugs = {
+        "interval rule with SGD": "hidden_only",
+        "interval rule with SGD and gates": "hidden_gated",
+    }
+    momentum = config.rules.hidden_only.momentum
+    rows = []
+    for scheme, outcomes in trained.items():
+        first, short = outcomes[0], slugs[scheme]
+        note = f"batch normalization{' and gates' if 'gates' in scheme else ''} by task, told; "
+        note += (
+            "no importance, no anchor, nothing done at a task's end but to the former; "
+            f"{config.hidden_epochs} epochs a task"
+        )
+        note += "; while a task is learnt SGD keeps its momentum, too" if momentum else ""
+        for number, task in enumerate(config.tasks):
+            rows.append(
+                claim(f"{short}_{SHORT.get(task, slug(task))}", f"{task} after all tasks, {scheme}",
+                      [o["test"]["told"][number] for o in outcomes], "%", paper=PAPER.get(task),
+                      note=note)
+            )  # fmt: skip
+        mine, theirs = memory(first), reference(len(config.tasks))
+        rows += [
+            claim(f"{short}_memory_ratio",
+                  f"times less memory than the reference, all counted, {scheme}",
+                  [theirs.total / mine.total], "", note="counted the same way for both: cells by "
+                  f"{first['states']} levels here and one bit there; hidden weights, and what is "
+                  f"kept for each task, at {HIDDEN_BITS} bits a value; no optimizer's moments"),
+            claim(f"{short}_mean_writes", f"writes of a cell over all tasks, {scheme}",
+                  [o["mean_writes"] for o in outcomes], "", better="lower"),
+            claim(f"{short}_max_pulses", f"most pulses of any cell over all tasks, {scheme}",
+                  [float(o["max_pulses"]) for o in outcomes], "", better="lower", pooled="highest"),
         ]  # fmt: skip
     return rows
 

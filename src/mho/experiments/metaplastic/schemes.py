@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Literal, NamedTuple
@@ -29,6 +30,30 @@ class Bayesian(Config):
     """Steps that the rule remembers [1]."""
 
 
+class HiddenOnly(Config):
+    """Schemes whose synapses store their hidden weight alone: the interval rule, and SGD with
+    momentum in place of Adam, which makes every synapse step alike, so that all are consolidated.
+    """
+
+    m: Strength = 7.0
+    """Strength of the interval rule where all units are open [1]."""
+    gated_m: Strength = 7.0
+    """The same where units are gated [1]."""
+    share: Annotated[float, Range(least=1e-6, most=1.0)] = 0.5
+    """Hidden units that are open in a task, where units are gated [1]."""
+    rate: LearningRate = 0.3
+    """Learning rate at the start of a task, of weights whose full scale is 1 [1]."""
+    digital_rate: LearningRate = 0.1
+    """The same of batch normalization [1]."""
+    momentum: Annotated[float, Range(least=0.0, below=1.0)] = 0.9
+    """Share of the last step that the next one keeps; 0: no value beside the hidden weight while a
+    task is learnt, as well [1]."""
+    spread: Annotated[float, Range(least=1e-6, most=1.0)] = 0.3
+    """Initial weights are uniform between -spread and spread of the full scale [1]."""
+    levels: Annotated[int, Range(least=2, most=1 << 24)] | None = 5
+    """Values of a weight; None: all that its cells can hold [1]."""
+
+
 class Rules(Config):
     """What the rules of the schemes are made with."""
 
@@ -54,6 +79,8 @@ class Rules(Config):
     """The same with gates, for permuted MNIST as well [1]."""
     bayesian: Bayesian = Bayesian()
     """The Bayesian rule."""
+    hidden_only: HiddenOnly = HiddenOnly()
+    """Schemes whose synapses store their hidden weight alone."""
     hidden_bits: Annotated[int, Range(least=2, most=16)] | None = None
     """Bits of the hidden weight, and of what path importance stores; None: float32 [1]."""
 
@@ -66,6 +93,52 @@ class Setting(NamedTuple):
     """Images in a training step."""
     seed: int
     """Seed of what the rules draw."""
+
+
+class Descent(NamedTuple):
+    """SGD, its rates falling along a cosine."""
+
+    setting: str
+    """Table of the settings that it is of."""
+    rate: float
+    """Of the arrays."""
+    digital_rate: float
+    """Of batch normalization."""
+    momentum: float = 0.0
+
+
+class Weights(NamedTuple):
+    """Initial weights, as shares of the full scale, and the values that they can take."""
+
+    spread: float
+    """Standard deviation."""
+    uniform: bool = False
+    """Whether they are drawn from a uniform distribution; else from a normal one."""
+    levels: int | None = None
+    """Values of a weight; None: all that its cells can hold."""
+
+
+BINARY = Weights(0.03, levels=2)
+"""Under the binarized ancestor's rule."""
+
+
+def _uniform(rules: Rules) -> Weights:
+    own = rules.hidden_only
+    return Weights(own.spread / math.sqrt(3), uniform=True, levels=own.levels)
+
+
+def _momentum(rules: Rules) -> Descent:
+    own = rules.hidden_only
+    return Descent("rules.hidden_only", own.rate, own.digital_rate, own.momentum)
+
+
+def _bayesian(rules: Rules) -> Descent:
+    return Descent("rules.bayesian", rules.bayesian.rate, rules.bayesian.digital_rate)
+
+
+_HIDDEN = tuple(
+    f"hidden_only.{name}" for name in ("rate", "digital_rate", "momentum", "spread", "levels")
+)
 
 
 def _importance(s: Setting) -> mho.rules.PathImportance:
@@ -85,8 +158,8 @@ class Scheme:
     what: str
     rule: Callable[[Setting], UpdateRule] | None = None
     """Its update rule; None: no protection."""
-    gated: bool = False
-    """Whether a random share of the hidden units is open in each task."""
+    gates: str | None = None
+    """Setting of the random share of the hidden units that is open in each task; None: all are."""
     one_state: bool = False
     """Whether all tasks share one batch normalization."""
     perfect: bool = False
@@ -97,10 +170,10 @@ class Scheme:
     """Whether each task has a network of its own."""
     fisher: bool = False
     """Whether its rule needs Fisher information at the end of a task."""
-    plain: bool = False
-    """Whether the optimizer is SGD, since the rule scales the steps itself."""
-    binary: bool = False
-    """Whether weights have two levels."""
+    descent: Callable[[Rules], Descent] | None = None
+    """SGD in place of Adam."""
+    weights: Callable[[Rules], Weights] | None = None
+    """Initial weights and levels of its own; None: normal ones, and levels as the chips have."""
     decides_by: tuple[str, ...] = ()
     """Settings of `Rules` that play a part in it, beside `hidden_bits`."""
 
@@ -114,13 +187,13 @@ SCHEMES: dict[str, Scheme] = {
     "path importance with gates": Scheme(
         "path importance, and a random share of the hidden units open in each task",
         _importance,
-        gated=True,
+        gates="share",
         decides_by=("damping", "pull"),
     ),
     "path importance with gates on ideal chip": Scheme(
         "the same; cells and converters have no imperfections: the software baseline",
         _importance,
-        gated=True,
+        gates="share",
         perfect=True,
         decides_by=("damping", "pull"),
     ),
@@ -138,15 +211,31 @@ SCHEMES: dict[str, Scheme] = {
         lambda s: mho.rules.IntervalRule(s.rules.m, s.rules.direction, mode=s.rules.mode),
         decides_by=("m", "mode", "direction"),
     ),
+    "interval rule with SGD": Scheme(
+        "the same rule, momentum SGD and few levels: a synapse stores its hidden weight alone",
+        lambda s: mho.rules.IntervalRule(s.rules.hidden_only.m),
+        descent=_momentum,
+        weights=_uniform,
+        decides_by=("hidden_only.m", *_HIDDEN),
+    ),
+    "interval rule with SGD and gates": Scheme(
+        "the same, and a random share of the hidden units open in each task",
+        lambda s: mho.rules.IntervalRule(s.rules.hidden_only.gated_m),
+        gates="rules.hidden_only.share",
+        descent=_momentum,
+        weights=_uniform,
+        decides_by=("hidden_only.gated_m", *_HIDDEN),
+    ),
     "binarized network": Scheme(
         "two levels and the binarized ancestor's rule; activation, schedule and size ours",
         lambda s: mho.rules.IntervalRule(s.rules.binary_m, mode="global"),
-        binary=True,
+        weights=lambda _rules: BINARY,
         decides_by=("binary_m",),
     ),
     "no protection": Scheme("old tasks are not protected"),
     "gates alone": Scheme(
-        "a random share of the hidden units open in each task, and no other protection", gated=True
+        "a random share of the hidden units open in each task, and no other protection",
+        gates="share",
     ),
     "EWC": Scheme(
         "elastic weight consolidation", _elastic, fisher=True, decides_by=("elastic", "fisher")
@@ -154,7 +243,7 @@ SCHEMES: dict[str, Scheme] = {
     "EWC with gates": Scheme(
         "elastic weight consolidation, and a random share of the hidden units open in each task",
         _elastic,
-        gated=True,
+        gates="share",
         fisher=True,
         decides_by=("elastic", "fisher"),
     ),
@@ -166,7 +255,7 @@ SCHEMES: dict[str, Scheme] = {
     "SI with gates": Scheme(
         "synaptic intelligence, and a random share of the hidden units open in each task",
         lambda s: mho.rules.SynapticIntelligence(s.rules.gated_intelligence),
-        gated=True,
+        gates="share",
         decides_by=("gated_intelligence",),
     ),
     "shuffled path importance": Scheme(
@@ -179,7 +268,7 @@ SCHEMES: dict[str, Scheme] = {
         lambda s: mho.rules.BayesianSteps(
             s.rules.bayesian.uncertainty, s.rules.bayesian.memory, s.batch
         ),
-        plain=True,
+        descent=_bayesian,
         decides_by=("bayesian",),
     ),
     "joint training": Scheme(

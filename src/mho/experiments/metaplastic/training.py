@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from contextlib import nullcontext
 from dataclasses import replace
+from operator import attrgetter
 from statistics import fmean
 from typing import Any, Literal, NamedTuple
 
@@ -17,7 +18,7 @@ from mho.experiments.account import account
 from mho.experiments.cells import check_levels
 from mho.experiments.experiment import Lap, check_loss, in_parts, seeded
 from mho.experiments.metaplastic.config import MetaplasticConfig, Network
-from mho.experiments.metaplastic.network import chips, network, optimizer, widths
+from mho.experiments.metaplastic.network import chips, network, optimizer, states, widths
 from mho.experiments.metaplastic.phases import Mixed, Phase, phases
 from mho.experiments.metaplastic.schemes import Setting, scheme_of
 from mho.experiments.processes import backward
@@ -67,13 +68,13 @@ def training(job: Job) -> Training:
     names = ["per_class", "epochs", "batch", "transfer", "threshold", "calibrate_every",
              "refreshed", "pause", "rules.hidden_bits"]  # fmt: skip
     names += ["hidden"] if job.network == "mlp" else ["cnn.channels", "cnn.dense"]
-    names += ["share"] if scheme.gated else []
-    names += [] if scheme.plain else ["rate"]
+    names += [] if scheme.descent else ["rate"]
     names += [f"rules.{name}" for name in scheme.decides_by]
+    names += [scheme.gates] if scheme.gates else []
     return Training.of(
         config, *names, data=tuple(task.dataset for task in job.tasks), scheme=job.scheme,
         network=job.network, chip=job.chip, one_state=job.one_state,
-        hardware=chips(config.hardware, scheme),
+        hardware=chips(config.hardware, scheme, config.rules),
         tasks=[_said(task) for task in job.tasks], code=code_in({"scheme": job.scheme}),
     )  # fmt: skip
 
@@ -142,7 +143,7 @@ class Learner:
         self.seed = derived_seed(config.seed, "metaplastic", job.chip)
         model = initial(job).to(self.device)
         generator = torch.Generator().manual_seed(self.seed)
-        hardware = chips(config.hardware, scheme)
+        hardware = chips(config.hardware, scheme, config.rules)
         self.net = mho.convert(model, hardware, generator=generator, first_chip=job.chip)
         rules = scheme.rules(Setting(config.rules, config.batch, self.seed))
         every = config.transfer // config.batch
@@ -197,7 +198,7 @@ class Learner:
             "held_out": self._measure("validation"),
             "values_for_tasks": self._kept(),
             "in_turn": not scheme.joint,
-            "states": 2 if scheme.binary else self.config.hardware.device.states,
+            "states": states(chips(self.config.hardware, scheme, self.config.rules)),
             "stored": [name for rule in self.write.rules for name in rule.stored],
         }
         if job.tested:
@@ -211,9 +212,9 @@ class Learner:
 
     def _rates(self) -> str:
         """The learning rate in words."""
-        if self.scheme.plain:
-            rates = self.config.rules.bayesian
-            return f"rules.bayesian.rate (it is {rates.rate:g})"
+        if self.scheme.descent:
+            own = self.scheme.descent(self.config.rules)
+            return f"{own.setting}.rate (it is {own.rate:g})"
         return f"rate (it is {self.config.rate:g})"
 
     def _begin(self, phase: Phase) -> None:
@@ -223,7 +224,8 @@ class Learner:
             self.history.append("before", self.accuracy(phase.tasks[0], "validation"))
         self.optimizer.state.clear()
         if first or not self.one_state:
-            share = self.config.share if self.scheme.gated else 1.0
+            gates = self.scheme.gates
+            share = attrgetter(gates)(self.config) if gates else 1.0
             generator = torch.Generator().manual_seed(
                 derived_seed(self.seed, "gates", phase.number)
             )
