@@ -106,12 +106,19 @@ def states(hardware: mho.Hardware) -> int:
     return len(cells.own_levels(torch.arange(weights), weights, each).unique())
 
 
-def optimizer(config: MetaplasticConfig, net: nn.Module, scheme: Scheme) -> torch.optim.Optimizer:
-    """Adam, or SGD where the scheme asks for it."""
+def optimizers(
+    config: MetaplasticConfig, net: nn.Module, scheme: Scheme
+) -> list[torch.optim.Optimizer]:
+    """That of the arrays, and that of batch normalization where it is another one."""
     if scheme.descent is None:
-        return torch.optim.Adam(net.parameters(), config.rate, fused=True)
+        return [torch.optim.Adam(net.parameters(), config.rate, fused=True)]
     own = scheme.descent(config.rules)
     arrays = [p for p in net.parameters() if p.dim() > 1]
     digital = [p for p in net.parameters() if p.dim() <= 1]
+    if own.digital_rate is None:
+        return [
+            torch.optim.SGD(arrays, own.rate, momentum=own.momentum),
+            torch.optim.Adam(digital, config.rate, fused=True),
+        ]
     groups = [{"params": arrays, "lr": own.rate}, {"params": digital, "lr": own.digital_rate}]
-    return torch.optim.SGD(groups, momentum=own.momentum)
+    return [torch.optim.SGD(groups, momentum=own.momentum)]

@@ -43,8 +43,6 @@ class HiddenOnly(Config):
     """Hidden units that are open in a task, where units are gated [1]."""
     rate: LearningRate = 0.3
     """Learning rate at the start of a task, of weights whose full scale is 1 [1]."""
-    digital_rate: LearningRate = 0.1
-    """The same of batch normalization [1]."""
     momentum: Annotated[float, Range(least=0.0, below=1.0)] = 0.9
     """Share of the last step that the next one keeps; 0: no value beside the hidden weight while a
     task is learnt, as well [1]."""
@@ -102,8 +100,8 @@ class Descent(NamedTuple):
     """Table of the settings that it is of."""
     rate: float
     """Of the arrays."""
-    digital_rate: float
-    """Of batch normalization."""
+    digital_rate: float | None = None
+    """Of batch normalization; None: it learns by Adam, at the rate of the run."""
     momentum: float = 0.0
 
 
@@ -129,16 +127,14 @@ def _uniform(rules: Rules) -> Weights:
 
 def _momentum(rules: Rules) -> Descent:
     own = rules.hidden_only
-    return Descent("rules.hidden_only", own.rate, own.digital_rate, own.momentum)
+    return Descent("rules.hidden_only", own.rate, momentum=own.momentum)
 
 
 def _bayesian(rules: Rules) -> Descent:
     return Descent("rules.bayesian", rules.bayesian.rate, rules.bayesian.digital_rate)
 
 
-_HIDDEN = tuple(
-    f"hidden_only.{name}" for name in ("rate", "digital_rate", "momentum", "spread", "levels")
-)
+_HIDDEN = tuple(f"hidden_only.{name}" for name in ("rate", "momentum", "spread", "levels"))
 
 
 def _importance(s: Setting) -> mho.rules.PathImportance:
@@ -171,7 +167,7 @@ class Scheme:
     fisher: bool = False
     """Whether its rule needs Fisher information at the end of a task."""
     descent: Callable[[Rules], Descent] | None = None
-    """SGD in place of Adam."""
+    """SGD of the arrays in place of Adam."""
     weights: Callable[[Rules], Weights] | None = None
     """Initial weights and levels of its own; None: normal ones, and levels as the chips have."""
     decides_by: tuple[str, ...] = ()

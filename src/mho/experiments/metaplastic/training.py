@@ -18,7 +18,7 @@ from mho.experiments.account import account
 from mho.experiments.cells import check_levels
 from mho.experiments.experiment import Lap, check_loss, in_parts, seeded
 from mho.experiments.metaplastic.config import MetaplasticConfig, Network
-from mho.experiments.metaplastic.network import chips, network, optimizer, states, widths
+from mho.experiments.metaplastic.network import chips, network, optimizers, states, widths
 from mho.experiments.metaplastic.phases import Mixed, Phase, phases
 from mho.experiments.metaplastic.schemes import Setting, scheme_of
 from mho.experiments.processes import backward
@@ -68,7 +68,8 @@ def training(job: Job) -> Training:
     names = ["per_class", "epochs", "batch", "transfer", "threshold", "calibrate_every",
              "refreshed", "pause", "rules.hidden_bits"]  # fmt: skip
     names += ["hidden"] if job.network == "mlp" else ["cnn.channels", "cnn.dense"]
-    names += [] if scheme.descent else ["rate"]
+    own = scheme.descent and scheme.descent(config.rules)
+    names += ["rate"] if own is None or own.digital_rate is None else []
     names += [f"rules.{name}" for name in scheme.decides_by]
     names += [scheme.gates] if scheme.gates else []
     return Training.of(
@@ -151,8 +152,8 @@ class Learner:
         self.write = mho.WriteStep(
             self.net, rules=rules, threshold=config.threshold, policies=pauses
         )
-        self.optimizer = optimizer(config, self.net, scheme)
-        self.write.attach(self.optimizer)
+        self.optimizers = optimizers(config, self.net, scheme)
+        self.write.attach(self.optimizers[0])
         self.states = mho.tasks.TaskStates(self.net)
         self.recognizer = mho.tasks.TaskRecognizer(widths(config, job.tasks)[0])
         self.history = Lap()
@@ -161,14 +162,18 @@ class Learner:
         """Learn all tasks, then measure them."""
         job, history, scheme = self.job, self.history, self.scheme
         plan = phases(self.config, job.tasks, scheme.joint)
-        schedule = torch.optim.lr_scheduler.LambdaLR(
-            self.optimizer, lambda step: _falling(plan, step)
-        )
+        schedules = [
+            torch.optim.lr_scheduler.LambdaLR(each, lambda step: _falling(plan, step))
+            for each in self.optimizers
+        ]
         state = {
-            "net": self.net, "optimizer": self.optimizer, "schedule": schedule,
-            "write": self.write, "states": self.states, "recognizer": self.recognizer,
-            "history": history,
+            "net": self.net, "write": self.write, "states": self.states,
+            "recognizer": self.recognizer, "history": history,
         }  # fmt: skip
+        for which, optimizer, schedule in zip(
+            ("", "digital "), self.optimizers, schedules, strict=False
+        ):
+            state |= {f"{which}optimizer": optimizer, f"{which}schedule": schedule}
         self.net.train()
         phase = feed = None
         kept = ("net", "states", "recognizer", "history")
@@ -184,8 +189,9 @@ class Learner:
             x, y = feed.at(since)
             loss = backward(self.net, x, y)
             check_loss(loss, self._name(phase), step, self._rates())
-            self.optimizer.step()
-            schedule.step()
+            for optimizer, schedule in zip(self.optimizers, schedules, strict=True):
+                optimizer.step()
+                schedule.step()
             history.add("written", self.write().weights)
             if step + 1 == phase.end:
                 self._end(phase, feed)
@@ -212,7 +218,7 @@ class Learner:
 
     def _rates(self) -> str:
         """The learning rate in words."""
-        if self.scheme.descent:
+        if self.scheme.descent is not None:
             own = self.scheme.descent(self.config.rules)
             return f"{own.setting}.rate (it is {own.rate:g})"
         return f"rate (it is {self.config.rate:g})"
@@ -222,7 +228,8 @@ class Learner:
         first = phase.number == 0
         if not (first or self.one_state):
             self.history.append("before", self.accuracy(phase.tasks[0], "validation"))
-        self.optimizer.state.clear()
+        for optimizer in self.optimizers:
+            optimizer.state.clear()
         if first or not self.one_state:
             gates = self.scheme.gates
             share = attrgetter(gates)(self.config) if gates else 1.0
