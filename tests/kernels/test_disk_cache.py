@@ -38,7 +38,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def was_kept() -> bool:
     """Call a kernel as a new process does; whether its machine code was there."""
-    kernel: Any = compiled(philox.philox.py_func)
+    kernel = compiled(philox.philox.py_func).made()
     assert kernel(*COUNTER) == WORDS
     hits, misses = (sum(c.values()) for c in (kernel.stats.cache_hits, kernel.stats.cache_misses))
     assert hits + misses == 1
@@ -110,7 +110,7 @@ def test_no_flipped_bit_reaches_the_processor(
     was_kept()
     file = the_file(folder)
     sound = file.read_bytes()
-    kernel: Any = compiled(philox.philox.py_func)
+    kernel = compiled(philox.philox.py_func).made()
     kernel(*COUNTER)
     (sig,) = kernel.signatures
     monkeypatch.setattr(CompileResult, "_rebuild", lambda *parts: pytest.fail("was loaded"))
@@ -216,7 +216,7 @@ def test_a_use_is_noted(folder: Path) -> None:
 CALL = """
 from mho.kernels.philox import philox as kernel
 print(*kernel(1, 2, 3, 4, 5, 6))
-print(sum(kernel.stats.cache_hits.values()))
+print(sum(kernel.made().stats.cache_hits.values()))
 """
 CALL_OF_ANOTHER_FILE = """
 import numpy as np
@@ -224,7 +224,7 @@ from mho.kernels.normal import normals as kernel
 out = np.empty(3, np.float32)
 kernel(out, np.uint64(7), 0)
 print(*out)
-print(sum(kernel.stats.cache_hits.values()))
+print(sum(kernel.made().stats.cache_hits.values()))
 """
 
 

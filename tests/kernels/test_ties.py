@@ -11,7 +11,7 @@ def test_all_three_ways_give_the_same() -> None:
     places = torch.randint(2**40, (500,))
     each = [direction(int(k)) for k in places]
     assert at(places).tolist() == each
-    assert direction.py_func(places.numpy()).tolist() == each  # type: ignore[attr-defined]
+    assert direction.py_func(places.numpy()).tolist() == each
     assert directions(100, torch.device("cpu")).tolist() == at(torch.arange(100)).tolist()
 
 

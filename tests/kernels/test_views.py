@@ -89,7 +89,7 @@ def test_nothing_runs_between_the_last_look_and_a_kernel() -> None:
     views.run([a], list, fill, tuple)
     sys.setprofile(None)
     # nothing of Python's own: numba reports the kernel itself
-    made_ready = seen.index(("return", "load"))
+    made_ready = seen.index(("return", "ready"))
     assert seen[made_ready + 1 :][:2] == [("call", "fill"), ("return", "fill")]
 
 

@@ -22,10 +22,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import llvmlite
-import numba
 import numpy as np
-from numba.core import config
 
 from mho.errors import warn
 from mho.files import read_bytes, user_cache, write_bytes
@@ -110,19 +107,30 @@ def folder() -> Path:
     Raises:
         FileNotFoundError: there is no home folder.
     """
+    from numba.core import config
+
     named = config.CACHE_DIR  # type: ignore[attr-defined]
-    return (Path(named).absolute() / "mho" if named else user_cache()) / f"kernels-{_SOURCES}"
+    return (Path(named).absolute() / "mho" if named else user_cache()) / f"kernels-{_made_from()}"
 
 
-def _sources() -> str:
+def _made_from() -> str:
     """Digest of all that the machine code of a kernel is made from, but for the kind of CPU."""
+    import llvmlite
+    import numba
+    from numba.core import config
+
     versions = (numba.__version__, llvmlite.__version__, np.__version__, sys.version, sys.platform)
     options = [getattr(config, name, None) for name in _OPTIONS]
-    digest = hashlib.sha256(repr((versions, options)).encode())
-    for file in sorted(resources.files("mho.kernels").iterdir(), key=lambda file: file.name):
-        if file.name.endswith((".py", ".pyc")):  # the latter of an installation without sources
-            digest.update(file.name.encode() + hashlib.sha256(file.read_bytes()).digest())
-    return digest.hexdigest()[:16]
+    return hashlib.sha256(repr((versions, options, _SOURCES)).encode()).hexdigest()[:16]
+
+
+def _sources() -> list[tuple[str, str]]:
+    """The files of this package, with the digest of each."""
+    return sorted(
+        (file.name, hashlib.sha256(file.read_bytes()).hexdigest())
+        for file in resources.files("mho.kernels").iterdir()
+        if file.name.endswith((".py", ".pyc"))  # the latter of an installation without sources
+    )
 
 
 _OPTIONS = (

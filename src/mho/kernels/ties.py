@@ -7,9 +7,12 @@ hash of the pair says which, so that no pattern of the weights meets one of the 
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import torch
 from jaxtyping import Float, Int64
+from numpy.typing import NDArray
 from torch import Tensor
 
 from mho.kernels.compiled import force_inlined
@@ -37,14 +40,16 @@ def direction(position):
 def directions(n: int, device: torch.device) -> Float[Tensor, " n"]:
     """`direction` of the positions 0 to n - 1, float32."""
     if device.type != "cpu":
-        return direction.py_func(torch.arange(n, device=device)).float()  # type: ignore[attr-defined]
-    whole = torch.from_numpy(_TABLE)
+        return direction.py_func(torch.arange(n, device=device)).float()
+    whole = torch.from_numpy(_table())
     return whole[:n] if n <= PERIOD else whole.repeat(-(-n // PERIOD))[:n]
 
 
 def at(positions: Int64[Tensor, "*n"]) -> Float[Tensor, "*n"]:
     """`direction` of some positions, float32."""
-    return direction.py_func(positions).float()  # type: ignore[attr-defined]
+    return direction.py_func(positions).float()
 
 
-_TABLE = direction.py_func(np.arange(PERIOD)).astype(np.float32)  # type: ignore[attr-defined]
+@cache
+def _table() -> NDArray[np.float32]:
+    return direction.py_func(np.arange(PERIOD)).astype(np.float32)

@@ -9,7 +9,7 @@ import numpy as np
 from torch import Tensor
 
 from mho.kernels import allowed, native
-from mho.kernels.compiled import load
+from mho.kernels.compiled import Kernel
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -53,7 +53,7 @@ class Views(Generic[T]):
         self,
         tensors: Sequence[Tensor],
         gather: Callable[[list[np.ndarray]], T],
-        kernel: Callable[..., R],
+        kernel: Kernel[..., R],
         arguments: Callable[[T], tuple[object, ...]],
     ) -> R:
         """Call an `exclusive` kernel with arguments made of the record, as long as all tensors are
@@ -71,10 +71,10 @@ class Views(Generic[T]):
         while allowed():
             if (record := self._record) is not None:
                 given, seen, stride = arguments(record), self._seen, tensors[0].stride()
-                load(kernel, given)
+                run = kernel.ready(given)
                 places = map(_address, tensors)
                 if (stride, [*places]) == seen:
-                    return kernel(*given)
+                    return run(*given)
             if self.of(tensors, gather) is None:
                 break
         raise NotForKernels("tensors are where kernels cannot work on them")

@@ -8,7 +8,6 @@ from typing import Annotated, ClassVar, Self
 
 import torch
 from jaxtyping import Float
-from scipy import constants
 from torch import Tensor
 
 from mho.config import Config, Range
@@ -18,8 +17,8 @@ from mho.physics.datasheet import Entry, Quantity
 from mho.physics.of_conductance import OfConductance
 from mho.quantities import PositiveSeconds, Siemens
 
-BOLTZMANN = constants.k / constants.e
-"""Boltzmann's constant [eV / K]."""
+BOLTZMANN = 1.380649e-23 / 1.602176634e-19
+"""Boltzmann's constant [eV / K], k / e; both are exact by the definition of the units of 2019."""
 
 
 class Retention(Config, ABC):
