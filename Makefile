@@ -51,6 +51,7 @@ hooks: $(READY)
 	$(BIN)/pre-commit install
 
 bench: $(READY)
+	$(BIN)/python benchmarks/first_use.py --kernels
 	$(BIN)/python benchmarks/inference.py
 	$(BIN)/python benchmarks/recurrent.py
 	$(BIN)/python benchmarks/write_path.py

@@ -1,22 +1,10 @@
 """What `mho.NAME` is: the names that most programs need, and those of the modules beside them."""
 
-import importlib
-from typing import Any
+from __future__ import annotations
 
-from mho import (
-    cells,
-    circuits,
-    data,
-    devices,
-    dynamics,
-    hardware,
-    instruments,
-    kernels,
-    nn,
-    prices,
-    rules,
-    tasks,
-)
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from mho.hardware import (
     Cost,
     Hardware,
@@ -45,6 +33,22 @@ from mho.learning.rewire import rewire
 from mho.learning.writing.window import outside_window, rescale, restart
 from mho.learning.writing.write_step import WriteStep, write
 from mho.physics import Preset
+
+if TYPE_CHECKING:
+    from mho import (
+        cells,
+        circuits,
+        data,
+        devices,
+        dynamics,
+        hardware,
+        instruments,
+        kernels,
+        nn,
+        prices,
+        rules,
+        tasks,
+    )
 
 __all__ = [
     "Cost",
@@ -99,11 +103,21 @@ __all__ = [
 ]
 
 
+MODULES = (
+    *("card", "cells", "circuits", "data", "devices", "dynamics", "fit", "hardware"),
+    *("instruments", "interchange", "kernels", "nn", "prices", "rules", "sweep", "tasks"),
+)
+"""Modules that are imported when they are asked for."""
+
+NAMED_FROM_THE_TOP = ("cells", "rules", "tasks", "circuits", "nn", "hardware")
+"""Modules whose names are those of mho too."""
+
+
 def __getattr__(name: str) -> Any:
-    """A name of one of the modules, or one of those that are imported when asked for."""
-    if name in ("card", "fit", "interchange", "sweep"):
+    """A module, or a name of one."""
+    if name in MODULES:
         return importlib.import_module(f"mho.{name}")
-    for module in (cells, rules, tasks, circuits, nn, hardware):
+    for module in map(importlib.import_module, (f"mho.{each}" for each in NAMED_FROM_THE_TOP)):
         if name in module.__all__:
             return getattr(module, name)
     raise AttributeError(f"module 'mho' has no attribute {name!r}")

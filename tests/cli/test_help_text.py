@@ -1,6 +1,10 @@
 """Help of every command: it fits the terminal, has no noise, and breaks no name."""
 
+import os
 import re
+import subprocess
+import sys
+from pathlib import Path
 
 import click
 import pytest
@@ -88,8 +92,10 @@ def test_a_shell_is_told_how_to_complete(shell: str, capsys: pytest.CaptureFixtu
     ],
 )
 def test_names_are_completed(
-    line: str, found: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+    line: str, found: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setenv(COMPLETE, "bash_complete")
     monkeypatch.setenv("COMP_WORDS", line)
     monkeypatch.setenv("COMP_CWORD", str(line.count(" ")))
@@ -100,5 +106,53 @@ def test_names_are_completed(
 def test_names_that_stand_here_are_those_there_are() -> None:
     from mho.experiments import EXPERIMENTS, PRESET_NAMES
 
-    assert tuple(EXPERIMENTS) == names.EXPERIMENTS
+    assert [*EXPERIMENTS] == [*names.EXPERIMENTS]
     assert PRESET_NAMES == names.SIZES
+
+
+SLOW = ("torch", "numba", "numpy", "scipy", "matplotlib", "PIL", "jinja2", "jaxtyping")
+"""Packages that take long to import."""
+
+COMMAND_LINE = f"""
+import sys
+from mho.cli import main
+status = main(sys.argv[1:])
+print("imported:", *(name for name in {SLOW} if name in sys.modules))
+sys.exit(status)
+"""
+
+
+def imported(*words: str, **variables: str) -> list[str]:
+    """Which packages a command line imports."""
+    done = subprocess.run(
+        [sys.executable, "-c", COMMAND_LINE, *words], env=os.environ | variables, text=True,
+        stdout=subprocess.PIPE, check=True,
+    )  # fmt: skip
+    return done.stdout.splitlines()[-1].split()[1:]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "--help", "--version", "--print-completion bash", "list", "list --json",
+        *(f"{name} --help" for name in MHO.commands),
+    ],
+)  # fmt: skip
+def test_what_needs_no_torch_does_not_wait_for_it(line: str) -> None:
+    assert imported(*line.split()) == []
+
+
+def test_a_shell_waits_for_names_once(tmp_path: Path) -> None:
+    asked = {
+        COMPLETE: "bash_complete", "COMP_WORDS": "mho try hfo2", "COMP_CWORD": "2",
+        "XDG_CACHE_HOME": str(tmp_path),
+    }  # fmt: skip
+    assert "torch" in imported(**asked)
+    assert imported(**asked) == []
+    assert imported(**(asked | {"COMP_WORDS": "mho run siamese --pre", "COMP_CWORD": "3"})) == []
+
+
+def test_verbs_come_without_compiler_and_figures() -> None:
+    script = f"import sys, mho; mho.convert; print(*(n for n in {SLOW} if n in sys.modules))"
+    said = subprocess.run([sys.executable, "-c", script], text=True, stdout=subprocess.PIPE)
+    assert said.stdout.split() == ["torch", "numpy", "jaxtyping"]

@@ -53,10 +53,8 @@ class List:
             say(listing.in_full(columns()) if self.long else listing.table(columns()))
 
     def _listing(self) -> Listing:
-        from mho.experiments import EXPERIMENTS
-
         if not self.what:
-            rows = [*SUBJECTS.items(), *((name, each.what) for name, each in EXPERIMENTS.items())]
+            rows = [*SUBJECTS.items(), *names.EXPERIMENTS.items()]
             after = ["mho list NAME shows the parts of an experiment; --set, --long and --json "
                      "show more."]  # fmt: skip
             return Listing(("what", "is"), rows, after=after)
@@ -73,7 +71,7 @@ class List:
         }  # fmt: skip
         if self.what in tables:
             return tables[self.what](self.long)
-        if self.what in EXPERIMENTS:
+        if self.what in names.EXPERIMENTS:
             return _parts(self.what)
         return _settings(_record(self.what))
 
@@ -97,7 +95,10 @@ def _record(name: str) -> Config:
 def _experiments(_long: bool) -> Listing:
     from mho.experiments import EXPERIMENTS
 
-    rows = [(name, ", ".join(each.presets), each.what) for name, each in EXPERIMENTS.items()]
+    rows = [
+        (name, ", ".join(EXPERIMENTS[name].presets), what)
+        for name, what in names.EXPERIMENTS.items()
+    ]
     return Listing(("name", "presets", "what"), rows, short=("name", "what"))
 
 
@@ -112,7 +113,7 @@ def _parts(name: str) -> Listing:
         "schemes, for --scheme": quick.all_schemes,
     }
     rows = [
-        ("what", experiment.what),
+        ("what", names.EXPERIMENTS[name]),
         ("presets", ", ".join(experiment.presets)),
         *((kind, ", ".join(each)) for kind, each in kinds.items() if each),
         ("settings", f"{len(quick.settings())}; mho list {name} --set shows them"),

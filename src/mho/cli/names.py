@@ -1,7 +1,7 @@
 """Names that a shell completes values with.
 
-What the shell waits for has to come at once: names of experiments stand here, so that no experiment
-is imported; of all else the catalogue is asked.
+What the shell waits for has to come at once: experiments stand here, so that none is imported; of
+all else the catalogue is asked, and its answer remembered.
 """
 
 from __future__ import annotations
@@ -11,7 +11,16 @@ from typing import Any
 
 import click
 
-EXPERIMENTS = ("bmcnn", "siamese", "metaplastic", "wires", "sensitivity")
+from mho.cli.remembered import remembered
+
+EXPERIMENTS = {
+    "bmcnn": "write once: binarized convolutions under device spread",
+    "siamese": "write rarely: in-situ training that writes only what must change",
+    "metaplastic": "write for life: two tasks in turn without forgetting",
+    "wires": "what resistance of the lines costs each system, and what wins it back",
+    "sensitivity": "which imperfection costs each of the three systems most",
+}
+"""What `mho run` runs, and what each is."""
 SIZES = ("quick", "standard", "paper")
 SUBJECTS = {
     "experiments": "systems that mho run runs",
@@ -48,6 +57,7 @@ def processors(_context: click.Context) -> Iterable[str]:
     return ("auto", "cpu", "cuda")
 
 
+@remembered(lambda _context: "")
 def engines(_context: click.Context) -> Iterable[str]:
     """Engines of sweeps."""
     from mho.sweep.engines import ENGINES
@@ -55,6 +65,7 @@ def engines(_context: click.Context) -> Iterable[str]:
     return ENGINES
 
 
+@remembered(lambda _context: "")
 def devices(_context: click.Context) -> Iterable[str]:
     """Names of published devices."""
     from mho.physics.devices import PRESETS
@@ -62,6 +73,7 @@ def devices(_context: click.Context) -> Iterable[str]:
     return PRESETS
 
 
+@remembered(lambda _context: "")
 def prices(_context: click.Context) -> Iterable[str]:
     """Names of price lists."""
     from mho.hardware.price_lists import PRICES
@@ -69,6 +81,7 @@ def prices(_context: click.Context) -> Iterable[str]:
     return PRICES
 
 
+@remembered(lambda _context: "")
 def datasets(_context: click.Context) -> Iterable[str]:
     """Names of public data sets."""
     from mho.data import SOURCES
@@ -76,6 +89,7 @@ def datasets(_context: click.Context) -> Iterable[str]:
     return SOURCES
 
 
+@remembered(lambda _context: "")
 def shown(context: click.Context) -> Iterable[str]:
     """What `mho show` takes."""
     from mho.physics.dynamics import MODELS
@@ -83,26 +97,35 @@ def shown(context: click.Context) -> Iterable[str]:
     return (*devices(context), *MODELS, *prices(context), "all")
 
 
-def _experiment(context: click.Context) -> Any:
+def _named(context: click.Context) -> str | None:
     """The experiment that a command line names; None: none of those there are."""
+    given = (context.params.get("name"), context.params.get("what"), *context.args)
+    return next((word for word in given if word in EXPERIMENTS), None)
+
+
+def _experiment(context: click.Context) -> Any:
+    if (name := _named(context)) is None:
+        return None
     from mho.experiments import EXPERIMENTS as FOUND
 
-    given = (context.params.get("name"), context.params.get("what"), *context.args)
-    return next((FOUND[word] for word in given if word in FOUND), None)
+    return FOUND[name]
 
 
+@remembered(lambda context: _named(context) or "")
 def parts(context: click.Context) -> Iterable[str]:
     """Parts of the experiment that can be run alone."""
     experiment = _experiment(context)
     return () if experiment is None else experiment.preset("quick").parts_there()
 
 
+@remembered(lambda context: _named(context) or "")
 def schemes(context: click.Context) -> Iterable[str]:
     """Schemes of the experiment."""
     experiment = _experiment(context)
     return () if experiment is None else experiment.schemes
 
 
+@remembered(lambda context: _named(context) or "")
 def settings(context: click.Context) -> Iterable[str]:
     """Keys of the experiment that the command line names, each with its equals sign."""
     experiment = _experiment(context)

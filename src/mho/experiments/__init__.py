@@ -23,7 +23,6 @@ class Experiment:
     """An entry of the table of experiments."""
 
     name: str
-    what: str
     presets: dict[str, Any]
     run: Callable[[Any, Run], Result]
     memory: Callable[[Any], dict[str, int]]
@@ -82,21 +81,16 @@ def _what(schemes: Mapping[str, Any]) -> dict[str, str]:
 EXPERIMENTS = {
     e.name: e
     for e in (
-        Experiment("bmcnn", "write once: binarized convolutions under device spread",
-                   bmcnn.PRESETS, bmcnn.run, bmcnn.memory, bmcnn.trainings,
+        Experiment("bmcnn", bmcnn.PRESETS, bmcnn.run, bmcnn.memory, bmcnn.trainings,
                    measures=True, studies=_said(bmcnn.STUDIES)),
-        Experiment("siamese", "write rarely: in-situ training that writes only what must change",
-                   siamese.PRESETS, siamese.run, siamese.memory, siamese.trainings,
+        Experiment("siamese", siamese.PRESETS, siamese.run, siamese.memory, siamese.trainings,
                    siamese.check, studies=_said(siamese.STUDY), schemes=_what(siamese.SCHEMES)),
-        Experiment("metaplastic", "write for life: two tasks in turn without forgetting",
-                   metaplastic.PRESETS, metaplastic.run, metaplastic.memory,
+        Experiment("metaplastic", metaplastic.PRESETS, metaplastic.run, metaplastic.memory,
                    metaplastic.trainings, metaplastic.check,
                    studies=_said(metaplastic.STUDY), schemes=_what(metaplastic.SCHEMES)),
-        Experiment("wires", "what resistance of the lines costs each system, and what wins it back",
-                   wires.PRESETS, wires.run, wires.memory, wires.trainings,
+        Experiment("wires", wires.PRESETS, wires.run, wires.memory, wires.trainings,
                    wires.check, measures=True),
-        Experiment("sensitivity", "which imperfection costs each of the three systems most",
-                   sensitivity.PRESETS, sensitivity.run, sensitivity.memory,
+        Experiment("sensitivity", sensitivity.PRESETS, sensitivity.run, sensitivity.memory,
                    sensitivity.trainings, sensitivity.check,
                    sensitivity.trial, measures=True, among_all=False),
     )

@@ -1,6 +1,5 @@
 """What one cell does: pure functions on tensors and frozen records in SI units."""
 
-from mho.physics import dynamics
 from mho.physics.as_measured import AsMeasured, as_obtained, spread_left
 from mho.physics.cell import Cell, LandingCell, SourceWrite, Traits
 from mho.physics.conduction import Conduction, Ohmic, Sinh, Transistor
@@ -61,7 +60,6 @@ __all__ = [
     "TwoState",
     "Verify",
     "as_obtained",
-    "dynamics",
     "pulsed",
     "spread_left",
 ]
