@@ -13,10 +13,17 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 from mho.errors import Failed, InvalidInput, UsageError
+from mho.waiting import wait_asleep
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; returns the exit status."""
+    """Run the command; returns the exit status.
+
+    Args:
+        arguments: None: those of this process, which then is the command's own.
+    """
+    if arguments is None:
+        wait_asleep()
     interrupted: list[int] = []
     try:
         with _signals(interrupted):

@@ -20,11 +20,13 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
-
-from filelock import FileLock, Timeout
+from typing import TYPE_CHECKING
 
 from mho.errors import InvalidInput, invalid
 from mho.files.writing import naming
+
+if TYPE_CHECKING:
+    from filelock import FileLock
 
 SAID_EVERY = 5.0
 """Seconds between two signs of life of a writer."""
@@ -96,6 +98,8 @@ def only_writer(path: Path, field: str, value: object) -> Iterator[Writing]:
         Taken: another process writes it.
         OSError: the lock cannot be made.
     """
+    from filelock import FileLock  # slow to import
+
     allowed = "one that no other process is writing to; wait for its end, or stop it"
     refusal = Taken(str(invalid(field, str(value), allowed)))
     own = _Writer(secrets.token_hex(8), machine(), os.getpid())
@@ -127,6 +131,8 @@ def only_writer(path: Path, field: str, value: object) -> Iterator[Writing]:
 
 def _locked(lock: FileLock, path: Path, refusal: Taken) -> bool:
     """Take the lock of the system; False: the file system has none."""
+    from filelock import Timeout
+
     try:
         with naming(path):
             lock.acquire()

@@ -15,6 +15,8 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from mho.waiting import ASLEEP
+
 DONE, STORAGE, FAILED, TAKEN, INTERRUPTED = 0, 1, 2, 3, 130
 """Exit status of a worker: all is done; the disk is full or cannot be written; it failed, and wrote
 so into its folder; another process works on the point; it stopped with a checkpoint. Any other: it
@@ -53,7 +55,7 @@ class Worker:
         engine: str = "",
     ) -> None:
         names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
-        own = os.environ | dict.fromkeys(names, str(threads)) | dict(environment or {})
+        own = ASLEEP | os.environ | dict.fromkeys(names, str(threads)) | dict(environment or {})
         self._said = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as the process
         self._process = subprocess.Popen(
             [sys.executable, "-m", "mho.sweep.worker", str(folder), "--threads", str(threads),
