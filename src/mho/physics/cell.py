@@ -24,6 +24,10 @@ Traits = dict[str, Float[Tensor, "*#n"]]
 """What makes one device differ from the next: drawn when the chip is made, one value a cell."""
 
 
+LEAST_SPREAD = 1e-6
+"""Spread of an attempt, in steps between levels, that a smaller one counts as in scores [1]."""
+
+
 class Landing(NamedTuple):
     """Attempts that land at `line + offset + spread z` of a level: see `kernels.programming`."""
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from mho.config import Range, Taken, otherwise
 from mho.errors import invalid
-from mho.physics.cell import Landing, LandingCell, Traits
+from mho.physics.cell import LEAST_SPREAD, Landing, LandingCell, Traits
 from mho.physics.datasheet import Entry, Quantity
 from mho.physics.imperfection import Imperfection
 from mho.physics.noise import Noise
@@ -121,7 +121,7 @@ class MultiLevel(LandingCell):
         corrected: bool,
     ) -> Float[Tensor, "*#n"]:
         """(g - centre) / sigma; -inf where g <= 0, for an attempt never lands below 0."""
-        spread = self._spread_at(level, g.dtype).clamp_(min=1e-6 * self.step)
+        spread = self._spread_at(level, g.dtype).clamp_(min=LEAST_SPREAD * self.step)
         z = (g - self._centre(level, traits, corrected)) / spread
         return z.masked_fill(g <= 0, -math.inf)
 

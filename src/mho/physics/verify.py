@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Annotated, ClassVar
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int32, Shaped
 from torch import Tensor
 
 from mho.config import Range
-from mho.physics.cell import Cell, LandingCell, Traits
+from mho.kernels import attempts, native
+from mho.physics.cell import LEAST_SPREAD, Cell, Landing, LandingCell, Traits
 from mho.physics.noise import Noise
 from mho.physics.programming import Present, Programmed, Programming, never_programmed
 from mho.physics.pulsed_cell import PulsedCell
+
+_NO_OFFSET = np.empty((0, 0), np.float32)
+
+
+@lru_cache(maxsize=64)
+def _simple(cell: LandingCell) -> Landing | None:
+    """The numbers of an attempt, where one is that simple."""
+    return cell.landing
 
 
 class Verify(Programming):
@@ -145,7 +156,10 @@ class Verify(Programming):
         self, cell: LandingCell, level: Shaped[Tensor, "*#n"], traits: Traits, noise: Noise
     ) -> Programmed:
         """`program` in closed form."""
-        first = cell.draw(noise.normal(), level, traits, corrected=False)
+        z, simple = noise.normal(), _simple(cell)
+        if simple is not None and level.dim() == 1 and z.dim() == 2 and native(z, *traits.values()):
+            return self._compiled(simple, cell.step, level, traits, z, noise)
+        first = cell.draw(z, level, traits, corrected=False)
         pulses = torch.ones_like(first, dtype=torch.int32)
         if self.max_pulses > 1:
             missed = self.missed(cell, level, first)
@@ -158,6 +172,41 @@ class Verify(Programming):
                 first.view(-1)[again] = last
                 pulses.view(-1)[again] += further
         return Programmed(first, pulses, pulses.clone())
+
+    def _compiled(
+        self,
+        landing: Landing,
+        step: float,
+        level: Shaped[Tensor, " n"],
+        traits: Traits,
+        z: Float[Tensor, "chips n"],
+        noise: Noise,
+    ) -> Programmed:
+        """`_landing` on a CPU, by kernels around what torch alone computes to the same bits."""
+        line, spread, _ = landing
+        levels, landed = level.to(torch.float32).contiguous().numpy(), z.numpy()
+        offset = traits["offset"].numpy() if "offset" in traits else _NO_OFFSET
+        tolerance, room = self.tolerance * step, np.empty(z.numel(), np.int64)
+        pulses = torch.ones_like(z, dtype=torch.int32)
+        count = attempts.first_attempts(landed, levels, offset, line, spread, tolerance, room)
+        if self.max_pulses > 1 and count > 0:
+            again, missed = torch.from_numpy(room[:count]), room[:count]
+            u, v = (noise.uniform().view(-1).index_select(0, again) for _ in range(2))
+            below, miss, place = (z.new_empty(shape) for shape in ((2, count), count, count))
+            least = LEAST_SPREAD * step
+            attempts.edges(missed, levels, line, spread, least, tolerance, below.numpy())
+            torch.special.ndtr(below, out=below)
+            attempts.chances(below.numpy(), miss.numpy())
+            log_u, log_miss, further = u.log_(), miss.log1p_(), np.empty(count, np.int32)
+            attempts.last_places(
+                below.numpy(), log_u.numpy(), log_miss.numpy(), v.numpy(),
+                self.max_pulses - 1, place.numpy(), further,
+            )  # fmt: skip
+            last = torch.special.ndtri(place).numpy()
+            attempts.last_attempts(
+                missed, last, levels, line, spread, further, landed, pulses.numpy()
+            )
+        return Programmed(z, pulses, pulses.clone())
 
     def _again(
         self,
