@@ -23,7 +23,7 @@ def test_a_device_is_tried() -> None:
     assert repaired[2] > written[2]
     assert found.limits["as written"][0].name == "relaxation and drift"
     assert found.limits["as written"][0].certain
-    assert "without relaxation and drift" in found.verdicts()[0]
+    assert "most by relaxation and drift" in found.verdicts()[0]
     assert dict(found.costs)["can be written"] == "its endurance is not given"
     again = mho.trial.of_preset("mine", preset, chips=2)
     assert (again.accuracy["after repair"] == found.accuracy["after repair"]).all()

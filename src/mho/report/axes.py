@@ -102,9 +102,10 @@ def typical(values: np.ndarray, scale: str) -> float:
 def set_ticks(axis: Axis, scale: str, *, whole: bool = False, most: int = 6) -> None:
     """Plain decimal tick labels with thin separators, powers of ten where they are far apart.
 
-    A linear axis has at most `most` steps, a logarithmic one two labels more.
+    A linear axis has at most `most` steps, a logarithmic one two labels more, which are short ones
+    where it is a short axis, of four steps or less.
     """
-    top = 9 if scale == "linear" else 6
+    top = 9 if scale == "linear" else 6 if most > 4 else 4
     axis.set_major_formatter(FuncFormatter(lambda value, _: number(value, 6, top=top)))
     if scale == "linear":
         axis.set_major_locator(MaxNLocator(most, integer=whole, steps=[1, 2, 2.5, 5, 10]))

@@ -2,7 +2,7 @@
 
 import io
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +22,10 @@ FORMATS = ("png", "svg", "pdf")
 """Endings of the files that a card can be saved as."""
 COLUMN = 0.715
 """Share of the width that the panels take; the numbers stand to the right."""
+LETTER = 0.071
+"""Width that a letter of a number is given, of the size small [inch]."""
+LINE = 0.2026
+"""Height of a line of them [inch]."""
 
 
 def draw_card(card: Card) -> Figure:
@@ -43,7 +47,7 @@ def card_on(
     for place, panel in zip(places, panels, strict=True):
         _draw(figure.add_subplot(place), panel, wide=panel is card.response)
     column = (COLUMN + 0.015, bottom, 0.98 - COLUMN, top - bottom)
-    _column(figure.add_axes(column), card, step=0.2026 / (figure.get_figheight() * column[3]))
+    _column(figure.add_axes(column), card, step=LINE / (figure.get_figheight() * column[3]))
 
 
 def picture_of(card: Card, ending: str) -> bytes:
@@ -112,20 +116,38 @@ def _typical(values: list[np.ndarray], panel: Panel) -> float:
 
 def _column(axes: Axes, card: Card, step: float) -> None:
     """Names, numbers, and the note below them, line by line from the top."""
-    axes.set_axis_off()
-    axes.set_in_layout(False)
-    y = 1.0
-    for name, value in card.numbers:
-        lines = textwrap.wrap(value, 32, break_on_hyphens=False) or [""]
-        axes.text(0.0, y, name, transform=axes.transAxes, fontsize="small", va="top", color=FAINT)
-        for line in lines:
-            axes.text(
-                0.37, y, line, transform=axes.transAxes, fontsize="small", va="top", color=INK
-            )
-            y -= step
+    y = pairs_on(axes, card.numbers, y=1.0, step=step, values=0.37)
     room = max(0, int((y - 0.02) / (0.8 * step)))
     lines = textwrap.wrap(card.note, 58)
     if len(lines) > room:
         lines = [*lines[: max(0, room - 1)], "... (the rest is in its note)"][:room]
     text = "\n".join(lines)
     axes.text(0, y - 0.02, text, transform=axes.transAxes, fontsize=7.5, va="top", color=FAINT)
+
+
+def pairs_on(
+    axes: Axes, pairs: Sequence[tuple[str, str]], *, y: float, step: float, values: float
+) -> float:
+    """Names with their values beside them, line by line; a long value takes several.
+
+    Args:
+        axes: a column, which shows nothing else than text.
+        pairs: names and values.
+        y: height of the first line; and of a line, `step` [1].
+        values: where values begin, as a share of the width [1].
+
+    Returns:
+        Height below the last line.
+    """
+    axes.set_axis_off()
+    axes.set_in_layout(False)
+    figure = axes.figure.get_figwidth()  # type: ignore[union-attr]
+    room = int((1 - values) * axes.get_position().width * figure / LETTER)
+    for name, value in pairs:
+        axes.text(0.0, y, name, transform=axes.transAxes, fontsize="small", va="top", color=FAINT)
+        for line in textwrap.wrap(value, room, break_on_hyphens=False) or [""]:
+            axes.text(
+                values, y, line, transform=axes.transAxes, fontsize="small", va="top", color=INK
+            )
+            y -= step
+    return y

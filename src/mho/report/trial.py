@@ -1,11 +1,13 @@
 """A device tried out, on one page: its card, accuracy as time passes, and what limits it."""
 
+import textwrap
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mho.report.axes import FAINT, colours
-from mho.report.card import COLUMN, as_file, card_on
+from mho.report.axes import FAINT, colours, set_ticks
+from mho.report.card import COLUMN, LINE, as_file, card_on, pairs_on
 from mho.results.card import Card
 from mho.results.trial import Trial
 
@@ -43,7 +45,8 @@ def _accuracy(axes: Axes, trial: Trial) -> None:
     axes.axhline(100 * trial.in_float, color=FAINT, lw=1, ls="--", label="in float")
     axes.set_xticks(places, [name for name, _ in trial.times])
     axes.set(xlim=(-0.5, len(places) - 0.5), ylabel="accuracy [%]")
-    axes.legend(fontsize="x-small", loc="lower left")
+    set_ticks(axes.yaxis, "linear", most=5)
+    axes.legend(fontsize="x-small", frameon=True, framealpha=0.75, edgecolor="none")
 
 
 def _limits(axes: Axes, trial: Trial) -> None:
@@ -65,20 +68,19 @@ def _limits(axes: Axes, trial: Trial) -> None:
     axes.invert_yaxis()
     axes.axvline(0, color=FAINT, lw=0.8)
     axes.set(xlabel="points of accuracy")
+    set_ticks(axes.xaxis, "linear")
     axes.grid(visible=False, axis="y")
     axes.legend(fontsize="x-small", loc="lower right")
 
 
 def _costs(axes: Axes, trial: Trial) -> None:
-    """What it costs, in lines of text."""
-    axes.set_axis_off()
-    axes.set_in_layout(False)
+    """What it costs, and what is not known, line by line."""
+    high = axes.get_position().height * axes.figure.get_figheight()  # type: ignore[union-attr]
+    step = LINE / high
     axes.text(0, 1, "The network on a chip", fontsize="medium", fontweight="bold", va="top")
-    lines = [*trial.costs, *(("", remark) for remark in trial.remarks)]
-    for k, (name, value) in enumerate(lines, start=1):
-        y = 1 - 0.015 - 0.075 * k
-        axes.text(0, y, name, fontsize="small", color=FAINT, va="top")
-        axes.text(0.55 if name else 0, y, value, fontsize="small" if name else 7, va="top")
+    y = pairs_on(axes, trial.costs, y=1 - 1.3 * step, step=step, values=0.55)
+    remarks = "\n".join(line for each in trial.remarks for line in textwrap.wrap(each, 58))
+    axes.text(0, y - 0.02, remarks, fontsize=7.5, va="top", color=FAINT)
 
 
 def _title(axes: Axes, title: str, remark: str) -> None:

@@ -65,5 +65,5 @@ class Trial:
             told = f"{when}, {what}: as good as the network in float"
         first = self.limits[what][0]
         if not first.certain:
-            return f"{told}; nothing that is known of the device costs more than chance"
-        return f"{told}; without {first.name} {100 * first.mean:.1f} points better"
+            return f"{told}; no single cause is larger than its error bar"
+        return f"{told}; most by {first.name}, {100 * first.mean:.1f} points"
