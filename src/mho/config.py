@@ -17,7 +17,8 @@ from __future__ import annotations
 
 import inspect
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import MISSING, dataclass, field, fields, replace
 from difflib import get_close_matches
 from functools import cache
@@ -166,11 +167,19 @@ class Config:
             ValueError: also where a field is in another table; the message has its whole path.
         """
         changes = taken("changes", changes, Mapping)
-        try:
-            return type(self).from_dict(_merge(self.to_dict(), changes, type(self).__name__))
-        except UnknownField as error:
-            meant = _meant(type(self), error)
-            raise UnknownField(error.record, error.name, error.known, meant) from None
+        with naming_paths(type(self)):
+            return type(self).from_dict(over(self.to_dict(), changes))
+
+
+@contextmanager
+def naming_paths(root: type[Config]) -> Iterator[None]:
+    """Have errors on unknown fields name the whole paths of what may have been meant, from a
+    record that holds the one with the field."""
+    try:
+        yield
+    except UnknownField as error:
+        meant = _meant(root, error)
+        raise UnknownField(error.record, error.name, error.known, meant) from None
 
 
 def families(record: type[C]) -> list[type[C]]:
@@ -231,12 +240,14 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _merge(base: Any, changes: Any, where: str) -> Any:
+def over(base: Any, changes: Any) -> Any:
+    """Nested tables with others laid over them; a table of another family replaces the one that is
+    there."""
     if not (isinstance(base, dict) and isinstance(changes, Mapping)):
         return changes
-    if changes.get("family", base.get("family")) != base.get("family"):
+    if "family" in base and changes.get("family", base["family"]) != base["family"]:
         return dict(changes)
     out = dict(base)
     for key, value in changes.items():
-        out[key] = _merge(base.get(key), value, f"{where}.{key}")
+        out[key] = over(base.get(key), value)
     return out

@@ -8,8 +8,7 @@ import torch
 import mho
 from mho import experiments
 from mho.errors import InvalidInput
-from mho.experiments.experiment import ExperimentConfig, check_loss, with_cells
-from mho.physics import Preset
+from mho.experiments.experiment import ExperimentConfig, check_loss
 
 
 @pytest.mark.parametrize("processor", ["tpu", "cuda:", "cuda:x", "CPU", ""])
@@ -37,22 +36,6 @@ def test_a_part_computes_where_the_whole_does() -> None:
     whole = experiments.get("wires").preset("quick").replace(seed=7, processor="cpu")
     part = whole.part(whole.siamese)
     assert (part.seed, part.processor, part.hidden) == (7, "cpu", whole.siamese.hidden)
-
-
-def test_weights_take_the_levels_that_other_cells_offer() -> None:
-    own = experiments.get("siamese").preset("quick").hardware
-    cell = mho.devices.get("hfo2-1t1r")
-    retention, conduction = mho.cells.LogTime(rate=-1e-7), mho.circuits.Sinh()
-    hardware, notes = with_cells(own, Preset(device=cell, retention=retention))
-    assert (hardware.device, hardware.retention, hardware.weight_levels) == (cell, retention, None)
-    assert notes == [
-        "weights have 17 levels, all that these cells offer, not 16",
-        "cells are written as those were whose spread was measured: 10 pulses a write, and 10 "
-        "reads",
-    ]
-    hardware, notes = with_cells(own, Preset(device=own.device, conduction=conduction))
-    assert hardware == own
-    assert notes == ["[conduction] takes no part"]
 
 
 @pytest.mark.parametrize("name", ["bmcnn", "wires"])

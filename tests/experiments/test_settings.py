@@ -14,7 +14,7 @@ def test_single_settings_lie_over_a_file_and_that_over_the_preset(tmp_path: Path
     file = tmp_path / "own.toml"
     file.write_text("epochs = 2\nbatch = 10\n")
     preset = experiments.get("siamese").preset("quick")
-    config = settings_of("siamese", preset, file=file, single=[("batch", 20)])
+    config = settings_of("siamese", preset, file=file, single=[("batch", 20)]).config()
     assert config == preset.merged({"epochs": 2, "batch": 20})
 
 
@@ -50,4 +50,5 @@ def test_the_file_of_a_run_gives_its_settings_whatever_the_preset(
         config = config.replace(hardware=config.hardware.replace(device=device, adc_bits=None))
     file = tmp_path / "config.toml"
     file.write_text(config.to_toml())
-    assert settings_of(name, experiments.get(name).preset("standard"), file=file) == config
+    standard = experiments.get(name).preset("standard")
+    assert settings_of(name, standard, file=file).config() == config

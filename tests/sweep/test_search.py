@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from mho import devices
 from mho.cli import main
+from mho.hardware import price_lists
 from mho.results import Result, claim, dumps
 from mho.sweep import plan
 from mho.sweep.driver import Standing, drive
@@ -85,6 +87,39 @@ def test_a_search_goes_on_with_what_the_folder_holds(tmp_path: Path) -> None:
     assert len(SweepFolder(tmp_path).points()) == len(standing.done) == 16
     assert len(worked) == 1 + 6
     assert half_done.path.name in worked
+
+
+def test_devices_and_prices_are_known_again_by_their_content(tmp_path: Path) -> None:
+    """By name or by file, alone and beside a setting of theirs; and of a changed file they are
+    others."""
+    files = [tmp_path / f"{name}.toml" for name in ("pcm-gst", "cmo-hfox")]
+    for file in files:
+        file.write_text(devices.preset(file.stem).to_toml())
+    (prices := tmp_path / "mine.toml").write_text(
+        price_lists.get("hfo2-130nm").replace(set_energy=3e-12).to_toml()
+    )
+    choices = {
+        "device_file": Choice(tuple(map(str, files))),
+        "hardware.device": Choice(("pcm-gst", "ag-asi")),
+        "prices": Choice((str(prices), "hfo2-130nm")),
+        "hardware.wire_resistance": Choice((0.0, {"row": 1.0, "col": 2.0})),
+    }
+    beside = {"hardware.device.read_noise": Span(0.01, 0.02)}
+    for key, choice in choices.items():
+        more = beside if "device" in key else {}
+        searched = search(tmp_path / key, seeds=1, over={key: choice} | more)
+        for value in choice.values:
+            at = {key: value} | dict.fromkeys(more, 0.015)
+            (folder,) = searched.sweep.add(searched.plan.at(at))
+            assert searched._parameters(folder) == {key: json.dumps(value)} | dict.fromkeys(
+                more, 0.015
+            )
+    (folder,) = SweepFolder(tmp_path / "device_file").add(
+        search(tmp_path, seeds=1).plan.at({"device_file": str(files[0])})
+    )
+    files[0].write_text(devices.preset("ag-asi").to_toml())
+    over = {"device_file": choices["device_file"]}
+    assert search(tmp_path / "device_file", over=over)._parameters(folder) is None
 
 
 def test_points_of_other_settings_are_not_of_the_search(tmp_path: Path) -> None:

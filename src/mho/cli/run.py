@@ -140,14 +140,14 @@ class Run:
     def _configure(self, name: str) -> Any:
         """The preset, with a file, then single settings, then options laid over it."""
         from mho import experiments
-        from mho.experiments.settings import key_and_value, laid_over, settings_of
+        from mho.experiments.settings import key_and_value, settings_of
 
         preset = experiments.get(name).preset(self.preset)
         own = {what: self._own(what, preset) for what in TAKERS}
-        config = settings_of(
+        settings = settings_of(
             name, preset, file=self.config,
             device_file=self.device_file, chip=self.chip,
-            single=map(key_and_value, self.set), told=tell,
+            single=map(key_and_value, self.set),
         )  # fmt: skip
         options = {
             "seed": self.seed, "chips": self.chips, "processor": self.processor,
@@ -155,7 +155,7 @@ class Run:
             "network": own["network"], "data": own["data"],
         }  # fmt: skip
         given = {name: value for name, value in options.items() if value is not None}
-        config = laid_over(config, given, tell)
+        config = settings.over(given.items()).config(tell)
         config.torch_device()
         return config
 

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 import mho
-from mho.config import Config, Range
+from mho.config import Config, Range, naming_paths, over
 from mho.data import Samples, batches, shifted
 from mho.errors import InvalidInput, invalid, unknown
 from mho.experiments import processes
-from mho.experiments.earlier import by_names_of_today, current, meant_now, moved
+from mho.experiments.device import DEVICE, Asks, apart, asks, is_preset, refined
+from mho.experiments.earlier import by_names_of_today, current, meant_now, moved, renamed
 from mho.files import parse_toml
 from mho.files.code import is_code
 from mho.hardware import price_lists
 from mho.hardware.prices import Prices
-from mho.physics import Preset
+from mho.physics import Cell, Preset
 
 M = TypeVar("M", bound=nn.Module)
 C = TypeVar("C", bound="ExperimentConfig")
@@ -50,6 +51,9 @@ class ExperimentConfig(Config):
     """Settings that every experiment has."""
 
     family: ClassVar[str] = ""
+    device_key: ClassVar[str] = ""
+    """Setting that holds a cell which other settings follow, with dots between tables; empty: there
+    is none."""
     all_schemes: ClassVar[tuple[str, ...]] = ()
     """Schemes that can be run alone."""
     all_studies: ClassVar[tuple[str, ...]] = ()
@@ -183,9 +187,94 @@ class ExperimentConfig(Config):
         prices."""
         return system.replace(seed=self.seed, processor=self.processor, prices=self.prices)
 
-    def on_device(self, preset: Preset) -> tuple[Self, list[str]]:
+    def laid_over(self, steps: Iterable[Mapping[str, Any]]) -> tuple[Self, list[str]]:
+        """The settings with others laid over them, and what changed with another device, or goes by
+        another name today, in words.
+
+        What came with the former device follows the new one (`on_device`), but for what is set by
+        hand: in one of the steps, before the device or after it.
+
+        Args:
+            steps: tables of settings, the later over the earlier; `device_file` in one is a
+                preset of `mho fit`, or its path.
+
+        Raises:
+            ValueError: a setting is unknown or its value not allowed; the message names both.
+        """
+        own: list[dict[str, Any]] = [dict(step) for step in steps]
+        laid: dict[str, Any] = {}
+        notes = [
+            f"the scheme {name!r} is now called {now!r}"
+            for step in own
+            for name, now in renamed(step, self.family).items()
+        ]
+        for name in type(self).__dataclass_fields__:
+            part = getattr(self, name)
+            if isinstance(part, ExperimentConfig):
+                of_part = [step.pop(name) for step in own if isinstance(step.get(name), Mapping)]
+                if of_part:
+                    laid[name], told = part.laid_over(of_part)
+                    notes += [f"{name}: {each}" for each in told]
+        asked, by_hand = self._asked(own)
+        if asked is None:
+            config = self.merged(by_hand)
+        else:
+            config, told = self._on(asked, by_hand)
+            notes += [f"{asked.source}: {each}" for each in told]
+        return (config.replace(**laid) if laid else config), notes
+
+    def _asked(self, steps: Iterable[dict[str, Any]]) -> tuple[Asks | None, dict[str, Any]]:
+        """The device that steps ask for, None: the one that there is; and all else, as one table.
+
+        Steps on fields of the device are part of it, but for those before one that gives a whole
+        device.
+        """
+        given: Asks | None = None
+        fields: dict[str, Any] = {}
+        by_hand: dict[str, Any] = {}
+        for step in steps:
+            if (file := step.pop(DEVICE, None)) is not None:
+                given, fields = asks(DEVICE, file), {}
+            value, rest = apart(step, self.device_key)
+            by_hand = over(by_hand, rest)
+            if isinstance(value, Mapping) and not is_preset(value):
+                fields = over(fields, value)
+            elif value is not None:
+                given, fields = asks(self.device_key, value), {}
+        if fields:
+            with naming_paths(type(self)):
+                found = refined(given.device if given else self.device_now, fields)
+            given = Asks(self.device_key, given.source if given else self.device_key, found)
+        return given, by_hand
+
+    def _on(self, asked: Asks, by_hand: Mapping[str, Any]) -> tuple[Self, list[str]]:
+        """On a device that was asked for, which a refusal names where it is at fault."""
+        try:
+            return self.on_device(asked.device, by_hand)
+        except ValueError as error:
+            try:
+                self.on_device(asked.device)
+            except ValueError:
+                raise asked.refused(error) from error
+            raise
+
+    @property
+    def device_now(self) -> Cell:
+        """The device of these settings, where they have a `device_key`."""
+        found: Any = self
+        for name in self.device_key.split("."):
+            found = getattr(found, name)
+        return found
+
+    def on_device(
+        self, device: Preset | Cell, by_hand: Mapping[str, Any] | None = None
+    ) -> tuple[Self, list[str]]:
         """The same run on the memristors of a preset, which has a cell, and what has changed with
         them or takes no part, in words.
+
+        Args:
+            device: the preset, or the run's own cell with some of its fields changed.
+            by_hand: further settings, which are laid over it and do not follow the device.
 
         Raises:
             ValueError: the cells do not suit, or are no setting of this experiment.
@@ -212,37 +301,6 @@ def narrow(layers: tuple[int, ...]) -> tuple[int, ...]:
 def ends(values: tuple[N, ...]) -> tuple[N, ...]:
     """The smallest and the largest of some values, as a run in small compares them."""
     return tuple(value for value in values if value in (min(values), max(values)))
-
-
-def with_cells(hardware: mho.Hardware, preset: Preset) -> tuple[mho.Hardware, list[str]]:
-    """Chips with the cells of a preset, and what it says of time and noise; weights take all levels
-    that the cells offer where their own number does not fit, cells whose numbers are of whole
-    writes are written so, and cells that pulses move are verified, which is then said."""
-    device = preset.cell
-    levels, notes = hardware.weight_levels, without(preset, "conduction")
-    most = hardware.cells.weight_levels(device.states)
-    if levels is not None and (most - 1) % (levels - 1):
-        notes.append(f"weights have {most} levels, all that these cells offer, not {levels}")
-        levels = None
-    programming = hardware.programming
-    if device.written is not None:
-        programming = None
-        notes.append("cells are written as those were whose spread was measured: "
-                     f"{device.written.pulses} pulses a write, and {device.written.verify_reads} "
-                     "reads")  # fmt: skip
-    elif device.remembers and programming is not None and not programming.verifies:
-        notes.append(f"writes are verified by reads, not {programming.family}: these cells start "
-                     "from where they stand, and a blind burst does not see where")  # fmt: skip
-        programming = None
-    hardware = hardware.replace(
-        device=preset.replace(conduction=None), weight_levels=levels, programming=programming
-    )
-    return hardware, notes
-
-
-def without(preset: Preset, *laws: str) -> list[str]:
-    """Which of some laws of a preset take no part in a run, in words."""
-    return [f"[{law}] takes no part" for law in laws if getattr(preset, law) is not None]
 
 
 def seeded(seed: int, make: Callable[[], M]) -> M:

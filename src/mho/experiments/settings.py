@@ -3,15 +3,55 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mho.errors import InvalidInput, invalid
-from mho.experiments.cells import in_words
-from mho.experiments.earlier import current, renamed, whole
+from mho.experiments.device import DEVICE
+from mho.experiments.earlier import current, whole
 from mho.experiments.experiment import ExperimentConfig
 from mho.files import parse_toml, read_toml
-from mho.physics import Preset
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Settings by hand over those to begin from, which other settings may still be laid over.
+
+    What is set by hand stays so whatever device comes later; what came with the former device
+    follows the new one.
+
+    Args:
+        start: of an experiment, or those of a run.
+        steps: tables of settings, the later over the earlier, see `ExperimentConfig.laid_over`.
+    """
+
+    start: ExperimentConfig
+    steps: tuple[Mapping[str, Any], ...] = ()
+
+    def over(self, single: Iterable[tuple[str, Any]]) -> Settings:
+        """These with single settings laid over them, by key, with dots between tables."""
+        return Settings(self.start, (*self.steps, *(nested(key, value) for key, value in single)))
+
+    @property
+    def seed(self) -> int:
+        """The seed, as the last that names one has it."""
+        named = [step["seed"] for step in self.steps if "seed" in step]
+        return named[-1] if named else self.start.seed
+
+    def config(self, told: Callable[[str], None] = lambda _note: None) -> ExperimentConfig:
+        """All of it.
+
+        Args:
+            told: takes notes on what a device changes, and on schemes by an earlier name.
+
+        Raises:
+            ValueError: a setting is unknown or its value not allowed; the message names both.
+        """
+        config, notes = self.start.laid_over(self.steps)
+        for note in notes:
+            told(note)
+        return config
 
 
 def settings_of(
@@ -22,8 +62,7 @@ def settings_of(
     device_file: Path | None = None,
     chip: str | None = None,
     single: Iterable[tuple[str, Any]] = (),
-    told: Callable[[str], None] = lambda _note: None,
-) -> ExperimentConfig:
+) -> Settings:
     """A preset of an experiment, with a file, then a device, then single settings laid over it.
 
     Args:
@@ -34,42 +73,27 @@ def settings_of(
         device_file: preset of `mho fit` whose cell replaces that of the chips.
         chip: address of an instrument to train on.
         single: settings by key, with dots between tables, and their values.
-        told: takes notes on what a device changes, and on schemes by an earlier name.
 
     Raises:
-        ValueError: a setting is unknown or its value not allowed; the message names both.
+        ValueError: the file cannot be read, or two of these do not go together.
     """
-    config = preset
+    start, steps = preset, []
     if file is not None:
         given = current(read_toml(file), name)
         # What a run wrote is all of its settings: what it does not name is None, not the preset's.
-        complete = {"family", "preset"} <= set(given)
-        config = type(preset).from_dict(whole(given, name)) if complete else config.merged(given)
+        if {"family", "preset"} <= set(given):
+            start = type(preset).from_dict(whole(given, name))
+        else:
+            steps.append(given)
     if device_file is not None:
         if chip is not None:
             allowed = "nothing with --chip, which says what its cells are"
-            raise invalid("device_file", str(device_file), allowed)
-        config, notes = on_device(config, device_file)
-        for note in notes:
-            told(f"{device_file}: {note}")
+            raise invalid(DEVICE, str(device_file), allowed)
+        steps.append({DEVICE: device_file})
     if chip is not None:
-        config = config.on_instrument(chip)
-    for key, value in single:
-        config = laid_over(config, nested(key, value), told)
-    return config
-
-
-def laid_over(
-    config: ExperimentConfig, changes: Mapping[str, Any], told: Callable[[str], None]
-) -> ExperimentConfig:
-    """Settings with some changed; schemes that are named as earlier versions did are told.
-
-    Raises:
-        ValueError: as `settings_of`.
-    """
-    for name, now in renamed(changes, config.family).items():
-        told(f"the scheme {name!r} is now called {now!r}")
-    return config.merged(changes)
+        start.on_instrument(chip)
+        steps.append(nested("chip.address", chip))
+    return Settings(start, tuple(steps)).over(single)
 
 
 def key_and_value(text: str) -> tuple[str, Any]:
@@ -93,24 +117,3 @@ def nested(key: str, value: Any) -> dict[str, Any]:
     for part in reversed(key.split(".")):
         value = {part: value}
     return value
-
-
-def on_device(config: ExperimentConfig, path: Path) -> tuple[ExperimentConfig, list[str]]:
-    """The configuration with the cell of a preset, and what that says of time and noise.
-
-    Raises:
-        ValueError: it cannot be read, has no cell, or one that does not suit.
-    """
-    preset = Preset.read(path)
-    if preset.device is None:
-        found = " and ".join(f"[{name}]" for name in preset.to_dict() if name != "note")
-        allowed = (
-            f"a preset with a table [device]: this one has {found} alone, to which mho fit FILE "
-            "--add puts the cell of measured pulses, targets, states, endurance or switching"
-        )
-        raise invalid("device_file", str(path), allowed)
-    try:
-        return config.on_device(preset)
-    except ValueError as error:
-        cell = f"{path} ({in_words(preset.cell)})"
-        raise invalid("device_file", cell, f"another cell, or none ({error})") from error

@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -32,8 +33,8 @@ from typing import Any
 from mho import experiments
 from mho.arguments import checked
 from mho.errors import InvalidInput, invalid, unknown
-from mho.experiments.experiment import ExperimentConfig
-from mho.experiments.settings import nested, on_device, settings_of, value_of
+from mho.experiments.device import DEVICE
+from mho.experiments.settings import Settings, settings_of, value_of
 from mho.files import flat, read_toml
 from mho.sweep.points import WHERE, Point
 
@@ -42,9 +43,6 @@ Axis = Mapping[str, Sequence[Any]]
 
 MOST = 100_000
 """Points of a plan."""
-
-DEVICE = "device_file"
-"""A file of mho fit, which may vary as settings do; the others of a point are laid over it."""
 
 FIELDS = ("experiment", "preset", "config", "device_file", "seeds", "set", "grid", "zip")
 
@@ -61,7 +59,7 @@ class Plan:
     """
 
     experiment: str
-    base: ExperimentConfig
+    base: Settings
     axes: tuple[Axis, ...] = ()
     seeds: tuple[int, ...] = (0,)
 
@@ -111,26 +109,23 @@ class Plan:
                 for axis, at in zip(self.axes, place, strict=True)
                 for key, values in axis.items()
             }
-            for seed in self.seeds:
-                point = self._point(chosen, seed)
-                found.setdefault(point.id, point)
+            found |= {point.id: point for point in self.at(chosen) if point.id not in found}
         return list(found.values())
 
-    def _point(self, chosen: Mapping[str, Any], seed: int) -> Point:
-        config = self.base
+    def at(self, chosen: Mapping[str, Any]) -> list[Point]:
+        """The points with some settings, one a seed; a device file comes before the others.
+
+        Raises:
+            ValueError: a setting is unknown or a value not allowed; the message names all of them.
+        """
+        device = [(DEVICE, chosen[DEVICE])] if DEVICE in chosen else []
+        others = [(key, value) for key, value in chosen.items() if key != DEVICE]
         try:
-            if DEVICE in chosen:
-                if not isinstance(file := chosen[DEVICE], str):
-                    raise invalid(DEVICE, file, "the path of a TOML file")
-                config, _ = on_device(config, Path(file))
-            for key, value in chosen.items():
-                if key != DEVICE:
-                    config = config.merged(nested(key, value))
-            config = config.replace(seed=seed)
+            config = self.base.over([*device, *others]).config()
+            return [Point(self.experiment, config.replace(seed=seed)) for seed in self.seeds]
         except ValueError as error:
             where = ", ".join(f"{key} = {value}" for key, value in chosen.items()) or "all points"
             raise InvalidInput(f"point {where}: {error}") from error
-        return Point(self.experiment, config)
 
 
 @checked
@@ -164,13 +159,15 @@ def make(
     """
     base = settings_of(
         experiment, experiments.get(experiment).preset(preset), file=config,
-        device_file=device_file, single=single, told=told,
+        device_file=device_file, single=single,
     )  # fmt: skip
+    axes = (*({key: values} for key, values in (grid or {}).items()), *zips)
+    with suppress(InvalidInput) if axes else nullcontext():  # may be right with what varies only
+        base.config(told)
     if isinstance(seeds, int):
         if not 1 <= seeds <= MOST:
             raise invalid("seeds", seeds, f"1 to {MOST}, or a list of seeds")
         seeds = range(base.seed, base.seed + seeds)
-    axes = (*({key: values} for key, values in (grid or {}).items()), *zips)
     return Plan(experiment, base, axes, (base.seed,) if seeds is None else tuple(seeds))
 
 

@@ -12,10 +12,11 @@ import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import product
 from typing import Any
 
 from mho.errors import InvalidInput, invalid, unknown
-from mho.experiments.settings import nested, value_of
+from mho.experiments.settings import value_of
 from mho.files.extras import of_extra
 from mho.results import Claim, Result, load, over_all
 from mho.sweep.driver import Standing
@@ -97,6 +98,8 @@ class Search:
         """Points of each trial that is not told yet, by its number."""
         self._given: set[str] = set()
         """Names of points that were handed out."""
+        self._found: dict[str, set[str]] = {}
+        """Names of the points with some settings, by these as JSON."""
         known = self._known()
         optuna = _optuna()
         optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -126,7 +129,7 @@ class Search:
         """A point at the lowest and at the highest value of each setting that is searched, and at
         each of those to choose from."""
         return [
-            self._points({key: value})[0]
+            self.plan.at({key: value})[0]
             for key, values in self.over.items()
             for value in (
                 values.values if isinstance(values, Choice) else (values.low, values.high)
@@ -144,7 +147,7 @@ class Search:
             if asked >= self.trials:
                 return []
             trial = self.study.ask(self.space)
-            folders = self.sweep.add(self._points(self._settings(trial.params)))
+            folders = self.sweep.add(self.plan.at(self._settings(trial.params)))
             self._open[trial.number] = folders
             if new := [each for each in folders if each.path.name not in self._given]:
                 self._given |= {each.path.name for each in new}
@@ -192,17 +195,6 @@ class Search:
         ]  # fmt: skip
         return None if None in values else values  # type: ignore[return-value]
 
-    def _points(self, settings: Mapping[str, Any]) -> list[Point]:
-        """The seeds of one trial."""
-        config = self.plan.base
-        for key, value in settings.items():
-            try:
-                config = config.merged(nested(key, value))
-            except ValueError as error:
-                raise InvalidInput(f"{key} = {value}: {error}") from error
-        name = self.plan.experiment
-        return [Point(name, config.replace(seed=seed)) for seed in self.plan.seeds]
-
     def _settings(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
         """Settings from parameters of Optuna."""
         return {
@@ -230,18 +222,38 @@ class Search:
             point = folder.point
         except InvalidInput:
             return None
-        found = {}
+        tried = []
         for key, values in self.over.items():
-            value = point.settings.get(key)
+            there = point.settings.get(key)
             if isinstance(values, Choice):
-                if value not in values.values:
-                    return None
-                value = json.dumps(value)
-            elif not isinstance(value, int | float) or not values.low <= value <= values.high:
+                # Of a device or a price list the settings hold the content, not its name or file.
+                tried.append([there] if there in values.values else list(values.values))
+            elif isinstance(there, int | float) and values.low <= there <= values.high:
+                tried.append([there])
+            else:
                 return None
-            found[key] = value
-        own = self._points(self._settings(found))
-        return found if point.id in {each.id for each in own} else None
+        for chosen in product(*tried):
+            settings = dict(zip(self.over, chosen, strict=True))
+            if point.id in self._ids(json.dumps(settings)):
+                return self._encoded(settings)
+        return None
+
+    def _encoded(self, settings: Mapping[str, Any]) -> dict[str, Any]:
+        """Parameters of Optuna from settings."""
+        return {
+            key: json.dumps(value) if isinstance(self.over[key], Choice) else value
+            for key, value in settings.items()
+        }
+
+    def _ids(self, settings: str) -> set[str]:
+        """Names of the points with some settings, given as JSON; none: they are not allowed."""
+        if settings not in self._found:
+            try:
+                points = self.plan.at(json.loads(settings))
+            except InvalidInput:
+                points = []
+            self._found[settings] = {each.id for each in points}
+        return self._found[settings]
 
 
 def _optuna() -> Any:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal, Self, get_args
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
 import mho
 from mho.config import Config, Range
 from mho.data.named import is_public
 from mho.errors import invalid
 from mho.experiments.cells import fitting, left_out
+from mho.experiments.device import apart, with_cells
 from mho.experiments.experiment import (
     FEW,
     SLOW,
@@ -16,11 +18,10 @@ from mho.experiments.experiment import (
     Asked,
     ExperimentConfig,
     narrow,
-    with_cells,
 )
 from mho.experiments.metaplastic.schemes import SCHEMES, Rules, scheme_of
 from mho.experiments.metaplastic.varied import VARIED
-from mho.physics import Preset
+from mho.physics import Cell, Preset
 from mho.quantities import Batch, Count, Epochs, LearningRate, Seconds, Steps, Strength
 
 Network = Literal["mlp", "cnn"]
@@ -89,6 +90,7 @@ class MetaplasticConfig(ExperimentConfig):
     """Settings of `mho run metaplastic`."""
 
     family: ClassVar[str] = "metaplastic"
+    device_key: ClassVar[str] = "hardware.device"
     all_schemes: ClassVar[tuple[str, ...]] = tuple(SCHEMES)
     all_studies: ClassVar[tuple[str, ...]] = STUDIES
 
@@ -213,11 +215,17 @@ class MetaplasticConfig(ExperimentConfig):
             chips=1, processor="cpu",
         )  # fmt: skip
 
-    def on_device(self, preset: Preset) -> tuple[Self, list[str]]:
+    def on_device(
+        self, device: Preset | Cell, by_hand: Mapping[str, Any] | None = None
+    ) -> tuple[Self, list[str]]:
         """The chips with the cells of a preset; studies that cannot vary these are left out."""
-        hardware, notes = with_cells(self.hardware, preset)
-        studies, reasons = fitting(self.studies, hardware, VARIED)
-        return self.replace(hardware=hardware, studies=studies), notes + left_out(reasons)
+        chips, rest = apart(by_hand or {}, "hardware")
+        hardware, notes = with_cells(self.hardware, device, chips)
+        config = self.merged(rest)
+        if "studies" in rest:
+            return config.replace(hardware=hardware), notes
+        studies, reasons = fitting(config.studies, hardware, VARIED)
+        return config.replace(hardware=hardware, studies=studies), notes + left_out(reasons)
 
 
 PRESETS = {

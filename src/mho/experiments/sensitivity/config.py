@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
 import mho
@@ -10,13 +11,14 @@ from mho.errors import invalid
 from mho.experiments.bmcnn.config import PRESETS as BMCNN
 from mho.experiments.bmcnn.config import Architecture, BmcnnConfig
 from mho.experiments.bmcnn.mitigation import mitigation
-from mho.experiments.experiment import Asked, ExperimentConfig, without
+from mho.experiments.device import preset_of, without
+from mho.experiments.experiment import Asked, ExperimentConfig
 from mho.experiments.metaplastic.config import PRESETS as METAPLASTIC
 from mho.experiments.metaplastic.config import MetaplasticConfig
 from mho.experiments.siamese.config import PRESETS as SIAMESE
 from mho.experiments.siamese.config import SiameseConfig
 from mho.experiments.systems import check_whole, parts
-from mho.physics import Preset
+from mho.physics import Cell, Preset
 from mho.quantities import Count, WiredOhms
 
 System = Literal["bmcnn", "siamese", "metaplastic"]
@@ -179,10 +181,13 @@ class SensitivityConfig(ExperimentConfig):
             adc_per_tile=False,
         )
 
-    def on_device(self, preset: Preset) -> tuple[Self, list[str]]:
+    def on_device(
+        self, device: Preset | Cell, by_hand: Mapping[str, Any] | None = None
+    ) -> tuple[Self, list[str]]:
         """The analysis of the device of a preset."""
+        preset = preset_of(device)
         notes = without(preset, "conduction", "flicker", "telegraph", "disturb")
-        return self.replace(cell=preset), notes
+        return self.replace(cell=preset).merged(by_hand or {}), notes
 
 
 PRESETS = {

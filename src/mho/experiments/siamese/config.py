@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
@@ -11,20 +11,20 @@ from mho.config import Config, Range
 from mho.data import SOURCES
 from mho.errors import invalid
 from mho.experiments.cells import fitting, left_out
+from mho.experiments.device import apart, with_cells
 from mho.experiments.experiment import (
     FEW,
     SLOW,
     UNITS,
     Asked,
     ExperimentConfig,
-    with_cells,
 )
 from mho.experiments.siamese.schemes import SCHEMES, Writes, scheme_of
 from mho.experiments.siamese.varied import VARIED
 from mho.files.code import file_of
 from mho.instruments import Limits, RemoteInstrument, read_token
 from mho.instruments.address import server_address
-from mho.physics import Preset
+from mho.physics import Cell, Preset
 from mho.quantities import Batch, Count, Epochs, LearningRate
 
 Network = Literal["mlp", "cnn"]
@@ -85,6 +85,7 @@ class SiameseConfig(ExperimentConfig):
     """Settings of `mho run siamese`."""
 
     family: ClassVar[str] = "siamese"
+    device_key: ClassVar[str] = "hardware.device"
     all_schemes: ClassVar[tuple[str, ...]] = tuple(SCHEMES)
     all_studies: ClassVar[tuple[str, ...]] = STUDIES
 
@@ -218,11 +219,17 @@ class SiameseConfig(ExperimentConfig):
             chips=1, processor="cpu", **changes,
         )  # fmt: skip
 
-    def on_device(self, preset: Preset) -> tuple[Self, list[str]]:
+    def on_device(
+        self, device: Preset | Cell, by_hand: Mapping[str, Any] | None = None
+    ) -> tuple[Self, list[str]]:
         """The chips with the cells of a preset; studies that cannot vary these are left out."""
-        hardware, notes = with_cells(self.hardware, preset)
-        studies, reasons = fitting(self.studies, hardware, VARIED)
-        return self.replace(hardware=hardware, studies=studies), notes + left_out(reasons)
+        chips, rest = apart(by_hand or {}, "hardware")
+        hardware, notes = with_cells(self.hardware, device, chips)
+        config = self.merged(rest)
+        if "studies" in rest:
+            return config.replace(hardware=hardware), notes
+        studies, reasons = fitting(config.studies, hardware, VARIED)
+        return config.replace(hardware=hardware, studies=studies), notes + left_out(reasons)
 
     def check_processes(self, count: int) -> None:
         """As any run; an instrument is asked by one process."""
