@@ -79,6 +79,7 @@ def examples() -> list[Config]:
     shipped += [mho.prices.get(name) for name in mho.prices.PRICES]
     shipped += [mho.instruments.Limits(), mho.circuits.Wires(), mho.Placement()]
     shipped += [mho.hardware.SarADC(), mho.hardware.RampADC(), mho.hardware.FlashADC()]
+    shipped += [mho.hardware.StringDAC(), mho.hardware.BinaryDAC()]
     shipped += [entry.settings() for entry in ENGINES.values()]
     shipped += [dynamics.get(name) for name in dynamics.MODELS]
     return list({type(each): each for root in shipped for each in inside(root)}.values())

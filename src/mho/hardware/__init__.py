@@ -3,6 +3,7 @@
 from mho.hardware.adc import ADC, FlashADC, IdealADC, RampADC, SarADC
 from mho.hardware.cost import Cost, price
 from mho.hardware.crossbar import Crossbar
+from mho.hardware.dac import DAC, BinaryDAC, IdealDAC, StringDAC
 from mho.hardware.hardware import Hardware
 from mho.hardware.ledger import LayerLedger, Ledger, fault_map
 from mho.hardware.mapping import MAPPINGS, Mapping, mapping
@@ -14,12 +15,15 @@ from mho.hardware.training_account import TrainingAccount, training_account
 
 __all__ = [
     "ADC",
+    "DAC",
     "MAPPINGS",
+    "BinaryDAC",
     "Cost",
     "Crossbar",
     "FlashADC",
     "Hardware",
     "IdealADC",
+    "IdealDAC",
     "LayerLedger",
     "Ledger",
     "Mapping",
@@ -28,6 +32,7 @@ __all__ = [
     "RampADC",
     "SarADC",
     "Share",
+    "StringDAC",
     "Tiling",
     "TrainingAccount",
     "fault_map",

@@ -143,7 +143,7 @@ class RampADC(ADC):
             return even.expand(*z.shape[:-1], -1)
         z = z.double()
         arch = 1 - (even / 2 ** (bits - 1)).square()
-        bowed = even + self.mismatch * _string(z[..., 1:]) + self.bow * z[..., :1] * arch
+        bowed = even + self.mismatch * string(z[..., 1:]) + self.bow * z[..., :1] * arch
         return bowed.cummax(-1).values
 
 
@@ -169,8 +169,8 @@ class FlashADC(ADC):
         even = _even(bits)
         if not self.numbers(bits):
             return even.expand(*z.shape[:-1], -1)
-        string, own = z.double().split([2**bits - 1, 2**bits - 2], -1)
-        return (even + self.mismatch * _string(string) + self.comparators * own).sort(-1).values
+        resistors, own = z.double().split([2**bits - 1, 2**bits - 2], -1)
+        return (even + self.mismatch * string(resistors) + self.comparators * own).sort(-1).values
 
 
 def _even(bits: int) -> Float[Tensor, " codes"]:
@@ -179,7 +179,7 @@ def _even(bits: int) -> Float[Tensor, " codes"]:
     return torch.arange(-most, most, dtype=torch.float64) + 0.5
 
 
-def _string(z: Float[Tensor, "*n elements"]) -> Float[Tensor, "*n taps"]:
+def string(z: Float[Tensor, "*n elements"]) -> Float[Tensor, "*n taps"]:
     """How far the taps of a string of elements with errors z are off between its two ends."""
     sums, elements = z.cumsum(-1), z.shape[-1]
     along = torch.arange(1, elements, dtype=z.dtype) / elements

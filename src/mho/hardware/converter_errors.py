@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
 from mho.hardware.adc import ADC
-from mho.hardware.philox import normals
-from mho.hardware.streams import key
+from mho.hardware.own_errors import OwnErrors
 from mho.hardware.tiling import Tiling
 from mho.kernels import native
 from mho.kernels.thresholds import find_codes
@@ -72,8 +71,8 @@ class Converters(NamedTuple):
         return cls(array, converter, arrays, arrays * each)
 
 
-class ConverterErrors:
-    """Errors of the ADCs of one layer, made when they are first asked for.
+class ConverterErrors(OwnErrors[Errors]):
+    """Errors of the ADCs of one layer.
 
     Args:
         adc: what they are.
@@ -83,27 +82,14 @@ class ConverterErrors:
             from the end.
     """
 
+    kind: ClassVar[str] = "adc"
+
     def __init__(self, adc: ADC, bits: int, where: Converters, dims: tuple[int, ...]) -> None:
+        super().__init__()
         self.adc, self.bits, self.where, self.dims = adc, bits, where, dims
         self.most = 2 ** (bits - 1) - 1
-        self._seed, self._chips = 0, range(0)
-        self._made: dict[torch.device, Errors] = {}
-
-    def belong_to(self, seed: int, chips: range) -> None:
-        """Say whose they are: converters of the same seed and chip are the same."""
-        if (seed, chips) != (self._seed, self._chips):
-            self._seed, self._chips, self._made = seed, chips, {}
-
-    def on(self, device: torch.device) -> Errors:
-        """Errors of all chips, on a device."""
-        if device not in self._made:
-            made = self._made.get(torch.device("cpu")) or self._drawn()
-            self._made[torch.device("cpu")] = made
-            self._made[device] = Errors(*(t.to(device) for t in made))
-        return self._made[device]
 
     def _drawn(self) -> Errors:
-        """Errors of all chips, drawn."""
         adc, where = self.adc, self.where
         sets = where.arrays if adc.whole_array else where.converters
         index = where.array if adc.whole_array else where.converter
@@ -115,11 +101,6 @@ class ConverterErrors:
             z = self._normal("thresholds", sets * numbers).unflatten(1, (sets, numbers))
             tables = torch.stack([adc.thresholds(one, self.bits).float() for one in z])
         return Errors(gain.float(), offset.float(), tables, index)
-
-    def _normal(self, what: str, count: int) -> Float[Tensor, "chips n"]:
-        """Standard normal numbers of each chip for one kind of error, float64."""
-        keys = [key(self._seed, chip, "adc", what) for chip in self._chips]
-        return normals(keys, count, torch.device("cpu")).view(len(keys), count).double()
 
     def codes(self, v: Float[Tensor, "*n"], chips: slice) -> Float[Tensor, "*n"]:
         """Codes of values v (chips * n, ...) of some chips [LSB], which may be overwritten; a step

@@ -102,6 +102,16 @@ class Converter:
         self._steps = self._ranges / (self.most or 1)
         self._inverse = torch.where(self._steps == 0, 0.0, 1 / self._steps)
 
+    @property
+    def steps(self) -> Tensor:
+        """Distance between neighbouring values, float64 (chips, *own).
+
+        Raises:
+            RuntimeError: there is no range yet.
+        """
+        self._check_ranges()
+        return self._steps
+
     def fix(self, ranges: Tensor) -> None:
         """Set ranges, of any shape with as many places or one for all, that are kept from now on:
         nothing calibrates them and they follow nothing."""

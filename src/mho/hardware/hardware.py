@@ -11,6 +11,7 @@ from mho.circuits.wiring import Wires
 from mho.config import Config, Range, Taken, otherwise
 from mho.errors import invalid, unknown, warn
 from mho.hardware.adc import ADC, IdealADC
+from mho.hardware.dac import DAC, IdealDAC
 from mho.hardware.mapping import MAPPINGS, Mapping, mapping
 from mho.hardware.placement import Placement
 from mho.physics import (
@@ -130,6 +131,9 @@ class Hardware(Config):
     """Resolution of the outputs, sign included [1]; None: exact."""
     adc: ADC = IdealADC()
     """Architecture of the ADCs, with the errors that each is made with: ideal, sar, ramp, flash."""
+    dac: DAC = IdealDAC()
+    """Architecture of the DACs, with the errors that the driver of each row is made with: ideal,
+    string, binary."""
     dac_range: Literal["calibrated"] | Annotated[float, Range(least=1e-9, most=1e9)] = "calibrated"
     """Largest input that the DACs apply, in units of each layer's inputs [1]; "calibrated": what
     `mho.calibrate` sees, chip by chip."""
@@ -193,6 +197,7 @@ class Hardware(Config):
         if not self.signed_inputs and self.dac_bits is None:
             raise invalid("Hardware.signed_inputs", False, "True without dac_bits")
         self._check_adc()
+        self._check_dac()
         fixed = not isinstance(self.adc_range, str)
         if fixed and self.adc_bits is not None and self.dac_bits is None:
             allowed = "'calibrated' or 'column' without dac_bits, which bound the current"
@@ -236,9 +241,25 @@ class Hardware(Config):
             allowed = f"at most {adc.most_bits} with Hardware.adc of family {adc.family!r}"
             raise invalid("Hardware.adc_bits", self.adc_bits, allowed)
 
+    def _check_dac(self) -> None:
+        dac, bits = self.dac, self.dac_bits
+        if dac.exact:
+            return
+        if bits is None:
+            allowed = "a DAC without errors where dac_bits is None: their unit is its step"
+            raise invalid("Hardware.dac", f"{dac.family} with errors", allowed)
+        if self.serial_inputs or self.wires.gated:
+            what = "with serial_inputs" if self.serial_inputs else "where inputs drive gates"
+            allowed = f"a DAC without errors {what}: its drivers switch between two voltages"
+            raise invalid("Hardware.dac", f"{dac.family} with errors", allowed)
+        if bits > dac.most_bits:
+            allowed = f"at most {dac.most_bits} with Hardware.dac of family {dac.family!r}"
+            raise invalid("Hardware.dac_bits", bits, allowed)
+
     def _check_gated(self) -> None:
         """Gates are on or off: inputs are of 1 bit, or come bit after bit."""
         what = "where wires have a source_line, whose word lines are on or off"
+        one_voltage = "False, as both cells of a pair lie on one source line, of one voltage,"
         bits = self.dac_bits
         if bits is None or not (self.serial_inputs or bits == 1):
             allowed = f"1 without signed_inputs, or with serial_inputs, {what}"
@@ -246,7 +267,7 @@ class Hardware(Config):
         for field, value, refused, allowed in (
             ("signed_inputs", self.signed_inputs, self.signed_inputs and bits == 1, "False"),
             ("serial_sum", self.serial_sum, self.serial_sum == "analog", "'digital'"),
-            ("interleaved", True, self.interleaved, "False"),
+            ("interleaved", True, self.interleaved, one_voltage),
             ("predistortion", self.predistortion, self.predistortion, "0"),
         ):
             if refused:
@@ -302,7 +323,7 @@ class Hardware(Config):
         have no errors and drive no gates: then wires with a `source_line` are left out."""
         changes: dict[str, Any] = {}
         if bits is None:
-            changes = {"adc": IdealADC(), "signed_inputs": True}
+            changes = {"adc": IdealADC(), "dac": IdealDAC(), "signed_inputs": True}
             changes |= {"serial_inputs": False, "serial_sum": "digital"}
             changes |= {"wire_resistance": 0.0} if self.wires.gated else {}
         return self.replace(dac_bits=bits, adc_bits=bits, **changes)

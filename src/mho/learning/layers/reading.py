@@ -18,6 +18,7 @@ from mho.errors import NotReady, invalid
 from mho.hardware import gated_columns, on_instrument
 from mho.hardware.converter_errors import ConverterErrors, Converters
 from mho.hardware.converters import ALL, Converter, calibration, check_not_negative, passed
+from mho.hardware.driver_errors import DriverErrors
 from mho.hardware.sensing import (
     NumbersOfPart,
     ReadNoise,
@@ -59,6 +60,7 @@ class Reading:
         store: the weights that the arrays hold.
         product: what inputs and a matrix make.
         dac, adc: the converters.
+        drivers: errors of the DACs; None: they have none.
         by_digit: whether the digits of a weight are converted each on its own.
         serial: whether the bits of the inputs must be converted apart: exact reads, and those that
             are added before one conversion, add up to one.
@@ -133,6 +135,7 @@ class Reading:
             "ADC", hardware.adc_bits, *how, own=own, fixed=fixed[1], growth=growth,
             errors=self._errors(),
         )  # fmt: skip
+        self.drivers = self._driver_errors()
         if not isinstance(hardware.dac_range, str):
             self.dac.ranges = (hardware.dac_range,) * chips
             self._fix_adc()
@@ -148,6 +151,22 @@ class Reading:
         )  # fmt: skip
         dims = (-3, -1) if self.by_tile else (self.product.column_dim,)
         return ConverterErrors(hardware.adc, hardware.adc_bits, where, dims)
+
+    def _driver_errors(self) -> DriverErrors | None:
+        """Errors that the DACs were made with; None: there are none, or they are a real chip's."""
+        hardware, crossbar = self.store.hardware, self.store.crossbar
+        if hardware.dac_bits is None or hardware.dac.exact or crossbar.arrays is not None:
+            return None
+        how = (hardware.dac_bits, hardware.signed_inputs, crossbar.tiling.inputs)
+        return DriverErrors(hardware.dac, *how)
+
+    def _driven(self, rows: Tensor) -> Tensor:
+        """What is applied to the rows for converted inputs (chips * n, groups * in)."""
+        if self.drivers is None:
+            return rows
+        crossbar = self.store.crossbar
+        self.drivers.belong_to(crossbar.seed, crossbar.chips)
+        return self.drivers.applied(rows, self.dac.steps, self.some)
 
     def _fix_adc(self) -> None:
         """An ADC range that is a share of the largest current follows from the DAC's range."""
@@ -363,9 +382,10 @@ class Reading:
             self._fix_adc()
         if self.adc.errors is not None:
             self.adc.errors.belong_to(self.store.crossbar.seed, self.store.crossbar.chips)
+        driven = self._driven(x) if by_tile else x
         if not self._added:
-            return self._columns_converted(x, bias, by_tile, keep)
-        y, passes = self._columns_converted(x, bias, by_tile, keep)
+            return self._columns_converted(driven, bias, by_tile, keep)
+        y, passes = self._columns_converted(driven, bias, by_tile, keep)
         if by_tile:
             # (chips * n, groups * in) -> (chips * n, groups)
             total, dim = wide_sum(x.unflatten(-1, (self.groups, -1)), -1).squeeze(-1), -1
@@ -435,9 +455,13 @@ class Reading:
             y = self.product.from_rows(self._measured(rows).sum(1), x)
             noise = self._read_noise(x, self.product.input_size) if self.gated else None
             return sense(y, noise, self.adc, maps=self.maps, keep=keep, bias=bias)
-        y = self.product.columns(x, self.weights(), self.chips)
-        if self._added:
-            y = self._as_converted(y, self.product.input_sum(x), self.product.column_dim)
+        if self.drivers is None:
+            y = self.product.columns(x, self.weights(), self.chips)
+            if self._added:
+                y = self._as_converted(y, self.product.input_sum(x), self.product.column_dim)
+        else:  # each row has a driver of its own: pixels of a map meet another in each row
+            rows = self.by_tiles(self._driven(self.product.rows(x)), self.weights())
+            y = self.product.from_rows(self._tiles_added(self._tile_columns(*rows)), x)
         self._count(y.numel() // y.shape[self.product.column_dim])
         noise = self._read_noise(x, self.product.input_size)
         return sense(y, noise, self.adc, maps=self.maps, keep=keep, bias=bias)
