@@ -55,7 +55,8 @@ class JartVcm(DynamicModel):
     Source: C. Bengel et al., 10.1109/TCSI.2020.3018502, in the polarity of its Verilog-A code,
     10.26165/JUELICH-DATA/FERGKU. Currents are held to a fit that others published to that code in a
     circuit simulator, 10.1109/SMACD58065.2023.10192107, within some 5 %; courses in time to SciPy's
-    stiff solvers alone. Figures of the source itself were not at hand.
+    stiff solvers, and a loop of SET and RESET to ngspice. Figures of the source itself were not at
+    hand.
     """
 
     family: ClassVar[str] = "jart-vcm-v1b"
