@@ -109,7 +109,7 @@ def fit_endurance(table: Table, v_read: float | None = None) -> Fit:
         parameters=parameters,
         goodness=_goodness(reads, flat, kept, best),
         rivals=[*rivals, *wear.rivals],
-        picture=_picture(reads, kept, flat, best, wear),
+        picture=_picture(table, reads, kept, flat, best, wear),
         outliers=sorted({int(n) for n in reads.line[wild]}),
         remarks=[*remarks, *more],
     )
@@ -312,7 +312,12 @@ def _middle(on: np.ndarray, best: dict[bool, State]) -> np.ndarray:
 
 
 def _picture(
-    reads: Reads, kept: np.ndarray, flat: np.ndarray, best: dict[bool, State], wear: Wear
+    table: Table,
+    reads: Reads,
+    kept: np.ndarray,
+    flat: np.ndarray,
+    best: dict[bool, State],
+    wear: Wear,
 ) -> Picture:
     """Resistances over cycles, the middle of each state with its wear, and what failed."""
     fitted = np.exp(_middle(reads.on, best) + (reads.y - flat))
@@ -324,8 +329,10 @@ def _picture(
         rows = rows[np.argsort(reads.cycle[rows], kind="stable")]
         title = f"{name}, {best[state].distribution}, {wear.law}"
         series.append(Series(title, reads.cycle[rows], np.exp(reads.y[rows]), fitted[rows]))
+    _, first = np.unique(table.labels("device"), return_index=True)
     wide = reads.cycle[kept].min() > 0 and np.ptp(np.log10(reads.cycle[kept])) > 3.5
     return Picture(
         "cycle", "R [ohm]", series, reads.cycle[kept], residual[kept],
         "log" if wide else "linear", (reads.cycle[~kept], np.exp(reads.y[~kept])),
+        device=table.devices(first[reads.device[kept]]),
     )  # fmt: skip

@@ -214,7 +214,8 @@ class HeatedLaw:
         of = np.full(len(kelvin), -1)
         for k, each in enumerate(shown):
             of[kelvin == each] = k
-        return Picture("time [s]", label, series, time, residual, "log", series_of=of)
+        return Picture("time [s]", label, series, time, residual, "log", series_of=of,
+                       device=t.table.devices(hot))  # fmt: skip
 
     def remarks(self) -> list[str]:
         """What the shift is, what was assumed, and what speaks against one activation energy."""

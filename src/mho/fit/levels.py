@@ -113,6 +113,7 @@ def fit_levels(table: Table, v_read: float | None = None, levels: int | None = N
         at,
         residual,
         left_out=(target[wild], read[wild]),
+        device=table.devices(~wild),
     )
     return Fit(
         kind="levels",

@@ -9,6 +9,7 @@ import numpy as np
 from scipy import stats
 
 from mho.config import Config
+from mho.fit.array_map import ArrayMap, map_of
 from mho.fit.free_run import FreeRun
 
 CONFIDENCE = 0.95
@@ -85,6 +86,13 @@ class Picture:
     """What was set aside as an outlier: x, measured."""
     series_of: np.ndarray | None = None
     """Series of each residual, below 0: of none that is drawn; None: they are not told apart."""
+    device: np.ndarray | None = None
+    """Name of the device of each residual; None: the file names none."""
+
+    @property
+    def array(self) -> ArrayMap | None:
+        """The mean residual of each cell, where devices are told by row and column."""
+        return None if self.device is None else map_of(self.device, self.residual)
 
 
 @dataclass(frozen=True)

@@ -121,7 +121,7 @@ def fit_retention(table: Table, v_read: float | None = None) -> Fit:
         rivals=[Rival(name, 2 * count - 2 * value, count) for name, value in likelihood.items()],
         picture=Picture(
             "time [s]", "G [S]", series, at, residual, "log",
-            (time[wild], g[wild]),
+            (time[wild], g[wild]), device=table.devices(kept),
         ),
         outliers=sorted({int(n) for n in table.lines[wild]}),
         remarks=remarks + more,

@@ -68,7 +68,7 @@ def fit_states(table: Table, v_read: float | None = None) -> Fit:
         parameters=[*best[True].parameters, *best[False].parameters, *shares],
         goodness=goodness,
         rivals=rivals,
-        picture=_picture(r, on, kept, score, best),
+        picture=_picture(table, r, on, kept, score, best),
         outliers=sorted({int(n) for n in table.lines[wild]}),
         remarks=remarks,
     )
@@ -138,20 +138,26 @@ def _wild(y: np.ndarray, device: np.ndarray) -> np.ndarray:
 
 
 def _picture(
-    r: np.ndarray, on: np.ndarray, kept: np.ndarray, scores: np.ndarray, best: dict[bool, State]
+    table: Table,
+    r: np.ndarray,
+    on: np.ndarray,
+    kept: np.ndarray,
+    scores: np.ndarray,
+    best: dict[bool, State],
 ) -> Picture:
     """Sorted resistances over normal scores, and what is left of the scores."""
-    series, xs, rest = [], [], []
+    series, xs, rest, rows = [], [], [], []
     for state, name in ((True, "R_ON"), (False, "R_OFF")):
-        some = kept & (on == state)
-        order = np.argsort(r[some])
-        rank = stats.norm.ppf((np.arange(len(order)) + 0.5) / len(order))
-        measured, score = r[some][order], scores[some][order]
+        some = np.flatnonzero(kept & (on == state))
+        some = some[np.argsort(r[some])]
+        rank = stats.norm.ppf((np.arange(len(some)) + 0.5) / len(some))
+        measured, score = r[some], scores[some]
         fitted = best[state].quantile(rank)
         series.append(Series(f"{name}, {best[state].distribution}", rank, measured, fitted))
         xs.append(rank)
         rest.append(score - rank)
+        rows.append(some)
     return Picture(
         "normal score", "R [ohm]", series, np.concatenate(xs), np.concatenate(rest),
-        left_out=(np.zeros((~kept).sum()), r[~kept]),
+        left_out=(np.zeros((~kept).sum()), r[~kept]), device=table.devices(np.concatenate(rows)),
     )  # fmt: skip

@@ -5,12 +5,15 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
+from matplotlib import colormaps
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from mho.report.axes import FAINT, PALETTE, legend_below, set_ticks, style, typical
 from mho.results.units import axis_unit
 
+NO_CELL = "#d9d9d9"
 MOST_POINTS = 4000
 """Points that are drawn of each line."""
 
@@ -50,12 +53,22 @@ class Picture(Protocol):
     def series_of(self) -> np.ndarray | None: ...
     @property
     def left_out(self) -> tuple[np.ndarray, np.ndarray]: ...
+    @property
+    def array(self) -> Any: ...
 
 
 def draw_fit(picture: Picture, title: str) -> Figure:
-    """Two panels on one x axis; what was set aside is crossed."""
+    """Two panels on one x axis; what was set aside is crossed. Below them, of cells that are told
+    by row and column, a map of the array."""
+    of_array = picture.array
     figure = Figure(figsize=(6.4, 5.6), layout="constrained", facecolor="white")
-    above, below = figure.subplots(2, 1, sharex=True, height_ratios=(2, 1))
+    if of_array is None:
+        above, below = figure.subplots(2, 1, sharex=True, height_ratios=(2, 1))
+    else:
+        figure.set_figheight(8.4)
+        above, below, under = figure.subplots(3, 1, height_ratios=(2, 1, 1.6))
+        below.sharex(above)
+        _draw_array(under, of_array)
     ys = np.concatenate([s.measured for s in picture.series])
     positive = ys[ys > 0]
     wide = positive.size == ys.size and ys.max() > 30 * ys.min() and "[ohm]" in picture.y_label
@@ -93,6 +106,22 @@ def draw_fit(picture: Picture, title: str) -> Figure:
     set_ticks(above.yaxis, scale)
     legend_below(figure, above)
     return figure
+
+
+def _draw_array(axes: Axes, of_array: Any) -> None:
+    """The mean residual of each cell in its place; what stands out is a cell, a row or a column."""
+    mean, rows, columns = of_array.mean, of_array.rows, of_array.columns
+    limit = max(1.0, float(np.nanmax(np.abs(mean), initial=0.0)))
+    tints = colormaps["PuOr"].with_extremes(bad=NO_CELL)
+    ends = (columns[0] - 0.5, columns[-1] + 0.5, rows[-1] + 0.5, rows[0] - 0.5)
+    shown = axes.imshow(np.ma.masked_invalid(mean), cmap=tints, vmin=-limit, vmax=limit,
+                        extent=ends, aspect="auto", interpolation="nearest")  # fmt: skip
+    axes.set(xlabel="column", ylabel="row")
+    axes.set_title("mean residual of each cell; grey: no cell", fontsize="small", loc="left")
+    axes.grid(visible=False)
+    for axis in (axes.xaxis, axes.yaxis):
+        set_ticks(axis, "linear", whole=True)
+    axes.figure.colorbar(shown, ax=axes, label="standard deviations", pad=0.02)
 
 
 def picture_of(picture: Picture, title: str) -> bytes:

@@ -106,7 +106,7 @@ def fit_pulses(
         parameters=best.parameters,
         goodness=replace(best.goodness(), free_run=free_run),
         rivals=[Rival(c.model.name, c.written.aic(), len(c.best.covariance)) for c in fits.found],
-        picture=_picture(best, wild, g, free, position),
+        picture=_picture(table, best, wild, g, free, position),
         outliers=sorted({int(n) for n in table.lines[chains.row[wild]]}),
         remarks=[*remarks, *_remarks(best, free_run)],
     )
@@ -201,7 +201,12 @@ def _late(best: Candidate) -> np.ndarray:
 
 
 def _picture(
-    best: Candidate, wild: np.ndarray, g: np.ndarray, free: Course, position: np.ndarray
+    table: Table,
+    best: Candidate,
+    wild: np.ndarray,
+    g: np.ndarray,
+    free: Course,
+    position: np.ndarray,
 ) -> Picture:
     """Reads over what was predicted from the read before and over a free run, and the standardized
     difference."""
@@ -221,4 +226,5 @@ def _picture(
         position[told],
         residual[told],
         left_out=(position[wild], g[chains.row[wild]]),
+        device=table.devices(chains.row[told]),
     )

@@ -69,6 +69,10 @@ class Table:
             words={k: v[rows] for k, v in self.words.items()},
         )
 
+    def devices(self, rows: np.ndarray) -> np.ndarray | None:
+        """Names of the devices of some of the rows, by a mask or by indices; None: it has none."""
+        return self.words["device"][rows] if "device" in self.words else None
+
     def labels(self, *names: str) -> np.ndarray:
         """Group of each row, numbered as first met: rows alike in the columns that are there."""
         keys = list(zip(*(self.words[n].tolist() for n in names if n in self.words), strict=True))
