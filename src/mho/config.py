@@ -81,7 +81,7 @@ class Config:
         dataclass(frozen=True, kw_only=True)(cls)
 
     def __post_init__(self) -> None:
-        for name, hint in _hints(type(self)).items():
+        for name, hint in hints_of(type(self)).items():
             field = f"{type(self).__name__}.{name}"
             value = taken(field, getattr(self, name), hint, finite=True)
             object.__setattr__(self, name, value)
@@ -89,22 +89,21 @@ class Config:
     def replace(self, **changes: Any) -> Self:
         """Copy with some fields changed; the copy is validated like the original."""
         for name in changes:
-            if name not in _hints(type(self)):
-                raise UnknownField(type(self).__name__, name, _hints(type(self)))
+            if name not in hints_of(type(self)):
+                raise UnknownField(type(self).__name__, name, hints_of(type(self)))
         return replace(self, **changes)
 
     def settings(self, prefix: str = "") -> list[tuple[str, str, str]]:
         """Every setting as (dotted key, value as TOML would write it, what it is and its unit)."""
         out, prefix = [], taken("prefix", prefix, str)
         docs = field_docs(type(self))
-        for name in _hints(type(self)):
+        for name in hints_of(type(self)):
             value, key = getattr(self, name), f"{prefix}{name}"
             if isinstance(value, Config):
                 out += [(key, value.family or "-", docs.get(name, ""))]
                 out += value.settings(f"{key}.")
             else:
-                shown = "none" if value is None else tomli_w.dumps({"v": _plain(value)})[4:].strip()
-                out.append((key, " ".join(shown.split()), docs.get(name, "")))
+                out.append((key, in_toml(value), docs.get(name, "")))
         return out
 
     def to_dict(self) -> dict[str, Any]:
@@ -135,13 +134,14 @@ class Config:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """Build the record from a nested dictionary; missing fields keep their defaults."""
+        """Build the record from a nested dictionary; missing fields keep their defaults. A field of
+        one of several records may have the family of one alone, which then has its defaults."""
         data = taken("data", data, Mapping)
         given = {k: v for k, v in data.items() if k != "family"}
         if data.get("family", cls.family) != cls.family:
             allowed = repr(cls.family) if cls.family else f"none; {cls.__name__} has no families"
             raise invalid(f"{cls.__name__}.family", data["family"], allowed)
-        hints = _hints(cls)
+        hints = hints_of(cls)
         for name in given:
             if name not in hints:
                 raise UnknownField(cls.__name__, name, hints)
@@ -149,7 +149,7 @@ class Config:
             required = each.default is MISSING and each.default_factory is MISSING
             if required and each.name not in given:
                 raise invalid(f"{cls.__name__}.{each.name}", None, "a value; the field is missing")
-        return cls(**given)
+        return cls(**{name: _by_family(value, hints[name]) for name, value in given.items()})
 
     def to_toml(self) -> str:
         """The record as TOML text; `from_toml` gives back an equal record."""
@@ -182,6 +182,12 @@ def naming_paths(root: type[Config]) -> Iterator[None]:
         raise UnknownField(error.record, error.name, error.known, meant) from None
 
 
+def in_toml(value: object) -> str:
+    """A value of a field as TOML writes it, in one line; None, which it lacks, as none."""
+    shown = "none" if value is None else tomli_w.dumps({"v": _plain(value)})[4:]
+    return " ".join(shown.split())
+
+
 def families(record: type[C]) -> list[type[C]]:
     """The record itself; of an abstract one, the records that are derived from it."""
     if not inspect.isabstract(record):
@@ -191,11 +197,12 @@ def families(record: type[C]) -> list[type[C]]:
 
 def ranges_of(record: type[Config], field: str) -> list[Range]:
     """Ranges of the numbers that a field of a record takes."""
-    return ranges(_hints(record)[field])
+    return ranges(hints_of(record)[field])
 
 
 @cache
-def _hints(cls: type) -> dict[str, Any]:
+def hints_of(cls: type) -> dict[str, Any]:
+    """What each field of a record is annotated with, by name."""
     names = {f.name for f in fields(cls)}
     return {k: v for k, v in typing.get_type_hints(cls, include_extras=True).items() if k in names}
 
@@ -204,7 +211,7 @@ def paths(record: type[Config], prefix: str = "") -> dict[str, str]:
     """Every field of a record and of the records in it, whichever these are, with dots between
     tables; and the name of the record that it is of."""
     out: dict[str, str] = {}
-    for name, hint in _hints(record).items():
+    for name, hint in hints_of(record).items():
         out.setdefault(f"{prefix}{name}", record.__name__)
         for option in options(hint):
             if isinstance(option, type) and issubclass(option, Config):
@@ -230,6 +237,15 @@ def _meant(root: type[Config], error: UnknownField) -> str:
                 break
     *most, end = map(repr, sorted(same, key=lambda path: (path.count("."), path))[:4] or [""])
     return "" if end == "''" else f"{', '.join(most)} or {end}" if most else end
+
+
+def _by_family(value: Any, hint: Any) -> Any:
+    """The table of a record of which there is the family alone; others as they are."""
+    if not isinstance(value, str) or str in (taken := options(hint)):
+        return value
+    records = (each for each in taken if isinstance(each, type) and issubclass(each, Config))
+    known = {kind.family for record in records for kind in families(record)}
+    return {"family": value} if value and value in known else value
 
 
 def _plain(value: Any) -> Any:

@@ -8,11 +8,14 @@ import pytest
 import torch
 
 import mho
+from mho.choices import REQUIRED
 from mho.cli import main
 from mho.cli.names import SUBJECTS
 from mho.data import SOURCES
+from mho.errors import InvalidInput
 from mho.experiments import EXPERIMENTS
 from mho.experiments.bmcnn.mitigation import mitigation
+from mho.experiments.settings import key_and_value, nested
 from mho.hardware.price_lists import PRICES
 from mho.physics.devices import PRESETS
 from mho.physics.dynamics import MODELS
@@ -64,9 +67,8 @@ def test_settings_are_short_by_default_and_all_can_be_seen(
     keys = [key for key, _, _ in EXPERIMENTS[name].preset("quick").settings()]
     short = printed([name, "--set"], capsys).splitlines()
     assert len(short) <= len(keys) + 4, "a line each"
-    assert [
-        each["setting"] for each in json.loads(printed([name, "--set", "--json"], capsys))
-    ] == keys
+    listed = json.loads(printed([name, "--set", "--json"], capsys))
+    assert [each["setting"] for each in listed if "of" not in each] == keys
     deepest = max(keys, key=lambda key: key.count("."))
     assert deepest in printed([name, deepest, "--set"], capsys)
 
@@ -127,3 +129,31 @@ def test_what_is_not_there_is_said(
 ) -> None:
     assert main(["list", *words]) == 2
     assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_what_may_be_chosen_is_listed_and_can_be_set(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Every kind in place of another by its name alone, unless it needs more; then its fields."""
+    listed = json.loads(printed([name, "--set", "--json"], capsys))
+    config = EXPERIMENTS[name].preset("quick")
+    others = [each for each in listed if "of" in each]
+    heads = [each["of"] for each in others if each["setting"] == each["of"]]
+    assert len(heads) == len({*heads})
+    assert any(each.endswith("hardware.adc=sar") for each in heads) == (name != "bmcnn")
+    refused: list[str] = []
+    for head in heads:
+        own = [e for e in others if e["of"] == head and e["setting"] != head]
+        if any(each["value"] == REQUIRED for each in own):
+            continue
+        try:
+            chosen = config.merged(nested(*key_and_value(head)))
+        except InvalidInput as error:  # of a device or a way to write that others do not go with
+            refused.append(f"{head}: {error}")
+            continue
+        there = {key: value for key, value, _ in chosen.settings()}
+        assert there[head.partition("=")[0]] == head.partition("=")[2]
+        assert {e["setting"]: e["value"] for e in own}.items() <= there.items(), head
+    assert len(refused) <= len(heads) / 3, refused
+    assert not any("unknown" in each or "allowed is a" in each for each in refused), refused

@@ -122,11 +122,23 @@ def _parts(name: str) -> Listing:
 
 
 def _settings(record: Config, prefix: str = "") -> Listing:
-    """Every setting, and its value in the preset quick."""
+    """Every setting, and its value in the preset quick; below a table, what could stand in its
+    place, and the settings of that."""
+    from mho.choices import choices
+
+    others: dict[str, list[dict[str, str]]] = {}
+    for key, at, kind, value, what in choices(record, prefix):
+        of, own = f"{at}={kind}", what if key == f"{at}={kind}" else f"of {kind}: {what}"
+        row = {"setting": key, "value": value, "what": own.replace(UNITLESS, ""), "of": of}
+        others.setdefault(at, []).append(row)
     records = [
         {"setting": key, "value": value, "what": what.replace(UNITLESS, "")}
         for key, value, what in record.settings(prefix)
     ]
+    for at in sorted(others, key=lambda at: -at.count(".")):  # what is within a table comes first
+        named = (f"{each['setting']}." for each in records)
+        last = max(n for n, name in enumerate(named) if name.startswith(f"{at}."))
+        records[last + 1 : last + 1] = others[at]
     rows = [(each["setting"], each["value"], each["what"]) for each in records]
     return Listing(("setting", "value", "what"), rows, records)
 
@@ -137,11 +149,11 @@ def _in_short(name: str, whole: Listing) -> Listing:
 
     rows = [
         (key, value if len(value) <= MOST else f"{value[: MOST - 3]}...", first_sentence(what))
-        for key, value, what in whole.rows
-        if key.count(".") <= DEEPEST or name not in EXPERIMENTS
+        for (key, value, what), record in zip(whole.rows, whole.records, strict=True)
+        if name not in EXPERIMENTS or (key.count(".") <= DEEPEST and "of" not in record)
     ]
     left = len(whole.rows) - len(rows)
-    more = f"; also the {left} in tables within tables" if left else ""
+    more = f"; also the {left} in tables within tables and of other kinds" if left else ""
     after = [
         f"mho list {name} WORD --set shows all with a word in their name, mho list {name} --set "
         f"--long all in full{more}."
