@@ -25,6 +25,20 @@ class Failed(RuntimeError):
     message is one line."""
 
 
+class OwnCodeFailed(Failed):
+    """The user's own code failed in the middle of something; the message is one line that begins
+    with its file and line.
+
+    Args:
+        message: as said.
+        trace: what Python says of it, in lines.
+    """
+
+    def __init__(self, message: str, trace: str) -> None:
+        super().__init__(message)
+        self.trace = trace
+
+
 class NotReady(RuntimeError):
     """Something is to be done before: the message says what to call."""
 

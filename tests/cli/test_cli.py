@@ -6,12 +6,14 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from pathlib import Path
 
 import pytest
 
 import mho
 from mho.cli import main
+from mho.cli.show import Show
 from mho.data import locate
 from mho.hardware.price_lists import PRICES
 
@@ -286,3 +288,21 @@ def test_a_price_list_of_a_file_is_checked_before_a_run(
     assert "mine.toml" in said
     assert "adc_energy" in said
     assert not out.exists()
+
+
+def test_a_warning_is_told_in_one_line_once(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def warning(_self: Show) -> None:
+        for _ in range(2):
+            for text in ("one\nthing", "another"):
+                warnings.warn(text, stacklevel=1)
+
+    monkeypatch.setattr(Show, "run", warning)
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        shown = warnings.showwarning
+        assert main(["show", "hfo2-1t1r"]) == 0
+        assert warnings.showwarning is shown
+    said = capsys.readouterr().err.splitlines()
+    assert said == ["mho: warning: one thing", "mho: warning: another"]

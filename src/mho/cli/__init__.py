@@ -1,7 +1,8 @@
 """The command `mho`.
 
 Exit status: 0 done; 1 the operating system said no, as for a full disk; 2 bad input, or a program
-or an instrument failed; 130 interrupted, by Ctrl-C or SIGTERM. Whatever went wrong is one line.
+or an instrument failed; 130 interrupted, by Ctrl-C or SIGTERM. Whatever went wrong is one line; if
+the user's own code did, Python's trace of it follows.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
-from mho.errors import Failed, InvalidInput, UsageError
+from mho.errors import Failed, InvalidInput, OwnCodeFailed, UsageError
 from mho.waiting import wait_asleep
 
 
@@ -39,6 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         where = f"{os.fsdecode(error.filename)}: " if named else ""
         said = f"{where}{error.strerror}" if error.strerror else str(error)
         return _ended(2 if error.errno is None else 1, said)
+    except OwnCodeFailed as error:
+        return _ended(2, str(error), error.trace)
     except (UsageError, InvalidInput, Failed) as error:
         return _ended(2, str(error))
     except Exception as error:
@@ -52,9 +55,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(arguments: list[str]) -> int:
     # Imported here, as Ctrl-C while torch loads is Ctrl-C too.
     from mho.cli.commands import parse
-    from mho.cli.terminal import any_characters
+    from mho.cli.terminal import any_characters, plain_warnings
 
-    with any_characters():
+    with any_characters(), plain_warnings():
         try:
             if (asked := parse(arguments)) is not None:
                 asked.run()
@@ -83,14 +86,20 @@ def _signals(received: list[int]) -> Iterator[None]:
             signal.signal(each, handler)
 
 
-def _ended(status: int, text: str) -> int:
+def _ended(status: int, text: str, more: str = "") -> int:
     """Say how the command ended, in one line on standard error if there is one. Of several
-    processes that do one run, all but the first say so, and nothing of an interruption."""
+    processes that do one run, all but the first say so, and nothing of an interruption.
+
+    Args:
+        status: the exit status.
+        text: the line.
+        more: lines below it, as they are.
+    """
     rank = os.environ.get("RANK", "0") if "TORCHELASTIC_RUN_ID" in os.environ else "0"
     if rank != "0" and status == 130:
         return status
     who = "" if rank == "0" else f"process {rank}: "
-    line = f"mho: {who}{' '.join(text.split())}\n"
+    line = f"mho: {who}{' '.join(text.split())}\n{more}"
     with suppress(OSError):
         encoding = getattr(sys.stderr, "encoding", None) or "utf-8"
         sys.stderr.write(line.encode(encoding, "replace").decode(encoding))

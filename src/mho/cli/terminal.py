@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
@@ -64,6 +65,24 @@ def any_characters() -> Iterator[None]:
         for each, errors in zip(streams, before, strict=True):
             with suppress(ValueError):  # closed meanwhile
                 each.reconfigure(errors=errors)  # type: ignore[union-attr]
+
+
+@contextmanager
+def plain_warnings() -> Iterator[None]:
+    """Have each warning told in one line, once, whatever line of Python it comes from."""
+    told: set[str] = set()
+
+    def show(message: Warning | str, *_where: object) -> None:
+        text = " ".join(str(message).split())
+        if text not in told:
+            told.add(text)
+            tell(f"warning: {text}")
+
+    before, warnings.showwarning = warnings.showwarning, show
+    try:
+        yield
+    finally:
+        warnings.showwarning = before
 
 
 def columns() -> int | None:

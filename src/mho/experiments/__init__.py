@@ -14,7 +14,7 @@ from mho.experiments.memory import check_memory
 from mho.experiments.rehearsal import rehearse
 from mho.experiments.run import Run
 from mho.experiments.trainings import Training
-from mho.files.code import code_in
+from mho.files.code import code_in, said
 from mho.results import Result
 
 
@@ -59,8 +59,8 @@ class Experiment:
         except Exception as error:
             if not own or isinstance(error, InvalidInput):
                 raise
-            said = f"{type(error).__name__}: {' '.join(str(error).split())}"
-            raise InvalidInput(f"{', '.join(own)} does not work in {self.name}: {said}") from error
+            why = f"{', '.join(own)} does not work in {self.name}: {said(error)}"
+            raise InvalidInput(why) from error
 
     def preset(self, name: str) -> ExperimentConfig:
         """The configuration of a preset."""

@@ -17,7 +17,7 @@ from mho.experiments.progress import Progress
 from mho.experiments.run import FINISHED, Run
 from mho.experiments.sharing import SharingRun
 from mho.files import check_sums, naming, read_text, write_bytes
-from mho.files.code import code_in, file_of, text_of
+from mho.files.code import code_in, file_of, own_code_named, text_of
 
 
 def finished(folder: Path, config: ExperimentConfig) -> bool:
@@ -88,7 +88,11 @@ def execute(
         if changed := processes.by_first(lambda: provenance.record(folder, now)):
             run.progress.note(f"not as the session before: {'; '.join(changed)}")
         processes.by_first(lambda: keep_code(folder, config))
-        with run.interruptible():
+        kept = (
+            f"{folder} is kept, and --resume goes on from its last checkpoint if the file is as it "
+            "was; with a changed one start anew"
+        )
+        with run.interruptible(), own_code_named(kept):
             result = experiment.run(config, run)
         run.finish(result)
     except KeyboardInterrupt:

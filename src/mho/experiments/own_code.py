@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from mho.errors import invalid
-from mho.files.code import call_code, load_code
+from mho.files.code import call_code, load_code, said
 from mho.learning.rules.rule import UpdateRule
 from mho.learning.twins import kinds, twin_of
 
@@ -56,8 +56,7 @@ def own_network(reference: str, shape: Sequence[int], classes: int) -> nn.Module
         with torch.no_grad():
             found = tuple(net(samples).shape)
     except Exception as error:
-        said = " ".join(str(error).split())
-        allowed = f"one that takes samples {tuple(samples.shape)} ({type(error).__name__}: {said})"
+        allowed = f"one that takes samples {tuple(samples.shape)} ({said(error)})"
         raise invalid("network", reference, allowed) from error
     net.train(training)
     if found != wanted:

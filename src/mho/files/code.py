@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import os
 import re
 import sys
-from collections.abc import Mapping
+import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from mho.errors import InvalidInput, invalid, unknown
+from mho.errors import InvalidInput, OwnCodeFailed, invalid, unknown
 from mho.files.reading import read_bytes
 
 WANTED = "FILE.py:NAME, a class or a function in a file of Python"
+
+_PREFIX = "mho_own_"
+"""Of the names under which Python knows files of the user's."""
 
 _REFERENCE = re.compile(r"(.+\.py):([A-Za-z_]\w*)")
 
@@ -95,12 +101,12 @@ def call_code(field: str, reference: str, *arguments: Any) -> Any:
         raise InvalidInput(f"{field} = {reference!r} refuses what it is given: {error}") from error
     except Exception as error:
         how = f"called with {len(arguments)} arguments" if arguments else "called"
-        raise invalid(field, reference, f"code that works when {how} ({_said(error)})") from error
+        raise invalid(field, reference, f"code that works when {how} ({said(error)})") from error
 
 
 @lru_cache(maxsize=64)
 def _module(field: str, path: Path, digest: str) -> Any:
-    name = f"mho_own_{path.stem}_{digest[:12]}"
+    name = f"{_PREFIX}{path.stem}_{digest[:12]}"
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
     assert spec.loader is not None
@@ -110,9 +116,46 @@ def _module(field: str, path: Path, digest: str) -> Any:
         spec.loader.exec_module(module)
     except Exception as error:
         del sys.modules[name]
-        raise invalid(field, str(path), f"a file that Python can run ({_said(error)})") from error
+        raise invalid(field, str(path), f"a file that Python can run ({said(error)})") from error
     return module
 
 
-def _said(error: Exception) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"
+@contextmanager
+def own_code_named(kept: str) -> Iterator[None]:
+    """Inside, an error that comes out of the user's own code is told by the file and line of it.
+
+    Args:
+        kept: what is left of the work, and how to go on, in words.
+
+    Raises:
+        OwnCodeFailed: as said; errors from elsewhere, and of memory, are as they are.
+    """
+    try:
+        yield
+    except MemoryError:
+        raise
+    except Exception as error:
+        if not _place(error):
+            raise
+        trace = "".join(traceback.format_exception(error))
+        raise OwnCodeFailed(f"{said(error)}; {kept}", trace) from error
+
+
+def said(error: Exception) -> str:
+    """An error in one line: where in the user's own code, if there, its type, its message."""
+    place, text = _place(error), " ".join(str(error).split())
+    kind = "" if isinstance(error, InvalidInput) else f"{type(error).__name__}: "
+    return f"{place}{kind}{text}"
+
+
+def _place(error: Exception) -> str:
+    """The innermost line of the user's own code that an error went through, as "my.py, line 3, in
+    apply: "; empty: none."""
+    found = ""
+    for frame, line in traceback.walk_tb(error.__traceback__):
+        if str(frame.f_globals.get("__name__", "")).startswith(_PREFIX):
+            path = os.path.relpath(frame.f_code.co_filename)
+            path = frame.f_code.co_filename if path.startswith("..") else path
+            name = frame.f_code.co_name
+            found = f"{path}, line {line}{'' if name == '<module>' else f', in {name}'}: "
+    return found

@@ -24,7 +24,7 @@ from pathlib import Path
 import torch
 
 from mho import experiments
-from mho.errors import InvalidInput
+from mho.errors import InvalidInput, OwnCodeFailed
 from mho.experiments.execution import execute, finished
 from mho.experiments.memory import check_memory
 from mho.experiments.own_data import check_data
@@ -148,6 +148,8 @@ def work(folder: PointFolder, threads: int, engine: str = "") -> int:
             return STORAGE
         plain = isinstance(error, InvalidInput)
         said = str(error) if plain else traceback.format_exc()
+        if isinstance(error, OwnCodeFailed):
+            said = f"{error}\n{error.trace}"
         print(said, file=sys.stderr)
         try:
             folder.failed(said)
