@@ -165,7 +165,7 @@ def test_settings_with_earlier_names_of_schemes_are_those_of_today(
     check_same(Path(), tomli_w.dumps(old), now.to_toml())
     (tmp_path / "old.toml").write_text(tomli_w.dumps(old))
     notes: list[str] = []
-    assert settings_of(family, now, file=tmp_path / "old.toml", told=notes.append) == now
+    assert settings_of(family, now, file=tmp_path / "old.toml").config(notes.append) == now
     assert notes == []
     whole = experiments.get("wires").preset("quick")
     inner = as_before(whole.to_dict(), "wires")

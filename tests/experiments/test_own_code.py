@@ -2,14 +2,25 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from mho import Hardware
 from mho.cli import main
+from mho.data import dataset
 from mho.data.stand_in import stand_ins
+from mho.errors import InvalidInput
 from mho.experiments import EXPERIMENTS
+from mho.experiments.bmcnn.config import Architecture
+from mho.experiments.bmcnn.network import by_layer, network
+from mho.files.code import code_in
+from mho.results import Result
 
 GOOD = """
+from pathlib import Path
+
+import mho
 import torch
 from torch import nn
 
@@ -26,6 +37,13 @@ class Tiring:
 
     def consolidate(self, synapses, state):
         pass
+
+
+class Breaking(Tiring):
+    def apply(self, update, state):
+        if update.delta.shape[0] == 8 and Path("broken").exists():
+            raise ZeroDivisionError("no more")
+        super().apply(update, state)
 
 
 class Wrong(Tiring):
@@ -62,9 +80,31 @@ class Residual(nn.Module):
         return self.last(x + self.second(x).relu())
 
 
+class Normed(nn.Sequential):
+    def __init__(self, shape, classes):
+        super().__init__(nn.Flatten(), nn.Linear(shape[1] * shape[2] * shape[0], 8),
+                         nn.BatchNorm1d(8), nn.ReLU(), nn.Linear(8, classes))
+
+
+class Gated(nn.Module):
+    def __init__(self, shape, classes):
+        super().__init__()
+        self.hidden = nn.Sequential(nn.Flatten(), nn.Linear(shape[1] * shape[2] * shape[0], 8),
+                                    nn.BatchNorm1d(8), mho.nn.Gate(8), nn.Hardtanh())
+        self.last = nn.Linear(8, classes)
+
+    def forward(self, x):
+        return self.last(self.hidden(x))
+
+
 class Narrow(nn.Sequential):
     def __init__(self):
         super().__init__(nn.Flatten(), nn.Linear(784, 3))
+
+
+class Single(nn.Sequential):
+    def __init__(self):
+        super().__init__(nn.Flatten(), nn.Linear(784, 10))
 
 
 class Other(nn.Sequential):
@@ -82,6 +122,11 @@ def load():
     labels = torch.arange(40) % 2
     samples = torch.rand(40, 1, 12, 12, generator=generator) + labels[:, None, None, None]
     return samples, labels, samples[:10], labels[:10]
+
+
+def more():
+    samples, labels, *test = load()
+    return samples.flip(2), labels, test[0].flip(2), test[1]
 
 
 def three():
@@ -111,6 +156,7 @@ def ids(folder: Path) -> dict[str, float]:
     return {each["id"]: each["ours"] for each in found}
 
 
+@pytest.mark.filterwarnings("ignore:layer .* saturate")
 @pytest.mark.parametrize(
     "words",
     [
@@ -122,6 +168,11 @@ def ids(folder: Path) -> dict[str, float]:
         ["siamese", "--rule", "my.py:Tiring", "--network", "my.py:Residual"],
         ["siamese", "--network", "my.py:Residual", "--only", "claims"],
         ["siamese", "--only", "schemes", "--set", 'schemes=["falling threshold", "my.py:Tiring"]'],
+        ["metaplastic", "--network", "my.py:Gated", "--only", "claims",
+         "--set", "permuted.tasks=2"],
+        ["metaplastic", "--network", "my.py:Normed", "--scheme", "path importance"],
+        ["metaplastic", "--data", "my.py:load", "--data", "my.py:more", "--scheme",
+         "no protection", "--set", "hidden=[8]", "--set", "batch=20"],
     ],
 )  # fmt: skip
 def test_ones_own_is_run_and_kept(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
@@ -145,20 +196,23 @@ def test_ones_own_is_run_and_kept(words: list[str], capsys: pytest.CaptureFixtur
         (["siamese", "--rule", "my.py:Short"], "Short lacks apply, consolidate"),
         (["siamese", "--rule", "my.py:Needs"], "code that works when called (TypeError"),
         (["siamese", "--rule", "my.py:number"], "it is a int"),
-        (["siamese", "--rule", "my.py:Wrong"], "my.py:Wrong does not work in siamese"),
+        (["siamese", "--rule", "my.py:Wrong"], "my.py:Wrong does not work in siamese: my.py, line"),
         (["metaplastic", "--rule", "my.py:Wrong"], "my.py:Wrong does not work in metaplastic"),
         (["siamese", "--network", "my.py:Narrow"], "for samples (2, 1, 28, 28), not (2, 3)"),
         (["siamese", "--network", "my.py:Other"], "takes samples (2, 1, 28, 28)"),
         (["siamese", "--network", "my.py:Digital"], "layer"),
         (["siamese", "--network", "my.py:Tiring"], "a torch network"),
+        (["metaplastic", "--network", "my.py:Net"], "one with batch normalization"),
+        (["metaplastic", "--network", "my.py:Normed"], "one with mho.nn.Gate(units)"),
+        (["metaplastic", "--network", "my.py:Normed", "--only", "convolution"], "trains another"),
+        (["bmcnn", "--network", "my.py:Narrow"], "not (2, 3)"),
+        (["bmcnn", "--network", "my.py:Single"], "two or more linear or convolutional layers"),
+        (["bmcnn", "--network", "my.py:Normed", "--only", "networks"], "it compares others"),
+        (["siamese", "--data", "mnist", "--data", "fashion-mnist"], "one data set for siamese"),
         (["siamese", "--data", "my.py:three"], "train_x, train_y, test_x, test_y"),
         (["siamese", "--data", "my.py:fails"], "OSError: no such cable"),
         (["siamese", "--rule", "my.py:Tiring", "--scheme", "float"], "nothing with --scheme"),
-        *(([name, f"--{what}", "my.py:X"], f"nothing: {name} takes none")
-          for what, names in (("rule", ("bmcnn", "wires", "sensitivity")),
-                              ("network", ("bmcnn", "metaplastic", "wires", "sensitivity")),
-                              ("data", ("metaplastic", "wires", "sensitivity")))
-          for name in names),
+        (["bmcnn", "--rule", "my.py:Tiring"], "bmcnn trains its network first"),
     ],
 )  # fmt: skip
 def test_what_does_not_fit_is_refused_before_the_run(
@@ -171,6 +225,73 @@ def test_what_does_not_fit_is_refused_before_the_run(
     assert said in err
     assert len(err.splitlines()) == 1
     assert not Path("runs").exists()
+
+
+SYSTEMS = {"bmcnn": "Normed", "siamese": "Net", "metaplastic": "Gated"}
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+@pytest.mark.parametrize("what", ["rule", "network", "data"])
+def test_every_experiment_takes_ones_own_or_says_why_not(name: str, what: str) -> None:
+    for system, net in SYSTEMS.items():
+        config = EXPERIMENTS[name].preset("quick")
+        if name in SYSTEMS and name != system:
+            continue
+        if name not in SYSTEMS:
+            config = config.replace(only=system)
+        own: Any = {"rule": "my.py:Tiring", "network": f"my.py:{net}", "data": ("my.py:load",)}
+        give = getattr(config, f"with_{what}")
+        if what == "rule" and system == "bmcnn":
+            with pytest.raises(InvalidInput, match="writes each cell once"):
+                give(own[what])
+        else:
+            (named,) = code_in(give(own[what]).to_dict())
+            assert named in (own[what], *own[what])
+
+
+@pytest.mark.parametrize(
+    ("name", "system", "what"),
+    [
+        ("bmcnn", None, "network"), ("sensitivity", "bmcnn", "network"),
+        ("sensitivity", "siamese", "rule"), ("wires", "metaplastic", "network"),
+    ],
+)  # fmt: skip
+def test_ones_own_works_in_a_run_in_small(name: str, system: str | None, what: str) -> None:
+    own = "my.py:Tiring" if what == "rule" else f"my.py:{SYSTEMS[system or name]}"
+    config = EXPERIMENTS[name].preset("quick").replace(only=system)
+    config = getattr(config, f"with_{what}")(own)
+    with stand_ins():
+        found = EXPERIMENTS[name].check(config)
+    assert found is None or isinstance(found, Result)
+
+
+def test_a_failure_in_the_middle_is_told_by_its_file_and_line_and_the_run_goes_on(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    run = ["run", "siamese", "--rule", "my.py:Breaking", *SMALL, "--set", "hidden=8"]
+    with stand_ins():
+        assert main([*run, "--out", "whole"]) == 0
+        Path("broken").touch()
+        capsys.readouterr()
+        assert main([*run, "--out", "r"]) == 2
+        first, *trace = capsys.readouterr().err.splitlines()[-100:]
+        while not first.startswith("mho: "):  # progress
+            first, *trace = trace
+        line = GOOD[: GOOD.index("raise ZeroDivisionError")].count("\n") + 1
+        assert first.startswith(f"mho: my.py, line {line}, in apply: ZeroDivisionError: no more; r")
+        assert trace[0].startswith("Traceback")
+        assert "--resume" in first
+        Path("broken").unlink()
+        assert main([*run, "--out", "r", "--resume"]) == 0
+    assert ids(Path("r")) == ids(Path("whole"))
+
+
+def test_a_binarized_network_of_ones_own_has_its_classifier_apart() -> None:
+    for classifier, names in (("float", ["1"]), ("binary", ["1", "4"])):
+        own = Architecture.from_dict({"network": "my.py:Normed", "classifier": classifier})
+        net = network(own, dataset("mnist"))
+        kinds = by_layer(own, net, Hardware(device="hfo2-1t1r"))
+        assert [n for n, each in net.named_modules() if kinds(n, each) is not None] == names
 
 
 def test_a_resume_with_changed_code_names_the_file(capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,13 +12,8 @@ from mho.cli.terminal import columns, say, tell, waiting
 from mho.errors import invalid, unknown
 from mho.files import check_output
 
-TAKERS = {
-    "rule": "siamese and metaplastic do",
-    "network": "siamese does",
-    "data": "bmcnn and siamese do; metaplastic has --set tasks, wires and sensitivity --set "
-    "siamese.data and their like",
-}
-"""Which experiments take something of the user's own."""
+OWN = ("rule", "network", "data")
+"""What may be the user's own."""
 
 LINES, LINES_OF_SEVERAL = 22, 9
 """Lines of a result at the end of a run, and of each of several."""
@@ -61,12 +56,14 @@ class Run:
     scheme: Annotated[str | None, Option("NAME", complete=names.schemes)] = None
     """Run one scheme alone, of siamese or metaplastic: trained in full on all chips, and tested."""
     rule: Annotated[str | None, Option("FILE.py:NAME")] = None
-    """Train under an update rule of your own, as one scheme; siamese and metaplastic."""
+    """Train under an update rule of your own, as one scheme; all but bmcnn, which writes each cell
+    once."""
     network: Annotated[str | None, Option("FILE.py:NAME")] = None
-    """Train a network of your own in place of the perceptron; siamese."""
-    data: Annotated[str | None, Option("DATA", complete=names.datasets)] = None
+    """Train a network of your own, in place of the perceptron, and of the binarized network; for
+    metaplastic one with batch normalization, and with mho.nn.Gate where units are gated."""
+    data: Annotated[tuple[str, ...], Option("DATA", complete=names.datasets)] = ()
     """Learn other data: a name of mho list datasets, a .npz file, a folder of images, or
-    FILE.py:NAME, a function that gives them; bmcnn and siamese."""
+    FILE.py:NAME, a function that gives them; of metaplastic several, tasks in turn."""
     out: Annotated[Path | None, Option("DIR")] = None
     """Run folder; if not given, runs/NAME-SIZE-SEED."""
     resume: bool = False
@@ -97,7 +94,7 @@ class Run:
             raise unknown("experiment", self.name, (*EXPERIMENTS, "all"))
         among_all = [name for name, experiment in EXPERIMENTS.items() if experiment.among_all]
         names = among_all if self.name == "all" else [self.name]
-        of_one = ("config", "set", "device_file", "chip", "only", "scheme", *TAKERS)
+        of_one = ("config", "set", "device_file", "chip", "only", "scheme", *OWN)
         if self.name == "all" and (given := [each for each in of_one if getattr(self, each)]):
             flags = ", ".join(f"--{each.replace('_', '-')}" for each in given)
             allowed = f"one experiment where {flags} is given"
@@ -121,21 +118,17 @@ class Run:
         digests = {name: check_data(config) for name, config in configs.items()}
         return _Plan(configs, folders, digests, out)
 
-    def _own(self, what: str, config: Any) -> str | None:
-        """The user's own rule, network or data, where an experiment takes it."""
+    def _with_own(self, config: Any) -> Any:
+        """The settings with the user's own rule, network and data."""
         from mho.files.code import WANTED, is_code
 
-        given = getattr(self, what)
-        if given is None:
-            return None
-        fits = bool(config.all_schemes) if what == "rule" else hasattr(config, what)
-        if not fits:
-            raise invalid(what, given, f"nothing: {config.family} takes none; {TAKERS[what]}")
-        if what == "rule" and self.scheme is not None:
-            raise invalid(what, given, "nothing with --scheme: a rule is a scheme of its own")
-        if what != "data" and not is_code(given):
-            raise invalid(what, given, WANTED)
-        return given
+        for what in OWN:
+            if not (given := getattr(self, what)):
+                continue
+            if what != "data" and not is_code(given):
+                raise invalid(what, given, WANTED)
+            config = getattr(config, f"with_{what}")(given)
+        return config
 
     def _configure(self, name: str) -> Any:
         """The preset, with a file, then single settings, then options laid over it."""
@@ -143,7 +136,6 @@ class Run:
         from mho.experiments.settings import key_and_value, settings_of
 
         preset = experiments.get(name).preset(self.preset)
-        own = {what: self._own(what, preset) for what in TAKERS}
         settings = settings_of(
             name, preset, file=self.config,
             device_file=self.device_file, chip=self.chip,
@@ -151,11 +143,10 @@ class Run:
         )  # fmt: skip
         options = {
             "seed": self.seed, "chips": self.chips, "processor": self.processor,
-            "prices": self.prices, "only": self.only, "scheme": own["rule"] or self.scheme,
-            "network": own["network"], "data": own["data"],
+            "prices": self.prices, "only": self.only, "scheme": self.scheme,
         }  # fmt: skip
         given = {name: value for name, value in options.items() if value is not None}
-        config = settings.over(given.items()).config(tell)
+        config = self._with_own(settings.over(given.items()).config(tell))
         config.torch_device()
         return config
 

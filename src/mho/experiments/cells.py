@@ -38,19 +38,25 @@ def with_levels(cell: Cell, levels: int) -> Cell:
     return cell.replace(levels=levels)
 
 
-def check_levels(setting: str, hardware: mho.Hardware, net: nn.Module, full_scale: str) -> None:
+def check_start(
+    nets: Iterable[nn.Module],
+    hardware: mho.Hardware,
+    setting: str = "hardware.device",
+    full_scale: str = "hardware.full_scale",
+) -> None:
     """Refuse cells on which all weights of a layer would be 0 at the start, and nothing be learnt.
 
     Args:
-        setting: where the cells are set.
+        nets: networks before their training, not on chips.
         hardware: the chips.
-        net: the network before its training, not on chips.
+        setting: where the cells are set.
         full_scale: where the full scale of weights is set.
 
     Raises:
         ValueError: as said.
     """
-    for name, layer in net.named_modules():
+    layers = (named for net in nets for named in net.named_modules())
+    for name, layer in layers:
         if not isinstance(layer, nn.Linear | nn.Conv2d) or hardware.levels % 2 == 0:
             continue
         weight = layer.weight.detach().flatten(1)

@@ -182,6 +182,42 @@ class ExperimentConfig(Config):
         values that are compared the smallest and the largest."""
         return self.replace(chips=1, processor="cpu")
 
+    def with_rule(self, reference: str) -> Self:
+        """The same run under an update rule of the user's own, as its one scheme.
+
+        Raises:
+            ValueError: it is none, or no rule has a part in this experiment.
+        """
+        if not self.all_schemes:
+            allowed = (
+                f"nothing: {self.family} trains its network first and then writes each cell once; "
+                "siamese and metaplastic train on their arrays"
+            )
+            raise invalid("rule", reference, allowed)
+        if self.scheme is not None:
+            allowed = "nothing with --scheme: a rule is a scheme of its own"
+            raise invalid("rule", reference, allowed)
+        return self.replace(scheme=reference)
+
+    def with_network(self, reference: str) -> Self:
+        """The same run with a network of the user's own in place of that which is trained.
+
+        Raises:
+            ValueError: it cannot stand in its place.
+        """
+        raise invalid("network", reference, f"nothing: {self.family} takes none")
+
+    def with_data(self, names: tuple[str, ...]) -> Self:
+        """The same run on other data, each by name, file, folder or the user's own code.
+
+        Raises:
+            ValueError: this experiment does not take so many.
+        """
+        if len(names) != 1:
+            allowed = f"one data set for {self.family}; metaplastic learns several in turn"
+            raise invalid("data", names, allowed)
+        return self.merged({"data": names[0]})
+
     def part(self, system: C) -> C:
         """The settings of a system that this run is about, with the run's seed, processor and
         prices."""

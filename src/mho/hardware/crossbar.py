@@ -22,6 +22,7 @@ from mho.hardware.same_hardware import check_same, description, sum_of
 from mho.hardware.streams import ChipNoise
 from mho.hardware.tiling import Tiling
 from mho.hardware.untouched import Untouched, by_parts
+from mho.kernels.compiled import Kernel
 from mho.kernels.records import Cells
 from mho.kernels.views import Views
 from mho.physics import OfConductance
@@ -511,7 +512,7 @@ class Crossbar(nn.Module):
         return self._views.of(self.touched, self.gathered)
 
     def run(
-        self, kernel: Callable[..., R], arguments: Callable[[Cells, np.ndarray], tuple[object, ...]]
+        self, kernel: Kernel[..., R], arguments: Callable[[Cells, np.ndarray], tuple[object, ...]]
     ) -> R:
         """Call a kernel with arguments made of `views`, where there are any; see `Views.run`."""
         return self._views.run(self.touched, self.gathered, kernel, lambda v: arguments(*v))

@@ -19,6 +19,7 @@ from mho.hardware.crossbar import Crossbar
 from mho.hardware.hardware import Hardware
 from mho.hardware.mapping import level_index, level_value
 from mho.hardware.programming import FirstWrite
+from mho.kernels.compiled import Kernel
 from mho.kernels.records import Cells, Layout, Plan, Weights
 from mho.kernels.views import Views
 
@@ -164,7 +165,7 @@ class Store:
     def run(
         self,
         shadow: Tensor,
-        kernel: Callable[..., R],
+        kernel: Kernel[..., R],
         arguments: Callable[[StoreViews], tuple[object, ...]],
     ) -> R:
         """Call a kernel with arguments made of `views`; see `Views.run`, for what it raises too."""

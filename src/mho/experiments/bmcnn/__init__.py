@@ -50,14 +50,13 @@ def memory(config: BmcnnConfig) -> dict[str, int]:
     chips = min(config.chips, MOST_AT_ONCE)
     images = max(500, chips, started().most(config.batch))
     data = mho.data.dataset(config.data)
-    return {
-        name: needed(
-            lambda own=own: network(own, data),
-            by_layer(own, config.aware.replace(copies=many)), chips, images, data.shape,
-            written=False,
-        )
-        for name, (own, many) in networks.items()
-    }  # fmt: skip
+    found = {}
+    for name, (own, many) in networks.items():
+        with torch.device("meta"):
+            net = network(own, data)
+        kinds = by_layer(own, net, config.aware.replace(copies=many))
+        found[name] = needed(lambda net=net: net, kinds, chips, images, data.shape, written=False)
+    return found
 
 
 def trainings(config: BmcnnConfig) -> list[Training]:

@@ -18,6 +18,7 @@ from mho.experiments.experiment import (
     ends,
     narrow,
 )
+from mho.files.code import WANTED, is_code
 from mho.physics.spread import Distribution
 from mho.quantities import CellOhms, Count, Epochs, LearningRate, Strength
 
@@ -34,8 +35,9 @@ STUDIES: tuple[StudyName, ...] = get_args(StudyName)
 class Architecture(Config):
     """A network whose convolutions, or dense layers, have binary weights on arrays."""
 
-    network: Literal["cnn", "mlp"] = "cnn"
-    """Two convolutions and a dense classifier, or dense layers alone."""
+    network: str = "cnn"
+    """cnn: two convolutions and a dense classifier; mlp: dense layers alone; or a network of your
+    own, FILE.py:NAME, of whose linear and convolutional layers the last one is the classifier."""
     channels: Annotated[tuple[int, int], Range(least=1, most=4096)] = (32, 64)
     """Channels of the two convolutions [1]."""
     kernel: Annotated[int, Range(least=1, most=15)] = 5
@@ -55,10 +57,18 @@ class Architecture(Config):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.network not in ("cnn", "mlp") and not is_code(self.network):
+            allowed = f"'cnn', 'mlp', or {WANTED}"
+            raise invalid("Architecture.network", self.network, allowed)
         if self.kernel % 2 == 0:
             raise invalid("Architecture.kernel", self.kernel, "an odd number")
         if not self.hidden:
             raise invalid("Architecture.hidden", self.hidden, "at least one layer")
+
+    @property
+    def own(self) -> bool:
+        """Whether it is the user's own network."""
+        return is_code(self.network)
 
 
 class Cells(Config):
@@ -206,6 +216,12 @@ class BmcnnConfig(ExperimentConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.architecture.own:
+            if self.only == "networks":
+                allowed = "nothing with a network of your own: it compares others"
+                raise invalid("BmcnnConfig.only", self.only, allowed)
+            others = tuple(study for study in self.studies if study != "networks")
+            object.__setattr__(self, "studies", others)
         if not self.mitigations:
             raise invalid("BmcnnConfig.mitigations", self.mitigations, "at least one")
         if self.data in SOURCES:
@@ -225,6 +241,10 @@ class BmcnnConfig(ExperimentConfig):
         if not any(choice.once and choice.label_free for choice in first):
             allowed = "among others one that needs no labels, writes or cells, such as 'none'"
             raise invalid("BmcnnConfig.mitigations", self.mitigations, allowed)
+
+    def with_network(self, reference: str) -> Self:
+        """In place of the convolutions and their classifier."""
+        return self.merged({"architecture": {"network": reference}})
 
     @property
     def datasets(self) -> tuple[str, ...]:

@@ -11,12 +11,15 @@ from torch import nn
 
 import mho
 from mho.data import Dataset
+from mho.errors import invalid
 from mho.experiments.bmcnn.config import Architecture, BmcnnConfig
 from mho.experiments.experiment import Feed, check_loss, moved_images, plain_accuracy, seeded
+from mho.experiments.own_code import own_network
 from mho.experiments.own_data import check_images
 from mho.experiments.processes import backward
 from mho.experiments.run import Run
 from mho.experiments.trainings import Training
+from mho.files.code import code_in
 from mho.hardware.streams import derived_seed
 
 BITS = Architecture().bits
@@ -26,13 +29,23 @@ TRAININGS = ("plain", "aware")
 """Without spread, and under spread redrawn at each step."""
 
 
-def network(architecture: Architecture, data: Dataset) -> nn.Sequential:
+def network(architecture: Architecture, data: Dataset) -> nn.Module:
     """A network of named layers: conv1, norm1, ..., dense1, ..., output; for samples of any shape,
-    with convolutions for images (channels, height, width).
+    with convolutions for images (channels, height, width); or the user's own.
 
     Raises:
-        ValueError: the convolutions do not take the samples.
+        ValueError: the convolutions do not take the samples, or the user's network has no layer for
+            arrays beside its classifier.
     """
+    if architecture.own:
+        net = own_network(architecture.network, data.shape, len(data.classes))
+        if not _own_layers(architecture, net):
+            allowed = (
+                "one with two or more linear or convolutional layers, of which the last is the "
+                "digital classifier, or architecture.classifier = 'binary'"
+            )
+            raise invalid("network", architecture.network, allowed)
+        return net
     activation = {"relu": nn.ReLU, "sign": mho.nn.Sign}[architecture.activation]
     parts: OrderedDict[str, nn.Module] = OrderedDict()
     width = math.prod(data.shape)
@@ -70,8 +83,18 @@ def network(architecture: Architecture, data: Dataset) -> nn.Sequential:
     return nn.Sequential(parts)
 
 
-def on_arrays(architecture: Architecture) -> Callable[[str, nn.Module], bool]:
-    """Which layers have binary weights on arrays."""
+def _own_layers(architecture: Architecture, net: nn.Module) -> list[str]:
+    """Names of the layers of the user's own network that have binary weights on arrays."""
+    kinds = nn.Linear | nn.Conv1d | nn.Conv2d | nn.Conv3d
+    names = [name for name, layer in net.named_modules() if isinstance(layer, kinds)]
+    return names if architecture.classifier == "binary" else names[:-1]
+
+
+def on_arrays(architecture: Architecture, net: nn.Module) -> Callable[[str, nn.Module], bool]:
+    """Which layers of a network have binary weights on arrays."""
+    if architecture.own:
+        chosen = {*_own_layers(architecture, net)}
+        return lambda name, _layer: name in chosen
     kinds = ["conv"] if architecture.network == "cnn" else ["dense"]
     if architecture.classifier == "binary":
         kinds += ["dense", "output"]
@@ -81,10 +104,10 @@ def on_arrays(architecture: Architecture) -> Callable[[str, nn.Module], bool]:
 
 
 def by_layer(
-    architecture: Architecture, hardware: mho.Hardware
+    architecture: Architecture, net: nn.Module, hardware: mho.Hardware
 ) -> Callable[[str, nn.Module], mho.Hardware | None]:
     """The kind of chip of these layers, and None of all others; for `mho.convert`."""
-    chosen = on_arrays(architecture)
+    chosen = on_arrays(architecture, net)
     return lambda name, layer: hardware if chosen(name, layer) else None
 
 
@@ -97,7 +120,7 @@ def training(
     return Training.of(
         config, "per_class", "batch", "rate", "shift", "sweep_per_class", *spread,
         data=(config.data,), architecture=as_trained(architecture).replace(bits=BITS), kind=kind,
-        number=number, epochs=epochs, name=name,
+        number=number, epochs=epochs, name=name, code=code_in({"network": architecture.network}),
     )  # fmt: skip
 
 
@@ -115,8 +138,8 @@ def train(
     device = config.torch_device()
     seed = derived_seed(config.seed, "bmcnn", number)
     net = seeded(seed, lambda: network(architecture, mho.data.dataset(config.data)))
-    select = on_arrays(architecture)
-    for part, layer in list(net.named_children()):
+    select = on_arrays(architecture, net)
+    for part, layer in list(net.named_modules()):
         if not select(part, layer):
             continue
         steps: list[nn.Module] = [mho.nn.Levels(2)]

@@ -144,7 +144,7 @@ class Bench:
             return net
         exact = self.config.cells.hardware(0.0, 0.0)
         generator = self._generator("chips")
-        kinds = by_layer(self.architecture, exact)
+        kinds = by_layer(self.architecture, net, exact)
         chip = mho.convert(net, kinds, generator=generator).eval()
         return mho.fixed_point(chip, self.architecture.bits, self.inputs[:CONVERTED])
 
@@ -188,7 +188,8 @@ class Bench:
     ) -> Iterator[nn.Module]:
         config, hardware = self.config, self.hardware(point)
         choice = mitigation(point.mitigation)
-        net, kinds = self.nets[point.training], by_layer(self.architecture, hardware)
+        net = self.nets[point.training]
+        kinds = by_layer(self.architecture, net, hardware)
         if "expected batch norm" in choice.parts:
             net = mho.expect_batchnorm(
                 net, kinds, in_parts(self.inputs, self._together),

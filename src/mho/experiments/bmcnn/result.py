@@ -76,7 +76,10 @@ def _summary(config: BmcnnConfig) -> str:
     net, cells = config.architecture, config.cells
     (task,) = sequential([config.data])
     tests = task.count("test", per_class=config.test_per_class)
-    if net.network == "cnn":
+    if net.own:
+        what = f"The network {net.network}, with binary weights in all its layers"
+        what += "" if net.classifier == "binary" else " but the last"
+    elif net.network == "cnn":
         what = f"Two binarized convolutions of {net.channels[0]} and {net.channels[1]} channels"
     else:
         what = "Binarized dense layers"

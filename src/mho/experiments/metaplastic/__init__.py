@@ -16,7 +16,7 @@ from __future__ import annotations
 import mho
 from mho.data import Task
 from mho.experiments import part
-from mho.experiments.cells import check_studies
+from mho.experiments.cells import check_start, check_studies
 from mho.experiments.memory import needed
 from mho.experiments.metaplastic.comparison import Studied, in_order, schemes
 from mho.experiments.metaplastic.config import PRESETS, MetaplasticConfig, Network
@@ -25,7 +25,7 @@ from mho.experiments.metaplastic.network import network
 from mho.experiments.metaplastic.result import TITLE, of_scheme, result
 from mho.experiments.metaplastic.schemes import SCHEMES
 from mho.experiments.metaplastic.studies import STUDY
-from mho.experiments.metaplastic.training import Job, check_start, learn
+from mho.experiments.metaplastic.training import Job, learn, starts
 from mho.experiments.metaplastic.training import trainings as of_job
 from mho.experiments.metaplastic.varied import VARIED
 from mho.experiments.processes import started
@@ -60,7 +60,7 @@ def check(config: MetaplasticConfig) -> None:
     Raises:
         ValueError: as said.
     """
-    check_start(config)
+    check_start(starts(config), config.hardware, "MetaplasticConfig.hardware.device")
     check_studies("MetaplasticConfig.studies", config.studies, config.hardware, VARIED)
     for study in config.studies:
         STUDY[study](config)

@@ -21,6 +21,7 @@ from mho.experiments.experiment import (
 )
 from mho.experiments.metaplastic.schemes import SCHEMES, Rules, scheme_of
 from mho.experiments.metaplastic.varied import VARIED
+from mho.files.code import file_of
 from mho.physics import Cell, Preset
 from mho.quantities import Batch, Count, Epochs, LearningRate, Seconds, Steps, Strength
 
@@ -100,6 +101,10 @@ class MetaplasticConfig(ExperimentConfig):
     mho.data.dataset; samples of all have one shape."""
     hidden: Annotated[tuple[int, ...], Range(least=1, most=65536)] = (512, 512)
     """Units of the hidden layers [1]."""
+    network: str | None = None
+    """A network of your own, FILE.py:NAME, in place of the perceptron; the study of the
+    convolutional network is then left out. It has batch normalization, which is kept for each task,
+    and mho.nn.Gate where a scheme opens some of the units. None: the perceptron."""
     cnn: Cnn = Cnn()
     """The convolutional network of a study."""
     per_class: Count | None = None
@@ -171,6 +176,13 @@ class MetaplasticConfig(ExperimentConfig):
             scheme_of(scheme)
         if self.scheme is not None:
             scheme_of(self.scheme)
+        if self.network is not None:
+            file_of(self.network)
+            if self.only == "convolution":
+                allowed = "nothing with a network of your own: it trains another"
+                raise invalid("MetaplasticConfig.only", self.only, allowed)
+            others = tuple(study for study in self.studies if study != "convolution")
+            object.__setattr__(self, "studies", others)
         if self.transfer % self.batch:
             allowed = f"a multiple of the {self.batch} images of a batch"
             raise invalid("MetaplasticConfig.transfer", self.transfer, allowed)
@@ -214,6 +226,14 @@ class MetaplasticConfig(ExperimentConfig):
                                 parts=min(study.parts, 2)),
             chips=1, processor="cpu",
         )  # fmt: skip
+
+    def with_network(self, reference: str) -> Self:
+        """In place of the perceptron."""
+        return self.replace(network=reference)
+
+    def with_data(self, names: tuple[str, ...]) -> Self:
+        """Tasks, in the order in which they are learnt."""
+        return self.replace(tasks=names)
 
     def on_device(
         self, device: Preset | Cell, by_hand: Mapping[str, Any] | None = None

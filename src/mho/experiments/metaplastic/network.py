@@ -7,13 +7,15 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
-from torch import Tensor, nn
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 import mho
 from mho.data import Task
 from mho.errors import invalid
 from mho.experiments.metaplastic.config import MetaplasticConfig, Network
 from mho.experiments.metaplastic.schemes import Rules, Scheme, Weights
+from mho.experiments.own_code import own_network
 from mho.experiments.own_data import check_images
 
 NORMAL = Weights(1 / 3)
@@ -37,14 +39,18 @@ def widths(config: MetaplasticConfig, tasks: Sequence[Task]) -> tuple[int, ...]:
 
 def network(
     config: MetaplasticConfig, name: Network, scheme: Scheme, tasks: Sequence[Task]
-) -> nn.Sequential:
-    """The perceptron on samples of any shape (n, ...), or the small convolutional network.
+) -> nn.Module:
+    """The perceptron on samples of any shape (n, ...), or the user's own network in its place; or
+    the small convolutional network.
 
     Batch normalization after every layer; units saturate, as converters do anyway, behind a gate.
 
     Raises:
-        ValueError: samples of the tasks are not of one shape, or the CNN does not take them.
+        ValueError: samples of the tasks are not of one shape, the CNN does not take them, or the
+            user's network lacks what the scheme needs.
     """
+    if name == "mlp" and config.network is not None:
+        return _own(config, scheme, tasks)
     layers: list[nn.Module] = [nn.Flatten()]
     units = widths(config, tasks)
     if name == "cnn":
@@ -64,19 +70,40 @@ def network(
         layers += [nn.Linear(before, after, bias=False), nn.BatchNorm1d(after, eps=0.01)]
         layers += [mho.nn.Gate(after), nn.Hardtanh()]
     del layers[-2:]  # the outputs are neither gated nor bounded
-    for layer in layers:
+    net = nn.Sequential(*layers)
+    _draw(net, scheme.weights(config.rules) if scheme.weights else NORMAL)
+    return net
+
+
+def _draw(net: nn.Module, weights: Weights) -> None:
+    """Initial weights, of a full scale of 1."""
+    most = math.sqrt(3) * weights.spread
+    for layer in net.modules():
         if isinstance(layer, nn.Linear | nn.Conv2d):
-            _draw(layer.weight, scheme.weights(config.rules) if scheme.weights else NORMAL)
-    return nn.Sequential(*layers)
+            if weights.uniform:
+                nn.init.uniform_(layer.weight, -most, most)
+            else:
+                nn.init.normal_(layer.weight, std=weights.spread)
 
 
-def _draw(weight: Tensor, weights: Weights) -> None:
-    """Initial weights; where the scheme has them of its own, the full scale is at 1."""
-    if weights.uniform:
-        most = math.sqrt(3) * weights.spread
-        nn.init.uniform_(weight, -most, most)
-    else:
-        nn.init.normal_(weight, std=weights.spread)
+def _own(config: MetaplasticConfig, scheme: Scheme, tasks: Sequence[Task]) -> nn.Module:
+    """The user's own network, which has what is kept for each task."""
+    reference, outputs = config.network, widths(config, tasks)[-1]
+    assert reference is not None
+    net = own_network(reference, mho.data.dataset(tasks[0].dataset).shape, outputs)
+    if not any(isinstance(each, _BatchNorm) for each in net.modules()):
+        allowed = "one with batch normalization, which is kept for each task"
+        raise invalid("network", reference, allowed)
+    if scheme.gates and not any(isinstance(each, mho.nn.Gate) for each in net.modules()):
+        allowed = (
+            "one with mho.nn.Gate(units) between batch normalization and activation, as the scheme "
+            "opens some of the units in each task; or --scheme with one that has all units open, "
+            "such as path importance"
+        )
+        raise invalid("network", reference, allowed)
+    if scheme.weights is not None:
+        _draw(net, scheme.weights(config.rules))
+    return net
 
 
 def perfect(hardware: mho.Hardware) -> mho.Hardware:

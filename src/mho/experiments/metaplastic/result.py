@@ -84,13 +84,12 @@ def result(
     account = Account.of(ours[0])
     levels = account.by_level("Conductance by programmed level, first layer")
     title = "Programming pulses per cell, those made stuck included"
-    sizes = "-".join(map(str, widths(config, in_order(config))))
     return Result(
         experiment="metaplastic",
         preset=config.preset,
         seed=config.seed,
         title=TITLE,
-        summary=f"A {sizes} network learns {', then '.join(config.tasks)}, and in the reverse "
+        summary=f"{_network(config)} learns {', then '.join(config.tasks)}, and in the reverse "
         f"order, through {config.chips} simulated chip(s) of {config.hardware.device.states}-level "
         f"cells, {config.epochs} epochs a task, without replay. A reconstruction: widths, levels, "
         "activation, optimizer and the exact rule of the paper are our choice; gates and path "
@@ -105,6 +104,13 @@ def result(
         ledger=account.ledger,
         cost=account.cost,
     )
+
+
+def _network(config: MetaplasticConfig) -> str:
+    """The network that is trained, in words."""
+    if config.network is not None:
+        return f"The network {config.network}"
+    return f"A {'-'.join(map(str, widths(config, in_order(config))))} network"
 
 
 def _after_all(config: MetaplasticConfig, trained: Trained) -> list[Claim]:

@@ -15,7 +15,6 @@ from torch import Tensor, nn
 import mho
 from mho.data import Task, batches
 from mho.experiments.account import account
-from mho.experiments.cells import check_levels
 from mho.experiments.experiment import Lap, check_loss, in_parts, seeded
 from mho.experiments.metaplastic.config import MetaplasticConfig, Network
 from mho.experiments.metaplastic.network import chips, network, optimizers, states, widths
@@ -72,36 +71,25 @@ def training(job: Job) -> Training:
     names += ["rate"] if own is None or own.digital_rate is None else []
     names += [f"rules.{name}" for name in scheme.decides_by]
     names += [scheme.gates] if scheme.gates else []
+    named = {"scheme": job.scheme, "network": config.network if job.network == "mlp" else None}
     return Training.of(
         config, *names, data=tuple(task.dataset for task in job.tasks), scheme=job.scheme,
         network=job.network, chip=job.chip, one_state=job.one_state,
         hardware=chips(config.hardware, scheme, config.rules),
-        tasks=[_said(task) for task in job.tasks], code=code_in({"scheme": job.scheme}),
+        tasks=[_said(task) for task in job.tasks], code=code_in(named),
     )  # fmt: skip
 
 
-def initial(job: Job) -> nn.Sequential:
+def initial(job: Job) -> nn.Module:
     """The network of a job before its first step, not on its chip yet."""
     config, scheme = job.config, scheme_of(job.scheme)
     seed = derived_seed(config.seed, "metaplastic", job.chip)
     return seeded(seed, lambda: network(config, job.network, scheme, job.tasks))
 
 
-def check_start(
-    config: MetaplasticConfig, setting: str = "MetaplasticConfig.hardware.device", within: str = ""
-) -> None:
-    """Refuse cells on which a network would begin with nothing but zeros.
-
-    Args:
-        config: settings.
-        setting: where the cells are set.
-        within: where these settings stand among others, with a dot.
-
-    Raises:
-        ValueError: as said.
-    """
-    first = initial(Job("no protection", mho.data.sequential(config.tasks), config.in_small()))
-    check_levels(setting, config.hardware, first, f"{within}hardware.full_scale")
+def starts(config: MetaplasticConfig) -> list[nn.Module]:
+    """The network before its training, in small."""
+    return [initial(Job("no protection", mho.data.sequential(config.tasks), config.in_small()))]
 
 
 def _said(task: Task) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal, Self, get_args
+from typing import Annotated, Any, ClassVar, Self
 
 import mho
 from mho.config import Config, Range
@@ -12,17 +12,14 @@ from mho.experiments.bmcnn.config import PRESETS as BMCNN
 from mho.experiments.bmcnn.config import Architecture, BmcnnConfig
 from mho.experiments.bmcnn.mitigation import mitigation
 from mho.experiments.device import preset_of, without
-from mho.experiments.experiment import Asked, ExperimentConfig
 from mho.experiments.metaplastic.config import PRESETS as METAPLASTIC
 from mho.experiments.metaplastic.config import MetaplasticConfig
 from mho.experiments.siamese.config import PRESETS as SIAMESE
 from mho.experiments.siamese.config import SiameseConfig
-from mho.experiments.systems import check_whole, parts
+from mho.experiments.systems import System, SystemsConfig
 from mho.physics import Cell, Preset
 from mho.quantities import Count, WiredOhms
 
-System = Literal["bmcnn", "siamese", "metaplastic"]
-SYSTEMS: tuple[System, ...] = get_args(System)
 Share = Annotated[float, Range(least=1e-9, most=1.0)]
 
 
@@ -55,13 +52,11 @@ class Assumed(Config):
     """RESET step over SET step [1]: as there."""
 
 
-class SensitivityConfig(ExperimentConfig):
+class SensitivityConfig(SystemsConfig):
     """Settings of `mho run sensitivity`."""
 
     family: ClassVar[str] = "sensitivity"
 
-    systems: tuple[System, ...] = SYSTEMS
-    """Systems that are analysed."""
     cell: str | Preset = "hfo2-1t1r"
     """The device, by name (mho list devices) or as a preset (--device-file). The ranges are
     multiples of its own imperfections."""
@@ -104,10 +99,6 @@ class SensitivityConfig(ExperimentConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_whole(self)
-        if not self.systems or len(set(self.systems)) < len(self.systems):
-            allowed = "at least one system, each once"
-            raise invalid("SensitivityConfig.systems", self.systems, allowed)
         if 1.0 not in self.steps or sorted(set(self.steps)) != list(self.steps):
             raise invalid("SensitivityConfig.steps", self.steps, "rising numbers, 1 among them")
         if self.samples & (self.samples - 1):
@@ -122,14 +113,6 @@ class SensitivityConfig(ExperimentConfig):
             allowed = "a mitigation that acts on the chips themselves"
             raise invalid("SensitivityConfig.mitigation", self.mitigation, allowed)
 
-    def parts_there(self) -> tuple[str, ...]:
-        """The systems."""
-        return SYSTEMS
-
-    def narrowed(self, part: str) -> dict[str, Any]:
-        """One system."""
-        return {"systems": (part,)}
-
     def in_small(self) -> Self:
         """Imperfections as the device has them, and at the end of their ranges."""
         return self.replace(
@@ -137,22 +120,6 @@ class SensitivityConfig(ExperimentConfig):
             repeats=2, bmcnn=self.bmcnn.in_small(), siamese=self.siamese.in_small(),
             metaplastic=self.metaplastic.in_small(), chips=min(self.chips, 2), processor="cpu",
         )  # fmt: skip
-
-    @property
-    def datasets(self) -> tuple[str, ...]:
-        """Data sets of the systems."""
-        every = (name for part in parts(self) for name in part.datasets)
-        return tuple(dict.fromkeys(every))
-
-    @property
-    def asked(self) -> tuple[Asked, ...]:
-        """Of the systems."""
-        return tuple(each for part in parts(self) for each in part.asked)
-
-    def check_batch(self) -> None:
-        """Refuse batches that do not suit a system."""
-        for part in parts(self):
-            part.check_batch()
 
     @property
     def known(self) -> Preset:

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 import mho
+from mho.experiments import cells
 from mho.experiments.bmcnn.config import BmcnnConfig
 from mho.experiments.bmcnn.mitigation import Known, mitigation, probabilities
 from mho.experiments.bmcnn.network import by_layer
@@ -22,11 +23,11 @@ from mho.experiments.bmcnn.points import MOST_AT_ONCE
 from mho.experiments.experiment import plain_accuracy
 from mho.experiments.metaplastic.training import Job as Lifelong
 from mho.experiments.metaplastic.training import Learner
-from mho.experiments.metaplastic.training import check_start as check_lifelong
+from mho.experiments.metaplastic.training import starts as lifelong_starts
 from mho.experiments.run import Run
 from mho.experiments.sensitivity.config import SensitivityConfig, System
 from mho.experiments.siamese.training import Job as InPlace
-from mho.experiments.siamese.training import check_start as check_in_place
+from mho.experiments.siamese.training import starts as in_place_starts
 from mho.experiments.siamese.training import train as train_in_place
 from mho.experiments.trainings import Training
 from mho.hardware.streams import derived_seed
@@ -62,12 +63,13 @@ def check_start(config: SensitivityConfig, system: System) -> None:
     Raises:
         ValueError: as said.
     """
-    setting, hardware = "SensitivityConfig.cell", config.hardware(system)
+    nets: list[nn.Module] = []
     if system == "siamese":
-        own = config.siamese.replace(hardware=hardware, networks=("mlp",))
-        check_in_place(own, setting, "siamese.")
+        nets = in_place_starts(config.siamese.replace(networks=("mlp",)))
     elif system == "metaplastic":
-        check_lifelong(config.metaplastic.replace(hardware=hardware), setting, "metaplastic.")
+        nets = lifelong_starts(config.metaplastic)
+    full_scale = f"{system}.hardware.full_scale"
+    cells.check_start(nets, config.hardware(system), "SensitivityConfig.cell", full_scale)
 
 
 def write_once(config: SensitivityConfig, run: Run) -> Measure:
@@ -94,7 +96,7 @@ def write_once(config: SensitivityConfig, run: Run) -> Measure:
     def measure(hardware: mho.Hardware, repeat: int) -> float:
         net = nets[repeat]
         generator = torch.Generator().manual_seed(derived_seed(config.seed, "chips", repeat))
-        kinds = by_layer(own.architecture, choice.hardware(hardware))
+        kinds = by_layer(own.architecture, net, choice.hardware(hardware))
         repair = Known(inputs, labels, probabilities(net, inputs), None, own.pull, together)
         found = []
         for some in mho.in_chunks(
@@ -117,7 +119,8 @@ def write_rarely(config: SensitivityConfig, run: Run) -> Measure:
     held_out = mho.data.load(own.data, "validation")
 
     def measure(hardware: mho.Hardware, repeat: int) -> float:
-        job = InPlace("falling threshold", own.epochs, hardware, chip=repeat, corrected=True)
+        scheme = own.scheme or "falling threshold"
+        job = InPlace(scheme, own.epochs, hardware, chip=repeat, corrected=True)
         net = train_in_place(own, run, job).net
         _wait(net, hardware, config.seconds)
         return 100 * plain_accuracy(net, held_out, device, flat=False)
@@ -131,9 +134,8 @@ def write_for_life(config: SensitivityConfig, run: Run) -> Measure:
     tasks = mho.data.sequential(own.tasks)
 
     def measure(hardware: mho.Hardware, repeat: int) -> float:
-        job = Lifelong(
-            "path importance with gates", tasks, own.replace(hardware=hardware), chip=repeat
-        )
+        scheme = own.scheme or "path importance with gates"
+        job = Lifelong(scheme, tasks, own.replace(hardware=hardware), chip=repeat)
         learner = Learner(run, job)
         learner.learn()
         _wait(learner.net, hardware, config.seconds)

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import mho
 from mho.experiments import part
-from mho.experiments.cells import check_reads, check_studies
+from mho.experiments.cells import check_reads, check_start, check_studies
 from mho.experiments.memory import needed
 from mho.experiments.processes import started
 from mho.experiments.run import Run
@@ -26,7 +26,7 @@ from mho.experiments.siamese.measures import Outcome, accuracy
 from mho.experiments.siamese.result import TITLE, of_scheme, result
 from mho.experiments.siamese.schemes import SCHEMES, scheme_of
 from mho.experiments.siamese.studies import STUDY
-from mho.experiments.siamese.training import Job, check_start, network, train, training
+from mho.experiments.siamese.training import Job, network, starts, train, training
 from mho.experiments.siamese.varied import VARIED
 from mho.experiments.study import Jobs, Study
 from mho.experiments.trainings import Training
@@ -45,7 +45,7 @@ def check(config: SiameseConfig) -> None:
     if config.chip is not None:
         check_chip(config)
         return
-    check_start(config)
+    check_start(starts(config), config.hardware, "SiameseConfig.hardware.device")
     trained = dict.fromkeys((*config.claimed, *config.schemes))
     reading = [scheme for scheme in trained if scheme_of(scheme).reads]
     check_reads("SiameseConfig.hardware.programming", config.hardware, reading)

@@ -231,6 +231,10 @@ class SiameseConfig(ExperimentConfig):
         studies, reasons = fitting(config.studies, hardware, VARIED)
         return config.replace(hardware=hardware, studies=studies), notes + left_out(reasons)
 
+    def with_network(self, reference: str) -> Self:
+        """In place of the perceptron."""
+        return self.replace(network=reference)
+
     def check_processes(self, count: int) -> None:
         """As any run; an instrument is asked by one process."""
         super().check_processes(count)

@@ -10,7 +10,6 @@ from torch import Tensor, nn
 
 import mho
 from mho.experiments.account import account
-from mho.experiments.cells import check_levels
 from mho.experiments.experiment import (
     Feed,
     Lap,
@@ -80,22 +79,10 @@ def initial(config: SiameseConfig, name: Network, chip: int) -> nn.Module:
     return seeded(seed, lambda: network(config, name))
 
 
-def check_start(
-    config: SiameseConfig, setting: str = "SiameseConfig.hardware.device", within: str = ""
-) -> None:
-    """Refuse cells on which a network would begin with nothing but zeros.
-
-    Args:
-        config: settings.
-        setting: where the cells are set.
-        within: where these settings stand among others, with a dot.
-
-    Raises:
-        ValueError: as said.
-    """
-    small, full_scale = config.in_small(), f"{within}hardware.full_scale"
-    for name in config.networks:
-        check_levels(setting, config.hardware, initial(small, name, 0), full_scale)
+def starts(config: SiameseConfig) -> list[nn.Module]:
+    """The networks before their training, in small."""
+    small = config.in_small()
+    return [initial(small, name, 0) for name in config.networks]
 
 
 def perceptron(config: SiameseConfig) -> tuple[int, int, int]:

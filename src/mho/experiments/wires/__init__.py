@@ -10,9 +10,10 @@ picture: one array under a sample. result: what is made of it all.
 
 from __future__ import annotations
 
-from mho.experiments.metaplastic.training import check_start as check_lifelong
+from mho.experiments.cells import check_start
+from mho.experiments.metaplastic.training import starts as lifelong_starts
 from mho.experiments.run import Run
-from mho.experiments.siamese.training import check_start as check_in_place
+from mho.experiments.siamese.training import starts as in_place_starts
 from mho.experiments.study import Jobs
 from mho.experiments.systems import memory
 from mho.experiments.wires.config import PRESETS, WiresConfig
@@ -38,9 +39,12 @@ def check(config: WiresConfig) -> None:
     Raises:
         ValueError: as said.
     """
-    check_in_place(config.siamese, "siamese.hardware.device", "siamese.")
+    begun = {"siamese": (in_place_starts(config.siamese), config.siamese.hardware)}
     if "metaplastic" in config.systems:
-        check_lifelong(config.metaplastic, "metaplastic.hardware.device", "metaplastic.")
+        begun["metaplastic"] = lifelong_starts(config.metaplastic), config.metaplastic.hardware
+    for system, (nets, hardware) in begun.items():
+        setting, full_scale = f"{system}.hardware.device", f"{system}.hardware.full_scale"
+        check_start(nets, hardware, setting, full_scale)
 
 
 def run(config: WiresConfig, run: Run) -> Result:

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal, Self, get_args
+from typing import Annotated, ClassVar, Self
 
 import mho
 from mho.config import Config, Range
 from mho.errors import invalid
 from mho.experiments.bmcnn.config import PRESETS as BMCNN
 from mho.experiments.bmcnn.config import BmcnnConfig
-from mho.experiments.experiment import FEW, Asked, ExperimentConfig, ends
+from mho.experiments.experiment import FEW, Asked, ends
 from mho.experiments.metaplastic.config import PRESETS as METAPLASTIC
 from mho.experiments.metaplastic.config import MetaplasticConfig
 from mho.experiments.siamese.config import PRESETS as SIAMESE
 from mho.experiments.siamese.config import SiameseConfig
-from mho.experiments.systems import check_whole, parts
+from mho.experiments.systems import System, SystemsConfig
 from mho.quantities import Count, WiredOhms
-
-System = Literal["bmcnn", "siamese", "metaplastic"]
-SYSTEMS: tuple[System, ...] = get_args(System)
 
 
 class Claimed(Config):
@@ -48,13 +45,11 @@ class Predistortion(Config):
     """Steps between the levels of predistorted cells for one between those of all others [1]."""
 
 
-class WiresConfig(ExperimentConfig):
+class WiresConfig(SystemsConfig):
     """Settings of `mho run wires`."""
 
     family: ClassVar[str] = "wires"
 
-    systems: tuple[System, ...] = SYSTEMS
-    """Systems that are run."""
     resistances: tuple[WiredOhms, ...] = (1.0, 2.0, 5.0, 10.0)
     """Of each segment of word lines and bit lines, beside none [ohm]."""
     tiles: Annotated[tuple[int, ...], Range(least=2, most=4096)] = (32, 64, 128, 256)
@@ -81,8 +76,7 @@ class WiresConfig(ExperimentConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_whole(self)
-        for field in ("systems", "resistances", "tiles"):
+        for field in ("resistances", "tiles"):
             values = getattr(self, field)
             if not values or len(set(values)) < len(values):
                 raise invalid(f"WiresConfig.{field}", values, "at least one value, each once")
@@ -94,14 +88,6 @@ class WiresConfig(ExperimentConfig):
             raise invalid("WiresConfig.claimed.tile", at.tile, f"one of {self.tiles}")
         if len(set(self.refreshes)) < len(self.refreshes):
             raise invalid("WiresConfig.refreshes", self.refreshes, "each value once")
-
-    def parts_there(self) -> tuple[str, ...]:
-        """The systems."""
-        return SYSTEMS
-
-    def narrowed(self, part: str) -> dict[str, Any]:
-        """One system."""
-        return {"systems": (part,)}
 
     def in_small(self) -> Self:
         """Of the wires and arrays the smallest, the largest, and those claimed."""
@@ -121,8 +107,7 @@ class WiresConfig(ExperimentConfig):
     @property
     def datasets(self) -> tuple[str, ...]:
         """Data sets of the systems."""
-        every = (name for part in parts(self) for name in part.datasets)
-        return tuple(dict.fromkeys((self.siamese.data, *every)))
+        return tuple(dict.fromkeys((self.siamese.data, *super().datasets)))
 
     @property
     def asked(self) -> tuple[Asked, ...]:
@@ -134,12 +119,11 @@ class WiresConfig(ExperimentConfig):
         )
         more = Asked("WiresConfig.refresh.per_class", self.siamese.data, "train",
                      self.refresh.per_class)  # fmt: skip
-        return (*(each for part in parts(self) for each in part.asked), *own, more)
+        return (*super().asked, *own, more)
 
-    def check_batch(self) -> None:
-        """Refuse batches that do not suit a system."""
-        for part in parts(self):
-            part.check_batch()
+    def _taking_part(self) -> tuple[System, ...]:
+        """Of the network trained in place, how often wires are solved is studied in any case."""
+        return tuple(dict.fromkeys((*self.systems, "siamese")))
 
 
 PRESETS = {

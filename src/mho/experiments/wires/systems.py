@@ -84,7 +84,8 @@ def _in_place(
     hardware = own.hardware.replace(
         tile=(tile, tile), wire_resistance=loop, wire_refresh=config.refresh.every
     )
-    return own, InPlace("falling threshold", own.epochs, hardware, corrected=True)
+    scheme = own.scheme or "falling threshold"
+    return own, InPlace(scheme, own.epochs, hardware, corrected=True)
 
 
 def lifelong(config: WiresConfig, run: Run, tile: int, loop: float) -> Trained:
@@ -103,7 +104,8 @@ def _lifelong(config: WiresConfig, tile: int, loop: float) -> Lifelong:
         tile=(tile, tile), wire_resistance=loop, wire_refresh=config.refresh.every
     )
     tasks = mho.data.sequential(own.tasks)
-    return Lifelong("path importance with gates", tasks, own.replace(hardware=hardware))
+    scheme = own.scheme or "path importance with gates"
+    return Lifelong(scheme, tasks, own.replace(hardware=hardware))
 
 
 TRAINED: dict[System, Callable[[WiresConfig, Run, int, float], Trained]] = {
