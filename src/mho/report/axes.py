@@ -20,6 +20,8 @@ INK, FAINT = "#222222", "#8a8a8a"
 
 # Okabe and Ito (2008), without the yellow that is too pale for a line on white.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#444444")
+Colour = tuple[float, ...] | str
+"""As matplotlib takes one."""
 DASHES = ("-", (0, (5, 2)), (0, (1.5, 1.5)), (0, (6, 2, 1.5, 2)))
 MARKERS = "osD^vPX"
 
@@ -83,7 +85,7 @@ def panels(n: int) -> tuple[Figure, list[Axes]]:
     return figure, grid[:n]
 
 
-def colours(n: int) -> list[tuple[float, ...] | str]:
+def colours(n: int) -> list[Colour]:
     """n colours: distinct hues, or a ramp for many groups, which follow an order (levels)."""
     if n > len(PALETTE):
         ramp = colormaps["viridis"]

@@ -8,7 +8,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mho.report.axes import FAINT, INK, blank, colours, legend_below, set_ticks, typical
+from mho.report.axes import FAINT, INK, Colour, blank, legend_below, set_ticks, typical
+from mho.report.looks import Looks, highlighted, hues
 from mho.results import Bars
 from mho.results.units import axis_unit, count, number, quantity, unit_of
 
@@ -21,8 +22,9 @@ _SMALLEST, _LARGEST = 4.5, 8.5  # [pt] the values beside the bars
 _PAD = 4.0  # [pt] between a bar and its value
 
 
-def draw_bars(what: Bars) -> Figure:
-    """Bars from left to right, the first category at the top, whiskers of one deviation."""
+def draw_bars(what: Bars, looks: Looks | None = None) -> Figure:
+    """Bars from left to right, the first category at the top, whiskers of one deviation; in the
+    colours of a page, if it has `looks`."""
     parts = _values(what)
     shown = _totals(parts) if what.stacked else parts
     names, row = _rows(what.categories, len(shown))
@@ -35,9 +37,9 @@ def draw_bars(what: Bars) -> Figure:
     edge = 0.6 if thick * row > 0.08 else 0.0
     axes.set(xscale=what.scale, xlabel=textwrap.fill(label, 44))
     if what.stacked:
-        _draw_stacks(axes, what, middles[0], thick, unit)
+        _draw_stacks(axes, what, middles[0], thick, unit, looks)
     else:
-        for i, hue in enumerate(colours(len(parts))):
+        for i, hue in enumerate(_hues(what, looks)):
             look = {"color": hue, "label": what.groups[i].name, "ec": "white", "lw": edge}
             axes.barh(middles[i], ends[i] - start, thick, start, **look)
     floor = start if what.scale == "log" else -np.inf
@@ -117,9 +119,19 @@ def _start(values: np.ndarray) -> float:
     return 10.0 ** math.floor(math.log10(found.min() / 1.5)) if found.size else 0.1
 
 
-def _draw_stacks(axes: Axes, what: Bars, middles: np.ndarray, thick: float, unit: float) -> None:
+def _hues(what: Bars, looks: Looks | None) -> list[Colour] | list[list[str]]:
+    """The colour of each group, or of a single one the colours of its bars."""
+    if len(what.groups) == 1 and what.groups[0].name not in (looks or {}):
+        return [highlighted(what.categories, looks)]
+    return hues([group.name for group in what.groups], looks)
+
+
+def _draw_stacks(
+    axes: Axes, what: Bars, middles: np.ndarray, thick: float, unit: float, looks: Looks | None
+) -> None:
     left = np.zeros(len(middles))
-    for group, hue in zip(what.groups, colours(len(what.groups)), strict=True):
+    names = [group.name for group in what.groups]
+    for group, hue in zip(what.groups, hues(names, looks), strict=True):
         width = np.nan_to_num(np.array(group.values, dtype=float)) / unit
         look = {"color": hue, "label": group.name, "ec": "white", "lw": 0.6}
         axes.barh(middles, width, thick, left, **look)

@@ -14,7 +14,6 @@ from mho.report.axes import (
     INK,
     PALETTE,
     blank,
-    colours,
     grow,
     legend_below,
     panels,
@@ -22,7 +21,7 @@ from mho.report.axes import (
     typical,
 )
 from mho.report.comparison import Verdict, judge
-from mho.report.looks import MOST, Look, Looks, looks_of
+from mho.report.looks import MOST, Look, Looks, hues, looks_of
 from mho.results import Claim, Curve, Histogram, Series
 from mho.results.units import MINUS, axis_unit
 
@@ -124,7 +123,7 @@ def _draw_points(
         axes.errorbar(x, y, np.nan_to_num(std), ecolor=colour, ls="", elinewidth=0.8, alpha=0.6)
 
 
-def draw_histogram(histogram: Histogram) -> Figure:
+def draw_histogram(histogram: Histogram, looks: Looks | None = None) -> Figure:
     """Overlaid groups; on logarithmic axes the empty bins end at half a count."""
     figure, axes = blank()
     edges = [_numbers(each.edges) for each in histogram.groups]
@@ -133,13 +132,13 @@ def draw_histogram(histogram: Histogram) -> Figure:
     axes.set(xscale=histogram.x_scale, yscale=histogram.y_scale)
     axes.set(xlabel=textwrap.fill(x_label, 56), ylabel=textwrap.fill(histogram.y_label, 36))
     base = 0.5 if histogram.y_scale == "log" else 0.0
-    hues = colours(len(histogram.groups))
+    shades = hues([group.name for group in histogram.groups], looks)
     for i, (group, at) in enumerate(zip(histogram.groups, edges, strict=True)):
         if histogram.x_scale == "log":
             at = _positive(at)
         at, counts = at / unit, np.maximum(group.counts, base)
-        axes.stairs(counts, at, fill=True, color=hues[i], alpha=0.3, baseline=base)
-        axes.stairs(counts, at, color=hues[i], lw=1.4, baseline=base, label=group.name)
+        axes.stairs(counts, at, fill=True, color=shades[i], alpha=0.3, baseline=base)
+        axes.stairs(counts, at, color=shades[i], lw=1.4, baseline=base, label=group.name)
     if edges:
         axes.set_ylim(bottom=base)
         axes.margins(x=0.02)

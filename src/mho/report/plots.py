@@ -60,7 +60,7 @@ def plot_of(
         what: the figure.
         folder: the picture is to stand in its `figures`.
         anchor: what the ids of the drawing begin with.
-        looks: of the series of the page, by name; None: of this figure alone.
+        looks: of the series and groups of the page, by name; None: of this figure alone.
         about: what was run, in a few words.
     """
     if isinstance(what, Ranking):
@@ -73,7 +73,7 @@ def plot_of(
         drawing, kind = circuits.draw_figure(what), "Array"
         holds, notes = circuits.in_words(what), circuits.notes_on(what)
     elif isinstance(what, Bars):
-        drawing, kind = bars.draw_bars(what), "Bars"
+        drawing, kind = bars.draw_bars(what, looks), "Bars"
         holds, notes = bars.in_words(what), bars.notes_on(what)
     elif isinstance(what, Curve):
         drawing, kind, notes = draw_curve(what, looks), "Curves", []
@@ -82,7 +82,7 @@ def plot_of(
         notes += [f"{each}: ± one standard deviation." for each in sorted(kinds)]
     else:
         assert isinstance(what, Histogram)
-        drawing, kind, notes = draw_histogram(what), "Histogram", []
+        drawing, kind, notes = draw_histogram(what, looks), "Histogram", []
         holds = f"{what.y_label} over {what.x_label}; {_names(what.groups)}"
         if what.x_scale == "log" and any(each.edges[0] <= 0 for each in what.groups):
             notes.append("The leftmost bin begins at zero.")
