@@ -15,9 +15,11 @@ from mho.experiments import EXPERIMENTS
 from mho.experiments.bmcnn.config import Architecture
 from mho.experiments.bmcnn.network import by_layer, network
 from mho.files.code import code_in
+from mho.interchange import replay
 from mho.results import Result
 
 GOOD = """
+import json
 from pathlib import Path
 
 import mho
@@ -124,6 +126,15 @@ def load():
     return samples, labels, samples[:10], labels[:10]
 
 
+class Recorder:
+    def log(self, values, step):
+        with open("log.jsonl", "a") as file:
+            print(json.dumps([step, values]), file=file)
+
+    def close(self):
+        Path("closed").touch()
+
+
 def more():
     samples, labels, *test = load()
     return samples.flip(2), labels, test[0].flip(2), test[1]
@@ -209,6 +220,8 @@ def test_ones_own_is_run_and_kept(words: list[str], capsys: pytest.CaptureFixtur
         (["bmcnn", "--network", "my.py:Single"], "two or more linear or convolutional layers"),
         (["bmcnn", "--network", "my.py:Normed", "--only", "networks"], "it compares others"),
         (["siamese", "--data", "mnist", "--data", "fashion-mnist"], "one data set for siamese"),
+        (["siamese", "--log", "tensorbord"], "tensorboard, or FILE.py:NAME"),
+        (["siamese", "--log", "my.py:Recoder"], "did you mean"),
         (["siamese", "--data", "my.py:three"], "train_x, train_y, test_x, test_y"),
         (["siamese", "--data", "my.py:fails"], "OSError: no such cable"),
         (["siamese", "--rule", "my.py:Tiring", "--scheme", "float"], "nothing with --scheme"),
@@ -292,6 +305,40 @@ def test_a_binarized_network_of_ones_own_has_its_classifier_apart() -> None:
         net = network(own, dataset("mnist"))
         kinds = by_layer(own, net, Hardware(device="hfo2-1t1r"))
         assert [n for n, each in net.named_modules() if kinds(n, each) is not None] == names
+
+
+def test_what_is_measured_is_logged_as_it_comes(capsys: pytest.CaptureFixture[str]) -> None:
+    """All of it, also after a run that was broken off."""
+    run = ["run", "siamese", "--scheme", "frugal", *SMALL, "--set", "hidden=8", "--out", "r"]
+    with stand_ins():
+        assert main([*run, "--log", "my.py:Recorder"]) == 0, capsys.readouterr().err
+    assert Path("closed").exists()
+    given = [json.loads(line) for line in Path("log.jsonl").read_text().splitlines()]
+    known = Known()
+    replay("r", known)
+    assert given == known.lines
+    assert any("validation" in name for _, values in given for name in values)
+    Path("r/result.json").unlink()
+    Path("log.jsonl").unlink()
+    with stand_ins():
+        assert main([*run, "--log", "my.py:Recorder", "--resume"]) == 0
+        assert [json.loads(line) for line in Path("log.jsonl").read_text().splitlines()] == given
+        Path("r/result.json").unlink()
+        assert main([*run, "--log", "tensorboard", "--resume"]) == 0
+    assert [*Path("r/tensorboard").glob("events.out.tfevents.*")]
+
+
+class Known:
+    """A logger that keeps what it is given."""
+
+    def __init__(self) -> None:
+        self.lines: list[Any] = []
+
+    def log(self, values: dict[str, float], step: int) -> None:
+        self.lines.append([step, dict(values)])
+
+    def close(self) -> None:
+        pass
 
 
 def test_a_resume_with_changed_code_names_the_file(capsys: pytest.CaptureFixture[str]) -> None:

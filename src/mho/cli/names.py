@@ -81,6 +81,11 @@ def prices(_context: click.Context) -> Iterable[str]:
     return PRICES
 
 
+def loggers(_context: click.Context) -> Iterable[str]:
+    """What takes the numbers of a run."""
+    return ("tensorboard",)
+
+
 @remembered(lambda _context: "")
 def datasets(_context: click.Context) -> Iterable[str]:
     """Names of public data sets."""

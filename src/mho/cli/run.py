@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
@@ -14,6 +16,8 @@ from mho.files import check_output
 
 OWN = ("rule", "network", "data")
 """What may be the user's own."""
+
+TENSORBOARD = "tensorboard"
 
 LINES, LINES_OF_SEVERAL = 22, 9
 """Lines of a result at the end of a run, and of each of several."""
@@ -64,6 +68,9 @@ class Run:
     data: Annotated[tuple[str, ...], Option("DATA", complete=names.datasets)] = ()
     """Learn other data: a name of mho list datasets, a .npz file, a folder of images, or
     FILE.py:NAME, a function that gives them; of metaplastic several, tasks in turn."""
+    log: Annotated[str | None, Option("WHERE", complete=names.loggers)] = None
+    """Also give what is measured, as it comes, to tensorboard, in a folder of that name in the run
+    folder; or to FILE.py:NAME, which gives an object with log(values, step) and close()."""
     out: Annotated[Path | None, Option("DIR")] = None
     """Run folder; if not given, runs/NAME-SIZE-SEED."""
     resume: bool = False
@@ -78,7 +85,7 @@ class Run:
             for config in configs.values():
                 config.check_processes(this.count)
             for name, config in configs.items():
-                _run_one(name, config, folders[name], self.resume, digests[name])
+                self._run_one(name, config, folders[name], digests[name])
             if this.leads:
                 _show(folders, out)
 
@@ -115,6 +122,7 @@ class Run:
             if not begun:
                 with waiting(f"mho: trying the settings of {name} in small"):
                     experiments.get(name).check(configs[name])
+            self._check_log(folder)
         digests = {name: check_data(config) for name, config in configs.items()}
         return _Plan(configs, folders, digests, out)
 
@@ -129,6 +137,52 @@ class Run:
                 raise invalid(what, given, WANTED)
             config = getattr(config, f"with_{what}")(given)
         return config
+
+    def _run_one(self, name: str, config: Any, folder: Path, digests: dict[str, str]) -> None:
+        """One run, or nothing where it is finished."""
+        from mho.experiments import processes
+        from mho.experiments.execution import execute, finished
+
+        if not processes.by_first(lambda: self.resume and finished(folder, config)):
+            with self._logged(folder) as take:
+                execute(name, config, folder, resume=self.resume, digests=digests, listener=take)
+        elif processes.here().leads:
+            tell(f"{name} finished earlier in {folder}")
+
+    def _check_log(self, folder: Path) -> None:
+        """Refuse what takes no numbers."""
+        from mho.files.code import WANTED, is_code, load_code
+        from mho.interchange import TensorBoard
+
+        if self.log == TENSORBOARD:
+            TensorBoard(folder / TENSORBOARD)
+        elif self.log is not None:
+            if not is_code(self.log):
+                raise invalid("log", self.log, f"{TENSORBOARD}, or {WANTED}")
+            load_code("log", self.log)
+
+    @contextmanager
+    def _logged(self, folder: Path) -> Iterator[Any]:
+        """What takes the lines of a run as they come; None: nothing does."""
+        from mho.experiments import processes
+        from mho.files.code import call_code
+        from mho.interchange import TensorBoard
+        from mho.interchange.loggers import listener
+
+        if self.log is None or not processes.here().leads:
+            yield None
+            return
+        if self.log == TENSORBOARD:
+            for before in (folder / TENSORBOARD).glob("events.out.tfevents.*"):
+                before.unlink()  # all that is known is given anew
+            logger: Any = TensorBoard(folder / TENSORBOARD)
+        else:
+            logger = call_code("log", self.log)
+        take = listener(logger)
+        try:
+            yield take
+        finally:
+            logger.close()
 
     def _configure(self, name: str) -> Any:
         """The preset, with a file, then single settings, then options laid over it."""
@@ -160,17 +214,6 @@ class _Plan(NamedTuple):
     """SHA-256 of their data, by name."""
     out: Path
     """Folder of all of them."""
-
-
-def _run_one(name: str, config: Any, folder: Path, resume: bool, digests: dict[str, str]) -> None:
-    """One run, or nothing where it is finished."""
-    from mho.experiments import processes
-    from mho.experiments.execution import execute, finished
-
-    if not processes.by_first(lambda: resume and finished(folder, config)):
-        execute(name, config, folder, resume=resume, digests=digests)
-    elif processes.here().leads:
-        tell(f"{name} finished earlier in {folder}")
 
 
 def _show(folders: dict[str, Path], out: Path) -> None:

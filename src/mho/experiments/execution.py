@@ -14,7 +14,7 @@ from mho.experiments.earlier import check_same
 from mho.experiments.experiment import ExperimentConfig
 from mho.experiments.own_data import check_data
 from mho.experiments.progress import Progress
-from mho.experiments.run import FINISHED, Run
+from mho.experiments.run import FINISHED, Listener, Run
 from mho.experiments.sharing import SharingRun
 from mho.files import check_sums, naming, read_text, write_bytes
 from mho.files.code import code_in, file_of, own_code_named, text_of
@@ -52,6 +52,7 @@ def execute(
     progress: Progress | None = None,
     trainings: Path | None = None,
     place: Mapping[str, str] | None = None,
+    listener: Listener | None = None,
 ) -> None:
     """Do a run, or the rest of it, and write its result.
 
@@ -64,6 +65,7 @@ def execute(
         progress: shows how far it is; None: on standard error.
         trainings: folder of those that it shares with other runs; None: it makes all itself.
         place: where it is done, for `env.json`: the host and the engine of a sweep.
+        listener: is given all that the run has logged and logs.
 
     Raises:
         KeyboardInterrupt: it was interrupted; a checkpoint is written.
@@ -88,6 +90,8 @@ def execute(
         if changed := processes.by_first(lambda: provenance.record(folder, now)):
             run.progress.note(f"not as the session before: {'; '.join(changed)}")
         processes.by_first(lambda: keep_code(folder, config))
+        if listener is not None:
+            run.listened_by(listener)
         kept = (
             f"{folder} is kept, and --resume goes on from its last checkpoint if the file is as it "
             "was; with a changed one start anew"

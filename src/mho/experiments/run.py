@@ -38,6 +38,7 @@ from mho.files import (
     naming,
     only_writer,
     read_bytes,
+    read_text,
     sums_of,
     write_files,
     write_text,
@@ -64,6 +65,10 @@ class Stateful(Protocol):
     def load_state_dict(self, state_dict: Any, /) -> Any:
         """Take the state back."""
         ...
+
+
+Listener = Callable[[Mapping[str, Any]], None]
+"""Takes a line of `metrics.jsonl`: its stage, and what was logged in it."""
 
 
 @dataclass
@@ -116,6 +121,7 @@ class Run:
         self._started = self._saved = time.monotonic()
         self._digest = hashlib.sha256()
         self._metrics, self._open = None, ExitStack()
+        self._listener: Listener | None = None
         self._lines = bytearray()  # not in the file yet, which may be another process's by now
         self._kept = processes.by_first(lambda: self._opened(config, resume))
         self._earlier = self._kept.elapsed
@@ -246,6 +252,16 @@ class Run:
         encoded = json.dumps(line).encode() + b"\n"
         self._digest.update(encoded)
         self._lines += encoded
+        if self._listener is not None:
+            self._listener(line)
+
+    def listened_by(self, listener: Listener) -> None:
+        """Give each line of `metrics.jsonl` to a listener: those of before at once, then each as it
+        comes. Of several processes, the first one's alone."""
+        if self._processes.leads:
+            for line in read_text(self.directory / METRICS).splitlines():
+                listener(json.loads(line))
+            self._listener = listener
 
     def finish(self, result: Result) -> None:
         """Write `result.json`, with the time that the run took, and `SHA256SUMS`: all is done."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -109,32 +109,55 @@ def replay(folder: str | Path, logger: Any) -> int:
     Raises:
         ValueError: no folder of a run, or no logger.
     """
-    if not (callable(getattr(logger, "log", None)) and callable(getattr(logger, "close", None))):
-        raise invalid("logger", logger, "an object with log(values, step) and close()")
+    give = listener(logger)
     path = Path(folder) / METRICS
     lines = list(_lines(path))
-    for stage, step, values in lines:
-        logger.log({f"{stage}/{name}": value for name, value in values.items()}, step)
+    for line in lines:
+        give(line)
     return len(lines)
 
 
-def _lines(path: Path) -> Iterator[tuple[str, int, dict[str, float]]]:
-    """Stage, step and numbers of each line; a last line that is torn is left out."""
+@checked
+def listener(logger: Any) -> Callable[[Mapping[str, Any]], None]:
+    """What gives a logger the lines of a run, one at a time, named as by `replay`; lines without a
+    step are left out.
+
+    Args:
+        logger: a `Logger`.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if not (callable(getattr(logger, "log", None)) and callable(getattr(logger, "close", None))):
+        raise invalid("logger", logger, "an object with log(values, step) and close()")
+
+    def give(line: Mapping[str, Any]) -> None:
+        if "step" in line:
+            stage, values = line["stage"], dict(_numbers(line))
+            logger.log({f"{stage}/{name}": value for name, value in values.items()}, line["step"])
+
+    return give
+
+
+def _lines(path: Path) -> Iterator[dict[str, Any]]:
+    """Each line that has a step; a last line that is torn is left out."""
     text = read_text(path, "folder", wanted=f"a run folder, with {METRICS}")
     for number, line in enumerate(text.splitlines(), 1):
         try:
             given = json.loads(line)
-            stage, step = str(given.pop("stage")), int(given.pop("step"))
+            given |= {"stage": str(given["stage"]), "step": int(given["step"])}
         except (ValueError, KeyError, TypeError, AttributeError):
             if number > text.count("\n"):  # being written
                 return
             raise invalid(f"{path}, line {number}", line[:60], "a line of a run") from None
-        yield stage, step, dict(_numbers(given))
+        yield given
 
 
 def _numbers(given: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
     """Numbers of a line by name; texts and gaps are left out."""
     for name, value in given.items():
+        if name in ("stage", "step"):
+            continue
         several = value if isinstance(value, list) else [value]
         for at, each in enumerate(several):
             if isinstance(each, int | float) and not isinstance(each, bool):
