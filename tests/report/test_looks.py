@@ -42,7 +42,7 @@ def histogram(id: str, *names: str) -> Histogram:
 
 def drawn(figure: Any) -> set[str]:
     """Colours of all that is drawn in it, as hexadecimal."""
-    patches = [each for axes in figure.axes for each in axes.patches]
+    patches = [each for axes in figure.axes for each in axes.patches if each.get_fill()]
     return {to_hex(each.get_facecolor()).upper() for each in patches}
 
 
