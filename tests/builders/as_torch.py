@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
 import mho
+from mho.learning.hardware_by_layer import ByLayer
 from mho.learning.layers.composite import Composite
 
 FINE = mho.MultiLevel(g_min=1e-6, g_max=1e-4, levels=4096)
@@ -20,7 +21,7 @@ NOISY = mho.Hardware(
 
 
 def converted(
-    model: nn.Module, hardware: mho.Hardware = EXACT, chips: int | None = None, first_chip: int = 0
+    model: nn.Module, hardware: ByLayer = EXACT, chips: int | None = None, first_chip: int = 0
 ) -> nn.Module:
     """On chips that are always drawn alike, in the mode of the model."""
     seed = torch.Generator().manual_seed(3)
@@ -51,6 +52,7 @@ def check_as_torch(
     args: Sequence[Any],
     kwargs: Mapping[str, Any] | None = None,
     *,
+    hardware: ByLayer = EXACT,
     rtol: float = 1e-5,
 ) -> nn.Module:
     """Hold outputs and all gradients of a model on exact cells to torch's; the converted network.
@@ -58,7 +60,7 @@ def check_as_torch(
     With the model's own weights as far as levels are fine, with those that the cells hold exactly.
     """
     kwargs = kwargs or {}
-    net = converted(model)
+    net = converted(model, hardware)
     plain = mho.to_digital(net, chip=0)
     assert type(plain) is type(model)
     assert str(plain) == str(model)
@@ -90,22 +92,26 @@ def check_as_torch(
 
 
 def check_chips(
-    model: nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any] | None = None
+    model: nn.Module,
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any] | None = None,
+    *,
+    hardware: ByLayer = NOISY,
 ) -> None:
     """Hold several chips to the same chips one by one."""
     kwargs = kwargs or {}
     with torch.no_grad():
-        every = tensors(converted(model, NOISY, 3)(*args, **kwargs))
+        every = tensors(converted(model, hardware, 3)(*args, **kwargs))
         for chip in range(3):
-            alone = tensors(converted(model, NOISY, first_chip=chip)(*args, **kwargs))
+            alone = tensors(converted(model, hardware, first_chip=chip)(*args, **kwargs))
             for y, wanted in zip(every, alone, strict=True):
                 torch.testing.assert_close(y[chip], wanted, rtol=1e-5, atol=1e-5 * size_of(wanted))
             assert not torch.equal(every[0][chip], every[0][chip - 1])
 
 
-def check_state(model: nn.Module, other: nn.Module) -> None:
+def check_state(model: nn.Module, other: nn.Module, hardware: ByLayer = EXACT) -> None:
     """A state of torch's layer is loaded into the converted one, and comes back."""
-    net = converted(model)
+    net = converted(model, hardware)
     net.load_state_dict(other.state_dict(), strict=False)
     mho.write(net)
     back = mho.to_digital(net).state_dict()

@@ -225,22 +225,12 @@ def test_reports_and_states_say_the_chips_of_each_matrix(which: str) -> None:
 
 
 PARTS_WRONG: dict[str, tuple[Any, str]] = {
-    "one digital matrix": (
-        {"seq.weight_hh_l0": None, "*": ONE},
-        "hardware for 'seq.hh_l0' = None: allowed is a kind of chip, as 'seq.ih_l0'.*or None for "
-        "all matrices of 'seq'",
-    ),
-    "one matrix on arrays": ({"seq.hh*": ONE, "*": None}, "hardware for 'seq.ih_l0' = None"),
     "one matrix unsaid": ({"seq.ih_l0": ONE, "head": ONE}, "no key matches layer 'seq.hh_l0'"),
     "all matrices unsaid": ({"head": ONE}, "no key matches layer 'seq',"),
     "a spelling": ({"seq.weight_hh_10": ONE, "*": ONE}, "such as 'seq.weight_hh_l0'"),
     "a bias": ({"seq.bias_hh_l0": ONE, "*": ONE}, "key = 'seq.bias_hh_l0'"),
     "a digital bias": ({"seq.bias_hh_l0": None, "*": ONE}, "key = 'seq.bias_hh_l0'"),
     "the weight of a layer of one": ({"head.weight": None, "*": ONE}, "key = 'head.weight'"),
-    "a function of one digital matrix": (
-        lambda name, layer: {"hh_l0": None, "*": ONE} if name == "seq" else ONE,
-        "hardware for 'seq.hh_l0' = None",
-    ),
     "a function of a spelling": (
         lambda name, layer: {"weight_hh_10": OTHER, "*": ONE}, "seq.*'weight_hh_10'.*weight_hh_l0",
     ),

@@ -88,10 +88,10 @@ def convert(
 
     Raises:
         ValueError: nothing to convert; a key of `hardware` that no layer has, or a layer that no
-            key matches; a layer of which some matrices are to stay digital, and not all; one with
-            options that arrays do not have; a function kept by the model that holds a layer of it;
-            a parameter that is shared in two layouts or has no values; a non-finite weight; chips
-            below 1; with `strict`, a layer with weights that would stay digital.
+            key matches; one with options that arrays do not have; a function kept by the model that
+            holds a layer of it; a parameter that is shared in two layouts or has no values; a
+            non-finite weight; chips below 1; with `strict`, a layer with weights that would stay
+            digital.
     """
     plan = planned(model, hardware, strict)
     net = plan.on_chips(seed_of(generator), first_chip, chips)
@@ -119,8 +119,7 @@ class Plan(NamedTuple):
 
         def conversion(name: str, choice: Choice) -> Conversion:
             assert choice.hardware is not None
-            parts = {part: kind for part, kind in choice.parts.items() if kind is not None}
-            return Conversion(name, choice.hardware, which, seed, copies, splits, parts)
+            return Conversion(name, choice.hardware, which, seed, copies, splits, choice.parts)
 
         def replace(name: str, module: nn.Module) -> nn.Module | None:
             twin, choice = twin_of(module), self.layers.chosen.get(module)

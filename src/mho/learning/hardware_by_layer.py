@@ -61,16 +61,13 @@ def within(name: str, inner: str) -> str:
     return f"{name}.{inner}" if name and inner else name or inner
 
 
-def by_layer(
-    field: str, given: ByLayer, layers: list[Candidate], *, digital_parts: bool = False
-) -> list[Choice]:
+def by_layer(field: str, given: ByLayer, layers: list[Candidate]) -> list[Choice]:
     """What is said of each of some layers.
 
     Args:
         field: what errors call the argument.
         given: as the user gave it.
         layers: of the network.
-        digital_parts: whether None may be said of some matrices of a layer and not of all.
 
     Raises:
         ValueError: a key that no layer has, a layer that no key matches, or a function that returns
@@ -80,13 +77,8 @@ def by_layer(
         return [Choice(given, False, dict.fromkeys(layer.parts, given)) for layer in layers]
     if isinstance(given, Mapping):
         _check_keys(field, given, layers)
-        found = [_from_keys(field, given, layer) for layer in layers]
-    else:
-        found = [_returned(field, given, layer) for layer in layers]
-    if not digital_parts:
-        for layer, choice in zip(layers, found, strict=True):
-            _check_parts(field, layer, choice)
-    return found
+        return [_from_keys(field, given, layer) for layer in layers]
+    return [_returned(field, given, layer) for layer in layers]
 
 
 def _from_keys(field: str, given: ByName, layer: Candidate) -> Choice:
@@ -146,20 +138,6 @@ def _returned(
 def _torch_name(layer: Candidate) -> str:
     """What torch calls the last matrix of a layer."""
     return [*layer.parts.values()][-1][-1]
-
-
-def _check_parts(field: str, layer: Candidate, choice: Choice) -> None:
-    """Refuse to have some matrices of a layer on arrays and others digital."""
-    digital = [part for part, hardware in choice.parts.items() if hardware is None]
-    if digital and choice.hardware is not None:
-        arrays = next(part for part, hardware in choice.parts.items() if hardware is not None)
-        names = [layer.names_of(part)[0] for part in (digital[0], arrays)]
-        whole = layer.names[0] or type(layer.module).__name__
-        allowed = (
-            f"a kind of chip, as {names[1]!r} has one, or None for all matrices of {whole!r}: they "
-            "are on arrays together"
-        )
-        raise invalid(f"{field} for {names[0]!r}", None, allowed)
 
 
 def _matches(key: str, names: tuple[str, ...]) -> bool:

@@ -14,6 +14,7 @@ from mho.hardware import Hardware
 from mho.hardware.share import in_percent
 from mho.learning.layers.chips import Chips
 from mho.learning.layers.composite import Composite
+from mho.learning.layers.digital_part import DigitalPart
 from mho.learning.layers.layer import ArrayLayer
 from mho.learning.layers.replace import plain_type
 from mho.learning.repair.chip_batchnorm import ChipBatchNorm
@@ -126,12 +127,12 @@ def holders(net: nn.Module) -> list[Holder]:
             continue
         if isinstance(module, Composite):
             found += [
-                _on_arrays(f"{name}.{part}".lstrip("."), layer, seen, (name, module, part))
+                _converted(f"{name}.{part}".lstrip("."), layer, seen, (name, module, part))
                 for part, layer in module.named_modules()
-                if isinstance(layer, ArrayLayer)
+                if isinstance(layer, ArrayLayer | DigitalPart)
             ]
         elif isinstance(module, ArrayLayer):
-            found.append(_on_arrays(name, module, seen))
+            found.append(_converted(name, module, seen))
         elif _is_layer(module):
             found.append(_digital(name, module, converted, seen))
             if not _is_closed(module):
@@ -143,9 +144,9 @@ def holders(net: nn.Module) -> list[Holder]:
     return found
 
 
-def _on_arrays(
+def _converted(
     name: str,
-    layer: ArrayLayer,
+    layer: ArrayLayer | DigitalPart,
     seen: Seen,
     of: tuple[str, Composite, str] | None = None,
 ) -> Holder:
@@ -155,9 +156,10 @@ def _on_arrays(
         whole, composite, part = of
         parameters = _within(whole, composite, part)
     fresh, first = seen.note(name, [layer.weight])
+    hardware = layer.hardware if isinstance(layer, ArrayLayer) else None
     row = Row(
-        name=name, kind=kind, hardware=layer.hardware, why="", weights=layer.weight.numel(),
-        counts=fresh, shares=first,
+        name=name, kind=kind, hardware=hardware, why="" if hardware else EXCLUDED,
+        weights=layer.weight.numel(), counts=fresh, shares=first,
     )  # fmt: skip
     return Holder(row, layer, name, parameters)
 

@@ -14,9 +14,8 @@ from mho.arguments import checked
 from mho.config import Range
 from mho.errors import invalid
 from mho.hardware import Hardware
-from mho.learning.layers.composite import Composite, Entries
+from mho.learning.layers.composite import Composite, Entries, Part
 from mho.learning.layers.layer import Size
-from mho.learning.layers.linear import MemristiveLinear
 
 _PROJECTIONS = ("q_proj", "k_proj", "v_proj")
 
@@ -43,10 +42,10 @@ class MemristiveMultiheadAttention(Composite):
 
     inputs: ClassVar[int] = 3
 
-    q_proj: MemristiveLinear
-    k_proj: MemristiveLinear
-    v_proj: MemristiveLinear
-    out_proj: MemristiveLinear
+    q_proj: Part
+    k_proj: Part
+    v_proj: Part
+    out_proj: Part
     bias_k: nn.Parameter | None
     bias_v: nn.Parameter | None
     in_proj_weight: None = None

@@ -1,4 +1,4 @@
-"""Layers of several matrices: each of them is on arrays of its own."""
+"""Layers of several matrices: each of them is on arrays of its own, or digital."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from mho.hardware import Hardware
 from mho.hardware.streams import seed_of
 from mho.learning.layers.chip_pass import Together, current, on_all_chips
 from mho.learning.layers.conversion import Conversion, meta_linear
+from mho.learning.layers.digital_part import DigitalPart
 from mho.learning.layers.graphs import check_not_checkpointed
 from mho.learning.layers.hooks import stays
 from mho.learning.layers.layer import ArrayLayer
@@ -28,11 +29,15 @@ the first dimension, or a digital one of the layer itself, whose name has no dot
 `{"in_proj_weight": ("q_proj.weight", "k_proj.weight", "v_proj.weight"), "bias_k": ("bias_k",)}`."""
 
 
+Part = MemristiveLinear | DigitalPart
+"""What stands for a matrix; both have `read`."""
+
 _WEIGHT = ".weight"
 
 
 class Composite(nn.Module):
-    """A torch layer whose matrices are parts, linear layers on arrays; what joins them is digital.
+    """A torch layer whose matrices are parts, linear layers on arrays or, where it was said so,
+    digital ones; what joins them is digital.
 
     A leaf says what it computes (`compute`, called by its `forward` through `run`), which torch
     layer it stands for (`entries`, `configure`, `plain`), and makes its parts of that (`_adopt`).
@@ -75,7 +80,7 @@ class Composite(nn.Module):
         raise NotImplementedError
 
     def compute(self, *given: Any, **how: Any) -> Any:
-        """Outputs (chips, ...) of inputs (chips, ...), by `MemristiveLinear.read` of the parts."""
+        """Outputs (chips, ...) of inputs (chips, ...), by `read` of the parts."""
         raise NotImplementedError
 
     # ---------------------------------------------------------------- what follows
@@ -149,10 +154,11 @@ class Composite(nn.Module):
                 values[first] = given
         for part in _parts(values):
             linear = meta_linear(values[f"{part}.weight"], values.get(f"{part}.bias"))
-            layer = MemristiveLinear.adopt(linear, conversion.part(part))
+            own = conversion.part(part)
+            made = DigitalPart.adopt(linear) if own is None else MemristiveLinear.adopt(linear, own)
             for name in ("weight", "bias"):
-                layer.prune(name, masks.get(f"{part}.{name}"))
-            self.add_module(part, layer.train(module.training))
+                made.prune(name, masks.get(f"{part}.{name}"))
+            self.add_module(part, made.train(module.training))
         self.register_load_state_dict_pre_hook(_translate)
         return self.train(module.training)
 
@@ -161,7 +167,7 @@ class Composite(nn.Module):
         values: Callable[[ArrayLayer], tuple[Tensor, Tensor | None]],
         shared: Callable[[Tensor, nn.Parameter], nn.Parameter] = lambda _mine, made: made,
     ) -> nn.Module:
-        """The torch layer, with what `values` gives for the weight and bias of each part.
+        """The torch layer, with what `values` gives for the weight and bias of each part on arrays.
 
         Args:
             shared: the parameter to take for one that was made for a shadow weight.
@@ -170,6 +176,10 @@ class Composite(nn.Module):
         for name, part in self.named_children():
             if isinstance(part, ArrayLayer):
                 held[f"{name}.weight"], held[f"{name}.bias"] = values(part)
+            elif isinstance(part, DigitalPart):
+                weight, bias = part.kept()
+                held[f"{name}.weight"] = weight.detach().clone()
+                held[f"{name}.bias"] = None if bias is None else bias.detach().clone()
         for name, own in self.named_parameters(recurse=False):
             held[name] = own.detach().clone()
         self._check_holds(held)
@@ -199,7 +209,7 @@ class Composite(nn.Module):
         if value is not None:
             return value
         part = getattr(self, entry.removesuffix(".bias"))
-        assert isinstance(part, MemristiveLinear)
+        assert isinstance(part, Part)
         return part.weight.new_zeros(part.out_features)
 
     def translate(self, state: dict[str, Any], prefix: str) -> None:

@@ -28,8 +28,8 @@ class Conversion:
         copies: what stands for the model's own objects in the converted network, by their id, as
             `copy.deepcopy` keeps it.
         splits: parts that stand for one parameter of the model, by its id.
-        parts: kinds of chips of the matrices of a layer of several; those left out are on that of
-            the layer.
+        parts: kinds of chips of the matrices of a layer of several, None for one that stays
+            digital; those left out are on that of the layer.
     """
 
     name: str
@@ -38,17 +38,21 @@ class Conversion:
     network_seed: int
     copies: dict[int, object]
     splits: dict[int, list[nn.Parameter]] = field(default_factory=dict)
-    parts: Mapping[str, Hardware] = field(default_factory=dict)
+    parts: Mapping[str, Hardware | None] = field(default_factory=dict)
 
     @property
     def seed(self) -> int:
         """Of the layer's own cells."""
         return derived_seed(self.network_seed, self.name)
 
-    def part(self, name: str) -> Conversion:
-        """Of one of several matrices of the layer, which has its own arrays."""
+    def part(self, name: str) -> Conversion | None:
+        """Of one of several matrices of the layer, which has its own arrays; None: it stays
+        digital."""
+        hardware = self.parts.get(name, self.hardware)
+        if hardware is None:
+            return None
         full = f"{self.name}.{name}" if self.name else name
-        return replace(self, name=full, hardware=self.parts.get(name, self.hardware), parts={})
+        return replace(self, name=full, hardware=hardware, parts={})
 
     def parameter(
         self,

@@ -11,10 +11,9 @@ from torch.fx import Proxy
 
 from mho.errors import InvalidInput, invalid
 from mho.learning.layers.chip_pass import current
-from mho.learning.layers.composite import Composite
+from mho.learning.layers.composite import Composite, Part
 from mho.learning.layers.graphs import check_not_recorded
 from mho.learning.layers.inputs import check_input
-from mho.learning.layers.linear import MemristiveLinear
 from mho.learning.layers.steps import Step
 
 
@@ -45,10 +44,10 @@ class Recurrence(Composite):
         for name in self.options:
             setattr(self, name, getattr(module, name))
 
-    def part(self, name: str) -> MemristiveLinear:
+    def part(self, name: str) -> Part:
         """One of the layer's matrices."""
         part = self._modules[name]
-        assert isinstance(part, MemristiveLinear)
+        assert isinstance(part, Part)
         return part
 
     def _states_of(self, hx: Any) -> tuple[Tensor, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 
 from torch import Tensor, nn
 
@@ -52,6 +52,11 @@ class ArrayView:
         self.columns, self.column_dim = twin.weight.shape[0], self._product.column_dim
 
     # ---------------------------------------------------------------- weights
+
+    def leave_out(self, digital: Set[str]) -> None:
+        """Have some weights be digital, which no array holds."""
+        self.weights = {name: n for name, n in self.weights.items() if name not in digital}
+        self.driven = [name for name in self.driven if name not in digital]
 
     @property
     def in_order(self) -> bool:

@@ -163,7 +163,8 @@ def hand_over(net: nn.Module, ranges: Mapping[str, TrainedRanges]) -> None:
         layer = net.get_submodule(name)
         if isinstance(layer, Composite):
             for part in layer.driven():
-                layer.get_submodule(part).reading.fix_ranges(found.inputs, None)  # type: ignore[union-attr]
+                if isinstance(driven := layer.get_submodule(part), ArrayLayer):
+                    driven.reading.fix_ranges(found.inputs, None)
         elif isinstance(layer, ArrayLayer):
             layer.reading.fix_ranges(found.inputs, found.outputs)
 
@@ -180,21 +181,32 @@ class _Chips(NamedTuple):
 
 
 def _chips(name: str, view: ArrayView, choice: Choice) -> _Chips:
-    """The kind of chip of each weight of a layer.
+    """The kind of chip of each weight of a layer, those that stay digital left out.
 
     Raises:
         ValueError: matrices that are one parameter in torch, or that are driven by the same
-            converters, are said to be on chips that differ in these.
+            converters, are said to be on chips that differ in these, or some of them digital.
     """
     assigned: dict[str, Hardware] = {}
     for path in view.weights:
         said = {part: choice.parts[part] for part, entry in view.parts.items() if entry == path}
-        every = {kind for kind in (said.values() or [choice.hardware]) if kind is not None}
+        every = {*(said.values() or [choice.hardware])}
         if len(every) > 1:
-            allowed = f"one kind for {', '.join(said)}: in torch they are one parameter"
-            raise invalid(f"hardware for {within(name, path)!r}", "several kinds of chips", allowed)
-        (assigned[path],) = every
-    driven = {path: assigned[path] for path in view.driven}
+            what, one = "several kinds of chips", "one kind"
+            if None in every:
+                what, one = "None for a part of it", "one kind, or None,"
+            allowed = f"{one} for {', '.join(said)}: in torch they are one parameter"
+            raise invalid(f"hardware for {within(name, path)!r}", what, allowed)
+        (kind,) = every
+        if kind is not None:
+            assigned[path] = kind
+    driven = {path: assigned[path] for path in view.driven if path in assigned}
+    left = [path for path in view.driven if path not in assigned]
+    if driven and left:
+        allowed = f"a kind of chip, as {within(name, next(iter(driven)))!r} has one: the same "
+        allowed += "converters drive both"
+        raise invalid(f"hardware for {within(name, left[0])!r}", None, allowed)
+    view.leave_out({*view.weights} - {*assigned})
     for field in ("dac_bits", "signed_inputs", "dac_range", "coverage", "range_growth"):
         values = [getattr(chip, field) for chip in driven.values()]
         if len({*values}) > 1:

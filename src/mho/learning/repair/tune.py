@@ -155,11 +155,12 @@ def _trained_on(
     field = f"{verb}.trained_on"
     every = _candidates(plain_part(net))
     found: dict[ArrayLayer, Hardware | None] = {}
-    choices = by_layer(field, given, every, digital_parts=True)
+    choices = by_layer(field, given, every)
     for candidate, choice in zip(every, choices, strict=True):
         for part, hardware in (choice.parts or {"": choice.hardware}).items():
             layer = candidate.module.get_submodule(part)
-            assert isinstance(layer, ArrayLayer)
+            if not isinstance(layer, ArrayLayer):
+                continue  # a digital matrix beside others on arrays
             found[layer], own = hardware, layer.hardware
             for what in ("mapping", "levels", "slices"):
                 theirs = getattr(hardware or own, what)
