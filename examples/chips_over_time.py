@@ -222,7 +222,7 @@ def _one_seed(
 
     found: dict[str, Any] = {"accuracy in float": mho.evaluate(plain, loader).item()}
     progress.note(f"float: {found['accuracy in float']:.2%}")
-    unlabelled, rows = x[: plan.unlabelled], []
+    unlabelled, rows = drawn(x, plan.unlabelled, seed), []
     for chip, (device, copies) in plan.measured_on().items():
         hardware = plan.hardware(device, copies)
         for kind, net in (("float", plain), ("noise-aware", aware[device])):
@@ -245,6 +245,12 @@ def _one_seed(
     found["on chips"] = rows
     found["processor seconds of training"] = {k: round(v) for k, v in seconds.items()}
     return found
+
+
+def drawn(samples: Tensor, n: int, seed: int) -> Tensor:
+    """So many of some samples, at random: a data set may be sorted by class."""
+    generator = torch.Generator().manual_seed(seed)
+    return samples[torch.randperm(len(samples), generator=generator)[:n]]
 
 
 def train(

@@ -62,6 +62,34 @@ def test_quick_runs_say_all_that_a_result_says(
     assert {f"{network}-0-start.pt", f"{network}-0-float.pt"} < set(trained)
 
 
+@pytest.mark.filterwarnings("ignore:.*saturate")
+def test_what_is_lost_is_told_imperfection_by_imperfection(
+    images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = ["--epochs", 1, "--training", 4, "--per-class", 1, "--work", tmp_path]
+    run(monkeypatch, "losses", *options, "--data", images, "--out", tmp_path)
+    text = (tmp_path / "losses.txt").read_text()
+    rows = {line[:38].strip(): line[38:].split() for line in text.splitlines()}
+    off = {name: [float(e.rstrip("%")) for e in row[:2]] for name, row in rows.items()
+           if len(row) == 8}  # fmt: skip
+    every, *others, alone = off
+    assert (every, alone) == ("all", "converters alone")
+    assert off["without converters"] == off["all"]
+    for name in set(others) - {"without converters", "without spread of drift"}:
+        assert off[name][0] < off["all"][0], name
+    assert off["without spread of drift"][1] < off["all"][1]
+    assert off["all"][0] < off["all"][1]
+
+
+def test_what_repairs_are_given_is_of_all_classes_of_a_sorted_data_set() -> None:
+    drawn = importlib.import_module("chips_over_time").drawn
+    samples = torch.arange(2000).div(200, rounding_mode="floor")
+    counts = drawn(samples, 100, seed=0).bincount(minlength=10)
+    assert counts.sum() == 100
+    assert counts.min() > 0
+    assert drawn(samples, 5000, seed=1).bincount().equal(torch.full((10,), 200))
+
+
 def test_trainings_go_on_where_they_were_left(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -32,7 +32,8 @@ def refresh_batchnorm(net: Net, inputs: Inputs) -> Net:
         inputs: one batch (batch, ...), or several; see `mho.learning.batches.Inputs`. Each is run
             once. On a CPU small ones are faster: some 500 inputs, counted over all chips. A network
             whose outputs have no dimension of chips keeps torch's own batch normalization, which
-            averages the statistics of the batches.
+            averages the statistics of the batches. They are to be as various as what the network
+            will meet: the first images of a data set sorted by class give the statistics of one.
 
     Returns:
         The network.
