@@ -19,6 +19,7 @@ from mho.cells import (
 )
 from mho.devices import DEVICES
 from mho.physics import Cell, GeneratorNoise, Present, Programming, PulsedCell
+from mho.physics.pulsed_cell import Response, whole_pulses
 
 WIDE = Spread(distribution="truncated-normal", cov=0.5, lower=0.1)
 CELLS: dict[str, Cell] = DEVICES | {
@@ -71,10 +72,10 @@ def test_cells_land_where_they_are_expected_on_average(cell: Cell, name: str) ->
     g = g.double().expand(shape)
     expected = programming.mean(cell, level)
     error = 4.5 * g.std(0) / math.sqrt(len(g)) + 2e-4 * g.std(0) + 1e-6 * g.mean(0)
-    if isinstance(cell, PulsedCell):  # half a pulse is rounded as the precision has it
+    if isinstance(cell, PulsedCell):  # half a pulse too many or too few
         pulses = cell.crossing[0] * level / (cell.states - 1)
         low, high = cell.window
-        error += (pulses.frac() == 0.5) * 2 * (high - low) / cell.crossing[0]
+        error += (pulses.frac() == 0.5) * (high - low) / cell.crossing[0]
     assert ((g.mean(0) - expected).abs() <= error).all()
 
 
@@ -125,3 +126,29 @@ def test_a_preset_says_what_its_spread_is_of(name: str) -> None:
     law = mho.devices.preset(name).retention
     if cell.written is not None and law is not None:
         assert law.t0 >= cell.written.after
+
+
+@pytest.mark.parametrize("response", ["linear", "curve"])
+@pytest.mark.parametrize("name", [n for n in CELLS if isinstance(CELLS[n], PulsedCell)])
+def test_single_and_double_precision_choose_the_same_pulses(name: str, response: Response) -> None:
+    """Between all levels, and where that takes half a pulse in whatever number of pulses."""
+    cell = CELLS[name]
+    assert isinstance(cell, PulsedCell)
+    levels = torch.arange(cell.states, dtype=torch.float64)
+    for states in (cell.states, 3, 5, 9):
+        changed = cell.replace(levels=states) if states <= cell.states else cell
+        start, goal = torch.meshgrid(levels[:states], levels[:states], indexing="ij")
+        single, double = (
+            changed.pulses_to(changed.nominal(goal).to(kind), changed.nominal(start).to(kind),
+                              response)
+            for kind in (torch.float32, torch.float64)
+        )  # fmt: skip
+        assert torch.equal(single, double)
+
+
+def test_half_a_pulse_goes_to_the_even_one_with_its_error_of_precision() -> None:
+    halves = torch.tensor([0.5, 1.5, 2.5, -0.5, 1000.5, 2.4999, 2.5001])
+    expected = [0, 2, 2, 0, 1000, 2, 3]
+    assert whole_pulses(halves).tolist() == expected
+    for error in (-3e-7, 3e-7):
+        assert whole_pulses(halves * (1 + error)).tolist() == expected

@@ -16,7 +16,7 @@ from mho.physics.cell import Traits
 from mho.physics.datasheet import Entry, Quantity
 from mho.physics.imperfection import Imperfection
 from mho.physics.noise import Noise
-from mho.physics.pulsed_cell import PulsedCell, Response
+from mho.physics.pulsed_cell import PulsedCell, Response, whole_pulses
 from mho.physics.spread import Spread
 from mho.quantities import CellSiemens, Siemens
 
@@ -155,7 +155,7 @@ class PulseResponse(PulsedCell):
         crossing, nu = (self._towards(up, pair, start) for pair in (self.crossing, self._curvature))
         if response == "curve":
             start, stop = (torch.log1p(u * torch.expm1(-nu)) / -nu for u in (start, stop))
-        n = (crossing * (stop - start)).round().to(torch.int32)
+        n = whole_pulses(crossing * (stop - start))
         return torch.where(up, n, -n)
 
     def pulse_spread(self) -> Entry:

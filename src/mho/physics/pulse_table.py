@@ -15,7 +15,7 @@ from mho.errors import invalid
 from mho.physics.cell import Traits
 from mho.physics.datasheet import Entry, Quantity
 from mho.physics.imperfection import Imperfection
-from mho.physics.pulsed_cell import PulsedCell, Response
+from mho.physics.pulsed_cell import PulsedCell, Response, whole_pulses
 from mho.physics.trajectory import Trajectory, trajectory
 from mho.quantities import Siemens
 
@@ -125,7 +125,7 @@ class PulseTable(PulsedCell):
         else:
             on, off = self.crossing
             rising, falling = ((target - g) / (high - low) * n for n in (on, off))
-        return torch.where(target >= g, rising, falling).round().to(torch.int32)
+        return whole_pulses(torch.where(target >= g, rising, falling))
 
     def pulse_spread(self) -> Entry:
         """The largest in the tables."""

@@ -6,6 +6,7 @@ import math
 from abc import abstractmethod
 from typing import Annotated, ClassVar, Literal, Self
 
+import torch
 from jaxtyping import Float, Int32, Shaped
 from torch import Tensor
 
@@ -20,6 +21,10 @@ from mho.physics.spread import Spread
 
 Response = Literal["linear", "curve"]
 """What a controller takes the response for: even steps, or the nominal curve."""
+
+
+ROUNDING = 1e-5
+"""Share within which a number of pulses in single precision is taken as half a pulse [1]."""
 
 
 class PulsedCell(Cell):
@@ -131,6 +136,14 @@ class PulsedCell(Cell):
             spread = Entry("spread", text, (*spread.values, device))
         across = tuple(Quantity(pulses, "1") for pulses in self.crossing)
         return [spread, Entry("pulses across", "SET {}, RESET {}", across)]
+
+
+def whole_pulses(n: Float[Tensor, "*n"]) -> Int32[Tensor, "*n"]:
+    """The nearest whole numbers of pulses. Half a pulse goes to the even one, and counts as half
+    within what the precision leaves open, so that single and double choose the same."""
+    half = (2 * n).round() / 2
+    close = (n - half).abs() <= ROUNDING * n.abs().clamp(min=1.0)
+    return torch.where(close, half, n).round().to(torch.int32)
 
 
 def pulsed(cell: Cell) -> PulsedCell | None:
