@@ -1,5 +1,6 @@
 """Pulse trains as a whole: which variant and family, windows, devices, gaps."""
 
+import numpy as np
 import pytest
 import torch
 
@@ -99,3 +100,17 @@ def test_two_cells_far_apart_are_fitted_where_no_table_holds_both() -> None:
     found = fit_pulses(parse("\n".join(["row,col,pulse,polarity,G [uS]", *rows]), "x"))
     assert found["device_spread"].value > 0.1
     assert found["cycle_spread"].value < 0.3
+
+
+@pytest.mark.parametrize("seed", [1, 2, 5])
+def test_a_curve_that_the_exponential_leaves_open_is_not_written_as_even_steps(seed: int) -> None:
+    """Conductances that go with the logarithm of the pulses: with seed 5 the curved fit has no
+    clear maximum, and even steps are far worse."""
+    random = np.random.default_rng(seed)
+    up = 1.9 + 1.42 * np.log(np.arange(1, 19))
+    trains = (("SET", up), ("RESET", 7.8 - up))
+    rows = [f"{k},{name},{g:.2f}" for name, each in trains
+            for k, g in enumerate(each + 0.1 * random.standard_normal(18))]  # fmt: skip
+    found = fit(parse("\n".join(["pulse,polarity,G [uS]", *rows]), "x"))
+    assert found.goodness.free_run is not None
+    assert found.goodness.free_run.r_squared > 0.95

@@ -88,7 +88,9 @@ def fit_pulses(
         curved = best
         if even is not None and not best.best.settled:
             best = min(best, even, key=_aic)
-        if family == "pulse-table" or (family is None and _misses(best)):
+        # steps may only be even because the exponential curve that they have was not pinned down
+        worse = best.written.aic() - curved.written.aic() > LOST
+        if family == "pulse-table" or (family is None and (worse or _misses(best))):
             seen = int(np.isfinite(reads.chains.g).sum())
             more = tables(response, curved.best, curved.parameters[:2], low, width, seen)
             rival = fits.growing(more)
