@@ -2,9 +2,11 @@
 
 Three tables on MNIST, processor time of one thread: 784-512-512-10 without biases, batch 32, exact
 reads; then a perceptron and a convolutional network on the imperfect chips of `mho run siamese`,
-batch 64, momentum 0.9, and on the same chips with exact converters and no read noise; last, epochs
-of that experiment itself, which also moves its images, follows a schedule and calibrates.
-Run: python benchmarks/write_path.py [--images 20000] [--rounds 5]
+batch 64, momentum 0.9, on the same chips with exact converters and no read noise, and, without
+momentum, on a published device that is programmed and verified; last, epochs of that experiment
+itself, which also moves its images, follows a schedule and calibrates. `--rows` shows those alone
+with a word in their name.
+Run: python benchmarks/write_path.py [--images 20000] [--rounds 5] [--rows WORD]
 """
 
 from __future__ import annotations
@@ -69,6 +71,8 @@ class Work(NamedTuple):
     images: Batches
     momentum: float
     rounds: int
+    rows: str = ""
+    """Word of the rows to be shown."""
 
     def train(self, net: nn.Module, write: mho.WriteStep | None) -> int:
         """One epoch of a fresh network; returns how many weights were written."""
@@ -84,6 +88,8 @@ def report(
     work: Work,
 ) -> None:
     """Print one row: seconds of an epoch, their ratio, weights written a step."""
+    if work.rows not in name:
+        return
     nets = iter([mho.convert(make(), hardware) for _ in range(work.rounds + 1)])
     counts: list[int] = []
 
@@ -126,6 +132,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--images", type=int, default=20000)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rows", default="")
     options = parser.parse_args()
     torch.set_num_threads(1)
     samples = mho.data.load("mnist", "train", per_class=options.images // 10)
@@ -141,7 +148,7 @@ def main() -> None:
     }
     head = f"{'floor [s]':>10}{'ours [s]':>10}{'ratio':>7}{'writes a step':>15}"
     print(f"{'784-512-512-10, exact reads':42}{head}")
-    work = Work(small, 0.0, options.rounds)
+    work = Work(small, 0.0, options.rounds, options.rows)
     for kind, (threshold, programming) in kinds.items():
         hardware = mho.Hardware(device=device, programming=programming, full_scale=8.0)
         report(kind, network, hardware, threshold, work)
@@ -150,11 +157,16 @@ def main() -> None:
     quiet = imperfect.device.replace(read_noise=0.0)
     exact = imperfect.replace(dac_bits=None, adc_bits=None, device=quiet)
     print(f"\n{'imperfect chips':42}{head}")
-    work = Work(large, 0.9, options.rounds)
+    work = Work(large, 0.9, options.rounds, options.rows)
     for name, make in {"784-128-10": perceptron, "LeNet": convolutional}.items():
         for threshold in (0.5, 0.65, 1.5):
             report(f"{name}, threshold {threshold:g}", make, imperfect, threshold, work)
         report(f"{name}, threshold 0.65, exact reads", make, exact, 0.65, work)
+    verified = mho.Hardware(device=device, programming=mho.cells.Verify())
+    report("784-128-10, 0.5, verified", perceptron, verified, 0.5, work._replace(momentum=0.0))
+    converted = verified.replace(dac_bits=8, adc_bits=8)
+    report("784-128-10, 0.5, verified, 8 bits", perceptron, converted, 0.5,
+           work._replace(momentum=0.0))  # fmt: skip
     relaxing = imperfect.over_time(mho.devices.preset("cmo-hfox"))
     report("784-128-10, 1.5, cells that relax", perceptron, relaxing, 1.5, work)
     for every in (50, 10):
@@ -162,8 +174,10 @@ def main() -> None:
         report(f"784-128-10, 1.5, wires every {every} steps", perceptron, wired, 1.5, work)
 
     print(f"\n{'mho run siamese':42}{head}")
-    experiment("mlp", options.images, options.rounds)
-    experiment("cnn", options.images, options.rounds)
+    networks: tuple[Network, ...] = ("mlp", "cnn")
+    for network_of in networks:
+        if options.rows in f"{network_of}, frugal":
+            experiment(network_of, options.images, options.rounds)
 
 
 if __name__ == "__main__":
