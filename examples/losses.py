@@ -4,12 +4,15 @@ A float network is put on chips with one imperfection less, or with more cells i
 Measured, on 4 chips repaired as in resnet.py: how far weights are off, and the accuracy on the part
 of the training set that is held out for validation. The test set takes no part.
 
-Run: python examples/losses.py [--epochs 4] [--data ...] [--label ...] [--out results/examples]
+With --weights the errors of weights alone, in seconds once the network is trained.
+
+Run: python examples/losses.py [--epochs 4] [--weights] [--data ...] [--out results/examples]
 """
 
 from __future__ import annotations
 
 import argparse
+import copy
 import shlex
 import sys
 from dataclasses import replace
@@ -69,6 +72,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=24, help="of the training in float")
     parser.add_argument("--data", default=resnet.PLAN.data, help="as docs/data.md names them")
     parser.add_argument("--label", help="what the result calls the data")
+    parser.add_argument("--weights", action="store_true", help="measure no accuracy")
     parser.add_argument("--per-class", type=int, default=50, help="validation images of a class")
     parser.add_argument("--training", type=int, help="training images of a class; not given: all")
     parser.add_argument("--out", type=Path, help="folder of the result; not given: printed only")
@@ -88,37 +92,41 @@ def main() -> None:
     net = plan.network()
     train(net, "start", plan.epochs, plan.rate, training=(x, samples.labels), plan=plan, seed=0,
           file=given.work / "start.pt", progress=progress)  # fmt: skip
-    in_float = mho.evaluate(net, loader).item()
     unlabelled = drawn(x, plan.unlabelled, 0)
     lines = [
-        f"resnet8 on {given.label or label(plan.data)}: {DEVICE}, {CHIPS} chips, repaired",
-        f"float: {in_float:.2%} of {len(held_out)} validation images after {plan.epochs} epochs",
+        f"resnet8 on {given.label or label(plan.data)}, {plan.epochs} epochs: {DEVICE}, {CHIPS} chips",
         "",
-        f"{'chips':38}{'errors of weights':>24}{'accuracy':>32}",
-        f"{'':38}" + "".join(f"{time:>{width}}" for width in (12, 16) for time in SHOWN),
+        f"{'chips':38}{'errors of weights':>24}",
+        f"{'':38}" + "".join(f"{time:>12}" for time in SHOWN),
     ]
+    if not given.weights:
+        found = f"{mho.evaluate(net, loader).item():.2%} of {len(held_out)} validation images"
+        lines[1:1] = [f"float: {found}; accuracy of chips with {plan.repair_says}"]
+        lines[-2] += f"{'accuracy':>32}"
+        lines[-1] += "".join(f"{time:>16}" for time in SHOWN)
     for name, hardware in ways(plan.hardware(DEVICE)).items():
         generator = torch.Generator().manual_seed(1000)
         chips = mho.convert(net, hardware, CHIPS, generator=generator)
-        mho.calibrate(chips, unlabelled.split(64))
-        off: list[float] = []
-
-        def mended(aged: nn.Module, off: list[float] = off) -> nn.Module:
-            off.append(errors(net, aged))
-            plan.repair(aged, unlabelled)
-            return aged
-
         times = [TIMES[time] for time in SHOWN] if hardware.ages else [0.0]
-        each = mho.evaluate_over_time(chips, loader, times, mended)
-        shown = [f"{a.mean():.2%} ± {a.std():.2%}" for a in each]
-        shown, off = shown * (2 // len(shown)), off * (2 // len(off))
-        line = f"{name:38}" + "".join(f"{e:12.1%}" for e in off)
-        lines.append(line + "".join(f"{a:>16}" for a in shown))
+        off, shown = [], []
+        for time in times:
+            aged = copy.deepcopy(chips)
+            if time > 0:
+                mho.age(aged, time)
+            off.append(f"{errors(net, aged):.1%}")
+        if not given.weights:
+            mho.calibrate(chips, unlabelled.split(64))
+            each = mho.evaluate_over_time(
+                chips, loader, times, lambda c: plan.repair(c, unlabelled)
+            )
+            shown = [f"{a.mean():.2%} ± {a.std():.2%}" for a in each]
+        off, shown = (each * (len(SHOWN) // len(times)) for each in (off, shown))
+        lines.append(f"{name:38}" + "".join(f"{e:>12}" for e in off))
+        lines[-1] += "".join(f"{a:>16}" for a in shown)
         progress.note(lines[-1])
     made = {
         "command": shlex.join(["python", *sys.argv]),
         "commit": begun,
-        "repair": plan.repair_says,
         "SHA-256 of the data": mho.data.dataset(plan.data).sha256,
     }
     text = "\n".join([*lines, "", *(f"{key}: {value}" for key, value in made.items()), ""])
