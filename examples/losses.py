@@ -93,8 +93,9 @@ def main() -> None:
     train(net, "start", plan.epochs, plan.rate, training=(x, samples.labels), plan=plan, seed=0,
           file=given.work / "start.pt", progress=progress)  # fmt: skip
     unlabelled = drawn(x, plan.unlabelled, 0)
+    data = given.label or label(plan.data)
     lines = [
-        f"resnet8 on {given.label or label(plan.data)}, {plan.epochs} epochs: {DEVICE}, {CHIPS} chips",
+        f"resnet8 on {data}, {plan.epochs} epochs: {DEVICE}, {CHIPS} chips",
         "",
         f"{'chips':38}{'errors of weights':>24}",
         f"{'':38}" + "".join(f"{time:>12}" for time in SHOWN),
