@@ -52,6 +52,14 @@ def test_energy_follows_the_bits(fresh: Answer) -> None:
     assert dict(fewer.costs)["cells"] == dict(fresh.costs)["cells"]
 
 
+def test_the_price_list_is_that_of_the_question(fresh: Answer) -> None:
+    other = answer(asked(prices="neurosim-rram"))
+    assert dict(other.costs)["prices"] == "neurosim-rram"
+    assert dict(other.costs)["energy of an input"] != dict(fresh.costs)["energy of an input"]
+    for name, accuracy in fresh.accuracy.items():
+        assert (other.accuracy[name] == accuracy).all()
+
+
 def test_binary_weights_on_two_state_cells() -> None:
     found = answer(asked("two-state-10k-100k", network="binary weights"))
     assert found.accuracy["after repair"].min() > 0.9

@@ -30,8 +30,9 @@ def parsed(question: Question) -> tuple[Run, Try]:
 def test_the_commands_ask_for_the_chips_of_the_question(name: str, tmp_path: Path) -> None:
     levels = levels_offered(mho.devices.preset(name))
     question = of(name, tile=64, dac_bits=5, adc_bits=6, wire_resistance=0.5,
-                  weight_levels=levels[len(levels) // 2])  # fmt: skip
+                  weight_levels=levels[len(levels) // 2], prices="neurosim-rram")  # fmt: skip
     run, trial = parsed(question)
+    assert run.prices == question.prices
     file = tmp_path / file_name(question)
     file.write_text(device_toml(question))
     assert str(run.device_file) == trial.source == file.name

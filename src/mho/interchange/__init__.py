@@ -17,6 +17,7 @@ from mho.interchange.network import (
     load_state,
     save_network,
 )
+from mho.interchange.onnx_network import from_onnx
 
 __all__ = [
     "JsonLines",
@@ -26,6 +27,7 @@ __all__ = [
     "describe",
     "from_aihwkit",
     "from_crosssim",
+    "from_onnx",
     "load_aihwkit",
     "load_network",
     "load_state",

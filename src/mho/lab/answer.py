@@ -28,7 +28,6 @@ from mho.trial.trial import remarks
 IMAGES = 1000
 """Held-out images that an accuracy is of."""
 BATCH = 250
-PRICES = "hfo2-130nm"
 LAYERS = ("first layer, 784 x 100", "second layer, 100 x 10")
 """Layers on arrays, in words, in order."""
 _ONE = Lock()
@@ -95,7 +94,7 @@ def _answered(question: Question) -> Answer:
     net, in_float = _network(BINARY[question.network])
     hardware = question.hardware
     chips = written(net, hardware, question.chips, 0, samples.unlabelled)
-    priced = costs(chips, samples.loader, PRICES)
+    priced = costs(chips, samples.loader, question.prices)
     if hardware.ages and question.seconds:
         mho.age(chips, question.seconds)
     accuracy = {"as written": mho.evaluate(chips, samples.loader).numpy()}

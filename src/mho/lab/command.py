@@ -37,6 +37,7 @@ def commands(question: Question) -> dict[str, str]:
         f"--set {quote(f'hardware.{name}={value}')}" for name, value in given.items()
     )
     return {
-        "trains a network on such chips": f"mho run siamese --device-file {file} {settings}",
+        "trains a network on such chips": f"mho run siamese --device-file {file} "
+        f"--prices {question.prices} {settings}",
         "says what limits the device": f"mho try {file}",
     }

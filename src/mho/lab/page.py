@@ -7,6 +7,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from mho.hardware.price_lists import PRICES
 from mho.lab import charts, fragments
 from mho.lab.answer import LAYERS, Answer, answer
 from mho.lab.command import commands, device_toml, file_name
@@ -91,6 +92,9 @@ class Page:
             lambda v: f"{self.levels[min(int(v), len(self.levels) - 1)]}",
         )  # fmt: skip
         self.chips = self._slider("Chips", 2, 8, 1, 3, "chips", lambda v: f"{v:.0f}")
+        self.prices = ui.select(
+            [*PRICES], value="hfo2-130nm", label="Price list", on_change=self._ask,
+        ).classes("setting").props("outlined dense options-dense id=prices")  # fmt: skip
         self.age = ui.toggle([*TIMES], value="fresh", on_change=self._ask)
         self.age.props("dense no-caps unelevated spread").classes("setting")
 
@@ -130,7 +134,7 @@ class Page:
             path = Path(folder) / Path(event.file.name).name
             await event.file.save(path)
             try:
-                found = await self.threads.io_bound(device, str(path), volts)
+                found = await self.threads.io_bound(device, str(path), volts, self.given)
             except (ValueError, OSError) as error:
                 self._refuse(str(error).replace(f"{path.parent}/", ""))
                 return
@@ -168,7 +172,7 @@ class Page:
             tile=TILES[int(self.tile.value)], dac_bits=int(self.dac.value),
             adc_bits=int(self.adc.value), wire_resistance=float(self.ohms.value),
             weight_levels=self.levels[min(int(self.level.value), len(self.levels) - 1)],
-            chips=int(self.chips.value), age=self.age.value,
+            chips=int(self.chips.value), prices=self.prices.value, age=self.age.value,
         )  # fmt: skip
 
     async def _ask(self) -> None:

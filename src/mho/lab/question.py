@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from mho.config import Config, Range
-from mho.hardware import Hardware
+from mho.hardware import Hardware, price_lists
 from mho.physics import Preset
 from mho.quantities import LineOhms
 from mho.trial import TIMES
@@ -39,11 +39,14 @@ class Question(Config):
     """Values that a weight can take [1]; None: as many as a pair of cells offers."""
     chips: Annotated[int, Range(least=2, most=8)] = 3
     """Chips, each drawn anew [1]."""
+    prices: str = "hfo2-130nm"
+    """Price list, see mho list prices."""
     age: Literal["fresh", "a day", "a month"] = "fresh"
     """How long ago the chips were written."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        price_lists.get(self.prices)
         _ = self.hardware  # which refuses what does not go together
 
     @property
