@@ -140,6 +140,12 @@ def more():
     return samples.flip(2), labels, test[0].flip(2), test[1]
 
 
+def sets():
+    from torch.utils.data import TensorDataset
+    x, y, *test = load()
+    return TensorDataset(x, y), TensorDataset(*test)
+
+
 def three():
     return load()[:3]
 
@@ -175,6 +181,8 @@ def ids(folder: Path) -> dict[str, float]:
         ["metaplastic", "--rule", "my.py:Tiring", "--set", "hidden=[8, 8]"],
         ["siamese", "--network", "my.py:Net", "--scheme", "falling threshold"],
         ["siamese", "--data", "my.py:load", "--scheme", "falling threshold", "--set", "hidden=8",
+         "--set", "batch=8"],
+        ["siamese", "--data", "my.py:sets", "--scheme", "frugal", "--set", "hidden=8",
          "--set", "batch=8"],
         ["siamese", "--rule", "my.py:Tiring", "--network", "my.py:Residual"],
         ["siamese", "--network", "my.py:Residual", "--only", "claims"],

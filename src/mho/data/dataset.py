@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from mho.arguments import checked
+from mho.data.sample_set import arrays_of
 from mho.errors import invalid
 
 ARRAYS = ("train_x", "train_y", "test_x", "test_y")
@@ -92,6 +93,37 @@ class Dataset:
             name=name, shape=first.shape[1:], classes=names, array=arrays.__getitem__,
             training=int(kept.sum()), held_out=held_out,
         )  # fmt: skip
+
+    @staticmethod
+    @checked
+    def of_samples(
+        train: Any,
+        test: Any,
+        *,
+        name: str = "own data",
+        classes: Sequence[str] | None = None,
+        held_out: int | None = None,
+    ) -> Dataset:
+        """Return the data set of two sample sets, as torchvision has them.
+
+        Args:
+            train: Anything with ``len(train)`` and ``train[k]``, a sample and its label: a tensor,
+                an array, or an image of PIL, which becomes (channels, height, width). Each is asked
+                for once, so that a transform that draws at random is drawn once.
+            test: The same for testing.
+            name: What results call it.
+            classes: Name of each class; None: ``train.classes``, if there are any.
+            held_out: As `of` has it.
+
+        Raises:
+            ValueError: they are no such sets, or as `of`.
+        """
+        first, second = arrays_of("train", train), arrays_of("test", test)
+        found = getattr(train, "classes", None) if classes is None else classes
+        named = None if found is None else tuple(map(str, found))
+        return Dataset.of(
+            first.x, first.y, second.x, second.y, name=name, classes=named, held_out=held_out
+        )
 
     @cached_property
     def sha256(self) -> str:

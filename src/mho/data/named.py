@@ -14,6 +14,7 @@ from mho.data.dataset import ARRAYS, Dataset
 from mho.data.idx import read_idx
 from mho.data.images import files_of, read_images
 from mho.data.npz import read_npz
+from mho.data.sample_set import is_sample_set
 from mho.data.source import CIFAR, IDX, SOURCES, locate, read_file
 from mho.data.stand_in import stood_in
 from mho.errors import InvalidInput, invalid, unknown
@@ -28,9 +29,9 @@ def dataset(data: str | Path | Dataset) -> Dataset:
     A ``.npz`` file holds ``train_x``, ``train_y``, ``test_x`` and ``test_y`` as `Dataset.of` takes
     them, and may hold ``classes``; it is read without pickle. A folder, whose name has a / in it
     (``./photos``), holds ``train/CLASS/`` and ``test/CLASS/`` with images (png, jpg, bmp) of one
-    size, all grey or all RGB. A function is called without arguments and gives a `Dataset` or the
-    four arrays. All are read at once; of a public data set the files are read when
-    an array is asked for. A `Dataset` is given back.
+    size, all grey or all RGB. A function is called without arguments and gives a `Dataset`, the
+    four arrays, or two sample sets, as `Dataset.of_samples` takes them. All are read at once; of a
+    public data set the files are read when an array is asked for. A `Dataset` is given back.
 
     Raises:
         ValueError: nothing has that name, or what has it is no data set.
@@ -97,14 +98,17 @@ def _npz(name: str, path: Path, stamp: object) -> Dataset:
 
 @lru_cache(maxsize=8)
 def _called(name: str, digest: str) -> Dataset:
-    """What a function of a user's file gives: a `Dataset`, or the four arrays of one."""
+    """What a function of a user's file gives: a `Dataset`, its four arrays, or two sample sets."""
     found = call_code("data", name)
     if isinstance(found, Dataset):
         return replace(found, name=name)
-    if not isinstance(found, tuple | list) or len(found) != len(ARRAYS):
-        raise invalid("data", name, f"one that gives {', '.join(ARRAYS)}, or a Dataset")
+    several = isinstance(found, tuple | list)
+    sets = several and len(found) == 2 and all(map(is_sample_set, found))
+    if not several or (len(found) != len(ARRAYS) and not sets):
+        allowed = f"one that gives {', '.join(ARRAYS)}; two sample sets, train, test; or a Dataset"
+        raise invalid("data", name, allowed)
     try:
-        return Dataset.of(*found, name=name)
+        return Dataset.of_samples(*found, name=name) if sets else Dataset.of(*found, name=name)
     except InvalidInput as error:
         raise InvalidInput(f"{name}: {error}") from error
 
