@@ -137,6 +137,7 @@ ELSEWHERE = {
         "report/axes.py", "report/templates.py",
     ],
     "report/test_circuits.py": ["report/drawing.py", "report/wiring.py"],
+    "interchange/test_onnx_network.py": ["interchange/onnx_layers.py"],
     "report/test_comparison.py": ["report/terminal.py"],
     "report/test_ranking.py": ["results/ranking.py"],
     "report/test_tables.py": ["results/tables.py"],

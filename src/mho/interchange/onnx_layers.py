@@ -81,6 +81,8 @@ class Sum(nn.Module):
 class Shift(nn.Module):
     """Adds a constant."""
 
+    by: Tensor
+
     def __init__(self, by: Tensor) -> None:
         super().__init__()
         self.register_buffer("by", by)
