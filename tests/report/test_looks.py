@@ -6,7 +6,7 @@ from matplotlib.colors import to_hex
 
 from mho.report.axes import PALETTE
 from mho.report.bars import draw_bars
-from mho.report.figures import draw_histogram
+from mho.report.figures import draw_curve, draw_histogram
 from mho.report.looks import GREY, MOST, look, looks_of, series_of
 from mho.results import BarGroup, Bars, Curve, Group, Histogram, Series
 
@@ -73,3 +73,11 @@ def test_many_groups_follow_their_order() -> None:
     levels = histogram("a", *map(str, range(2 * MOST)))
     assert looks_of([levels]) == {}
     assert len(drawn(draw_histogram(levels, {}))) == 2 * MOST
+
+
+def test_points_at_one_whole_number_have_that_number_on_their_axis() -> None:
+    figure = draw_curve(curve("a", "float", "ours"))
+    figure.draw_without_rendering()
+    (axes,) = figure.axes
+    low, high = axes.get_xlim()
+    assert [at for at in axes.get_xticks() if low <= at <= high] == [1.0]

@@ -110,7 +110,9 @@ def set_ticks(axis: Axis, scale: str, *, whole: bool = False, most: int = 6) -> 
     top = 9 if scale == "linear" else 6 if most > 4 else 4
     axis.set_major_formatter(FuncFormatter(lambda value, _: number(value, 6, top=top)))
     if scale == "linear":
-        axis.set_major_locator(MaxNLocator(most, integer=whole, steps=[1, 2, 2.5, 5, 10]))
+        least = 1 if whole else 2  # else fractions are taken where there is one whole number
+        steps = [1, 2, 2.5, 5, 10]
+        axis.set_major_locator(MaxNLocator(most, integer=whole, steps=steps, min_n_ticks=least))
         return
     low, high = axis.get_view_interval()
     decades = math.log10(high / low) if 0 < low < high else 1.0
