@@ -20,7 +20,7 @@ from mho.errors import NotConverged, invalid, shown, unknown
 def test_a_value_outside_its_range_names_all_three() -> None:
     error = invalid("A.b", -1.0, "[0, inf)")
     assert isinstance(error, ValueError)
-    assert str(error) == "A.b = -1.0: allowed is [0, inf)"
+    assert str(error) == "A.b = -1.0: expected [0, inf)"
 
 
 def test_the_nearest_name_is_suggested_where_one_is_near() -> None:

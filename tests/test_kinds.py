@@ -51,29 +51,29 @@ def test_what_plainly_means_it_is_taken(value: Any, hint: Any, expected: Any) ->
 @pytest.mark.parametrize(
     ("value", "hint", "message"),
     [
-        (True, int, "x = True: allowed is a whole number"),
-        (2.5, int | None, "x = 2.5: allowed is a whole number or None"),
-        (math.nan, int, "x = nan: allowed is a whole number"),
-        ("2", float, "x = '2': allowed is a number"),
-        (1, bool, "x = 1: allowed is True or False"),
-        (0, Annotated[int, Range(least=1)], r"x = 0: allowed is a whole number in \[1, inf\)"),
-        ("c", Literal["a", "b"], "x = 'c': allowed is 'a' or 'b'"),
+        (True, int, "x = True: expected a whole number"),
+        (2.5, int | None, "x = 2.5: expected a whole number or None"),
+        (math.nan, int, "x = nan: expected a whole number"),
+        ("2", float, "x = '2': expected a number"),
+        (1, bool, "x = 1: expected True or False"),
+        (0, Annotated[int, Range(least=1)], r"x = 0: expected a whole number in \[1, inf\)"),
+        ("c", Literal["a", "b"], "x = 'c': expected 'a' or 'b'"),
         (
             [1, 2, 3],
             tuple[int, int],
-            r"x = \[1, 2, 3\]: allowed is one number for both, or a list of",
+            r"x = \[1, 2, 3\]: expected one number for both, or a list of",
         ),
-        ([1, "2"], Sequence[int], r"x\[1\] = '2': allowed is a whole number"),
-        ("12", Sequence[int], "x = '12': allowed is a list, each a whole number"),
-        (mho.Hardware, mho.Hardware, "x = the class Hardware: allowed is a mho.Hardware, such"),
-        (HARDWARE.device, mho.Hardware, "x = a MultiLevel: allowed is a mho.Hardware, such as"),
-        (len, nn.Module, "x = a builtin_function_or_method: allowed is a torch network"),
+        ([1, "2"], Sequence[int], r"x\[1\] = '2': expected a whole number"),
+        ("12", Sequence[int], "x = '12': expected a list, each a whole number"),
+        (mho.Hardware, mho.Hardware, "x = the class Hardware: expected a mho.Hardware, such"),
+        (HARDWARE.device, mho.Hardware, "x = a MultiLevel: expected a mho.Hardware, such as"),
+        (len, nn.Module, "x = a builtin_function_or_method: expected a torch network"),
         (
             torch.ones(3),
             Float[Tensor, "a b"],
-            r"x = a float32 tensor \(3,\): allowed is a tensor \(a, b\)",
+            r"x = a float32 tensor \(3,\): expected a tensor \(a, b\)",
         ),
-        (3, Callable[..., int], "x = 3: allowed is a function"),
+        (3, Callable[..., int], "x = 3: expected a function"),
     ],
 )
 def test_what_is_of_another_kind_is_refused(value: Any, hint: Any, message: str) -> None:
@@ -91,7 +91,7 @@ def test_a_tensor_that_learns_stays_itself() -> None:
 def test_whole_numbers_are_taken_for_those_of_another_width() -> None:
     found = taken("x", torch.arange(3, dtype=torch.int32), Int64[Tensor, " n"])
     assert found.dtype == torch.int64
-    with pytest.raises(ValueError, match=r"allowed is a tensor \(n,\) of whole numbers"):
+    with pytest.raises(ValueError, match=r"expected a tensor \(n,\) of whole numbers"):
         taken("x", torch.ones(3), Int64[Tensor, " n"])
 
 
@@ -106,7 +106,7 @@ def test_whole_numbers_are_taken_for_those_of_another_width() -> None:
     ],
 )
 def test_a_tensor_is_one_of_numbers(value: Any) -> None:
-    with pytest.raises(ValueError, match=r"^x = .*: allowed is a tensor$"):
+    with pytest.raises(ValueError, match=r"^x = .*: expected a tensor$"):
         taken("x", value, Tensor)
 
 
@@ -120,13 +120,13 @@ def test_a_function_has_as_many_arguments_as_it_will_be_given() -> None:
     select = Callable[[str, nn.Module], bool]
     assert taken("x", lambda name, layer: True, select)
     for wrong in (lambda: True, nn.Linear, nn.ReLU(), "f"):
-        with pytest.raises(ValueError, match=r"^x = .*: allowed is a function"):
+        with pytest.raises(ValueError, match=r"^x = .*: expected a function"):
             taken("x", wrong, select)
 
 
 def test_batches_are_no_text() -> None:
     for wrong in ("mnist", b"mnist", {"x": 1}, torch.ones(2), nn.Sequential(), 3):
-        with pytest.raises(ValueError, match=r"^x = .*: allowed is batches: a data loader"):
+        with pytest.raises(ValueError, match=r"^x = .*: expected batches: a data loader"):
             taken("x", wrong, Iterable[Any])
     batches = [torch.ones(2)]
     assert taken("x", batches, Iterable[Any]) is batches

@@ -217,12 +217,12 @@ WRONG: list[tuple[str, Callable[[], Any], str]] = [
     (
         "a cell for hardware",
         lambda: mho.convert(model(), CELL),
-        "hardware = a MultiLevel: allowed is a mho.Hardware, such as mho.Hardware",
+        "hardware = a MultiLevel: expected a mho.Hardware, such as mho.Hardware",
     ),
     (
         "a name for hardware",
         lambda: mho.convert(model(), "hfo2-1t1r"),
-        "hardware = 'hfo2-1t1r': allowed is a mho.Hardware",
+        "hardware = 'hfo2-1t1r': expected a mho.Hardware",
     ),
     (
         "the class for hardware",
@@ -232,57 +232,57 @@ WRONG: list[tuple[str, Callable[[], Any], str]] = [
     (
         "the class of a network",
         lambda: mho.convert(nn.Linear, HARDWARE),
-        "model = the class Linear: allowed is a torch network",
+        "model = the class Linear: expected a torch network",
     ),
     (
         "a network converted twice",
         lambda: mho.convert(chip(), HARDWARE),
-        "model = a Sequential: allowed is a network that is not converted yet",
+        "model = a Sequential: expected a network that is not converted yet",
     ),
     (
         "a network without layers",
         lambda: mho.convert(nn.ReLU(), HARDWARE),
-        "model = a ReLU: allowed is a network with at least one nn.Linear, nn.Conv2d",
+        "model = a ReLU: expected a network with at least one nn.Linear, nn.Conv2d",
     ),
     (
         "hardware by a function that takes nothing",
         lambda: mho.convert(model(), lambda: HARDWARE),
-        "hardware = a function: allowed is a mho.Hardware",
+        "hardware = a function: expected a mho.Hardware",
     ),
     (
         "hardware that leaves nothing",
         lambda: mho.convert(model(), lambda n, m: None),
-        "hardware = a function: allowed is one that puts at least one layer on arrays, such as '0'",
+        "hardware = a function: expected one that puts at least one layer on arrays, such as '0'",
     ),
     (
         "hardware for a layer that is not there",
         lambda: mho.convert(model(), {"1": HARDWARE}),
-        "hardware, key = '1': allowed is names of its layers, such as '0', or patterns such as '*'",
+        "hardware, key = '1': expected names of its layers, such as '0', or patterns such as '*'",
     ),
     (
         "hardware for some layers",
         lambda: mho.convert(nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2)), {"1": HARDWARE}),
-        "hardware, in which no key matches layer '0', = a dict of 1: allowed is one with '*'",
+        "hardware, in which no key matches layer '0', = a dict of 1: expected one with '*'",
     ),
     (
         "hardware by a function that returns something else",
         lambda: mho.convert(model(), lambda n, m: True),
-        "hardware('0', layer) = True: allowed is a mho.Hardware, or None",
+        "hardware('0', layer) = True: expected a mho.Hardware, or None",
     ),
     (
         "no chips",
         lambda: mho.convert(model(), HARDWARE, 0),
-        "chips = 0: allowed is a whole number in",
+        "chips = 0: expected a whole number in",
     ),
     (
         "chips without end",
         lambda: mho.convert(model(), HARDWARE, 10**12),
-        "chips = 1000000000000: allowed is a whole number in",
+        "chips = 1000000000000: expected a whole number in",
     ),
     (
         "hardware for a cell",
         lambda: mho.Hardware(device=HARDWARE),
-        "Hardware.device = a Hardware: allowed is a cell, a preset, or its name",
+        "Hardware.device = a Hardware: expected a cell, a preset, or its name",
     ),
     (
         "the class of a cell",
@@ -297,12 +297,12 @@ WRONG: list[tuple[str, Callable[[], Any], str]] = [
     (
         "three numbers for a tile",
         lambda: HARDWARE.replace(tile=(1, 2, 3)),
-        "tile = (1, 2, 3): allowed is one number for both, or a list of two",
+        "tile = (1, 2, 3): expected one number for both, or a list of two",
     ),
     (
         "a text for a tile",
         lambda: HARDWARE.replace(tile="128"),
-        "tile = '128': allowed is one number for both, or a list of two, each a whole number",
+        "tile = '128': expected one number for both, or a list of two, each a whole number",
     ),
     ("half a cell", lambda: HARDWARE.replace(tile=0.5), "tile"),
     (
@@ -310,7 +310,7 @@ WRONG: list[tuple[str, Callable[[], Any], str]] = [
         lambda: HARDWARE.replace(tiles=3),
         "unknown field of Hardware 'tiles': did you mean 'tile'?",
     ),
-    ("a table for a record", lambda: mho.Hardware.from_dict([1]), "data = [1]: allowed is a dict"),
+    ("a table for a record", lambda: mho.Hardware.from_dict([1]), "data = [1]: expected a dict"),
     (
         "a data set that is not known",
         lambda: mho.data.load("m", "test"),
@@ -319,23 +319,23 @@ WRONG: list[tuple[str, Callable[[], Any], str]] = [
     (
         "data sets for one",
         lambda: mho.data.load(["mnist"], "test"),
-        "data = ['mnist']: allowed is a text or the path of a file or a Dataset",
+        "data = ['mnist']: expected a text or the path of a file or a Dataset",
     ),
     (
         "a text for a list of texts",
         lambda: mho.data.sequential("mnist"),
-        "datasets = 'mnist': allowed is a list, each a text",
+        "datasets = 'mnist': expected a list, each a text",
     ),
     ("a cell's name for a preset's file", lambda: mho.devices.read("pcm-gst"), "pcm-gst"),
     (
         "inputs alone",
         lambda: mho.evaluate(chip(), X),
-        "loader = a float32 tensor (8, 12): allowed is batches",
+        "loader = a float32 tensor (8, 12): expected batches",
     ),
     (
         "a loader of nothing",
         lambda: mho.evaluate(chip(), VALUES["a loader of nothing"]()),
-        "loader = 'no batch': allowed is at least one labelled batch",
+        "loader = 'no batch': expected at least one labelled batch",
     ),
     ("empty batches", lambda: mho.evaluate(chip(), [(X[:0], Y[:0])]), "loader = 'empty batches'"),
     (
@@ -347,12 +347,12 @@ WRONG: list[tuple[str, Callable[[], Any], str]] = [
     (
         "labels beyond the classes",
         lambda: mho.evaluate(chip(), [(X, Y + 1)]),
-        "labels = '1 to 4': allowed is 0 to 3, the outputs of the network; give labels - 1",
+        "labels = '1 to 4': expected 0 to 3, the outputs of the network; give labels - 1",
     ),
     (
         "labels that are no whole numbers",
         lambda: mho.evaluate(chip(), [(X, Y + 0.5)]),
-        "labels = [0.5, 1.5, 2.5]: allowed is whole numbers from 0",
+        "labels = [0.5, 1.5, 2.5]: expected whole numbers from 0",
     ),
     (
         "one-hot labels",
@@ -362,27 +362,27 @@ WRONG: list[tuple[str, Callable[[], Any], str]] = [
     (
         "inputs that are too wide",
         lambda: mho.evaluate(chip(), [(torch.ones(8, 13), Y)]),
-        "0 input, of shape = (8, 13): allowed is (..., 12)",
+        "0 input, of shape = (8, 13): expected (..., 12)",
     ),
     (
         "a plain network, wrong width",
         lambda: mho.evaluate(model(), [(torch.ones(8, 13), Y)]),
-        "loader = a float32 tensor (8, 13): allowed is inputs that the network takes",
+        "loader = a float32 tensor (8, 13): expected inputs that the network takes",
     ),
     (
         "a layer for its crossbar",
         lambda: mho.evaluate(VALUES["its crossbar"](), [(X, Y)]),
-        "loader = a float32 tensor (8, 12): allowed is inputs that the network takes",
+        "loader = a float32 tensor (8, 12): expected inputs that the network takes",
     ),
     (
         "a network for a layer",
         lambda: mho.nn.netlist_of(chip(), X[0]),
-        "layer = a Sequential: allowed is a memristive layer",
+        "layer = a Sequential: expected a memristive layer",
     ),
     (
         "an optimizer for a network",
         lambda: mho.WriteStep(VALUES["an optimizer"]()),
-        "WriteStep.net = a SGD: allowed is a torch network",
+        "WriteStep.net = a SGD: expected a torch network",
     ),
     (
         "the class of a rule",
@@ -392,22 +392,22 @@ WRONG: list[tuple[str, Callable[[], Any], str]] = [
     (
         "a rule without a list",
         lambda: mho.WriteStep(chip(), rules=mho.rules.Accumulate()),
-        "WriteStep.rules = an Accumulate: allowed is a list",
+        "WriteStep.rules = an Accumulate: expected a list",
     ),
     (
         "a network for an optimizer",
         lambda: mho.WriteStep(chip()).attach(chip()),
-        "optimizer = a Sequential: allowed is a torch optimizer",
+        "optimizer = a Sequential: expected a torch optimizer",
     ),
     (
         "another network's optimizer",
         lambda: mho.WriteStep(chip()).attach(VALUES["an optimizer"]()),
-        "optimizer = a SGD: allowed is one with the weight of a memristive layer",
+        "optimizer = a SGD: expected one with the weight of a memristive layer",
     ),
     (
         "a network for a ledger",
         lambda: mho.price(chip(), "hfo2-130nm"),
-        "ledger = a Sequential: allowed is a ledger, mho.ledger(net)",
+        "ledger = a Sequential: expected a ledger, mho.ledger(net)",
     ),
     (
         "a price list that is not known",
@@ -417,61 +417,61 @@ WRONG: list[tuple[str, Callable[[], Any], str]] = [
     (
         "a negative time",
         lambda: mho.age(chip(), -1.0),
-        "seconds = -1.0: allowed is a finite number in [0, inf)",
+        "seconds = -1.0: expected a finite number in [0, inf)",
     ),
     (
         "a unit that is none",
         lambda: mho.age(chip(), "3 parsec"),
-        "seconds = '3 parsec': allowed is seconds, or a number and one of",
+        "seconds = '3 parsec': expected seconds, or a number and one of",
     ),
     (
         "one column for all",
         lambda: mho.tune(chip(2), X, per="row"),
-        "per = 'row': allowed is 'layer' or 'column'",
+        "per = 'row': expected 'layer' or 'column'",
     ),
     (
         "a plain network as reference",
         lambda: mho.tune(chip(2), X, reference=model()),
-        "tune.reference = a Sequential: allowed is a copy of the network",
+        "tune.reference = a Sequential: expected a copy of the network",
     ),
-    ("one bit", lambda: mho.fixed_point(model(), 1, X), "FixedPoint.bits = 1: allowed is 2 to 32"),
+    ("one bit", lambda: mho.fixed_point(model(), 1, X), "FixedPoint.bits = 1: expected 2 to 32"),
     (
         "labels of 64 bits as numbers",
         lambda: mho.refit(VALUES["a network on chips"](), X, Y),
-        "net = a Sequential: allowed is a network that contains a digital nn.Linear",
+        "net = a Sequential: expected a network that contains a digital nn.Linear",
     ),
     (
         "a stride of 0",
         lambda: mho.nn.MemristiveConv2d(1, 2, 3, stride=0, hardware=HARDWARE),
-        "MemristiveConv2d.stride = 0: allowed is a whole number in [1, inf)",
+        "MemristiveConv2d.stride = 0: expected a whole number in [1, inf)",
     ),
     (
         "padding that is none",
         lambda: mho.nn.MemristiveConv2d(1, 2, 3, padding="full", hardware=HARDWARE),
-        "MemristiveConv2d.padding = 'full': allowed is 'valid' or 'same' or",
+        "MemristiveConv2d.padding = 'full': expected 'valid' or 'same' or",
     ),
     (
         "a tensor of whole numbers",
         lambda: mho.circuits.operating_point(
             torch.ones(3, 2, dtype=torch.complex64), torch.ones(3), 1.0, 1.0
         ),
-        "g = a complex64 tensor (3, 2): allowed is a tensor (..., rows, cols)",
+        "g = a complex64 tensor (3, 2): expected a tensor (..., rows, cols)",
     ),
     (
         "a port as text",
         lambda: mho.instruments.RemoteInstrument("localhost", "80"),
-        "RemoteInstrument.port = '80': allowed is a whole number",
+        "RemoteInstrument.port = '80': expected a whole number",
     ),
     (
         "a whole state for a chip",
         lambda: VALUES["an instrument"]().load_state_dict({}),
-        "state = {}: allowed is a state_dict of a SimulatedInstrument",
+        "state = {}: expected a state_dict of a SimulatedInstrument",
     ),
-    ("a share of 150 %", lambda: mho.rules.SignUpdate(1.5), "SignUpdate.share = 1.5: allowed is"),
+    ("a share of 150 %", lambda: mho.rules.SignUpdate(1.5), "SignUpdate.share = 1.5: expected"),
     (
         "a strength without end",
         lambda: mho.rules.ElasticWeights(float("inf")),
-        "ElasticWeights.strength = inf: allowed is a finite number",
+        "ElasticWeights.strength = inf: expected a finite number",
     ),
 ]
 """What is wrong, the call, and words of the sentence."""
@@ -486,12 +486,12 @@ def test_a_mistake_is_answered_in_words_that_help(call: Callable[[], Any], words
 
 
 PASSES: list[tuple[str, Callable[[], Any], str]] = [
-    ("too wide", lambda: torch.ones(8, 13), r"input, of shape = \(.*, 13\): allowed is"),
+    ("too wide", lambda: torch.ones(8, 13), r"input, of shape = \(.*, 13\): expected"),
     ("without dimensions", lambda: torch.ones(()), "input, of shape = "),
     (
         "whole numbers",
         lambda: torch.ones(8, 12, dtype=torch.int64),
-        r"input = an int64 tensor \(.*12\): allowed is a tensor",
+        r"input = an int64 tensor \(.*12\): expected a tensor",
     ),
     ("bool", lambda: torch.ones(8, 12, dtype=torch.bool), "input = a bool tensor"),
     (
@@ -512,11 +512,11 @@ PASSES: list[tuple[str, Callable[[], Any], str]] = [
     (
         "an array",
         lambda: np.ones((8, 12)),
-        r"input = a float64 array \(8, 12\): allowed is a tensor; torch.as_tensor",
+        r"input = a float64 array \(8, 12\): expected a tensor; torch.as_tensor",
     ),
     ("a list", lambda: [[1.0] * 12], r"input = a? ?.*list|input = \[\["),
-    ("nothing", lambda: None, "input = None: allowed is a tensor"),
-    ("a text", lambda: "x", "input = 'x': allowed is a tensor"),
+    ("nothing", lambda: None, "input = None: expected a tensor"),
+    ("a text", lambda: "x", "input = 'x': expected a tensor"),
 ]
 NETS: dict[str, Callable[[], nn.Module]] = {
     "one chip": chip,

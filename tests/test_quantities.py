@@ -102,7 +102,7 @@ def test_what_is_beyond_the_bounds_is_refused_by_name(example: Config) -> None:
         for kind, ranges in numbers(hint):
             for value in outside(kind, ranges):
                 for given in (value, (value,), (value, value)):
-                    with pytest.raises(InvalidInput, match=rf"{name}.*: allowed is ") as refusal:
+                    with pytest.raises(InvalidInput, match=rf"{name}.*: expected ") as refusal:
                         example.replace(**{name: given})
                     assert "\n" not in str(refusal.value)
                     assert len(str(refusal.value)) < 1000

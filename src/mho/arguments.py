@@ -3,7 +3,7 @@
 @checked
 def write(net: nn.Module, threshold: float = 0.5) -> Written: ...
 
-write(0.5)    # InvalidInput: net = 0.5: allowed is a torch network (nn.Module)
+write(0.5)    # InvalidInput: net = 0.5: expected a torch network (nn.Module)
 
 What is taken for what stands in `mho.kinds`; numbers are finite ones. An argument that is missing,
 or of another name, is Python's own TypeError. What is refused has drawn no random number.

@@ -58,8 +58,8 @@ class NotConverged(Failed):
 
 
 def invalid(field: str, value: object, allowed: str) -> InvalidInput:
-    """Build the error for a value outside its range: names field, value and what is allowed."""
-    return InvalidInput(f"{field} = {shown(value)}: allowed is {allowed}")
+    """Build the error for a value that is not allowed: names field, value and what is expected."""
+    return InvalidInput(f"{field} = {shown(value)}: expected {allowed}")
 
 
 class UnknownField(InvalidInput):

@@ -1,7 +1,7 @@
 """What an annotation asks for: values taken as that, or refused in one sentence.
 
-taken("chips", "3", int)            # InvalidInput: chips = '3': allowed is a whole number
-taken("net", nn.Linear, nn.Module)  # InvalidInput: net = the class Linear: allowed is a torch ...
+taken("chips", "3", int)            # InvalidInput: chips = '3': expected a whole number
+taken("net", nn.Linear, nn.Module)  # InvalidInput: net = the class Linear: expected a torch ...
 
 What plainly means what is asked for is taken: 2.0 and NumPy's numbers for a whole number, a NumPy
 array for a tensor, a text for a path, a list for a tuple, one number for a pair of numbers, a table

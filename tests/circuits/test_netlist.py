@@ -149,14 +149,14 @@ class Cubic(Conduction):
         (
             torch.ones(1, 1, 2, 3),
             torch.ones(2),
-            r"g\.shape = \(1, 1, 2, 3\): allowed is \(rows, cols\) or",
+            r"g\.shape = \(1, 1, 2, 3\): expected \(rows, cols\) or",
         ),
         (torch.ones(0, 3), torch.ones(0), r"g\.shape = \(0, 3\)"),
-        (torch.ones(2, 3), torch.ones(3), r"v\.shape = \(3,\): allowed is \(2,\), a voltage for"),
-        (torch.ones(4, 2, 3), torch.ones(2), r"v\.shape = \(2,\): allowed is \(4, 2\)"),
-        (torch.tensor([[1.0, -2.0]]), torch.ones(1), r"g\[0, 1\] = -2\.0: allowed is 0 S or more"),
+        (torch.ones(2, 3), torch.ones(3), r"v\.shape = \(3,\): expected \(2,\), a voltage for"),
+        (torch.ones(4, 2, 3), torch.ones(2), r"v\.shape = \(2,\): expected \(4, 2\)"),
+        (torch.tensor([[1.0, -2.0]]), torch.ones(1), r"g\[0, 1\] = -2\.0: expected 0 S or more"),
         (torch.tensor([[math.nan]]), torch.ones(1), r"g\[0, 0\] = nan"),
-        (torch.ones(1, 1), torch.tensor([math.inf]), r"v\[0\] = inf: allowed is a finite voltage"),
+        (torch.ones(1, 1), torch.tensor([math.inf]), r"v\[0\] = inf: expected a finite voltage"),
     ],
 )
 def test_bad_arrays_are_named(g: Tensor, v: Tensor, message: str) -> None:
@@ -165,5 +165,5 @@ def test_bad_arrays_are_named(g: Tensor, v: Tensor, message: str) -> None:
 
 
 def test_a_law_without_a_model_is_named() -> None:
-    with pytest.raises(ValueError, match="conduction = 'Cubic': allowed is a law with a SPICE"):
+    with pytest.raises(ValueError, match="conduction = 'Cubic': expected a law with a SPICE"):
         netlist(torch.ones(1, 1), torch.ones(1), conduction=Cubic())

@@ -370,27 +370,27 @@ def test_the_input_is_left_alone() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"g": torch.tensor([[1.0, -2.0]])}, r"g\[0, 1\] = -2\.0: allowed is 0 S or more"),
-        ({"g": torch.tensor([[math.nan]])}, r"g\[0, 0\] = nan: allowed is 0 S or more, and finite"),
+        ({"g": torch.tensor([[1.0, -2.0]])}, r"g\[0, 1\] = -2\.0: expected 0 S or more"),
+        ({"g": torch.tensor([[math.nan]])}, r"g\[0, 0\] = nan: expected 0 S or more, and finite"),
         (
             {"g": torch.ones(2, 2, dtype=torch.int64)},
-            r"g\.dtype = torch\.int64: allowed is torch\.f",
+            r"g\.dtype = torch\.int64: expected torch\.f",
         ),
         ({"g": torch.ones(2, 2, dtype=torch.float16)}, r"g\.dtype = torch\.float16"),
         (
             {"g": torch.ones(3, 0)},
-            r"g\.shape = \(3, 0\): allowed is \(\.\.\., rows, cols\), at least",
+            r"g\.shape = \(3, 0\): expected \(\.\.\., rows, cols\), at least",
         ),
-        ({"r_row": -1.0}, r"r_row = -1\.0: allowed is 0 ohm or more, and finite"),
-        ({"r_col": math.inf}, r"r_col = inf: allowed is"),
-        ({"r_sense": "thick"}, r"r_sense = 'thick': allowed is a finite number or a tensor"),
-        ({"r_source": torch.tensor([1.0, -3.0])}, r"r_source\[1\] = -3\.0: allowed is 0 ohm"),
+        ({"r_row": -1.0}, r"r_row = -1\.0: expected 0 ohm or more, and finite"),
+        ({"r_col": math.inf}, r"r_col = inf: expected"),
+        ({"r_sense": "thick"}, r"r_sense = 'thick': expected a finite number or a tensor"),
+        ({"r_source": torch.tensor([1.0, -3.0])}, r"r_source\[1\] = -3\.0: expected 0 ohm"),
         (
             {"r_row": torch.ones(3, 2)},
-            r"r_row\.shape = \(3, 2\): allowed .*\(\.\.\., 2, 3\)",
+            r"r_row\.shape = \(3, 2\): expected .*\(\.\.\., 2, 3\)",
         ),
-        ({"r_source": torch.ones(3)}, r"r_source\.shape = \(3,\): allowed .*\(\.\.\., 2\)"),
-        ({"r_sense": torch.ones(2)}, r"r_sense\.shape = \(2,\): allowed .*\(\.\.\., 3\)"),
+        ({"r_source": torch.ones(3)}, r"r_source\.shape = \(3,\): expected .*\(\.\.\., 2\)"),
+        ({"r_sense": torch.ones(2)}, r"r_sense\.shape = \(2,\): expected .*\(\.\.\., 3\)"),
         (
             {"g": torch.ones(4, 2, 3), "r_col": torch.ones(5, 1, 1)},
             r"leading dimensions of g, .* = \[\(4,\), \(\), \(5,\), .*broadcasts together",

@@ -131,7 +131,7 @@ def test_set_and_reset_may_be_two_files(folder: Path) -> None:
             ["pulses.csv", "--out", "d.toml", "--family", "pulse-tabel"],
             "did you mean 'pulse-table'",
         ),
-        (["iv.csv", "--out", "d.toml", "--family", "pulse-table"], "family = 'pulse-table': allow"),
+        (["iv.csv", "--out", "d.toml", "--family", "pulse-table"], "family = 'pulse-table': expe"),
         (["levels.csv", "--out", "taken.toml", "--add"], "a preset without [device]"),
     ],
 )

@@ -120,7 +120,7 @@ def test_all_data_sets_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     ("words", "said"),
     [
         (["devises"], "did you mean 'devices'?"),
-        (["devices", "zzz"], "WORD = 'zzz': allowed is a word in a row of mho list devices"),
+        (["devices", "zzz"], "WORD = 'zzz': expected a word in a row of mho list devices"),
         (["devices", "--set"], "unknown"),
     ],
 )

@@ -36,7 +36,7 @@ HAS_IPV6 = socket.has_ipv6 and Path("/proc/net/if_inet6").exists()
     [
         (["--device", "hfo2"], "did you mean 'hfo2-1t1r'?"),
         (["--device-file", "none.toml"], "none.toml"),
-        (["--port", "70000"], "port = 70000: allowed is 0 to 65535"),
+        (["--port", "70000"], "port = 70000: expected 0 to 65535"),
         (["--host", "256.0.0.1", "--port", "0"], "an address to listen on"),
         (["--arrays", "0"], "Chip.arrays = 0"),
         (["--rows", "0"], "Hardware.tile = (0, 128)"),
@@ -46,7 +46,7 @@ HAS_IPV6 = socket.has_ipv6 and Path("/proc/net/if_inet6").exists()
         (["--state", "nowhere/chip.pt"], "a file in a folder that exists"),
         (["--state", "."], "the name of a file"),
         (["--state", "/dev/null"], "this is a device"),
-        (["--host", ""], "host = '': allowed is the name or number of a machine; 0.0.0.0 or ::"),
+        (["--host", ""], "host = '': expected the name or number of a machine; 0.0.0.0 or ::"),
         (["--host", " "], "host = ' '"),
         (["--idle", "0"], "Access.idle = 0"),
         (["--idle", "nan"], "Access.idle = nan"),

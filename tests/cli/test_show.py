@@ -50,7 +50,7 @@ def test_a_device_file_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
         (["cmo-hfx"], "unknown device 'cmo-hfx': did you mean 'cmo-hfox'"),
         (["stanford-pk"], "did you mean 'stanford-pku'"),
         (["missing.toml"], "missing.toml"),
-        (["cmo-hfox", "--out", "card.jpg"], "out = 'card.jpg': allowed is a file that ends in"),
+        (["cmo-hfox", "--out", "card.jpg"], "out = 'card.jpg': expected a file that ends in"),
     ],
 )
 def test_what_cannot_be_shown_is_refused_in_one_line(

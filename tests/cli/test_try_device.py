@@ -44,7 +44,7 @@ def test_files_are_tried(capsys: pytest.CaptureFixture[str]) -> None:
         (["missing.csv"], "missing.csv"),
         (["relaxes.csv"], "mho fit relaxes.csv --out device.toml --add"),
         (["pcm-gst", "--out", "x.jpg"], "a file that ends in .png, .svg or .pdf"),
-        (["pcm-gst", "--chips", "1"], "chips = 1: allowed is 2 to 1000"),
+        (["pcm-gst", "--chips", "1"], "chips = 1: expected 2 to 1000"),
         (["pcm-gst", "--prices", "cheap"], "unknown price list 'cheap'"),
     ],
 )

@@ -110,7 +110,7 @@ def check(kind: str, text: str) -> None:
             found = fit(parse(text, "x.csv"), kind)
         except InvalidInput as refusal:
             said = str(refusal)
-            assert ": allowed is " in said or ": allowed " in said or "unknown" in said, said
+            assert ": expected " in said or "unknown" in said, said
             assert not any(word in said for word in INTERNALS), said
             assert "\n" not in said
             return

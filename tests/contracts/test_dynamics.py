@@ -281,7 +281,7 @@ def test_noise_is_keyed_and_nothing_without_amplitude(
     assert (once - other).abs().max() > 0.01 * abs(on - off)
     median = transient(model, wave, samples=10, state=x, method=rough).state
     assert torch.equal(course(1, 10, model.replace(noise=0.0)), median)
-    with pytest.raises(ValueError, match=r"noise_interval = .*: allowed is at least"):
+    with pytest.raises(ValueError, match=r"noise_interval = .*: expected at least"):
         course(1, 10, model.replace(noise_interval=1e-9 * interval))
 
 

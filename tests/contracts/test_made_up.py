@@ -194,7 +194,7 @@ def test_it_survives_toml_in_presets_and_chips(preset: Preset) -> None:
     assert mho.Hardware.from_toml(hardware.to_toml()) == hardware
     with pytest.raises(ValueError, match=r"unknown family for Hardware\.device 'unifrm': did you"):
         mho.Hardware.from_dict({"device": {"family": "unifrm"}})
-    with pytest.raises(ValueError, match=r"Hardware\.device = 3: allowed is a cell, a preset"):
+    with pytest.raises(ValueError, match=r"Hardware\.device = 3: expected a cell, a preset"):
         mho.Hardware(device=3)  # type: ignore[arg-type]
 
 

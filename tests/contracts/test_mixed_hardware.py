@@ -57,7 +57,7 @@ ONE_CHIP = {"WriteStep", "measure_fisher", "attach"}
 
 REFUSED = {
     "attach": "layer '0', Hardware.*on an instrument",
-    "correct": "correct.trained_on, mapping = 'differential': allowed is 'offset', .*layer '",
+    "correct": "correct.trained_on, mapping = 'differential': expected 'offset', .*layer '",
 }
 """What cannot be right with these layers, and what is said."""
 

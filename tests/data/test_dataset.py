@@ -61,7 +61,7 @@ def test_two_classes_a_task_are_the_default_of_an_even_number() -> None:
     tasks = split(Dataset.of(**arrays((4,), 100)), relabel=True)
     assert len(tasks) == 50
     assert tasks[7].classes == (14, 15)
-    with pytest.raises(ValueError, match=r"groups = None: allowed is .* 5 make no pairs"):
+    with pytest.raises(ValueError, match=r"groups = None: expected .* 5 make no pairs"):
         split(Dataset.of(**arrays((4,), 5)))
 
 
@@ -114,25 +114,25 @@ NAN[5, 2] = np.nan
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        (_with(train_x=[1.0]), r"train_x = .*: allowed is a tensor with its numbers, dense, or"),
-        (_with(train_x=np.zeros(24)), r"shape of train_x = \(24,\): allowed is \(n, \.\.\.\)"),
+        (_with(train_x=[1.0]), r"train_x = .*: expected a tensor with its numbers, dense, or"),
+        (_with(train_x=np.zeros(24)), r"shape of train_x = \(24,\): expected \(n, \.\.\.\)"),
         (_with(test_x=np.zeros((0, 4))), r"shape of test_x = \(0, 4\)"),
         (_with(train_x=np.zeros((24, 4), np.int64)), "type of train_x = 'int64': .*uint8"),
         (_with(train_x=np.zeros((24, 4), object)), "type of train_x = 'object'"),
         (_with(train_x=NAN), r"train_x\[5\] = 'nan or inf'"),
-        (_with(test_x=np.zeros((12, 5))), r"shape of a sample of test_x = \(5,\): allowed is \(4,"),
+        (_with(test_x=np.zeros((12, 5))), r"shape of a sample of test_x = \(5,\): expected \(4,"),
         (_with(test_x=np.zeros((12, 4), np.uint8)), "type of test_x = 'uint8': .*as train_x is"),
         (_with(test_x=np.zeros((11, 4))), r"len\(test_x\), len\(test_y\) = \(11, 12\)"),
         (_with(test_y=np.zeros(12)), r"test_y = 'float64 \(12,\)'"),
         (_with(train_y=np.zeros((24, 1), int)), r"train_y = 'int64 \(24, 1\)'"),
         (_with(train_y=np.arange(24) - 1), r"train_y\[0\] = -1: .*numbered from 0"),
-        (_with(test_y=np.arange(12)), r"test_y\[3\] = 3: allowed is 0 to 2, the 3 classes"),
+        (_with(test_y=np.arange(12)), r"test_y\[3\] = 3: expected 0 to 2, the 3 classes"),
         (_with(train_y=np.arange(24) % 3 + 1), "class 0 .* = 0: .*at least 2"),
         (_with(train_y=np.full(24, 10**12)), r"train_y\[0\] = 10{12}: "),
         (_with(train_y=np.zeros(24, int), test_y=np.zeros(12, int)), "classes = .*at least two"),
         (_with(classes=("a", "a", "b")), "classes = .*each once"),
-        (_with(classes=("a", "b")), r"_y\[\d+\] = 2: allowed is 0 to 1"),
-        (_with(held_out=8), "held_out = 8: allowed is from 1 to 7"),
+        (_with(classes=("a", "b")), r"_y\[\d+\] = 2: expected 0 to 1"),
+        (_with(held_out=8), "held_out = 8: expected from 1 to 7"),
         (_with(held_out=0), "held_out = 0"),
     ],
 )

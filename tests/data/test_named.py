@@ -60,11 +60,11 @@ def test_a_file_that_changes_is_read_anew_and_one_that_does_not_is_kept(tmp_path
     ("name", "message"),
     [
         ("mnits", "unknown dataset 'mnits': did you mean 'mnist'"),
-        ("missing.npz", r"data = 'missing\.npz': allowed is one of mnist, .* a folder of images"),
+        ("missing.npz", r"data = 'missing\.npz': expected one of mnist, .* a folder of images"),
         ("no/such/folder", "data = 'no/such/folder'"),
         ("/dev/null", "data = '/dev/null'"),
         ("", "unknown dataset ''"),
-        ("src", r"data = 'src': allowed is a folder with a / in its name, as \./src"),
+        ("src", r"data = 'src': expected a folder with a / in its name, as \./src"),
     ],
 )
 def test_what_has_no_data_is_refused(name: str, message: str) -> None:

@@ -51,7 +51,7 @@ def test_every_architecture_classifies(architecture: Architecture, pool: bool) -
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"architecture": {"kernel": 4}}, r"Architecture\.kernel = 4: allowed is an odd number"),
+        ({"architecture": {"kernel": 4}}, r"Architecture\.kernel = 4: expected an odd number"),
         ({"architecture": {"hidden": []}}, r"Architecture\.hidden"),
         ({"architecture": {"bits": 1}}, r"Architecture\.bits = 1"),
         ({"spread": {"claimed": [0.3]}}, r"Spreads\.claimed"),

@@ -195,7 +195,7 @@ def test_studies_that_cannot_vary_cells_are_refused_where_they_are_asked_for() -
         config = on(name, "standard", DEVICES["two states"], hardware={"full_scale": 2.0})
         asked = config.replace(studies=("levels",))
         said = refusal(name, asked)
-        assert re.match(rf"{type(config).__name__}\.studies = \['levels'\]: allowed is \[\]", said)
+        assert re.match(rf"{type(config).__name__}\.studies = \['levels'\]: expected \[\]", said)
         assert "two-state cells have 2 levels" in said
         assert not refusal(name, config)
 
@@ -205,7 +205,7 @@ def test_a_blind_burst_is_refused_where_schemes_go_by_what_was_read() -> None:
     config = on("siamese", "quick", DEVICES["even pulses"])
     blind = config.replace(hardware=config.hardware.replace(programming=OpenLoop()))
     said = refusal("siamese", blind)
-    assert said.startswith("SiameseConfig.hardware.programming = 'open-loop': allowed is 'verify'")
+    assert said.startswith("SiameseConfig.hardware.programming = 'open-loop': expected 'verify'")
     assert "'read-back'" in said
     assert "pulse-response cells of 17 levels" in said
     assert not refusal("siamese", blind.replace(schemes=("falling threshold",)))
@@ -216,7 +216,7 @@ def test_systems_inside_of_others_are_asked_too() -> None:
     wires = experiments.get("wires").preset("quick")
     two = {"device": CELLS["two states"].to_dict()}
     said = refusal("wires", wires.merged({"siamese": {"hardware": two | {"weight_levels": 3}}}))
-    assert said.startswith("siamese.hardware.device = 'two-state cells of 2 levels': allowed is")
+    assert said.startswith("siamese.hardware.device = 'two-state cells of 2 levels': expected")
     assert "siamese.hardware.full_scale = 2" in said
     assert not refusal("wires", wires.merged({"metaplastic": {"hardware": two}}))
 

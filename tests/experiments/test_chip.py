@@ -121,7 +121,7 @@ def test_a_chip_that_is_not_there_or_too_small(
     with serving(chip(tile=(128, 128), arrays=5)) as server:
         port = server.address[1]
         assert main(["run", "siamese", "--chip", f"127.0.0.1:{port}"]) == 2
-        assert "arrays of the chip = 5: allowed is at least 15" in capsys.readouterr().err
+        assert "arrays of the chip = 5: expected at least 15" in capsys.readouterr().err
     assert main(["run", "siamese", "--chip", f"127.0.0.1:{port}"]) == 2
     said = capsys.readouterr().err
     assert said.count("\n") == 1

@@ -42,7 +42,7 @@ def test_what_does_not_fit_is_refused_with_both_numbers() -> None:
     check_memory({"a": 1000, "b": 10}, cpu)
     there = available(cpu)
     assert 1 << 28 < there < 1 << 50
-    with pytest.raises(ValueError, match=r"memory of b = '1e\+06 GB or more': allowed is at most "):
+    with pytest.raises(ValueError, match=r"memory of b = '1e\+06 GB or more': expected at most "):
         check_memory({"a": 1000, "b": 10**15}, cpu)
 
 
@@ -63,7 +63,7 @@ def test_runs_that_do_not_fit_are_refused(
     monkeypatch.setattr("mho.experiments.memory.available", lambda _device: 1 << 36)
     experiment = experiments.get(name)
     config = experiment.preset("quick").merged({"processor": "cpu"} | changes)
-    with pytest.raises(ValueError, match=r"memory of the .* GB or more': allowed is at most 68\.7"):
+    with pytest.raises(ValueError, match=r"memory of the .* GB or more': expected at most 68\.7"):
         experiment.check(config)
 
 

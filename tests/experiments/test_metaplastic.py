@@ -51,7 +51,7 @@ def learnt(folder: Path, job: Job) -> Any:
         ({"tasks": ("mnist", "mnist")}, "each name once"),
         ({"studies": ("leves",)}, "levels"),
         ({"transfer": 30}, "a multiple of the 20 images of a batch"),
-        ({"share": 0.0}, r"share = 0\.0: allowed is a finite number in \[1e-06, 1\]"),
+        ({"share": 0.0}, r"share = 0\.0: expected a finite number in \[1e-06, 1\]"),
         ({"rules": {"hidden_bits": 17}}, r"\[2, 16\]"),
     ],
 )

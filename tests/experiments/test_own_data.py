@@ -139,9 +139,9 @@ def test_what_a_network_does_not_take_is_refused_with_what_works(
     ("system", "changes", "message"),
     [
         ("siamese", {"batch": 500}, r"SiameseConfig\.batch = 500: .*, 108"),
-        ("siamese", {"per_class": 37}, r"SiameseConfig\.per_class, .* = 37: allowed is at most 36"),
+        ("siamese", {"per_class": 37}, r"SiameseConfig\.per_class, .* = 37: expected at most 36"),
         ("bmcnn", {"per_class": 36, "batch": 107}, r"BmcnnConfig\.batch = 107"),
-        ("bmcnn", {"test_per_class": 21}, r"test_per_class, .* = 21: allowed is at most 20"),
+        ("bmcnn", {"test_per_class": 21}, r"test_per_class, .* = 21: expected at most 20"),
         ("bmcnn", {"sweep_per_class": 5}, r"sweep_per_class, .* = 5: .*most 4.*'validation'"),
         ("bmcnn", {"calibration": 120}, r"calibration, samples of each class = 40"),
         ("metaplastic", {"per_class": 50}, r"MetaplasticConfig\.per_class, .* = 50"),

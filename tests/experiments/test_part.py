@@ -80,11 +80,11 @@ def test_a_scheme_needs_its_own_training_alone(name: str, scheme: str) -> None:
         (["siamese", "--only", "level"], "unknown part of siamese 'level': did you mean 'levels'?"),
         (["siamese", "--scheme", "closed lop"], "unknown scheme of siamese 'closed lop': did you"),
         (["metaplastic", "--scheme", "EW"], "'EWC'"),
-        (["bmcnn", "--scheme", "EWC"], "scheme = 'EWC': allowed is nothing: bmcnn has no"),
+        (["bmcnn", "--scheme", "EWC"], "scheme = 'EWC': expected nothing: bmcnn has no"),
         (["wires", "--only", "claims"], "known are bmcnn, metaplastic, siamese"),
-        (["siamese", "--only", "claims", "--scheme", "float"], "only = 'claims': allowed is no"),
+        (["siamese", "--only", "claims", "--scheme", "float"], "only = 'claims': expected no"),
         (["all", "--only", "claims"], "one experiment where --only is given"),
-        (["wires", "--set", "siamese.only=levels"], "siamese.only = 'levels': allowed is nothing"),
+        (["wires", "--set", "siamese.only=levels"], "siamese.only = 'levels': expected nothing"),
     ],
 )  # fmt: skip
 def test_a_wrong_part_lists_the_right_ones(

@@ -38,7 +38,7 @@ def test_the_first_run_may_do_more_beside_its_claims(tmp_path: Path) -> None:
     assert pooled.curves[-1] == own
     assert pooled.claims[0].n == 9
     assert "did not do beside their claims" in pooled.summary
-    with pytest.raises(ValueError, match=r"studies of .*seed0 = \['b'\]: allowed is among those"):
+    with pytest.raises(ValueError, match=r"studies of .*seed0 = \['b'\]: expected among those"):
         pool([runs[1], runs[0]])
 
 

@@ -148,7 +148,7 @@ def test_torchrun_starts_all_again_to_the_result_of_an_unbroken_run(found: Found
 def test_a_chip_on_an_instrument_is_asked_by_one_process() -> None:
     config = SiameseConfig().on_instrument("localhost:6047")
     config.check_processes(1)
-    with pytest.raises(ValueError, match="processes = 2: allowed is 1 where the chip"):
+    with pytest.raises(ValueError, match="processes = 2: expected 1 where the chip"):
         config.check_processes(2)
 
 

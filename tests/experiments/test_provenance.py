@@ -65,7 +65,7 @@ def test_the_data_are_recorded_and_other_data_are_refused(tmp_path: Path) -> Non
     assert record(tmp_path, session()) == []  # of an earlier version, which did not record them
     assert record(tmp_path, session() | {"data": {"mine.npz": "ab"}}) == []
     kept = (tmp_path / "env.json").read_text()
-    with pytest.raises(ValueError, match=r"SHA-256 of 'mine\.npz' = 'ef': allowed is ab,"):
+    with pytest.raises(ValueError, match=r"SHA-256 of 'mine\.npz' = 'ef': expected ab,"):
         record(tmp_path, session() | {"data": {"mine.npz": "ef"}})
     assert (tmp_path / "env.json").read_text() == kept
     runs = [session() | {"data": {"mine.npz": digest}} for digest in ("ab", "ef", "ab")]

@@ -228,7 +228,7 @@ def test_where_none_is_whole_that_is_said_and_all_left_alone(
     before = [path.read_bytes() for path in paths]
     with pytest.raises(ValueError, match=said) as refusal:
         make(tmp_path / "r", resume=True)
-    assert str(refusal.value).startswith(f"checkpoint = {str(paths[0])!r}: allowed is a checkpoint")
+    assert str(refusal.value).startswith(f"checkpoint = {str(paths[0])!r}: expected a checkpoint")
     assert str(refusal.value).endswith("delete the folder to start anew")
     assert [path.read_bytes() for path in paths] == before
 

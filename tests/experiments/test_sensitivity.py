@@ -162,7 +162,7 @@ def test_converters_take_the_nearest_number_of_bits() -> None:
         ({"cell": {"retention": {"family": "power-law"}}}, r"a preset with a table \[device\]"),
         ({"steps": [0.5, 2.0]}, "rising numbers, 1 among them"),
         ({"steps": [2.0, 1.0]}, "rising numbers, 1 among them"),
-        ({"samples": 12}, "SensitivityConfig.samples = 12: allowed is a power of two"),
+        ({"samples": 12}, "SensitivityConfig.samples = 12: expected a power of two"),
         ({"systems": []}, "at least one system"),
         ({"mitigation": "expected batch norm"}, "acts on the chips themselves"),
         ({"cell": "pcm-gst", "seconds": 20.0}, "above t0 = 20 s"),
@@ -178,7 +178,7 @@ def test_impossible_settings_are_refused(change: dict[str, Any], said: str) -> N
     [
         (
             {"cell": "hfo2-weak-reset"},
-            r"'two-state cells of 2 levels': allowed is .*siamese\.hardware\.full_scale = 2",
+            r"'two-state cells of 2 levels': expected .*siamese\.hardware\.full_scale = 2",
         ),
         ({"steps": [1.0, 50.0]}, r"at most 20 times the device spread of hfo2-1t1r, .* = 2\.5"),
     ],

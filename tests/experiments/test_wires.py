@@ -37,7 +37,7 @@ def config(**changes: Any) -> WiresConfig:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"resistances": []}, r"WiresConfig\.resistances = \(\): allowed is at least one"),
+        ({"resistances": []}, r"WiresConfig\.resistances = \(\): expected at least one"),
         ({"resistances": [5.0, 5.0]}, "each once"),
         ({"resistances": [-1.0]}, r"WiresConfig\.resistances"),
         (
@@ -46,7 +46,7 @@ def config(**changes: Any) -> WiresConfig:
         ),
         (
             {"claimed": {"resistance": 5.0, "tile": 32}},
-            r"WiresConfig\.claimed\.tile = 32: allowed is one of \(24,\)",
+            r"WiresConfig\.claimed\.tile = 32: expected one of \(24,\)",
         ),
         ({"systems": ["siamse"]}, "siamese"),
         ({"refreshes": [1, 1]}, "each value once"),

@@ -70,8 +70,8 @@ WHOLE = npy(np.ones(40))
         (npz(**{"a.txt": b"1"}), "whole, as numpy.savez"),
         (npz(**{"a.npy": WHOLE[:-8]}), "whole, as numpy.savez"),
         (npz(**{"a.npy": npy(np.array([{}], dtype=object))}), "whole, as numpy.savez"),
-        (npz(**{"a.npy": npy(np.array(["x"]))}), "allowed is real numbers"),
-        (npz(**{"a.npy": npy(np.array([1j]))}), "'a' = 'complex128 (1,)': allowed is real numbers"),
+        (npz(**{"a.npy": npy(np.array(["x"]))}), "expected real numbers"),
+        (npz(**{"a.npy": npy(np.array([1j]))}), "'a' = 'complex128 (1,)': expected real numbers"),
     ],
 )
 def test_damaged_archives_are_refused(tmp_path: Path, content: bytes, said: str) -> None:
@@ -88,7 +88,7 @@ def test_single_arrays(tmp_path: Path) -> None:
     np.save(path, ARRAYS["0"])
     assert np.array_equal(read_npy(path, "source"), ARRAYS["0"])
     path.write_bytes(WHOLE[:-8])
-    with pytest.raises(InvalidInput, match=r"allowed is a \.npy file of numbers, whole"):
+    with pytest.raises(InvalidInput, match=r"expected a \.npy file of numbers, whole"):
         read_npy(path, "source")
 
 
@@ -97,5 +97,5 @@ def test_gaps_of_tables_are_nan_where_they_may_be(tmp_path: Path) -> None:
     path.write_text("1e-5, nan\n# of row 2\n,2e-5\n")
     expected = [[1e-5, np.nan], [np.nan, 2e-5]]
     assert np.array_equal(read_csv(path, "source", gaps=True), expected, equal_nan=True)
-    with pytest.raises(InvalidInput, match=r"line 1, column 2 = 'nan': allowed is a number"):
+    with pytest.raises(InvalidInput, match=r"line 1, column 2 = 'nan': expected a number"):
         read_csv(path, "source")

@@ -39,7 +39,7 @@ def test_every_flipped_bit_is_seen_or_without_effect(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("[1, 2]", r"x = \[1, 2\]: allowed is a table of named fields"),
+        ("[1, 2]", r"x = \[1, 2\]: expected a table of named fields"),
         ("", "line 1, column 1"),
         ('{"a": 1,\n "b": }', "line 2"),
         ('{"a": ' + "[" * 3000 + "]" * 3000 + "}", "too deep"),

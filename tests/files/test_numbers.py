@@ -86,7 +86,7 @@ def test_a_number_is_brought_to_a_decimal_point(
 
 
 def test_a_comma_that_may_be_either_is_refused_with_both_readings() -> None:
-    with pytest.raises(InvalidInput, match=r"x = '162,082': allowed is 162082, or 162\.082: "):
+    with pytest.raises(InvalidInput, match=r"x = '162,082': expected 162082, or 162\.082: "):
         number("x", "162,082", "")
 
 

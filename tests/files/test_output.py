@@ -12,7 +12,7 @@ from mho.files import check_output
 @pytest.mark.parametrize("name", ["", ".", "/", ".."])
 @pytest.mark.parametrize("folder", [False, True])
 def test_names_that_are_none(name: str, folder: bool) -> None:
-    with pytest.raises(ValueError, match=r"out = .*allowed is the name of a f"):
+    with pytest.raises(ValueError, match=r"out = .*expected the name of a f"):
         check_output(Path(name), folder=folder)
 
 
@@ -35,7 +35,7 @@ def test_only_regular_files_are_replaced(
             made.bind(str(place))
     else:
         place = Path(os.devnull)
-    with pytest.raises(ValueError, match=f"allowed is the name of a file; this is a {kind}"):
+    with pytest.raises(ValueError, match=f"expected the name of a file; this is a {kind}"):
         check_output(place, overwrite=overwrite)
     assert kind == "device" or os.path.lexists(place)
 

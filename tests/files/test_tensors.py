@@ -93,21 +93,21 @@ def test_damaged_files_are_refused(path: Path, damage: Callable[[bytes], bytes])
     content = path.read_bytes()
     path.write_bytes(damage(content))
     assert path.read_bytes() != content
-    with pytest.raises(InvalidInput, match=r"^source = .*: allowed is a whole \.safetensors file"):
+    with pytest.raises(InvalidInput, match=r"^source = .*: expected a whole \.safetensors file"):
         read_tensors(path, "source")
 
 
 def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
     for wrong in (tmp_path, tmp_path / "none.safetensors"):
-        with pytest.raises(InvalidInput, match=r"allowed is a readable \.safetensors file"):
+        with pytest.raises(InvalidInput, match=r"expected a readable \.safetensors file"):
             read_tensors(wrong, "source")
 
 
 @pytest.mark.parametrize(
     ("name", "tensor", "said"),
     [
-        ("__metadata__", torch.ones(2), "allowed is a dense tensor of another name"),
-        ("a", torch.eye(3).to_sparse(), "allowed is a dense tensor"),
+        ("__metadata__", torch.ones(2), "expected a dense tensor of another name"),
+        ("a", torch.eye(3).to_sparse(), "expected a dense tensor"),
         ("a", torch.ones(2, dtype=torch.complex128), "tensors of types that .safetensors files"),
     ],
 )

@@ -35,7 +35,7 @@ def test_a_read_voltage_that_is_given_goes_before_the_column() -> None:
     ("text", "v_read", "said"),
     [
         (FILES["amperes"], None, "--v-read V, or a column V_read"),
-        (FILES["amperes"], 0.0, "v_read = 0.0: allowed is a voltage other than 0"),
+        (FILES["amperes"], 0.0, "v_read = 0.0: expected a voltage other than 0"),
         (FILES["amperes and volts"].replace("-0.1", "0"), None, "line 3, voltage = 0.0"),
         (FILES["ohms"].replace("25", "-25"), None, "line 3, column 'R [kOhm]' = '-25'"),
         ("time [s],pulse\n1,2\n", None, "a column of conductance"),

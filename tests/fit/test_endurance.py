@@ -83,7 +83,7 @@ def test_few_cycles_are_reads_of_two_states() -> None:
 
 def test_a_cycle_without_a_number_is_named() -> None:
     text = log(4).replace("\n3,7,LRS", "\n3,seven,LRS")
-    with pytest.raises(InvalidInput, match="cycle = 'seven': allowed is the number of a cycle"):
+    with pytest.raises(InvalidInput, match="cycle = 'seven': expected the number of a cycle"):
         fit(parse(text, "x"), "endurance")
 
 

@@ -70,7 +70,7 @@ def test_what_cannot_be_fitted_is_refused_with_its_line(text: str, said: str) ->
 
 
 def test_a_family_is_for_pulses_alone() -> None:
-    with pytest.raises(InvalidInput, match="family = 'pulse-table': allowed is none for levels"):
+    with pytest.raises(InvalidInput, match="family = 'pulse-table': expected none for levels"):
         fit(parse(MEASURED["levels"], "x"), family="pulse-table")
 
 

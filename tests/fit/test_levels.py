@@ -82,7 +82,7 @@ def test_a_shift_of_all_reads_is_told() -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("\n".join(TEXT.splitlines()[:8]), "x, target and read = 7: allowed is at least 10 pairs"),
+        ("\n".join(TEXT.splitlines()[:8]), "x, target and read = 7: expected at least 10 pairs"),
         (csv("target [uS],read [uS]", [5.0] * 20, [5.0] * 20), "at least two targets"),
         (changed(TEXT, 5, r"^0,[^,]+", "0,-1e-6"), "line 5, column 'target [S]' = '-1e-6'"),
     ],

@@ -69,12 +69,12 @@ def test_the_picture_is_a_plot_of_normal_scores() -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        (file(off="XRS"), "line 42, state = 'XRS': allowed is LRS, on, 1 or HRS, off, 0"),
+        (file(off="XRS"), "line 42, state = 'XRS': expected LRS, on, 1 or HRS, off, 0"),
         (file(on="HRS", off="LRS"), "on has the higher resistance"),
         (csv("state,G [uS]", ["on"] * 9 + ["off"] * 9, [9.0] * 17 + [-1.0]),
          "line 19, column 'G [uS]' = '-1'"),
         (csv("state,R [ohm]", ["on"] * 9 + ["off"] * 3, [9.0] * 9 + [99.0] * 3),
-         "state off = 3: allowed is at least 8 reads"),
+         "state off = 3: expected at least 8 reads"),
     ],
 )  # fmt: skip
 def test_what_is_no_pair_of_states_is_refused(text: str, said: str) -> None:

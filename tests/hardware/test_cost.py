@@ -206,7 +206,7 @@ def test_a_price_list_may_be_named() -> None:
     assert named == mho.price(counts, mho.prices.get("hfo2-130nm")).items()
     with pytest.raises(ValueError, match="unknown price list 'hfo2-120nm': did you mean 'hfo2-130"):
         mho.price(counts, "hfo2-120nm")
-    with pytest.raises(ValueError, match=r"ledger = a Linear: allowed is a ledger, mho\.ledger"):
+    with pytest.raises(ValueError, match=r"ledger = a Linear: expected a ledger, mho\.ledger"):
         mho.price(torch.nn.Linear(3, 2), "hfo2-130nm")  # type: ignore[arg-type]
 
 

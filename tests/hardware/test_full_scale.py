@@ -96,7 +96,7 @@ def test_full_scales_do_not_overflow_on_their_way(
 )
 def test_weights_that_would_overflow_are_refused(dtype: torch.dtype, size: float) -> None:
     net = linear(torch.full((2, 3), size, dtype=dtype))
-    with pytest.raises(ValueError, match=r"^1\.weight( full scale)? = .*: allowed is at most"):
+    with pytest.raises(ValueError, match=r"^1\.weight( full scale)? = .*: expected at most"):
         mho.convert(net, mho.Hardware(device=CELL, full_scale=2.0))
 
 

@@ -159,7 +159,7 @@ def test_ngspice_answers_as_the_layer_does() -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({}, r"Hardware\.dac_bits = None: allowed is 1 without signed_inputs, or with serial"),
+        ({}, r"Hardware\.dac_bits = None: expected 1 without signed_inputs, or with serial"),
         ({"dac_bits": 4, "serial_inputs": False}, r"Hardware\.dac_bits = 4.*serial_inputs"),
         ({"dac_bits": 1, "serial_inputs": False}, r"Hardware\.signed_inputs = True.*False"),
         ({"dac_bits": 4, "serial_sum": "analog"}, r"Hardware\.serial_sum = 'analog'.*digital"),

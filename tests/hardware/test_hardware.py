@@ -22,38 +22,38 @@ def test_a_weight_has_as_many_levels_as_the_mapping_offers(name: str, levels: in
 @pytest.mark.parametrize(
     ("field", "value", "message"),
     [
-        ("weight_levels", 4, r"weight_levels = 4: allowed is one of 2, 3, 5, 9, 17, which"),
-        ("weight_levels", 1, r"weight_levels = 1: allowed is .*\[2, 1.67772e\+07\]"),
-        ("dac_bits", 0, r"dac_bits = 0: allowed is .*\[1, 16\]"),
-        ("adc_bits", 17, r"adc_bits = 17: allowed is .*\[2, 16\]"),
-        ("tile", (0, 8), r"tile = \(0, 8\): allowed is .*\[1, 65536\]"),
-        ("tile", (8,), r"tile = \(8,\): allowed is one number for both"),
-        ("tile", (8, 8.5), r"tile\[1\] = 8.5: allowed is a whole number"),
-        ("coverage", 0.0, r"coverage = 0.0: allowed is .*\[0\.001, 1\]"),
-        ("full_scale", -1.0, r"full_scale = -1.0: allowed is .*\[0.001, 1e\+06\]"),
-        ("copies", 0, r"copies = 0: allowed is .*\[1, 64\]"),
-        ("copies", 65, r"copies = 65: allowed is .*\[1, 64\]"),
-        ("placement", True, r"placement = True: allowed is a Placement or None"),
-        ("slices", 0, r"slices = 0: allowed is .*\[1, 16\]"),
-        ("slices", 6, r"slices = 6: allowed is at most 65536 values, 9\^slices"),
-        ("serial_inputs", True, r"serial_inputs = True: allowed is False without dac_bits"),
+        ("weight_levels", 4, r"weight_levels = 4: expected one of 2, 3, 5, 9, 17, which"),
+        ("weight_levels", 1, r"weight_levels = 1: expected .*\[2, 1.67772e\+07\]"),
+        ("dac_bits", 0, r"dac_bits = 0: expected .*\[1, 16\]"),
+        ("adc_bits", 17, r"adc_bits = 17: expected .*\[2, 16\]"),
+        ("tile", (0, 8), r"tile = \(0, 8\): expected .*\[1, 65536\]"),
+        ("tile", (8,), r"tile = \(8,\): expected one number for both"),
+        ("tile", (8, 8.5), r"tile\[1\] = 8.5: expected a whole number"),
+        ("coverage", 0.0, r"coverage = 0.0: expected .*\[0\.001, 1\]"),
+        ("full_scale", -1.0, r"full_scale = -1.0: expected .*\[0.001, 1e\+06\]"),
+        ("copies", 0, r"copies = 0: expected .*\[1, 64\]"),
+        ("copies", 65, r"copies = 65: expected .*\[1, 64\]"),
+        ("placement", True, r"placement = True: expected a Placement or None"),
+        ("slices", 0, r"slices = 0: expected .*\[1, 16\]"),
+        ("slices", 6, r"slices = 6: expected at most 65536 values, 9\^slices"),
+        ("serial_inputs", True, r"serial_inputs = True: expected False without dac_bits"),
         (
             "dac_range",
             0.0,
-            r"dac_range = 0.0: allowed is 'calibrated' or a finite .*\[1e-09",
+            r"dac_range = 0.0: expected 'calibrated' or a finite .*\[1e-09",
         ),
-        ("dac_range", "column", r"dac_range = 'column': allowed is 'calibrated' or a finite num"),
+        ("dac_range", "column", r"dac_range = 'column': expected 'calibrated' or a finite num"),
         (
             "adc_range",
             1.5,
-            r"adc_range = 1.5: allowed is 'calibrated' or 'column' or a finite .*1\]",
+            r"adc_range = 1.5: expected 'calibrated' or 'column' or a finite .*1\]",
         ),
         ("mapping", "bridge", r"mapping 'bridge': .*known are differential"),
-        ("device", 3, r"device = 3: allowed is a cell, a preset, or "),
+        ("device", 3, r"device = 3: expected a cell, a preset, or "),
         (
             "programming",
             "verify",
-            r"programming = 'verify': allowed is a Verify or an AsMeasured or ",
+            r"programming = 'verify': expected a Verify or an AsMeasured or ",
         ),
     ],
 )
@@ -63,12 +63,12 @@ def test_what_cannot_be_built_is_refused(field: str, value: object, message: str
 
 
 def test_what_does_not_go_together_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"adc_range = 0.1: allowed is 'calibrated' or 'column' w"):
+    with pytest.raises(ValueError, match=r"adc_range = 0.1: expected 'calibrated' or 'column' w"):
         Hardware(device=CELL, adc_bits=8, adc_range=0.1)
     Hardware(device=CELL, adc_range=0.1)  # of no ADC
-    with pytest.raises(ValueError, match=r"placement = .*: allowed is None with slices above 1"):
+    with pytest.raises(ValueError, match=r"placement = .*: expected None with slices above 1"):
         Hardware(device=CELL, slices=2, placement=Placement())
-    with pytest.raises(ValueError, match=r"weight_levels = 18: allowed is one of 2, 3, 5, 6, 9,"):
+    with pytest.raises(ValueError, match=r"weight_levels = 18: expected one of 2, 3, 5, 6, 9,"):
         Hardware(device=CELL, slices=2, weight_levels=18)
 
 
@@ -98,7 +98,7 @@ def test_copies_and_placement_survive_toml(placement: Placement | None) -> None:
 
 
 def test_rounds_have_a_range() -> None:
-    with pytest.raises(ValueError, match=r"Placement\.rounds = 21: allowed is .*\[1, 20\]"):
+    with pytest.raises(ValueError, match=r"Placement\.rounds = 21: expected .*\[1, 20\]"):
         Placement(rounds=21)
 
 
@@ -135,7 +135,7 @@ def test_what_is_given_beside_a_preset_counts() -> None:
 def test_a_device_that_there_is_not_is_refused_by_name() -> None:
     with pytest.raises(ValueError, match=r"unknown device 'pcm-gts': did you mean 'pcm-gst'\?"):
         Hardware(device="pcm-gts")
-    with pytest.raises(ValueError, match=r"Preset\.device = None: allowed is a cell"):
+    with pytest.raises(ValueError, match=r"Preset\.device = None: expected a cell"):
         Hardware(device=Preset(retention=LogTime()))
     with pytest.raises(ValueError, match=r"did you mean 'cmo-hfox'\?"):
         Hardware(device=CELL).replace(device="cmo-hfo")
@@ -170,7 +170,7 @@ def test_relaxation_up_to_the_measurement_is_not_counted_twice_in_silence() -> N
 
 
 def test_a_programming_that_the_cells_do_not_know_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"Hardware\.programming = 'as-measured': allowed is"):
+    with pytest.raises(ValueError, match=r"Hardware\.programming = 'as-measured': expected"):
         Hardware(device="ag-asi", programming=AsMeasured())
 
 
@@ -178,7 +178,7 @@ def test_one_number_is_a_square_tile() -> None:
     cell = mho.devices.get("hfo2-1t1r")
     assert mho.Hardware(device=cell, tile=64).tile == (64, 64)  # type: ignore[arg-type]
     for bad in (0, -4, 2.5, True, (64,), (1, 2, 3), "64"):
-        with pytest.raises(ValueError, match=r"^Hardware\.tile.* = .*: allowed is"):
+        with pytest.raises(ValueError, match=r"^Hardware\.tile.* = .*: expected"):
             mho.Hardware(device=cell, tile=bad)  # type: ignore[arg-type]
 
 

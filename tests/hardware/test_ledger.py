@@ -199,7 +199,7 @@ def test_counts_of_the_way_back_come_back_with_the_state(generator: torch.Genera
 
 
 def test_a_network_without_arrays_is_refused() -> None:
-    with pytest.raises(ValueError, match="net = a Linear: allowed is a network with memristive"):
+    with pytest.raises(ValueError, match="net = a Linear: expected a network with memristive"):
         mho.ledger(nn.Linear(2, 2))
 
 

@@ -21,13 +21,13 @@ def test_slices_hold_the_digits_of_the_magnitude() -> None:
     plain = mapping("single").sliced(4, 4)
     assert plain.weight_levels(4) == 256
     assert plain.own_levels(torch.tensor([0b11_01_00_10]), 256, 4).tolist() == [[2, 0, 1, 3]]
-    with pytest.raises(ValueError, match="cell levels of a sliced weight = 5: allowed is the radi"):
+    with pytest.raises(ValueError, match="cell levels of a sliced weight = 5: expected the radi"):
         cells.weight_levels(5)
 
 
 @pytest.mark.parametrize("n", [0, 1, 4, 18])
 def test_illegal_weight_levels_are_refused(n: int) -> None:
-    with pytest.raises(ValueError, match=f"weight_levels = {n}: allowed is one of 2, 3, 5, 9, 17,"):
+    with pytest.raises(ValueError, match=f"weight_levels = {n}: expected one of 2, 3, 5, 9, 17,"):
         mapping("differential").check_levels(n, 9)
 
 

@@ -127,8 +127,8 @@ def test_mappings_without_pairs_are_refused(name: str) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"interleaved": True, "tile": (1, 8)}, r"tile = \(1, 8\): allowed is at least 2 rows"),
-        ({"wire_resistance": mho.circuits.Wires(row=1.0, paired=True)}, "paired = True: allowed"),
+        ({"interleaved": True, "tile": (1, 8)}, r"tile = \(1, 8\): expected at least 2 rows"),
+        ({"wire_resistance": mho.circuits.Wires(row=1.0, paired=True)}, "paired = True: expected"),
     ],
 )
 def test_what_does_not_go_together_is_refused(options: dict[str, Any], message: str) -> None:

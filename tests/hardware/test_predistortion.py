@@ -43,5 +43,5 @@ def test_predistorted_weights_keep_what_they_stand_for() -> None:
 
 
 def test_predistorted_arrays_are_not_written_in_place() -> None:
-    with pytest.raises(ValueError, match=r"Hardware\.predistortion = 2: allowed is 0 where"):
+    with pytest.raises(ValueError, match=r"Hardware\.predistortion = 2: expected 0 where"):
         mho.WriteStep(mapped(hardware(predistortion=2)))

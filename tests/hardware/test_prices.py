@@ -76,5 +76,5 @@ def test_assumptions_are_of_fields() -> None:
     assert told.source("adc_energy") == "measured at 0.9 V"
     assert told.source("adc_time") == ""
     for wrong in ("measured", "volume: 3", "adc_energy: "):
-        with pytest.raises(ValueError, match=r"Prices\.assumptions = .*: allowed is lines such"):
+        with pytest.raises(ValueError, match=r"Prices\.assumptions = .*: expected lines such"):
             BASE.replace(assumptions=(wrong,))

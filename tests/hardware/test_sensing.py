@@ -404,7 +404,7 @@ def test_bits_added_before_one_conversion_are_as_parallel_inputs(
 
 
 def test_nothing_is_added_where_nothing_is_serial() -> None:
-    with pytest.raises(ValueError, match="serial_sum = 'analog': allowed is 'digital' without ser"):
+    with pytest.raises(ValueError, match="serial_sum = 'analog': expected 'digital' without ser"):
         hardware(dac_bits=6, serial_sum="analog")
 
 

@@ -110,9 +110,7 @@ def test_an_image_sits_on_full_tiles() -> None:
 )
 def test_a_tile_that_holds_no_weight_is_refused(name: str, copies: int, least: int) -> None:
     cells = mapping(name).copied(copies)
-    message = (
-        rf"Hardware\.tile columns = {least - 1}: allowed is at least {least}, the cells of one"
-    )
+    message = rf"Hardware\.tile columns = {least - 1}: expected at least {least}, the cells of one"
     with pytest.raises(ValueError, match=message):
         Tiling(4, 4, (8, least - 1), cells)
     assert Tiling(4, 4, (8, least), cells).cols == 1
@@ -120,10 +118,10 @@ def test_a_tile_that_holds_no_weight_is_refused(name: str, copies: int, least: i
 
 def test_groups_that_do_not_divide_the_outputs_are_refused() -> None:
     for groups in (0, 3):
-        with pytest.raises(ValueError, match=f"groups of a weight matrix = {groups}: allowed is"):
+        with pytest.raises(ValueError, match=f"groups of a weight matrix = {groups}: expected"):
             Tiling(3, 4, (8, 8), mapping("single"), groups)
 
 
 def test_an_empty_matrix_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"\(in, out\) = \(0, 3\): allowed is at least 1 x 1"):
+    with pytest.raises(ValueError, match=r"\(in, out\) = \(0, 3\): expected at least 1 x 1"):
         Tiling(0, 3, (8, 8), mapping("single"))

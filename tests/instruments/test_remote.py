@@ -94,7 +94,7 @@ def test_nobody_there() -> None:
 
 def test_what_the_chip_refuses_is_not_repeated() -> None:
     with remote() as (instrument, server):
-        with pytest.raises(InstrumentRefused, match=r"program: cell = \(9, 0, 0\): allowed"):
+        with pytest.raises(InstrumentRefused, match=r"program: cell = \(9, 0, 0\): expected"):
             instrument.program(WHERE[:1] + 9 * torch.tensor([1, 0, 0]).int(), torch.tensor([5e-5]))
         with pytest.raises(InstrumentRefused, match="land afresh"):
             instrument.pulse(WHERE, torch.ones(3, dtype=torch.int32))

@@ -145,7 +145,7 @@ def test_a_whole_archive_of_what_is_no_state_is_refused_before_the_chip_changes(
     before = everything(instrument)
     for write in (write_archive, lambda path, state: torch.save(state, path)):
         write(path, state)
-        with pytest.raises(ValueError, match="allowed is the state of this chip") as refusal:
+        with pytest.raises(ValueError, match="expected the state of this chip") as refusal:
             StateFile(path, instrument).load()
         assert str(refusal.value).startswith(f"state = {str(path)!r}: ")
         assert "\n" not in str(refusal.value)
@@ -266,7 +266,7 @@ def test_a_damaged_state_is_refused_in_a_line_that_says_how(tmp_path: Path) -> N
     def said(path: Path) -> str:
         with pytest.raises(ValueError, match="state = ") as refusal:
             StateFile(state, chip()).load()
-        start, end = f"state = {str(path)!r}: allowed is the state of this chip (", ")"
+        start, end = f"state = {str(path)!r}: expected the state of this chip (", ")"
         text = str(refusal.value)
         assert text.startswith(start)
         assert text.endswith(end)

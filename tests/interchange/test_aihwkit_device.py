@@ -195,20 +195,20 @@ CONSTANT = sharp({"class": "ConstantStepDevice"})
         ({"class": "PowStepDevice"}, "unknown device of aihwkit that a cell stands for 'PowStepDe"),
         ({"dw_min": 0.1}, "unknown device of aihwkit that a cell stands for None: known are"),
         (CONSTANT | {"dwmin": 0.1}, "unknown field of ConstantStepDevice 'dwmin': did you mean"),
-        (CONSTANT | {"dw_min": "small"}, "device.dw_min = 'small': allowed is a finite number"),
-        (CONSTANT | {"dw_min": float("nan")}, "device.dw_min = nan: allowed is a finite number"),
-        (CONSTANT | {"dw_min": 0.0}, r"device\.dw_min, up_down = \(0\.0, 0\.0\): allowed is a"),
-        (CONSTANT | {"up_down": 1.0}, r"device\.dw_min, up_down = \(0\.001, 1\.0\): allowed is a"),
-        (CONSTANT | {"w_min": 0.1}, r"device\.w_min, w_max = \(0\.1, 0\.6\): allowed is bounds"),
+        (CONSTANT | {"dw_min": "small"}, "device.dw_min = 'small': expected a finite number"),
+        (CONSTANT | {"dw_min": float("nan")}, "device.dw_min = nan: expected a finite number"),
+        (CONSTANT | {"dw_min": 0.0}, r"device\.dw_min, up_down = \(0\.0, 0\.0\): expected a"),
+        (CONSTANT | {"up_down": 1.0}, r"device\.dw_min, up_down = \(0\.001, 1\.0\): expected a"),
+        (CONSTANT | {"w_min": 0.1}, r"device\.w_min, w_max = \(0\.1, 0\.6\): expected bounds"),
         (CONSTANT | {"dw_min": 3.0}, "whose numbers a cell can have"),
         (sharp({"class": "LinearStepDevice", "gamma_up": 1.5}), "device: up step at weight 0.6"),
-        (sharp({"class": "LinearStepDevice", "mult_noise": 1}), "device.mult_noise = 1: allowed"),
+        (sharp({"class": "LinearStepDevice", "mult_noise": 1}), "device.mult_noise = 1: expected"),
         (sharp({"class": "ExpStepDevice", "dw_min_std_add": 1.0}), "device.dw_min_std_add = 1.0"),
-        (sharp({"class": "PiecewiseStepDevice", "piecewise_up": [1, 2]}), "piecewise_down = 1: a"),
+        (sharp({"class": "PiecewiseStepDevice", "piecewise_up": [1, 2]}), "piecewise_down = 1: ex"),
         (sharp({"class": "PiecewiseStepDevice", "piecewise_up": []}), "piecewise_up = "),
-        (object(), "device = an object: allowed is a device of aihwkit, or a dict"),
+        (object(), "device = an object: expected a device of aihwkit, or a dict"),
         (PulsedDevice(), "unknown device of aihwkit that a cell stands for 'PulsedDevice'"),
-        ("nowhere.json", "device = 'nowhere.json': allowed is a .json file"),
+        ("nowhere.json", "device = 'nowhere.json': expected a .json file"),
     ],
 )  # fmt: skip
 def test_what_is_no_such_device_is_refused(device: Any, said: str) -> None:
@@ -218,7 +218,7 @@ def test_what_is_no_such_device_is_refused(device: Any, said: str) -> None:
 
 
 def test_the_window_and_names_to_leave_out_are_checked() -> None:
-    with pytest.raises(InvalidInput, match="g_min = 5e-05: allowed is below g_max = 1e-06 S"):
+    with pytest.raises(InvalidInput, match="g_min = 5e-05: expected below g_max = 1e-06 S"):
         from_aihwkit(CONSTANT, HIGH, LOW)
     with pytest.raises(InvalidInput, match="unknown field of leave_out 'w_max': did you mean 'w_m"):
         from_aihwkit(CONSTANT, LOW, HIGH, leave_out=["w_max"])

@@ -107,9 +107,9 @@ def test_files_of_any_name_a_window_and_levels(folder: Path) -> None:
     cell = from_crosssim(str(up), str(down), window=(1.5e-3, 2.5e-3), levels=20).cell
     assert cell.window == pytest.approx((1.5e-3, 2.5e-3))
     assert cell.states == 20
-    with pytest.raises(InvalidInput, match=r"levels = 4000: allowed is at most \d+: a SET pulse"):
+    with pytest.raises(InvalidInput, match=r"levels = 4000: expected at most \d+: a SET pulse"):
         from_crosssim(up, down, levels=4000)
-    with pytest.raises(InvalidInput, match="decreasing = None: allowed is the file of decreases"):
+    with pytest.raises(InvalidInput, match="decreasing = None: expected the file of decreases"):
         from_crosssim(up)
 
 
@@ -134,23 +134,23 @@ def replaced(old: str, new: str) -> Callable[[Path], object]:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda p: p.write_text("1,2\n3,4\n"), r"path = .*: allowed is a look-up table: words"),
-        (lambda p: p.unlink(), "allowed is a file that can be read"),
+        (lambda p: p.write_text("1,2\n3,4\n"), r"path = .*: expected a look-up table: words"),
+        (lambda p: p.unlink(), "expected a file that can be read"),
         (lambda p: p.write_text("\n".join(p.read_text().splitlines()[:-1])),
-         r"rows of changes = 200: allowed is 201"),
+         r"rows of changes = 200: expected 201"),
         (lambda p: p.write_text(p.read_text() + "1e-5,1e-5\n"), "rows of changes = 202"),
         (lambda p: p.write_text("\n".join([*p.read_text().splitlines()[:-1], "1e-5,1e-5"])),
-         r"line 205: changes = 2: allowed is 101"),
+         r"line 205: changes = 2: expected 101"),
         (replaced("1.0200000000000001e-03", "..."), r"line 2, column 2 = '\.\.\.'"),
         (replaced("1.0200000000000001e-03", "nan"), r"line 2, column 2 = 'nan'"),
-        (replaced("1.0200000000000001e-03", "1e-2"), "conductances = .*: allowed is two or more"),
+        (replaced("1.0200000000000001e-03", "1e-2"), "conductances = .*: expected two or more"),
         (lambda p: write(p, table(rise, 0.8), share=SHARE * 100), "probabilities = '0 to 100'"),
         (lambda p: write(p, table(rise, 0.8)[:, :50], g=G[:50]), "a table of the conductances of"),
         (lambda p: write(p, table(fall, 0.5)), r"mean step by a SET.* at 0\.001 S"),
         (lambda p: write(p, table(lambda g: rise(g) - 2e-5, 0.8)),
          r"at 0\.0019\d* S \[S\] = .*, as with window=\(0\.001, 0\.0019\d*\)"),
         (lambda p: write(p, np.where(G < 2e-3, rise(G), table(rise, 0.8))),
-         r"spread of a SET pulse at 0\.001 S \[S\] = 0\.0: allowed is above 0 at all"),
+         r"spread of a SET pulse at 0\.001 S \[S\] = 0\.0: expected above 0 at all"),
         (lambda p: write(p, 1e3 * table(rise, 0.8)), r"tables of a cell \(PulseTable\.set_step"),
     ],
 )  # fmt: skip
@@ -166,5 +166,5 @@ def test_what_is_no_such_table_is_refused(
 def test_swapped_files_are_refused(folder: Path) -> None:
     with pytest.raises(InvalidInput, match="these two are swapped"):
         from_crosssim(folder / "dG_decreasing.txt", folder / "dG_increasing.txt")
-    with pytest.raises(InvalidInput, match=r"window = .*: allowed is two or more of the table's"):
+    with pytest.raises(InvalidInput, match=r"window = .*: expected two or more of the table's"):
         from_crosssim(folder, window=(1.0, 2.0))

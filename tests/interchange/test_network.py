@@ -202,7 +202,7 @@ class Odd(nn.Linear):
 def test_what_cannot_be_saved_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match=r"state_dict\['_extra_state'\] = .*torch\.save"):
         save_network(Odd(2, 2), tmp_path / "net.safetensors")
-    with pytest.raises(InvalidInput, match=r"allowed is the name of a \.safetensors file"):
+    with pytest.raises(InvalidInput, match=r"expected the name of a \.safetensors file"):
         save_network(small_model(), tmp_path / "net.pt")
     assert not [*tmp_path.iterdir()]
 

@@ -136,7 +136,7 @@ def test_a_port_that_is_taken_is_refused_in_one_line(capsys: pytest.CaptureFixtu
         port = taken.getsockname()[1]
         assert main(["lab", "--port", str(port)]) == 2
     said = capsys.readouterr().err
-    assert f"port = {port}: allowed is a free one" in said
+    assert f"port = {port}: expected a free one" in said
     assert said.count("\n") == 1
     assert main(["lab", "--port", "0"]) == 2
 

@@ -35,7 +35,7 @@ def test_a_law_of_conduction_takes_no_part_without_a_warning() -> None:
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        ({"weight_levels": 8}, "Hardware.weight_levels = 8: allowed is one of 2, 3, 5, 9, 17"),
+        ({"weight_levels": 8}, "Hardware.weight_levels = 8: expected one of 2, 3, 5, 9, 17"),
         ({"adc_bits": 1}, "Question.adc_bits = 1"),
         ({"tile": 8}, "Question.tile = 8"),
         ({"chips": 1}, "Question.chips = 1"),

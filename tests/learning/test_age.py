@@ -350,11 +350,11 @@ def test_times_may_be_words(text: str, seconds: float) -> None:
 @pytest.mark.parametrize("text", ["", "day", "1 fortnight", "1", "one day", "1 day 2 h", "nan s"])
 def test_other_words_are_no_time(text: str) -> None:
     net = mho.convert(torch.nn.Linear(3, 2), mho.Hardware(device=mho.devices.get("pcm-gst")))
-    with pytest.raises(ValueError, match=r"seconds = .*: allowed is .*(3 h|finite)"):
+    with pytest.raises(ValueError, match=r"seconds = .*: expected .*(3 h|finite)"):
         mho.age(net, text)
 
 
 def test_a_negative_time_in_words_is_refused() -> None:
     net = mho.convert(torch.nn.Linear(3, 2), mho.Hardware(device=mho.devices.get("pcm-gst")))
-    with pytest.raises(ValueError, match=r"seconds = -86400\.0: allowed is a finite number in"):
+    with pytest.raises(ValueError, match=r"seconds = -86400\.0: expected a finite number in"):
         mho.age(net, "-1 day")

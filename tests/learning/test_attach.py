@@ -351,10 +351,10 @@ def test_a_copy_of_a_network_runs_on_the_same_arrays() -> None:
         ({"wire_resistance": 1.0}, "Hardware.wire_resistance = 1.0"),
         ({"placement": mho.Placement()}, "Hardware.placement"),
         ({"retention": mho.cells.PowerLaw(nu=0.1)}, "Hardware.retention"),
-        ({"device": IDEAL.replace(g_max=200e-6)}, "window, high = 0.0002: allowed is 0.000225"),
+        ({"device": IDEAL.replace(g_max=200e-6)}, "window, high = 0.0002: expected 0.000225"),
         ({"device": IDEAL.replace(levels=9)}, "levels = 9: .*the 16 levels of the chip"),
         ({"tile": (20, 12)}, "20 x 8"),
-        ({"tile": (4, 4)}, "arrays needed = [0-9]+: allowed is at most the 8"),
+        ({"tile": (4, 4)}, "arrays needed = [0-9]+: expected at most the 8"),
     ],
 )
 def test_a_network_that_does_not_fit_the_chip_is_refused(

@@ -164,8 +164,8 @@ def test_saturation_and_fixed_point_take_a_loader() -> None:
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ([], "work.inputs = 'no batch': allowed is at least one batch of inputs"),
-        (3, "work.inputs = 3: allowed is a tensor (batch, ...), or batches of them"),
+        ([], "work.inputs = 'no batch': expected at least one batch of inputs"),
+        (3, "work.inputs = 3: expected a tensor (batch, ...), or batches of them"),
         (["image"], "work.inputs = 'batches of str'"),
         ([{"x": "image"}], "work.inputs = 'batches of str'"),
         ([{}], "work.inputs = 'batches of dict'"),

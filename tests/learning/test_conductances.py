@@ -281,27 +281,27 @@ def put(name: str, cell: tuple[int, ...], value: float) -> Callable[[dict[str, T
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda given: {}, r"source = \{\}: allowed is conductances of one layer or more: 'net.0'"),
-        (lambda given: given | {"net.7": given["net.0"]}, "layer = 'net.7': allowed is one of"),
+        (lambda given: {}, r"source = \{\}: expected conductances of one layer or more: 'net.0'"),
+        (lambda given: given | {"net.7": given["net.0"]}, "layer = 'net.7': expected one of"),
         (lambda given: given | {"net.4": given["net.4"][0, 0, :2]},
-         r"source\['net.4'\], of shape = \(2, \d+\): allowed is \(2, 2, 7, 4\) \(chips, tiles, "),
+         r"source\['net.4'\], of shape = \(2, \d+\): expected \(2, 2, 7, 4\) \(chips, tiles, "),
         (lambda given: given | {"net.4": given["net.4"][:1]}, r"of shape = \(1, "),
         (lambda given: given | {"net.2": given["net.2"][0, 0]}, r"of shape = \(8, 6\)"),
-        (lambda given: given | {"net.4": "here"}, r"source\['net.4'\] = 'here': allowed is a"),
-        (lambda given: given | {"net.4": given["net.4"] * (1 + 0j)}, "allowed is a tensor"),
-        (put("net.4", (1, 0, 2, 3), math.nan), r"'net.4'\], cell .* \(1, 0, 2, 3\) = nan: allowed"),
+        (lambda given: given | {"net.4": "here"}, r"source\['net.4'\] = 'here': expected a"),
+        (lambda given: given | {"net.4": given["net.4"] * (1 + 0j)}, "expected a tensor"),
+        (put("net.4", (1, 0, 2, 3), math.nan), r"'net.4'\], cell .* \(1, 0, 2, 3\) = nan: expec"),
         (put("net.4", (0, 0, 0, 0), math.inf), r"\(0, 0, 0, 0\) = inf"),
-        (put("net.4", (0, 0, 0, 0), -1e-9), r"= -9.99\S+e-10: allowed is a finite conductance"),
+        (put("net.4", (0, 0, 0, 0), -1e-9), r"= -9.99\S+e-10: expected a finite conductance"),
         (wrong(lambda given: given["net.4"].mul_(1e6)),
-         r"'net.4'\], largest conductance.* = 8\d\..*: allowed is in siemens: .* 1e-05 to 9e-05 S"),
-        (wrong(lambda given: given["net.4"].mul_(1e3)), "allowed is in siemens"),
+         r"'net.4'\], largest conductance.* = 8\d\..*: expected in siemens: .* 1e-05 to 9e-05 S"),
+        (wrong(lambda given: given["net.4"].mul_(1e3)), "expected in siemens"),
         (lambda given: given["net.0"], "source = a float32 tensor"),
         (lambda given: "nowhere",
-         "source = 'nowhere': allowed is a dict, a .npz or .safetensors file, a folder"),
-        (lambda given: "nowhere.npz", "source = 'nowhere.npz': allowed is a readable .npz file"),
+         "source = 'nowhere': expected a dict, a .npz or .safetensors file, a folder"),
+        (lambda given: "nowhere.npz", "source = 'nowhere.npz': expected a readable .npz file"),
         (lambda given: "nowhere.safetensors",
-         "source = 'nowhere.safetensors': allowed is a readable .safetensors file"),
-        (lambda given: "nowhere.csv", "source = 'nowhere.csv': allowed is a dict"),
+         "source = 'nowhere.safetensors': expected a readable .safetensors file"),
+        (lambda given: "nowhere.csv", "source = 'nowhere.csv': expected a dict"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_is_refused_and_changes_nothing(
@@ -328,7 +328,7 @@ def test_files_that_cannot_be_are_refused(tmp_path: Path) -> None:
     (tmp_path / "net.4.csv").write_text("1e-5,x\n")
     with pytest.raises(InvalidInput, match=r"net\.4\.csv, line 1, column 2 = 'x'"):
         mho.load_conductances(net, tmp_path)
-    with pytest.raises(InvalidInput, match=r"allowed is the name of a \.npz or \.safetensors file"):
+    with pytest.raises(InvalidInput, match=r"expected the name of a \.npz or \.safetensors file"):
         mho.save_conductances(net, tmp_path / "g.csv")
 
 
@@ -452,7 +452,7 @@ def test_conductances_that_cannot_be_are_refused_in_a_state(value: float) -> Non
     name = next(n for n in state if n.endswith("crossbar.conductance"))
     state[name][0, 0, 0, 0] = value
     with pytest.raises(
-        InvalidInput, match=rf"{name} .*allowed is finite conductances of 0 S or more"
+        InvalidInput, match=rf"{name} .*expected finite conductances of 0 S or more"
     ):
         net.load_state_dict(state)
     assert torch.equal(net(X), y)

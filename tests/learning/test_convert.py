@@ -180,9 +180,9 @@ def test_binary_weights_come_out_exactly_two_valued(kind: str, training: bool) -
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"chips": 0}, "chips = 0: allowed is a whole number in"),
-        ({"chips": -2}, "chips = -2: allowed is a whole number in"),
-        ({"first_chip": -1}, "first_chip = -1: allowed is a whole number in"),
+        ({"chips": 0}, "chips = 0: expected a whole number in"),
+        ({"chips": -2}, "chips = -2: expected a whole number in"),
+        ({"first_chip": -1}, "first_chip = -1: expected a whole number in"),
     ],
 )
 def test_impossible_conversions_are_refused(model: Net, options: dict, message: str) -> None:
@@ -194,9 +194,9 @@ def test_impossible_layers_are_refused() -> None:
     broken = nn.Linear(2, 2)
     nn.init.constant_(broken.weight, torch.nan)
     for model, message in (
-        (nn.ReLU(), "model = a ReLU: allowed is"),
-        (broken, "MemristiveLinear.weight = 'nan or inf': allowed is finite"),
-        (nn.Sequential(nn.Sequential(broken)), "^0.0.weight = 'nan or inf': allowed is finite"),
+        (nn.ReLU(), "model = a ReLU: expected"),
+        (broken, "MemristiveLinear.weight = 'nan or inf': expected finite"),
+        (nn.Sequential(nn.Sequential(broken)), "^0.0.weight = 'nan or inf': expected finite"),
     ):
         with pytest.raises(ValueError, match=message):
             mho.convert(model, hardware())
@@ -208,7 +208,7 @@ def test_what_is_converted_is_not_converted_again(model: Net, chips: int | None)
     own = nn.Sequential(nn.Linear(3, 4), MemristiveLinear(4, 2, hardware=hardware()))
     for converted in (net, nn.Sequential(net, nn.Linear(8, 2)), own):
         kind = type(converted).__name__
-        with pytest.raises(ValueError, match=f"model = a {kind}: allowed is a network that is not"):
+        with pytest.raises(ValueError, match=f"model = a {kind}: expected a network that is not"):
             mho.convert(converted, hardware(), chips)
     assert len(memristive_layers(mho.convert(mho.to_digital(net), hardware(), chips))) == 3
 
@@ -251,7 +251,7 @@ def memristive_layers_in(net: nn.Module) -> list[nn.Module]:
 
 @pytest.mark.parametrize("chip", [3, -1])
 def test_a_chip_that_does_not_exist_is_refused(model: Net, chip: int) -> None:
-    with pytest.raises(ValueError, match=f"chip = {chip}: allowed is None or 0 to 2"):
+    with pytest.raises(ValueError, match=f"chip = {chip}: expected None or 0 to 2"):
         mho.to_digital(mho.convert(model, hardware(), 3), chip)
 
 
@@ -274,7 +274,7 @@ class Deep(nn.Module):
 def test_a_weight_that_is_not_finite_is_named_with_its_layer(
     name: str, chips: int | None, bad: float
 ) -> None:
-    message = rf"^{name}\.weight = 'nan or inf': allowed is finite numbers only$"
+    message = rf"^{name}\.weight = 'nan or inf': expected finite numbers only$"
     broken = Deep()
     with torch.no_grad():
         broken.get_submodule(name).weight[0, 0] = bad

@@ -298,9 +298,7 @@ def test_the_summary_stays_with_copies_and_goes_with_the_arrays(chips: int | Non
 
 
 def test_inputs_that_the_network_does_not_take_are_refused() -> None:
-    with pytest.raises(
-        ValueError, match=r"coverage.inputs = .*: allowed is what the network takes"
-    ):
+    with pytest.raises(ValueError, match=r"coverage.inputs = .*: expected what the network takes"):
         mho.coverage(mixed(), torch.rand(2, 3))
     with pytest.raises(ValueError, match="an empty batch"):
         mho.coverage(mixed(), WORDS[:0])

@@ -68,7 +68,7 @@ def test_modes_and_gradients_are_left_as_they_were(model: nn.Module, loader: lis
 
 
 def test_an_empty_loader_is_refused(model: nn.Module) -> None:
-    with pytest.raises(ValueError, match="loader = 'no batch': allowed is at least one labelled"):
+    with pytest.raises(ValueError, match="loader = 'no batch': expected at least one labelled"):
         mho.evaluate(mho.convert(model, HARDWARE), [])
 
 

@@ -83,7 +83,7 @@ def test_patterns_stand_for_many_names() -> None:
 
 WRONG: dict[str, tuple[Any, str]] = {
     "a name that is not there": (
-        {"haed": ONE, "*": ONE}, "key = 'haed': allowed is names of its layers, such as 'head'",
+        {"haed": ONE, "*": ONE}, "key = 'haed': expected names of its layers, such as 'head'",
     ),
     "a pattern of nothing": ({"classifier.*": ONE, "*": None}, "key = 'classifier.*'"),
     "a layer without a key": ({"head": ONE}, "no key matches layer 'features.0'.*'\\*'"),
@@ -91,8 +91,8 @@ WRONG: dict[str, tuple[Any, str]] = {
     "an activation": ({"features.1": None, "*": ONE}, "key = 'features.1'"),
     "nothing on arrays": ({"*": None}, "at least one layer on arrays, such as 'features.0'"),
     "nothing": ({}, "no key matches layer 'features.0'"),
-    "something else": ({"head": 3, "*": ONE}, "hardware\\['head'\\] = 3: allowed is"),
-    "a key that is no text": ({3: ONE}, "key of hardware = 3: allowed is a text"),
+    "something else": ({"head": 3, "*": ONE}, "hardware\\['head'\\] = 3: expected"),
+    "a key that is no text": ({3: ONE}, "key of hardware = 3: expected a text"),
     "a function of something else": (lambda name, layer: "x", "hardware\\('mix', layer"),
     "a function that puts nothing on arrays": (lambda name, layer: None, "at least one layer"),
     "a text": ("hfo2-1t1r", "hardware = 'hfo2-1t1r'"),

@@ -68,14 +68,14 @@ def test_a_convolution_takes_a_patch() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"x": torch.zeros(19)}, r"x\.shape = \(19,\): allowed is \(20,\), one input"),
+        ({"x": torch.zeros(19)}, r"x\.shape = \(19,\): expected \(20,\), one input"),
         ({"x": torch.zeros(1, 20)}, r"x\.shape = \(1, 20\)"),
-        ({"x": torch.full((20,), math.nan)}, r"v\[0, 0\] = nan: allowed is a finite voltage"),
-        ({"volts_per_unit": 0.0}, r"volts_per_unit = 0\.0: allowed is a finite number above 0 V"),
+        ({"x": torch.full((20,), math.nan)}, r"v\[0, 0\] = nan: expected a finite voltage"),
+        ({"volts_per_unit": 0.0}, r"volts_per_unit = 0\.0: expected a finite number above 0 V"),
         ({"volts_per_unit": math.inf}, r"volts_per_unit = inf"),
-        ({"chip": 3}, r"chip = 3: allowed is 0 to 2"),
+        ({"chip": 3}, r"chip = 3: expected 0 to 2"),
         ({"chip": -1}, r"chip = -1"),
-        ({"tile": 6}, r"tile = 6: allowed is 0 to 5"),
+        ({"tile": 6}, r"tile = 6: expected 0 to 5"),
     ],
 )
 def test_bad_requests_are_named(change: dict[str, object], message: str) -> None:

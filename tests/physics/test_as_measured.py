@@ -66,7 +66,7 @@ def test_what_a_cell_is_written_by_and_what_else_would_leave() -> None:
 def test_cells_whose_numbers_are_of_single_pulses_are_refused() -> None:
     pulses = PulseResponse(g_min=10e-6, g_max=50e-6, levels=5, pulses=40)
     for cell in (CELL.replace(written=None), pulses):
-        with pytest.raises(ValueError, match=r"programming = 'as-measured': allowed is verify or "):
+        with pytest.raises(ValueError, match=r"programming = 'as-measured': expected verify or "):
             AsMeasured().check(cell)
-    with pytest.raises(ValueError, match=r"PulseResponse\.written = .*: allowed is None"):
+    with pytest.raises(ValueError, match=r"PulseResponse\.written = .*: expected None"):
         pulses.replace(written=SourceWrite())

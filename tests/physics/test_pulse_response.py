@@ -347,20 +347,20 @@ def test_a_cell_does_not_depend_on_those_beside_it() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"g_min": 2e-5}, r"PulseResponse\.g_min = 2e-05: allowed is below g_max = 1e-05 S"),
-        ({"g_min": -1e-9}, r"g_min = -1e-09: allowed is .*\[0, 1000\]"),
-        ({"pulses": 0}, r"pulses = 0: allowed is .*\[1, 100000\]"),
-        ({"pulses": 1.5}, r"pulses = 1\.5: allowed is a whole number"),
-        ({"levels": 52}, r"levels = 52: allowed is at most pulses \+ 1 = 51"),
+        ({"g_min": 2e-5}, r"PulseResponse\.g_min = 2e-05: expected below g_max = 1e-05 S"),
+        ({"g_min": -1e-9}, r"g_min = -1e-09: expected .*\[0, 1000\]"),
+        ({"pulses": 0}, r"pulses = 0: expected .*\[1, 100000\]"),
+        ({"pulses": 1.5}, r"pulses = 1\.5: expected a whole number"),
+        ({"levels": 52}, r"levels = 52: expected at most pulses \+ 1 = 51"),
         ({"nonlinearity": (-11.0, 0.0)}, r"nonlinearity = \(-11\.0, 0\.0\): .*\[-10, 10\]"),
-        ({"nonlinearity": (1.0,)}, r"nonlinearity = \(1\.0,\): allowed is one number for both"),
-        ({"reset_ratio": 0.0}, r"reset_ratio = 0\.0: allowed is .*\[0\.1, 10\]"),
+        ({"nonlinearity": (1.0,)}, r"nonlinearity = \(1\.0,\): expected one number for both"),
+        ({"reset_ratio": 0.0}, r"reset_ratio = 0\.0: expected .*\[0\.1, 10\]"),
         (
             {"pulses": 2, "levels": 2, "reset_ratio": 3.0},
-            r"reset_ratio = 3\.0: allowed is at most pulses = 2",
+            r"reset_ratio = 3\.0: expected at most pulses = 2",
         ),
-        ({"cycle_spread": -1.0}, r"cycle_spread = -1\.0: allowed is .*\[0, 100\]"),
-        ({"device_spread": 1.1}, r"device_spread = 1\.1: allowed is .*\[0, 1\]"),
+        ({"cycle_spread": -1.0}, r"cycle_spread = -1\.0: expected .*\[0, 100\]"),
+        ({"device_spread": 1.1}, r"device_spread = 1\.1: expected .*\[0, 1\]"),
     ],
 )
 def test_an_impossible_cell_is_refused(changes: dict[str, object], message: str) -> None:
@@ -369,7 +369,7 @@ def test_an_impossible_cell_is_refused(changes: dict[str, object], message: str)
 
 
 def test_an_unknown_response_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"OpenLoop\.assumes = 'cubic': allowed is 'linear"):
+    with pytest.raises(ValueError, match=r"OpenLoop\.assumes = 'cubic': expected 'linear"):
         OpenLoop(assumes="cubic")
 
 

@@ -51,13 +51,13 @@ def test_a_table_of_two_conductances_is_the_exponential_response() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"g": (1e-5,)}, r"PulseTable\.g = \(1e-05,\): allowed is two conductances or more"),
-        ({"g": (1e-5, 1e-5, 2e-5)}, r"PulseTable\.g = \(1e-05, 1e-05\): allowed is rising"),
-        ({"set_step": (1e-6, 1e-6)}, r"PulseTable\.set_step = 2: allowed is 3 values, as in g"),
-        ({"set_step": (1e-6, 0.0, 1e-6)}, r"set_step = .*: allowed is .*\[1e-24, 1000\]"),
-        ({"set_spread": (1e-6, 0.0, 1e-6)}, r"set_spread = 0\.0: allowed is above 0 at each, or"),
-        ({"reset_step": (1e-3,) * 3}, r"reset_step = '0.08 pulses': allowed is steps that cross"),
-        ({"levels": 80}, r"PulseTable\.levels = 80: allowed is at most \d+: a SET pulse a level"),
+        ({"g": (1e-5,)}, r"PulseTable\.g = \(1e-05,\): expected two conductances or more"),
+        ({"g": (1e-5, 1e-5, 2e-5)}, r"PulseTable\.g = \(1e-05, 1e-05\): expected rising"),
+        ({"set_step": (1e-6, 1e-6)}, r"PulseTable\.set_step = 2: expected 3 values, as in g"),
+        ({"set_step": (1e-6, 0.0, 1e-6)}, r"set_step = .*: expected .*\[1e-24, 1000\]"),
+        ({"set_spread": (1e-6, 0.0, 1e-6)}, r"set_spread = 0\.0: expected above 0 at each, or"),
+        ({"reset_step": (1e-3,) * 3}, r"reset_step = '0.08 pulses': expected steps that cross"),
+        ({"levels": 80}, r"PulseTable\.levels = 80: expected at most \d+: a SET pulse a level"),
     ],
 )
 def test_an_impossible_table_is_refused(changes: dict[str, object], message: str) -> None:

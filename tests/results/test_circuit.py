@@ -19,9 +19,9 @@ def read(fields: dict) -> Circuit:
 @pytest.mark.parametrize(
     ("field", "value", "words"),
     [
-        ("rows", 3, "word_voltage = 'shape (2, 3)': allowed is shape (3, 3)"),
+        ("rows", 3, "word_voltage = 'shape (2, 3)': expected shape (3, 3)"),
         ("rows", 0, "rows = 0"),
-        ("rows", 257, "rows = 257: allowed is 1 to 256 word lines"),
+        ("rows", 257, "rows = 257: expected 1 to 256 word lines"),
         ("rows", 2.0, "rows = 2.0"),
         ("pooled", "mean", "pooled = 'mean'"),
         ("wire_resistance", -1.0, "wire_resistance = -1.0"),

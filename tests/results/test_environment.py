@@ -24,15 +24,15 @@ def nested(levels: int) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"command": 3}, r"env\.json: command = 3: allowed is a text, or a list of texts"),
+        ({"command": 3}, r"env\.json: command = 3: expected a text, or a list of texts"),
         ({"command": [3]}, r"env\.json: command = \[3\]"),
-        ({"commit": 1}, r"commit = 1: allowed is a text, or null"),
+        ({"commit": 1}, r"commit = 1: expected a text, or null"),
         ({"threads": "2"}, "threads = '2'"),
         ({"seed": True}, "seed = True"),
         ({"versions": ["torch"]}, "versions = "),
         ({"versions": {"torch": None}}, "versions = "),
         ({"runs": {}}, "runs = "),
-        ({"runs": [{}, 3]}, r"runs\[1\] = 3: allowed is a table of named fields"),
+        ({"runs": [{}, 3]}, r"runs\[1\] = 3: expected a table of named fields"),
         ({"earlier": [{"device": []}]}, r"earlier\[0\]\.device = "),
         ({"more": nested(20)}, "tables within tables"),
     ],

@@ -21,7 +21,7 @@ def bars(*groups: dict, **more: object) -> dict:
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda: Series("a", [1, 2], [1.0]), "^y = '1 values': allowed is 2 values, as many as x"),
+        (lambda: Series("a", [1, 2], [1.0]), "^y = '1 values': expected 2 values, as many as x"),
         (lambda: Series("a", [1], [1.0], [0.1, 0.2]), "^std = '2 values'"),
         (lambda: Group("a", [0, 1, 1], [1, 1]), "^edges = .*edges that rise"),
         (lambda: Group("a", [0, 1], [-1]), "^counts = .*at least 0"),

@@ -75,22 +75,22 @@ def test_defaults_are_written_but_for_optional_ones() -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"n": True}, "n = True: allowed is an integer"),
-        ({"n": 1.0}, "n = 1.0: allowed is an integer"),
-        ({"values": None}, "values = None: allowed is a list"),
-        ({"values": [0, "1"]}, "values[1] = '1': allowed is a number, or null"),
+        ({"n": True}, "n = True: expected an integer"),
+        ({"n": 1.0}, "n = 1.0: expected an integer"),
+        ({"values": None}, "values = None: expected a list"),
+        ({"values": [0, "1"]}, "values[1] = '1': expected a number, or null"),
         ({"values": [0, True]}, "values[1] = True"),
-        ({"values": [float("nan")]}, "values[0] = nan: allowed is a finite number, or null"),
+        ({"values": [float("nan")]}, "values[0] = nan: expected a finite number, or null"),
         ({"values": [10**400]}, "values[0] = '1000"),
         ({"items": [{}]}, "items[0].name = 'missing'"),
-        ({"items": [7]}, "items[0] = 7: allowed is a table of named fields"),
-        ({"items": [{"name": "a", "share": -1}]}, "items[0].share = -1: allowed is a finite"),
-        ({"kind": "c"}, "kind = 'c': allowed is 'a' or 'b'"),
+        ({"items": [7]}, "items[0] = 7: expected a table of named fields"),
+        ({"items": [{"name": "a", "share": -1}]}, "items[0].share = -1: expected a finite"),
+        ({"kind": "c"}, "kind = 'c': expected 'a' or 'b'"),
         ({"kind": []}, "kind = []"),
-        ({"cell": [1]}, "cell = [1]: allowed is a string, or a number, or a table"),
+        ({"cell": [1]}, "cell = [1]: expected a string, or a number, or a table"),
         ({"cell": {"share": 1}}, "cell.name = 'missing'"),
-        ({"told": 1}, "told = 1: allowed is true or false"),
-        ({"events": {"reads": 0.5}}, "events.reads = 0.5: allowed is an integer"),
+        ({"told": 1}, "told = 1: expected true or false"),
+        ({"events": {"reads": 0.5}}, "events.reads = 0.5: expected an integer"),
     ],
 )
 def test_a_refusal_names_the_place(change: dict[str, Any], said: str) -> None:
@@ -104,7 +104,7 @@ def test_a_record_may_take_all_other_fields() -> None:
     counts = read(Counts, {"layer": "fc", "cells": 3, "writes": 4}, "a")
     assert counts.counts == {"cells": 3, "writes": 4}
     assert plain(counts) == {"layer": "fc", "cells": 3, "writes": 4}
-    with pytest.raises(ValueError, match=r"^a: cells = 'many': allowed is an integer"):
+    with pytest.raises(ValueError, match=r"^a: cells = 'many': expected an integer"):
         read(Counts, {"layer": "fc", "cells": "many"}, "a")
 
 

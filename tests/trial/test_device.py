@@ -18,7 +18,7 @@ def test_a_name_a_file_and_a_measurement(tmp_path: Path) -> None:
 
 def test_a_law_without_a_cell_is_refused(tmp_path: Path) -> None:
     (tmp_path / "aged.csv").write_text(RETENTION)
-    with pytest.raises(ValueError, match="allowed is a file of pulses, of targets or of states"):
+    with pytest.raises(ValueError, match="expected a file of pulses, of targets or of states"):
         device(str(tmp_path / "aged.csv"))
 
 

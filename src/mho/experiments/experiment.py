@@ -84,7 +84,7 @@ class ExperimentConfig(Config):
             if self.only not in self.parts_there():
                 raise unknown(f"part of {self.family}", self.only, self.parts_there())
             if self.scheme is not None:
-                raise invalid("only", self.only, "nothing with a scheme, which is one thing too")
+                raise invalid("only", self.only, "nothing with a scheme: each is one thing alone")
             for name, value in self.narrowed(self.only).items():
                 object.__setattr__(self, name, value)
         if self.scheme is not None:

@@ -58,7 +58,7 @@ def parse_json(text: str, where: str) -> dict[str, Any]:
         said = value.pop(DIGEST)
         if said != _digest(value):
             allowed = "the content that it was written with; the file is damaged, or was edited"
-            raise InvalidInput(f"{where}: its digest does not fit: allowed is {allowed} (an edited "
+            raise InvalidInput(f"{where}: its digest does not fit: expected {allowed} (an edited "
                                f"file is taken without its field {DIGEST!r})")  # fmt: skip
     return value
 

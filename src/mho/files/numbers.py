@@ -88,7 +88,7 @@ def decimal_mark(column: Sequence[str], table: set[str], separator: str) -> str:
             mark: next(text for text in column if marks_shown([text]) == {mark}) for mark in ".,"
         }
         raise InvalidInput(
-            f"{first['.']!r} has a decimal point and {first[',']!r} a decimal comma: allowed is "
+            f"{first['.']!r} has a decimal point and {first[',']!r} a decimal comma: expected "
             "one of them in a column"
         )
     for shown in (own, table):

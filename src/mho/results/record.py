@@ -4,7 +4,7 @@ A record is a frozen dataclass whose fields are text, numbers, other records, an
 a value that is missing is None in a record and null in JSON. `read` checks a document against the
 types of the fields, and a record checks in `__post_init__` what lies between its fields:
 
-    result.json: curves[0].series[1].y = '3 values': allowed is 4 values, as many as x
+    result.json: curves[0].series[1].y = '3 values': expected 4 values, as many as x
 
 Fields that a record does not have are passed over.
 """

@@ -47,7 +47,7 @@ def test_those_of_one_amplitude_can_be_fitted_alone() -> None:
     found = fit(mixed, amplitude=(1.0, -1.0))
     assert found["pulses"].value == pytest.approx(truth["pulses"], rel=0.1)
     assert "follow pulses of another amplitude" in found.remarks[0]
-    with pytest.raises(InvalidInput, match=r"amplitude = 3\.0: allowed is one of 5 or more SET"):
+    with pytest.raises(InvalidInput, match=r"amplitude = 3\.0: expected one of 5 or more SET"):
         fit(mixed, amplitude=(3.0, -1.0))
     with pytest.raises(InvalidInput, match="has no column V_pulse"):
         fit(parse(text, "x"), amplitude=(1.0, -1.0))

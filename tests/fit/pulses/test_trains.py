@@ -84,7 +84,7 @@ def test_the_sign_of_a_voltage_is_a_direction() -> None:
     ("text", "said"),
     [
         (HEAD + "a,0,SET,1\na,1,FOO,2\n", "line 3, polarity = 'FOO'"),
-        (HEAD + "a,0.5,SET,1\n", "line 2, pulse = 0.5: allowed is a whole number"),
+        (HEAD + "a,0.5,SET,1\n", "line 2, pulse = 0.5: expected a whole number"),
         (HEAD + "a,,SET,1\n", "line 2, pulse = nan"),
         ("pulse,V_pulse [V],G [uS]\n0,0,1\n", "line 2, pulse voltage = 0.0"),
     ],

@@ -127,9 +127,9 @@ def test_it_is_a_parametrization(generator: torch.Generator) -> None:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: FixedPoint(1), r"FixedPoint\.bits = 1: allowed is 2 to 32"),
+        (lambda: FixedPoint(1), r"FixedPoint\.bits = 1: expected 2 to 32"),
         (lambda: FixedPoint(33), r"FixedPoint\.bits = 33"),
-        (lambda: FixedPoint(8, 65), r"FixedPoint\.integer_bits = 65: allowed is None or -64 to 64"),
+        (lambda: FixedPoint(8, 65), r"FixedPoint\.integer_bits = 65: expected None or -64 to 64"),
         (lambda: FixedPoint(8)(torch.tensor([math.nan])), "fixed-point input = 'nan or inf'"),
         (lambda: FixedPoint(8)(torch.tensor([1.0, -math.inf])), "fixed-point input = 'nan or inf'"),
     ],

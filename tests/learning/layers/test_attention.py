@@ -132,7 +132,7 @@ def test_dropout_differs_from_chip_to_chip() -> None:
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        ({"query": torch.ones(5, 2, 7)}, r"query, of shape = \(5, 2, 7\): allowed is \(length, ba"),
+        ({"query": torch.ones(5, 2, 7)}, r"query, of shape = \(5, 2, 7\): expected \(length, ba"),
         ({"query": torch.ones(8)}, r"query, of shape = \(8,\)"),
         ({"query": 3}, r"query = 3"),
         ({"value": torch.ones(4, 2, 8)}, r"key and value, of shapes"),
@@ -141,10 +141,10 @@ def test_dropout_differs_from_chip_to_chip() -> None:
             r"query and key, of shapes = '\(5, 3, 8\) and \(3, 2, 8\)",
         ),
         ({"query": torch.ones(5, 2, 8, dtype=torch.int64)}, r"q_proj input"),
-        ({"attn_mask": torch.ones(3, 5)}, r"attn_mask, of shape = \(3, 5\): allowed is \(5, 3\)"),
-        ({"attn_mask": torch.ones(5, 3, dtype=torch.int64)}, "attn_mask = .*: allowed is None"),
+        ({"attn_mask": torch.ones(3, 5)}, r"attn_mask, of shape = \(3, 5\): expected \(5, 3\)"),
+        ({"attn_mask": torch.ones(5, 3, dtype=torch.int64)}, "attn_mask = .*: expected None"),
         ({"key_padding_mask": torch.ones(3, 2)}, r"key_padding_mask, of shape = \(3, 2\)"),
-        ({"attn_mask": 3}, "attn_mask = 3: allowed is None, or a tensor of bool"),
+        ({"attn_mask": 3}, "attn_mask = 3: expected None, or a tensor of bool"),
         ({"is_causal": True}, "is_causal without attn_mask"),
     ],
 )

@@ -42,7 +42,7 @@ def test_a_layer_is_made_as_torchs() -> None:
 @pytest.mark.parametrize(
     ("x", "z", "message"),
     [
-        (torch.ones(5, 3), torch.ones(5, 3), r"input1, of shape = \(5, 3\): allowed is \(..., 4\)"),
+        (torch.ones(5, 3), torch.ones(5, 3), r"input1, of shape = \(5, 3\): expected \(..., 4\)"),
         (torch.ones(5, 4), torch.ones(5, 4), r"input2, of shape"),
         (torch.ones(5, 4), torch.ones(2, 3), r"inputs, of shapes"),
         (3, torch.ones(2, 3), r"input1, input = 3"),

@@ -167,9 +167,7 @@ def test_what_a_chip_gave_is_given_back_to_it() -> None:
     for chip, one in enumerate(ones):
         _, mine = one(x)
         torch.testing.assert_close(y[chip], one(x, mine)[0], rtol=1e-5, atol=2e-6)
-    with pytest.raises(
-        ValueError, match=re.escape("each_chip, of shape = (2, 4, 6): allowed is (3")
-    ):
+    with pytest.raises(ValueError, match=re.escape("each_chip, of shape = (2, 4, 6): expected (3")):
         chips(x, mho.nn.each_chip(h[:2]))
 
 
@@ -271,7 +269,7 @@ def test_errors_of_the_network_are_its_own() -> None:
                              b=nn.Linear(6, 3)))  # fmt: skip
     with pytest.raises(RuntimeError, match="size of tensor"):
         chips(torch.randn(4, 5))
-    with pytest.raises(ValueError, match=r"a input, of shape = .*: allowed is \(\.\.\., 5\)"):
+    with pytest.raises(ValueError, match=r"a input, of shape = .*: expected \(\.\.\., 5\)"):
         chips(torch.randn(4, 4))
 
 

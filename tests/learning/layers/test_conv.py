@@ -42,19 +42,17 @@ def test_layers_are_made_as_torchs(dims: int, options: dict[str, Any]) -> None:
 @every_size
 def test_what_does_not_fit_is_refused_by_name(dims: int) -> None:
     name = KINDS[dims].__name__
-    with pytest.raises(ValueError, match=f"{name}.groups = 3: allowed is a number that divides"):
+    with pytest.raises(ValueError, match=f"{name}.groups = 3: expected a number that divides"):
         KINDS[dims](4, 8, 3, groups=3, hardware=HARDWARE)
-    with pytest.raises(ValueError, match=rf"{name}\.kernel_size = \[.*\]: allowed is"):
+    with pytest.raises(ValueError, match=rf"{name}\.kernel_size = \[.*\]: expected"):
         KINDS[dims](4, 8, [3] * (dims + 1), hardware=HARDWARE)
     net = mho.convert(nn.Sequential(PLAIN[dims](4, 8, 5, groups=2)), HARDWARE)
     x = torch.zeros(INPUTS[dims])
     names = ", ".join(("depth", "height", "width")[3 - dims :] if dims > 1 else ("length",))
-    with pytest.raises(ValueError, match=rf"0 input, of shape = .*: allowed is \(n, 4, {names}\)"):
+    with pytest.raises(ValueError, match=rf"0 input, of shape = .*: expected \(n, 4, {names}\)"):
         net(x[:, :3])
     least = " x ".join("5" * dims)
-    with pytest.raises(
-        ValueError, match=f"0 input, of shape = .*: allowed is at least {least} pix"
-    ):
+    with pytest.raises(ValueError, match=f"0 input, of shape = .*: expected at least {least} pix"):
         net(x[..., :4])
 
 

@@ -58,9 +58,7 @@ def test_outputs_have_the_size_that_is_asked_for(
             torch.testing.assert_close(ours.grad, theirs.grad, rtol=1e-4, atol=1e-4)
     allowed = " x ".join(f"{n} to {n + 2}" for n in least)
     for wrong in ([n + 3 for n in least], [n - 1 for n in least], [*least, 1]):
-        with pytest.raises(
-            ValueError, match=rf"up output_size = .*: allowed is {allowed} for this"
-        ):
+        with pytest.raises(ValueError, match=rf"up output_size = .*: expected {allowed} for this"):
             net(x, wrong)
 
 
@@ -102,9 +100,7 @@ def test_a_plain_state_has_torchs_layout_and_a_saved_one_that_of_the_arrays(
         assert torch.equal(ours.weight, theirs.weight)
     wrong = {**other.state_dict(), "1.weight": torch.zeros(8, 1, 3, 3)}
     before = mho.to_digital(net)[0].weight.clone()
-    with pytest.raises(
-        ValueError, match=r"1\.weight, of shape = \(8, 1, 3, 3\): allowed is \(4, 2"
-    ):
+    with pytest.raises(ValueError, match=r"1\.weight, of shape = \(8, 1, 3, 3\): expected \(4, 2"):
         net.load_state_dict(wrong, strict=False)
     assert torch.equal(mho.to_digital(net)[0].weight, before)
 
@@ -119,7 +115,7 @@ def test_a_weight_shared_with_a_convolution_is_refused_and_one_shared_alike_stay
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             return self.decode(self.encode(x))
 
-    with pytest.raises(ValueError, match=r"decode\.weight = 'shared with encode': allowed is a we"):
+    with pytest.raises(ValueError, match=r"decode\.weight = 'shared with encode': expected a we"):
         mho.convert(Tied(nn.Conv2d), HARDWARE)
     net = mho.convert(Tied(nn.ConvTranspose2d), HARDWARE)
     assert net.encode.weight is net.decode.weight
@@ -130,14 +126,12 @@ def test_a_weight_shared_with_a_convolution_is_refused_and_one_shared_alike_stay
 @every_size
 def test_what_does_not_fit_is_refused_by_name(dims: int) -> None:
     name = KINDS[dims].__name__
-    with pytest.raises(
-        ValueError, match=f"{name}.output_padding = .*: allowed is smaller than the"
-    ):
+    with pytest.raises(ValueError, match=f"{name}.output_padding = .*: expected smaller than the"):
         KINDS[dims](4, 6, 3, stride=2, output_padding=2, hardware=HARDWARE)
-    with pytest.raises(ValueError, match=f"{name}.groups = 3: allowed is a number that divides"):
+    with pytest.raises(ValueError, match=f"{name}.groups = 3: expected a number that divides"):
         KINDS[dims](4, 6, 3, groups=3, hardware=HARDWARE)
-    with pytest.raises(ValueError, match=f"{name}.padding_mode = 'reflect': allowed is"):
+    with pytest.raises(ValueError, match=f"{name}.padding_mode = 'reflect': expected"):
         KINDS[dims](4, 6, 3, padding_mode="reflect", hardware=HARDWARE)
     net = mho.convert(nn.Sequential(PLAIN[dims](4, 6, 3, padding=3)), HARDWARE)
-    with pytest.raises(ValueError, match=r"0 input, of shape = .*: allowed is large enough for"):
+    with pytest.raises(ValueError, match=r"0 input, of shape = .*: expected large enough for"):
         net(torch.zeros(1, 4, *(2,) * dims))

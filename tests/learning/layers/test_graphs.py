@@ -63,7 +63,7 @@ def test_what_is_recorded_or_transformed_is_refused_for_what_it_is(way: str, tra
     mho.write(net)
     named, do = WAYS[way]
     before = mho.ledger(net).totals()
-    with pytest.raises(ValueError, match=f"forward pass = .*{named}.*: allowed is a plain one"):
+    with pytest.raises(ValueError, match=f"forward pass = .*{named}.*: expected a plain one"):
         do(net, inputs(1))
     assert mho.ledger(net).totals() == before
     assert net(inputs(1)).isfinite().all()

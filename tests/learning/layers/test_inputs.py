@@ -14,7 +14,7 @@ WEIGHT = torch.ones(2, 3)
 @pytest.mark.parametrize(
     ("x", "words"),
     [
-        (np.ones(3), r"conv input = a float64 array \(3,\): allowed is a tensor; torch.as_tensor"),
+        (np.ones(3), r"conv input = a float64 array \(3,\): expected a tensor; torch.as_tensor"),
         (
             torch.ones(3, dtype=torch.int64),
             r"an int64 tensor .* torch.float32: x.to\(torch.float32",
@@ -22,7 +22,7 @@ WEIGHT = torch.ones(2, 3)
         (torch.ones(3).double(), "conv input = a float64 tensor"),
         (
             torch.ones(3, device="meta"),
-            "conv input, on meta = .*: allowed is a tensor on cpu, where",
+            "conv input, on meta = .*: expected a tensor on cpu, where",
         ),
         (torch.eye(3).to_sparse(), "conv input = a sparse float32 tensor"),
     ],

@@ -302,7 +302,7 @@ def test_gradients_flow_through_converters(generator: torch.Generator) -> None:
 
 def test_the_folded_batch_must_divide_by_the_chips() -> None:
     layer = mho.nn.MemristiveLinear(4, 2, hardware=hardware(), chips=3)
-    with pytest.raises(ValueError, match="input rows = 7: allowed is a multiple of the 3 chips"):
+    with pytest.raises(ValueError, match="input rows = 7: expected a multiple of the 3 chips"):
         layer(torch.zeros(7, 4))
     assert layer(torch.zeros(6, 4)).shape == (6, 2)
 
@@ -318,7 +318,7 @@ def test_a_batch_that_does_not_divide_is_refused_before_it_is_converted(bits: in
         layer.dac.ranges = (1.0,) * 3
         for calibrating in (False, True):
             layer.dac.calibrating = calibrating
-            with pytest.raises(ValueError, match="input rows = 7: allowed is a multiple of the 3"):
+            with pytest.raises(ValueError, match="input rows = 7: expected a multiple of the 3"):
                 layer(torch.zeros(7, *shape))
         assert layer.dac.ranges.tolist() == [1.0] * 3
         assert layer.crossbar.counts.inputs == layer.crossbar.counts.vectors == 0
@@ -761,9 +761,9 @@ def test_layers_are_made_as_torchs(generator: torch.Generator) -> None:
 
 
 def test_impossible_layers_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"MemristiveConv2d\.groups = 3: allowed is a number that"):
+    with pytest.raises(ValueError, match=r"MemristiveConv2d\.groups = 3: expected a number that"):
         mho.nn.MemristiveConv2d(4, 4, 3, groups=3, hardware=hardware())
-    with pytest.raises(ValueError, match="chips = 0: allowed is at least 1"):
+    with pytest.raises(ValueError, match="chips = 0: expected at least 1"):
         mho.nn.MemristiveLinear(4, 4, hardware=hardware(), chips=0)
 
 

@@ -156,7 +156,7 @@ def test_rules_that_land_on_levels_land_on_the_same(rule: str, dtype: torch.dtyp
 def test_a_type_that_cannot_hold_the_levels_is_refused_for_rules_that_land_on_them() -> None:
     for rule in (mho.rules.Accumulate(), mho.rules.SignUpdate(0.1)):
         net = chip("linear", torch.bfloat16, device=CELL.replace(levels=200))
-        with pytest.raises(ValueError, match=r"type of weight '' = torch.bfloat16: allowed is one"):
+        with pytest.raises(ValueError, match=r"type of weight '' = torch.bfloat16: expected one"):
             WriteStep(net, rules=[rule])
         WriteStep(net, rules=[mho.rules.IntervalRule(1.0)])
         WriteStep(net.float(), rules=[rule])
@@ -233,7 +233,7 @@ def test_a_weight_beyond_single_precision_is_refused(dtype: torch.dtype) -> None
     with torch.no_grad():
         only_layer(net).weight[0, 0] = bad
     with pytest.raises(
-        ValueError, match=r"nan or inf|weight = 1e\+300: allowed is at most 3\.4e\+38"
+        ValueError, match=r"nan or inf|weight = 1e\+300: expected at most 3\.4e\+38"
     ):
         mho.write(net)
 

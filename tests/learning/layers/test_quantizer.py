@@ -60,8 +60,8 @@ def test_many_levels_are_a_grid_up_to_the_full_scale(
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Levels(1), r"Levels\.n = 1: allowed is at least 2"),
-        (lambda: Levels(3, 0.0), r"Levels\.full_scale = 0\.0: allowed is above 0"),
+        (lambda: Levels(1), r"Levels\.n = 1: expected at least 2"),
+        (lambda: Levels(3, 0.0), r"Levels\.full_scale = 0\.0: expected above 0"),
     ],
 )
 def test_impossible_levels_are_refused(make: object, message: str) -> None:
@@ -89,7 +89,7 @@ def test_stochastic_signs_come_as_often_as_their_chance() -> None:
 def test_stochastic_signs_are_plain_signs_in_eval_mode() -> None:
     w, sign = torch.randn(40), mho.nn.StochasticSign(width=0.3).eval()
     assert torch.equal(sign(w), Levels(2)(w))
-    with pytest.raises(ValueError, match=r"StochasticSign\.width = 0.0: allowed is above 0"):
+    with pytest.raises(ValueError, match=r"StochasticSign\.width = 0.0: expected above 0"):
         mho.nn.StochasticSign(width=0)
 
 

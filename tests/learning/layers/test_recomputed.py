@@ -58,7 +58,7 @@ def test_a_weight_computed_from_inputs_is_refused() -> None:
     layer.register_parameter("raw", raw)
     layer.weight = raw * 1  # type: ignore[assignment]
     layer.register_forward_pre_hook(lambda m, x: setattr(m, "weight", m.raw * x[0].mean()))
-    with pytest.raises(ValueError, match=r"0.weight = 'a tensor': allowed is a parameter; it is c"):
+    with pytest.raises(ValueError, match=r"0.weight = 'a tensor': expected a parameter; it is c"):
         mho.convert(nn.Sequential(layer), EXACT)
 
 

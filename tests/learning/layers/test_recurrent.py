@@ -254,9 +254,7 @@ def test_a_layer_of_several_chips_alone_takes_chips_first(kind: str) -> None:
     y, states = again(x.expand(3, *x.shape))
     torch.testing.assert_close(y, wanted)
     assert [s.shape for s in _states(states)] == [s.shape for s in _states(last)]
-    with pytest.raises(
-        ValueError, match=r"input, of shape = \(5, 4, 6\): allowed is \(3, \.\.\.\)"
-    ):
+    with pytest.raises(ValueError, match=r"input, of shape = \(5, 4, 6\): expected \(3, \.\.\.\)"):
         layer(x)
 
 
@@ -321,20 +319,20 @@ PACKED = sequences.pack_sequence([shaped(3, INPUTS), shaped(2, INPUTS)])
 REFUSED = [
     (
         [shaped(5, 4, 5)],
-        r"input, of shape = \(5, 4, 5\): allowed is \(time, batch, 6\) or \(time, 6",
+        r"input, of shape = \(5, 4, 5\): expected \(time, batch, 6\) or \(time, 6",
     ),
     ([shaped(6)], r"input, of shape = \(6,\)"),
     ([shaped(2, 5, 4, 6)], r"input, of shape = \(2, 5, 4, 6\)"),
     ([shaped(0, 4, 6)], r"of one time step or more"),
-    ([PACKED._replace(data=shaped(5, 5))], r"of shape = \(5, 5\): allowed is \(vectors, 6\)"),
-    ([shaped(5, 4, 6), shaped(1, 4, 7)], r"hx = .*: allowed is None, or tensors \(h_0, c_0\)"),
-    ([shaped(5, 4, 6), (shaped(1, 4, 7),)], r"hx = .*: allowed is None, or tensors \(h_0, c_0\)"),
+    ([PACKED._replace(data=shaped(5, 5))], r"of shape = \(5, 5\): expected \(vectors, 6\)"),
+    ([shaped(5, 4, 6), shaped(1, 4, 7)], r"hx = .*: expected None, or tensors \(h_0, c_0\)"),
+    ([shaped(5, 4, 6), (shaped(1, 4, 7),)], r"hx = .*: expected None, or tensors \(h_0, c_0\)"),
     (
         [shaped(5, 4, 6), (shaped(1, 4, 7), shaped(1, 3, 7))],
-        r"c_0, of shape = \(1, 3, 7\): allowed",
+        r"c_0, of shape = \(1, 3, 7\): expected",
     ),
-    ([shaped(5, 6), (shaped(1, 4, 7),) * 2], r"h_0, of shape = \(1, 4, 7\): allowed is \(1, 7\)"),
-    ([PACKED, (shaped(1, 3, 7),) * 2], r"h_0, of shape = \(1, 3, 7\): allowed is \(1, 2, 7\)"),
+    ([shaped(5, 6), (shaped(1, 4, 7),) * 2], r"h_0, of shape = \(1, 4, 7\): expected \(1, 7\)"),
+    ([PACKED, (shaped(1, 3, 7),) * 2], r"h_0, of shape = \(1, 3, 7\): expected \(1, 2, 7\)"),
     ([shaped(5, 4, 6), (None, None)], r"h_0"),
     ([[[1.0]]], r"input = \[\[1\.0\]\]"),
     ([shaped(5, 4, 6).long()], r"torch\.float32"),

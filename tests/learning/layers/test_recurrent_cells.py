@@ -125,10 +125,10 @@ def test_a_loop_learns_on_arrays_with_converters(kind: str) -> None:
 @pytest.mark.parametrize(
     ("args", "words"),
     [
-        ([torch.ones(4, 5)], r"cell input, of shape = \(4, 5\): allowed is \(batch, 6\) or \(6,\)"),
+        ([torch.ones(4, 5)], r"cell input, of shape = \(4, 5\): expected \(batch, 6\) or \(6,\)"),
         (
             [torch.ones(4, 6), torch.ones(3, 7)],
-            r"cell h_0, of shape = \(3, 7\): allowed is \(4, 7\)",
+            r"cell h_0, of shape = \(3, 7\): expected \(4, 7\)",
         ),
         ([torch.ones(4, 6), (torch.ones(4, 7),) * 2], "cell: h_0"),
         ([[1.0] * 6], "cell input"),

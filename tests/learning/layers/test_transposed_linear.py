@@ -109,5 +109,5 @@ def test_a_weight_shared_with_another_layout_is_refused() -> None:
 
 def test_inputs_that_do_not_fit_are_refused() -> None:
     net = converted(nn.Sequential(layer()))
-    with pytest.raises(ValueError, match=r"0 input, of shape = \(4, 6\): allowed is \(..., 5\)"):
+    with pytest.raises(ValueError, match=r"0 input, of shape = \(4, 6\): expected \(..., 5\)"):
         net(torch.ones(4, 6))

@@ -131,12 +131,12 @@ def test_the_plain_network_of_a_chip_has_its_statistics(
         for tensor in plain.state_dict().values():
             tensor.zero_()
     assert torch.equal(net(batches[0]), y)
-    with pytest.raises(ValueError, match="chip = None: allowed is a number: batch normalization"):
+    with pytest.raises(ValueError, match="chip = None: expected a number: batch normalization"):
         mho.to_digital(net)
 
 
 def test_there_must_be_something_to_refresh(model: nn.Module, batches: list[Tensor]) -> None:
-    with pytest.raises(ValueError, match="net = a Linear: allowed is a network with batch norm"):
+    with pytest.raises(ValueError, match="net = a Linear: expected a network with batch norm"):
         mho.refresh_batchnorm(nn.Linear(2, 2), batches)
-    with pytest.raises(ValueError, match="inputs = 'no batch': allowed is at least one batch"):
+    with pytest.raises(ValueError, match="inputs = 'no batch': expected at least one batch"):
         mho.refresh_batchnorm(model, [])

@@ -333,7 +333,7 @@ def test_a_parametrized_layer_is_taken_as_it_is_in_eval_mode() -> None:
 
 
 def test_a_fixed_point_network_has_no_plain_one(net: nn.Module) -> None:
-    with pytest.raises(ValueError, match="net = 'in fixed point': allowed is the network that mho"):
+    with pytest.raises(ValueError, match="net = 'in fixed point': expected the network that mho"):
         mho.to_digital(mho.fixed_point(net, 8, INPUTS), 1)
 
 
@@ -343,14 +343,14 @@ def test_a_fixed_point_network_has_no_plain_one(net: nn.Module) -> None:
         (nn.Sequential(nn.Linear(4, 2)), 1, torch.ones(2, 4), r"FixedPoint\.bits = 1"),
         (nn.Linear(4, 2), 8, torch.ones(0, 4), r"fixed_point\.inputs = 'an empty batch'"),
         (nn.Linear(4, 2), 8, torch.full((2, 4), math.nan), "'nan or inf'"),
-        (nn.ReLU(), 8, torch.ones(2, 4), "net = a ReLU: allowed is a network with digital parts"),
+        (nn.ReLU(), 8, torch.ones(2, 4), "net = a ReLU: expected a network with digital parts"),
         (
             nn.Sequential(nn.Conv2d(1, 1, 1)), 8, torch.ones(2, 1, 2, 2),
-            "net = \"Conv2d '0'\": allowed is networks whose digital parts are nn.Linear",
+            "net = \"Conv2d '0'\": expected networks whose digital parts are nn.Linear",
         ),
         (
             nn.BatchNorm1d(4, track_running_stats=False), 8, torch.ones(2, 4),
-            "net = a BatchNorm1d: allowed is batch normalization with running statistics",
+            "net = a BatchNorm1d: expected batch normalization with running statistics",
         ),
         (
             Unused(nn.Linear(4, 4)), 8, torch.ones(2, 4),
@@ -366,7 +366,7 @@ def test_what_cannot_be_done_is_refused(
 
 
 def test_only_fixed_point_networks_have_formats(net: nn.Module) -> None:
-    with pytest.raises(ValueError, match="net = a Chips: allowed is a network in fixed point"):
+    with pytest.raises(ValueError, match="net = a Chips: expected a network in fixed point"):
         mho.formats(net)
     single = mho.fixed_point(nn.Linear(4, 2), 8, torch.ones(2, 4))
     assert set(mho.formats(single)) == {"weight", "bias", "output"}

@@ -241,7 +241,7 @@ def test_the_plain_network_of_a_chip_has_its_weights(
         torch.testing.assert_close(digital(inputs), y[k], rtol=0, atol=2e-4)
     digital[7].weight.data.zero_()
     assert torch.equal(net(inputs), y)
-    with pytest.raises(ValueError, match="chip = None: allowed is a number: a refitted layer"):
+    with pytest.raises(ValueError, match="chip = None: expected a number: a refitted layer"):
         mho.to_digital(net)
 
 
@@ -282,7 +282,7 @@ def test_a_chip_linear_is_as_many_linear_layers(
     y = layer(x.flatten(0, 1)).unflatten(0, (3, 5))
     for k in range(3):
         torch.testing.assert_close(y[k], layer.of_chip(k)(x[k]))
-    with pytest.raises(ValueError, match="input rows = 4: allowed is a multiple of the 3 chips"):
+    with pytest.raises(ValueError, match="input rows = 4: expected a multiple of the 3 chips"):
         layer(torch.zeros(4, 4))
 
 
@@ -296,7 +296,7 @@ def test_a_chip_linear_of_one_chip_serves_many(generator: torch.Generator) -> No
     assert layer.weight.shape == (3, 2, 4)
     torch.testing.assert_close(layer(x), y)
     assert "in_features=4, out_features=2, bias=True, chips=3" in repr(layer)
-    with pytest.raises(ValueError, match=r"ChipLinear\.chips = 0: allowed is at least 1"):
+    with pytest.raises(ValueError, match=r"ChipLinear\.chips = 0: expected at least 1"):
         ChipLinear(plain, 0)
 
 
@@ -316,18 +316,18 @@ def with_entry(tensor: Tensor, value: float) -> Tensor:
 @pytest.mark.parametrize(
     ("targets", "message"),
     [
-        (LABELS[:9], r"targets = 'torch\.int64 \(9,\)': allowed is int64 labels \(10,\) or class"),
-        (LABELS.int(), r"targets = 'torch\.int32 \(10,\)': allowed is int64 labels"),
+        (LABELS[:9], r"targets = 'torch\.int64 \(9,\)': expected int64 labels \(10,\) or class"),
+        (LABELS.int(), r"targets = 'torch\.int32 \(10,\)': expected int64 labels"),
         (LABELS.float(), r"targets = 'torch\.float32 \(10,\)'"),
         (EVEN[:, :4], r"targets = 'torch\.float32 \(10, 4\)'.* probabilities \(10, 5\)"),
         (EVEN.long(), r"targets = 'torch\.int64 \(10, 5\)'"),
         (torch.tensor(1), r"targets = 'torch\.int64 \(\)'"),
-        (with_entry(LABELS, 5), r"targets label = 5: allowed is 0 to 4"),
-        (with_entry(LABELS, -1), r"targets label = -1: allowed is 0 to 4"),
-        (with_entry(EVEN, math.nan), r"targets = 'nan or inf': allowed is finite"),
+        (with_entry(LABELS, 5), r"targets label = 5: expected 0 to 4"),
+        (with_entry(LABELS, -1), r"targets label = -1: expected 0 to 4"),
+        (with_entry(EVEN, math.nan), r"targets = 'nan or inf': expected finite"),
         (1.01 * EVEN, r"sum to 1"),
-        (with_entry(EVEN, 0.3), r"targets sum = 1\.1\d*: allowed is probabilities that sum to 1"),
-        (with_entry(EVEN, -0.1), r"targets = -0\.1\d*: allowed is probabilities of at least 0"),
+        (with_entry(EVEN, 0.3), r"targets sum = 1\.1\d*: expected probabilities that sum to 1"),
+        (with_entry(EVEN, -0.1), r"targets = -0\.1\d*: expected probabilities of at least 0"),
     ],
 )
 def test_unusable_targets_are_refused(
@@ -341,10 +341,10 @@ def test_unusable_targets_are_refused(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"pull": -0.1}, r"refit\.pull = -0\.1: allowed is at least 0"),
-        ({"pull": math.nan}, r"pull = nan: allowed is a finite number"),
-        ({"pull": math.inf}, r"pull = inf: allowed is a finite number"),
-        ({"steps": 0}, r"refit\.steps = 0: allowed is at least 1"),
+        ({"pull": -0.1}, r"refit\.pull = -0\.1: expected at least 0"),
+        ({"pull": math.nan}, r"pull = nan: expected a finite number"),
+        ({"pull": math.inf}, r"pull = inf: expected a finite number"),
+        ({"steps": 0}, r"refit\.steps = 0: expected at least 1"),
         ({"inputs": torch.zeros(0, 2, 6, 6)}, r"refit\.inputs = 'an empty batch'"),
         ({"inputs": torch.full((10, 2, 6, 6), math.nan)}, r"refit\.inputs = 'nan or inf'"),
     ],

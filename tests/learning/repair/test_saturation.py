@@ -50,5 +50,5 @@ def test_saturation_is_a_count(
 
 
 def test_saturation_needs_a_batch() -> None:
-    with pytest.raises(ValueError, match=r"saturation\.inputs = 'no batch': allowed is"):
+    with pytest.raises(ValueError, match=r"saturation\.inputs = 'no batch': expected"):
         mho.saturation(twin("linear", hardware()), [])

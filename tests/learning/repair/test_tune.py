@@ -347,7 +347,7 @@ def test_a_network_whose_passes_are_never_alike_is_refused() -> None:
 
 def test_unknown_choices_are_refused() -> None:
     net = made(HARDWARE["analog"], chips=1)
-    with pytest.raises(ValueError, match=r"per = 'row': allowed is 'layer' or 'column'"):
+    with pytest.raises(ValueError, match=r"per = 'row': expected 'layer' or 'column'"):
         mho.tune(net, images(6), per="row")
     with pytest.raises(ValueError, match="net = a Linear"):
         mho.tune(nn.Linear(2, 2), torch.ones(1, 2))
@@ -401,7 +401,7 @@ def test_the_closed_form_gain_undoes_the_mean_of_the_spread() -> None:
 
 
 def test_unknown_methods_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"method = 'mean': allowed is 'least-squares'"):
+    with pytest.raises(ValueError, match=r"method = 'mean': expected 'least-squares'"):
         mho.tune(made(HARDWARE["analog"], chips=1), images(6), method="mean")
 
 

@@ -112,10 +112,10 @@ def test_certain_synapses_forget_less() -> None:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: BayesianSteps(0.0, 10), r"BayesianSteps\.sigma = 0\.0: allowed is above 0"),
-        (lambda: BayesianSteps(math.nan, 10), r"BayesianSteps\.sigma = nan: allowed is a finite"),
-        (lambda: BayesianSteps(1.0, 0.5), r"BayesianSteps\.memory = 0\.5: allowed is at least 1"),
-        (lambda: BayesianSteps(1.0, 10, 0), r"BayesianSteps\.batch = 0: allowed is at least 1"),
+        (lambda: BayesianSteps(0.0, 10), r"BayesianSteps\.sigma = 0\.0: expected above 0"),
+        (lambda: BayesianSteps(math.nan, 10), r"BayesianSteps\.sigma = nan: expected a finite"),
+        (lambda: BayesianSteps(1.0, 0.5), r"BayesianSteps\.memory = 0\.5: expected at least 1"),
+        (lambda: BayesianSteps(1.0, 10, 0), r"BayesianSteps\.batch = 0: expected at least 1"),
     ],
 )
 def test_impossible_synapses_are_refused(make: Callable[[], object], message: str) -> None:

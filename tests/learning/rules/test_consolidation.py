@@ -431,14 +431,14 @@ def test_rules_without_a_gradient_gather_no_path() -> None:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: PathImportance(-1.0, 0.0), r"PathImportance\.damping = -1\.0: allowed is at"),
-        (lambda: PathImportance(0.0, math.nan), r"PathImportance\.pull = nan: allowed is a"),
-        (lambda: PathImportance(0.0, 0.0, bits=17), r"PathImportance\.bits = 17: allowed is 2 to"),
-        (lambda: PathImportance(0.0, 0.0, 0.0), r"PathImportance\.floor = 0\.0: allowed is above"),
-        (lambda: ElasticWeights(-1.0), r"ElasticWeights\.strength = -1\.0: allowed is at least 0"),
-        (lambda: ElasticWeights(math.nan), r"ElasticWeights\.strength = nan: allowed is a finite"),
-        (lambda: SynapticIntelligence(-1.0), r"SynapticIntelligence\.strength = -1\.0: allowed is"),
-        (lambda: SynapticIntelligence(1.0, 0.0), r"Intelligence\.damping = 0\.0: allowed is above"),
+        (lambda: PathImportance(-1.0, 0.0), r"PathImportance\.damping = -1\.0: expected at"),
+        (lambda: PathImportance(0.0, math.nan), r"PathImportance\.pull = nan: expected a"),
+        (lambda: PathImportance(0.0, 0.0, bits=17), r"PathImportance\.bits = 17: expected 2 to"),
+        (lambda: PathImportance(0.0, 0.0, 0.0), r"PathImportance\.floor = 0\.0: expected above"),
+        (lambda: ElasticWeights(-1.0), r"ElasticWeights\.strength = -1\.0: expected at least 0"),
+        (lambda: ElasticWeights(math.nan), r"ElasticWeights\.strength = nan: expected a finite"),
+        (lambda: SynapticIntelligence(-1.0), r"SynapticIntelligence\.strength = -1\.0: expected"),
+        (lambda: SynapticIntelligence(1.0, 0.0), r"Intelligence\.damping = 0\.0: expected above"),
     ],
 )
 def test_impossible_rules_are_refused(make: Callable[[], object], message: str) -> None:

@@ -130,10 +130,10 @@ def test_draws_are_uniform_in_all_four_parts_of_a_word() -> None:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: HiddenPrecision(1), r"HiddenPrecision\.bits = 1: allowed is 2 to 16"),
-        (lambda: HiddenPrecision(17), r"HiddenPrecision\.bits = 17: allowed is 2 to 16"),
-        (lambda: HiddenPrecision(8, reach=0.5), r"reach = 0\.5: allowed is at least 1 full"),
-        (lambda: HiddenPrecision(8, reach=math.inf), r"reach = inf: allowed is a finite number"),
+        (lambda: HiddenPrecision(1), r"HiddenPrecision\.bits = 1: expected 2 to 16"),
+        (lambda: HiddenPrecision(17), r"HiddenPrecision\.bits = 17: expected 2 to 16"),
+        (lambda: HiddenPrecision(8, reach=0.5), r"reach = 0\.5: expected at least 1 full"),
+        (lambda: HiddenPrecision(8, reach=math.inf), r"reach = inf: expected a finite number"),
     ],
 )
 def test_impossible_grids_are_refused(make: Callable[[], object], message: str) -> None:

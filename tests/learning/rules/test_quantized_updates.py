@@ -146,7 +146,7 @@ def test_a_small_network_learns(name: str, generator: torch.Generator) -> None:
     [
         (lambda: mho.rules.SignUpdate(0.0), r"SignUpdate\.share = 0\.0"),
         (lambda: mho.rules.SignUpdate(1.5), r"SignUpdate\.share = 1\.5"),
-        (lambda: mho.rules.Accumulate(0.5), r"Accumulate\.threshold = 0\.5: allowed is above 0\.5"),
+        (lambda: mho.rules.Accumulate(0.5), r"Accumulate\.threshold = 0\.5: expected above 0\.5"),
         (lambda: mho.rules.Accumulate(math.nan), r"Accumulate\.threshold = nan"),
         (lambda: mho.rules.StochasticSparse(0.0), r"StochasticSparse\.share = 0\.0"),
         (lambda: mho.rules.StochasticSparse(1.1), r"StochasticSparse\.share = 1\.1"),
@@ -154,7 +154,7 @@ def test_a_small_network_learns(name: str, generator: torch.Generator) -> None:
         (lambda: mho.rules.TikiTaka(granularity=0.0), r"TikiTaka\.granularity = 0\.0"),
         (
             lambda: mho.rules.TikiTaka(window=0.001),
-            r"window = 0\.001: allowed is at least the granu",
+            r"window = 0\.001: expected at least the granu",
         ),
         (lambda: mho.rules.TikiTaka(transfer_every=0), r"TikiTaka\.transfer_every = 0"),
         (lambda: mho.rules.TikiTaka(gain=-1.0), r"TikiTaka\.gain = -1\.0"),

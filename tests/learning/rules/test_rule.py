@@ -110,11 +110,11 @@ def test_depth_bounds_the_consolidation() -> None:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: IntervalRule(-1.0), r"IntervalRule\.m = -1\.0: allowed is at least 0"),
-        (lambda: IntervalRule(math.nan), r"IntervalRule\.m = nan: allowed is a finite"),
-        (lambda: IntervalRule(1.0, "up"), r"direction = 'up': allowed is 'toward-threshold' or"),
-        (lambda: IntervalRule(1.0, mode="local"), r"mode = 'local': allowed is 'interval' or 'gl"),
-        (lambda: IntervalRule(1.0, depth=0.5), r"depth = 0\.5: allowed is at least 1"),
+        (lambda: IntervalRule(-1.0), r"IntervalRule\.m = -1\.0: expected at least 0"),
+        (lambda: IntervalRule(math.nan), r"IntervalRule\.m = nan: expected a finite"),
+        (lambda: IntervalRule(1.0, "up"), r"direction = 'up': expected 'toward-threshold' or"),
+        (lambda: IntervalRule(1.0, mode="local"), r"mode = 'local': expected 'interval' or 'gl"),
+        (lambda: IntervalRule(1.0, depth=0.5), r"depth = 0\.5: expected at least 1"),
     ],
 )
 def test_impossible_rules_are_refused(make: object, message: str) -> None:

@@ -57,7 +57,7 @@ def test_one_task_has_an_average_only() -> None:
     one = AccuracyMatrix([[88.0]], before=[10.0])
     assert one.average == 88.0
     for figure in ("backward_transfer", "forward_transfer", "forgetting"):
-        with pytest.raises(ValueError, match=f"tasks = 1: allowed is at least 2 for {figure}"):
+        with pytest.raises(ValueError, match=f"tasks = 1: expected at least 2 for {figure}"):
             getattr(one, figure)
 
 
@@ -65,7 +65,7 @@ def test_bad_input_is_named() -> None:
     for rows in ([], [[1.0, 2.0]], [[1.0], [2.0, 3.0]]):
         with pytest.raises(ValueError, match=r"lengths of rows = .*square"):
             AccuracyMatrix(rows)
-    with pytest.raises(ValueError, match="length of before = 1: allowed is 3"):
+    with pytest.raises(ValueError, match="length of before = 1: expected 3"):
         AccuracyMatrix(ROWS, before=[1.0])
     for wrong in (-1.0, 101.0, math.inf):
         with pytest.raises(ValueError, match=r"accuracy = .*0 to 100"):

@@ -101,13 +101,13 @@ def test_what_was_observed_is_saved_and_loaded() -> None:
 
 def test_bad_input_is_named() -> None:
     recognizer = TaskRecognizer(3)
-    with pytest.raises(ValueError, match="tasks observed = 0: allowed is at least one"):
+    with pytest.raises(ValueError, match="tasks observed = 0: expected at least one"):
         recognizer.recognize(torch.zeros(1, 3))
     with pytest.raises(ValueError, match="inputs of task 'a' = 'no input'"):
         recognizer.observe("a", torch.zeros(0, 3))
     with pytest.raises(ValueError, match="inputs of task 'a' = 'nan or inf'"):
         recognizer.observe("a", torch.tensor([[0.0, 1.0, torch.nan]]))
-    with pytest.raises(ValueError, match="values of an input = 4: allowed is 3"):
+    with pytest.raises(ValueError, match="values of an input = 4: expected 3"):
         recognizer.observe("a", torch.zeros(2, 4))
     assert recognizer.names == ()
     recognizer.observe("a", torch.ones(2, 3))
@@ -119,7 +119,7 @@ def test_bad_input_is_named() -> None:
     with pytest.raises(ValueError, match="TaskRecognizer state = "):
         recognizer.load_state_dict({k: v for k, v in state.items() if k != "items"})
     with pytest.raises(
-        ValueError, match=r"mean = a float\d+ tensor \(1, 2\): allowed is a tensor \(1, 3\)"
+        ValueError, match=r"mean = a float\d+ tensor \(1, 2\): expected a tensor \(1, 3\)"
     ):
         recognizer.load_state_dict(state | {"mean": torch.zeros(1, 2)})
     for floor in (0.0, -1.0, float("nan"), float("inf")):

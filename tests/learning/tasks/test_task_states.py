@@ -233,7 +233,7 @@ def test_a_state_that_does_not_fit_is_refused(model: nn.Sequential) -> None:
     good = states.state_dict()["a"]
     less = {name: value for name, value in good.items() if name != "1.bias"}
     for bad, message in (
-        (less, r"state of task 'b' = 'no 1\.bias': allowed is the entries"),
+        (less, r"state of task 'b' = 'no 1\.bias': expected the entries"),
         ({name: value for name, value in good.items() if name != "1.running_var"}, "running_var"),
         (good | {"9.open": torch.ones(2)}, r"unknown 9\.open"),
         (good | {"1.extra": torch.ones(2)}, r"unknown 1\.extra"),
@@ -254,16 +254,12 @@ def test_bad_input_is_named(model: nn.Sequential) -> None:
         pass
     before = model[2].open.clone()
     for share in (0.0, -0.5, 1.5, float("nan")):
-        with pytest.raises(
-            ValueError, match=r"share = .*: allowed is (above 0, at most 1|a finite)"
-        ):
+        with pytest.raises(ValueError, match=r"share = .*: expected (above 0, at most 1|a finite)"):
             states.begin(seed(0), share)
-        with pytest.raises(
-            ValueError, match=r"share = .*: allowed is (above 0, at most 1|a finite)"
-        ):
+        with pytest.raises(ValueError, match=r"share = .*: expected (above 0, at most 1|a finite)"):
             model[2].draw(share, seed(0))
     assert torch.equal(model[2].open, before)
-    with pytest.raises(ValueError, match="net = a Linear: allowed is a network with batch"):
+    with pytest.raises(ValueError, match="net = a Linear: expected a network with batch"):
         TaskStates(nn.Linear(2, 2))
     with pytest.raises(ValueError, match=r"Gate\.features = 0"):
         Gate(0)

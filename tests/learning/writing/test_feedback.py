@@ -446,17 +446,17 @@ def test_the_memory_format_changes_nothing(generator: torch.Generator) -> None:
 
 
 def test_several_chips_are_refused() -> None:
-    with pytest.raises(ValueError, match="chips = 2: allowed is 1 with read-back"):
+    with pytest.raises(ValueError, match="chips = 2: expected 1 with read-back"):
         WriteStep(network(IDEAL, chips=2), feedback=ReadBack())
 
 
 @pytest.mark.parametrize("pull", [-0.1, 1.1, float("nan")])
 def test_a_pull_outside_of_0_to_1_is_refused(pull: float) -> None:
-    with pytest.raises(ValueError, match=r"ReadBack\.pull = .*: allowed is (from 0 to 1|a finite)"):
+    with pytest.raises(ValueError, match=r"ReadBack\.pull = .*: expected (from 0 to 1|a finite)"):
         ReadBack(pull=pull)
 
 
 @pytest.mark.parametrize("retries", [0, -1, 40_000])
 def test_retries_that_cannot_be_counted_are_refused(retries: int) -> None:
-    with pytest.raises(ValueError, match=r"ReadBack\.retries = .*: allowed is from 1 to 32767"):
+    with pytest.raises(ValueError, match=r"ReadBack\.retries = .*: expected from 1 to 32767"):
         ReadBack(retries=retries)

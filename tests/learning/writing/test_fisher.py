@@ -64,11 +64,11 @@ def test_what_cannot_be_measured_is_refused() -> None:
     x, y = torch.zeros(3, 2, 6, 6), torch.zeros(3, dtype=torch.int64)
     for inputs, labels in ((x[:0], y[:0]), (x, y[:2])):
         with pytest.raises(
-            ValueError, match=r"samples in inputs and labels = .*: allowed is at least 1"
+            ValueError, match=r"samples in inputs and labels = .*: expected at least 1"
         ):
             mho.rules.measure_fisher(net, write, inputs, labels)
     several = network(2)
-    with pytest.raises(ValueError, match="chips = 2: allowed is 1, so that each gradient"):
+    with pytest.raises(ValueError, match="chips = 2: expected 1, so that each gradient"):
         mho.rules.measure_fisher(several, WriteStep(several), x, y)
     for (state,) in write.state_dict()["rules"].values():
         assert int(state["passes"]) == 0

@@ -287,7 +287,7 @@ def test_rescale_moves_the_edge_and_no_weight() -> None:
 @pytest.mark.parametrize("factor", [0.0, -1.0, float("nan"), float("inf")])
 def test_a_factor_that_makes_no_window_is_refused(factor: float) -> None:
     net = mapped(model())
-    with pytest.raises(ValueError, match=r"factor = .*: allowed is a finite number"):
+    with pytest.raises(ValueError, match=r"factor = .*: expected a finite number"):
         mho.rescale(net, factor)
 
 

@@ -142,7 +142,7 @@ def test_thresholds_by_layer(generator: torch.Generator) -> None:
 @pytest.mark.parametrize("threshold", [0.49, -1.0, float("nan"), {"net.0": 0.4}])
 def test_a_threshold_below_half_a_step_is_refused(threshold: float | dict) -> None:
     with pytest.raises(
-        ValueError, match=r"WriteStep\.threshold.* = .*: allowed is (at least|a finite)"
+        ValueError, match=r"WriteStep\.threshold.* = .*: expected (at least|a finite)"
     ):
         WriteStep(network(), threshold=threshold)
 
@@ -167,7 +167,7 @@ def test_a_threshold_may_be_changed_between_steps(generator: torch.Generator) ->
 def test_an_unknown_layer_suggests_the_nearest() -> None:
     with pytest.raises(ValueError, match=r"unknown layer 'net\.22': did you mean 'net\.2'"):
         WriteStep(network(), threshold={"net.22": 0.6})
-    with pytest.raises(ValueError, match="net = a Linear: allowed is a network with memristive"):
+    with pytest.raises(ValueError, match="net = a Linear: expected a network with memristive"):
         WriteStep(nn.Linear(2, 2))
 
 
@@ -186,7 +186,7 @@ def test_a_weight_that_is_not_finite_is_refused_and_nothing_is_written(
     before = copy.deepcopy(net.state_dict())
     targets = [layer.target.clone() for layer in memristive_layers(net).values()]
     for _ in range(2):
-        with pytest.raises(ValueError, match=r"^4\.weight = 'nan or inf': allowed is"):
+        with pytest.raises(ValueError, match=r"^4\.weight = 'nan or inf': expected"):
             mho.write(net)
     for name, value in net.state_dict().items():
         torch.testing.assert_close(value, before[name], rtol=0, atol=0, equal_nan=True)
@@ -270,7 +270,7 @@ def test_the_rules_state_comes_back() -> None:
 
 def test_the_state_of_other_layers_is_refused() -> None:
     step = WriteStep(network(), rules=rules())
-    with pytest.raises(ValueError, match=r"WriteStep state = .*'a': .*: allowed is the entries"):
+    with pytest.raises(ValueError, match=r"WriteStep state = .*'a': .*: expected the entries"):
         step.load_state_dict({"rules": {"a": []}, "policies": [], "feedback": {}})
 
 

@@ -168,7 +168,7 @@ def test_each_optimizer_steers_the_layers_that_it_moves() -> None:
     other.step()
     with pytest.raises(RuntimeError, match=r"'2' moved without"):
         step()
-    with pytest.raises(ValueError, match="optimizer = a SGD: allowed is one with the weight of"):
+    with pytest.raises(ValueError, match="optimizer = a SGD: expected one with the weight of"):
         step.attach(torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], 0.1))
 
 
@@ -213,7 +213,7 @@ def test_closures_are_refused() -> None:
     step.attach(optimizer)
     backward(net)
     for call in (lambda f: optimizer.step(f), lambda f: optimizer.step(closure=f)):
-        with pytest.raises(ValueError, match=r"optimizer\.step closure = 'a function': allowed"):
+        with pytest.raises(ValueError, match=r"optimizer\.step closure = 'a function': expected"):
             call(lambda: torch.zeros(()))
 
 
