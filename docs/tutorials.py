@@ -33,15 +33,36 @@ def pages() -> list[Path]:
     return sorted(FOLDER.glob("*.md"))
 
 
+def cells(notebook: Path) -> list[tuple[str, str]]:
+    """The cells of code of a notebook: kind, as in a page, and code. A notebook has commands behind
+    exclamation marks."""
+    found = []
+    for cell in json.loads(notebook.read_text(encoding="utf-8"))["cells"]:
+        code = "".join(cell["source"])
+        if cell["cell_type"] == "code":
+            lines = code.splitlines()
+            sh = lines[0].startswith("!")
+            found.append(
+                ("sh", code.removeprefix("!").replace("\n!", "\n")) if sh else ("python", code)
+            )
+    return found
+
+
+def blocks(page: Path) -> list[tuple[str, str]]:
+    """The blocks of a page that run: kind and code."""
+    return [(kind, code) for kind, code, _ in BLOCK.findall(page.read_text(encoding="utf-8"))]
+
+
 def run(page: Path, folder: Path) -> list[str]:
-    """What each block of a page prints, run in a folder."""
+    """What each block of a page, or cell of a notebook, prints, run in a folder."""
+    parts = cells(page) if page.suffix == ".ipynb" else blocks(page)
     for data in FOLDER.glob("*.csv"):
         shutil.copy(data, folder)
     before, printed = Path.cwd(), []
     os.chdir(folder)
     namespace: dict[str, object] = {"__name__": "__main__"}
     try:
-        for number, (kind, code, _) in enumerate(BLOCK.findall(page.read_text(encoding="utf-8"))):
+        for number, (kind, code) in enumerate(parts):
             out = io.StringIO()
             if kind == "sh":
                 for line in code.replace("\\\n", " ").splitlines():

@@ -17,6 +17,7 @@ OF_MANY_FILES = {"contracts", "golden", "oracle"}
 WITHOUT_A_FILE = {
     "test_architecture.py": "which part imports which",
     "test_distribution.py": "what the wheel and the source distribution hold",
+    "test_blocks.py": "blocks of code in docs/ and the other documents",
     "test_docs.py": "what docs/ and the other documents say",
     "test_examples.py": "the programs in examples/",
     "test_fuzz.py": "a little of fuzz/",

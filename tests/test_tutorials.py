@@ -1,4 +1,4 @@
-"""The tutorials print what their pages show, and their notebooks hold the same cells."""
+"""The notebooks of the tutorials run, print what the pages show, and hold the same cells."""
 
 import json
 from pathlib import Path
@@ -20,9 +20,9 @@ def test_there_are_three() -> None:
 
 
 @each_page
-def test_a_page_shows_what_it_prints(page: Path, tmp_path: Path) -> None:
+def test_its_notebook_runs_and_prints_what_the_page_shows(page: Path, tmp_path: Path) -> None:
     with torch.random.fork_rng():
-        printed = SCRIPT.run(page, tmp_path)
+        printed = SCRIPT.run(page.with_suffix(".ipynb"), tmp_path)
     assert SCRIPT.shown(page, printed) == page.read_text(encoding="utf-8")
     pictures = SCRIPT.PICTURE.findall(page.read_text(encoding="utf-8"))
     for name in pictures:
@@ -35,4 +35,6 @@ def test_its_notebook_has_the_same_cells(page: Path) -> None:
     text = page.with_suffix(".ipynb").read_text(encoding="utf-8")
     assert text == SCRIPT.notebook(page), "run python docs/tutorials.py"
     code = [cell for cell in json.loads(text)["cells"] if cell["cell_type"] == "code"]
-    assert len(code) == len(SCRIPT.BLOCK.findall(page.read_text(encoding="utf-8")))
+    assert len(code) == len(SCRIPT.blocks(page))
+    same = [(kind, code.strip("\n")) for kind, code in SCRIPT.blocks(page)]
+    assert SCRIPT.cells(page.with_suffix(".ipynb")) == same
