@@ -16,7 +16,7 @@ epochs = 2
 [grid]
 "hardware.adc_bits" = [4, 6]
 [grid.writes]
-hysteresis = [0.6, 0.7, 0.8]
+fixed_threshold = [0.6, 0.7, 0.8]
 [[zip]]
 batch = [50, 100]
 rate = [1e-3, 2e-3]

@@ -25,7 +25,7 @@ WANTED = {"good": "maximize", "cheap": "minimize"}
 
 
 def of(point: PointFolder) -> tuple[float, float]:
-    """What a pretended point comes to: the best are those of hysteresis 0.7."""
+    """What a pretended point comes to: the best are those of a threshold of 0.7."""
     settings = point.point.settings
     good = -abs(settings["writes.fixed_threshold"] - 0.7) + settings["seed"] / 1000
     return good, settings["hardware.adc_bits"]
