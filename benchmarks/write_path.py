@@ -176,7 +176,7 @@ def main() -> None:
     print(f"\n{'mho run siamese':42}{head}")
     networks: tuple[Network, ...] = ("mlp", "cnn")
     for network_of in networks:
-        if options.rows in f"{network_of}, frugal":
+        if options.rows in f"{network_of}, falling threshold":
             experiment(network_of, options.images, options.rounds)
 
 

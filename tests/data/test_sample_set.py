@@ -80,9 +80,9 @@ def test_a_set_of_tensors_is_the_data_set_of_them() -> None:
     [
         (X, "len(set) and set[k]"),
         (Items(), "at least 1"),
-        (Items(X[0]), "train[0] = a float32 tensor (1, 4, 5): allowed is a sample and its label"),
+        (Items(X[0]), "train[0] = a float32 tensor (1, 4, 5): expected a sample and its label"),
         (Items((X[0], 0), (X[0, 0], 1)), "sample of train[1]"),
-        (Items((X[0], "cat")), "label of train[0] = 'cat': allowed is a whole number"),
+        (Items((X[0], "cat")), "label of train[0] = 'cat': expected a whole number"),
         (Items(("cat", 0)), "sample of train[0] = 'cat'"),
     ],
 )

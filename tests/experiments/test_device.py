@@ -136,6 +136,6 @@ def test_a_refusal_names_the_device_only_where_it_is_at_fault() -> None:
         settings("siamese", (DEVICE, "pcm-gts")).config()
     start = settings("siamese", ("hardware.slices", 4)).config()
     asked = Settings(start).over([(DEVICE, "hfo2-1t1r"), ("hardware.device.levels", 200)])
-    said = r"hardware\.device = 'hfo2-1t1r \(multi-level cells of 200 levels\)': allowed is "
+    said = r"hardware\.device = 'hfo2-1t1r \(multi-level cells of 200 levels\)': expected "
     with pytest.raises(InvalidInput, match=rf"{said}another cell, or none \(Hardware\.slices"):
         asked.config()

@@ -51,7 +51,7 @@ def test_what_an_ideal_one_is_off_is_nothing() -> None:
     [
         ({"dac_bits": None}, r"Hardware\.dac = .* where dac_bits is None"),
         ({"serial_inputs": True}, r"Hardware\.dac = .* with serial_inputs"),
-        ({"dac_bits": 12}, r"dac_bits = 12: allowed is at most 10 with Hardware\.dac of family "),
+        ({"dac_bits": 12}, r"dac_bits = 12: expected at most 10 with Hardware\.dac of family "),
         (
             {"wire_resistance": mho.circuits.Wires(col=1.0, source_line=1.0),
              "dac_bits": 1, "signed_inputs": False},

@@ -98,7 +98,11 @@ class Chips(nn.Module):
             args, kwargs = given.of_chip(0)
             answer = Structure(fn(*args, **kwargs))
             return answer.of_chips([tensor.unsqueeze(0) for tensor in answer.tensors])
-        how = getattr(fn, "__name__", ""), self.training, repr(given.spec)  # older torch cannot hash it
+        how = (
+            getattr(fn, "__name__", ""),
+            self.training,
+            repr(given.spec),
+        )  # older torch cannot hash it
         if how in self._one_by_one or has_hooks(self.net) or self._is_faster_apart(given.tensors):
             return self._one_after_another(fn, given)
         reads = Reads(self.net)
