@@ -15,6 +15,7 @@ from mho.experiments.checkpoint import Checkpoint
 from mho.experiments.earlier import (
     ADDED,
     MOVED,
+    NEW,
     SCHEMES,
     as_before,
     check_same,
@@ -188,12 +189,44 @@ def test_an_earlier_name_of_a_scheme_is_understood_and_told(
 ) -> None:
     notes: list[str] = []
     preset = experiments.get(name).preset("quick")
-    config = settings_of(name, preset, single=[(key, given)], told=notes.append)
+    config = settings_of(name, preset, single=[(key, given)]).config(notes.append)
     (note,) = notes
     assert note.endswith(f"is now called {now!r}")
     assert now in str(config.to_dict())
-    again = settings_of(name, preset, single=[(key, attrgetter(key)(config))], told=notes.append)
+    again = settings_of(name, preset, single=[(key, attrgetter(key)(config))]).config(notes.append)
     assert (again, len(notes)) == (config, 1)
+
+
+@pytest.mark.parametrize("family", NEW)
+def test_settings_that_are_new_do_what_the_version_before_did(family: str) -> None:
+    now = experiments.get(family).preset("quick")
+    for place, value in NEW[family].items():
+        today = attrgetter(place)(now)
+        assert (today if place == "hidden_epochs" else today.to_dict()) == value, place
+    old = {k: v for k, v in now.to_dict().items() if k not in NEW[family]}
+    for place in NEW[family]:
+        *tables, last = place.split(".")
+        inner = old
+        for table in tables:
+            inner[table] = inner = dict(inner[table])
+        inner.pop(last, None)
+    check_same(Path(), tomli_w.dumps(without_none(old)), now.to_toml())
+    assert not {place for place in NEW[family] if at(as_before(now.to_dict(), family), place)}
+
+
+def without_none(table: dict[str, Any]) -> dict[str, Any]:
+    """As TOML has it."""
+    return {
+        name: without_none(value) if isinstance(value, dict) else value
+        for name, value in table.items() if value is not None
+    }  # fmt: skip
+
+
+def at(table: Any, place: str) -> Any:
+    """What is at a dotted name, None if there is nothing."""
+    for part in place.split("."):
+        table = table.get(part) if isinstance(table, dict) else None
+    return table
 
 
 def test_an_earlier_name_in_python_is_refused_with_that_of_today() -> None:

@@ -317,7 +317,17 @@ def test_a_binarized_network_of_ones_own_has_its_classifier_apart() -> None:
 
 def test_what_is_measured_is_logged_as_it_comes(capsys: pytest.CaptureFixture[str]) -> None:
     """All of it, also after a run that was broken off."""
-    run = ["run", "siamese", "--scheme", "falling threshold", *SMALL, "--set", "hidden=8", "--out", "r"]
+    run = [
+        "run",
+        "siamese",
+        "--scheme",
+        "falling threshold",
+        *SMALL,
+        "--set",
+        "hidden=8",
+        "--out",
+        "r",
+    ]
     with stand_ins():
         assert main([*run, "--log", "my.py:Recorder"]) == 0, capsys.readouterr().err
     assert Path("closed").exists()

@@ -13,9 +13,9 @@ def _trial(chips: float, won: list[float]) -> Trial:
 
 
 def test_a_verdict_names_what_is_certain() -> None:
-    said = "fresh, as written: 40.0 points below the network in float; without noise 10.0 points"
-    assert _trial(0.5, [0.1, 0.1]).verdicts() == [f"{said} better"]
-    assert "more than chance" in _trial(0.5, [0.3, -0.1]).verdicts()[0]
+    said = "fresh, as written: 40.0 points below the network in float; most by noise, 10.0 points"
+    assert _trial(0.5, [0.1, 0.1]).verdicts() == [said]
+    assert "larger than its error bar" in _trial(0.5, [0.3, -0.1]).verdicts()[0]
     assert "as good as" in _trial(0.9, [0.0, 0.0]).verdicts()[0]
 
 

@@ -67,6 +67,19 @@ ADDED = {
 }
 """By experiment: settings that earlier versions did not have, and what these did."""
 
+IDEAL = {"family": "ideal", "offset": 0.0, "gain": 0.0}
+HIDDEN_ONLY = {
+    "m": 5.0, "gated_m": 3.5, "share": 0.5, "rate": 0.3, "momentum": 0.9, "spread": 1.0,
+    "gated_spread": 0.3, "levels": 5,
+}  # fmt: skip
+
+NEW: dict[str, dict[str, Any]] = {
+    "siamese": {"hardware.dac": IDEAL},
+    "metaplastic": {"hardware.dac": IDEAL, "hidden_epochs": 0, "rules.hidden_only": HIDDEN_ONLY},
+}
+"""By experiment: the same of the version before, by whose settings it named the folders of points.
+"""
+
 
 SCHEMES = ("scheme", "schemes", "claimed", "chip.scheme")
 """Settings that name schemes."""
@@ -135,6 +148,9 @@ def as_before(settings: Mapping[str, Any], family: str) -> dict[str, Any]:
         if name in MOVED and isinstance(value, Mapping) else _copy(value)
         for name, value in settings.items()
     }  # fmt: skip
+    for place, value in NEW.get(family, {}).items():
+        if _at(out, place) == value:
+            _taken(out, place)
     for earlier, place in MOVED.get(family, {}).items():
         if "." in earlier and _at(out, place) is not _NOT_THERE:
             _put(out, earlier, _taken(out, place))
@@ -251,11 +267,11 @@ def whole(settings: dict[str, Any], family: str) -> dict[str, Any]:
         name: whole(value, name) if name in ADDED and isinstance(value, dict) else value
         for name, value in settings.items()
     }
-    for place, value in ADDED.get(family, {}).items():
+    for place, value in (ADDED.get(family, {}) | NEW.get(family, {})).items():
         *tables, last = place.split(".")
         inner = out
         for table in tables:
             inner[table] = dict(inner.get(table, {}))
             inner = inner[table]
-        inner.setdefault(last, value)
+        inner.setdefault(last, _copy(value))
     return out

@@ -239,11 +239,7 @@ class ExperimentConfig(Config):
         """
         own: list[dict[str, Any]] = [dict(step) for step in steps]
         laid: dict[str, Any] = {}
-        notes = [
-            f"the scheme {name!r} is now called {now!r}"
-            for step in own
-            for name, now in renamed(step, self.family).items()
-        ]
+        notes: list[str] = []
         for name in type(self).__dataclass_fields__:
             part = getattr(self, name)
             if isinstance(part, ExperimentConfig):
@@ -251,6 +247,9 @@ class ExperimentConfig(Config):
                 if of_part:
                     laid[name], told = part.laid_over(of_part)
                     notes += [f"{name}: {each}" for each in told]
+        for step in own:
+            for name, now in renamed(step, self.family).items():
+                notes.append(f"the scheme {name!r} is now called {now!r}")
         asked, by_hand = self._asked(own)
         if asked is None:
             config = self.merged(by_hand)

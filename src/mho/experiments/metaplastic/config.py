@@ -132,7 +132,7 @@ class MetaplasticConfig(ExperimentConfig):
     hardware with laws of time."""
     permuted: Permuted = Permuted()
     """A data set under permutations."""
-    hidden_epochs: Annotated[int, Range(least=0, most=100_000)] = 12
+    hidden_epochs: Annotated[int, Range(least=0, most=100_000)] = 0
     """Passes over each task's training images, of the claimed networks whose synapses store their
     hidden weight alone; 0: none are trained [1]."""
     schemes: tuple[str, ...] = tuple(SCHEMES)
@@ -250,13 +250,13 @@ class MetaplasticConfig(ExperimentConfig):
 
 PRESETS = {
     "quick": MetaplasticConfig(
-        preset="quick", per_class=2000, epochs=4, scheme_epochs=2, hidden_epochs=0,
+        preset="quick", per_class=2000, epochs=4, scheme_epochs=2,
         permuted=Permuted(tasks=3, epochs=1),
         schemes=("path importance with gates", "path importance", "interval rule",
                  "no protection"),
         studies=("precision",),
     ),
-    "standard": MetaplasticConfig(preset="standard"),
+    "standard": MetaplasticConfig(preset="standard", hidden_epochs=12),
     "paper": MetaplasticConfig(
         preset="paper", chips=5, epochs=50, scheme_epochs=20, hidden_epochs=50,
         permuted=Permuted(epochs=10), study=StudySettings(epochs=10, per_class=4921),

@@ -35,9 +35,9 @@ class HiddenOnly(Config):
     momentum in place of Adam, which makes every synapse step alike, so that all are consolidated.
     """
 
-    m: Strength = 7.0
+    m: Strength = 5.0
     """Strength of the interval rule where all units are open [1]."""
-    gated_m: Strength = 7.0
+    gated_m: Strength = 3.5
     """The same where units are gated [1]."""
     share: Annotated[float, Range(least=1e-6, most=1.0)] = 0.5
     """Hidden units that are open in a task, where units are gated [1]."""
@@ -46,8 +46,10 @@ class HiddenOnly(Config):
     momentum: Annotated[float, Range(least=0.0, below=1.0)] = 0.9
     """Share of the last step that the next one keeps; 0: no value beside the hidden weight while a
     task is learnt, as well [1]."""
-    spread: Annotated[float, Range(least=1e-6, most=1.0)] = 0.3
+    spread: Annotated[float, Range(least=1e-6, most=1.0)] = 1.0
     """Initial weights are uniform between -spread and spread of the full scale [1]."""
+    gated_spread: Annotated[float, Range(least=1e-6, most=1.0)] = 0.3
+    """The same where units are gated [1]."""
     levels: Annotated[int, Range(least=2, most=1 << 24)] | None = 5
     """Values of a weight; None: all that its cells can hold [1]."""
 
@@ -125,6 +127,11 @@ def _uniform(rules: Rules) -> Weights:
     return Weights(own.spread / math.sqrt(3), uniform=True, levels=own.levels)
 
 
+def _gated_uniform(rules: Rules) -> Weights:
+    own = rules.hidden_only
+    return Weights(own.gated_spread / math.sqrt(3), uniform=True, levels=own.levels)
+
+
 def _momentum(rules: Rules) -> Descent:
     own = rules.hidden_only
     return Descent("rules.hidden_only", own.rate, momentum=own.momentum)
@@ -134,7 +141,7 @@ def _bayesian(rules: Rules) -> Descent:
     return Descent("rules.bayesian", rules.bayesian.rate, rules.bayesian.digital_rate)
 
 
-_HIDDEN = tuple(f"hidden_only.{name}" for name in ("rate", "momentum", "spread", "levels"))
+_HIDDEN = tuple(f"hidden_only.{name}" for name in ("rate", "momentum", "levels"))
 
 
 def _importance(s: Setting) -> mho.rules.PathImportance:
@@ -212,15 +219,15 @@ SCHEMES: dict[str, Scheme] = {
         lambda s: mho.rules.IntervalRule(s.rules.hidden_only.m),
         descent=_momentum,
         weights=_uniform,
-        decides_by=("hidden_only.m", *_HIDDEN),
+        decides_by=("hidden_only.m", "hidden_only.spread", *_HIDDEN),
     ),
     "interval rule with SGD and gates": Scheme(
         "the same, and a random share of the hidden units open in each task",
         lambda s: mho.rules.IntervalRule(s.rules.hidden_only.gated_m),
         gates="rules.hidden_only.share",
         descent=_momentum,
-        weights=_uniform,
-        decides_by=("hidden_only.gated_m", *_HIDDEN),
+        weights=_gated_uniform,
+        decides_by=("hidden_only.gated_m", "hidden_only.gated_spread", *_HIDDEN),
     ),
     "binarized network": Scheme(
         "two levels and the binarized ancestor's rule; activation, schedule and size ours",
