@@ -37,7 +37,7 @@ def test_the_commands_ask_for_the_chips_of_the_question(name: str, tmp_path: Pat
     file.write_text(device_toml(question))
     assert str(run.device_file) == trial.source == file.name
     config = settings_of(run.name, get(run.name).preset(run.preset), device_file=file,
-                         single=map(key_and_value, run.set))  # fmt: skip
+                         single=map(key_and_value, run.set)).config()  # fmt: skip
     asked, given = question.hardware, config.hardware
     same = ("device", "retention", "flicker", "telegraph", "disturb", "tile", "dac_bits",
             "adc_bits", "wire_resistance", "weight_levels")  # fmt: skip
