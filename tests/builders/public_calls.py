@@ -196,6 +196,22 @@ def _saved_at(name: str) -> Path:
 
 
 @cache
+def _onnx() -> Path:
+    """A layer in an .onnx file."""
+    import onnx
+
+    helper, path = onnx.helper, _saved_at("net.onnx")
+    x, y = (
+        helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, ["n", 2]) for name in ("x", "y")
+    )
+    graph = helper.make_graph([helper.make_node("Relu", ["x"], ["y"])], "g", [x], [y])
+    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)])
+    made.ir_version = 8
+    onnx.save(made, str(path))
+    return path
+
+
+@cache
 def _saved() -> Path:
     """A network in a file."""
     path = _saved_at("net.safetensors")
@@ -366,6 +382,7 @@ CALLS: dict[str, Callable[[], Call]] = {
     "save_network": lambda: (
         mho.interchange.save_network, {"net": chip(), "path": _saved_at("out.safetensors")},
     ),
+    "from_onnx": lambda: (mho.interchange.from_onnx, {"path": _onnx()}),
     "from_aihwkit": lambda: (
         mho.interchange.from_aihwkit,
         {

@@ -39,7 +39,7 @@ def test_every_architecture_classifies(architecture: Architecture, pool: bool) -
     architecture = architecture.replace(pool=pool)
     net = network(architecture, mho.data.dataset("mnist")).eval()
     assert net(torch.rand(5, 1, 28, 28)).shape == (5, 10)
-    names = [n for n, m in net.named_children() if on_arrays(architecture)(n, m)]
+    names = [n for n, m in net.named_children() if on_arrays(architecture, net)(n, m)]
     if architecture.network == "mlp":
         assert names == ["dense1", "dense2", "output"]
     elif architecture.classifier == "binary":
@@ -103,7 +103,7 @@ def mapped(hardware: mho.Hardware) -> tuple[nn.Module, Known]:
     x = torch.rand(40, 1, 28, 28, generator=generator)
     labels = torch.randint(10, (40,), generator=generator)
     known = Known(x, labels, torch.full((40, 10), 0.1), None, 0.1, 20)
-    chips = mho.convert(net, by_layer(SMALL, hardware), 3, generator=generator)
+    chips = mho.convert(net, by_layer(SMALL, net, hardware), 3, generator=generator)
     return chips.eval(), known
 
 

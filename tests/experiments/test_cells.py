@@ -206,7 +206,7 @@ def test_a_blind_burst_is_refused_where_schemes_go_by_what_was_read() -> None:
     blind = config.replace(hardware=config.hardware.replace(programming=OpenLoop()))
     said = refusal("siamese", blind)
     assert said.startswith("SiameseConfig.hardware.programming = 'open-loop': expected 'verify'")
-    assert "'read-back'" in said
+    assert "'large threshold with read-back'" in said
     assert "pulse-response cells of 17 levels" in said
     assert not refusal("siamese", blind.replace(schemes=("falling threshold",)))
 

@@ -147,7 +147,7 @@ def test_results_are_the_same_with_and_without_sharing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, experiment: str, otherwise: dict[str, Any]
 ) -> None:
     """Also of points that take trainings which another one has logged."""
-    small = plan.make(experiment).base.merged(SMALL[experiment]).in_small()
+    small = plan.make(experiment).base.config().merged(SMALL[experiment]).in_small()
     several = [Point(experiment, each) for each in (small, small.merged(otherwise))]
     wanted = {id for id, points in shared(several).points.items() if len(points) > 1}
     assert wanted

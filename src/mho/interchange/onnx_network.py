@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter
 from pathlib import Path
@@ -56,6 +57,7 @@ class OnnxNetwork(nn.Module):
 
 
 @checked
+@checked
 def from_onnx(path: Path | str) -> nn.Module:
     """The network of an `.onnx` file, in eval mode; needs `mho[interchange]`.
 
@@ -75,8 +77,7 @@ def from_onnx(path: Path | str) -> nn.Module:
             way that has no layer; the message names it and its node.
     """
     onnx = of_extra("interchange", "onnx")
-    path = Path(path)
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise invalid("path", str(path), "an .onnx file")
     try:
         model = onnx.load(str(path))

@@ -204,10 +204,14 @@ def convolutions() -> nn.Module:
 @pytest.mark.parametrize("chain", [False, True])
 @pytest.mark.parametrize("converts", [False, True])
 @pytest.mark.parametrize("read_noise", [0.0, 2e-7])
-def test_large_inputs_of_maps_give_what_each_chip_gives_to_the_bit(
+def test_large_inputs_of_maps_give_what_each_chip_gives(
     chain: bool, converts: bool, read_noise: float
 ) -> None:
-    """They run chip by chip, without a warning; the second time too."""
+    """They run chip by chip, without a warning; the second time too.
+
+    To the bit behind converters; else but for the order in which a product adds up, which on some
+    processors depends on where in memory its operands lie.
+    """
     hardware = NOISY.replace(device=NOISY.device.replace(read_noise=read_noise))
     if converts:
         hardware = hardware.replace(dac_bits=6, adc_bits=6, adc_per_tile=chain, tile=(9, 12))
@@ -228,7 +232,9 @@ def test_large_inputs_of_maps_give_what_each_chip_gives_to_the_bit(
         with torch.no_grad():
             answer = chips(x)
             for chip, one in enumerate(ones):
-                assert torch.equal(answer[chip], one(x))
+                alone = one(x)
+                torch.testing.assert_close(answer[chip], alone, rtol=1e-6, atol=1e-7)
+                assert not converts or torch.equal(answer[chip], alone)
     counts = [layer.crossbar.counts.vectors for layer in layers]
     theirs = [layer.crossbar.counts.vectors for layer in memristive_layers(ones[0]).values()]
     assert counts == theirs
