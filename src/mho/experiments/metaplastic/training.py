@@ -137,8 +137,10 @@ class Learner:
         rules = scheme.rules(Setting(config.rules, config.batch, self.seed))
         every = config.transfer // config.batch
         pauses = [mho.rules.Every(every)] if every > 1 else []
+        # Where the scheme has a full scale of its own, weights settle beyond it, and may.
+        widen = 0.05 if scheme.weights is None else 1.0
         self.write = mho.WriteStep(
-            self.net, rules=rules, threshold=config.threshold, policies=pauses
+            self.net, rules=rules, threshold=config.threshold, policies=pauses, widen=widen
         )
         self.optimizers = optimizers(config, self.net, scheme)
         self.write.attach(self.optimizers[0])
