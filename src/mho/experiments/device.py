@@ -5,14 +5,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import mho
-from mho.config import over
+from mho.config import Config, over
 from mho.errors import InvalidInput, invalid, silent
-from mho.experiments.cells import in_words
+from mho.experiments.cells import Varied, fitting, in_words, left_out
 from mho.hardware.hardware import OVER_TIME
 from mho.physics import Cell, Preset, devices
+
+C = TypeVar("C", bound=Config)
 
 DEVICE = "device_file"
 """Given like a setting: a file of `mho fit`, whose cell replaces that of the chips."""
@@ -168,3 +170,28 @@ def _programming(
 def without(preset: Preset, *laws: str) -> list[str]:
     """Which of some laws of a preset take no part in a run, in words."""
     return [f"[{law}] takes no part" for law in laws if getattr(preset, law) is not None]
+
+
+def with_fitting_studies(
+    config: C, device: Preset | Cell, by_hand: Mapping[str, Any], varied: Mapping[Any, Varied]
+) -> tuple[C, list[str]]:
+    """Settings with another device in `hardware`, and without the `studies` that cannot vary it but
+    for those set by hand; and what follows the device or is left out, in words.
+
+    Args:
+        config: of an experiment with `hardware` and `studies`.
+        device: as `with_cells` takes it.
+        by_hand: settings that are laid over it and do not follow the device.
+        varied: of studies that vary the chips, by name; others suit all.
+
+    Raises:
+        ValueError: as `with_cells`.
+    """
+    chips, rest = apart(by_hand, "hardware")
+    whole: Any = config
+    hardware, notes = with_cells(whole.hardware, device, chips)
+    whole = whole.merged(rest)
+    if "studies" in rest:
+        return whole.replace(hardware=hardware), notes
+    studies, reasons = fitting(whole.studies, hardware, varied)
+    return whole.replace(hardware=hardware, studies=studies), notes + left_out(reasons)

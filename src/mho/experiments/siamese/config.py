@@ -10,8 +10,7 @@ import mho
 from mho.config import Config, Range
 from mho.data import SOURCES
 from mho.errors import invalid
-from mho.experiments.cells import fitting, left_out
-from mho.experiments.device import apart, with_cells
+from mho.experiments.device import with_fitting_studies
 from mho.experiments.experiment import (
     FEW,
     SLOW,
@@ -223,13 +222,7 @@ class SiameseConfig(ExperimentConfig):
         self, device: Preset | Cell, by_hand: Mapping[str, Any] | None = None
     ) -> tuple[Self, list[str]]:
         """The chips with the cells of a preset; studies that cannot vary these are left out."""
-        chips, rest = apart(by_hand or {}, "hardware")
-        hardware, notes = with_cells(self.hardware, device, chips)
-        config = self.merged(rest)
-        if "studies" in rest:
-            return config.replace(hardware=hardware), notes
-        studies, reasons = fitting(config.studies, hardware, VARIED)
-        return config.replace(hardware=hardware, studies=studies), notes + left_out(reasons)
+        return with_fitting_studies(self, device, by_hand or {}, VARIED)
 
     def with_network(self, reference: str) -> Self:
         """In place of the perceptron."""
