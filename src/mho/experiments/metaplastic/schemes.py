@@ -122,14 +122,8 @@ BINARY = Weights(0.03, levels=2)
 """Under the binarized ancestor's rule."""
 
 
-def _uniform(rules: Rules) -> Weights:
-    own = rules.hidden_only
-    return Weights(own.spread / math.sqrt(3), uniform=True, levels=own.levels)
-
-
-def _gated_uniform(rules: Rules) -> Weights:
-    own = rules.hidden_only
-    return Weights(own.gated_spread / math.sqrt(3), uniform=True, levels=own.levels)
+def _uniform(own: HiddenOnly, spread: float) -> Weights:
+    return Weights(spread / math.sqrt(3), uniform=True, levels=own.levels)
 
 
 def _momentum(rules: Rules) -> Descent:
@@ -218,7 +212,7 @@ SCHEMES: dict[str, Scheme] = {
         "the same rule, momentum SGD and few levels: a synapse stores its hidden weight alone",
         lambda s: mho.rules.IntervalRule(s.rules.hidden_only.m),
         descent=_momentum,
-        weights=_uniform,
+        weights=lambda rules: _uniform(rules.hidden_only, rules.hidden_only.spread),
         decides_by=("hidden_only.m", "hidden_only.spread", *_HIDDEN),
     ),
     "interval rule with SGD and gates": Scheme(
@@ -226,7 +220,7 @@ SCHEMES: dict[str, Scheme] = {
         lambda s: mho.rules.IntervalRule(s.rules.hidden_only.gated_m),
         gates="rules.hidden_only.share",
         descent=_momentum,
-        weights=_gated_uniform,
+        weights=lambda rules: _uniform(rules.hidden_only, rules.hidden_only.gated_spread),
         decides_by=("hidden_only.gated_m", "hidden_only.gated_spread", *_HIDDEN),
     ),
     "binarized network": Scheme(
@@ -262,7 +256,7 @@ SCHEMES: dict[str, Scheme] = {
         decides_by=("gated_intelligence",),
     ),
     "shuffled path importance": Scheme(
-        "shuffled path importance among the synapses of a layer",
+        "path importance, shuffled among the synapses of a layer",
         lambda s: mho.rules.PathImportance(s.rules.damping, s.rules.pull, shuffled=s.seed),
         decides_by=("damping", "pull"),
     ),
