@@ -43,6 +43,20 @@ TIMES = {"fresh": 0.0, "a day": 86_400.0, "a month": 30 * 86_400.0}
 """When chips are measured [s]."""
 
 
+@dataclass(frozen=True)
+class Kind:
+    """A kind of chips, and the noise-aware training for it."""
+
+    device: str
+    weight_noise: float = 1.0
+    """As `mho.noise_aware` takes it."""
+    copies: int = 1
+    """Cells in place of each."""
+
+    def __str__(self) -> str:
+        return self.device + (f", {self.copies} copies" if self.copies > 1 else "")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Plan:
     """A network, its data, its training and its repair."""
@@ -77,10 +91,7 @@ class Plan:
     """As `mho.noise_aware` takes it."""
     teacher: float = 0.0
     """Share of the noise-aware loss that asks for the answers of the network it began from."""
-    devices: tuple[tuple[str, float], ...] = (("pcm-gst", 1.0), ("rram-neurram-1s", 2.0))
-    """Kinds of cells, and `weight_noise` of the noise-aware training for each."""
-    copies: tuple[tuple[str, int], ...] = ()
-    """Kinds of cells that are measured once more, with so many cells in place of each."""
+    kinds: tuple[Kind, ...] = (Kind("pcm-gst"), Kind("rram-neurram-1s", 2.0))
     full_scale_per: Literal["layer", "column"] = "layer"
     """Which weights have a full scale of their own on the chips."""
     tile: tuple[int, int] = (256, 256)
@@ -94,24 +105,19 @@ class Plan:
     measured: int | None = 100
     """Validation or test samples of a class; None: all."""
 
-    def hardware(self, device: str, copies: int = 1) -> mho.Hardware:
-        """The chips of a device."""
+    def hardware(self, kind: Kind) -> mho.Hardware:
+        """Chips of a kind."""
         return mho.Hardware(
-            device=device, tile=self.tile, adc_per_tile=False, dac_bits=self.bits,
-            adc_bits=self.bits, copies=copies, full_scale_per=self.full_scale_per,
+            device=kind.device, tile=self.tile, adc_per_tile=False, dac_bits=self.bits,
+            adc_bits=self.bits, copies=kind.copies, full_scale_per=self.full_scale_per,
         )  # fmt: skip
-
-    def measured_on(self) -> dict[str, tuple[str, int]]:
-        """Kinds of chips by name: the device, and how many cells stand in place of each."""
-        once = {device: (device, 1) for device, _ in self.devices}
-        return once | {f"{device}, {n} copies": (device, n) for device, n in self.copies}
 
 
 def quick(plan: Plan) -> Plan:
     """The same in a minute: it shows that all works, and no accuracy."""
     return replace(
         plan, epochs=1, further=1, per_class=8, measured=2, chips=2, unlabelled=16, batch=16,
-        devices=plan.devices[:1], copies=(),
+        kinds=plan.kinds[:1],
     )  # fmt: skip
 
 
@@ -177,7 +183,7 @@ def run(name: str, plan: Plan, given: argparse.Namespace) -> dict[str, Any]:
         "epochs": {"float": plan.epochs, "further, float or noise-aware": plan.further},
         "noise-aware": {
             "ranges": plan.ranges,
-            "weight noise": dict(plan.devices),
+            "weight noise": {str(kind): kind.weight_noise for kind in plan.kinds},
             "share of the loss that asks for the float answers": plan.teacher,
         },
         "convolutions in training": "bfloat16" if plan.bfloat16 else "float32",
@@ -211,21 +217,21 @@ def _one_seed(
     start = trained(start, "start", plan.epochs, plan.rate)
     plain = trained(copy.deepcopy(start), "float", plan.further, plan.further_rate)
     aware = {}
-    for device, weight_noise in plan.devices:
+    for kind in plan.kinds:
         net = mho.noise_aware(
             copy.deepcopy(start).to(memory_format=torch.contiguous_format),  # is faster here
-            plan.hardware(device), ranges=plan.ranges, weight_noise=weight_noise,
+            plan.hardware(kind), ranges=plan.ranges, weight_noise=kind.weight_noise,
             generator=torch.Generator().manual_seed(seed),
         )  # fmt: skip
-        what = f"noise-aware x {weight_noise:g}, {device}"
-        aware[device] = trained(net, what, plan.further, plan.further_rate, start)
+        what = f"noise-aware x {kind.weight_noise:g}, {kind}"
+        aware[kind] = trained(net, what, plan.further, plan.further_rate, start)
 
     found: dict[str, Any] = {"accuracy in float": mho.evaluate(plain, loader).item()}
     progress.note(f"float: {found['accuracy in float']:.2%}")
     unlabelled, rows = drawn(x, plan.unlabelled, seed), []
-    for chip, (device, copies) in plan.measured_on().items():
-        hardware = plan.hardware(device, copies)
-        for kind, net in (("float", plain), ("noise-aware", aware[device])):
+    for kind in plan.kinds:
+        hardware = plan.hardware(kind)
+        for how, net in (("float", plain), ("noise-aware", aware[kind])):
             generator = torch.Generator().manual_seed(1000 + seed)
             chips = mho.convert(net, hardware, plan.chips, generator=generator)
             mho.calibrate(chips, unlabelled.split(64))
@@ -238,9 +244,9 @@ def _one_seed(
                 mended = None if repair == "none" else lambda aged: plan.repair(aged, unlabelled)
                 each = mho.evaluate_over_time(chips, loader, list(TIMES.values()), mended)
                 shown = ", ".join(f"{a.mean():.2%}" for a in each)
-                progress.note(f"{chip}, {kind}, repair {repair}: {shown}")
+                progress.note(f"{kind}, {how}, repair {repair}: {shown}")
                 accuracy = [[round(a, 4) for a in chip.tolist()] for chip in each]
-                rows.append({"device": chip, "training": kind, "repair": repair,
+                rows.append({"device": str(kind), "training": how, "repair": repair,
                              "accuracy (times, chips)": accuracy})  # fmt: skip
     found["on chips"] = rows
     found["processor seconds of training"] = {k: round(v) for k, v in seconds.items()}

@@ -23,7 +23,7 @@ from torch import nn
 
 import mho
 import resnet
-from chips_over_time import TIMES, drawn, train
+from chips_over_time import TIMES, Kind, drawn, train
 from mho.data.named import label
 from mho.experiments.progress import Progress
 from mho.experiments.provenance import commit
@@ -105,7 +105,7 @@ def main() -> None:
         lines[1:1] = [f"float: {found}; accuracy of chips with {plan.repair_says}"]
         lines[-2] += f"{'accuracy':>32}"
         lines[-1] += "".join(f"{time:>16}" for time in SHOWN)
-    for name, hardware in ways(plan.hardware(DEVICE)).items():
+    for name, hardware in ways(plan.hardware(Kind(DEVICE))).items():
         generator = torch.Generator().manual_seed(1000)
         chips = mho.convert(net, hardware, CHIPS, generator=generator)
         times = [TIMES[time] for time in SHOWN] if hardware.ages else [0.0]

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 import mho
-from chips_over_time import Plan, main
+from chips_over_time import Kind, Plan, main
 
 
 class RowByRow(nn.Module):
@@ -46,7 +46,7 @@ PLAN = Plan(
     further_rate=2e-3,
     clip_gradient=1.0,
     measured=200,
-    devices=(("pcm-gst", 1.0), ("rram-neurram-1s", 3.0)),
+    kinds=(Kind("pcm-gst"), Kind("rram-neurram-1s", 3.0)),
 )
 
 if __name__ == "__main__":

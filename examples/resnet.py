@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 import mho
-from chips_over_time import Plan, main
+from chips_over_time import Kind, Plan, main
 
 
 def convolution(inputs: int, outputs: int, stride: int, separable: bool) -> nn.Module:
@@ -76,9 +76,14 @@ PLAN = Plan(
     ranges=None,
     teacher=0.9,
     full_scale_per="column",
-    copies=(("pcm-gst", 2), ("rram-neurram-1s", 2)),
+    kinds=(
+        Kind("pcm-gst"),
+        Kind("pcm-gst", copies=4),
+        Kind("rram-neurram-1s", 2.0),
+        Kind("rram-neurram-1s", 2.0, copies=4),
+    ),
     epochs=24,
-    further=6,
+    further=12,
     rate=0.2,
     further_rate=0.05,
 )
