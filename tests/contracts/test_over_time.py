@@ -44,7 +44,9 @@ def relaxed(law: PowerLaw | LogTime) -> Callable[[Tensor, float, GeneratorNoise]
 
 def wandered(law: Flicker) -> Callable[[Tensor, float, GeneratorNoise], Tensor]:
     def after(g: Tensor, t: float, noise: GeneratorNoise) -> Tensor:
-        return g * (1 + law.after(t, law.start(noise), noise).sum(0)).clamp(min=0.0)
+        state = law.start(noise)
+        law.advance(t, state, noise)
+        return g * (1 + state.expected.sum(0)).clamp(min=0.0)
 
     return after
 

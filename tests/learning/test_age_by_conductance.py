@@ -158,3 +158,17 @@ def test_conductances_that_are_loaded_have_the_noise_of_where_they_are() -> None
     noise = crossbar.conductance_seen / crossbar.conductance - 1
     share = crossbar.ageing.get_buffer("wander").sum(0) * STEEP.at(crossbar.conductance)
     torch.testing.assert_close(noise, share, rtol=1e-3, atol=1e-5)
+
+
+def test_a_state_whose_relaxations_were_all_drawn_loads() -> None:
+    """As earlier versions saved it: without what is left open of the 1/f noise."""
+    made = net(LAWS["both"])
+    state = {k: v for k, v in made.state_dict().items() if not k.endswith("wander_covariance")}
+    again = net(LAWS["both"])
+    again.load_state_dict(state)
+    ageing = only_layer(again).crossbar.ageing
+    assert ageing is not None
+    assert not ageing.get_buffer("wander_covariance").any()
+    torch.testing.assert_close(held(again), held(made))
+    mho.age(again, 1e4)
+    assert ageing.get_buffer("wander_covariance").any()

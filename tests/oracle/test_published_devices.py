@@ -68,7 +68,8 @@ def cells(preset: mho.Preset, g: float, seconds: float) -> Tensor:
     if preset.retention is not None:
         held = preset.retention.relaxed(torch.tensor(seconds), landed, noise.normal())
     if preset.flicker is not None:
-        held = held * (1 + preset.flicker.relative(preset.flicker.start(noise), landed)).clamp(0.0)
+        wander = preset.flicker.start(noise).expected
+        held = held * (1 + preset.flicker.relative(wander, landed)).clamp(0.0)
     return 1e6 * held
 
 

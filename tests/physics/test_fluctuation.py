@@ -6,22 +6,24 @@ import numpy as np
 import pytest
 import torch
 from scipy import signal, stats
+from torch import Tensor
 
 from builders.noise import noise
 from mho.physics import Flicker, Telegraph
+from mho.physics.fluctuation import Relaxations
 
 FLICKER = Flicker(amplitude=0.02, fastest=1e-3, slowest=1e2)
 TELEGRAPH = Telegraph(depth=0.4, full=0.3, empty=0.9, dwell_spread=0.5)
 
 
 def test_the_spectrum_falls_as_one_over_f() -> None:
-    law, cells, step, length = FLICKER.replace(fastest=0.03), 256, 0.005, 2048
+    law, cells, step, length = FLICKER.replace(fastest=0.005), 512, 0.005, 2048
     source = noise(0, cells)
     state = law.start(source)
     trace = []
     for _ in range(length):
-        state = law.after(step, state, source)
-        trace.append(state.sum(0))
+        law.advance(step, state, source)
+        trace.append(state.expected.sum(0))
     f, density = signal.welch(torch.stack(trace, 1).numpy(), 1 / step, nperseg=1024)
     band = (f > 0.5) & (f < 2.0)  # inside the law's band, far below the sampling rate
     level = f[band] * density.mean(0)[band]
@@ -36,25 +38,70 @@ def test_the_sum_of_lorentzians_is_one_over_f() -> None:
     np.testing.assert_allclose(f * density, FLICKER.amplitude**2, rtol=0.03)
 
 
-def test_wandering_is_stationary_however_time_is_cut() -> None:
-    n = 20_000
-    for cut in ([5.0], [1e-3, 0.7, 4.299]):
-        source = noise(1, n)
-        state = start = FLICKER.start(source)
-        for seconds in cut:
-            state = FLICKER.after(seconds, state, source)
-        torch.testing.assert_close(
-            state.std(1), torch.full((len(state),), FLICKER.sigma).double(), rtol=0.03, atol=0.0
-        )
-        for row, (x, y) in enumerate(zip(start, state, strict=True)):
-            kept = math.exp(-5.0 / FLICKER.times[row])
-            assert torch.corrcoef(torch.stack([x, y]))[0, 1].item() == pytest.approx(kept, abs=0.03)
+class OneByOne:
+    """In place of random numbers: 1 for one cell after the other, 0 for all others."""
+
+    def __init__(self, n: int) -> None:
+        self._rows = iter(torch.eye(n, dtype=torch.float64))
+
+    def normal(self) -> Tensor:
+        return next(self._rows)
+
+    def uniform(self) -> Tensor:
+        raise NotImplementedError
+
+
+TIMES = {
+    "once": [5.0],
+    "cut into parts": [1e-3, 0.7, 4.299],
+    "more often than there are relaxations": [0.3] * 20,
+    "alike after a pause": [1e-6, 1e-6, 1e4, 1e-6, 1e-6],
+    "long": [1e6, 1e6, 1e-3],
+    "none between": [0.0, 1.0, 0.0, 1.0],
+}
+
+
+@pytest.mark.parametrize("seconds", TIMES.values(), ids=TIMES)
+@pytest.mark.parametrize("law", [FLICKER, Flicker(amplitude=1.0, fastest=1.0, slowest=3.0)])
+def test_what_is_seen_has_the_covariance_of_the_sum_of_all(
+    law: Flicker, seconds: list[float]
+) -> None:
+    """Each look is a sum of the numbers drawn so far; their factors tell all covariances."""
+    drawn = 1 + sum(t > 0 for t in seconds)
+    source = OneByOne(drawn)
+    state = law.start(source)
+    looks, times = [state.expected.sum(0)], [0.0]
+    for t in seconds:
+        law.advance(t, state, source)
+        looks.append(state.expected.sum(0))
+        times.append(times[-1] + t)
+    factors, at = torch.stack(looks), torch.tensor(times, dtype=torch.float64)
+    tau = torch.tensor(law.times, dtype=torch.float64)
+    apart = (at[:, None] - at).abs()
+    expected = law.sigma**2 * torch.exp(-apart[..., None] / tau).sum(-1)
+    torch.testing.assert_close(factors @ factors.T, expected, rtol=1e-6, atol=1e-9 * law.sigma**2)
+
+
+def test_relaxations_that_were_drawn_go_on_by_themselves() -> None:
+    """As states of earlier versions have them: nothing is open."""
+    n, k = 20_000, len(FLICKER.times)
+    source = noise(1, n)
+    start = FLICKER.sigma * torch.stack([source.normal() for _ in range(k)])
+    state = Relaxations(start.clone(), torch.zeros(k, k, dtype=torch.float64))
+    FLICKER.advance(5.0, state, source)
+    kept = torch.exp(-5.0 / torch.tensor(FLICKER.times, dtype=torch.float64))
+    left = state.expected.sum(0) - (kept[:, None] * start).sum(0)
+    fresh = FLICKER.sigma**2 * (1 - kept**2).sum()
+    assert left.var().item() == pytest.approx(fresh.item(), rel=0.03)
+    assert abs(torch.corrcoef(torch.stack([left, start.sum(0)]))[0, 1].item()) < 0.03
 
 
 def test_no_time_changes_nothing() -> None:
     source = noise(2, 100)
     state = FLICKER.start(source)
-    assert torch.equal(FLICKER.after(0.0, state, source), state)
+    before = state.expected.clone()
+    FLICKER.advance(0.0, state, source)
+    assert torch.equal(state.expected, before)
     full, pace = TELEGRAPH.start(source), TELEGRAPH.paces(source)
     assert torch.equal(TELEGRAPH.after(0.0, full, pace, source), full)
 

@@ -182,8 +182,8 @@ def _wander(preset: Preset, period: float, g: float) -> Tensor:
     state, out = law.start(noise), []
     programmed = torch.full((1,), g, dtype=torch.float64)
     for _ in range(READS):
-        out.append(law.relative(state, programmed))
-        state = law.after(period, state, noise)
+        out.append(law.relative(state.expected, programmed))
+        law.advance(period, state, noise)
     return torch.cat(out)
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from mho.hardware.hardware import Hardware
 from mho.hardware.streams import ChipNoise
+from mho.physics.fluctuation import Relaxations
 
 CellNoise = Callable[..., ChipNoise]
 """Noise of all cells of each chip, keyed by words: what it is for, and the event."""
@@ -26,7 +28,8 @@ class Ageing(nn.Module):
             what a cell was programmed to, score (chips, *cells): float32, what tells it.
         landed (chips, *cells): float32 [S], what each cell was last programmed to.
         since (chips, *cells): float64, seconds of retention on the clock then.
-        wander (k, chips, *cells): float32, relaxations of the 1/f noise.
+        wander (k, chips, *cells), wander_covariance (k, k): float32 and float64, relaxations of the
+            1/f noise and what is left open of them, see `mho.physics.fluctuation.Relaxations`.
         depth, pace (chips, *cells): float32, depth of each trap, factor of its dwell times.
         full (chips, *cells): bool, traps that hold a charge.
         reads_before (chips, *cells): float64, reads of the chip when the cell was last programmed.
@@ -59,7 +62,9 @@ class Ageing(nn.Module):
             self.register_buffer("landed", landed)
             self.register_buffer("since", zeros.clone())
         if hardware.flicker is not None:
-            self.register_buffer("wander", hardware.flicker.start(noise("flicker")))
+            started = hardware.flicker.start(noise("flicker"))
+            self.register_buffer("wander", started.expected)
+            self.register_buffer("wander_covariance", started.covariance)
         if hardware.telegraph is not None:
             drawn, law = noise("telegraph"), hardware.telegraph
             self.register_buffer("depth", law.depths(drawn))
@@ -72,6 +77,7 @@ class Ageing(nn.Module):
             self.register_buffer("rows", zeros.new_zeros(2, chips, tiles * rows))
             self.register_buffer("columns", zeros.new_zeros(2, chips, tiles * width))
             self.register_buffer("pulses_before", torch.stack([zeros, zeros]))
+        self.register_load_state_dict_pre_hook(_before_load)
 
     @property
     def _half_selects(self) -> bool:
@@ -251,9 +257,16 @@ class Ageing(nn.Module):
         if law is not None:
             conductance.copy_(torch.where(free, self._relaxed(conductance.dtype), conductance))
         if hardware.flicker is not None:
-            wander = self.get_buffer("wander")
-            wander.copy_(hardware.flicker.after(seconds, wander, noise("flicker", calls)))
+            state = Relaxations(self.get_buffer("wander"), self.get_buffer("wander_covariance"))
+            hardware.flicker.advance(seconds, state, noise("flicker", calls))
         if hardware.telegraph is not None:
             full, pace = self.get_buffer("full"), self.get_buffer("pace")
             drawn = noise("telegraph", calls)
             full.copy_(hardware.telegraph.after(seconds, full, pace, drawn))
+
+
+def _before_load(module: nn.Module, state: dict[str, Any], prefix: str, *_given: object) -> None:
+    """States of earlier versions have drawn each relaxation of the 1/f noise: nothing is open."""
+    name = f"{prefix}wander_covariance"
+    if f"{prefix}wander" in state and name not in state:
+        state[name] = torch.zeros_like(module.get_buffer("wander_covariance"))

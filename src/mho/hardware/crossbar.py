@@ -45,7 +45,7 @@ _TOUCHED = (
 _MOST_PULSES = torch.iinfo(torch.int32).max
 """What the counter of a cell holds."""
 
-_SHARED = {"level", "clock", "unsolved", "misjudged"}
+_SHARED = {"level", "clock", "wander_covariance", "unsolved", "misjudged"}
 """Buffers that are the same on all chips."""
 
 _CHIPS_SECOND = {"wander", "rows", "columns", "pulses_before"}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from functools import reduce
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import torch
 from jaxtyping import Bool, Float
@@ -16,12 +16,29 @@ from torch import Tensor
 
 from mho.config import Config, Range
 from mho.errors import invalid
+from mho.kernels import native
+from mho.kernels.relaxations import move_on
 from mho.physics.noise import Noise
 from mho.physics.of_conductance import OfConductance
 from mho.quantities import PositiveSeconds
 
 _RATIO = 4.0
 """Ratio of neighbouring time constants: the spectrum's ripple stays below 2 %."""
+
+
+class Relaxations(NamedTuple):
+    """What is known of the relaxations whose sum is the 1/f noise of some cells.
+
+    The sum as it stands has been seen; which relaxation has which part of it has not. So a look at
+    the cells takes one random number a cell, not one a relaxation, and all looks together are
+    distributed as they are if every relaxation is drawn (a Kalman filter run backwards: it makes
+    the innovations that it would otherwise observe; R. E. Kalman, J. Basic Eng. 82 (1960) 35).
+    """
+
+    expected: Float[Tensor, " k *n"]
+    """Of each relaxation, given all that was seen of the cell; they add up to what is seen now."""
+    covariance: Float[Tensor, "k k"]
+    """Of what they may be off by, float64: the same for all cells. 0 where each was drawn."""
 
 
 class Flicker(Config):
@@ -77,19 +94,40 @@ class Flicker(Config):
             return wander * self.amplitude.at(g)
         return wander
 
-    def start(self, noise: Noise) -> Float[Tensor, " k *n"]:
-        """Stationary relaxations of new cells, one row a time constant."""
-        return torch.stack([self.sigma * noise.normal() for _ in self.times])
+    def start(self, noise: Noise) -> Relaxations:
+        """Stationary relaxations of new cells, looked at once."""
+        numbers, k = noise.normal(), len(self.times)
+        open_ = self.sigma**2 * torch.eye(k, dtype=torch.float64, device=numbers.device)
+        state = Relaxations(numbers.new_zeros(k, *numbers.shape), open_)
+        self._look(state, torch.ones(k), numbers)
+        return state
 
-    def after(
-        self, seconds: float, state: Float[Tensor, " k *n"], noise: Noise
-    ) -> Float[Tensor, " k *n"]:
-        """Some time later: `x -> e x + sigma sqrt(1 - e^2) z` with `e = exp(-t / tau)`."""
-        kept = [math.exp(-seconds / tau) for tau in self.times]
-        fresh = [self.sigma * math.sqrt(-math.expm1(-2 * seconds / tau)) for tau in self.times]
-        rows = zip(state, kept, fresh, strict=True)
+    def advance(self, seconds: float, state: Relaxations, noise: Noise) -> None:
+        """Let time pass, in place, and look: `x -> e x + sigma sqrt(1 - e^2) z` with
+        `e = exp(-t / tau)` of each relaxation, of which only the sum is drawn."""
+        if seconds == 0:
+            return
+        over_tau = torch.tensor([seconds / tau for tau in self.times], dtype=torch.float64)
+        kept, fresh = torch.exp(-over_tau), -(self.sigma**2) * torch.expm1(-2 * over_tau)
+        on = state.covariance.device
+        state.covariance.mul_(torch.outer(kept, kept).to(on)).add_(torch.diag(fresh).to(on))
+        self._look(state, kept, noise.normal())
+
+    def _look(self, state: Relaxations, kept: Tensor, numbers: Tensor) -> None:
+        """Look at the sum after so much of each relaxation was kept (k,)."""
+        expected, covariance = state
+        with_sum = covariance.sum(0)
+        least = 1e-12 * self.sigma**2  # below it the variance of the sum is rounding
+        share = with_sum / with_sum.sum().clamp(min=least).sqrt()
+        covariance.sub_(torch.outer(share, share))
+        factors = kept.to(expected), share.to(expected)
+        if native(expected, numbers):
+            rows = expected.view(len(expected), -1).numpy()
+            move_on(rows, numbers.flatten().numpy(), *(f.numpy() for f in factors))
+            return
         # Product and sum apart: fused, their rounding would depend on a cell's place in memory.
-        return torch.stack([noise.normal().mul_(new).add_(x * keep) for x, keep, new in rows])
+        for row, keep, part in zip(expected, *factors, strict=True):
+            row.mul_(keep).add_(numbers * part)
 
 
 class Telegraph(Config):
