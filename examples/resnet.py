@@ -79,7 +79,6 @@ PLAN = Plan(
     kinds=(
         Kind("pcm-gst"),
         Kind("pcm-gst", copies=4),
-        Kind("rram-neurram-1s", 2.0),
         Kind("rram-neurram-1s", 2.0, copies=4),
     ),
     epochs=24,
