@@ -25,9 +25,9 @@ def test_a_value_outside_its_range_names_all_three() -> None:
 
 def test_the_nearest_name_is_suggested_where_one_is_near() -> None:
     assert str(unknown("task", "mnits", ["mnist", "cifar"])) == (
-        "unknown task 'mnits': did you mean 'mnist'? known are cifar, mnist"
+        "unknown task 'mnits': did you mean 'mnist'? Expected one of cifar, mnist"
     )
-    assert str(unknown("task", "zzz", ["mnist"])) == "unknown task 'zzz': known are mnist"
+    assert str(unknown("task", "zzz", ["mnist"])) == "unknown task 'zzz': expected mnist"
 
 
 def test_what_did_not_converge_says_how_far_it_came() -> None:

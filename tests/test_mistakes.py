@@ -314,7 +314,7 @@ WRONG: list[tuple[str, Callable[[], Any], str]] = [
     (
         "a data set that is not known",
         lambda: mho.data.load("m", "test"),
-        "unknown dataset 'm': known are cifar10, fashion-mnist, mnist",
+        "unknown dataset 'm': expected one of cifar10, fashion-mnist, mnist",
     ),
     (
         "data sets for one",

@@ -230,9 +230,9 @@ def _meant(root: type[Config], error: UnknownField) -> str:
     same = [path for path in known if last[path] == error.name]
     if not same:
         within = [path for path, record in known.items() if record == error.record]
-        for places in (within, list(known)):
+        for places, cutoff in ((within, 0.6), (list(known), 0.8)):
             names = {last[path] for path in places}
-            if near := get_close_matches(error.name, names, n=1, cutoff=0.6):
+            if near := get_close_matches(error.name, names, n=1, cutoff=cutoff):
                 same = [path for path in places if last[path] == near[0]]
                 break
     *most, end = map(repr, sorted(same, key=lambda path: (path.count("."), path))[:4] or [""])

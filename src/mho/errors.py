@@ -85,10 +85,15 @@ def unknown(kind: str, name: object, known: Iterable[str], meant: str = "") -> I
         get_close_matches(name[:_LONGEST], names, n=1, cutoff=0.5) if isinstance(name, str) else []
     )
     meant = meant or (repr(near[0]) if near else "")
-    hint = f"did you mean {meant}? " if meant else ""
-    return InvalidInput(
-        f"unknown {kind} {shown(name)}: {hint}known are {', '.join(names) or 'none'}"
-    )
+    hint = f"did you mean {meant}? Expected" if meant else "expected"
+    return InvalidInput(f"unknown {kind} {shown(name)}: {hint} {_one_of(names)}")
+
+
+def _one_of(names: list[str]) -> str:
+    """Names to choose from, in words."""
+    if not names:
+        return "none, for there is none"
+    return names[0] if len(names) == 1 else f"one of {', '.join(names)}"
 
 
 def shown(value: object) -> str:

@@ -81,7 +81,7 @@ def test_a_scheme_needs_its_own_training_alone(name: str, scheme: str) -> None:
         (["siamese", "--scheme", "closed lop"], "unknown scheme of siamese 'closed lop': did you"),
         (["metaplastic", "--scheme", "EW"], "'EWC'"),
         (["bmcnn", "--scheme", "EWC"], "scheme = 'EWC': expected nothing: bmcnn has no"),
-        (["wires", "--only", "claims"], "known are bmcnn, metaplastic, siamese"),
+        (["wires", "--only", "claims"], "expected one of bmcnn, metaplastic, siamese"),
         (["siamese", "--only", "claims", "--scheme", "float"], "only = 'claims': expected no"),
         (["all", "--only", "claims"], "one experiment where --only is given"),
         (["wires", "--set", "siamese.only=levels"], "siamese.only = 'levels': expected nothing"),

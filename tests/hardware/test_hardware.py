@@ -48,7 +48,7 @@ def test_a_weight_has_as_many_levels_as_the_mapping_offers(name: str, levels: in
             1.5,
             r"adc_range = 1.5: expected 'calibrated' or 'column' or a finite .*1\]",
         ),
-        ("mapping", "bridge", r"mapping 'bridge': .*known are differential"),
+        ("mapping", "bridge", r"mapping 'bridge': .*xpected one of differential"),
         ("device", 3, r"device = 3: expected a cell, a preset, or "),
         (
             "programming",

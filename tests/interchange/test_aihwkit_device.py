@@ -193,7 +193,7 @@ CONSTANT = sharp({"class": "ConstantStepDevice"})
     ("device", "said"),
     [
         ({"class": "PowStepDevice"}, "unknown device of aihwkit that a cell stands for 'PowStepDe"),
-        ({"dw_min": 0.1}, "unknown device of aihwkit that a cell stands for None: known are"),
+        ({"dw_min": 0.1}, "unknown device of aihwkit that a cell stands for None: expected one of"),
         (CONSTANT | {"dwmin": 0.1}, "unknown field of ConstantStepDevice 'dwmin': did you mean"),
         (CONSTANT | {"dw_min": "small"}, "device.dw_min = 'small': expected a finite number"),
         (CONSTANT | {"dw_min": float("nan")}, "device.dw_min = nan: expected a finite number"),
