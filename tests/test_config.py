@@ -154,7 +154,7 @@ hardwares = st.builds(
     Hardware,
     device=cells,
     mapping=st.sampled_from(["differential", "offset", "single"]),
-    tile=st.tuples(st.integers(1, 65536), st.integers(2, 65536)),
+    tile=st.tuples(st.integers(1, 65536), st.integers(3, 65536)),
     programming=st.builds(OpenLoop, assumes=st.sampled_from(["linear", "curve"]))
     | st.builds(Verify, tolerance=st.floats(0.01, 10), max_pulses=st.integers(1, 10_000)),
     weight_levels=st.none() | st.just(2),
