@@ -88,9 +88,10 @@ def test_nothing_runs_between_the_last_look_and_a_kernel() -> None:
     sys.setprofile(profile)
     views.run([a], list, fill, tuple)
     sys.setprofile(None)
-    # nothing of Python's own: numba reports the kernel itself
+    # nothing of Python's own; before Python 3.13 numba reports the kernel itself
     made_ready = seen.index(("return", "ready"))
-    assert seen[made_ready + 1 :][:2] == [("call", "fill"), ("return", "fill")]
+    after = [each for each in seen[made_ready + 1 :] if each[1] != "fill"]
+    assert after[0] == ("return", "run")
 
 
 def test_no_kernel_runs_on_tensors_that_it_cannot_work_on() -> None:

@@ -189,7 +189,7 @@ def test_what_records_a_pass_is_refused_and_plain_torch_is_named() -> None:
     net = trainee(small_model()).eval()
     x = torch.randn(4, 2, 6, 6)
     with pytest.raises(ValueError, match=r"recorded by torch\.export.*mho\.to_digital"):
-        torch.export.export(net, (x,))
+        torch.export.export(net, (x,), strict=False)  # the default before torch 2.8: True
     with pytest.raises(ValueError, match=r"transformed by torch\.func"):
         torch.func.vmap(net)(x.unsqueeze(0))
     torch.export.export(mho.to_digital(net), (x,))

@@ -5,8 +5,9 @@ from __future__ import annotations
 import functools
 import sys
 from collections.abc import Callable
+from inspect import signature
 from pathlib import Path
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import torch
 import torch.utils.checkpoint
@@ -38,7 +39,9 @@ def uncompiled(fn: Callable[P, T]) -> Callable[P, T]:
     @functools.wraps(fn)
     def outside(*args: P.args, **kwargs: P.kwargs) -> T:
         if torch.compiler.is_compiling():
-            eager: Callable[P, T] = torch.compiler.disable(fn, reason=_REASON)  # type: ignore[assignment]
+            disable: Any = torch.compiler.disable
+            takes_reason = "reason" in signature(disable).parameters  # from torch 2.8 on
+            eager = disable(fn, reason=_REASON) if takes_reason else disable(fn)
             return eager(*args, **kwargs)
         return fn(*args, **kwargs)
 
