@@ -33,6 +33,14 @@ def test_a_setting_has_a_key_and_a_value(text: str) -> None:
         key_and_value(text)
 
 
+@pytest.mark.parametrize("name", experiments.EXPERIMENTS)
+def test_a_preset_by_hand_is_refused_as_it_would_change_its_name_alone(name: str) -> None:
+    preset = experiments.get(name).preset("quick")
+    assert settings_of(name, preset, single=[("preset", "quick")]).config() == preset
+    with pytest.raises(ValueError, match=r"preset = 'paper': .* --preset paper"):
+        settings_of(name, preset, single=[("preset", "paper")]).config()
+
+
 def test_nested_and_flat_are_inverse() -> None:
     assert nested("a.b.c", 1) == {"a": {"b": {"c": 1}}}
     assert flat(nested("a.b.c", 1)) == {"a.b.c": 1}

@@ -238,6 +238,10 @@ class ExperimentConfig(Config):
             ValueError: a setting is unknown or its value not allowed; the message names both.
         """
         own: list[dict[str, Any]] = [dict(step) for step in steps]
+        for step in own:
+            if (given := step.get("preset", self.preset)) != self.preset:
+                allowed = f"{self.preset!r}, as the other settings are; --preset {given} takes all"
+                raise invalid(f"{type(self).__name__}.preset", given, allowed)
         laid: dict[str, Any] = {}
         notes: list[str] = []
         for name in type(self).__dataclass_fields__:
