@@ -59,7 +59,7 @@ class Demo:
         config = experiments.get("siamese").preset("quick").replace(**SMALLER)
         check_output(self.out, folder=True)
         digests = check_data(config)
-        if not finished(self.out, config):
+        if not finished(self.out, config, digests):
             tell(
                 "a network of 784, 128 and 10 units learns handwritten digits (MNIST) on memristor "
                 "arrays: cells of 50 to 225 uS with spread, read noise and stuck cells, 8-bit "

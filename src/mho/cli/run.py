@@ -143,7 +143,7 @@ class Run:
         from mho.experiments import processes
         from mho.experiments.execution import execute, finished
 
-        if not processes.by_first(lambda: self.resume and finished(folder, config)):
+        if not processes.by_first(lambda: self.resume and finished(folder, config, digests)):
             with self._logged(folder) as take:
                 execute(name, config, folder, resume=self.resume, digests=digests, listener=take)
         elif processes.here().leads:

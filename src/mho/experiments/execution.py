@@ -20,16 +20,22 @@ from mho.files import check_sums, naming, read_text, write_bytes
 from mho.files.code import code_in, file_of, own_code_named, text_of
 
 
-def finished(folder: Path, config: ExperimentConfig) -> bool:
+def finished(folder: Path, config: ExperimentConfig, digests: Mapping[str, str]) -> bool:
     """Whether the folder holds the whole run with these settings.
 
+    Args:
+        folder: of the run.
+        config: its settings.
+        digests: SHA-256 of its data and code, as `check_data` gives them.
+
     Raises:
-        ValueError: it holds another run, or files that were changed since.
+        ValueError: it holds another run, one on other data, or files that were changed since.
     """
     if not (folder / "result.json").exists():
         return False
     check_sums(folder, "result.json", *FINISHED)
     check_same(folder, read_text(folder / "config.toml"), config.to_toml())
+    provenance.check_same_data(folder, digests)
     return True
 
 

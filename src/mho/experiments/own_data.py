@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 
 from mho.data import SPLITS, Dataset, dataset
+from mho.data.named import is_public
 from mho.data.splits import indices
 from mho.errors import invalid
 from mho.experiments.experiment import ExperimentConfig
@@ -51,6 +54,20 @@ def check_data(config: ExperimentConfig) -> dict[str, str]:
             allowed = f"at most {there}, as {asked.data} has in the split {asked.split!r}"
             raise invalid(f"{asked.setting}, samples of each class", asked.per_class, allowed)
     return found
+
+
+def own_digests(datasets: Iterable[str], settings: Mapping[str, Any]) -> dict[str, str]:
+    """SHA-256 of each data set and each file of code that is the user's own, by name.
+
+    Args:
+        datasets: of a run, public ones among them.
+        settings: its settings.
+
+    Raises:
+        ValueError: one cannot be read.
+    """
+    own = {name: dataset(name).sha256 for name in datasets if not is_public(name)}
+    return own | code_in(settings)
 
 
 def slug(name: str) -> str:

@@ -9,6 +9,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -73,7 +74,7 @@ def record(folder: Path, now: Mapping[str, Any]) -> list[str]:
         except InvalidInput as error:
             differs = [f"what earlier sessions were made with is lost ({error})"]
         else:
-            _check_same_data(folder, before.get("data", {}), now.get("data", {}))
+            _compare(folder, before.get("data", {}), now.get("data", {}))
             earlier = before.pop("earlier", [])
             differs = differences([before, now])
             if differs or any(before.get(key) != now.get(key) for key in PLACE if key in now):
@@ -82,10 +83,29 @@ def record(folder: Path, now: Mapping[str, Any]) -> list[str]:
     return differs
 
 
-def _check_same_data(folder: Path, before: Mapping[str, str], now: Mapping[str, str]) -> None:
+def check_same_data(folder: Path, now: Mapping[str, str]) -> None:
+    """Refuse to take what a run folder holds for a run on data, or with code, that it is not of.
+
+    Args:
+        folder: of the run; nothing is known of one without a readable `env.json`.
+        now: SHA-256 of each data set and file of code, by name.
+
+    Raises:
+        ValueError: one was another when the run was made.
+    """
+    path, before = folder / NAME, {}
+    with suppress(InvalidInput):
+        before = checked(read_json(path), str(path)).get("data", {})
+    _compare(folder, before, now)
+
+
+def _compare(folder: Path, before: Mapping[str, str], now: Mapping[str, str]) -> None:
     for name, digest in now.items():
         if (known := before.get(name, digest)) != digest:
-            allowed = f"{known}, that of what the run in {folder} began with"
+            allowed = (
+                f"{known}, as the run in {folder} has it: its content has changed since; give what "
+                "is new another name, or another folder for its runs"
+            )
             raise invalid(f"SHA-256 of {name!r}", digest, allowed)
 
 

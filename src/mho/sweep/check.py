@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from mho import experiments
 from mho.errors import InvalidInput
 from mho.experiments.memory import check_memory
-from mho.experiments.own_data import check_data
+from mho.experiments.own_data import check_data, own_digests
+from mho.experiments.provenance import check_same_data
 from mho.results import Result
 from mho.sweep.folder import SweepFolder
 from mho.sweep.points import Point, varied
@@ -19,7 +20,8 @@ def check(points: Sequence[Point], sweep: SweepFolder, *, here: bool = True) -> 
 
     Memory, data and what the settings alone tell are looked at for all points that are not in the
     folder yet. A run in small, which takes seconds, is made of so many of them that every value of
-    every setting is in one.
+    every setting is in one. Data and code of the user's own that points use must be as they were
+    for the points in the folder.
 
     Args:
         points: of the sweep.
@@ -41,11 +43,23 @@ def check(points: Sequence[Point], sweep: SweepFolder, *, here: bool = True) -> 
                 check_memory(experiment.memory(point.config), point.config.torch_device())
             experiment.refuse(point.config)
             check_data(point.config)
+    _check_own(points, sweep)
     found = []
     for point in covering(new):
         with _naming(point, keys):
             found.append(experiments.get(point.experiment).check(point.config))
     return [each for each in found if isinstance(each, Result)]
+
+
+def _check_own(points: Iterable[Point], sweep: SweepFolder) -> None:
+    """Refuse what is the user's own and has changed since a point of the folder was made."""
+    now: dict[str, str] = {}
+    for point in points:
+        with suppress(InvalidInput, OSError):  # gone, and needed for no new point
+            now |= own_digests(point.config.datasets, point.settings)
+    if now and sweep.exists:
+        for folder in sweep.points():
+            check_same_data(folder.path, now)
 
 
 def covering(points: Iterable[Point]) -> list[Point]:

@@ -20,7 +20,7 @@ from mho.results.result import Better, Pooled
 from mho.sweep.folder import Beat, Failure, PointFolder, Status, status_of
 from mho.sweep.points import settings_of
 
-RESULT, ENV = "result.json", "env.json"
+CONFIG, RESULT, ENV = "config.toml", "result.json", "env.json"
 
 OF_CHIPS = ("writes", "cells")
 """Events of a ledger that a record keeps, of one chip."""
@@ -64,7 +64,8 @@ class PointRecord:
     seconds: float | None = None
     """Time that its run took [s]."""
     environment: Mapping[str, Any] = field(default_factory=dict)
-    """What it was made with, and where: commit, versions, device, command, host, engine."""
+    """What it was made with, and where: commit, versions, device, command, date, SHA-256 of the
+    data, host, engine."""
     failures: Sequence[Failure] = ()
     beat: Beat | None = None
     """Last sign of life; None: nothing works on it."""
@@ -187,7 +188,7 @@ def _progress(folder: PointFolder) -> dict[str, Any]:
 
 
 def _settings(folder: PointFolder) -> dict[str, Any]:
-    where = str(folder.path / "config.toml")
+    where = str(folder.path / CONFIG)
     settings = settings_of(folder.toml, where, folder.path.name)
     return {"experiment": settings["family"], "settings": settings}
 
@@ -200,7 +201,7 @@ def _result(folder: PointFolder) -> dict[str, Any]:
     if not folder.done:
         return {}
     path = folder.path / RESULT
-    check_sums(folder.path, RESULT, ENV)
+    check_sums(folder.path, RESULT, ENV, CONFIG)
     value = result_of_today(read_json(path))
     env_file = folder.path / ENV
     env = checked(read_json(env_file), str(env_file)) if env_file.exists() else {}
@@ -217,7 +218,8 @@ def _result(folder: PointFolder) -> dict[str, Any]:
         "costs": dict(_costs(value, str(path))),
         "seconds": seconds if _is_time(seconds) else None,
         "environment": {key: env[key] for key in
-                        ("commit", "versions", "device", "command", "date", "host", "engine")
+                        ("commit", "versions", "device", "command", "date", "data", "host",
+                         "engine")
                         if key in env},
     }  # fmt: skip
 

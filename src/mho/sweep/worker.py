@@ -118,11 +118,11 @@ def work(folder: PointFolder, threads: int, engine: str = "") -> int:
         point = folder.point
         config = point.config
         put_result_aside(folder.path, progress.note)
-        if finished(folder.path, config):
+        digests = check_data(config)
+        if finished(folder.path, config, digests):
             return DONE
         torch.set_num_threads(threads)
         check_memory(experiments.get(point.experiment).memory(config), config.torch_device())
-        digests = check_data(config)
 
         def go_on() -> None:
             execute(point.experiment, config, folder.path, resume=True, digests=digests,
