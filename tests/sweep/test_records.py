@@ -2,12 +2,16 @@
 
 import csv
 import io
+import json
+import shutil
 from pathlib import Path
 
 import pytest
 
 import mho.sweep
-from builders.sweeps import made_up
+from builders.sweeps import made_up, result_of
+from mho.files import sums_of
+from mho.sweep.places import places_of
 from mho.sweep.records import common, varied
 
 
@@ -51,6 +55,40 @@ def test_a_record_has_all_settings_and_the_numbers_of_a_claim(tmp_path: Path) ->
     assert first.costs["cells per chip"].ours == 20
     assert first.seconds == 2.5
     assert first.environment["commit"] == "0123abc"
+
+
+def test_a_copy_of_a_point_is_counted_once_and_told(tmp_path: Path) -> None:
+    """As of a folder that was copied by hand, or that two versions have made."""
+    sweep = made_up(tmp_path / "s", seeds=1)
+    first, renamed, *_ = sweep.points()
+    renamed.path.rename(renamed.path.with_name("of another name"))
+    for name in ("a copy", "z copy"):
+        shutil.copytree(first.path, first.path.with_name(name))
+    (tmp_path / "s" / "points" / "a copy" / "result.json").write_text(
+        json.dumps(result_of(first.point, 99.0)))  # fmt: skip
+    records = mho.sweep.load(sweep.path)
+    told = {point.id for point in records if "whose result counts" in point.problem}
+    assert told == {"a copy", "z copy"}
+    assert {point.id for point in records if not point.claims} == told
+    assert [len(place.done) for place in places_of(records).every] == [1] * 4
+    means = [place.claim("accuracy") for place in places_of(records).every]
+    assert all(mean is not None and mean.n == 4 and mean.ours < 99 for mean in means)
+
+
+def test_settings_that_were_edited_below_a_result_are_not_believed(tmp_path: Path) -> None:
+    sweep = made_up(tmp_path, seeds=1)
+    first = sweep.points()[0].path
+    names = ("config.toml", "result.json", "env.json")
+    (first / "SHA256SUMS").write_bytes(sums_of({n: (first / n).read_bytes() for n in names}))
+    assert mho.sweep.load(tmp_path)[0].claims
+    config = (first / "config.toml").read_text()
+    (first / "config.toml").write_text(
+        config.replace("fixed_threshold = 0.", "fixed_threshold = 1.")
+    )
+    (edited,) = (point for point in mho.sweep.load(tmp_path) if point.id == first.name)
+    assert edited.settings["writes.fixed_threshold"] > 1
+    assert not edited.claims
+    assert "config.toml: its SHA-256 is not that in SHA256SUMS" in edited.problem
 
 
 def test_a_claim_that_is_worded_in_several_ways_is_worded_as_far_as_they_agree() -> None:

@@ -160,9 +160,9 @@ class PointFolder:
             return False
         try:
             with tempfile.TemporaryFile(dir=self.path) as now:
-                return os.fstat(now.fileno()).st_mtime - said < ALIVE
+                return abs(os.fstat(now.fileno()).st_mtime - said) < ALIVE  # or a clock set back
         except OSError:  # the folder cannot be written to
-            return time.time() - said < ALIVE
+            return abs(time.time() - said) < ALIVE
 
     @property
     def beat(self) -> Beat | None:

@@ -30,7 +30,7 @@ NAME = "index.sqlite"
 READ = ("config.toml", "result.json", "env.json", "SHA256SUMS", "failures.json", "progress.json")
 """Files of a point that its record is read from; of `checkpoint.pt`, only whether it is there."""
 
-LAYOUT = 2
+LAYOUT = 3
 """Of the table and of a record's JSON; a file of another layout is made anew."""
 
 DAMAGED = (ValueError, TypeError, KeyError, AttributeError)

@@ -6,9 +6,10 @@ import csv
 import io
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import groupby
 from pathlib import Path
 from typing import Any, overload
 
@@ -16,6 +17,7 @@ from mho.arguments import checked
 from mho.files import encoded, write_bytes
 from mho.sweep.folder import SweepFolder
 from mho.sweep.index import Index
+from mho.sweep.points import id_of
 from mho.sweep.record import Measured, PointRecord
 
 TABLE = "table.csv"
@@ -119,11 +121,37 @@ def write_table(records: Records) -> Path:
 
 
 def records_of(path: Path, points: Iterable[PointRecord]) -> Records:
-    """Points in the order of what varies between them."""
+    """Points in the order of what varies between them, a result of the same settings once."""
     every = tuple(points)
     keys = varied(point.settings for point in every if point.settings)
     order = sorted(every, key=lambda point: [rank(point.settings.get(key)) for key in keys])
-    return Records(path, tuple(order))
+    return Records(path, tuple(_once(order, keys)))
+
+
+def _once(points: Iterable[PointRecord], keys: Sequence[str]) -> Iterator[PointRecord]:
+    """Points, in an order in which the same settings are side by side; of several with a result,
+    one keeps it: that which is named by its settings, else the first."""
+
+    def place(point: PointRecord) -> list[Any]:
+        values = [point.settings.get(key) for key in keys] if point.settings else [point.id]
+        return [(type(value), value) for value in values]
+
+    for _, group in groupby(points, place):
+        several = list(group)
+        done = [point for point in several if point.claims or point.costs]
+        if len(done) > 1:
+            named = [p for p in done if id_of(p.experiment, p.settings) == p.id]
+            kept = (named or done)[0]
+            several = [_beside(each, kept) if each in done and each is not kept else each
+                       for each in several]  # fmt: skip
+        yield from several
+
+
+def _beside(point: PointRecord, kept: PointRecord) -> PointRecord:
+    """A point without its result, as another one has the same settings."""
+    said = f"it has the settings of {kept.id}, whose result counts"
+    problem = "; ".join(filter(None, [point.problem, said]))
+    return replace(point, claims={}, costs={}, problem=problem)
 
 
 def varied(settings: Iterable[Mapping[str, Any]]) -> list[str]:
