@@ -86,3 +86,5 @@ def test_a_file_that_is_not_toml_is_named(tmp_path: Path, content: bytes) -> Non
 
 def test_tables_in_tables_by_their_whole_key() -> None:
     assert flat({"a": 1, "b": {"c": 2, "d": {"e": [3]}}}) == {"a": 1, "b.c": 2, "b.d.e": [3]}
+    with pytest.raises(ValueError, match=r"b\.c = \[1, 2\]: .* twice"):
+        flat({"b.c": 1, "b": {"c": 2}})

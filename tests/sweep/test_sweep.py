@@ -1,17 +1,24 @@
 """A sweep from its plan to its results: the driver with engines that fail, and the command."""
 
+import os
+import time
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
+from builders.own_data import npz
 from mho.cli import main
 from mho.errors import InvalidInput
+from mho.experiments.own_data import check_data
+from mho.experiments.provenance import record
+from mho.files import write_json
 from mho.sweep import plan
-from mho.sweep.check import check
+from mho.sweep.check import _check_own, check
 from mho.sweep.driver import drive
 from mho.sweep.engines import Ended
-from mho.sweep.folder import TRIES, PointFolder, SweepFolder
+from mho.sweep.folder import TRIES, Beat, PointFolder, SweepFolder
 from mho.sweep.process import DONE, FAILED, INTERRUPTED, STORAGE, TAKEN
 
 SMALL = (
@@ -185,6 +192,9 @@ def test_the_command_goes_on_and_a_wider_plan_repeats_nothing(
         (["siamese", "--grid", "per_class=10,100000"], "per_class = 100000"),
         (["siamese", "--engine", "lokal"], "did you mean 'local'"),
         (["siamese", "--engine-set", "processes=0"], "processes"),
+        (["siamese", "--grid", "epochs=1", "--grid", "epochs=2"], "--grid has epochs twice"),
+        (["siamese", "--zip", "epochs=1;epochs=2"], "--zip has epochs twice"),
+        (["siamese", "--grid", "preset=quick,paper"], "--preset paper"),
     ],
 )
 def test_what_cannot_work_is_refused_before_anything_is_written(
@@ -193,3 +203,50 @@ def test_what_cannot_work_is_refused_before_anything_is_written(
     assert main(["sweep", *arguments, "--out", str(tmp_path / "s")]) == 2
     assert said in capsys.readouterr().err
     assert not (tmp_path / "s").exists()
+
+
+@pytest.mark.parametrize("what", ["plan.toml", "sweep"])
+@pytest.mark.parametrize(
+    "option", ["--grid=epochs=1", "--zip=epochs=1", "--seeds=2", "--preset=paper", "--set=epochs=1"]
+)
+def test_options_that_would_have_no_effect_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+    what: str, option: str,
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    folders(tmp_path / "sweep")
+    Path("plan.toml").write_text("experiment = 'siamese'")
+    assert main(["sweep", what, option]) == 2
+    assert f"{option.partition('=')[0]} = " in capsys.readouterr().err
+
+
+def test_what_changed_since_points_were_made_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Data and code of the user's own: else results of before would be told as those of now."""
+    monkeypatch.chdir(tmp_path)
+    npz(tmp_path / "own.npz", (6,), 3, each=40)
+    single = [("data", "own.npz"), ("networks", ["mlp"]), ("studies", []), ("chips", 1)]
+    sweep = SweepFolder(tmp_path / "s")
+    (first,) = sweep.add(plan.make("siamese", single=single).points())
+    record(first.path, {"data": check_data(first.point.config)})
+    finish(first)
+    wider = plan.make("siamese", single=single, seeds=[1]).points()
+    _check_own(wider, sweep)
+    npz(tmp_path / "own.npz", (6,), 3, each=41)
+    for points in ([first.point], wider):
+        with pytest.raises(ValueError, match=r"SHA-256 of '.*own\.npz' = .* changed since"):
+            check(points, sweep)
+    (tmp_path / "own.npz").unlink()
+    assert check([first.point], sweep) == []
+
+
+def test_a_sign_of_life_from_the_future_is_none(tmp_path: Path) -> None:
+    """A clock that is set back would else have a point wait that nobody works on."""
+    (point, *_) = folders(tmp_path)
+    beat = Beat("another machine", 1, time.time())
+    write_json(point.path / "progress.json", asdict(beat))
+    assert point.status == "running"
+    for apart in (-3600, 3600):
+        os.utime(point.path / "progress.json", (time.time() + apart,) * 2)
+        assert point.status == "waiting"

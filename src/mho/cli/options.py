@@ -24,13 +24,16 @@ import types
 import typing
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol, get_args, get_origin
+from typing import Any, NamedTuple, Protocol, TypeVar, get_args, get_origin
 
 import click
 from click.shell_completion import CompletionItem
 
 from mho.cli.help_text import Context
 from mho.documented import field_docs, first_sentence
+from mho.errors import invalid
+
+T = TypeVar("T")
 
 Names = Callable[[click.Context], Iterable[str]]
 """Names that a shell completes a value with."""
@@ -132,3 +135,21 @@ def _parameter(field: dataclasses.Field[Any], hint: Any, doc: str) -> click.Para
     shows = not required and field.default not in (None, False, "", ())
     flag = f"--{(shown.name or field.name).replace('_', '-')}"
     return click.Option([flag, field.name], required=required, show_default=shows, **given)
+
+
+def by_key(option: str, given: Iterable[tuple[str, T]]) -> dict[str, T]:
+    """What an option that may be given several times says of each key.
+
+    Args:
+        option: its name.
+        given: each key with what is said of it.
+
+    Raises:
+        ValueError: a key is given twice.
+    """
+    found: dict[str, T] = {}
+    for key, value in given:
+        if key in found:
+            raise invalid(option, key, f"each key once: --{option} has {key} twice")
+        found[key] = value
+    return found

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from mho.cli.options import Argument, Option
+from mho.cli.options import Argument, Option, by_key
 from mho.errors import invalid
 
 
@@ -39,8 +39,11 @@ class Report:
             from mho.sweep.records import load, write_table
 
             records = load(self.dir)
+            if len(self.objective) == 1:
+                allowed = "two or more, which make a front; the best of each claim has a table"
+                raise invalid("objective", self.objective[0], allowed)
             kept = objectives_of(self.dir)
-            wanted = dict(map(objective, self.objective)) or {
+            wanted = by_key("objective", map(objective, self.objective)) or {
                 key: how for key, how in kept.items() if key in records.claims
             }
             shown = overview(records, self.claim, wanted)

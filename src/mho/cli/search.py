@@ -7,7 +7,7 @@ from typing import Annotated
 
 from rich.console import Console
 
-from mho.cli.options import Option
+from mho.cli.options import Option, by_key
 from mho.cli.sweep import OfPoints, forgiven, say_end, stopping
 from mho.cli.terminal import say, tell, waiting
 from mho.errors import unknown
@@ -43,7 +43,8 @@ class Search(OfPoints):
             raise unknown("experiment", self.what, EXPERIMENTS)
         plan, sweep = self.plan(), self.folder()
         engine = engine_of(self.engine, self.engine_set)
-        over, wanted = dict(map(span_or_choice, self.over)), dict(map(objective, self.objective))
+        over = by_key("over", map(span_or_choice, self.over))
+        wanted = by_key("objective", map(objective, self.objective))
         search = Searching(plan, over, wanted, self.trials, sweep, seed=plan.seeds[0])
         check_output(sweep.path, folder=True)
         with waiting("mho: trying the ends of what is searched in small"):

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from rich.console import Console
 
 from mho.cli import names
-from mho.cli.options import Argument, Option
+from mho.cli.options import Argument, Option, by_key
 from mho.cli.terminal import say, tell, waiting
 from mho.errors import Failed, invalid, unknown
 from mho.files import check_output
@@ -67,8 +67,9 @@ class OfPoints:
 
         return plan.make(
             self.what, preset=self.preset, config=self.config, device_file=self.device_file,
-            single=list(map(key_and_value, self.set)), grid=dict(map(plan.values_of, grid)),
-            zips=[dict(map(plan.values_of, each.split(";"))) for each in zips],
+            single=list(map(key_and_value, self.set)),
+            grid=by_key("grid", map(plan.values_of, grid)),
+            zips=[by_key("zip", map(plan.values_of, each.split(";"))) for each in zips],
             seeds=self.seeds, told=tell,
         )  # fmt: skip
 
@@ -104,6 +105,8 @@ class Sweep(OfPoints):
 
         file = Path(self.what)
         if self.what not in EXPERIMENTS and file.is_dir():
+            self._refuse_options("to look at a sweep; to go on with it, give its plan or "
+                                 f"experiment, with --out {file}", but=())  # fmt: skip
             _show(SweepFolder(file))
         elif self.what in EXPERIMENTS or file.is_file():
             self._go_through()
@@ -118,7 +121,11 @@ class Sweep(OfPoints):
         from mho.sweep.sharing import share, shared
 
         engine, sweep = engine_of(self.engine, self.engine_set), self.folder()
-        points = self._plan().points()
+        plan = self._plan()
+        points = plan.points()
+        if plan.size > len(points):
+            tell(f"{plan.size} combinations of values are {len(points)} points: those with the "
+                 "same settings are one")  # fmt: skip
         common = shared(points)
         tell(str(common))
         if self.dry_run:
@@ -140,10 +147,27 @@ class Sweep(OfPoints):
 
         if self.what in EXPERIMENTS:
             return self.plan(self.grid, self.zip)
-        if self.grid or self.zip or self.seeds or self.config or self.device_file or self.set:
-            allowed = "an experiment, where settings are given; or put them into the plan"
-            raise invalid("what", self.what, allowed)
+        own = ("engine", "engine_set", "out", "retry", "dry_run")
+        self._refuse_options("beside a plan, which holds all settings", but=own)
         return plan.read(Path(self.what), told=tell)
+
+    def _refuse_options(self, where: str, but: Collection[str]) -> None:
+        """Refuse options that would have no effect.
+
+        Args:
+            where: they would be given, in words.
+            but: those that have one.
+
+        Raises:
+            ValueError: one is given.
+        """
+        for each in fields(self):
+            if (
+                each.name not in ("what", *but)
+                and (given := getattr(self, each.name)) != each.default
+            ):
+                option = f"--{each.name.replace('_', '-')}"
+                raise invalid(option, given, f"no such option {where}")
 
 
 def forgiven(folders: list[PointFolder], retry: bool) -> list[PointFolder]:

@@ -95,10 +95,18 @@ def _short(error: Exception) -> str:
     return str(error).partition(";")[0]
 
 
-def flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Values of a document by key, with dots between tables: {"a": {"b": 1}} is {"a.b": 1}."""
+def flat(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Values of a document by key, with dots between tables: {"a": {"b": 1}} is {"a.b": 1}.
+
+    Raises:
+        ValueError: a value is there twice, as in {"a.b": 2, "a": {"b": 1}}.
+    """
     out: dict[str, Any] = {}
     for key, value in settings.items():
         tables = isinstance(value, Mapping)
-        out |= flat(value, f"{prefix}{key}.") if tables else {f"{prefix}{key}": value}
+        inside = {f"{key}.{name}": v for name, v in flat(value).items()} if tables else {key: value}
+        if twice := out.keys() & inside.keys():
+            name = min(twice)
+            raise invalid(name, [out[name], inside[name]], "one value; this key is there twice")
+        out |= inside
     return out

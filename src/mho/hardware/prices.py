@@ -145,7 +145,7 @@ class Prices(Config):
             ValueError: it cannot be read; the message names the file and the field.
         """
         try:
-            return cls.from_dict(read_toml(Path(path)))
+            return cls.from_dict(read_toml(Path(path), "price list"))
         except ValueError as error:
             raise invalid("price list", str(path), f"a TOML file of one ({error})") from error
 

@@ -63,7 +63,7 @@ class Preset(Config):
         Raises:
             ValueError: it cannot be read; the message names the file and the field.
         """
-        data: dict[str, Any] = read_toml(Path(path))
+        data: dict[str, Any] = read_toml(Path(path), "device file")
         try:
             preset = cls.from_dict({"device": data} if "family" in data else data)
         except ValueError as error:

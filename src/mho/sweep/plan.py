@@ -17,13 +17,15 @@ A plan as a TOML file:
     "batch" = [50, 100]
 
 Files of devices and of prices vary too, `device_file = ["a.toml", "b.toml"]`; their content is
-taken when the plan is read, and is part of a point.
+taken when the plan is read, and is part of a point. Of the user's own data and code, `data =
+"mine.npz"`, `network = "net.py:Net"`, the path is part of a point, from the root.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from itertools import product
@@ -34,8 +36,9 @@ from mho import experiments
 from mho.arguments import checked
 from mho.errors import InvalidInput, invalid, unknown
 from mho.experiments.device import DEVICE
-from mho.experiments.settings import Settings, settings_of, value_of
+from mho.experiments.settings import Settings, nested, settings_of, value_of
 from mho.files import flat, read_toml
+from mho.files.code import is_code
 from mho.sweep.points import WHERE, Point
 
 Axis = Mapping[str, Sequence[Any]]
@@ -64,20 +67,13 @@ class Plan:
     seeds: tuple[int, ...] = (0,)
 
     def __post_init__(self) -> None:
-        found: set[str] = set()
         for axis in self.axes:
             lengths = {key: len(values) for key, values in axis.items()}
             if not lengths or 0 in lengths.values():
                 raise invalid("axis", dict(axis), "at least one setting, each with a value")
             if len(set(lengths.values())) > 1:
                 raise invalid("zip", lengths, "as many values of each setting as of the others")
-            for key in axis:
-                if key in found or key == "seed":
-                    allowed = "each setting once, seeds by their own option"
-                    raise invalid("axes", key, allowed)
-                if key in WHERE:
-                    raise invalid("axes", key, "settings that change what is computed, not where")
-                found.add(key)
+        check_varied(key for axis in self.axes for key in axis)
         if not self.seeds or len(set(self.seeds)) < len(self.seeds):
             raise invalid("seeds", list(self.seeds), "at least one, none of them twice")
         if self.size > MOST:
@@ -99,9 +95,11 @@ class Plan:
         """All points, the seeds of one place side by side; equal ones once.
 
         Raises:
-            ValueError: a setting is unknown or a value not allowed; the message names the point.
+            ValueError: a setting is unknown or a value not allowed, the message names the point; or
+                the values of an axis make no difference anywhere.
         """
         found: dict[str, Point] = {}
+        first: dict[tuple[int, ...], str] = {}
         steps = [range(len(next(iter(axis.values())))) for axis in self.axes]
         for place in product(*steps):
             chosen = {
@@ -109,7 +107,15 @@ class Plan:
                 for axis, at in zip(self.axes, place, strict=True)
                 for key, values in axis.items()
             }
-            found |= {point.id: point for point in self.at(chosen) if point.id not in found}
+            points = self.at(chosen)
+            first[place] = points[0].id
+            found |= {point.id: point for point in points if point.id not in found}
+        for number, axis in enumerate(self.axes):
+            start = {at: (*at[:number], 0, *at[number + 1 :]) for at in first}
+            if len(steps[number]) > 1 and all(first[at] == first[start[at]] for at in first):
+                (values, *_) = axis.values()
+                allowed = "values that give different settings, which these do not at any point"
+                raise invalid(", ".join(axis), values if len(axis) == 1 else dict(axis), allowed)
         return list(found.values())
 
     def at(self, chosen: Mapping[str, Any]) -> list[Point]:
@@ -122,10 +128,14 @@ class Plan:
         others = [(key, value) for key, value in chosen.items() if key != DEVICE]
         try:
             config = self.base.over([*device, *others]).config()
+            for key, value in flat(config.to_dict()).items():
+                if (there := from_folder(Path.cwd(), key, value)) != value:
+                    config = config.merged(nested(key, there))
             return [Point(self.experiment, config.replace(seed=seed)) for seed in self.seeds]
         except ValueError as error:
-            where = ", ".join(f"{key} = {value}" for key, value in chosen.items()) or "all points"
-            raise InvalidInput(f"point {where}: {error}") from error
+            where = ", ".join(f"{key} = {value}" for key, value in chosen.items())
+            named = f"point {where}" if where else "all points"
+            raise InvalidInput(f"{named}: {error}") from error
 
 
 @checked
@@ -184,22 +194,59 @@ def read(path: Path, told: Callable[[str], None] = lambda _note: None) -> Plan:
             raise unknown(f"field of the plan {path}", name, FIELDS)
     if not isinstance(name := given.get("experiment"), str):
         raise invalid(f"experiment in {path}", name, "the name of an experiment")
-    files = {k: path.parent / _text(given, k) for k in ("config", "device_file") if k in given}
+    folder = path.absolute().parent
+    files = {k: folder / _text(given, k) for k in ("config", "device_file") if k in given}
     common = given.get("set", {})
     if not isinstance(common, Mapping):
         raise invalid("set", common, "a table of settings")
+    flat(common)  # refuses what is there twice
     axes = [_axis(given.get("grid", {}), "grid"),
             *(_axis(each, "zip") for each in _list(given.get("zip", []), "zip"))]  # fmt: skip
     grid, *zips = (
-        {key: [_beside(path, key, value) for value in values] for key, values in axis.items()}
+        {key: [from_folder(folder, key, value) for value in values] for key, values in axis.items()}
         for axis in axes
     )
     return make(
         name, preset=_text(given, "preset") if "preset" in given else "quick", **files,
-        single=[(key, _beside(path, key, value)) for key, value in common.items()],
+        single=[(key, from_folder(folder, key, value)) for key, value in common.items()],
         grid=grid, zips=zips,
         seeds=_seeds(given.get("seeds")), told=told,
     )  # fmt: skip
+
+
+def check_varied(keys: Iterable[str]) -> None:
+    """Refuse settings that a plan or a search cannot vary, or one that is there twice.
+
+    Raises:
+        ValueError: as said.
+    """
+    found: set[str] = set()
+    for key in keys:
+        if key in found or key == "seed":
+            raise invalid("axes", key, "each setting once, seeds by their own option")
+        if key in WHERE:
+            raise invalid("axes", key, "settings that change what is computed, not where")
+        found.add(key)
+
+
+def from_folder(folder: Path, key: str, value: Any) -> Any:
+    """A value of a setting; where it names a file, or a folder that is there, the path from the
+    root.
+
+    Args:
+        folder: from the root, where the value is given.
+        key: the setting, dots between tables.
+        value: one value, or several in a list or a table.
+    """
+    if isinstance(value, Mapping):
+        return {name: from_folder(folder, f"{key}.{name}", each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(from_folder(folder, key, each) for each in value)
+    if not isinstance(value, str):
+        return value
+    is_file = is_code(value) or value.endswith((".toml", ".npz")) or key.endswith("token_file")
+    is_folder = "/" in value and os.path.isdir(folder / value)
+    return str(folder / value) if is_file or is_folder else value
 
 
 def values_of(text: str) -> tuple[str, list[Any]]:
@@ -211,12 +258,6 @@ def values_of(text: str) -> tuple[str, list[Any]]:
     if isinstance(whole, list):
         return key, whole
     return key, [value_of(each.strip()) for each in values.split(",")]
-
-
-def _beside(plan: Path, key: str, value: Any) -> Any:
-    """A value of a setting, a file as its path from the folder of the plan."""
-    file = key in (DEVICE, "prices") and isinstance(value, str) and value.endswith(".toml")
-    return str(plan.parent / value) if file else value
 
 
 def _text(given: Mapping[str, Any], key: str) -> str:

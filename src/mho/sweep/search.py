@@ -22,7 +22,7 @@ from mho.results import Claim, Result, load, over_all
 from mho.sweep.driver import Standing
 from mho.sweep.folder import PointFolder, SweepFolder
 from mho.sweep.objectives import Direction
-from mho.sweep.plan import MOST, Plan, values_of
+from mho.sweep.plan import MOST, Plan, check_varied, values_of
 from mho.sweep.points import Point
 
 
@@ -86,6 +86,7 @@ class Search:
     ) -> None:
         if not over:
             raise invalid("over", dict(over), "at least one setting to search over")
+        check_varied(over)
         if not objectives:
             raise invalid("objective", dict(objectives), "at least one claim of the result")
         if plan.axes:
