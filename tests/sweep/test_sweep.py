@@ -248,5 +248,6 @@ def test_a_sign_of_life_from_the_future_is_none(tmp_path: Path) -> None:
     write_json(point.path / "progress.json", asdict(beat))
     assert point.status == "running"
     for apart in (-3600, 3600):
-        os.utime(point.path / "progress.json", (time.time() + apart,) * 2)
+        then = time.time() + apart
+        os.utime(point.path / "progress.json", (then, then))
         assert point.status == "waiting"
