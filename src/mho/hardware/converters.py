@@ -80,6 +80,8 @@ class Converter:
         """What its user was told of its present range."""
         self._seen: Tensor | None = None
         self._ranges: Tensor | None = None
+        self._borrowed = torch.zeros(chips, dtype=torch.bool)
+        """Which chips were not set yet where others were: theirs are the widest of those."""
         self._steps = self._inverse = torch.ones(0)
         self._grids: dict[int, Grids] = {}
         self._of_chips: dict[int, Converter] = {}
@@ -94,6 +96,7 @@ class Converter:
     @ranges.setter
     def ranges(self, ranges: Tensor | Sequence[float] | None) -> None:
         self._grids, self._of_chips = {}, {}
+        self._borrowed = torch.zeros(self.chips, dtype=torch.bool)
         if ranges is None:
             self._ranges = None
             return
@@ -122,6 +125,11 @@ class Converter:
     def ready(self) -> bool:
         """Whether it can convert."""
         return self.bits is None or self.ranges is not None
+
+    @property
+    def unset(self) -> bool:
+        """Whether no chip has a range that was set for it."""
+        return self._ranges is None or bool(self._borrowed.all())
 
     @property
     def watched(self) -> bool:
@@ -357,16 +365,26 @@ class Converter:
         finally:
             if one._ranges is not before:
                 self._of_chips.pop(chip, None)
-            if one._seen is not seen and one._seen is not None:
+            if self.calibrating and one._seen is not seen and one._seen is not None:
                 if self._seen is None:
                     self._seen = torch.zeros(self.shape, dtype=torch.float64)
                 self._seen[place] = one._seen
                 self.ranges = _filled(self._seen)
-            elif one._ranges is not None and self._ranges is not None and one._ranges is not before:
-                others = self._ranges[:chip], self._ranges[chip + 1 :]
-                self.ranges = torch.cat((others[0], one._ranges, others[1]))
+            elif one._ranges is not None and one._ranges is not before:
+                self._set_of_chip(chip, one._ranges)
             if tally is not None and one.tally is not None:
                 tally.enter(one.tally, place)
+
+    def _set_of_chip(self, chip: int, ranges: Float[Tensor, "one *own"]) -> None:
+        """Set the ranges of one chip; chips that were not set yet get the widest that there is."""
+        if self._ranges is None:
+            borrowed = torch.ones(self.chips, dtype=torch.bool)
+            every = torch.zeros(self.shape, dtype=torch.float64)
+        else:
+            borrowed, every = self._borrowed.clone(), self._ranges.clone()
+        borrowed[chip], every[chip] = False, ranges[0]
+        every[borrowed] = every[~borrowed].max()
+        self.ranges, self._borrowed = every, borrowed
 
     def _of_chip(self, place: slice) -> Converter:
         """The converter of one chip, as it is now."""
@@ -374,6 +392,7 @@ class Converter:
         one.chips, one.shape, one._of_chips = 1, (1, *self.own.values()), {}
         one._place = place
         one.ranges = None if self._ranges is None else self._ranges[place]
+        one._borrowed = self._borrowed[place]
         return one
 
     # ---------------------------------------------------------------- state

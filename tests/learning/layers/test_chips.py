@@ -194,6 +194,44 @@ def test_answers_that_differ_in_shape_are_refused() -> None:
         chips(x)
 
 
+KINDS_OF_RANGES: dict[str, dict[str, Any]] = {
+    "calibrated": {},
+    "by column": {"adc_range": "column"},
+    "a share of the largest current": {"adc_range": 0.2},
+    "all fixed": {"adc_range": 0.2, "dac_range": 2.0},
+}
+
+
+@pytest.mark.parametrize("ranges", KINDS_OF_RANGES)
+@pytest.mark.parametrize("how", ["training", "calibrate"])
+@pytest.mark.parametrize("name", ["two inputs", "a branch", "a number out"])
+def test_converters_of_each_chip_find_the_ranges_that_they_find_alone(
+    name: str, how: str, ranges: str
+) -> None:
+    """Of networks that run chip by chip, too; from the first batch on, and as they follow it."""
+    hardware = NOISY.replace(dac_bits=6, adc_bits=6, coverage=0.9, **KINDS_OF_RANGES[ranges])
+    net, args, _ = any_network(name)
+    chips, ones = on_chips(net.train(), hardware)
+    for turn in range(3):
+        given = [x * (1 + turn) for x in args]
+        for each in (chips, *ones):
+            with said(name) if each is chips and turn == 0 else nullcontext():
+                if how == "training":
+                    each(*given)
+                else:
+                    mho.calibrate(each, [(tuple(given), torch.zeros(4))])
+        for chip, one in enumerate(ones):
+            for layer, own in zip(
+                memristive_layers(chips).values(), memristive_layers(one).values(), strict=True
+            ):
+                for every, theirs in zip(
+                    layer.reading.converters, own.reading.converters, strict=True
+                ):
+                    assert every.ranges is not None
+                    mine = every.ranges[chip : chip + 1]
+                    torch.testing.assert_close(mine, theirs.ranges, rtol=1e-6, atol=0)
+
+
 def convolutions() -> nn.Module:
     """A chain, most of whose layers read maps."""
     first, second = nn.Conv2d(2, 4, 3, padding=1), nn.Conv2d(4, 4, 3, padding=1, groups=4)

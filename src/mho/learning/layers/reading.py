@@ -285,7 +285,7 @@ class Reading:
     def _following(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         """`_outputs`, after which ranges are those for the next batch."""
         dac, adc, part = self.dac, self.adc, part_now()
-        unset = [c for c in (dac, adc) if c.follows and c.ranges is None]
+        unset = [c for c in (dac, adc) if c.follows and c.unset]
         if unset and part is not None:
             raise NotReady(f"{self.name}: no range is set yet; call mho.calibrate(net, inputs) "
                            "before several processes train it")  # fmt: skip
