@@ -3,6 +3,7 @@
 import re
 import warnings
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import torch
@@ -91,6 +92,36 @@ def test_evaluate_calibrates_on_its_first_batch(model: nn.Module, loader: list) 
     for a, b in zip((one.net[0], one.net[3]), (two.net[0], two.net[3]), strict=True):
         assert torch.equal(a.dac.ranges, b.dac.ranges)
         assert torch.equal(a.adc.ranges, b.adc.ranges)
+
+
+class Routed(nn.Module):
+    """A second layer for some inputs alone, as an expert of a mixture."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.often, self.seldom = nn.Linear(10, 4), nn.Linear(10, 4)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        layer = self.seldom if x[0, 0] < 0 else self.often
+        return layer(x) + self.often(x)
+
+
+@pytest.mark.parametrize("share", [0.5, "calibrated", "column"])
+@pytest.mark.filterwarnings("ignore:the network is run chip by chip")
+def test_ranges_that_there_are_stay_where_others_are_missing(
+    share: Any, generator: torch.Generator
+) -> None:
+    x = torch.randn(12, 10, generator=generator)
+    x[0, 0] = 1.0
+    net = mho.convert(Routed(), HARDWARE.replace(dac_bits=6, adc_bits=6, adc_range=share), 2)
+    mho.calibrate(net, x)
+    often, seldom = (net.net.get_submodule(n).reading.converters for n in ("often", "seldom"))
+    found = [converter.ranges for converter in often]
+    assert not any(converter.ready for converter in seldom)
+    mho.evaluate(net, [(-x / 2, torch.arange(12) % 4)])
+    assert all(converter.ready for converter in seldom)
+    mine = [converter.ranges for converter in often]
+    assert all(torch.equal(one, other) for one, other in zip(mine, found, strict=True))
 
 
 def test_calibration_covers_what_was_seen(model: nn.Module, generator: torch.Generator) -> None:

@@ -112,7 +112,7 @@ class Converter:
         Raises:
             RuntimeError: there is no range yet.
         """
-        self._check_ranges()
+        self.check_ready()
         return self._steps
 
     def fix(self, ranges: Tensor) -> None:
@@ -218,7 +218,7 @@ class Converter:
             RuntimeError: there is no range yet.
         """
         if columns not in self._grids:
-            self._check_ranges()
+            self.check_ready()
             groups = self.own.get(-3, 1) if -1 in self.own else 1
             # (chips, *own) -> (chips, groups, columns or 1)
             both = (t.float().view(self.chips, groups, -1) for t in (self._steps, self._inverse))
@@ -252,7 +252,7 @@ class Converter:
 
     def _grid(self, x: Tensor, chips: slice) -> tuple[Tensor, float | Tensor, float | Tensor]:
         """Values folded by chip if there are several, the step of each, and its inverse."""
-        self._check_ranges()
+        self.check_ready()
         if len(self._steps[chips]) == 1 and not self.own:
             return x, self._steps[chips].item(), self._inverse[chips].item()
         if self._steps.device != x.device:
@@ -274,10 +274,18 @@ class Converter:
         both = both if folded.dim() == deviations.dim() else both.flatten(0, 1)
         return both.sqrt()
 
-    def _check_ranges(self) -> None:
-        if self.ranges is None:
+    def check_ready(self, where: str = "") -> None:
+        """Refuse to convert without a range.
+
+        Args:
+            where: what the error begins with.
+
+        Raises:
+            RuntimeError: there is none.
+        """
+        if not self.ready:
             raise NotReady(
-                f"the {self.kind} has {self.bits} bits and no range yet: "
+                f"{where}the {self.kind} has {self.bits} bits and no range yet: "
                 "call mho.calibrate(net, batch) first"
             )
 
@@ -375,7 +383,7 @@ class Converter:
             if tally is not None and one.tally is not None:
                 tally.enter(one.tally, place)
 
-    def _set_of_chip(self, chip: int, ranges: Float[Tensor, "one *own"]) -> None:
+    def _set_of_chip(self, chip: int, ranges: Float[Tensor, "*n"]) -> None:
         """Set the ranges of one chip; chips that were not set yet get the widest that there is."""
         if self._ranges is None:
             borrowed = torch.ones(self.chips, dtype=torch.bool)

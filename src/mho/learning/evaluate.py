@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from typing import TypeVar
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from mho.arguments import checked
 from mho.errors import InvalidInput, warn
-from mho.hardware.converters import calibration
+from mho.hardware.converters import Converter, calibration
 from mho.hardware.tally import Tally
 from mho.learning.batches import Inputs, batches_of, run, taking
 from mho.learning.coverage import remember
@@ -49,16 +49,39 @@ def calibrate(net: Net, inputs: Inputs) -> Net:
         ValueError: no layer on memristors; no batch; nan or inf in one, or at a converter; or only
             zeros there. All ranges are then as before.
     """
-    layers = {name: layer.reading.converters for name, layer in memristive_layers(net).items()}
+    every = {name: layer.reading.converters for name, layer in memristive_layers(net).items()}
+    _find_ranges(net, inputs, every)
+    return net
+
+
+@torch.no_grad()
+def find_missing_ranges(net: nn.Module, inputs: Inputs) -> None:
+    """Calibrate the converters that have no range yet, if there are any; others keep theirs.
+
+    Arguments and errors as in `calibrate`.
+    """
+    missing = {
+        name: [c for c in layer.reading.converters if not c.ready or c.fixed]
+        for name, layer in net.named_modules()
+        if isinstance(layer, ArrayLayer) and not all(c.ready for c in layer.reading.converters)
+    }
+    if missing:
+        _find_ranges(net, inputs, missing)
+
+
+def _find_ranges(
+    net: nn.Module, inputs: Inputs, of_layers: Mapping[str, Sequence[Converter]]
+) -> None:
+    """Have some converters find their ranges in inputs; fixed ones, whose range may follow from
+    that of another, are among them."""
     first = True
-    with evaluating(net), calibration(layers):
+    with evaluating(net), calibration(of_layers):
         for x in batches_of(inputs, "calibrate.inputs"):
             with taking(x, "calibrate.inputs"):
                 run(net, x)
             if first:
                 remember(net, x)
             first = False
-    return net
 
 
 @torch.no_grad()
@@ -76,7 +99,8 @@ def evaluate(net: nn.Module, loader: Loader) -> Float64[Tensor, " chips"]:
     Returns:
         Tensor (chips,) in [0, 1]; one element for a network without a chip dimension.
 
-    Converters that have no range yet are calibrated on the first batch's inputs. Warns, once a
+    Converters that have no range yet are calibrated on the first batch's inputs; others keep
+    theirs. Warns, once a
     layer, of converters that saturate at more than `WARNED` of their values beyond what
     `Hardware.coverage` leaves out.
 
@@ -102,8 +126,8 @@ def confusion(net: nn.Module, loader: Loader) -> Int64[Tensor, "chips classes cl
             layer.store.settle()
     with evaluating(net), _warning_of_saturation(net):
         for x, y in labelled(loader, "loader"):
-            if counts is None and uncalibrated(net):
-                calibrate(net, [(x,)])
+            if counts is None:
+                find_missing_ranges(net, [(x,)])
             first = len(y) > 0 and not (counts is not None and counts.any())
             watched = refusing(net) if first else nullcontext()
             with watched, taking(x, "loader"):
@@ -175,9 +199,3 @@ def evaluating(net: nn.Module) -> Iterator[None]:
     finally:
         for module, mode in modes:
             module.training = mode
-
-
-def uncalibrated(net: nn.Module) -> bool:
-    """Whether a converter has bits and no range yet."""
-    layers = (m for m in net.modules() if isinstance(m, ArrayLayer))
-    return any(not (layer.dac.ready and layer.adc.ready) for layer in layers)

@@ -196,8 +196,32 @@ def test_a_first_pass_that_gives_no_range_sets_none(
             net(x)
     assert layer.dac.ranges is None
     assert layer.adc.ranges is None
-    with pytest.raises(RuntimeError, match="no range yet"):
+    with pytest.raises(
+        RuntimeError, match=r"MemristiveLinear \(23 to 6\): the DAC has .* no range"
+    ):
         net.eval()(x)
+
+
+@pytest.mark.parametrize("trains", [False, True])
+@some_chips
+@per_tile
+@pytest.mark.parametrize("way", WAYS)
+@which_layer
+def test_inputs_without_rows_need_no_range_and_set_none(
+    which: str, way: str, adc_per_tile: bool, chips: int | None, trains: bool,
+    generator: torch.Generator,
+) -> None:  # fmt: skip
+    """As those of an expert of a mixture that the first batch leaves out."""
+    x = inputs(which, generator)
+    hw = hardware(**BITS | {"adc_per_tile": adc_per_tile} | WAYS[way])
+    net = twin(which, hw, chips).train(trains)
+    before = [converter.ranges for converter in only_layer(net).reading.converters]
+    y = net(x[:0])
+    after = [converter.ranges for converter in only_layer(net).reading.converters]
+    assert all(one is other for one, other in zip(after, before, strict=True))
+    whole = mho.calibrate(net, x)(x)
+    first = 0 if chips is None else 1
+    assert y.shape == (*whole.shape[:first], 0, *whole.shape[first + 1 :])
 
 
 @pytest.mark.parametrize("bad", ["nan", "inf"])

@@ -280,7 +280,16 @@ class Reading:
             check_not_negative(x, self.name)
         if training and (self.dac.follows or self.adc.follows) and torch.is_grad_enabled():
             return self._following(x, weight, bias)
+        if not x.numel():
+            return self._of_zeros(x, weight, bias)
+        self._check_ready()
         return self._outputs(x, weight, bias)
+
+    def _check_ready(self) -> None:
+        """Refuse to convert without a range, unless ranges are being found."""
+        if not any(converter.calibrating for converter in self.converters):
+            for converter in self.converters:
+                converter.check_ready(f"{self.name}: ")
 
     def _following(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         """`_outputs`, after which ranges are those for the next batch."""
@@ -289,14 +298,15 @@ class Reading:
         if unset and part is not None:
             raise NotReady(f"{self.name}: no range is set yet; call mho.calibrate(net, inputs) "
                            "before several processes train it")  # fmt: skip
-        if unset and x.numel():
+        if unset and not x.any():
+            return self._of_zeros(x, weight, bias)
+        if unset:
             self._check_finite(x)
-            if not x.any():
-                return self._of_zeros(x, weight, bias)
             # a fixed ADC's range may follow from that of the DAC
             some = [*unset, *(c for c in self.converters if c.fixed)]
             with calibration({self.name: some}):
                 return self._outputs(x, weight, bias)
+        self._check_ready()
         driven, sensed = Tally(dac.shape), Tally(adc.shape)
         dac.tally, adc.tally = driven if dac.follows else None, sensed if adc.follows else None
         try:
@@ -313,8 +323,8 @@ class Reading:
         return y
 
     def _of_zeros(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        """`_outputs` of zeros alone, such as a recurrent layer's first state: they set no range,
-        and any would convert them alike."""
+        """`_outputs` of zeros alone, such as a recurrent layer's first state, or of no inputs, as
+        some experts get of a mixture: they set no range, and any would convert them alike."""
         unset = [converter for converter in self.converters if not converter.ready]
         for converter in unset:
             converter.ranges = torch.zeros(converter.shape)

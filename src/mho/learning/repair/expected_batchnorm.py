@@ -13,7 +13,7 @@ from mho.config import Range
 from mho.errors import invalid
 from mho.learning.batches import Inputs, batches_of
 from mho.learning.convert import MOST_CHIPS, convert
-from mho.learning.evaluate import calibrate, uncalibrated
+from mho.learning.evaluate import find_missing_ranges
 from mho.learning.hardware_by_layer import ByLayer
 from mho.learning.layers.replace import copied
 from mho.learning.repair.batchnorm import refresh_batchnorm
@@ -53,8 +53,7 @@ def expect_batchnorm(
         raise invalid("model", model, "a network with batch normalization")
     batches = [*batches_of(inputs, "expect_batchnorm.inputs")]
     simulated = convert(model, hardware, chips, generator=generator)
-    if uncalibrated(simulated):
-        calibrate(simulated, [(batches[0],)])
+    find_missing_ranges(simulated, [(batches[0],)])
     refresh_batchnorm(simulated, [(batch,) for batch in batches])
     out = copied(model)
     for name, norm in simulated.get_submodule("net").named_modules():
