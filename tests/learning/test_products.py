@@ -169,3 +169,39 @@ def test_switches_of_torch_are_as_before() -> None:
     assert torch.backends.mha.get_fastpath_enabled()
     assert torch._C._get_mkldnn_enabled() == onednn
     assert math.isclose(total(nn.Linear(6, 2), SEQUENCE)[0], ROWS * 12)
+
+
+def _as_dense(x: Tensor) -> Tensor:
+    return x
+
+
+class Graph(nn.Module):
+    """A layer, and sums over the neighbours of a node."""
+
+    def __init__(self, neighbours: Tensor, way: str) -> None:
+        super().__init__()
+        self.a, self.way = nn.Linear(5, 6), way
+        self.register_buffer("neighbours", neighbours)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.a(x)
+        if self.way == "from the left":
+            return self.neighbours @ y
+        if self.way == "from the right":
+            return (y.T @ self.neighbours).T
+        return torch.sparse.mm(self.neighbours, y)
+
+
+@pytest.mark.parametrize("way", ["from the left", "from the right", "torch.sparse.mm"])
+@pytest.mark.parametrize(
+    "layout", [_as_dense, Tensor.to_sparse, Tensor.to_sparse_csr, Tensor.to_sparse_csc]
+)
+@pytest.mark.filterwarnings("ignore:Sparse CS. tensor support is in beta")
+def test_a_sparse_matrix_multiplies_with_its_entries(
+    layout: Callable[[Tensor], Tensor], way: str, generator: torch.Generator
+) -> None:
+    neighbours = (torch.rand(7, 7, generator=generator) > 0.6).float()
+    entries = 49 if layout is _as_dense else int(neighbours.sum())
+    products = count(Graph(layout(neighbours), way), torch.randn(7, 5, generator=generator))
+    assert products.of("a.weight", (0.0, 1.0)) == 7 * 5 * 6
+    assert dict(products.between) == {"": entries * 6}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -25,6 +25,7 @@ _FORMULAS: dict[Any, Callable[..., int]] = {
     aten.dot: lambda a, _b, **_: a.numel(),
     aten.vdot: lambda a, _b, **_: a.numel(),
     aten._trilinear: lambda x, w, *_, **__: x.shape[0] * w.numel(),
+    aten._sparse_addmm: lambda _y, a, b, **_: a.shape[0] * a.shape[1] * b.shape[1],
 }
 """Multiplications of operations that torch's own table of floating-point operations lacks."""
 
@@ -32,9 +33,13 @@ _OPERANDS: dict[Any, slice] = {
     aten.addmm: slice(1, 3),
     aten.baddbmm: slice(1, 3),
     aten.addmv: slice(1, 3),
+    aten._sparse_addmm: slice(1, 3),
     aten._trilinear: slice(0, 3),
 }
 """Which arguments of an operation are multiplied; of all others the first two."""
+
+_MATRIX_PRODUCTS = {aten.mm, aten.addmm, aten._sparse_addmm, aten.mv, aten.addmv}
+"""Operations that take a sparse matrix, too."""
 
 Part = tuple[float, float]
 """Some of the numbers of a parameter, as shares of it, from where to where."""
@@ -160,13 +165,15 @@ class _Counting(TorchDispatchMode):
         return made
 
     def _count(self, kind: Any, args: Any, kwargs: Any, made: Any) -> None:
-        if kind in _FORMULAS:
+        operands = args[_OPERANDS.get(kind, slice(0, 2))]
+        if kind in _MATRIX_PRODUCTS and (sparse := _of_sparse(operands, made)) is not None:
+            many = sparse
+        elif kind in _FORMULAS:
             many = _FORMULAS[kind](*args, **kwargs)
         elif kind in flop_registry:
             many = flop_registry[kind](*args, **kwargs, out_val=made) // 2
         else:
             return
-        operands = args[_OPERANDS.get(kind, slice(0, 2))]
         held = next((origin for origin in map(self._origin, operands) if origin), None)
         if held is None:
             self.products.between[self._stack[-1]] += many
@@ -183,7 +190,24 @@ class _Counting(TorchDispatchMode):
 
 
 def _place(tensor: Tensor) -> int:
-    return tensor.untyped_storage()._cdata
+    """Where the numbers of a tensor lie, of a sparse one those that are not 0."""
+    return _values(tensor).untyped_storage()._cdata
+
+
+def _values(tensor: Tensor) -> Tensor:
+    if tensor.layout is torch.strided or tensor.layout is torch.jagged:
+        return tensor
+    return tensor._values() if tensor.layout is torch.sparse_coo else tensor.values()
+
+
+def _of_sparse(operands: Sequence[Tensor], made: Tensor) -> int | None:
+    """Multiplications of a matrix product one of whose operands is sparse: one for each of its
+    entries and each column, or row, of the other; None: both are dense."""
+    for at, operand in enumerate(operands):
+        if operand.layout is not torch.strided:
+            others = made.shape[-1 - at] if made.dim() > 1 else 1
+            return _values(operand).numel() * others
+    return None
 
 
 def _tensors(values: Any) -> list[Tensor]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
+import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
+from torch.utils import _pytree as pytree
 
 Net = TypeVar("Net", bound=nn.Module)
 
@@ -28,9 +30,9 @@ def rebuild(
     """
     memo = {} if copies is None else copies
     for module in model.modules():
-        for value in vars(module).values():  # computed in a hook, such as weight norm's
-            if isinstance(value, Tensor) and not value.is_leaf:
-                memo[id(value)] = value.detach().clone()
+        for leaf in pytree.tree_leaves([*vars(module).values()]):
+            if isinstance(leaf, Tensor):
+                _copy_by_value(leaf, memo)
     done: set[nn.Module] = set()
     for name, module in model.named_modules():
         new = None if module in done else replace(name, module)
@@ -38,6 +40,22 @@ def rebuild(
             memo[id(module)] = new
             done.update(module.modules())
     return copy.deepcopy(model, memo)  # type: ignore[arg-type]
+
+
+def deep_copy(leaf: Any, memo: dict[int, Any]) -> Any:
+    """As `copy.deepcopy`, also of tensors that it does not take."""
+    if isinstance(leaf, Tensor):
+        _copy_by_value(leaf, memo)
+    return copy.deepcopy(leaf, memo)
+
+
+def _copy_by_value(tensor: Tensor, memo: dict[int, Any]) -> None:
+    """Have `copy.deepcopy` take a tensor that it does not take: one that was computed, as in a hook
+    or kept from a pass, and one that has no storage of its own, as sparse ones."""
+    without = tensor.is_nested or tensor.layout not in (torch.strided, torch.sparse_coo)
+    if id(tensor) not in memo and (not tensor.is_leaf or without):
+        value = tensor.detach().clone()
+        memo[id(tensor)] = value.requires_grad_(tensor.is_leaf and tensor.requires_grad)
 
 
 def copied(net: Net) -> Net:
