@@ -312,7 +312,11 @@ def plain(net: nn.Module, chip: int | None) -> nn.Module:
                 bias = offset.clone() if bias is None else bias + offset
         return weight, bias
 
-    made = rebuild(net.net if isinstance(net, Chips) else net, replace, copies)
+    if isinstance(net, Chips):
+        with net.kept.showing(net.net, chip or 0):
+            made = rebuild(net.net, replace, copies)
+    else:
+        made = rebuild(net, replace, copies)
     for old, new in placed:
         carry(old, new, copies)
     drop_marked(made)

@@ -308,6 +308,63 @@ def test_one_chip_gives_chips_first_too() -> None:
         assert torch.equal(mine[0], theirs)
 
 
+class Parts(nn.Module):
+    """A network whose parts a user may call, with methods that have nothing to do with chips."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a = nn.Sequential(nn.Linear(5, 6), nn.ReLU())
+        self.r, self.b = nn.GRU(6, 6, batch_first=True), nn.Linear(6, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.b(self.r(self.a(x))[0])
+
+    def one_by_one(self, x: Tensor) -> Any:
+        yield self.b(self.a(x))
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        return torch.optim.SGD(self.parameters(), 0.1)
+
+    def ends(self) -> list[Tensor]:
+        return [*self.b.parameters()]
+
+
+@pytest.mark.filterwarnings("ignore:the network is run chip by chip")
+def test_a_part_that_is_called_by_itself_is_refused() -> None:
+    """It cannot know how its inputs hold the chips: 6 rows could be 2 for each of 3."""
+    chips, _ = on_chips(Parts())
+    x, allowed = (
+        torch.randn(6, 4, 5),
+        r"expected a pass of the network, .* mho\.nn\.Chips\(part, 3\)",
+    )
+    with pytest.raises(ValueError, match=f"layer a.0 = 'called outside .* on 3 chips': {allowed}"):
+        chips.a(x)
+    with pytest.raises(ValueError, match=f"layer r = 'called outside .* on 3 chips': {allowed}"):
+        chips.r(torch.randn(3, 4, 6))
+    with pytest.raises(ValueError, match=allowed):
+        next(chips.one_by_one(x))
+    layer = chips.a[0]
+    layer.crossbar.counts.vectors = 0
+    alone = Chips(chips.a, 3)(x)
+    layer.crossbar.counts.vectors = 0
+    seen = []
+    chips.net.a.register_forward_hook(lambda _m, _x, y: seen.append(y.detach()))
+    chips(x)
+    torch.testing.assert_close(alone, torch.stack(seen))
+
+
+@pytest.mark.parametrize("hooked", [False, True])
+def test_what_no_array_is_read_for_is_given_as_it_is(hooked: bool) -> None:
+    chips, _ = on_chips(Parts())
+    if hooked:
+        chips.net.a.register_forward_hook(lambda *_: None)
+    optimizer = chips.configure_optimizers()
+    assert isinstance(optimizer, torch.optim.SGD)
+    mine = [*chips.parameters()]
+    assert all(a is b for a, b in zip(optimizer.param_groups[0]["params"], mine, strict=True))
+    assert chips.ends()[0] is chips.net.b.weight
+
+
 def test_errors_of_the_network_are_its_own() -> None:
     chips, _ = on_chips(Made(lambda n, x: n.b(n.a(x)) + torch.ones(7), a=nn.Linear(5, 6),
                              b=nn.Linear(6, 3)))  # fmt: skip

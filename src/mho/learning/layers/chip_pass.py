@@ -56,6 +56,38 @@ def running(now: Together | Alone) -> Iterator[None]:
         _NOW.reset(before)
 
 
+_FOLDED: ContextVar[bool] = ContextVar("folded", default=False)
+
+
+@contextmanager
+def chips_folded() -> Iterator[None]:
+    """Inside runs a network on several chips, these folded into the first dimension."""
+    before = _FOLDED.set(True)
+    try:
+        yield
+    finally:
+        _FOLDED.reset(before)
+
+
+def check_inside(owner: str, chips: int) -> None:
+    """Refuse a part of a network on several chips that is called outside of a pass of the network,
+    of which it cannot know how its inputs hold the chips.
+
+    Args:
+        owner: what the error calls the part.
+
+    Raises:
+        ValueError: no pass runs.
+    """
+    if _NOW.get() is None and not _FOLDED.get():
+        allowed = (
+            "a pass of the network, by calling it or one of its methods; a part of it answers for "
+            f"all chips as mho.nn.Chips(part, {chips})"
+        )
+        what = f"called outside of its network on {chips} chips"
+        raise invalid(f"layer {owner}", what, allowed)
+
+
 AllChips = Callable[..., Tensor | tuple[Tensor, ...]]
 """Takes tensors (chips, ...) and gives one such, or several."""
 

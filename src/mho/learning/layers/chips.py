@@ -6,17 +6,20 @@ import functools
 import inspect
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Annotated, Any, Self
+from typing import Annotated, Any
 
 import torch
 from torch import Tensor, nn
+from torch._C._functorch import is_batchedtensor
 
 from mho.arguments import checked
 from mho.config import Range
 from mho.errors import Failed, InvalidInput, NotReady, Said, invalid, warn
-from mho.learning.layers.chip_pass import Alone, Together, current, running
+from mho.learning.layers.chip_pass import Alone, Together, chips_folded, current, running
 from mho.learning.layers.chip_rules import ChipRules
+from mho.learning.layers.composite import Composite
 from mho.learning.layers.graphs import in_checkpoint, uncompiled
+from mho.learning.layers.kept import Kept, Passes
 from mho.learning.layers.layer import ArrayLayer
 from mho.learning.layers.row_by_row import has_hooks, rows_from
 from mho.learning.layers.structure import Arguments, Structure, joined
@@ -36,6 +39,9 @@ class Chips(nn.Module):
     them, or a list where chips differ. In
     train mode batch normalization uses the statistics of each chip's own batch, and keeps the mean.
 
+    What a network of its own keeps from pass to pass, in buffers and attributes, each chip has of
+    its own (`Kept`). What a method gives without reading an array, such as an optimizer, is that.
+
     The state of a plain network, whose entries are not named as those of `net` inside, is loaded
     into that.
     """
@@ -44,6 +50,10 @@ class Chips(nn.Module):
     def __init__(self, net: nn.Module, chips: Annotated[int, Range(least=1)]) -> None:
         super().__init__()
         self.net, self.chips = net, chips
+        for module in net.modules():
+            if isinstance(module, ArrayLayer | Composite):
+                module.is_part = True
+        self.kept = Kept()
         self._one_by_one: set[object] = set()
         self._said = Said()
 
@@ -75,7 +85,8 @@ class Chips(nn.Module):
         x = args[0] if len(args) == 1 and not kwargs else None
         if isinstance(x, Tensor) and self._folds(x):
             folded = x.expand(self.chips, *x.shape).flatten(0, 1)
-            return self.net(folded).unflatten(0, (self.chips, x.shape[0]))
+            with chips_folded():
+                return self.net(folded).unflatten(0, (self.chips, x.shape[0]))
         return self._answers(self.net, *args, **kwargs)
 
     @uncompiled
@@ -105,13 +116,13 @@ class Chips(nn.Module):
         )  # older torch cannot hash it
         if how in self._one_by_one or has_hooks(self.net) or self._is_faster_apart(given.tensors):
             return self._one_after_another(fn, given)
+        passes = Passes(self.kept, self.net, self.chips)
+        if not passes.can_be_together:
+            return self._one_after_another(fn, given)
         reads = Reads(self.net)
         try:
-            with _Buffers(self.net) as buffers:
-                answer = self._all_at_once(fn, given)
-                buffers.add()
-                buffers.settle(1)
-                return answer
+            with passes:
+                return self._all_at_once(fn, given, passes, reads)
         except (InvalidInput, NotReady, Failed):
             raise
         except Exception as error:
@@ -148,38 +159,63 @@ class Chips(nn.Module):
             more_maps += 1 if reading.maps else -1
         return plain or more_maps > 0
 
-    def _all_at_once(self, fn: Callable[..., Any], given: Arguments) -> Any:
+    def _all_at_once(
+        self, fn: Callable[..., Any], given: Arguments, passes: Passes, reads: Reads
+    ) -> Any:
         answers: list[Structure] = []
+        changed: list[tuple[int, Structure]] = []
+        kept, many = passes.tensors, len(given.tensors)
 
         def run(token: Tensor, *tensors: Tensor) -> tuple[Tensor, ...]:
-            args, kwargs = given.filled(tensors)
+            args, kwargs = given.filled(tensors[:many])
             with running(Together(self.chips, token)), ChipRules():
+                passes.begin_together(tensors[many:])
                 answer = Structure(fn(*args, **kwargs))
-            answer.check_plain()
+                more, found = passes.end_together()
             answers.append(answer)
-            return (token, *answer.tensors)
+            changed.extend(found)
+            if self._is_of_host(answer, reads):
+                return (token, *more)
+            answer.check_plain()
+            return (token, *answer.tensors, *more)
 
         device = next((p.device for p in self.net.parameters()), None)
         token = torch.arange(self.chips, device=device)
-        mapped = torch.vmap(run, in_dims=(0, *given.dims), randomness="different")
+        in_dims = (0, *given.dims, *(0 for _ in kept))
+        mapped = torch.vmap(run, in_dims=in_dims, randomness="different")
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "There is a performance drop because we have not yet")
-            _, *made = mapped(token, *given.tensors)
-        return answers[0].of_chips(made)
+            _, *made = mapped(token, *given.tensors, *kept)
+        (answer,) = answers
+        if self._is_of_host(answer, reads):
+            passes.settle_together(made, changed)
+            return answer.given
+        outputs = len(answer.tensors)
+        passes.settle_together(made[outputs:], changed)
+        return answer.of_chips(made[:outputs])
+
+    def _is_of_host(self, answer: Structure, reads: Reads) -> bool:
+        """Whether an answer has nothing to do with chips, such as an optimizer, or parameters, that
+        a method gives: no array was read, and there are objects in it."""
+        own = {*map(id, self.net.parameters()), *map(id, self.net.buffers())}
+        objects = not answer.is_plain or any(id(tensor) in own for tensor in answer.tensors)
+        return objects and not any(map(is_batchedtensor, answer.tensors)) and reads.none()
 
     def _one_after_another(self, fn: Callable[..., Any], given: Arguments) -> Any:
-        """Reads are counted once; digital buffers, such as running statistics, get the mean of what
-        each chip would make of them."""
+        """Reads are counted once."""
         reads, answers = Reads(self.net), []
-        with _Buffers(self.net) as buffers:
+        with Passes(self.kept, self.net, self.chips) as passes:
             for chip in range(self.chips):
                 reads.uncount()
-                buffers.begin()
                 args, kwargs = given.of_chip(chip)
+                passes.begin(chip)
                 with running(Alone(chip)):
                     answers.append(Structure(fn(*args, **kwargs)))
-                buffers.add()
-            buffers.settle(self.chips)
+                passes.end(chip)
+                if chip == 0 and self._is_of_host(answers[0], reads):
+                    passes.settle(as_first=True)
+                    return answers[0].given
+            passes.settle()
         return joined(answers)
 
 
@@ -194,6 +230,10 @@ class Reads:
         self._ranges = [(each, each.ranges) for each in converters]
         self._random = torch.get_rng_state()
 
+    def none(self) -> bool:
+        """Whether nothing was read since."""
+        return all(counts.vectors == vectors for counts, _, vectors in self._counts)
+
     def uncount(self) -> None:
         """Have as many reads counted as there were."""
         for counts, inputs, vectors in self._counts:
@@ -206,49 +246,6 @@ class Reads:
             if converter.ranges is not ranges:
                 converter.ranges = ranges
         torch.set_rng_state(self._random)
-
-
-class _Buffers:
-    """Buffers of digital layers that passes may change; torch's own do in train mode alone.
-
-    Inside, passes begin from what they were, and change copies; what they were is there after.
-    """
-
-    def __init__(self, net: nn.Module) -> None:
-        arrays = (m for m in net.modules() if isinstance(m, ArrayLayer))
-        on_arrays = {inside for layer in arrays for inside in layer.modules()}
-        self._held = [
-            (module, name, buffer)
-            for module in net.modules()
-            if module not in on_arrays
-            and (module.training or not type(module).__module__.startswith("torch.nn."))
-            for name, buffer in module._buffers.items()
-            if buffer is not None
-        ]
-        self._sums = [torch.zeros_like(b, dtype=torch.float64) for _, _, b in self._held]
-
-    def __enter__(self) -> Self:
-        self.begin()
-        return self
-
-    def begin(self) -> None:
-        """Another pass begins."""
-        for module, name, buffer in self._held:
-            module._buffers[name] = buffer.clone()
-
-    def add(self) -> None:
-        """The pass is over: what it made of them counts."""
-        for (module, name, _), total in zip(self._held, self._sums, strict=True):
-            total += module.get_buffer(name)
-
-    def settle(self, passes: int) -> None:
-        """Have them be the mean of what so many passes made of them."""
-        for (_, _, buffer), total in zip(self._held, self._sums, strict=True):
-            buffer.copy_(total / passes)
-
-    def __exit__(self, *_: object) -> None:
-        for module, name, buffer in self._held:
-            module._buffers[name] = buffer
 
 
 _LARGE = 1 << 16

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from mho.errors import invalid
 from mho.hardware import Hardware
 from mho.hardware.streams import seed_of
-from mho.learning.layers.chip_pass import Together, current, on_all_chips
+from mho.learning.layers.chip_pass import Together, check_inside, current, on_all_chips
 from mho.learning.layers.conversion import Conversion, meta_linear
 from mho.learning.layers.digital_part import DigitalPart
 from mho.learning.layers.graphs import check_not_checkpointed
@@ -53,6 +53,8 @@ class Composite(nn.Module):
 
     name: str
     chips: int
+    is_part: bool = False
+    """Whether it is in a network on several chips, whose passes say what its inputs are."""
     form: TorchForm | None = None
 
     # ---------------------------------------------------------------- what a leaf says
@@ -234,6 +236,8 @@ class Composite(nn.Module):
         """
         now, compute = current(), functools.partial(self.compute, **how)
         if now is None and self.chips > 1:
+            if self.is_part:
+                check_inside(self.label, self.chips)
             return compute(*given)
         if now is not None:
             check_not_checkpointed(self.label)

@@ -25,7 +25,7 @@ from mho.hardware.programming import FirstWrite
 from mho.hardware.store import Store, check_finite
 from mho.learning.layers.arithmetic import FixedPointArithmetic
 from mho.learning.layers.batch_part import part_now
-from mho.learning.layers.chip_pass import Alone, Together, current, on_all_chips
+from mho.learning.layers.chip_pass import Alone, Together, check_inside, current, on_all_chips
 from mho.learning.layers.conversion import Conversion
 from mho.learning.layers.followers import Followers
 from mho.learning.layers.graphs import (
@@ -91,6 +91,8 @@ class ArrayLayer(nn.Module):
     """Whether the shadow weight has the layout of torch's; see `from_torch`."""
 
     name: str = ""
+    is_part: bool = False
+    """Whether it is in a network on several chips, whose passes say what its inputs are."""
     weight: Tensor
     bias: Tensor | None
     gain: Tensor
@@ -441,7 +443,11 @@ class ArrayLayer(nn.Module):
         """Outputs of inputs (n, ...), or (chips * n, ...) outside of a pass of a network on several
         chips; errors as in `read_folded`."""
         now = current()
-        return self.read_folded(x) if now is None else self._in_pass(now, x)
+        if now is not None:
+            return self._in_pass(now, x)
+        if self.is_part and self.chips > 1:
+            check_inside(self.label, self.chips)
+        return self.read_folded(x)
 
     @uncompiled
     def _is_unbatched(self, x: object) -> bool:

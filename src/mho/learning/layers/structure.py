@@ -51,10 +51,16 @@ class Structure:
     other values."""
 
     def __init__(self, given: Any) -> None:
+        self.given = given
         leaves, self.spec = pytree.tree_flatten(given)
         self._are_tensors = [isinstance(leaf, Tensor) for leaf in leaves]
         self.tensors: list[Tensor] = [leaf for leaf in leaves if isinstance(leaf, Tensor)]
         self.others: list[Any] = [leaf for leaf in leaves if not isinstance(leaf, Tensor)]
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether no value may have tensors inside."""
+        return all(isinstance(value, _PLAIN) for value in self.others)
 
     def check_plain(self) -> None:
         """Refuse values that may have tensors inside.
