@@ -49,7 +49,7 @@ def test_behind_ideal_wires_pairs_lie_as_they_like(which: str) -> None:
     ours, beside = (chips(way, exact, **OPTIONS[which]) for way in (True, False))
     assert ours.crossbar.tiling.grid == beside.crossbar.tiling.grid
     assert torch.equal(ours.effective, beside.effective)
-    assert torch.equal(ours(inputs().repeat(2, 1)), beside(inputs().repeat(2, 1)))
+    assert torch.equal(*(mho.nn.Chips(each, 2)(inputs()) for each in (ours, beside)))
     tiling = ours.crossbar.tiling
     assert tiling.used().sum() == beside.crossbar.tiling.used().sum()
     assert tiling.shape == (tiling.tiles, 2 * tiling.rows, beside.crossbar.tiling.width // 2)
@@ -111,7 +111,7 @@ def test_each_of_two_lines_has_a_driver() -> None:
     counts = []
     for way in (False, True):
         layer = chips(way, dac_bits=6, adc_bits=8)
-        layer(inputs().repeat(2, 1))
+        mho.nn.Chips(layer, 2)(inputs())
         counts.append(mho.ledger(layer).layers[0])
     assert counts[1].dac_conversions == 2 * counts[0].dac_conversions
     assert counts[1].adc_conversions == counts[0].adc_conversions

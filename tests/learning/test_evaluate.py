@@ -133,7 +133,7 @@ def test_calibration_covers_what_was_seen(model: nn.Module, generator: torch.Gen
     assert first.dac.ranges.tolist() == [x.abs().max().item()] * 2
     without = HARDWARE.replace(tile=(64, 64))
     exact = mho.convert(model, without, 2, generator=torch.Generator()).net[0]
-    seen = exact(x.repeat(2, 1)) - exact.bias
+    seen = mho.nn.Chips(exact, 2)(x).flatten(0, 1) - exact.bias
     by_chip = seen.unflatten(0, (2, -1)).abs().amax((1, 2)).tolist()
     assert first.adc.ranges.tolist() == pytest.approx(by_chip, rel=0.02)
     wide = first.dac.ranges[0]

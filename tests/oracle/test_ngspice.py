@@ -190,7 +190,7 @@ def test_currents_of_a_layer_are_its_output(mapping: str, wires: Wires) -> None:
     assert tiling.grid[1] > 1
     x = torch.randn(20, generator=torch.Generator().manual_seed(5))
     with torch.no_grad():
-        outputs = layer(x.repeat(2, 1))
+        outputs = mho.nn.Chips(layer, 2)(x.unsqueeze(0)).flatten(0, 1)
     for chip in (0, 1):
         currents = simulate(mho.nn.netlist_of(layer, x, volts_per_unit=0.1, chip=chip))
         assert currents.shape == (tiling.tiles, tiling.width)

@@ -79,7 +79,7 @@ def test_statistics_are_pooled_over_batches_and_start_anew(
     norm = net.net[1]
     assert isinstance(norm, ChipBatchNorm)
     with torch.no_grad():
-        seen = [net.net[0](x.repeat(2, 1, 1, 1)).unflatten(0, (2, -1)) for x in batches]
+        seen = [mho.nn.Chips(net.net[0], 2)(x) for x in batches]
     means = torch.stack([s.mean((1, 3, 4)) for s in seen]).mean(0)
     torch.testing.assert_close(norm.mean, means, rtol=1e-4, atol=1e-5)
     together = torch.cat(seen, dim=1).var((1, 3, 4), correction=0)
