@@ -29,12 +29,12 @@ REPAIRS = (
     ("plain", "none", "no repair"),
     ("plain", "layer", "a gain and offset for each layer"),
     ("plain", "batch norm", "batch normalization measured anew"),
-    ("aware", "batch norm", "the same, trained for spread"),
+    ("aware", "batch norm", "the same, and trained for spread"),
 )
 """Curves of the first panel: training, mitigation, label."""
 WRITES = {
     "closed loop": "every step (closed loop)",
-    "on level change": "on every change of level",
+    "on level change": "at every change of level",
     "falling threshold": "beyond a falling threshold",
     "large threshold": "beyond a large threshold",
     "stochastic rounding": "stochastic rounding (rival)",
@@ -145,7 +145,7 @@ def picture() -> Figure:
     _lines(once, lines)
     once.set(title="Write once", xlabel="spread of the resistances [% of their mean]")
     _points(rarely, data["siamese"], WRITES)
-    rarely.set(title="Write rarely", xlabel="writes of a weight in the training", xscale="log")
+    rarely.set(title="Write rarely", xlabel="writes for each weight in the training", xscale="log")
     for axes in (once, rarely):
         axes.set_ylabel("MNIST accuracy [%]")
     _points(life, data["metaplastic"], KEPT)
@@ -159,7 +159,10 @@ def picture() -> Figure:
         axes.legend(frameon=False, fontsize="small")
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(alpha=0.25)
-    caption = "Held-out images. Left: mean and deviation of the chips; else each point is a seed."
+    caption = (
+        "Accuracy on held-out images. Left: mean and standard deviation over chips. "
+        "Middle, right: one point for each seed."
+    )
     figure.supxlabel(caption, fontsize=9)
     return figure
 
