@@ -105,7 +105,7 @@ def test_densities_are_those_of_one_attempt() -> None:
 def test_bursts_lie_between_reads_where_pulses_are_many() -> None:
     cell = PulseResponse(g_min=10e-6, g_max=90e-6, pulses=600)
     panel = card.of_preset("x", Preset(device=cell)).response
-    assert panel.remark.endswith("read after each 4 pulses")
+    assert panel.remark.endswith("read after every 4 pulses")
     sets, _ = panel.curves
     assert np.diff(sets.x).tolist() == [4] * 150
     np.testing.assert_allclose(sets.y, 10e-6 + 80e-6 * sets.x / 600, rtol=1e-9)
@@ -141,4 +141,4 @@ def test_noise_is_read_at_the_pace_of_the_trap() -> None:
     assert set(np.round(curve.y / 50e-6, 6)) == {1.0, 0.8}  # a trap of the mean depth
     slow = card.of_preset("x", Preset(device=LEVELS, flicker=Flicker(amplitude=0.05))).noise
     assert np.ptp(slow.curves[0].y) > 0.05 * 50e-6
-    assert slow.remark.startswith("1/f, a cell at the middle")
+    assert slow.remark.startswith("1/f, a cell at mid window")

@@ -164,7 +164,7 @@ def test_bars_in_words() -> None:
     starts = [each.split(":")[0] for each in notes_on(what)]
     assert starts == ["Whisker", NOTHING, "Logarithmic axis"]
     zeros = block(group([0, 1]), scale="log")
-    assert "Zero or less has no bar." in notes_on(zeros)
+    assert "Values of zero or less have no bar." in notes_on(zeros)
     parts = block(group([1, None]), group([1, 2]), stacked=True)
     (sums,) = notes_on(parts)
     assert sums == "Beside each bar: the sum, without the parts that have no value."

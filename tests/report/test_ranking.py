@@ -78,7 +78,7 @@ def test_an_endless_interval_does_not_hide_the_rest() -> None:
     with style():
         figure = draw_ranking(read(panels=panel(high=1e27)))
     assert figure.axes[0].get_xlim()[1] < 2
-    cut = "Intervals go on where the axis ends."
+    cut = "Some intervals extend beyond the axis."
     assert cut in notes_on(read(panels=panel(high=1e27)))
     assert cut not in notes_on(read())
 

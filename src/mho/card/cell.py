@@ -98,7 +98,7 @@ def _response(given: Cell | None) -> Panel:
         return Panel(title)
     cell = pulsed(given)
     if cell is None:
-        missing = "not given: each attempt is one pulse that lands at its level afresh"
+        missing = "not given: each attempt is one pulse, whatever the cell held before"
         return Panel(title, missing=missing)
     each = max(1, math.ceil(cell.burst / MOST_READS))
     noise = source(RESPONDING, seed=1)
@@ -115,7 +115,7 @@ def _response(given: Cell | None) -> Panel:
         least, most = np.quantile(part, BAND, axis=1)
         x = each * np.arange(first, len(seen))
         curves.append(Curve(x, part.mean(1), label, least, most))
-    often = "each pulse" if each == 1 else f"each {each} pulses"
+    often = "each pulse" if each == 1 else f"every {each} pulses"
     remark = f"mean, and the middle 90 % of devices and cycles; read after {often}"
     return Panel(title, "pulses", "G [S]", curves, remark=remark)
 
@@ -149,7 +149,7 @@ def _retention(preset: Preset) -> Panel:
         at = law.relaxed(time, torch.full_like(z, g), z).numpy()
         least, most = np.quantile(at, BAND, axis=0)
         curves.append(Curve(time.numpy(), at.mean(0), quantity(g, "S"), least, most))
-    remark = "the law taken on to 10 years; band: 90 % of cells"
+    remark = "law extrapolated to 10 years; band: 90 % of cells"
     return Panel(title, "time [s]", "G [S]", curves, "log", remark=remark)
 
 
@@ -169,7 +169,7 @@ def _noise(preset: Preset) -> Panel:
     g = g + (high - low) * cell.read_variance(g).sqrt() * white.normal()
     time = period * torch.arange(READS, dtype=torch.float64)
     curve = Curve(time.numpy(), g.numpy())
-    remark = f"{' + '.join(kinds)}, a cell at the middle, read each {quantity(period, 's')}"
+    remark = f"{' + '.join(kinds)}, a cell at mid window, read every {quantity(period, 's')}"
     return Panel(title, "time [s]", "G [S]", [curve], remark=remark)
 
 

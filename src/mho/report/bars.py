@@ -81,9 +81,9 @@ def notes_on(what: Bars) -> list[str]:
     if np.isnan(_totals(values) if what.stacked else values).any():
         notes.append(f"{_NOTHING}: no value.")
     if what.scale == "log":
-        notes.append("Logarithmic axis: the ends of the bars compare, their lengths do not.")
+        notes.append("Logarithmic axis: compare the ends of the bars, not their lengths.")
         if np.any(values < _LEAST):
-            notes.append("Zero or less has no bar.")
+            notes.append("Values of zero or less have no bar.")
     return notes
 
 

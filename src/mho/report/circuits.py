@@ -93,8 +93,8 @@ def in_words(what: Circuit) -> str:
     if (cell := what.least) is not None:
         i, j = cell
         words.append(
-            f"least of the driver's voltage is left at word line {i + 1}, bit line {j + 1}: "
-            f"{_percent(what.share[i, j])}"
+            "the least share of the driver's voltage is left at "
+            f"word line {i + 1}, bit line {j + 1}: {_percent(what.share[i, j])}"
         )
     if turned := int(np.sum(what.share < 0)):
         words.append(f"across {_some(turned, 'cell')} the voltage is reversed")
@@ -115,7 +115,9 @@ def notes_on(what: Circuit) -> list[str]:
         "as a share of what its driver applies.",
     ]
     if what.least is not None and np.nanmin(what.share) < what.share[what.least]:
-        notes.append("Framed: the least where a driver gives over a tenth of the largest voltage.")
+        notes.append(
+            "Frame: the least share, among rows driven with over a tenth of the largest voltage."
+        )
     return notes
 
 

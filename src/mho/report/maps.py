@@ -77,7 +77,7 @@ def notes_on(what: Map) -> list[str]:
     if np.isnan(_values(what)).any():
         notes.append("Hatched: no value.")
     if _off_scale(what):
-        notes.append("Grey: zero or less, which the logarithmic colour scale does not reach.")
+        notes.append("Grey: values of zero or less, which a logarithmic colour scale cannot show.")
     return notes
 
 

@@ -155,7 +155,7 @@ def _at_a_glance(run: RunFolder, anchor: str) -> list[Plot]:
     if drawing is None:
         return []
     title = "Ours against the paper"
-    caption = "Claims in percent. Bar: ± one standard deviation. Open triangle: off the paper."
+    caption = "Claims in percent. Bar: ± one standard deviation. Open triangle: short or different."
     description = f"{title}: the difference in percentage points for each claim of the table."
     stem = run.path / "figures" / RESERVED_ID
     return [rendered(drawing, title, caption, description, f"{anchor}-{RESERVED_ID}", stem)]

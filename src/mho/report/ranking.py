@@ -54,7 +54,7 @@ def notes_on(what: Ranking) -> list[str]:
     """Sentences that explain the marks."""
     notes = [f"Left: {what.value_label} with its interval; grey: below the noise floor."]
     if any(row.high > _reach(what) for panel in what.panels for row in panel.rows):
-        notes.append("Intervals go on where the axis ends.")
+        notes.append("Some intervals extend beyond the axis.")
     return [*notes, f"Right: {what.side_label}; line: ± one standard deviation."]
 
 

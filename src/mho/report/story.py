@@ -16,20 +16,21 @@ class Story(NamedTuple):
 
 STORIES = {
     "bmcnn": Story(
-        "How well does a binarized network that is written once stand the spread of its cells?",
+        "How accurate is a binarized network on cells that spread, if each cell is written once?",
         (
-            "on chips of the smallest claimed spread, repaired without labels, the network "
-            "reaches {cov*_best_accuracy}; unrepaired {cov*_raw_accuracy}, without spread "
+            "at the smallest claimed spread the network reaches {cov*_best_accuracy} with a repair "
+            "that needs no labels and {cov*_raw_accuracy} without one; without spread it reaches "
             "{ideal_accuracy}.",
         ),
     ),
     "siamese": Story(
         "How often must a network that is trained on its arrays write its cells?",
         (
-            "written beyond a threshold that falls, the network reaches {mlp_accuracy}, in float "
-            "{mlp_float_accuracy}; {mlp_gone} of the writes are saved (paper: 98 %).",
-            "on the chip the network reaches {chip_accuracy}, in float {chip_float_accuracy}; "
-            "{chip_gone} of the writes are saved (paper: 98 %).",
+            "if weights are written beyond a falling threshold, {mlp_gone} of the writes are saved "
+            "(paper: 98 %) and the network reaches {mlp_accuracy}; in float it reaches "
+            "{mlp_float_accuracy}.",
+            "on the chip {chip_gone} of the writes are saved (paper: 98 %) and the network reaches "
+            "{chip_accuracy}; in float it reaches {chip_float_accuracy}.",
         ),
     ),
     "metaplastic": Story(
@@ -40,10 +41,10 @@ STORIES = {
         ),
     ),
     "wires": Story(
-        "What does the resistance of the wires cost each system, and what wins it back?",
+        "What does the resistance of the wires cost each system, and what compensates for it?",
         (
-            "bmcnn reaches {bmcnn_unwired} without wires, {bmcnn_wired} with them, and compensated "
-            "{bmcnn_compensated};",
+            "bmcnn reaches {bmcnn_unwired} without wire resistance, {bmcnn_wired} with it, and "
+            "{bmcnn_compensated} with it and the best compensation;",
             "siamese {siamese_unwired}, {siamese_wired} and {siamese_compensated};",
             "metaplastic {metaplastic_*_unwired}, {metaplastic_*_wired} and "
             "{metaplastic_*_compensated}.",

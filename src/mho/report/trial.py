@@ -52,7 +52,7 @@ def _accuracy(axes: Axes, trial: Trial) -> None:
 def _limits(axes: Axes, trial: Trial) -> None:
     """Bars of what is won without each imperfection, with two standard errors."""
     when = trial.times[-1][0]
-    _title(axes, "What limits it", f"{when}, points won by mending one alone; 2 standard errors")
+    _title(axes, "What limits it", f"{when}: points won by mending one alone ± 2 standard errors")
     by_name = {what: {limit.name: limit for limit in each} for what, each in trial.limits.items()}
     names = sorted(
         by_name["as written"], key=lambda n: -max(each[n].mean for each in by_name.values())

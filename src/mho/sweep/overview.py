@@ -111,14 +111,14 @@ def _notices(records: Records, left: int) -> list[str]:
     said = []
     open_ = len(records) - records.counts["done"]
     if open_:
-        said.append(f"{count(open_)} points have no result yet and are missing in the numbers.")
+        said.append(f"{count(open_)} points have no result yet and are not in the numbers.")
     places = places_of(records)
     if len(places.axes) > 1 and not places.is_whole:
-        said.append("Not every combination of settings has a result: means over some of them may "
-                    "be of different others.")  # fmt: skip
+        said.append("Some combinations of settings have no result: means over one setting may be "
+                    "taken over different values of the others.")  # fmt: skip
     made = [point.environment for point in records if point.environment]
     if apart := differences(made):
-        said.append(f"The points were not made alike: {'; '.join(apart)}.")
+        said.append(f"The points differ in how they were made: {'; '.join(apart)}.")
     if left:
         said.append(f"{left} more claims are in the table and not drawn; draw them with "
                     "mho report --claim ID.")  # fmt: skip

@@ -48,7 +48,9 @@ def of_preset(
         ValueError: the preset has no cell, or none that arrays take.
     """
     if chips < 2:
-        raise invalid("chips", chips, "at least 2, to tell the device from one sample of it")
+        raise invalid(
+            "chips", chips, "at least 2, because one chip does not show the spread of the device"
+        )
     hardware = _hardware(preset)
     binary = hardware.device.states == 2
     net, held_out = network(binary), mho.data.load(DATA, "validation")
@@ -109,5 +111,5 @@ def remarks(preset: Preset, hardware: Hardware) -> list[str]:
     if silent:
         found.append(f"not given, and taken as none: {' and '.join(silent)}")
     if preset.conduction is not None:
-        found.append("cells are read as ohmic: their law of conduction takes no part")
+        found.append("cells are read as ohmic: their law of conduction is not used")
     return found
