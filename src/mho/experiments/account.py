@@ -105,15 +105,15 @@ def _events(spent: TrainingAccount, prices: str) -> Table:
     fields = ("what", "side", "counted", "count", "energy", "time")
     rows = [[row[field] for field in fields] for row in spent.items()]
     note = (
-        f"One chip (mean), prices {prices!r}, from its first programming on; calibrations and "
-        "evaluations are forward reads too. Times with the cells of a row programmed at once; that "
-        "of conversions is in the reads."
+        f"One chip (mean), prices {prices!r}, from its first programming on. Calibrations and "
+        "evaluations count as forward reads. Times assume that the cells of a row are programmed "
+        "at once; the time of conversions is part of the reads."
     )
     if spent.unpriced:
         note += f" Without a price and not in the total: {', '.join(spent.unpriced)}."
     for said in spent.share.of_what("Energy", "priced"):
         note += f" {said}."
-    return Table("events", "What was done, and what it took", columns, rows, note)
+    return Table("events", "Events, and their energy and time", columns, rows, note)
 
 
 def _level_groups(level: Tensor, conductance: Tensor, states: int, bins: int = 80) -> list[Group]:

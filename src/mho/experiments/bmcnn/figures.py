@@ -44,13 +44,13 @@ def yields(config: BmcnnConfig, outcomes: list[dict[str, Any]], cov: float) -> C
     ]
     return Curve(
         f"yield_{round(100 * cov)}", f"Yield at {cov:.0%} spread",
-        "accuracy that a chip must reach [%]", "chips that do [%]", drawn,
+        "accuracy that a chip must reach [%]", "chips that reach it [%]", drawn,
     )  # fmt: skip
 
 
 def confusion(config: BmcnnConfig, counts: list[list[int]]) -> Map:
     names = list(mho.data.dataset(config.data).classes)
     cov = config.spread.claimed[-1]
-    title = f"Worst chip of the first training, {cov:.0%} spread, best label-free repair"
+    title = f"Worst chip of the first training, {cov:.0%} spread, best repair without labels"
     return Map("confusion", title, "answer", "true class", "test images", names, names, counts,
                scale="log", pooled="first")  # fmt: skip

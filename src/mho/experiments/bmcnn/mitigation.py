@@ -69,23 +69,23 @@ def _refit(net: nn.Module, known: Known, targets: Tensor) -> None:
 PARTS: dict[str, Part] = {
     "none": Part("nothing"),
     "placement": Part("rows, columns and polarity chosen from a survey of each chip's cells"),
-    "both ends": Part("each row driven from both ends; of use where there are wires"),
-    "2 copies": Part("each weight on two pairs, their currents averaged; any number may stand"),
+    "both ends": Part("each row driven from both ends; useful if wires have resistance"),
+    "2 copies": Part("each weight on two pairs, their currents averaged; any number is allowed"),
     "expected batch norm": Part(
-        "statistics that simulated chips of the known spread show on average; no chip is measured"
+        "statistics of simulated chips of the known spread, on average; no chip is measured"
     ),
     "gain": Part(
-        "one gain a layer, in closed form from the known spread and wires",
+        "one gain for each layer, in closed form from the known spread and wires",
         lambda net, known: mho.correct(net, known.trained_on),
     ),
-    "layer": Part("least squares, one gain and offset a layer", _tune("layer", "least-squares"),
-                  measures=True),
-    "column": Part("least squares, a gain and offset a column", _tune("column", "least-squares"),
-                   measures=True),
-    "layer moments": Part("the wanted mean and deviation, a layer", _tune("layer", "moments"),
-                          measures=True),
-    "column moments": Part("the wanted mean and deviation, a column", _tune("column", "moments"),
-                           measures=True),
+    "layer": Part("least squares, one gain and offset for each layer",
+                  _tune("layer", "least-squares"), measures=True),
+    "column": Part("least squares, a gain and offset for each column",
+                   _tune("column", "least-squares"), measures=True),
+    "layer moments": Part("mean and deviation matched to the ideal, for each layer",
+                          _tune("layer", "moments"), measures=True),
+    "column moments": Part("mean and deviation matched to the ideal, for each column",
+                           _tune("column", "moments"), measures=True),
     "batch norm": Part(
         "batch normalization refreshed on each chip",
         lambda net, known: mho.refresh_batchnorm(net, in_parts(known.inputs, known.together)),

@@ -87,11 +87,13 @@ def _summary(config: BmcnnConfig) -> str:
     return (
         f"{what} on differential pairs, R_ON {cells.r_on / 1e3:g} kohm "
         f"({cells.on_distribution}), R_OFF {cells.r_off / 1e3:g} kohm "
-        f"({cells.off_distribution}); what is normal ends at {cells.truncation:.0%} of its mean, "
-        f"which sets the tail of the conductance. {label(config.data)}, {trainings}, each on "
-        f"{config.chips} chips; claims on {tests:,} test images where they do not say otherwise, "
-        "all else on held-out training images and, but for the yield, on the first training. A "
-        "reconstruction: the paper's sizes, resistances and accuracies are not known."
+        f"({cells.off_distribution}). Normal distributions are truncated at "
+        f"{cells.truncation:.0%} of their mean, which sets the tail of the conductance. "
+        f"{label(config.data)}, {trainings}, each on {config.chips} chips. Claims are on "
+        f"{tests:,} test images unless they say otherwise. "
+        "Everything else is on held-out training images and, except the yield, on the "
+        "first training. A reconstruction: the paper's sizes, resistances and accuracies are not "
+        "known."
     )
 
 
@@ -103,12 +105,13 @@ def _claims(outcomes: list[dict[str, Any]], cov: float) -> list[Claim]:
         return [o["test"][str(cov)][which] for o in outcomes if which in o["test"][str(cov)]]
 
     claims = [
-        claim(f"{tag}_{slug}_accuracy", f"plain training, {what}, {at} (held-out images)",
+        claim(f"{tag}_{slug}_accuracy",
+              f"plain training (no spread), {what}, {at} (held-out images)",
               chips, "%",
               note="the same for all trainings")
         for slug, name, what in (
-            ("raw", "none", "nothing repaired"),
-            ("tuned_layer", "layer", "one gain and offset a layer"),
+            ("raw", "none", "no repair"),
+            ("tuned_layer", "layer", "one gain and offset for each layer"),
         )
         if (chips := [a for o in outcomes for a in pooled(o["held_out"], "plain", name, cov)])
     ]  # fmt: skip
@@ -117,8 +120,8 @@ def _claims(outcomes: list[dict[str, Any]], cov: float) -> list[Claim]:
             "free",
             "best",
             "worst",
-            "best label-free repair",
-            "of those on the curves, each cell written once",
+            "best repair without labels",
+            "among those on the curves, each cell written once",
         ),
         (
             "labelled",
@@ -131,8 +134,8 @@ def _claims(outcomes: list[dict[str, Any]], cov: float) -> list[Claim]:
             "more",
             "more",
             "more_worst",
-            "best label-free with more writes or cells",
-            "where measured: the first training",
+            "best repair without labels, with more writes or cells",
+            "on the first training",
         ),
     )
     for which, mean, worst, what, note in kinds:
@@ -142,14 +145,14 @@ def _claims(outcomes: list[dict[str, Any]], cov: float) -> list[Claim]:
             claims += [
                 claim(f"{tag}_{mean}_accuracy", f"{what} {at}", chips, "%",
                       note=f"{_chosen(rows)}; {note}"),
-                claim(f"{tag}_{worst}_chip", f"worst chip with it, {at}", chips, "%",
+                claim(f"{tag}_{worst}_chip", f"worst chip with that repair, {at}", chips, "%",
                       pooled="lowest"),
             ]  # fmt: skip
     pairs = [(o["ideal"], row["accuracy"]) for o, row in zip(outcomes, tested("free"), strict=True)]
     claims += [
-        claim(f"{tag}_drop", f"ideal minus best label-free, {at}",
+        claim(f"{tag}_drop", f"points from no spread to the best repair without labels, {at}",
               [ideal - mean_std(chips).mean for ideal, chips in pairs], "points", better="lower"),
-        claim(f"{tag}_yield", f"chips within 1 point of ideal, best label-free, {at}",
+        claim(f"{tag}_yield", f"chips within 1 point of no spread, best repair, {at}",
               [100 * sum(a >= ideal - 1 for a in chips) / len(chips) for ideal, chips in pairs],
               "%"),
     ]  # fmt: skip

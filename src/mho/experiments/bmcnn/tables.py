@@ -35,11 +35,11 @@ def mitigations(config: BmcnnConfig, rows: list[Row], efforts: dict[str, dict[st
             line += [mean_std(plain), mean_std(aware), min(aware)]
         body.append(line)
     note = (
-        "Held-out images; what is not on the curves, on the first training alone. An inference "
-        "needs no further digital operation: gain, offset and normalization fold into the scale "
-        "and shift that follow each array anyway."
+        "Held-out images. Mitigations that are not on the curves are measured on the first "
+        "training only. An inference needs no further digital operation: gain, offset and "
+        "normalization fold into the scale and shift that follow each array anyway."
     )
-    return Table("mitigations", "Mitigations, what they cost, what they give", columns, body, note)
+    return Table("mitigations", "Mitigations, their cost and their accuracy", columns, body, note)
 
 
 def networks(config: BmcnnConfig, networks: list[dict[str, Any]]) -> Table:
@@ -65,10 +65,11 @@ def networks(config: BmcnnConfig, networks: list[dict[str, Any]]) -> Table:
         line.append(mean_std(net["points"][0]["accuracy"]).mean)
         body.append(line + [mean_std(row["accuracy"]) for row in net["points"][1:]])
     note = (
-        f"Held-out images, {config.study.epochs} epochs of training. Memory: one bit a cell, two "
-        "cells a weight, and the digital numbers; beside it all weights in fixed point or float32."
+        f"Held-out images, {config.study.epochs} epochs of training. Memory: one bit for each "
+        "cell, two cells for each weight, and the digital numbers. For comparison: all weights in "
+        "fixed point or float32."
     )
-    return Table("networks", "The hybrid family", columns, body, note)
+    return Table("networks", "Networks with arrays and digital parts", columns, body, note)
 
 
 def formats(config: BmcnnConfig, formats: dict[str, str]) -> Table:
@@ -79,5 +80,5 @@ def formats(config: BmcnnConfig, formats: dict[str, str]) -> Table:
     ]
     columns = [Column("part"), Column("tensor"), Column("format")]
     title = f"Formats of {config.architecture.bits}-bit fixed point"
-    note = "Qm.n: sign, m integer and n fraction bits, chosen for each tensor; one of all chips."
+    note = "Qm.n: a sign, m integer and n fraction bits; chosen for each tensor, one for all chips."
     return Table("formats", title, columns, body, note)

@@ -71,5 +71,5 @@ def memory_bars(config: MetaplasticConfig, ours: Outcome, compared: Mapping[str,
             ("rule, for each synapse", "rule"), ("for each task", "tasks"),
         )
     ]  # fmt: skip
-    title = "Memory, values beside the cells of 16 bits"
+    title = "Memory, with 16 bits for each value beside the cells"
     return Bars("memory", title, "memory [MB]", list(named), groups, stacked=True)

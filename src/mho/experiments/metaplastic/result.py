@@ -41,7 +41,7 @@ def of_scheme(config: MetaplasticConfig, outcomes: list[Outcome]) -> Result:
     rows = [
         claim(f"scheme_{SHORT.get(task, slug(task))}", f"{scheme}: {task} after all tasks",
               [o["test"]["told"][k] for o in outcomes], "%",
-              note="which task an image is of is told")
+              note="the network is told the task of an image")
         for k, task in enumerate(config.tasks)
     ]  # fmt: skip
     rows += [
@@ -93,9 +93,9 @@ def result(
         f"order, through {config.chips} simulated chip(s) of {config.hardware.device.states}-level "
         f"cells, {config.epochs} epochs a task, without replay. A reconstruction: widths, levels, "
         "activation, optimizer and the exact rule of the paper are our choice; gates and path "
-        "importance stand beside its interval rule as we read it. Each task has a batch "
-        "normalization of its own, which is told at test time unless a claim says otherwise. "
-        "Claims are on test images, all else on held-out training images.",
+        "importance are ours, beside its interval rule as we read it. Each task has its own batch "
+        "normalization, and the network is told the task at test time unless a claim says "
+        "otherwise. Claims are on test images, everything else on held-out training images.",
         claims=claims,
         tables=[*(table for each in done for table in each.tables), *account.events],
         curves=curves(config, trained) + [curve for each in done for curve in each.curves],
@@ -115,10 +115,10 @@ def _network(config: MetaplasticConfig) -> str:
 
 def _after_all(config: MetaplasticConfig, trained: Trained) -> list[Claim]:
     """Accuracy on each task after all of them."""
-    told = "batch normalization and gates by task, as the ancestor does with the former"
+    told = "each task has its own batch normalization and gates; the network is told the task"
     alone = (
-        "no task is told: mean and variance of each pixel, for each class of each task, tell which "
-        "one an image is from; a digital model beside the arrays"
+        "the network is not told the task: a digital model beside the arrays finds it from the "
+        "image, by mean and variance of each pixel for each class of each task"
     )
     rows = []
     for number, task in enumerate(config.tasks):
@@ -131,7 +131,7 @@ def _after_all(config: MetaplasticConfig, trained: Trained) -> list[Claim]:
         gaps = [a - b for a, b in zip(test(software), test(ours), strict=True)]
         back = len(config.tasks) - 1 - number
         rows += [
-            claim(f"{short}_after_both", f"{task} after all tasks, gated path importance",
+            claim(f"{short}_after_both", f"{task} after all tasks, {OURS}",
                   test(ours), "%", paper=paper, note=told),
             claim(f"{short}_software", f"{task} after all tasks, software baseline",
                   test(software), "%", paper=paper, note=told),
@@ -161,12 +161,13 @@ def _hidden(config: MetaplasticConfig, trained: dict[str, list[Outcome]]) -> lis
     rows = []
     for scheme, outcomes in trained.items():
         first, short = outcomes[0], slugs[scheme]
-        note = f"batch normalization{' and gates' if 'gates' in scheme else ''} by task, told; "
+        note = f"batch normalization{' and gates' if 'gates' in scheme else ''} for each task, "
+        note += "which is told; "
         note += (
-            "no importance, no anchor, nothing done at a task's end but to the former; "
-            f"{config.hidden_epochs} epochs a task"
+            "no importance, no anchor, no other change at the end of a task; "
+            f"{config.hidden_epochs} epochs for each task"
         )
-        note += "; while a task is learnt SGD keeps its momentum, too" if momentum else ""
+        note += "; while a task is learnt SGD also keeps its momentum" if momentum else ""
         for number, task in enumerate(config.tasks):
             rows.append(
                 claim(f"{short}_{SHORT.get(task, slug(task))}", f"{task} after all tasks, {scheme}",
@@ -176,11 +177,11 @@ def _hidden(config: MetaplasticConfig, trained: dict[str, list[Outcome]]) -> lis
         mine, theirs = memory(first), reference(len(config.tasks))
         rows += [
             claim(f"{short}_memory_ratio",
-                  f"times less memory than the reference, all counted, {scheme}",
+                  f"factor of less memory than the binarized network, all counted, {scheme}",
                   [theirs.total / mine.total], "", note="counted the same way for both: cells by "
                   f"{first['states']} levels here and one bit there; hidden weights, and what is "
                   f"kept for each task, at {HIDDEN_BITS} bits a value; no optimizer's moments"),
-            claim(f"{short}_mean_writes", f"writes of a cell over all tasks, {scheme}",
+            claim(f"{short}_mean_writes", f"writes for each cell over all tasks, {scheme}",
                   [o["mean_writes"] for o in outcomes], "", better="lower"),
             claim(f"{short}_max_pulses", f"most pulses of any cell over all tasks, {scheme}",
                   [float(o["max_pulses"]) for o in outcomes], "", better="lower", pooled="highest"),
@@ -196,26 +197,28 @@ def _chips(config: MetaplasticConfig, ours: list[Outcome]) -> list[Claim]:
         reference(len(config.tasks)),
     )
     rows = [
-        claim("cell_ratio", "times fewer cells than the binarized reference",
+        claim("cell_ratio", "factor of fewer cells than the binarized network",
               [theirs.cells / cells], "", paper=15.0,
               note=f"{int(theirs.cells):,} of {'-'.join(map(str, REFERENCE))} over {cells:,}"),
-        claim("bit_ratio", "times fewer bits in the cells than the reference",
+        claim("bit_ratio", "factor of fewer bits in the cells than the binarized network",
               [theirs.cells / ours_bits.cells], "",
-              note=f"one bit a cell there, {config.hardware.device.states} levels here"),
-        claim("memory_ratio_hidden", "times less memory than the reference, hidden weights counted",
+              note=f"one bit a cell there, {config.hardware.device.states} levels a cell here"),
+        claim("memory_ratio_hidden",
+              "factor of less memory than the binarized network, with hidden weights",
               [(theirs.cells + theirs.hidden) / (ours_bits.cells + ours_bits.hidden)], "",
-              note=f"{HIDDEN_BITS} bits a hidden weight, there and here; trained in float32"),
-        claim("memory_ratio_with_hidden", "times less memory than the reference, all counted",
+              note=f"{HIDDEN_BITS} bits for each hidden weight, in both; trained in float32"),
+        claim("memory_ratio_with_hidden",
+              "factor of less memory than the binarized network, all counted",
               [theirs.total / ours_bits.total], "",
               note="cells by their levels; hidden weights, what the rule keeps for each synapse "
-              f"and what is kept for each task at {HIDDEN_BITS} bits a value, trained in float32; "
-              "not the optimizer's moments"),
+              f"and what is kept for each task, at {HIDDEN_BITS} bits a value, trained in float32; "
+              "the optimizer's moments are not counted"),
         claim("max_pulses", "most pulses of any cell over all tasks",
               [float(o["max_pulses"]) for o in ours], "", better="lower", pooled="highest",
-              note="of those that can die; those made stuck take more"),
-        claim("mean_writes", "writes of a cell over all tasks",
+              note="among cells that can die; cells made stuck take more"),
+        claim("mean_writes", "writes for each cell over all tasks",
               [o["mean_writes"] for o in ours], "", better="lower"),
-        claim("writes_999", "writes that 99.9 % of the cells stay below",
+        claim("writes_999", "99.9 % of the cells have fewer writes than",
               [o["writes_999"] for o in ours], "", better="lower"),
         claim("programming_energy", "programming energy over all tasks",
               [o["programming_energy"] for o in ours], "J", better="lower",
@@ -225,7 +228,7 @@ def _chips(config: MetaplasticConfig, ours: list[Outcome]) -> list[Claim]:
         note = f"of {stands(config.hardware.device)}"
         lives = [tasks_to_first_death(o) for o in ours]
         rows += [
-            claim("endurance_share_max", "endurance used by the busiest cell",
+            claim("endurance_share_max", "endurance used by the most written cell",
                   [100 * o["endurance_used"] for o in ours], "%", better="lower",
                   note=note, pooled="highest"),
             claim("tasks_to_first_death", "tasks until a cell dies",

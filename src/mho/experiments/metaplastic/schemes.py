@@ -188,7 +188,7 @@ SCHEMES: dict[str, Scheme] = {
         decides_by=("damping", "pull"),
     ),
     "path importance with gates on ideal chip": Scheme(
-        "the same; cells and converters have no imperfections: the software baseline",
+        "the same on cells and converters without imperfections: the software baseline",
         _importance,
         gates="share",
         perfect=True,
@@ -209,7 +209,7 @@ SCHEMES: dict[str, Scheme] = {
         decides_by=("m", "mode", "direction"),
     ),
     "interval rule with SGD": Scheme(
-        "the same rule, momentum SGD and few levels: a synapse stores its hidden weight alone",
+        "the same rule, momentum SGD and few levels: a synapse stores only its hidden weight",
         lambda s: mho.rules.IntervalRule(s.rules.hidden_only.m),
         descent=_momentum,
         weights=lambda rules: _uniform(rules.hidden_only, rules.hidden_only.spread),
@@ -224,7 +224,7 @@ SCHEMES: dict[str, Scheme] = {
         decides_by=("hidden_only.gated_m", "hidden_only.gated_spread", *_HIDDEN),
     ),
     "binarized network": Scheme(
-        "two levels and the binarized ancestor's rule; activation, schedule and size ours",
+        "two levels and the rule of Laborieux et al.; activation, schedule and size are ours",
         lambda s: mho.rules.IntervalRule(s.rules.binary_m, mode="global"),
         weights=lambda _rules: BINARY,
         decides_by=("binary_m",),
@@ -261,7 +261,7 @@ SCHEMES: dict[str, Scheme] = {
         decides_by=("damping", "pull"),
     ),
     "Bayesian steps": Scheme(
-        "steps by each synapse's uncertainty",
+        "the size of a step follows the uncertainty of each synapse",
         lambda s: mho.rules.BayesianSteps(
             s.rules.bayesian.uncertainty, s.rules.bayesian.memory, s.batch
         ),
@@ -269,7 +269,7 @@ SCHEMES: dict[str, Scheme] = {
         decides_by=("bayesian",),
     ),
     "joint training": Scheme(
-        "all tasks at once, not told which: an upper bound for that", one_state=True, joint=True
+        "all tasks at once, without being told the task: an upper bound", one_state=True, joint=True
     ),
     "separate networks": Scheme("a network for each task: an upper bound", apart=True),
 }

@@ -61,7 +61,7 @@ def strength(config: MetaplasticConfig) -> list[Studied]:
         for scheme, (setting, values) in STRENGTHS.items()
         for value in values
     }
-    title = "The same as the past is held firmer, fewer images"
+    title = "First and last task by strength of protection, fewer images"
     ends = Value("strength", title, of_task(config.tasks[-1]), first_and_last, pooled="points")
     return [Study(points, of_task(config.tasks[0]), [ends] if len(config.tasks) > 1 else [])]
 
@@ -147,8 +147,8 @@ def split(config: MetaplasticConfig) -> list[Studied]:
         for scheme in SPLIT
     }
     note = (
-        f"Labels 0 to {last} (class-incremental) or 0 and 1 (domain-incremental). Of path "
-        "importance with one batch norm and joint training no task is ever told."
+        f"Labels 0 to {last} (class-incremental) or 0 and 1 (domain-incremental). Path "
+        "importance with one batch norm and joint training are never told the task."
     )
     return [
         Study(

@@ -19,7 +19,7 @@ SUMMARY = [
     Column("backward transfer", "%"), Column("forward transfer", "%"), Column("forgetting", "%"),
 ]  # fmt: skip
 WEAR = [
-    Column("writes a cell"), Column("99.9 % of cells below", "writes"),
+    Column("writes for each cell"), Column("99.9 % of cells below", "writes"),
     Column("most pulses on a cell"), Column("energy", "J"), Column("tasks to first dead cell"),
     Column("memory", "bit"),
 ]  # fmt: skip
@@ -32,10 +32,11 @@ def scheme_rows(config: MetaplasticConfig) -> Rows[Outcome]:
         return [*told(o), *summary(o), *wear(o)]
 
     note = (
-        f"{config.scheme_epochs} epoch(s) a task, one chip, held-out images, after all tasks. "
-        "Transfer and forgetting from the matrix of accuracies after each task; forward "
-        "transfer against the untrained network. Memory with hidden weights and all that the "
-        "rule keeps, at 16 bits, cells by their levels. `mho list rules` says what each is."
+        f"{config.scheme_epochs} epoch(s) for each task, one chip, held-out images, after all "
+        "tasks. Transfer and forgetting follow from the matrix of accuracies after each task; "
+        "forward transfer is relative to the untrained network. Memory counts cells by their "
+        "levels, and hidden weights and all that the rule keeps at 16 bits. `mho list rules` "
+        "explains the schemes."
     )
     columns = [*told_columns(config), *SUMMARY, *WEAR]
     return Rows("schemes", "Schemes", "scheme", columns, cells, note)
@@ -48,7 +49,7 @@ def setting_rows(config: MetaplasticConfig, slug: str, title: str, head: str) ->
         bits = int(name) if slug == "precision" else HIDDEN_BITS
         return [*told(o), *wear(o, bits)]
 
-    note = f"{config.study.epochs} epoch(s) a task of fewer images, held-out images."
+    note = f"{config.study.epochs} epoch(s) for each task with fewer images; held-out images."
     columns = [*told_columns(config), *WEAR]
     return Rows(f"study_{slug}", title, head, columns, cells, note)
 

@@ -33,16 +33,16 @@ def result(config: SensitivityConfig, found: dict[str, Found]) -> Result:
         title="Sensitivity: where to spend process effort",
         summary=f"What each imperfection of {config.cell_name} costs the three systems. Every "
         "imperfection has a range, from none to "
-        f"{config.steps[-1]:g} times what the device has of it or is taken to have. Total-order "
-        "Sobol' index: the share of the variance of accuracy over all ranges that an imperfection "
-        "has a part in, alone or with others; first order: alone. The noise floor is the variance "
-        "between draws of all that is random, over the same variance: what lies below it is not "
-        "told apart from chance. All points share their random numbers. Points lost: one "
-        "imperfection on otherwise ideal chips. Points won: all imperfections as on the device, "
-        f"but for one. Between the last write and the evaluation pass {config.seconds:,.0f} s. "
-        f"The chips that are written once are repaired ({config.mitigation}). Accuracies are "
-        "on held-out training images, the mean over tasks where there are two; no paper's figures "
-        "stand beside these: they are our own.",
+        f"{config.steps[-1]:g} times the value of the device, known or assumed. The total-order "
+        "Sobol' index is the share of the variance of accuracy over all ranges to which an "
+        "imperfection contributes, alone or with others; the first-order index, alone. The noise "
+        "floor is the variance between random draws, divided by the same variance: an index below "
+        "it cannot be told apart from chance. All points share their random numbers. Points lost: "
+        "one imperfection on otherwise ideal chips. Points won: all imperfections as on the "
+        f"device, except one. The time from the last write to the evaluation is "
+        f"{config.seconds:,.0f} s. Chips that are written once are repaired ({config.mitigation}). "
+        "Accuracies are on held-out training images, the mean over tasks if there are two. The "
+        "question is our own; no paper has figures to compare with.",
         claims=[c for system, f in found.items() for c in _claims(config, system, f)],
         tables=[_ranges(config)] + [_indices(config, s, f) for s, f in found.items()],
         rankings=[_picture(config, found)],
@@ -101,7 +101,7 @@ def _alone(system: str, found: Found) -> Curve:
     )
     return Curve(
         f"{system}_alone", f"{_name(system)}: one imperfection at a time",
-        "imperfection, in units of the device's", "held-out accuracy [%]", drawn,
+        "imperfection, in multiples of the device's value", "held-out accuracy [%]", drawn,
         marks=[Mark(1.0, "as on the device")],
     )  # fmt: skip
 

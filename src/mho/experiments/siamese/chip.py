@@ -137,7 +137,7 @@ def _result(config: SiameseConfig, asked: ChipConfig, chip: Outcome, plain: Outc
     name = "-".join(map(str, perceptron(config)))
     claims = [
         claim("chip_accuracy", f"{name} on the chip, {scheme}", [chip["test"]], "%"),
-        claim("chip_float_accuracy", f"{name} digital, in float", [plain["test"]], "%"),
+        claim("chip_float_accuracy", f"{name} in float, no arrays", [plain["test"]], "%"),
         claim("chip_below_float", "points below float", [plain["test"] - chip["test"]], "%",
               better="lower", note="points"),
         claim("chip_gone", "writes saved, whole training", [gone(chip)], "%", paper=98.0,

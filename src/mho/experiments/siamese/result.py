@@ -43,7 +43,7 @@ def of_scheme(config: SiameseConfig, outcomes: list[Outcome]) -> Result:
         rows += [
             claim("scheme_gone", f"{scheme}: writes saved",
                   [gone(o) for o in outcomes], "%", note=f"of {whole}"),
-            claim("scheme_writes_per_weight", f"{scheme}: writes of a weight",
+            claim("scheme_writes_per_weight", f"{scheme}: writes for each weight",
                   [per_weight(o) for o in outcomes], "", better="lower",
                   note="after the first programming"),
             claim("scheme_max_writes_per_cell", f"{scheme}: most writes of any cell",
@@ -97,7 +97,7 @@ def result(
         f"{config.hardware.levels}-level weights with imperfect cells; every scheme sees the same "
         "images in the same order. A reconstruction: networks, levels, device and optimizer are "
         "our choice. Writes saved are counted against one write of each weight at each training "
-        "step. Claims are on test images, all else on held-out training images.",
+        "step. Claims are on test images, everything else on held-out training images.",
         claims=claims,
         tables=[
             *(_noted(config, t, compared) for each in done for t in each.tables),
@@ -118,7 +118,7 @@ def _claims(
     """Claims of one network."""
     known = 98.0 if paper else None
     name = network.upper() if config.network is None else config.network.rpartition(":")[2]
-    rows = [claim(f"{network}_float_accuracy", f"{name} digital, in float",
+    rows = [claim(f"{network}_float_accuracy", f"{name} in float, no arrays",
                   _tests(outcomes["float"]), "%")]  # fmt: skip
     for slug, scheme in SLUGS.items():
         if scheme not in outcomes:
@@ -131,11 +131,11 @@ def _claims(
             claim(f"{network}{slug}_gone", f"writes saved, whole training, {scheme}",
                   [gone(o) for o in found], "%", paper=known, note=f"of {whole}"
                   + ("; the paper says over 98 % within one epoch" if paper else "")),
-            claim(f"{network}{slug}_writes_per_weight", f"writes of a weight, {scheme}",
+            claim(f"{network}{slug}_writes_per_weight", f"writes for each weight, {scheme}",
                   [per_weight(o) for o in found], "", better="lower",
                   note="whole training, after the first programming"),
             claim(f"{network}{slug}_first_epoch_accuracy",
-                  f"accuracy after one epoch, {scheme}",
+                  f"accuracy after the first epoch, {scheme}",
                   [o["history"]["first"][0] for o in found], "%"),
             claim(f"{network}{slug}_first_epoch_gone",
                   f"writes saved, first epoch, {scheme}",
@@ -161,15 +161,17 @@ def _against(
     pairs = list(zip(outcomes[ON_CHANGE], outcomes[FALLING], strict=True))
     lives = [epochs_to_first_death(o) for o in outcomes[FALLING]]
     rows = [
-        claim("mlp_below_change", f"MLP: points below a write on every change of level, {FALLING}",
+        claim("mlp_below_change", f"MLP: points below writing at every change of level, {FALLING}",
               [a["test"] - b["test"] for a, b in pairs], "%", better="lower", note="points"),
     ]  # fmt: skip
     if all(per_weight(b) > 0 for _, b in pairs):
         rows += [
-            claim("mlp_write_ratio", f"times fewer writes than on every change of level, {FALLING}",
+            claim("mlp_write_ratio",
+                  f"factor of fewer writes than at every change of level, {FALLING}",
                   [per_weight(a) / per_weight(b) for a, b in pairs], "",
                   note="after the first programming"),
-            claim("mlp_energy_ratio", "times less programming energy, likewise",
+            claim("mlp_energy_ratio",
+                  "factor of less programming energy than at every change of level",
                   [spent(a, "energy") / spent(b, "energy") for a, b in pairs], "",
                   note="after the first programming"),
         ]  # fmt: skip
@@ -190,13 +192,13 @@ def _against_the_loop(
     config: SiameseConfig, slug: str, scheme: str, loop: Outcome, ours: Outcome
 ) -> list[Claim]:
     """What a falling threshold saves of the closed loop: written blind, or verified as in it."""
-    way = "verified as in the loop" if scheme == VERIFIED else "each cell pulsed once, blind"
+    way = "verified as in the loop" if scheme == VERIFIED else "one pulse for each cell, no verify"
     note = (
-        f"{scheme} ({way}), {config.scheme_epochs} epoch(s), after the first programming; base: "
-        "every cell read at every step, and pulsed until verified where it is off, but for cells "
-        "given up; the paper does not say what its energy and delay hold"
+        f"{scheme} ({way}), {config.scheme_epochs} epoch(s), after the first programming; compared "
+        "with reading every cell at every step and pulsing those that are off until verified, "
+        "except cells given up; the paper does not say what its energy and delay include"
     )
-    whole = "forward and backward reads, conversions, writes and verify reads, no evaluations"
+    whole = "forward and backward reads, conversions, writes and verify reads; no evaluations"
     saved = [
         ("energy", "programming energy", "pulses and verify reads", spent(ours, "energy"),
          spent(loop, "energy")),
@@ -208,7 +210,7 @@ def _against_the_loop(
     ]  # fmt: skip
     return [
         claim(f"mlp_closed_loop_{what}_gone{slug}",
-              f"{label} saved against the closed loop, {scheme}",
+              f"{label} saved compared with the closed loop, {scheme}",
               [100 * (1 - mine / theirs)], "%", paper=98.0, note=f"{holds}; {note}")
         for what, label, holds, mine, theirs in saved
     ]  # fmt: skip
@@ -220,7 +222,7 @@ def _meaning(config: SiameseConfig, network: str, scheme: str) -> str:
         return "a cell is written whenever its level changes"
     if scheme == ROUNDED:
         levels = config.writes.rounded
-        return f"written at random, {levels} levels at a time; no movement is kept for later"
+        return f"movements rounded at random to {levels} levels; the rest is forgotten"
     if scheme == LARGE:
         first = last = config.writes.large_threshold
     else:
@@ -231,7 +233,7 @@ def _meaning(config: SiameseConfig, network: str, scheme: str) -> str:
         f"{a:g}" if a == b else f"{a:g}, at the end {b:g},"
         for a, b in zip(first, last, strict=True)
     )
-    text = f"written when the weight has moved {large} steps between levels"
+    text = f"written when a weight is more than {large} steps from its level"
     return text if large == small else f"{text}; {small} in small layers"
 
 
@@ -241,14 +243,14 @@ def _noted(config: SiameseConfig, table: Table, compared: Mapping[str, Outcome])
     if table.id != "schemes" or some is None:
         return table
     note = (
-        f"{config.scheme_epochs} epoch(s), one chip, MLP. Writes saved are counted "
-        f"against {base(some)} in an epoch. Pulses, reads, energy and time after the first "
-        "programming; writes on cells with it. `mho list schemes` says what each writes."
+        f"{config.scheme_epochs} epoch(s), one chip, MLP. Writes saved are relative to "
+        f"{base(some)} in an epoch. Pulses, reads, energy and time count after the first "
+        "programming; writes on cells include it. `mho list schemes` says what each scheme writes."
     )
     if "Tiki-Taka" in compared:
         note += (
-            f" Of Tiki-Taka's pulses {spent(compared['Tiki-Taka'], 'fast_pulses'):,} fall on "
-            "its fast arrays, of whose reads and time row by row nothing is counted."
+            f" Of Tiki-Taka's pulses {spent(compared['Tiki-Taka'], 'fast_pulses'):,} are on "
+            "its fast arrays, whose reads and time row by row are not counted."
         )
     return replace(table, note=note)
 

@@ -153,8 +153,8 @@ def _budget(s: Setting) -> mho.WriteStep:
 SCHEMES: dict[str, Scheme] = {
     "float": Scheme("no array: the same network in plain torch", None),
     "closed loop": Scheme(
-        "every cell read at every step, and pulsed until it is verified or given up: what the "
-        "paper's 98 % are saved of",
+        "every cell is read at every step, and pulsed until it is verified or given up: the base "
+        "of the paper's 98 %",
         lambda s: mho.WriteStep(s.net, threshold=0),
         verify=True,
         rival=True,
@@ -170,14 +170,14 @@ SCHEMES: dict[str, Scheme] = {
         decides_by=("fixed_threshold",),
     ),
     "falling threshold": Scheme(
-        "the same with a distance that falls with the learning rate, a smaller one in small layers",
+        "the same with a distance that falls with the learning rate and is smaller in small layers",
         lambda s: mho.WriteStep(s.net),
         threshold=Setting.falling_threshold,
         decides_by=("falling_threshold", "cnn_falling_threshold", "small"),
     ),
     "falling threshold with verify": Scheme(
-        "as falling threshold; what is written is read first and pulsed until verified, as in the "
-        "closed loop",
+        "as falling threshold; a cell to be written is read first and pulsed until verified, as in "
+        "the closed loop",
         lambda s: mho.WriteStep(s.net),
         verify=True,
         threshold=Setting.falling_threshold,
@@ -189,14 +189,14 @@ SCHEMES: dict[str, Scheme] = {
         decides_by=("large_threshold", "small"),
     ),
     "large threshold with read-back": Scheme(
-        "as large threshold; what was written is read, and the shadow weight set to it",
+        "as large threshold; a written weight is read, and the shadow weight is set to it",
         lambda s: mho.WriteStep(s.net, threshold=s.large_threshold, feedback=mho.rules.ReadBack()),
         reads=True,
         decides_by=("large_threshold", "small"),
     ),
     "falling threshold with rewrites": Scheme(
-        "as falling threshold; what landed too far from the shadow weight is written again, at "
-        "most 3 times",
+        "as falling threshold; a weight that ended too far from the shadow weight is written "
+        "again, at most 3 times",
         lambda s: mho.WriteStep(s.net, feedback=mho.rules.ReadBack(pull=0.0)),
         reads=True,
         threshold=Setting.falling_threshold,
@@ -216,17 +216,17 @@ SCHEMES: dict[str, Scheme] = {
         decides_by=("falling_threshold", "cnn_falling_threshold", "small", "every"),
     ),
     "write budget": Scheme(
-        "so many weights in an epoch, those farthest from their level first",
+        "a fixed number of writes in an epoch; weights farthest from their level come first",
         _budget,
         decides_by=("budget",),
     ),
     "mixed precision": Scheme(
-        "movements are summed digitally and written when they come to a whole step",
+        "movements are summed digitally and written when they reach a whole step",
         lambda s: mho.WriteStep(s.net, rules=[mho.rules.Accumulate()]),
         rival=True,
     ),
     "mixed precision in larger steps": Scheme(
-        "the same, written when they come to several steps",
+        "the same, written when they reach several steps",
         lambda s: mho.WriteStep(s.net, rules=[mho.rules.Accumulate(s.writes.gathered)]),
         rival=True,
         decides_by=("gathered",),
@@ -237,7 +237,7 @@ SCHEMES: dict[str, Scheme] = {
         rival=True,
     ),
     "stochastic rounding to larger steps": Scheme(
-        "the same, rounded to several steps, nearer to the write error of the cells",
+        "the same, rounded to several steps, which are nearer to the write error of the cells",
         lambda s: mho.WriteStep(
             s.net, rules=[mho.rules.StochasticRounding(s.seed, s.writes.rounded)]
         ),

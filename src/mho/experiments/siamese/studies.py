@@ -51,7 +51,7 @@ def imperfections(config: SiameseConfig) -> Studies:
 def levels(config: SiameseConfig) -> Studies:
     """Cells and weights of fewer and more levels."""
     points = over(LEVELS, lambda n: _trained(config, of_levels(config.hardware, n)))
-    title = "Levels of a weight, same distances"
+    title = "Levels of a weight, same thresholds"
     value = Value("weight_levels", title, ACCURACY, _as_line)
     return [Study(points, Axis("levels", "log"), [value])]
 
@@ -106,7 +106,7 @@ def retention(config: SiameseConfig) -> Studies:
             for age, value in zip(AGES, values, strict=True)
         ]
 
-    value = Value("retention", "Left to itself after the training", ACCURACY, aged)
+    value = Value("retention", "Left alone after the training", ACCURACY, aged)
     return [Study(points, Axis("time since [s]", "log"), [value])]
 
 

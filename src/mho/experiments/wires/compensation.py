@@ -15,12 +15,12 @@ from mho.learning.layers.layer import memristive_layers
 
 PARTS: dict[str, str] = {
     "none": "nothing",
-    "gain": "one read-out gain a layer, in closed form from the known wires",
-    "column": "least squares on calibration images, a gain and offset a column",
+    "gain": "one read-out gain for each layer, in closed form from the known wires",
+    "column": "least squares on calibration images, a gain and offset for each column",
     "batch norm": "batch normalization refreshed on calibration images",
     "both ends": "each row driven from both ends",
-    "rewritten": "mapped anew, to finer levels and verified, to part the next one's effects",
-    "predistorted": "the same, the levels corrected for the wires",
+    "rewritten": "mapped again to finer levels, verified; separates the effects of 'predistorted'",
+    "predistorted": "the same, with levels corrected for the wires",
     "in the loop": "trained through the wires, with the gain of the wires at the start",
 }
 

@@ -69,8 +69,8 @@ def refreshes(config: WiresConfig) -> list[Study[int, Refreshed]]:
         return []
     name = f"siamese, {10 * config.refresh.per_class:,} images, 1 epoch"
     points = {str(every): At(every, every, name) for every in config.refreshes}
-    error = Axis("rms error of conductances as seen [%]", "log")
-    what = "Training through wires solved now and then"
+    error = Axis("rms error of effective conductances [%]", "log")
+    what = "Training through wires, solved again every few steps"
     accuracy, staleness = each(entry("accuracy")), each(entry("staleness"))
     values = [
         Value("refresh_accuracy", f"{what}: accuracy", Axis(ACCURACY), accuracy),

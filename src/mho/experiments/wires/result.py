@@ -38,14 +38,15 @@ def result(
         experiment="wires",
         preset=config.preset,
         seed=config.seed,
-        title="Wires: what the lines of an array cost, and what wins it back",
+        title="Wires: what they cost, and what compensates for it",
         summary="The three systems on arrays whose word lines and bit lines have resistance: "
-        "every segment between two cells, and between the last cell and the end of its line, has "
-        "the same. Rows are driven from the left but for 'both ends'. Cells are as in the systems' "
-        f"own experiments, those of bmcnn spread by {config.cov:.0%}. Converters are calibrated "
-        "behind the wires. Mapped networks were trained without wires on arrays of the same size. "
-        "No paper's figures stand beside these: they are our own. Claims are on test images, all "
-        "else on held-out training images, on which the compensation claimed was chosen.",
+        "the same for every segment between two cells, and between the last cell and the end of "
+        "its line. Rows are driven from the left, except with 'both ends'. Cells are those of the "
+        f"systems' own experiments; those of bmcnn spread by {config.cov:.0%}. Converters are "
+        "calibrated behind the wires. Mapped networks were trained without wires on arrays of the "
+        "same size. The question is our own; no paper has figures to compare with. Claims are on "
+        "test images, everything else on held-out training images, on which the claimed "
+        "compensation was chosen.",
         claims=[c for line in found for c in _claims(config, line, rows)],
         tables=[_parts(), *(_refresh_table(config, done) for done in refreshed)],
         curves=[_by_resistance(config, line, held_out) for line in found]
@@ -125,7 +126,7 @@ def _map(line: str, rows: list[Row], name: str) -> Map:
     """Accuracy over resistance and size of the arrays."""
     grid = Grid[Row, list[float]](
         f"{_slug(line)}_map_{'none' if name == 'none' else 'compensated'}",
-        f"{line}: {'nothing done' if name == 'none' else name}",
+        f"{line}: {'no compensation' if name == 'none' else name}",
         (OHMS, lambda row: row["r"]),
         ("rows and columns of an array", lambda row: float(row["tile"])),
         ACCURACY,
@@ -140,15 +141,13 @@ def _map(line: str, rows: list[Row], name: str) -> Map:
 def _refresh_table(config: WiresConfig, done: Done[int, Refreshed]) -> Table:
     points = done.study.points
     rows = [[points[k].job, o["staleness"], o["accuracy"]] for k, o in done.outcomes.items()]
-    title = f"Wires of {config.claimed.resistance:g} ohm solved at every so many write steps"
+    title = f"Wires of {config.claimed.resistance:g} ohm, solved again after some write steps"
     heads = [
         Column("write steps"),
-        Column("largest error of what is seen", "%"),
+        Column("largest error of effective conductances", "%"),
         Column("accuracy", "%"),
     ]
-    note = (
-        "Between two solutions a written cell counts as changed by the ratio of its conductances."
-    )
+    note = "Between two solutions mho scales a written cell by the ratio of its conductances."
     return Table("refresh", title, heads, rows, note)
 
 
