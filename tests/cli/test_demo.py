@@ -17,7 +17,7 @@ def test_a_demo_answers_and_a_second_one_only_shows(
     assert main(["demo", "--out", str(folder)]) == 0
     first = capsys.readouterr()
     assert "how often must its cells be written?" in first.err
-    assert "beyond a threshold that falls" in first.out
+    assert "beyond a falling threshold" in first.out
     assert "% of the writes are saved" in " ".join(first.out.split())
     assert str(folder / "report.html") in first.out
     assert (folder / "result.json").is_file()

@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from mho.results import Claim
 
 SHOWN = {
-    "(digital, in float)": ("mlp_float_accuracy", None),
+    "(in float, no arrays)": ("mlp_float_accuracy", None),
     "whenever its level changes": (
         "mlp_change_accuracy",
         "mlp_change_writes_per_weight",
     ),
-    "beyond a threshold that falls": ("mlp_accuracy", "mlp_writes_per_weight"),
+    "beyond a falling threshold": ("mlp_accuracy", "mlp_writes_per_weight"),
     "beyond a large threshold": ("mlp_sparse_accuracy", "mlp_sparse_writes_per_weight"),
 }
 """Lines of the figure: what was trained, the claims with its accuracy and its writes."""
@@ -70,8 +70,8 @@ class Demo:
         say("", _figure(claims), "", Text(_answer(claims)), "")
         say(
             f"The page of this run: {write_page(self.out)}\n"
-            "Next: mho try pcm-gst    what a small network does on a published device\n"
-            "      mho run all        all three systems, with all that they are compared with"
+            "Next: mho try pcm-gst    a small network on a published device\n"
+            "      mho run all        all three systems, with everything they are compared with"
         )
 
 
@@ -80,7 +80,7 @@ def _figure(claims: dict[str, Claim]) -> Table:
     table = Table(box=None, pad_edge=False)
     table.add_column("a cell is written")
     table.add_column("accuracy", justify="right")
-    table.add_column("writes of a weight")
+    table.add_column("writes for each weight")
     most = max(claims[writes].ours or 0.0 for _, writes in SHOWN.values() if writes)
     for words, (accuracy, writes) in SHOWN.items():
         number = (claims[writes].ours or 0.0) if writes else None
@@ -94,8 +94,8 @@ def _answer(claims: dict[str, Claim]) -> str:
     number = {id: claim.ours or 0.0 for id, claim in claims.items()}
     lost = number["mlp_float_accuracy"] - number["mlp_accuracy"]
     return (
-        "Written beyond a threshold that falls, the network reaches "
-        f"{number['mlp_accuracy']:.1f} % on test images, {lost:.1f} points below float, and "
-        f"{number['mlp_gone']:.2f} % of the writes are saved, counted against one write of each "
-        "weight at each training step."
+        "If weights are written beyond a falling threshold, the network reaches "
+        f"{number['mlp_accuracy']:.1f} % on test images, {lost:.1f} points below float. "
+        f"{number['mlp_gone']:.2f} % of the writes are saved, relative to one write of each weight "
+        "at each training step."
     )
