@@ -160,7 +160,7 @@ def test_a_network_runs_on_a_fitted_cell(folder: Path, capsys: pytest.CaptureFix
     arguments = ["run", "siamese", *TINY, "--device-file", "device.toml", "--out", "run"]
     assert main(arguments) == 0
     said = capsys.readouterr().err
-    for line in ("device.toml: [conduction] takes no part", "weights have", "are verified"):
+    for line in ("device.toml: [conduction] is not used", "weights have", "are verified"):
         assert line in said
     config = Path("run/config.toml").read_text()
     assert 'family = "pulse-response"' in config

@@ -234,7 +234,7 @@ def test_a_sweep_asks_all_points_before_the_first(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["bmcnn", "wires"])
 def test_systems_with_cells_of_their_own_say_so(name: str) -> None:
-    with pytest.raises(InvalidInput, match=f"{name} describes its cells itself.*siamese"):
+    with pytest.raises(InvalidInput, match=f"{name} has its own settings for cells.*siamese"):
         on(name, "quick", DEVICES["hfo2-1t1r"])
 
 

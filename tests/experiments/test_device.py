@@ -36,12 +36,12 @@ def test_weights_take_the_levels_that_other_cells_offer() -> None:
     assert (hardware.device, hardware.retention, hardware.weight_levels) == (cell, retention, None)
     assert notes == [
         "weights have 17 levels, all that these cells offer, not 16",
-        "cells are written as those were whose spread was measured: 10 pulses a write, and 10 "
-        "reads",
+        "cells are written as in the measurement of their spread: 10 pulses and 10 reads for each "
+        "write",
     ]
     hardware, notes = with_cells(own, Preset(device=own.device, conduction=conduction))
     assert hardware == own
-    assert notes == ["[conduction] takes no part"]
+    assert notes == ["[conduction] is not used"]
 
 
 @pytest.mark.parametrize("experiment", ["siamese", "metaplastic"])

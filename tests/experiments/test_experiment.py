@@ -41,7 +41,7 @@ def test_a_part_computes_where_the_whole_does() -> None:
 @pytest.mark.parametrize("name", ["bmcnn", "wires"])
 def test_an_experiment_that_describes_its_cells_takes_no_others(name: str) -> None:
     config = experiments.get(name).preset("quick")
-    with pytest.raises(ValueError, match=f"{name} describes its cells itself"):
+    with pytest.raises(ValueError, match=f"{name} has its own settings for cells"):
         config.on_device(mho.devices.preset("hfo2-1t1r"))
     with pytest.raises(ValueError, match=f"{name} runs on simulated chips"):
         config.on_instrument("localhost:1")
@@ -79,7 +79,7 @@ def test_laws_that_take_no_part_are_named() -> None:
     )
     on, notes = config.on_device(preset)
     assert on.cell == preset
-    assert notes == ["[conduction] takes no part", "[flicker] takes no part"]
+    assert notes == ["[conduction] is not used", "[flicker] is not used"]
 
 
 @pytest.mark.parametrize("loss", [float("nan"), float("inf")])

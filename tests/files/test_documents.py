@@ -44,8 +44,8 @@ def test_every_flipped_bit_is_seen_or_without_effect(tmp_path: Path) -> None:
         ('{"a": 1,\n "b": }', "line 2"),
         ('{"a": ' + "[" * 3000 + "]" * 3000 + "}", "too deep"),
         ('{"a": ' + "1" * 5000 + "}", "Exceeds the limit"),
-        ('{"a": 1, "digest": "sha256:0"}', "its digest does not fit"),
-        ('{"a": 1, "digest": [[]]}', "its digest does not fit"),
+        ('{"a": 1, "digest": "sha256:0"}', "its digest is wrong"),
+        ('{"a": 1, "digest": [[]]}', "its digest is wrong"),
     ],
 )
 def test_json_that_is_none(text: str, said: str) -> None:

@@ -23,7 +23,7 @@ def test_what_is_whole_passes_and_what_is_not_is_named(tmp_path: Path) -> None:
     check_sums(tmp_path, "result.json", "config.toml", "not listed")
     (tmp_path / "config.toml").write_bytes(b"a = 2\n")
     check_sums(tmp_path, "result.json")
-    with pytest.raises(ValueError, match=r"config\.toml: its SHA-256 is not that in SHA256SUMS"):
+    with pytest.raises(ValueError, match=r"config\.toml: its SHA-256 is not the one in SHA256SUMS"):
         check_sums(tmp_path, "result.json", "config.toml")
     (tmp_path / "config.toml").unlink()
     with pytest.raises(ValueError, match="No such file"):

@@ -94,9 +94,9 @@ def _isothermal(n: int, kelvins: list[float], times: list[float], seed: int = 0)
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        (_isothermal(9, [400.0], [0, 1]), "two temperatures or more"),
-        (_isothermal(9, [400.0, 403.0], [0, 1]), "two temperatures or more"),
-        (_isothermal(9, [400.0, 420.0, 440.0], [0, 1]), "at least two times at some temperature"),
+        (_isothermal(9, [400.0], [0, 1]), "two or more temperatures"),
+        (_isothermal(9, [400.0, 403.0], [0, 1]), "two or more temperatures"),
+        (_isothermal(9, [400.0, 420.0, 440.0], [0, 1]), "at least two times at one temperature"),
         (_isothermal(9, [400.0, 420.0, 440.0], [0, 1, 10, 100]), "an interval above 0"),
         (_isothermal(2, [400.0, 420.0], [1, 10, 100]), "a read at time 0 of each trace"),
     ],

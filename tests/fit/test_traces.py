@@ -37,7 +37,7 @@ def test_before_is_time_zero_beside_a_column_of_times() -> None:
 
 def test_one_read_before_several_bakes_is_refused() -> None:
     head = "cell,R before [kOhm],R after 1 h 125 C [kOhm],R after 1 h 150 C [kOhm]"
-    with pytest.raises(InvalidInput, match="where one bake followed the other"):
+    with pytest.raises(InvalidInput, match="if one bake followed another"):
         traces_of(parse(text((1, 5.0, 6.0, 7.0), (2, 5.0, 6.0, 7.0), head=head), "x"), None)
 
 

@@ -143,7 +143,7 @@ def test_a_device_that_there_is_not_is_refused_by_name() -> None:
 
 def test_a_law_of_conduction_is_said_to_take_no_part() -> None:
     preset = Preset(device=CELL, conduction=Sinh(v0=0.3))
-    with pytest.warns(UserWarning, match=r"\[conduction\] takes no part"):
+    with pytest.warns(UserWarning, match=r"\[conduction\] is not used"):
         Hardware(device=preset)
 
 

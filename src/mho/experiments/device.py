@@ -72,8 +72,8 @@ def of_file(path: Path) -> Preset:
     if preset.device is None:
         found = " and ".join(f"[{name}]" for name in preset.to_dict() if name != "note")
         allowed = (
-            f"a preset with a table [device]: this one has {found} alone, to which mho fit FILE "
-            "--add puts the cell of measured pulses, targets, states, endurance or switching"
+            f"a preset with a table [device]; this one has only {found}. mho fit FILE --add adds a "
+            "cell from measured pulses, targets, states, endurance or switching"
         )
         raise invalid(DEVICE, str(path), allowed)
     return preset
@@ -154,22 +154,22 @@ def _programming(
     programming = hardware.programming
     if whole and cell.written is not None:
         told = (
-            "cells are written as those were whose spread was measured: "
-            f"{cell.written.pulses} pulses a write, and {cell.written.verify_reads} reads"
+            "cells are written as in the measurement of their spread: "
+            f"{cell.written.pulses} pulses and {cell.written.verify_reads} reads for each write"
         )
         return None, [told]
     if cell.remembers and programming is not None and not programming.verifies and whole:
         told = (
-            f"writes are verified by reads, not {programming.family}: these cells start from where "
-            "they stand, and a blind burst does not see where"
+            f"writes are verified by reads, not {programming.family}: pulses move these cells from "
+            "their present conductance, which programming without reads does not know"
         )
         return None, [told]
     return programming, []
 
 
 def without(preset: Preset, *laws: str) -> list[str]:
-    """Which of some laws of a preset take no part in a run, in words."""
-    return [f"[{law}] takes no part" for law in laws if getattr(preset, law) is not None]
+    """Which of some laws of a preset a run does not use, in words."""
+    return [f"[{law}] is not used" for law in laws if getattr(preset, law) is not None]
 
 
 def with_fitting_studies(

@@ -248,8 +248,8 @@ def check_same(folder: Path, begun: str, now: str) -> None:
         apart = [f"{key} is {_told(second, key)}, was {_told(first, key)}" for key in keys[:MOST]]
         more = f", and {len(keys) - MOST} more" if len(keys) > MOST else ""
         raise InvalidInput(
-            f"{folder} holds a run with other settings: {'; '.join(apart)}{more}; give those that "
-            "it began with, or another folder"
+            f"{folder} holds a run with other settings: {'; '.join(apart)}{more}; give its own "
+            "settings, or another folder"
         )
 
 

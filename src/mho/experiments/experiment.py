@@ -319,8 +319,8 @@ class ExperimentConfig(Config):
             ValueError: the cells do not suit, or are no setting of this experiment.
         """
         raise InvalidInput(
-            f"{self.family} describes its cells itself, see mho list {self.family}; siamese, "
-            "metaplastic and sensitivity take those of a file"
+            f"{self.family} has its own settings for cells, see mho list {self.family}; siamese, "
+            "metaplastic and sensitivity take cells from a file"
         )
 
     def on_instrument(self, address: str) -> Self:
@@ -375,7 +375,7 @@ def check_loss(loss: Tensor, training: str, step: int, rate: str) -> None:
     if not math.isfinite(value):
         raise InvalidInput(
             f"{training} has diverged: the loss of step {step + 1} is {value}; a smaller {rate} "
-            "is what helps most"
+            "usually helps"
         )
 
 

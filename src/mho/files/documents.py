@@ -58,8 +58,8 @@ def parse_json(text: str, where: str) -> dict[str, Any]:
         said = value.pop(DIGEST)
         if said != _digest(value):
             allowed = "the content that it was written with; the file is damaged, or was edited"
-            raise InvalidInput(f"{where}: its digest does not fit: expected {allowed} (an edited "
-                               f"file is taken without its field {DIGEST!r})")  # fmt: skip
+            raise InvalidInput(f"{where}: its digest is wrong: expected {allowed} (to use an "
+                               f"edited file, remove its field {DIGEST!r})")  # fmt: skip
     return value
 
 

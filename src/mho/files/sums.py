@@ -40,6 +40,6 @@ def check_sums(folder: Path, *names: str) -> None:
             content = read_bytes(folder / name, wanted=f"the file that {SUMS} lists")
             if hashlib.sha256(content).hexdigest() != listed[name]:
                 raise InvalidInput(
-                    f"{folder / name}: its SHA-256 is not that in {SUMS}: it is damaged or was "
-                    f"changed; if that was meant, take its line out of {SUMS}"
+                    f"{folder / name}: its SHA-256 is not the one in {SUMS}: the file is damaged "
+                    f"or was changed; if you changed it on purpose, remove its line from {SUMS}"
                 )

@@ -89,9 +89,9 @@ def check_design(bakes: Bakes) -> None:
         raise invalid(
             where,
             f"{kelvins(t)}, all after {t.time[hot].mean():.3g} s",
-            "bakes of at least two times at some temperature, or the time of the reads before the "
-            "bake, as in 'R at 60 s [kOhm]': one time alone does not tell a slow relaxation "
-            "from a late one, and E_a needs to know",
+            "bakes of at least two times at one temperature, or the time of the reads before the "
+            "bake, as in 'R at 60 s [kOhm]'; one time alone cannot separate a slow relaxation "
+            "from a late one, as E_a requires",
         )
     if np.linalg.svd(scaled, compute_uv=False)[-1] < 1e-3 * math.sqrt(len(scaled)):
         allowed = "reads after several times at each temperature"
@@ -100,8 +100,8 @@ def check_design(bakes: Bakes) -> None:
         raise invalid(
             where,
             f"{kelvins(t)}, {len(bakes.device)} traces without a read before the bake",
-            "a read at time 0 of each trace, or several cells at each temperature: what is not "
-            "known of their conductance at the start is taken for a shift by heat",
+            "a read at time 0 of each trace, or several cells at each temperature; otherwise an "
+            "unknown starting conductance would be taken for a shift by heat",
         )
     if bakes.free_shifts < 1:
         raise invalid(where, f"{kelvins(t)}, {len(t.g)} reads", "more cells, or more times")

@@ -151,8 +151,8 @@ def _check_times(traces: Traces) -> None:
     raise invalid(
         f"{path}, temperature after time 0",
         told,
-        f"for an activation energy two temperatures or more, {APART:g} K apart, with bakes of "
-        f"several times; for a law at this one reads at 3 times above 0{changed}",
+        f"two or more temperatures, {APART:g} K apart, with bakes of several times, for an "
+        f"activation energy; or reads at 3 times above 0 for a law at this temperature{changed}",
     )
 
 

@@ -132,8 +132,8 @@ def _split(table: Table, trace: np.ndarray, time: np.ndarray, kelvin: np.ndarray
             raise invalid(
                 where,
                 "beside several temperatures at one time",
-                "a read before each bake with a cycle for each, where cells were programmed anew; "
-                "or times from the first bake on, where one bake followed the other",
+                "a read before each bake and its own cycle, if cells were programmed anew; or "
+                "times counted from the first bake, if one bake followed another",
             )
         of = np.unique(np.round(kelvin[rows] / SAME), return_inverse=True)[1]
         out[rows] = np.where(of == 0, trace[rows], count + of - 1)

@@ -87,6 +87,6 @@ def warn_of_zeros(w: Float[Tensor, "out in"], hardware: Hardware, layer: str) ->
             pairs = hardware.replace(mapping="differential", weight_levels=None)
         instead = f"mapping='differential' ({pairs.levels} levels)"
     warn(
-        f"{layer}.weight: {share:.0%} of the weights are 0, which none of the {n} weight levels "
-        f"is: each is held half a step above or below; {instead} has a level for 0"
+        f"{layer}.weight: {share:.0%} of the weights are 0, but none of the {n} weight levels is "
+        f"0: each such weight is held half a step above or below; {instead} has a level for 0"
     )

@@ -66,7 +66,7 @@ class Hardware(Config):
     it counts instead.
 
     Warns: cells do not keep the spread that was published, or relax twice; a preset's law of
-    conduction takes no part.
+    conduction is not used.
     """
 
     device: Taken[Cell | Preset | str, Cell]
@@ -287,7 +287,7 @@ class Hardware(Config):
         """What the cells' numbers and these settings make of each other, where it may surprise."""
         doubts, written = [], self.device.written
         if preset is not None and preset.conduction is not None:
-            doubts.append("Hardware.device: the preset's [conduction] takes no part, layers take "
+            doubts.append("Hardware.device: the preset's [conduction] is not used: layers take "
                           "cells as ohmic; mho.circuits.operating_point follows it")  # fmt: skip
         left = 1.0 if self.programming is None else spread_left(self.programming, self.device)
         if self.programming is not None and left < _SAME_SPREAD:

@@ -51,7 +51,7 @@ class SimulatedInstrument:
         if hardware.ages:
             warn(
                 "SimulatedInstrument: cells do not age there; Hardware.retention, flicker, "
-                "telegraph and disturb take no part"
+                "telegraph and disturb are ignored"
             )
         cell, (rows, cols) = hardware.device, hardware.tile
         low, high = cell.window

@@ -231,7 +231,7 @@ def _exponential(fields: Mapping[str, Any]) -> Steps:
     for name in ("dw_min_std_add", "dw_min_std_slope"):
         if fields[name]:
             raise invalid(
-                f"device.{name}", fields[name], "0: noise of exponential steps is of steps"
+                f"device.{name}", fields[name], "0: noise of exponential steps belongs to the steps"
             )
     w = np.linspace(fields["w_min"], fields["w_max"], CURVED)
     z = 2 * fields["a"] * w / (w[-1] - w[0]) + fields["b"]

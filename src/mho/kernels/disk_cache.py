@@ -177,7 +177,7 @@ def _warn_once(error: Exception) -> None:
     if not _warned:
         _warned = True
         warn(
-            f"compiled kernels cannot be kept ({error}), so each process takes seconds to compile "
+            f"compiled kernels cannot be kept ({error}), so each process spends seconds compiling "
             "its own; set NUMBA_CACHE_DIR to a folder that can be written"
         )
 

@@ -64,9 +64,9 @@ def age(net: Net, seconds: float | str, temperature: float | None = None) -> Net
     stand_still = seconds > 0 and not any(layer.hardware.ages for layer in layers)
     if stand_still and layers[0].said.first("time"):
         warn(
-            "mho.age: time changes nothing on these chips, Hardware.retention, flicker, telegraph "
-            "and disturb are None; a preset as the device brings its own, as in "
-            "mho.Hardware(device='pcm-gst')"
+            "mho.age: time changes nothing on these chips, because Hardware.retention, flicker, "
+            "telegraph and disturb are None. A preset given as the device brings its own laws, as "
+            "in mho.Hardware(device='pcm-gst')"
         )
     for layer in layers:
         law = layer.hardware.retention

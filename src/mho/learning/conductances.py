@@ -174,7 +174,7 @@ def _warn_of_units(name: str, g: Tensor, layer: ArrayLayer) -> None:
     if most < max(low / BEYOND, high * 1e-4):
         warn(
             f"mho.load_conductances: all cells of layer {name!r} are far below the window, at most "
-            f"{most:.3g} S; {window}: conductances are taken in siemens"
+            f"{most:.3g} S; {window}; conductances must be in siemens"
         )
 
 

@@ -158,8 +158,8 @@ class Plan(NamedTuple):
         share = in_percent(shares([each.row for each in holders(net)]))
         warn(
             f"mho.convert: {named(digital)} stay digital: {share} of the weights are on "
-            "arrays; mho.coverage(net) lists all, strict=True refuses, and hardware={name: None, "
-            "'*': hardware} says that this is meant"
+            "arrays. mho.coverage(net) lists all layers; strict=True refuses such networks; "
+            "hardware={name: None, '*': hardware} says that this is intended"
         )
 
 

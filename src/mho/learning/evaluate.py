@@ -172,9 +172,9 @@ def _warning_of_saturation(net: nn.Module) -> Iterator[None]:
                 else "mho.calibrate(net, batch)"
             )
             warn(
-                f"layer {name!r}: {share:.0%} of the values at its {kind} saturate (on the chip "
-                f"where most do; its coverage allows {1 - converter.coverage:.0%}): what it gives "
-                f"is cut off, and so is the accuracy; {remedy} makes its range fit"
+                f"layer {name!r}: {share:.0%} of the values at its {kind} saturate, on the chip "
+                f"where most do; its coverage allows {1 - converter.coverage:.0%}. Its outputs are "
+                f"clipped, which costs accuracy; {remedy} makes its range fit"
             )
 
 

@@ -98,7 +98,7 @@ def test_forgetting_to_attach_is_an_error() -> None:
     optimizer.step()
     targets = [layer.target.clone() for layer in memristive_layers(net).values()]
     for _ in range(2):
-        with pytest.raises(RuntimeError, match=r"'0' moved without .*call attach"):
+        with pytest.raises(RuntimeError, match=r"'0' moved before .*call attach"):
             step()
     for layer, target in zip(memristive_layers(net).values(), targets, strict=True):
         assert torch.equal(layer.target, target)
@@ -119,7 +119,7 @@ def test_a_new_optimizer_must_be_attached_too() -> None:
             if attached:
                 step()
                 continue
-            with pytest.raises(RuntimeError, match="moved without its rules having steered"):
+            with pytest.raises(RuntimeError, match="moved before its rules could change"):
                 step()
             return
         handle.remove()
@@ -133,7 +133,7 @@ def test_a_detached_optimizer_is_as_if_never_attached() -> None:
     backward(net)
     optimizer.step()
     assert not rule.steered
-    with pytest.raises(RuntimeError, match="moved without"):
+    with pytest.raises(RuntimeError, match="moved before"):
         step()
 
 
@@ -148,7 +148,7 @@ def test_a_loaded_state_has_not_been_steered() -> None:
     step.load_state_dict(saved[1])
     handle.remove()
     optimizer.step()
-    with pytest.raises(RuntimeError, match="moved without"):
+    with pytest.raises(RuntimeError, match="moved before"):
         step()
 
 
@@ -166,7 +166,7 @@ def test_each_optimizer_steers_the_layers_that_it_moves() -> None:
     backward(net)
     one.step()
     other.step()
-    with pytest.raises(RuntimeError, match=r"'2' moved without"):
+    with pytest.raises(RuntimeError, match=r"'2' moved before"):
         step()
     with pytest.raises(ValueError, match="optimizer = a SGD: expected one with the weight of"):
         step.attach(torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], 0.1))

@@ -135,7 +135,7 @@ class Chips(nn.Module):
         why = " ".join(str(reason).split())[:_LONGEST] or type(reason).__name__
         if self._said.first(how):
             warn(
-                f"the network is run chip by chip, which takes longer: torch.vmap cannot run it "
+                f"the network runs chip by chip, which takes longer: torch.vmap cannot run it "
                 f"for {self.chips} chips at once ({why})"
             )
         return answers

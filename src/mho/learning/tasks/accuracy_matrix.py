@@ -86,6 +86,6 @@ def _mean(figure: str, values: Tensor, first: int = 0) -> float:
     if values.isnan().any():
         which = (values.isnan().nonzero().flatten() + first).tolist()
         raise invalid(
-            f"accuracies for {figure}", "nan", f"measured ones; lacking for tasks {which}"
+            f"accuracies for {figure}", "nan", f"measured ones; missing for tasks {which}"
         )
     return values.mean().item()

@@ -291,8 +291,8 @@ class WriteStep:
         for name in moved if self._steers else ():
             if name not in self._steered:
                 raise NotReady(
-                    f"WriteStep: {name!r} moved without its rules having steered the gradient; "
-                    "call attach(optimizer) on the WriteStep, for each new optimizer"
+                    f"WriteStep: {name!r} moved before its rules could change the gradient; "
+                    "call attach(optimizer) on the WriteStep for each new optimizer"
                 )
         for name in moved:
             self._layers[name].store.check_finite(self._layers[name].weight)
