@@ -203,8 +203,8 @@ def test_what_a_fit_writes_runs_to_the_end(
 @pytest.mark.parametrize(
     ("name", "file", "said"),
     [
-        ("bmcnn", "device.toml", "bmcnn describes its cells itself"),
-        ("wires", "device.toml", "wires describes its cells itself"),
+        ("bmcnn", "device.toml", "bmcnn has its own settings for cells"),
+        ("wires", "device.toml", "wires has its own settings for cells"),
         ("all", "device.toml", "one experiment"),
         ("siamese", "two.toml", "SiameseConfig.hardware.device = 'two-state cells of 2 levels'"),
         ("sensitivity", "two.toml", "SensitivityConfig.cell = 'two-state cells of 2 levels'"),
