@@ -15,7 +15,8 @@ from mho.learning.samples import Loader, batches, is_set
 
 Batch = Tensor | tuple[Tensor, ...] | dict[str, Tensor]
 """Inputs (batch, ...) of one forward pass: a tensor; or, of a network that takes several, a tuple
-of them, or a dictionary by the names of its arguments."""
+of them, or a dictionary by the names of its arguments. Where these differ in length, as the nodes
+and the edges of a graph do, the first one counts as that of the batch, which stays whole."""
 
 Inputs = Tensor | Loader
 """One batch (batch, ...); or batches, each a tensor, a dictionary of tensors by the names of the
@@ -54,9 +55,16 @@ def length(batch: Batch) -> int:
 
 
 def split(batch: Batch, size: int) -> list[Batch]:
-    """A batch in parts of so many inputs, the last one of less."""
+    """A batch in parts of so many inputs, the last one of less; whole where it cannot be cut."""
+    if not _can_be_cut(batch):
+        return [batch]
     parts = zip(*(x.split(size) for x in tensors_of(batch)), strict=True)
     return [like(batch, part) for part in parts]
+
+
+def _can_be_cut(batch: Batch) -> bool:
+    """Whether all its tensors are of one length, that of the batch."""
+    return len({len(x) for x in tensors_of(batch)}) == 1
 
 
 def batches_of(inputs: Inputs, what: str) -> Iterator[Batch]:
@@ -100,7 +108,7 @@ def batch_of(item: Any, what: str) -> Batch:
     """A batch as a loader gives it, with tensors for arrays.
 
     Raises:
-        ValueError: it is something else, or its tensors are not of one length.
+        ValueError: it is something else, or one of its tensors has no dimension.
     """
     if isinstance(item, np.ndarray) and item.dtype.kind in "fiu":
         item = torch.as_tensor(item)
@@ -112,10 +120,9 @@ def batch_of(item: Any, what: str) -> Batch:
         batch = tuple(batch_of(x, what) for x in item)  # type: ignore[misc]
     else:
         raise invalid(what, f"batches of {type(item).__name__}", _ALLOWED)
-    lengths = [len(x) if isinstance(x, Tensor) and x.dim() else 0 for x in tensors_of(batch)]
-    if {*map(type, tensors_of(batch))} != {Tensor} or len({*lengths}) > 1:
-        allowed = "tensors (batch, ...) of one length in each batch"
-        raise invalid(f"{what}, lengths of the inputs", lengths, allowed)
+    for x in tensors_of(batch):
+        if not isinstance(x, Tensor) or x.dim() == 0:
+            raise invalid(what, f"batches of {shown(x)} among others", "tensors (batch, ...)")
     return batch
 
 
@@ -151,11 +158,15 @@ def taking(batch: Batch, what: str) -> Iterator[None]:
             raise
         why = " ".join(str(error).split()) or type(error).__name__
         why = why if len(why) <= _LONGEST else f"{why[:_LONGEST]}..."
-        raise invalid(what, batch, f"inputs that the network takes ({why})") from error
+        more = _SEVERAL if isinstance(error, TypeError) and "required positional" in why else ""
+        raise invalid(what, batch, f"inputs that the network takes ({why}){more}") from error
 
 
 _TORCH = (RuntimeError, NotImplementedError, TypeError, ValueError, IndexError, AttributeError)
 """What torch raises; errors of mho's own, and a lack of memory, are of classes below these."""
+
+_SEVERAL = "; several inputs go in pairs, [((x, edges), labels)], or by name, [{'x': x, ...}]"
+"""How inputs are given to a network that takes more than one."""
 
 _LONGEST = 200
 """Characters of torch's words that are passed on."""
@@ -164,6 +175,11 @@ _LONGEST = 200
 def whole_of(inputs: Inputs, what: str) -> Batch:
     """All batches as one (batch, ...); errors as in `batches_of`."""
     parts = [*batches_of(inputs, what)]
+    if len(parts) > 1 and not all(map(_can_be_cut, parts)):
+        whole = next(part for part in parts if not _can_be_cut(part))
+        lengths = [len(x) for x in tensors_of(whole)]
+        allowed = "one batch alone, where inputs differ in length: batches cannot be joined"
+        raise invalid(f"{what}, lengths of the inputs", lengths, allowed)
     for column in zip(*map(tensors_of, parts), strict=True):
         for x in column:
             if x.shape[1:] != column[0].shape[1:]:
@@ -173,8 +189,9 @@ def whole_of(inputs: Inputs, what: str) -> Batch:
 
 
 def are_alike(parts: list[Batch]) -> bool:
-    """Whether batches are of one shape but for their length, so that they can be joined."""
-    return len({tuple(x.shape[1:] for x in tensors_of(batch)) for batch in parts}) == 1
+    """Whether batches are of one shape but for their length, so that they can be joined and cut."""
+    shapes = {tuple(x.shape[1:] for x in tensors_of(batch)) for batch in parts}
+    return len(shapes) == 1 and all(map(_can_be_cut, parts))
 
 
 def joined(parts: list[Batch]) -> Batch:
