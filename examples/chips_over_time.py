@@ -1,6 +1,6 @@
 """What the three examples share: train a network, put it on chips, measure these as time passes.
 
-A network is trained in float for `Plan.epochs`. From there two trainings go on for `Plan.further`
+A network is trained in float, in `Plan.cycles`. From there two trainings go on for `Plan.further`
 epochs each, with the same batches, optimizer and learning rates:
 
     float          as before
@@ -72,14 +72,12 @@ class Plan:
     """The repair in words."""
     data: str
     """Name of the data set, if the command gives no other."""
-    epochs: int
-    """Of the first training in float."""
+    cycles: tuple[tuple[int, float], ...]
+    """Of the first training in float: epochs and largest learning rate of each."""
     further: int
-    """Of both trainings that follow it."""
-    rate: float
-    """Largest learning rate of the first training."""
+    """Epochs of both trainings that follow it."""
     further_rate: float
-    """The same of both that follow."""
+    """Largest learning rate of both."""
     batch: int = 128
     augment: Callable[[Tensor, torch.Generator], Tensor] | None = None
     """Makes training inputs more various."""
@@ -116,8 +114,8 @@ class Plan:
 def quick(plan: Plan) -> Plan:
     """The same in a minute: it shows that all works, and no accuracy."""
     return replace(
-        plan, epochs=1, further=1, per_class=8, measured=2, chips=2, unlabelled=16, batch=16,
-        kinds=plan.kinds[:1],
+        plan, cycles=((1, plan.cycles[0][1]),), further=1, per_class=8, measured=2, chips=2,
+        unlabelled=16, batch=16, kinds=plan.kinds[:1],
     )  # fmt: skip
 
 
@@ -180,7 +178,10 @@ def run(name: str, plan: Plan, given: argparse.Namespace) -> dict[str, Any]:
         "threads": 1,
         "processor seconds of this session": round(time.process_time() - begin),
         "samples": {"training": len(y), measured_on: len(held_out), "repair": plan.unlabelled},
-        "epochs": {"float": plan.epochs, "further, float or noise-aware": plan.further},
+        "epochs": {
+            "float": sum(epochs for epochs, _ in plan.cycles),
+            "further, float or noise-aware": plan.further,
+        },
         "noise-aware": {
             "ranges": plan.ranges,
             "weight noise": {str(kind): kind.weight_noise for kind in plan.kinds},
@@ -214,7 +215,8 @@ def _one_seed(
         seconds[what] = train(net, what, epochs, rate, file=file, teacher=teacher, **kept)
         return net
 
-    start = trained(start, "start", plan.epochs, plan.rate)
+    for k, (epochs, rate) in enumerate(plan.cycles):
+        start = trained(start, "start" if k == 0 else f"start, cycle {k + 1}", epochs, rate)
     plain = trained(copy.deepcopy(start), "float", plan.further, plan.further_rate)
     aware = {}
     for kind in plan.kinds:
@@ -271,8 +273,8 @@ def train(
         optimizer, rate, total_steps=epochs * steps, cycle_momentum=False
     )
     parts = {"net": net, "optimizer": optimizer, "schedule": schedule}
-    settings = [plan.data, len(training[1]), plan.batch, plan.bfloat16, plan.epochs, plan.rate]
-    if what != "start":
+    settings = [plan.data, len(training[1]), plan.batch, plan.bfloat16, plan.cycles]
+    if not what.startswith("start"):
         settings += [plan.further, plan.further_rate]
     if teacher is not None:
         settings += [plan.ranges, share, plan.full_scale_per]

@@ -80,7 +80,10 @@ def main() -> None:
     given = parser.parse_args()
     torch.set_num_threads(1)
     begun = commit()
-    plan = replace(resnet.PLAN, data=given.data, epochs=given.epochs, bfloat16=False)
+    rate = resnet.PLAN.cycles[0][1]
+    plan = replace(
+        resnet.PLAN, data=given.data, cycles=((given.epochs, rate),), bfloat16=False
+    )  # fmt: skip
     samples = mho.data.load(plan.data, "train", per_class=given.training)
     held_out = mho.data.load(plan.data, "validation", per_class=given.per_class)
     x = plan.prepare(samples.inputs)
@@ -90,12 +93,12 @@ def main() -> None:
     progress = Progress("losses")
     torch.manual_seed(0)
     net = plan.network()
-    train(net, "start", plan.epochs, plan.rate, training=(x, samples.labels), plan=plan, seed=0,
+    train(net, "start", given.epochs, rate, training=(x, samples.labels), plan=plan, seed=0,
           file=given.work / "start.pt", progress=progress)  # fmt: skip
     unlabelled = drawn(x, plan.unlabelled, 0)
     data = given.label or label(plan.data)
     lines = [
-        f"resnet8 on {data}, {plan.epochs} epochs: {DEVICE}, {CHIPS} chips",
+        f"resnet8 on {data}, {given.epochs} epochs: {DEVICE}, {CHIPS} chips",
         "",
         f"{'chips':38}{'errors of weights':>24}",
         f"{'':38}" + "".join(f"{time:>12}" for time in SHOWN),

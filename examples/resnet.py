@@ -81,10 +81,9 @@ PLAN = Plan(
         Kind("pcm-gst", copies=4),
         Kind("rram-neurram-1s", 2.0, copies=4),
     ),
-    epochs=24,
-    further=12,
-    rate=0.2,
-    further_rate=0.05,
+    cycles=((24, 0.2), (12, 0.05)),
+    further=6,
+    further_rate=0.02,
 )
 PLANS = {"resnet8": PLAN, "resnet8-separable": replace(PLAN, network=partial(resnet8, True))}
 
