@@ -107,7 +107,7 @@ class Routed(nn.Module):
 
 
 @pytest.mark.parametrize("share", [0.5, "calibrated", "column"])
-@pytest.mark.filterwarnings("ignore:the network is run chip by chip")
+@pytest.mark.filterwarnings("ignore:the network runs chip by chip")
 def test_ranges_that_there_are_stay_where_others_are_missing(
     share: Any, generator: torch.Generator
 ) -> None:

@@ -41,7 +41,7 @@ def tensors(answer: Any) -> list[Tensor]:
 def said(name: str) -> Any:
     """The warning that is due."""
     due = name in ALONE or name == "in place"
-    return pytest.warns(UserWarning, match="run chip by chip") if due else nullcontext()
+    return pytest.warns(UserWarning, match="chip by chip") if due else nullcontext()
 
 
 @pytest.mark.parametrize("trains", [False, True])
@@ -329,7 +329,7 @@ class Parts(nn.Module):
         return [*self.b.parameters()]
 
 
-@pytest.mark.filterwarnings("ignore:the network is run chip by chip")
+@pytest.mark.filterwarnings("ignore:the network runs chip by chip")
 def test_a_part_that_is_called_by_itself_is_refused() -> None:
     """It cannot know how its inputs hold the chips: 6 rows could be 2 for each of 3."""
     chips, _ = on_chips(Parts())

@@ -74,7 +74,7 @@ WAYS = ["buffer", "in place", "tuple", "none at first", "list", "dictionary"]
 each_way = pytest.mark.parametrize("way", WAYS)
 either = [
     pytest.mark.parametrize("apart", [False, True]),
-    pytest.mark.filterwarnings("ignore:the network is run chip by chip"),
+    pytest.mark.filterwarnings("ignore:the network runs chip by chip"),
 ]
 
 
