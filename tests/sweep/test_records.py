@@ -88,7 +88,7 @@ def test_settings_that_were_edited_below_a_result_are_not_believed(tmp_path: Pat
     (edited,) = (point for point in mho.sweep.load(tmp_path) if point.id == first.name)
     assert edited.settings["writes.fixed_threshold"] > 1
     assert not edited.claims
-    assert "config.toml: its SHA-256 is not that in SHA256SUMS" in edited.problem
+    assert "config.toml: its SHA-256 is not the one in SHA256SUMS" in edited.problem
 
 
 def test_a_claim_that_is_worded_in_several_ways_is_worded_as_far_as_they_agree() -> None:

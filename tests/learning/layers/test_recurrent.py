@@ -245,17 +245,19 @@ def test_states_of_each_chip_go_back_in(kind: str) -> None:
 
 
 @every_kind
-def test_a_layer_of_several_chips_alone_takes_chips_first(kind: str) -> None:
+def test_a_layer_of_several_chips_alone_is_called_with_chips_around_it(kind: str) -> None:
     model = KINDS[kind](INPUTS, HIDDEN, 2).eval()
     x = torch.randn(STEPS, BATCH, INPUTS)
     net = converted(model, NOISY, 3)
     wanted, last = net(x)
-    layer, again = net.get_submodule("net"), converted(model, NOISY, 3).get_submodule("net")
-    y, states = again(x.expand(3, *x.shape))
+    layer = converted(model, NOISY, 3).get_submodule("net")
+    with pytest.raises(
+        ValueError, match=r"called outside of its network.*mho\.nn\.Chips\(part, 3\)"
+    ):
+        layer(x.expand(3, *x.shape))
+    y, states = mho.nn.Chips(layer, 3)(x)
     torch.testing.assert_close(y, wanted)
     assert [s.shape for s in _states(states)] == [s.shape for s in _states(last)]
-    with pytest.raises(ValueError, match=r"input, of shape = \(5, 4, 6\): expected \(3, \.\.\.\)"):
-        layer(x)
 
 
 # ------------------------------------------------------------------ dropout, training
