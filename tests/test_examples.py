@@ -101,7 +101,7 @@ def test_trainings_go_on_where_they_were_left(
 
     def fresh() -> torch.nn.Module:
         torch.manual_seed(0)
-        return shared.mho.noise_aware(plan.network(), plan.hardware("pcm-gst"))
+        return shared.mho.noise_aware(plan.network(), plan.hardware(plan.kinds[0]))
 
     whole, parts = fresh(), fresh()
     shared.train(whole, "whole", 3, 1e-2, file=tmp_path / "whole.pt", **kept)
