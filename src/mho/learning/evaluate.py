@@ -60,13 +60,18 @@ def find_missing_ranges(net: nn.Module, inputs: Inputs) -> None:
 
     Arguments and errors as in `calibrate`.
     """
-    missing = {
+    if missing := missing_ranges(net):
+        _find_ranges(net, inputs, missing)
+
+
+def missing_ranges(net: nn.Module) -> dict[str, list[Converter]]:
+    """Converters that have no range yet, by the name of their layer; with them those whose fixed
+    range may follow from theirs."""
+    return {
         name: [c for c in layer.reading.converters if not c.ready or c.fixed]
         for name, layer in net.named_modules()
         if isinstance(layer, ArrayLayer) and not all(c.ready for c in layer.reading.converters)
     }
-    if missing:
-        _find_ranges(net, inputs, missing)
 
 
 def _find_ranges(

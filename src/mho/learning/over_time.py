@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from mho.arguments import checked
 from mho.errors import invalid
 from mho.learning.age import age, seconds_of
-from mho.learning.evaluate import evaluate, find_missing_ranges
+from mho.learning.evaluate import evaluate, find_missing_ranges, missing_ranges
 from mho.learning.labels import labelled
 from mho.learning.layers.layer import memristive_layers
 from mho.learning.layers.replace import copied
@@ -62,8 +62,10 @@ def evaluate_over_time(
         if not 0 <= time < float("inf"):
             raise invalid("times", time, "finite numbers in [0, inf)")
     batches = [*loader] if isinstance(loader, Iterator) else loader
-    fresh = copied(net)
-    find_missing_ranges(fresh, [(next(labelled(batches, "loader"))[0],)])
+    fresh = net
+    if missing_ranges(net):
+        fresh = copied(net)
+        find_missing_ranges(fresh, [(next(labelled(batches, "loader"))[0],)])
     accuracies = []
     for time in seconds:
         aged = copied(fresh)
