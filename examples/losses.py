@@ -81,9 +81,7 @@ def main() -> None:
     torch.set_num_threads(1)
     begun = commit()
     rate = resnet.PLAN.cycles[0][1]
-    plan = replace(
-        resnet.PLAN, data=given.data, cycles=((given.epochs, rate),), bfloat16=False
-    )  # fmt: skip
+    plan = replace(resnet.PLAN, data=given.data, cycles=((given.epochs, rate),), bfloat16=False)
     samples = mho.data.load(plan.data, "train", per_class=given.training)
     held_out = mho.data.load(plan.data, "validation", per_class=given.per_class)
     x = plan.prepare(samples.inputs)

@@ -197,9 +197,10 @@ class Chips(nn.Module):
     def _is_of_host(self, answer: Structure, reads: Reads) -> bool:
         """Whether an answer has nothing to do with chips, such as an optimizer, or parameters, that
         a method gives: no array was read, and there are objects in it."""
+        if not reads.none() or any(map(is_batchedtensor, answer.tensors)):
+            return False
         own = {*map(id, self.net.parameters()), *map(id, self.net.buffers())}
-        objects = not answer.is_plain or any(id(tensor) in own for tensor in answer.tensors)
-        return objects and not any(map(is_batchedtensor, answer.tensors)) and reads.none()
+        return not answer.is_plain or any(id(tensor) in own for tensor in answer.tensors)
 
     def _one_after_another(self, fn: Callable[..., Any], given: Arguments) -> Any:
         """Reads are counted once."""
