@@ -41,6 +41,19 @@ def test_it_is_what_one_gets_by_hand(chips: int | None) -> None:
     assert all(torch.equal(value, after[name]) for name, value in before.items())
 
 
+def test_a_calibrated_network_runs_through_the_loader_once_a_time() -> None:
+    net, pairs, _ = setting(None)
+    begun = []
+
+    class Counted(list):
+        def __iter__(self):
+            begun.append(1)
+            return super().__iter__()
+
+    mho.evaluate_over_time(net, Counted(pairs), [0, DAY])
+    assert len(begun) == 2
+
+
 def test_a_loader_that_runs_once_and_a_single_pair_will_do() -> None:
     net, loader, x = setting()
     y = torch.cat([labels for _, labels in loader])
